@@ -1,0 +1,82 @@
+"""The only way that anything reaches the disk: whole or not at all."""
+
+import hashlib
+import json
+import math
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+@contextmanager
+def replace_atomically(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on a clean exit it is synced and takes `path`'s place.
+
+    A reader sees the old file or the new one, never a part. The temporary name keeps the ending of `path`,
+    because writers such as Keras and matplotlib choose the format by it.
+
+    Raises:
+        OSError: the file cannot be written; `path` is as it was and the temporary file is gone.
+    """
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+    try:
+        yield temporary
+        sync(temporary)
+        temporary.replace(path)
+        sync(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Ask the kernel to bring a file, or the names in a folder, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically, with the line ends as given."""
+    with replace_atomically(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON atomically; a number that is not finite becomes null, which JSON has and NaN it has not."""
+    write_text(path, to_json(value) + "\n")
+
+
+def to_json(value: Any) -> str:
+    """Render a value as indented, strictly valid JSON."""
+    return json.dumps(without_nan(value), indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def without_nan(value: Any) -> Any:
+    """Replace every float that is not finite by None, in nested dicts and lists too."""
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def sha256_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes in hexadecimal."""
+    return _digest_file(path, "sha256")
+
+
+def md5_of_file(path: Path) -> str:
+    """Return the MD5 of a file's bytes: the published checksum of the Jena file is one; it guards no secret."""
+    return _digest_file(path, "md5")
+
+
+def _digest_file(path: Path, algorithm: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
