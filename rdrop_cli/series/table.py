@@ -1,0 +1,50 @@
+"""A multivariate time series in memory, with the record of where it came from."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a series came from, as every run records it.
+
+    Attributes:
+        name: `jena`, `synthetic`, or the stem of the user's file.
+        origin: the address, the path or the generator.
+        sha256: of the CSV's bytes, or of the values where there is no file.
+        rows: readings.
+        verified: whether the content is known to be what the name says; None where nothing is published to compare.
+    """
+
+    name: str
+    origin: str
+    sha256: str
+    rows: int
+    verified: bool | None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Readings in file order.
+
+    Attributes:
+        stamps: datetime64[s] of shape (row,).
+        columns: names with their units, e.g. `T (degC)`.
+        values: float64 of shape (row, column).
+    """
+
+    stamps: npt.NDArray[np.datetime64]
+    columns: tuple[str, ...]
+    values: npt.NDArray[np.float64]
+    source: Source
+
+    @property
+    def sampling_seconds(self) -> int:
+        """The usual time between two readings, in seconds: the median, which gaps and repeats do not move."""
+        return int(np.median(np.diff(self.stamps).astype(np.int64))) if len(self.stamps) > 1 else 0
