@@ -1,0 +1,1 @@
+"""What is run, as plain data: protocols, variants, and the configuration of one run."""

@@ -1,0 +1,102 @@
+"""How a study is set up: which rows are windows, what is predicted, how long is trained."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rdrop_cli.errors import UsageError
+
+SENTINEL_TREATMENTS = ("keep", "fill")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A named set-up; rows are readings of the series as they come (ten minutes apart in the Jena data).
+
+    A window that ends before row i holds rows i - lookback, i - lookback + step, …, i - step, and its target is
+    the target column at row i + horizon. Rows below `train_stop_row` are for training and give the mean and the
+    standard deviation; validation starts one lookback after them, and the test after `val_stop_row` likewise.
+
+    Attributes:
+        train_windows_measured: training windows, evenly spaced, on which the error without dropout is measured.
+        sentinels: `keep` or `fill`: what is done with -9999 readings.
+    """
+
+    name: str
+    summary: str
+    target: str = "T (degC)"
+    lookback_rows: int = 1440
+    step_rows: int = 6
+    horizon_rows: int = 144
+    train_stop_row: int = 200_000
+    val_stop_row: int = 300_000
+    batch_size: int = 128
+    steps_per_epoch: int = 500
+    epochs: int = 20
+    epochs_with_dropout: int = 40
+    units: int = 32
+    train_windows_measured: int = 10_240
+    sentinels: str = "keep"
+
+    def __post_init__(self) -> None:
+        for field, value in asdict(self).items():
+            if isinstance(value, int) and value < 1:
+                raise UsageError(f"protocol {self.name}: {field} must be at least 1, received {value}")
+        if self.sentinels not in SENTINEL_TREATMENTS:
+            raise UsageError(f"--sentinels: expected one of {SENTINEL_TREATMENTS}, received {self.sentinels!r}")
+
+    def check_layout(self) -> None:
+        """Check that the periods have room for the windows.
+
+        Raises:
+            UsageError: the lengths do not fit each other.
+        """
+        if self.lookback_rows % self.step_rows:
+            raise UsageError(
+                f"protocol {self.name}: the lookback ({self.lookback_rows} rows) must be a multiple of the step "
+                f"({self.step_rows} rows)"
+            )
+        if self.train_stop_row <= self.lookback_rows:
+            raise UsageError(
+                f"protocol {self.name}: training stops at row {self.train_stop_row}, before the first window of "
+                f"{self.lookback_rows} rows ends"
+            )
+        if self.val_stop_row <= self.train_stop_row + 1 + self.lookback_rows:
+            raise UsageError(
+                f"protocol {self.name}: validation stops at row {self.val_stop_row}; the first window after training "
+                f"ends before row {self.train_stop_row + 1 + self.lookback_rows}"
+            )
+
+    @property
+    def timesteps(self) -> int:
+        """Timesteps in a window."""
+        return self.lookback_rows // self.step_rows
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol(name="book", summary="the study: ten days of hourly weather, 500 steps an epoch, 20 and 40 epochs"),
+        Protocol(
+            name="demo",
+            summary="small enough for minutes: two days of hourly weather, a short training period",
+            lookback_rows=288,
+            train_stop_row=40_000,
+            val_stop_row=100_000,
+            steps_per_epoch=100,
+        ),
+    )
+}
+
+
+def find_protocol(name: str) -> Protocol:
+    """Return a protocol by name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in PROTOCOLS:
+        raise UsageError(f"--protocol: expected one of {', '.join(PROTOCOLS)}, received {name!r}")
+    return PROTOCOLS[name]
