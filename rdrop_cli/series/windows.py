@@ -1,0 +1,110 @@
+"""Windows over a series: which rows belong to which period, and the one standardised matrix they are cut from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.series.oddities import fill_sentinels
+from rdrop_cli.series.table import Series
+from rdrop_cli.study.protocol import Protocol
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The standardised readings and the rows before which windows end; no window is ever copied out whole.
+
+    Attributes:
+        matrix: float32 of shape (row, feature), each column standardised with its training mean and deviation.
+        target_column: index of the predicted column.
+        offsets: int32 of shape (time,), rows of a window relative to the row it ends before, all negative.
+        horizon_rows: rows from there to the target.
+        train, validation, test: ranges of rows before which a window ends.
+        target_mean, target_std: in the target's own units; one standardised unit is `target_std` of them.
+    """
+
+    matrix: npt.NDArray[np.float32]
+    target_column: int
+    offsets: npt.NDArray[np.int32]
+    horizon_rows: int
+    train: range
+    validation: range
+    test: range
+    target_mean: float
+    target_std: float
+
+    def sample_train_rows(self, count: int) -> npt.NDArray[np.int64]:
+        """Return `count` training rows, evenly spaced: the fixed sample for the error without dropout."""
+        count = min(count, len(self.train))
+        return np.linspace(self.train.start, self.train.stop - 1, count).round().astype(np.int64)
+
+
+def make_windows(series: Series, protocol: Protocol) -> Windows:
+    """Standardise a series and lay out its training, validation and test windows.
+
+    Raises:
+        UsageError: the protocol's lengths do not fit each other.
+        DataError: the target column is missing or constant, or the series is too short.
+    """
+    if protocol.target not in series.columns:
+        raise DataError(
+            f"{series.source.name}: no column {protocol.target!r} to predict; it has {', '.join(series.columns)}"
+        )
+    protocol.check_layout()
+    periods = _lay_out_periods(series, protocol)
+    if protocol.sentinels == "fill":
+        series = fill_sentinels(series)
+    target = series.columns.index(protocol.target)
+    matrix, mean, std = _standardise(series.values, protocol.train_stop_row)
+    if std[target] == 0:
+        raise DataError(
+            f"{series.source.name}: {protocol.target!r} is constant over the training rows: there is nothing to learn"
+        )
+    return Windows(
+        matrix=matrix,
+        target_column=target,
+        offsets=np.arange(-protocol.lookback_rows, 0, protocol.step_rows, dtype=np.int32),
+        horizon_rows=protocol.horizon_rows,
+        train=periods[0],
+        validation=periods[1],
+        test=periods[2],
+        target_mean=float(mean[target]),
+        target_std=float(std[target]),
+    )
+
+
+def _lay_out_periods(series: Series, protocol: Protocol) -> tuple[range, range, range]:
+    """Return the rows before which training, validation and test windows end, as the book's generators do."""
+    lookback, rows = protocol.lookback_rows, len(series.values)
+    test = range(protocol.val_stop_row + 1 + lookback, rows - protocol.horizon_rows - 1)
+    if not test:
+        raise DataError(
+            f"{series.source.name}: too short: it has {rows} rows, and the first test window of protocol "
+            f"{protocol.name} needs {test.start + protocol.horizon_rows + 2}; choose shorter periods "
+            "(--train-stop, --val-stop) or another protocol"
+        )
+    training = range(lookback, protocol.train_stop_row)
+    validation = range(protocol.train_stop_row + 1 + lookback, protocol.val_stop_row)
+    return training, validation, test
+
+
+def _standardise(
+    values: npt.NDArray[np.float64], train_stop_row: int
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Subtract the training mean and divide by the training deviation, in float64, column by column."""
+    training = values[:train_stop_row]
+    mean, std = training.mean(axis=0), training.std(axis=0)
+    matrix = np.empty(values.shape, np.float32)
+    for column in range(values.shape[1]):  # one column at a time: no second float64 matrix in memory
+        # A column that never changed says nothing; dividing by 1 keeps it finite.
+        matrix[:, column] = (values[:, column] - mean[column]) / (std[column] or 1.0)
+    return matrix, mean, std
+
+
+def forecast_naively(windows: Windows, rows: range) -> float:
+    """Return the standardised MAE of "in one horizon as now", now being a window's last timestep (book, 6.3.2)."""
+    target = windows.matrix[:, windows.target_column].astype(np.float64)
+    now = target[rows.start + windows.offsets[-1] : rows.stop + windows.offsets[-1]]
+    later = target[rows.start + windows.horizon_rows : rows.stop + windows.horizon_rows]
+    return float(np.abs(later - now).mean())
