@@ -1,0 +1,86 @@
+"""One checkpoint file is one commit: a run's whole state after an epoch, with its own checksum.
+
+A file is the SHA-256 of the rest, then an uncompressed `.npz` (no pickle): one array a variable under `state/`,
+those of the best epoch under `best/`, and the history as JSON. The previous file is kept, so that a damaged newest
+one costs an epoch and not the run.
+"""
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.files import replace_atomically
+from rdrop_cli.runs.history import History
+
+KEPT = 2
+DIGEST_BYTES = 32
+State = Mapping[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A run after some epochs: the variables now, those of the best validation epoch, and the history."""
+
+    state: State
+    best: State
+    history: History
+
+
+def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write the checkpoint of the last epoch and remove all but the newest two.
+
+    Raises:
+        OSError: it cannot be written; the earlier ones are as they were.
+    """
+    folder.mkdir(exist_ok=True)
+    arrays = {f"state/{name}": value for name, value in checkpoint.state.items()}
+    arrays |= {f"best/{name}": value for name, value in checkpoint.best.items()}
+    history = json.dumps(checkpoint.history.to_json()).encode()
+    buffer = io.BytesIO()
+    np.savez(buffer, history=np.frombuffer(history, np.uint8), **arrays)  # type: ignore[arg-type]
+    payload = buffer.getvalue()
+    with replace_atomically(folder / f"epoch-{checkpoint.history.last.epoch:04d}.ckpt") as temporary:
+        temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
+    for old in _list_newest_first(folder)[KEPT:]:
+        old.unlink(missing_ok=True)
+
+
+def load_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+    """Load the newest whole checkpoint, and name those that were passed over because they are damaged.
+
+    Raises:
+        DataError: there are checkpoints, and all of them are damaged.
+    """
+    damaged: list[str] = []
+    for path in _list_newest_first(folder):
+        try:
+            return _read(path), damaged
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            damaged.append(f"{path}: {error}")
+    if damaged:
+        raise DataError(f"no checkpoint can be read ({damaged[0]}); start the run anew")
+    return None, []
+
+
+def _list_newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("epoch-*.ckpt"), reverse=True)
+
+
+def _read(path: Path) -> Checkpoint:
+    content = path.read_bytes()
+    digest, payload = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
+    if hashlib.sha256(payload).digest() != digest:
+        raise ValueError("its checksum does not match")
+    with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
+        state = {name.removeprefix("state/"): arrays[name] for name in arrays if name.startswith("state/")}
+        best = {name.removeprefix("best/"): arrays[name] for name in arrays if name.startswith("best/")}
+        history = History.from_json(json.loads(arrays["history"].tobytes()))
+    return Checkpoint(state, best, history)

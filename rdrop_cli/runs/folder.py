@@ -1,0 +1,176 @@
+"""A run's folder: where each of its files is, who may write in it, and how it comes into being."""
+
+import json
+import os
+import secrets
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rdrop_cli.errors import DataError, RdropError
+from rdrop_cli.files import write_json
+from rdrop_cli.study.config import RunConfig
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one run; its name is the run's id."""
+
+    path: Path
+
+    @property
+    def run_id(self) -> str:
+        return self.path.name
+
+    @property
+    def config_path(self) -> Path:
+        return self.path / "config.json"
+
+    @property
+    def metrics_path(self) -> Path:
+        return self.path / "metrics.json"
+
+    @property
+    def history_path(self) -> Path:
+        return self.path / "history.csv"
+
+    @property
+    def plot_path(self) -> Path:
+        return self.path / "loss.png"
+
+    @property
+    def model_path(self) -> Path:
+        return self.path / "model.keras"
+
+    @property
+    def checkpoints_path(self) -> Path:
+        return self.path / "checkpoints"
+
+    def read_config(self) -> RunConfig:
+        """Read the configuration.
+
+        Raises:
+            DataError: it is not there or not a configuration of this schema.
+        """
+        value = read_document(self.config_path)
+        return RunConfig.from_json({name: item for name, item in value.items() if name != "created_at"})
+
+    def read_created_at(self) -> str:
+        """Return when the run was created, in UTC, ISO 8601."""
+        return str(read_document(self.config_path).get("created_at"))
+
+    def read_metrics(self) -> dict[str, Any]:
+        """Read the metrics; `status` is `running` while a process holds the run's lock.
+
+        Raises:
+            DataError: they are not there or not metrics of this schema.
+        """
+        metrics = read_document(self.metrics_path)
+        if metrics.get("status") == "interrupted" and self.is_locked():
+            metrics["status"] = "running"
+        return metrics
+
+    def is_locked(self) -> bool:
+        """Whether a live process is at work on the run: told by the kernel's lock, not by a stored word."""
+        from filelock import FileLock, Timeout
+
+        if not self._lock_path.exists():
+            return False
+        try:
+            with FileLock(self._lock_path, timeout=0):
+                return False
+        except Timeout:
+            return True
+        except OSError:  # a folder that cannot be written: no process writes in it
+            return False
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for this process; the kernel lets go of it when the process ends, however it ends.
+
+        Raises:
+            RdropError: another process holds it, named with its host.
+        """
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(self._lock_path, timeout=0):
+                write_json(self._owner_path, {"pid": os.getpid(), "host": socket.gethostname()})
+                yield
+        except Timeout as error:
+            owner = self._describe_owner()
+            raise RdropError(f"{self.run_id}: {owner} is at work on it; wait for it or stop it") from error
+
+    def _describe_owner(self) -> str:
+        try:
+            owner = json.loads(self._owner_path.read_text(encoding="utf-8"))
+            return f"process {owner['pid']} on {owner['host']}"
+        except (OSError, ValueError, KeyError, TypeError):
+            return "another process"
+
+    @property
+    def _lock_path(self) -> Path:
+        return self.path / ".lock"
+
+    @property
+    def _owner_path(self) -> Path:
+        return self.path / ".owner.json"
+
+
+def check_writable(runs_dir: Path) -> None:
+    """Make the runs folder if need be and write in it, to fail before hours of work and not after.
+
+    Raises:
+        OSError: it cannot be made or written.
+    """
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=runs_dir):
+        pass
+
+
+def create_run_folder(runs_dir: Path, config: RunConfig) -> RunFolder:
+    """Make a folder for a new run, named by variant, seed, time and four random digits, and write its config.
+
+    Raises:
+        OSError: `runs_dir` cannot be written.
+    """
+    created_at = datetime.now(UTC)
+    runs_dir.mkdir(parents=True, exist_ok=True)
+    while True:
+        folder = RunFolder(
+            runs_dir / f"{config.variant}-s{config.seed}-{created_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        )
+        try:
+            folder.path.mkdir()
+        except FileExistsError:
+            continue
+        break
+    document = {"schema_version": SCHEMA_VERSION, "created_at": created_at.isoformat(timespec="seconds")}
+    write_json(folder.config_path, document | config.to_json())
+    return folder
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """Read a JSON object that carries this schema's version, and return it without the version.
+
+    Raises:
+        DataError: naming the file and what is wrong with it.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: is not there; the folder is no finished rdrop run") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(value, dict) or value.get("schema_version") != SCHEMA_VERSION:
+        found = value.get("schema_version") if isinstance(value, dict) else None
+        raise DataError(f"{path}: expected schema version {SCHEMA_VERSION}, received {found!r}")
+    del value["schema_version"]
+    return value

@@ -1,0 +1,64 @@
+"""What a run has measured, epoch by epoch."""
+
+import csv
+import io
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch's figures; errors are standardised mean absolute errors.
+
+    Attributes:
+        epoch: counted from 1.
+        loss: mean training loss over the epoch's steps, with dropout on: no measure of overfitting.
+        val_loss: error on every validation window, dropout off.
+        train_mae: error on the fixed sample of training windows, dropout off.
+        train_seconds, seconds: time for the steps, and for the whole epoch with its measurements.
+    """
+
+    epoch: int
+    loss: float
+    val_loss: float
+    train_mae: float
+    train_seconds: float
+    seconds: float
+
+
+@dataclass
+class History:
+    """The epochs of a run so far."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch with the lowest validation error, the first of equals."""
+        return min(self.epochs, key=lambda epoch: epoch.val_loss)
+
+    @property
+    def last(self) -> Epoch:
+        return self.epochs[-1]
+
+    def curve(self, name: str) -> list[float]:
+        """Return one figure of every epoch, by its field's name."""
+        return [getattr(epoch, name) for epoch in self.epochs]
+
+    def to_csv(self, degc_per_unit: float) -> str:
+        """Render one line an epoch, with the validation error in °C as well."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["epoch", "loss", "val_loss", "train_mae", "val_mae_degc", "train_seconds", "seconds"])
+        for e in self.epochs:
+            times = f"{e.train_seconds:.3f}", f"{e.seconds:.3f}"
+            writer.writerow([e.epoch, e.loss, e.val_loss, e.train_mae, e.val_loss * degc_per_unit, *times])
+        return text.getvalue()
+
+    def to_json(self) -> list[dict[str, Any]]:
+        return [asdict(epoch) for epoch in self.epochs]
+
+    @classmethod
+    def from_json(cls, value: list[dict[str, Any]]) -> "History":
+        names = [f.name for f in fields(Epoch)]
+        return cls([Epoch(**{name: epoch[name] for name in names}) for epoch in value])

@@ -1,0 +1,52 @@
+"""A run from its configuration to its folder: what the command, and a Python program, call to train."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.runner import Reporter, Runner
+from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.metrics import Setting
+from rdrop_cli.series.table import Series
+from rdrop_cli.series.windows import Windows, forecast_naively, make_windows
+from rdrop_cli.study.config import RunConfig
+
+if TYPE_CHECKING:
+    from rdrop_cli.nn.learner import KerasLearner
+
+
+def train_run(
+    config: RunConfig, series: Series, make_folder: Callable[[], RunFolder], reporter: Reporter
+) -> dict[str, Any]:
+    """Train one configuration in the folder that `make_folder` gives, or go on with it; return its metrics.
+
+    `make_folder` is called when all that can be refused has been checked, so that no half-made run stays behind.
+
+    Raises:
+        DataError: the series is not the one that the configuration was made for, or does not fit its protocol.
+        RdropError: another process is at work on the run, or its loss is not finite.
+    """
+    if series.source.sha256 != config.dataset_sha256:
+        raise DataError(
+            f"{series.source.name}: not the data that the run was begun on (SHA-256 {series.source.sha256[:12]}…, "
+            f"begun on {config.dataset_sha256[:12]}…)"
+        )
+    windows = make_windows(series, config.protocol)
+    learner, environment = _make_learner(config, windows)
+    setting = Setting(
+        source=series.source,
+        degc_per_unit=windows.target_std,
+        naive_val_mae=forecast_naively(windows, windows.validation),
+        train_windows_per_epoch=config.protocol.steps_per_epoch * config.protocol.batch_size,
+        environment=environment,
+    )
+    folder = make_folder()
+    with folder.lock():
+        return Runner(folder, windows, setting, learner, reporter).run()
+
+
+def _make_learner(config: RunConfig, windows: Windows) -> tuple["KerasLearner", dict[str, Any]]:
+    from rdrop_cli.nn.environment import describe_environment
+    from rdrop_cli.nn.learner import KerasLearner
+
+    return KerasLearner(config, windows), describe_environment()
