@@ -1,0 +1,33 @@
+"""Everything that needs TensorFlow: nothing outside this package imports it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Read by TensorFlow and Keras when they are first imported, which is below.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+
+@contextmanager
+def mute_native_stderr() -> Iterator[None]:
+    """Send what native code writes to stderr nowhere.
+
+    TensorFlow's libraries greet with notes on instruction sets and missing GPUs before any log level is read. An
+    import that fails raises as ever.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+with mute_native_stderr():
+    import keras  # noqa: F401
+    import tensorflow  # noqa: F401

@@ -1,0 +1,28 @@
+"""What a run was computed with: recorded, because another machine or version gives other last digits."""
+
+import os
+import platform
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import rdrop_cli
+
+
+def describe_environment() -> dict[str, Any]:
+    """Return versions, the device, and the threads that a step may use."""
+    gpus = tf.config.list_physical_devices("GPU")
+    details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
+    return {
+        "rdrop": rdrop_cli.__version__,
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+        "device": details.get("device_name", "GPU") if gpus else "CPU",
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": tf.config.threading.get_intra_op_parallelism_threads() or None,
+    }

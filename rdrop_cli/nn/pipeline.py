@@ -1,0 +1,39 @@
+"""Batches of windows by `tf.data`, gathered from the one standardised matrix."""
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from rdrop_cli.nn.randomness import draw_rows
+from rdrop_cli.series.windows import Windows
+
+
+class WindowPipeline:
+    """Cuts windows x, float32 of shape (batch, time, feature), with targets y of shape (batch,)."""
+
+    def __init__(self, windows: Windows) -> None:
+        self._windows = windows
+        with tf.device("CPU"):  # the gather runs beside the training step, also where that runs on a GPU
+            self._matrix = tf.constant(windows.matrix)
+
+    def stream_training(self, seed: int, first_step: int, last_step: int, batch_size: int) -> tf.data.Dataset:
+        """Yield (step, x, y) for the steps [first_step, last_step); each is a function of seed and step alone."""
+
+        def cut(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+            return step, *self._gather(draw_rows(seed, step, self._windows.train, batch_size))
+
+        steps = tf.data.Dataset.range(first_step, last_step)
+        return steps.map(cut, num_parallel_calls=1, deterministic=True).prefetch(4)
+
+    def stream_rows(self, rows: npt.NDArray[np.int64] | range, batch_size: int) -> tf.data.Dataset:
+        """Yield (x, y) for given rows in order; the last batch is filled up with its last row."""
+        rows = np.asarray(rows, np.int64)
+        filled = np.pad(rows, (0, -len(rows) % batch_size), mode="edge")
+        batches = tf.data.Dataset.from_tensor_slices(filled.reshape(-1, batch_size))
+        return batches.map(self._gather, num_parallel_calls=1, deterministic=True).prefetch(2)
+
+    def _gather(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        times = rows[:, tf.newaxis] + tf.constant(self._windows.offsets, tf.int64)
+        x = tf.gather(self._matrix, times)
+        y = tf.gather(self._matrix[:, self._windows.target_column], rows + self._windows.horizon_rows)
+        return x, y
