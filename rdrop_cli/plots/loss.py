@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 Metrics = dict[str, Any]
 FIGURE_INCHES = (10.0, 5.6)
+LABEL_GAP = 0.05  # of the axes' height, a line of text
+MEASURED = ("val_loss", "train_mae")  # with dropout off
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Line:
 LINES = (
     Line("val_loss", "validation", "-", 2.4),
     Line("train_mae", "training, dropout off", "--", 1.6),
-    Line("loss", "training loss, as trained on", ":", 1.4),
+    Line("loss", "training loss, dropout on", ":", 1.4),
 )
 
 
@@ -44,13 +47,15 @@ def draw_comparison(runs: list[Metrics], path: Path, in_degc: bool) -> None:
         path: the picture; its ending chooses the format.
         in_degc: in the target's unit instead of standardised units.
     """
-    labels = label_runs(runs)
     with draw_figure(path, figsize=FIGURE_INCHES) as (figure, axes):
-        for metrics, label in zip(runs, labels, strict=True):
-            _draw_curves(axes, metrics, _scale_of(metrics, in_degc), label)
-        _draw_naive(axes, runs, in_degc)
+        for metrics in runs:
+            _draw_curves(axes, metrics, _scale_of(metrics, in_degc))
+        naive = runs[0]["naive"]["val_mae"] * _scale_of(runs[0], in_degc)
+        axes.axhline(naive, color=NAIVE_COLOUR, linewidth=1.4, linestyle=(0, (6, 2, 1, 2)))
         _label_axes(axes, runs, in_degc)
-        figure.legend(handles=_explain_lines(axes), loc="outside lower center", ncols=4)
+        _limit_axes(axes, runs, naive, in_degc)
+        _name_lines(axes, runs, naive, in_degc)
+        figure.legend(handles=_explain_lines(), loc="outside lower center", ncols=4)
 
 
 def label_runs(runs: list[Metrics]) -> list[str]:
@@ -68,7 +73,7 @@ def _scale_of(metrics: Metrics, in_degc: bool) -> float:
     return float(metrics["degc_per_unit"]) if in_degc else 1.0
 
 
-def _draw_curves(axes: "Axes", metrics: Metrics, scale: float, label: str) -> None:
+def _draw_curves(axes: "Axes", metrics: Metrics, scale: float) -> None:
     colour = colour_of(metrics["variant"])
     epochs = range(1, len(metrics["history"]["val_loss"]) + 1)
     for line in LINES:
@@ -76,30 +81,42 @@ def _draw_curves(axes: "Axes", metrics: Metrics, scale: float, label: str) -> No
         axes.plot(epochs, values, line.style, color=colour, linewidth=line.width)
     best = metrics["best"]
     axes.plot(best["epoch"], best["val_mae"] * scale, "o", color=colour, markersize=8, markeredgecolor="white")
-    axes.annotate(
-        label,
-        (epochs[-1], metrics["history"]["val_loss"][-1] * scale),
-        xytext=(7, 0),
-        textcoords="offset points",
-        color=colour,
-        fontweight="bold",
-        va="center",
-    )
 
 
-def _draw_naive(axes: "Axes", runs: list[Metrics], in_degc: bool) -> None:
-    """Draw the naive forecast's error once; it is the same for all runs on the same windows."""
-    level = runs[0]["naive"]["val_mae"] * _scale_of(runs[0], in_degc)
-    axes.axhline(level, color=NAIVE_COLOUR, linewidth=1.4, linestyle=(0, (6, 2, 1, 2)))
-    axes.annotate(
-        "naive forecast: as now",
-        (0, level),
-        xycoords=("axes fraction", "data"),
-        xytext=(6, 4),
-        textcoords="offset points",
-        color=NAIVE_COLOUR,
-        fontsize=10,
-    )
+def _limit_axes(axes: "Axes", runs: list[Metrics], naive: float, in_degc: bool) -> None:
+    """Fit the axes to what is compared; the training loss of the first epochs may leave them at the top."""
+    measured = [
+        value * _scale_of(run, in_degc) for run in runs for key in MEASURED for value in run["history"][key]
+    ] + [naive]
+    low, high = min(measured), max(measured)
+    axes.set_ylim(low - 0.06 * (high - low), high + 0.12 * (high - low))
+    axes.set_xlim(0.5, _longest(runs) + 0.5)
+
+
+def _name_lines(axes: "Axes", runs: list[Metrics], naive: float, in_degc: bool) -> None:
+    """Write each line's name at its end, so that nobody has to match colours with a legend."""
+    names = [("naive forecast", _longest(runs) + 0.5, naive, NAIVE_COLOUR)]
+    for run, label in zip(runs, label_runs(runs), strict=True):
+        values = run["history"]["val_loss"]
+        names.append((label, len(values), values[-1] * _scale_of(run, in_degc), colour_of(run["variant"])))
+    low, high = axes.get_ylim()
+    heights = spread_apart([height for _, _, height, _ in names], gap=LABEL_GAP * (high - low))
+    for (text, epoch, _, colour), height in zip(names, heights, strict=True):
+        style: Any = {"color": colour, "fontweight": "bold", "va": "center", "annotation_clip": False}
+        axes.annotate(text, (epoch, height), xytext=(8, 0), textcoords="offset points", **style)
+
+
+def spread_apart(heights: list[float], gap: float) -> list[float]:
+    """Move labels up, as little as their order from below allows, until they are `gap` apart."""
+    spread = list(heights)
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    for below, above in pairwise(order):
+        spread[above] = max(spread[above], spread[below] + gap)
+    return spread
+
+
+def _longest(runs: list[Metrics]) -> int:
+    return max(len(run["history"]["val_loss"]) for run in runs)
 
 
 def _label_axes(axes: "Axes", runs: list[Metrics], in_degc: bool) -> None:
@@ -108,10 +125,8 @@ def _label_axes(axes: "Axes", runs: list[Metrics], in_degc: bool) -> None:
     target = str(runs[0]["protocol"]["target"])
     quantity, _, unit = target.removesuffix(")").partition(" (")
     shown = {"degC": "°C"}.get(unit, unit) if in_degc else "standardised"
-    longest = max(len(run["history"]["val_loss"]) for run in runs)
     axes.set_xlabel("epoch")
     axes.set_ylabel(f"mean absolute error ({shown})")
-    axes.set_xlim(0.5, longest * 1.16 + 0.5)  # room for the names at the lines' ends
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     name = {"T": "temperature"}.get(quantity, quantity)
     axes.set_title(_describe_setting(runs, name), loc="left", fontsize=12)
@@ -125,7 +140,7 @@ def _describe_setting(runs: list[Metrics], quantity: str) -> str:
     return f"Forecasting {quantity}: {', '.join(datasets)} data{warning}, {', '.join(protocols)} protocol"
 
 
-def _explain_lines(axes: "Axes") -> list[Any]:
+def _explain_lines() -> list[Any]:
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color="#333333", ls=line.style, lw=line.width, label=line.label) for line in LINES]

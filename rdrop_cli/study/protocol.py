@@ -81,10 +81,10 @@ PROTOCOLS = {
         Protocol(name="book", summary="the study: ten days of hourly weather, 500 steps an epoch, 20 and 40 epochs"),
         Protocol(
             name="demo",
-            summary="small enough for minutes: two days of hourly weather, a short training period",
+            summary="small enough for minutes: two days of hourly weather, less than two years to train on",
             lookback_rows=288,
-            train_stop_row=40_000,
-            val_stop_row=100_000,
+            train_stop_row=90_000,
+            val_stop_row=150_000,
             steps_per_epoch=100,
         ),
     )

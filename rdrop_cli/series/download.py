@@ -1,0 +1,226 @@
+"""Fetch a file over HTTP: resumed where it broke off, retried, and in its place only when it is whole."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from http.client import responses as phrases
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rdrop_cli.errors import DataError, RdropError, UsageError
+from rdrop_cli.files import sync
+from rdrop_cli.series.resume import Part, strong_validator, total_if_rest
+
+if TYPE_CHECKING:
+    import requests
+
+CHUNK_BYTES = 1 << 16
+RETRIED_STATUSES = (408, 429, *range(500, 600))
+SHOWN_CHARACTERS = 160  # of an error's text, which a server may have chosen
+
+Progress = Callable[[int, int | None], None]
+
+
+def fetch(
+    urls: Sequence[str],
+    target: Path,
+    *,
+    max_bytes: int,
+    check: Callable[[Path], None] | None = None,
+    on_progress: Progress | None = None,
+    tries: int = 3,
+    timeout_seconds: float = 30,
+    wait_seconds: float = 1,
+) -> str:
+    """Download the first address that works to `target`, replacing what is there, and return that address.
+
+    The bytes gather in `<target>.part`. An interruption of any kind leaves them there, and the next call asks the same
+    address for the rest (`Range` with `If-Range`, RFC 9110, 13.1.5 and 14.2), or begins again where the server has
+    another file by now or gives no parts. Calls for one target run one after the other, across processes too; each
+    fetches, so a caller content with what another has brought looks for it under a lock of its own.
+
+    Args:
+        urls: http or https addresses of the same file, in order of preference; redirects are followed.
+        target: its place, in a folder that exists.
+        max_bytes: the size above which an address is given up.
+        check: raises DataError for a file that is not the expected one; the next address is tried then.
+        on_progress: called with the bytes so far and those in all, None where the server does not tell.
+        tries: failures in a row, none with a byte of progress, after which an address is given up; one that says
+            that it has no such file is given up at once.
+        timeout_seconds: to connect, and without a byte; a slow server may take as long as it likes.
+        wait_seconds: before the second try, doubled before each further one.
+
+    Raises:
+        UsageError: an address is neither http nor https.
+        DataError: no address works; every one is named with its reason.
+        RdropError: the file cannot be written; `target` is as it was.
+    """
+    from filelock import FileLock
+
+    for url in urls:
+        _require_http(url)
+    download = _Download(target, max_bytes, timeout_seconds, check, on_progress or (lambda done, total: None))
+    reasons = []
+    try:
+        with FileLock(target.with_name(f".{target.name}.lock")):
+            for url in urls:
+                try:
+                    download.bring(url, tries, wait_seconds)
+                except _FailedError as failure:
+                    reasons.append(f"{url}: {failure}")
+                else:
+                    return url
+    except OSError as error:
+        where = error.filename or download.part.path
+        raise RdropError(
+            f"{where}: cannot be written: {error.strerror or error}; make room or choose another folder, then try again"
+        ) from error
+    raise DataError(
+        f"{target.name} could not be downloaded ({'; '.join(reasons)}): "
+        "try again later, or name another source with `rdrop download --from PATH|URL`"
+    )
+
+
+def _require_http(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise UsageError(f"expected an address such as https://host/file.zip, received {url!r}")
+
+
+class _FailedError(Exception):
+    """A try that came to nothing; `final` where the same address would only answer the same again."""
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.final = final
+
+
+@dataclass(frozen=True)
+class _Download:
+    """One file on its way to `target`, from whichever address."""
+
+    target: Path
+    max_bytes: int
+    timeout_seconds: float
+    check: Callable[[Path], None] | None
+    on_progress: Progress
+
+    @property
+    def part(self) -> Part:
+        return Part(self.target.with_name(f"{self.target.name}.part"))
+
+    def bring(self, url: str, tries: int, wait_seconds: float) -> None:
+        """Try an address until the file is in its place or `tries` tries in a row got no further."""
+        failures, furthest = 0, self.part.size
+        while True:
+            try:
+                self._try(url)
+                return
+            except _FailedError as failure:
+                failures = 1 if self.part.size > furthest else failures + 1
+                furthest = max(furthest, self.part.size)
+                if failure.final or failures >= tries:
+                    raise
+            time.sleep(wait_seconds * 2 ** (failures - 1))
+
+    def _try(self, url: str) -> None:
+        import requests
+
+        try:
+            resumed = self._receive(url)
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise _FailedError(self._explain(error)) from error
+        except (requests.RequestException, ValueError) as error:  # requests lets ValueErrors of odd addresses through
+            raise _FailedError(self._explain(error), final=True) from error
+        sync(self.part.path)
+        self._check(resumed)
+        self.part.move_to(self.target)
+
+    def _receive(self, url: str) -> bool:
+        """Add what is missing to the part; return whether it had begun in an earlier try."""
+        import requests
+
+        validator, offset = self.part.find_validator(url), self.part.size
+        headers = {"Accept-Encoding": "identity"}  # so that lengths and ranges count the bytes of the file
+        if validator:
+            headers |= {"Range": f"bytes={offset}-", "If-Range": validator}
+        hooks = {"response": _leave_redirect_body}
+        with requests.get(url, headers=headers, stream=True, timeout=self.timeout_seconds, hooks=hooks) as response:
+            status = response.status_code
+            if status == 200:
+                self.part.begin(url, strong_validator(response.headers))
+                self._append(response, 0, response.raw.length_remaining)
+                return False
+            if validator and status == 206 and (total := total_if_rest(response.headers, offset, validator)):
+                self._append(response, offset, total)
+                return True
+        if validator and status in (206, 416):  # not the part that was asked for
+            self.part.discard()
+            return self._receive(url)
+        raise _FailedError(f"{status} {phrases.get(status, '')}".strip(), final=status not in RETRIED_STATUSES)
+
+    def _append(self, response: "requests.Response", received: int, total: int | None) -> None:
+        """Write the body behind the `received` bytes of the part; `total` is what they must come to, if known."""
+        _refuse_encoded(response)
+        if total is not None and total > self.max_bytes:
+            raise self._too_large(f"{total} bytes are")
+        with self.part.path.open("ab") as file:
+            self.on_progress(received, total)
+            for chunk in self._read(response):
+                received += len(chunk)
+                if received > self.max_bytes:
+                    raise self._too_large("what comes is")
+                file.write(chunk)
+                self.on_progress(received, total)
+        if total is not None and received != total:
+            if received > total:
+                self.part.discard()
+            raise _FailedError(f"{received} bytes came, {total} were announced")
+
+    def _read(self, response: "requests.Response") -> Iterator[bytes]:
+        """Yield the body as it arrives; `iter_content` would lose up to a chunk of it when the connection is cut."""
+        from urllib3.exceptions import HTTPError
+
+        try:
+            while chunk := response.raw.read1(CHUNK_BYTES, decode_content=False):
+                yield chunk
+        except HTTPError as error:
+            raise _FailedError(self._explain(error)) from error
+
+    def _too_large(self, what: str) -> _FailedError:
+        self.part.discard()
+        return _FailedError(f"{what} more than the limit of {self.max_bytes} bytes", final=True)
+
+    def _check(self, resumed: bool) -> None:
+        """Drop a file that is not the expected one; one put together from parts gets a second chance as a whole."""
+        try:
+            if self.check:
+                self.check(self.part.path)
+        except DataError as error:
+            self.part.discard()
+            raise _FailedError(str(error), final=not resumed) from error
+
+    def _explain(self, error: BaseException) -> str:
+        """Say in short what lies at the bottom of an error of requests, in characters that cannot steer a terminal."""
+        while cause := error.__cause__ or error.__context__:
+            error = cause
+        if isinstance(error, TimeoutError):
+            return f"nothing came for {self.timeout_seconds:g} s"
+        text = "".join(character if character.isprintable() else "?" for character in str(error))
+        return text[:SHOWN_CHARACTERS] or type(error).__name__
+
+
+def _leave_redirect_body(response: "requests.Response", **_: object) -> None:
+    """Keep requests from reading the body of a redirect, which nobody needs and no limit holds, into memory."""
+    if response.is_redirect:
+        response.close()
+
+
+def _refuse_encoded(response: "requests.Response") -> None:
+    encoding = response.headers.get("Content-Encoding", "identity")
+    if encoding != "identity":
+        raise _FailedError(f"the body is encoded as {encoding[:20]!r}, which was not asked for", final=True)

@@ -1,0 +1,138 @@
+"""The Jena climate data: its published facts, its place on disk, and the record of how it came there.
+
+Source: weather station of the Max Planck Institute for Biogeochemistry, Jena; the file that the book uses.
+"""
+
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.files import md5_of_file, replace_atomically, sha256_of_file, write_json
+from rdrop_cli.series.archive import check_csv_archive, extract_csv
+from rdrop_cli.series.cache import read_through_cache
+from rdrop_cli.series.columns import WEATHER_COLUMNS
+from rdrop_cli.series.csv_reader import read_csv
+from rdrop_cli.series.download import Progress, fetch
+from rdrop_cli.series.table import Series, Source
+
+ADDRESSES = (
+    "https://storage.googleapis.com/tensorflow/tf-keras-datasets/jena_climate_2009_2016.csv.zip",
+    "https://s3.amazonaws.com/keras-datasets/jena_climate_2009_2016.csv.zip",
+)
+CSV_BYTES = 43_164_220
+CSV_MD5 = "959915f05bfafef18e471a97ae679535"
+ROWS = 420_551
+FIRST_STAMP = "2009-01-01T00:10:00"
+CSV_NAME = "jena_climate_2009_2016.csv"
+MAX_BYTES = 20 * CSV_BYTES  # room for another edition of the file, not for a bomb
+
+
+def install_jena(source: str | None, data_dir: Path, on_progress: Progress | None = None) -> Series:
+    """Bring the Jena CSV into `data_dir`, from the published addresses or from `source`, a path or an address.
+
+    The file takes its place only after its structure has been checked; until then a former one stays.
+
+    Raises:
+        DataError: nothing could be fetched, or what came has another structure.
+        OSError: `data_dir` cannot be written.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    if source is not None and "://" not in source:
+        local = Path(source)
+        if not local.is_file():
+            raise DataError(f"{source}: no such file; --from takes a CSV, a zip that holds one, or an address")
+        _install(local, str(local.resolve()), data_dir)
+    else:
+        fetched = data_dir / f"{CSV_NAME}.zip"
+        addresses = [source] if source else ADDRESSES
+        origin = fetch(addresses, fetched, max_bytes=MAX_BYTES, check=_check_fetched, on_progress=on_progress)
+        try:
+            _install(fetched, origin, data_dir)
+        finally:
+            fetched.unlink(missing_ok=True)
+    return load_jena(data_dir)
+
+
+def _install(local: Path, origin: str, data_dir: Path) -> None:
+    """Unpack and check a file; only then does it take the place of a former one."""
+    with replace_atomically(data_dir / CSV_NAME) as temporary:
+        if _begins_with(local, b"PK"):
+            extract_csv(local, temporary, max_bytes=MAX_BYTES)
+        else:
+            shutil.copyfile(local, temporary)
+        record = _check_structure(temporary, origin)
+    write_json(_record_path(data_dir), record)
+
+
+def is_installed(data_dir: Path) -> bool:
+    """Tell whether a Jena file and its record are there; `load_jena` checks that they agree."""
+    return (data_dir / CSV_NAME).is_file() and _record_path(data_dir).is_file()
+
+
+def load_jena(data_dir: Path) -> Series:
+    """Read the installed Jena data, after checking the file against the checksum recorded when it came.
+
+    Raises:
+        DataError: it is not there, or is no longer the file that was recorded.
+    """
+    path = data_dir / CSV_NAME
+    if not is_installed(data_dir):
+        raise DataError(f"the Jena data are not in {data_dir}: run `rdrop download`, or train on `--dataset synthetic`")
+    try:
+        record = json.loads(_record_path(data_dir).read_text(encoding="utf-8"))
+        source = Source(**{field: record[field] for field in ("name", "origin", "sha256", "rows", "verified")})
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{_record_path(data_dir)}: not a record of a download; run `rdrop download` again") from error
+    found = sha256_of_file(path)
+    if found != source.sha256:
+        raise DataError(
+            f"{path}: changed since it was downloaded (SHA-256 {found[:12]}…, recorded {source.sha256[:12]}…); "
+            "run `rdrop download` again"
+        )
+    return Series(*read_through_cache(data_dir / "cache", found, lambda: read_csv(path)), source)
+
+
+def _record_path(data_dir: Path) -> Path:
+    return data_dir / "jena_climate_2009_2016.json"
+
+
+def _check_fetched(path: Path) -> None:
+    """Refuse a damaged zip or a web page while another address can still be tried; a CSV is checked when installed."""
+    if _begins_with(path, b"PK") or _begins_with(path, b"<"):
+        check_csv_archive(path, max_bytes=MAX_BYTES)
+
+
+def _begins_with(path: Path, head: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(head)) == head
+
+
+def _check_structure(path: Path, origin: str) -> dict[str, Any]:
+    """Return the record of a file with the published structure, and whether its checksum is the published one."""
+    stamps, columns, values = read_csv(path)
+    if columns != WEATHER_COLUMNS:
+        missing = [name for name in WEATHER_COLUMNS if name not in columns]
+        raise DataError(
+            f"{origin}: not the Jena data: expected the {len(WEATHER_COLUMNS)} published columns in their order, "
+            + (f"missing {missing}" if missing else f"received {list(columns)}")
+        )
+    if len(values) != ROWS or str(stamps[0]) != FIRST_STAMP:
+        raise DataError(
+            f"{origin}: not the whole Jena data: expected {ROWS} rows from {FIRST_STAMP}, "
+            f"received {len(values)} from {stamps[0]}"
+        )
+    md5 = md5_of_file(path)
+    return {
+        "name": "jena",
+        "origin": origin,
+        "sha256": sha256_of_file(path),
+        "md5": md5,
+        "bytes": path.stat().st_size,
+        "rows": len(values),
+        "columns": len(columns),
+        "verified": md5 == CSV_MD5,
+        "recorded_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
