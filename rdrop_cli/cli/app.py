@@ -1,0 +1,74 @@
+"""The command line as a whole: its commands, and what becomes of errors."""
+
+import errno
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+import rdrop_cli
+from rdrop_cli.cli.download import download
+from rdrop_cli.cli.plot import plot
+from rdrop_cli.cli.runs import list_runs, show
+from rdrop_cli.cli.train import train
+from rdrop_cli.errors import RdropError
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+app = typer.Typer(
+    name="rdrop",
+    help="Does a recurrent network overfit, and which dropout helps it? The GRU overfitting study, over seeds.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(download)
+app.command()(train)
+app.command()(plot)
+app.command("runs")(list_runs)
+app.command()(show)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"rdrop {rdrop_cli.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def configure(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Does a recurrent network overfit, and which dropout helps it? The GRU overfitting study, over seeds."""
+
+
+def run_command(arguments: list[str]) -> int:
+    """Run one command and return its exit code: 0, 1 failure, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+
+    Whatever a user can cause ends in one line on stderr.
+    """
+    try:
+        code = app(arguments, prog_name="rdrop", standalone_mode=False)
+    except RdropError as error:
+        return _fail(str(error), error.exit_code)
+    except typer.TyperException as error:
+        return _fail(error.format_message() or "no such command", error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        return _fail("stopped", INTERRUPTED)
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 -- the reader is gone; nothing is left to flush
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        hint = "; free some space and go on" if error.errno == errno.ENOSPC else ""
+        return _fail(f"{where}{error.strerror or error}{hint}", RdropError.exit_code)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    typer.echo(f"rdrop: {' '.join(message.split())}", err=True)
+    return code

@@ -1,0 +1,29 @@
+"""What goes to stderr for people: notes, warnings, tables' width."""
+
+from typing import TYPE_CHECKING
+
+from rdrop_cli.series.table import Source
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def make_console(stderr: bool = True) -> "Console":
+    """Return a console that wraps nothing where the output is read by a program; NO_COLOR is honoured."""
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    if not console.is_terminal:
+        console.width = 1000  # a pipe has no width: no cell is cut
+    return console
+
+
+def warn_if_unverified(console: "Console", source: Source) -> None:
+    """Say loudly that a dataset has the published structure but not the published content."""
+    if source.verified is False:
+        console.print(
+            f"WARNING: {source.name} from {source.origin} has the published structure but another checksum "
+            f"(SHA-256 {source.sha256[:12]}…): these are not the published readings. Every run made from them says so.",
+            style="bold yellow",
+            markup=False,
+        )

@@ -1,0 +1,37 @@
+"""`rdrop download`: bring the Jena climate data."""
+
+from typing import Annotated
+
+import typer
+
+from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir
+from rdrop_cli.files import to_json
+
+
+def download(
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="PATH|URL", help="A local CSV or zip, or another address."),
+    ] = None,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    force: Annotated[bool, typer.Option("--force", help="Fetch again what is already there.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Download the Jena climate dataset, check it, and keep a parsed copy."""
+    from rdrop_cli.cli.console import make_console, warn_if_unverified
+    from rdrop_cli.cli.progress import show_download
+    from rdrop_cli.series.jena import install_jena, is_installed, load_jena
+    from rdrop_cli.series.oddities import find_oddities
+
+    console = make_console()
+    if source is None and not force and is_installed(data_dir):
+        series = load_jena(data_dir)
+        console.print(f"already in {data_dir}; its checksum is the recorded one (--force fetches it again)")
+    else:
+        with show_download() as on_progress:
+            series = install_jena(source, data_dir, on_progress)
+    warn_if_unverified(console, series.source)
+    for line in find_oddities(series).describe(sentinels="keep"):
+        console.print(line, markup=False)
+    report = series.source.to_json()
+    typer.echo(to_json(report) if as_json else f"{report['name']}: {report['rows']} rows, SHA-256 {report['sha256']}")

@@ -1,0 +1,109 @@
+"""`rdrop runs` and `rdrop show`: what has been run."""
+
+from typing import Annotated, Any
+
+import typer
+
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir, complete_run_ids
+from rdrop_cli.files import to_json
+
+COLUMNS = ("run", "status", "epochs", "best val MAE", "°C", "at epoch", "last val MAE", "test MAE", "°C")
+KEYS_LISTED = ("run_id", "created_at", "variant", "status", "seed", "epochs", "best", "final", "test")
+
+
+def list_runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: AsJson = False) -> None:
+    """List the runs, oldest first."""
+    from rdrop_cli.cli.console import make_console
+    from rdrop_cli.runs.find import read_all_metrics
+
+    readable, unreadable = read_all_metrics(runs_dir)
+    for line in unreadable:
+        make_console().print(f"left out: {line}", markup=False)
+    if as_json:
+        listed = [{key: metrics.get(key) for key in KEYS_LISTED} | _name_data(metrics) for metrics in readable]
+        typer.echo(to_json(listed))
+    elif not readable:
+        make_console().print(f"no runs in {runs_dir}; `rdrop train` makes some", markup=False)
+    else:
+        print_table(readable)
+
+
+def print_table(runs: list[dict[str, Any]]) -> None:
+    """Print one line a run to stdout."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from rdrop_cli.cli.console import make_console
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in COLUMNS:
+        table.add_column(column, justify="left" if column in ("run", "status") else "right", no_wrap=True)
+    for metrics in runs:
+        table.add_row(*(Text(cell) for cell in _format_row(metrics)))
+    make_console(stderr=False).print(table)
+
+
+def show(
+    run: Annotated[
+        str, typer.Argument(help="Its id, a beginning of it, or its folder.", autocompletion=complete_run_ids)
+    ],
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Print one run: what it was, what it measured, epoch by epoch."""
+    from rdrop_cli.runs.find import find_run
+
+    metrics = find_run(run, runs_dir).read_metrics()
+    if as_json:
+        typer.echo(to_json({"schema_version": 1, **metrics}))
+        return
+    print_table([metrics])
+    typer.echo(_describe(metrics))
+    typer.echo("epoch    loss  val_loss  train_mae")
+    history = metrics["history"]
+    for number, row in enumerate(zip(history["loss"], history["val_loss"], history["train_mae"], strict=True), start=1):
+        typer.echo(f"{number:>5}  " + "    ".join(f"{value:.4f}" for value in row))
+
+
+def _name_data(metrics: dict[str, Any]) -> dict[str, Any]:
+    return {"dataset": metrics["dataset"], "protocol": metrics["protocol"]["name"]}
+
+
+def _format_row(metrics: dict[str, Any]) -> tuple[str, ...]:
+    best, final, test = (metrics.get(key) or {} for key in ("best", "final", "test"))
+    epochs = metrics["epochs"]
+    return (
+        metrics["run_id"],
+        metrics["status"],
+        f"{epochs['done']}/{epochs['planned']}",
+        _number(best.get("val_mae"), 4),
+        _number(best.get("val_mae_degc"), 2),
+        _number(best.get("epoch"), 0),
+        _number(final.get("val_mae"), 4),
+        _number(test.get("mae"), 4),
+        _number(test.get("mae_degc"), 2),
+    )
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _describe(metrics: dict[str, Any]) -> str:
+    data, rates, environment = metrics["dataset"], metrics["rates"], metrics["environment"]
+    verified = {True: "verified", False: "NOT the published file", None: "no published checksum"}[data["verified"]]
+    lines = [
+        f"variant    {metrics['variant']}, seed {metrics['seed']}, dropout {rates['dropout']:g}, "
+        f"recurrent dropout {rates['recurrent_dropout']:g}",
+        f"data       {data['name']}, {data['rows']} rows, SHA-256 {data['sha256'][:12]}… ({verified})",
+        f"protocol   {metrics['protocol']['name']}",
+        f"naive      {metrics['naive']['val_mae']:.4f} ({metrics['naive']['val_mae_degc']:.2f} °C) on validation",
+        f"time       {metrics['timing']['seconds']:.0f} s, "
+        f"{metrics['timing']['train_windows_per_second'] or 0:.0f} training windows a second",
+        f"computed   keras {environment['keras']}, tensorflow {environment['tensorflow']}, {environment['device']}, "
+        f"engine {metrics['engine']}",
+    ]
+    if metrics.get("failure"):
+        lines.insert(0, f"failure    {metrics['failure']}")
+    return "\n".join(lines)

@@ -1,0 +1,96 @@
+"""`rdrop train`: train variants, or go on with an interrupted run."""
+
+from typing import Annotated
+
+import typer
+
+from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR, AsJson, DataDir, RunsDir, complete_run_ids
+from rdrop_cli.errors import UsageError
+from rdrop_cli.files import to_json
+from rdrop_cli.study.plan import Request
+from rdrop_cli.study.protocol import PROTOCOLS
+from rdrop_cli.study.variants import STUDY, VARIANTS
+
+PROTOCOL_NAMES = ", ".join(PROTOCOLS)
+
+
+def complete_variants(incomplete: str) -> list[tuple[str, str]]:
+    """Complete a variant, with its summary."""
+    return [(variant.name, variant.summary) for variant in VARIANTS.values() if variant.name.startswith(incomplete)]
+
+
+def train(
+    variants: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[VARIANT]...",
+            help=f"{', '.join(VARIANTS)}; {' and '.join(STUDY)} when none is named.",
+            autocompletion=complete_variants,
+        ),
+    ] = None,
+    dataset: Annotated[
+        str, typer.Option(help="jena, synthetic (made by rdrop itself), or the path of a CSV.")
+    ] = "jena",
+    protocol: Annotated[str, typer.Option(help=f"What the options below default to: {PROTOCOL_NAMES}.")] = "book",
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs of every variant. [book: 20, with dropout 40]", show_default=False)
+    ] = None,
+    steps_per_epoch: Annotated[int | None, typer.Option(help="Training steps an epoch. [book: 500]")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Windows a step. [book: 128]")] = None,
+    units: Annotated[int | None, typer.Option(help="Units of the recurrent layer. [book: 32]")] = None,
+    dropout: Annotated[float | None, typer.Option(help="Rate on the layer's input, in [0, 1). [dropout: 0.2]")] = None,
+    recurrent_dropout: Annotated[
+        float | None, typer.Option(help="Rate on the recurrent state, in [0, 1). [dropout: 0.2]")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Initial weights, windows and masks are functions of it.")] = 0,
+    target: Annotated[str | None, typer.Option(help="Column to predict. [book: T (degC)]")] = None,
+    lookback: Annotated[str | None, typer.Option(help="Length of a window, as 10d or rows. [book: 10d]")] = None,
+    every: Annotated[str | None, typer.Option(help="Time between its timesteps, as 1h or rows. [book: 1h]")] = None,
+    horizon: Annotated[str | None, typer.Option(help="How far ahead the target is. [book: 24h]")] = None,
+    train_stop: Annotated[int | None, typer.Option(help="First row after training. [book: 200000]")] = None,
+    val_stop: Annotated[int | None, typer.Option(help="First row after validation. [book: 300000]")] = None,
+    sentinels: Annotated[
+        str | None, typer.Option(help="keep -9999 readings, as the book does, or fill them. [book: keep]")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="xla: compiled; keras: as Keras does by default.")] = "xla",
+    resume: Annotated[
+        str | None, typer.Option(metavar="RUN", help="Go on with this run.", autocompletion=complete_run_ids)
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Train variants one after the other; each leaves a folder with its curves and numbers."""
+    from rdrop_cli.cli.runs import print_table
+    from rdrop_cli.cli.training import resume_run, train_new_runs
+
+    if resume is not None:
+        if variants:
+            raise UsageError(f"--resume goes on with one run as it was begun; leave out {' '.join(variants)}")
+        results = resume_run(resume, runs_dir, data_dir)
+    else:
+        request = Request(
+            variants=tuple(variants or ()),
+            dataset=dataset,
+            protocol=protocol,
+            seed=seed,
+            engine=engine,
+            epochs=epochs,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            target=target,
+            lookback=lookback,
+            every=every,
+            horizon=horizon,
+            train_stop_row=train_stop,
+            val_stop_row=val_stop,
+            batch_size=batch_size,
+            steps_per_epoch=steps_per_epoch,
+            units=units,
+            sentinels=sentinels,
+        )
+        results = train_new_runs(request, runs_dir, data_dir)
+    if as_json:
+        typer.echo(to_json(results))
+    else:
+        print_table(results)
