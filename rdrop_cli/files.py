@@ -27,6 +27,9 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         sync(temporary)
         temporary.replace(path)
         sync(path.parent)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say whose it is
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

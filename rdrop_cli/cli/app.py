@@ -11,6 +11,7 @@ import rdrop_cli
 from rdrop_cli.cli.download import download
 from rdrop_cli.cli.plot import plot
 from rdrop_cli.cli.runs import list_runs, show
+from rdrop_cli.cli.signals import Terminated, end_on_sigterm
 from rdrop_cli.cli.train import train
 from rdrop_cli.errors import RdropError
 
@@ -20,7 +21,6 @@ TERMINATED = 143
 app = typer.Typer(
     name="rdrop",
     help="Does a recurrent network overfit, and which dropout helps it? The GRU overfitting study, over seeds.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -52,13 +52,16 @@ def run_command(arguments: list[str]) -> int:
     Whatever a user can cause ends in one line on stderr.
     """
     try:
-        code = app(arguments, prog_name="rdrop", standalone_mode=False)
+        with end_on_sigterm():
+            code = app(arguments or ["--help"], prog_name="rdrop", standalone_mode=False)
     except RdropError as error:
         return _fail(str(error), error.exit_code)
     except typer.TyperException as error:
         return _fail(error.format_message() or "no such command", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped", INTERRUPTED)
+    except Terminated:
+        return _fail("stopped by SIGTERM", TERMINATED)
     except BrokenPipeError:
         sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 -- the reader is gone; nothing is left to flush
         return 0

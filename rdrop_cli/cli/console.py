@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from rdrop_cli.series.table import Source
-
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from rdrop_cli.series.table import Source
 
 
 def make_console(stderr: bool = True) -> "Console":
@@ -18,7 +18,7 @@ def make_console(stderr: bool = True) -> "Console":
     return console
 
 
-def warn_if_unverified(console: "Console", source: Source) -> None:
+def warn_if_unverified(console: "Console", source: "Source") -> None:
     """Say loudly that a dataset has the published structure but not the published content."""
     if source.verified is False:
         console.print(

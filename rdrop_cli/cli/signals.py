@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 
-class Terminated(KeyboardInterrupt):
+class Terminated(BaseException):
     """The process was asked to end by SIGTERM."""
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rdrop_cli.cli.console import make_console, warn_if_unverified
 from rdrop_cli.cli.progress import TrainingProgress
-from rdrop_cli.cli.signals import end_on_sigterm
+from rdrop_cli.cli.signals import Terminated
 from rdrop_cli.runs.find import find_run
 from rdrop_cli.runs.folder import RunFolder, check_writable, create_run_folder
 from rdrop_cli.series.datasets import load_dataset
@@ -49,10 +49,10 @@ def _load(dataset: str, sentinels: str, data_dir: Path) -> Series:
 
 def _train(config: RunConfig, series: Series, make_folder: Callable[[], RunFolder]) -> dict[str, Any]:
     """Train one run with progress on stderr; when it is stopped, say how to go on."""
-    with TrainingProgress() as progress, end_on_sigterm():
+    with TrainingProgress() as progress:
         try:
             return train_run(config, series, make_folder, progress)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Terminated):
             if progress.run_id:
                 progress.note(f"interrupted; go on with: rdrop train --resume {progress.run_id}")
             raise

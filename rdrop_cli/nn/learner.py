@@ -28,12 +28,12 @@ class KerasLearner:
         self._config = config
         self._pipeline = WindowPipeline(windows)
         self.model = build_model(config, len(windows.offsets), windows.matrix.shape[1])
-        self._optimizer = keras.optimizers.RMSprop()
+        self._optimizer = keras.optimizers.RMSprop(name="rmsprop")
         self._optimizer.build(self.model.trainable_variables)
         self._masks = MaskSeeds(self.model, config.seed)
-        # Keras leaves compilation off for recurrent dropout; it nearly halves the time of a step.
-        self._train_step = tf.function(self._compute_train_step, jit_compile=True)
-        self._absolute_errors = tf.function(self._compute_absolute_errors, jit_compile=True)
+        compiled = config.engine == "xla"  # Keras leaves XLA off for recurrent dropout, and a step takes twice as long
+        self._train_step = tf.function(self._compute_train_step, jit_compile=compiled)
+        self._absolute_errors = tf.function(self._compute_absolute_errors, jit_compile=compiled)
 
     def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float:
         """Train the steps of an epoch, counted from 1; return the mean loss, measured with dropout on.

@@ -10,7 +10,8 @@ def build_model(config: RunConfig, timesteps: int, features: int) -> keras.Model
     """Build GRU(units) → Dense(1) on (batch, time, feature), giving the standardised target (batch, 1).
 
     The recurrent layer is Keras's own, untouched. Initial weights depend on the seed and the layer only, so the
-    variants of one seed begin alike.
+    variants of one seed begin alike. Every layer is named: a checkpoint finds its variables by these names, and Keras
+    would number unnamed ones by how many a process has made before.
     """
     return keras.Sequential(
         [
@@ -20,10 +21,15 @@ def build_model(config: RunConfig, timesteps: int, features: int) -> keras.Model
                 dropout=config.dropout,
                 recurrent_dropout=config.recurrent_dropout,
                 kernel_initializer=keras.initializers.GlorotUniform(seed=derive_seed(config.seed, "gru kernel")),
-                recurrent_initializer=keras.initializers.Orthogonal(seed=derive_seed(config.seed, "gru recurrent kernel")),
+                name="gru",
+                recurrent_initializer=keras.initializers.Orthogonal(
+                    seed=derive_seed(config.seed, "gru recurrent kernel")
+                ),
             ),
             keras.layers.Dense(
-                1, kernel_initializer=keras.initializers.GlorotUniform(seed=derive_seed(config.seed, "dense kernel"))
+                1,
+                name="dense",
+                kernel_initializer=keras.initializers.GlorotUniform(seed=derive_seed(config.seed, "dense kernel")),
             ),
         ],
         name=config.variant,

@@ -82,7 +82,6 @@ def _read_table(path: Path, header: list[str]) -> "pd.DataFrame":
             dtype={header[0]: str, **dict.fromkeys(header[1:], number_type)},
             encoding="utf-8",
             skip_blank_lines=False,
-            float_precision="round_trip",
         )
 
     try:

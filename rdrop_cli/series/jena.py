@@ -8,6 +8,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from rdrop_cli.errors import DataError
 from rdrop_cli.files import md5_of_file, replace_atomically, sha256_of_file, write_json
@@ -48,9 +49,9 @@ def install_jena(source: str | None, data_dir: Path, on_progress: Progress | Non
     else:
         fetched = data_dir / f"{CSV_NAME}.zip"
         addresses = [source] if source else ADDRESSES
-        origin = fetch(addresses, fetched, max_bytes=MAX_BYTES, check=_check_fetched, on_progress=on_progress)
+        address = fetch(addresses, fetched, max_bytes=MAX_BYTES, check=_check_fetched, on_progress=on_progress)
         try:
-            _install(fetched, origin, data_dir)
+            _install(fetched, _strip_secrets(address), data_dir)
         finally:
             fetched.unlink(missing_ok=True)
     return load_jena(data_dir)
@@ -97,6 +98,12 @@ def load_jena(data_dir: Path) -> Series:
 
 def _record_path(data_dir: Path) -> Path:
     return data_dir / "jena_climate_2009_2016.json"
+
+
+def _strip_secrets(address: str) -> str:
+    """Return an address without user, password and query: it is recorded in every run."""
+    parts = urlsplit(address)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _check_fetched(path: Path) -> None:

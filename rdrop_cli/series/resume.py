@@ -28,7 +28,7 @@ class Part:
         """Return what `If-Range` needs to go on from here, or None where only a new beginning is safe."""
         try:
             note = json.loads(self._note_path.read_text(encoding="utf-8"))
-            validator = note["validator"] if note["url"] == url and self.size else None
+            validator = note["validator"] if note["url"] == url else None
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return validator if isinstance(validator, str) else None

@@ -1,0 +1,49 @@
+.DEFAULT_GOAL := help
+.PHONY: help install demo study test test-slow lint format clean
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+RUNS_DIR ?= runs
+DATA_DIR ?= data
+VENV := .venv
+RDROP := $(VENV)/bin/rdrop
+DIRS := --runs-dir $(RUNS_DIR) --data-dir $(DATA_DIR)
+
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+install: $(VENV)/.installed ## Make the environment from the locked versions (every target below does)
+
+$(VENV)/.installed: pyproject.toml uv.lock
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	UV_PYTHON_DOWNLOADS=never $(VENV)/bin/uv sync --quiet --locked --inexact
+	touch $@
+
+demo: install ## Train both variants on the embedded weather in minutes, and compare them in a picture
+	$(RDROP) train --dataset synthetic --protocol demo $(DIRS)
+	$(RDROP) plot --runs-dir $(RUNS_DIR)
+
+study: install ## The real thing: download the Jena data, train both variants, compare them
+	$(RDROP) download --data-dir $(DATA_DIR)
+	$(RDROP) train $(DIRS)
+	$(RDROP) plot --runs-dir $(RUNS_DIR)
+
+test: install ## Run the tests (about two minutes)
+	$(VENV)/bin/pytest -q
+
+test-slow: install ## Run the tests that take minutes, the demo among them
+	$(VENV)/bin/pytest -q -m slow
+
+lint: install ## Check style, formatting and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: install ## Format the code
+	$(VENV)/bin/ruff check --fix-only .
+	$(VENV)/bin/ruff format .
+
+clean: ## Remove the environment and caches; data and runs stay
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	find rdrop_cli tests -name __pycache__ -prune -exec rm -rf {} +
