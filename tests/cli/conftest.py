@@ -1,0 +1,91 @@
+"""The command line on a small series: in this process where that is enough, in one of its own where signals matter."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rdrop_cli.cli.app import run_command
+from rdrop_cli.series.columns import WEATHER_COLUMNS
+from rdrop_cli.series.synthetic import generate_weather
+
+SMALL = [
+    "--lookback", "5h", "--every", "1h", "--horizon", "2h", "--train-stop", "400", "--val-stop", "600",
+    "--steps-per-epoch", "4", "--batch-size", "8", "--units", "4", "--epochs", "2",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def rdrop(capsys) -> Callable[..., Result]:
+    """Run a command in this process."""
+
+    def run(*arguments: str | Path) -> Result:
+        capsys.readouterr()
+        code = run_command([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return Result(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def weather_csv(tmp_path_factory) -> Path:
+    """Nine hundred ten-minute readings in the Jena file's form."""
+    path = tmp_path_factory.mktemp("weather") / "weather.csv"
+    stamps, values = generate_weather(seed=2, rows=900)
+    write_csv(path, stamps, values)
+    return path
+
+
+def write_csv(path: Path, stamps: np.ndarray, values: np.ndarray, columns: tuple[str, ...] = WEATHER_COLUMNS) -> None:
+    """Write stamps and values as the Jena file has them."""
+    lines = [",".join(f'"{name}"' for name in ("Date Time", *columns))]
+    for stamp, row in zip(stamps.tolist(), values, strict=True):
+        lines.append(f"{stamp:%d.%m.%Y %H:%M:%S}," + ",".join(f"{value:.2f}" for value in row))
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, weather_csv) -> Path:
+    """A runs folder with both variants of the study, trained by the real command."""
+    folder = tmp_path_factory.mktemp("trained")
+    code = run_command(
+        ["train", "--dataset", str(weather_csv), *SMALL, "--runs-dir", str(folder / "runs"), "--data-dir", str(folder)]
+    )
+    assert code == 0
+    return folder / "runs"
+
+
+@pytest.fixture
+def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a command in a process of its own, in a scratch folder."""
+    started = []
+
+    def run(*arguments: str | Path) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rdrop_cli", *map(str, arguments)],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()

@@ -1,0 +1,56 @@
+"""The batches that `tf.data` yields are the protocol's windows, and a function of seed and step alone."""
+
+import numpy as np
+import pytest
+
+from rdrop_cli.nn.pipeline import WindowPipeline
+from tests.nn.tiny import make_tiny_windows
+
+
+@pytest.fixture(scope="module")
+def tiny_windows():
+    return make_tiny_windows()
+
+
+@pytest.fixture(scope="module")
+def pipeline(tiny_windows) -> WindowPipeline:
+    return WindowPipeline(tiny_windows)
+
+
+def draw(pipeline, seed, first, last):
+    return [(int(step), x.numpy(), y.numpy()) for step, x, y in pipeline.stream_training(seed, first, last, 8)]
+
+
+def test_given_rows_give_their_windows_and_targets(pipeline, tiny_windows):
+    rows = np.array([tiny_windows.train.start, 50, tiny_windows.validation.stop - 1])
+    x, y = next(iter(pipeline.stream_rows(rows, 3)))
+    for i, row in enumerate(rows):
+        assert np.array_equal(x[i], tiny_windows.matrix[row + tiny_windows.offsets])
+        assert y[i] == tiny_windows.matrix[row + tiny_windows.horizon_rows, tiny_windows.target_column]
+
+
+def test_the_last_batch_is_filled_up_so_that_all_have_one_shape(pipeline):
+    shapes = [x.shape for x, _ in pipeline.stream_rows(range(50, 57), 4)]
+    assert shapes[0] == shapes[1]
+    assert len(shapes) == 2
+
+
+def test_training_windows_lie_in_the_training_period_and_reach_all_of_it(pipeline, tiny_windows):
+    targets = tiny_windows.matrix[:, tiny_windows.target_column]
+    allowed = set(targets[[row + tiny_windows.horizon_rows for row in tiny_windows.train]].tolist())
+    drawn = np.concatenate([y for _, _, y in draw(pipeline, 0, 0, 200)])
+    assert set(drawn.tolist()) <= allowed
+    assert len(set(drawn.tolist())) > 0.9 * len(allowed)
+
+
+def test_a_step_draws_the_same_windows_wherever_the_stream_begins(pipeline):
+    whole, later = draw(pipeline, 3, 0, 6), draw(pipeline, 3, 4, 6)
+    for (step, x, y), (other_step, other_x, other_y) in zip(whole[4:], later, strict=True):
+        assert step == other_step
+        assert np.array_equal(x, other_x)
+        assert np.array_equal(y, other_y)
+
+
+def test_steps_and_seeds_draw_different_windows(pipeline):
+    batches = [y.tobytes() for seed in (0, 1) for _, _, y in draw(pipeline, seed, 0, 5)]
+    assert len(set(batches)) == 10

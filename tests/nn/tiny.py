@@ -1,0 +1,31 @@
+"""A protocol and windows small enough to train on in a second."""
+
+from rdrop_cli.series.columns import WEATHER_COLUMNS
+from rdrop_cli.series.synthetic import generate_weather
+from rdrop_cli.series.table import Series, Source
+from rdrop_cli.series.windows import Windows, make_windows
+from rdrop_cli.study.protocol import Protocol
+
+TINY_PROTOCOL = Protocol(
+    name="tiny",
+    summary="for tests",
+    lookback_rows=30,
+    step_rows=6,
+    horizon_rows=12,
+    train_stop_row=300,
+    val_stop_row=500,
+    batch_size=8,
+    steps_per_epoch=4,
+    epochs=3,
+    epochs_with_dropout=3,
+    units=5,
+    train_windows_measured=50,
+)
+
+
+def make_tiny_windows() -> Windows:
+    """Windows of 5 timesteps and 14 features over 700 ten-minute readings."""
+    stamps, values = generate_weather(seed=1, rows=700)
+    return make_windows(
+        Series(stamps, WEATHER_COLUMNS, values, Source("made", "test", "0" * 64, 700, None)), TINY_PROTOCOL
+    )
