@@ -1,0 +1,1 @@
+"""What a layer's dropout does, found out from its numbers."""

@@ -1,0 +1,107 @@
+"""Which method a layer follows: its output in training against the reference of every method, under the same masks.
+
+A method that wants more masks than were captured (one per gate, sample or timestep, where the layer had one for all)
+gets the captured zeros shifted along the units; one that wants fewer gets the first. So a layer whose masks do not
+differ between samples is not taken for one whose masks do.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.anatomy.reference import Array, run_gru, run_lstm
+from rdrop_cli.nn.methods import CELLS, METHODS, Cell, Lifetime, Method, Scaling, Site
+
+Keep = npt.NDArray[np.bool_]
+
+
+def measure_errors(
+    cell: str,
+    x: Array,
+    weights: Sequence[npt.ArrayLike],
+    output: npt.ArrayLike,
+    input_masks: Sequence[npt.ArrayLike],
+    recurrent_masks: Sequence[npt.ArrayLike],
+    *,
+    dropout: float,
+    recurrent_dropout: float,
+    reset_after: bool = True,
+) -> dict[str, float]:
+    """Return by method the largest difference between a layer's output and the reference's, from a zero state.
+
+    Args:
+        cell: `gru` or `lstm`.
+        x: (batch, time, feature).
+        weights: kernel, recurrent kernel, bias, as the layer's `get_weights` returns them.
+        output: what the layer returned in training with `return_sequences`, (batch, time, units).
+        input_masks: those on x, as captured: none, one, or one per gate.
+        recurrent_masks: those of `recurrent_dropout`, as captured.
+        dropout: rate of the masks on x.
+        recurrent_dropout: rate of the others.
+        reset_after: of a GRU.
+    """
+    kind, observed = CELLS[cell], np.asarray(output, np.float64)
+    shape = (*x.shape[:2], observed.shape[-1])
+    errors = {}
+    for method in METHODS.values():
+        if cell not in method.cells:
+            continue
+        on_x = arrange_input_masks(input_masks, method, kind, len(x), dropout)
+        on_site = arrange_recurrent_masks(recurrent_masks, method, kind, shape, recurrent_dropout)
+        if cell == "gru":
+            expected = run_gru(method.name, x, weights, on_x, on_site, reset_after=reset_after)
+        else:
+            expected = run_lstm(method.name, x, weights, on_x, on_site)
+        errors[method.name] = float(np.abs(observed - expected).max())
+    return errors
+
+
+def arrange_input_masks(
+    masks: Sequence[npt.ArrayLike], method: Method, cell: Cell, batch: int, rate: float
+) -> list[Array]:
+    """Return masks on x of a method, each (batch, feature) or (1, feature), that drop what the captured ones drop."""
+    if not masks:
+        return []
+    keep = np.stack([np.asarray(m) != 0 for m in masks])
+    keep = _spread(_spread(keep, 0, method.count_input_masks(cell)), 1, batch if method.per_sample else 1)
+    return list(keep / (1 - rate))
+
+
+def arrange_recurrent_masks(
+    masks: Sequence[npt.ArrayLike], method: Method, cell: Cell, shape: tuple[int, int, int], rate: float
+) -> list[Array]:
+    """Return masks of `recurrent_dropout` in the form of a method that drop what the captured ones drop.
+
+    Args:
+        masks: as captured, of any method.
+        method: whose form to give them.
+        cell: of the layer.
+        shape: batch, time, units.
+        rate: gives the kept values, where the method scales them.
+    """
+    if not masks:
+        return []
+    batch, timesteps, units = shape
+    gates = len(cell.gates)
+    scale = 1 / (1 - rate) if method.scaling is Scaling.INVERTED else 1.0
+    keep = [np.asarray(m) != 0 for m in masks]
+    if keep[0].shape == (units, gates * units):
+        if method.site is Site.RECURRENT_KERNEL:
+            return [keep[0] * scale]
+        keep = [keep[0][None, :, gate * units] for gate in range(gates)]
+    # (mask, sample, time, units)
+    every = np.stack([k if k.ndim == 3 else k[:, None] for k in keep])
+    if method.site is Site.RECURRENT_KERNEL:
+        columns = _spread(_spread(_spread(every, 0, gates), 1, 1), 2, 1)[:, 0, 0]
+        return [np.concatenate([_spread(column[None], 0, units).T for column in columns], axis=1) * scale]
+    every = _spread(every, 0, method.count_recurrent_masks(cell))
+    every = _spread(every, 1, batch if method.per_sample else 1)
+    every = _spread(every, 2, timesteps if method.lifetime is Lifetime.STEP else 1)
+    return list((every if every.shape[2] > 1 else every[:, :, 0]) * scale)
+
+
+def _spread(keep: Keep, axis: int, size: int) -> Keep:
+    """Give an axis another size: the first ones of it, or all of them and then again, shifted along the units."""
+    had = keep.shape[axis]
+    return np.stack([np.roll(keep.take(i % had, axis), i // had, axis=-1) for i in range(size)], axis)

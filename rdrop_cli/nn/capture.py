@@ -1,0 +1,147 @@
+"""Obtain the masks of a training call of a layer, from the state its seed generator had before the call.
+
+No layer is changed or hooked for it: masks are a function of that state. This works for calls inside a compiled
+training step too, where the tensors themselves are out of reach.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from rdrop_cli.nn.layers import MethodRNN
+from rdrop_cli.nn.masks import CallMasks
+from rdrop_cli.nn.methods import CELLS, METHODS, Cell, Lifetime, Method, Site
+
+
+@dataclass(frozen=True)
+class MaskRecord:
+    """A mask of one training call.
+
+    Attributes:
+        argument: the rate it belongs to, `dropout` or `recurrent_dropout`.
+        site: what kind of value it multiplies.
+        target: that value: x, h, c, g (the candidate) or U (the recurrent kernel).
+        gates: the gates whose product it changes; empty where it multiplies no gate's input.
+        lifetime: how long it stays the same.
+        array: (batch, feature) or (batch, units), with batch 1 if all samples share it; (batch, time, units) if drawn
+            at every timestep; (units, gates · units) for U.
+    """
+
+    argument: str
+    site: Site
+    target: str
+    gates: tuple[str, ...]
+    lifetime: Lifetime
+    array: npt.NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True)
+class CapturedCall:
+    """The output of a training call, as the layer returned it, and its masks in the order they were drawn."""
+
+    output: Any
+    masks: tuple[MaskRecord, ...]
+
+
+def capture_call(layer: Any, sequences: Any, **call: Any) -> CapturedCall:
+    """Call a layer in training and return its output and masks.
+
+    Args:
+        layer: of `rdrop_cli.nn.layers`, or Keras's own GRU or LSTM.
+        sequences: (batch, time, feature).
+        **call: other arguments of the call, as `mask` or `initial_state`.
+
+    Raises:
+        TypeError: the layer is another one.
+    """
+    generator = _find_generator(layer)
+    state = tf.identity(generator.state.value)
+    output = layer(sequences, training=True, **call)
+    return CapturedCall(output, redraw_masks(layer, state, tuple(sequences.shape)))
+
+
+def redraw_masks(
+    layer: Any, state: npt.ArrayLike, shape: tuple[int, int, int], *, jit_compile: bool = False
+) -> tuple[MaskRecord, ...]:
+    """Return the masks that a layer multiplied by in a training call.
+
+    Args:
+        layer: of `rdrop_cli.nn.layers`, or Keras's own GRU or LSTM.
+        state: of the layer's seed generator before the call: seed and counter.
+        shape: of the sequences: batch, time, feature.
+        jit_compile: whether the call was compiled by XLA, where TensorFlow gives Keras's layers other numbers.
+
+    Raises:
+        TypeError: the layer is another one.
+    """
+    _find_generator(layer)
+    state = tf.constant(np.asarray(state), tf.int64)
+    batch, timesteps, features = shape
+    if isinstance(layer, MethodRNN):
+        drawn = layer.sampler.draw(state, batch, timesteps, features, layer.compute_dtype)
+        return _describe(layer.method, layer.kind, drawn)
+    generator = keras.random.SeedGenerator(seed=0)
+    generator.state.assign(state)
+    redraw = tf.function(_redraw_keras_masks, jit_compile=jit_compile)
+    # Keras multiplies h and x as `gal` does; without recurrent_dropout it has one mask on x for all gates.
+    kind = CELLS["gru" if isinstance(layer, keras.layers.GRU) else "lstm"]
+    return _describe(METHODS["gal"], kind, CallMasks(*redraw(layer, generator, batch, features)))
+
+
+def _find_generator(layer: Any) -> keras.random.SeedGenerator:
+    if not isinstance(layer, keras.layers.GRU | keras.layers.LSTM):
+        raise TypeError(f"layer: expected a GRU or an LSTM, received {type(layer).__name__}")
+    return layer.cell.seed_generator
+
+
+def _redraw_keras_masks(layer: Any, generator: Any, batch: int, features: int) -> tuple[Any, Any]:
+    """Draw in the order of Keras's cells, x first, then h; rates of 0 and, as Keras has it, 1 draw nothing."""
+    cell = layer.cell
+    count = cell.dropout_mask_count if cell.implementation == 1 else 1
+
+    def draw(rate: float, width: int) -> tuple[Any, ...]:
+        ones = tf.ones((batch, width), layer.compute_dtype)
+        return tuple(keras.random.dropout(ones, rate, seed=generator) for _ in range(count if 0 < rate < 1 else 0))
+
+    return draw(cell.dropout, features), draw(cell.recurrent_dropout, cell.units)
+
+
+def _describe(method: Method, cell: Cell, masks: CallMasks) -> tuple[MaskRecord, ...]:
+    """Say of each mask what it multiplies."""
+    inputs = [
+        MaskRecord("dropout", Site.LAYER_INPUT, "x", gates, Lifetime.SEQUENCE, mask.numpy())
+        for gates, mask in zip(_share(cell.gates, len(masks.inputs)), masks.inputs, strict=True)
+    ]
+    recurrent = [
+        MaskRecord("recurrent_dropout", method.site, target, gates, method.lifetime, mask.numpy())
+        for (target, gates), mask in zip(
+            _find_targets(method, cell, len(masks.recurrent)), masks.recurrent, strict=True
+        )
+    ]
+    return (*inputs, *recurrent)
+
+
+def _share(gates: tuple[str, ...], masks: int) -> list[tuple[str, ...]]:
+    """Return the gates of each of 0, 1 or as many masks as there are gates."""
+    each: list[tuple[str, ...]] = [(gate,) for gate in gates]
+    return [gates] if masks == 1 else each[:masks]
+
+
+def _find_targets(method: Method, cell: Cell, masks: int) -> list[tuple[str, tuple[str, ...]]]:
+    """Return what each mask of `recurrent_dropout` multiplies, and the gates whose product it changes."""
+    if not masks:
+        return []
+    match method.site:
+        case Site.RECURRENT_INPUT | Site.PREVIOUS_STATE:
+            return [("h", gates) for gates in _share(cell.gates, masks)]
+        case Site.RECURRENT_KERNEL:
+            return [("U", cell.gates)]
+        case Site.CANDIDATE:
+            return [("g", ())]
+        case Site.NEW_STATE:
+            return [(cell.states[-1], ())]
+    return [(state, ()) for state in cell.states]

@@ -1,0 +1,188 @@
+"""The ways to drop out of a recurrent layer, as data: where a method's masks multiply, their shape, how long they live.
+
+Notation, in Keras's gate order. U_k and W_k are the columns of gate k in the recurrent kernel and in the kernel:
+
+    GRU    z, r = σ(x W_k + h U_k + b_k)        g = tanh(x W_h + r ∘ (h U_h) + b_h)      h ← z ∘ h + (1 − z) ∘ g
+    LSTM   i, f, o = σ(x W_k + h U_k + b_k)     g = tanh(x W_c + h U_c + b_c)            c ← f ∘ c + i ∘ g
+                                                                                         h ← o ∘ tanh(c)
+"""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+
+class Site(StrEnum):
+    """What a mask multiplies."""
+
+    LAYER_INPUT = "layer input"  # x where a gate's product reads it
+    RECURRENT_INPUT = "recurrent input"  # h of the step before, where a gate's product reads it; not where z carries it
+    PREVIOUS_STATE = "previous state"  # h of the step before, for every reader: z carries on what the mask left
+    CANDIDATE = "candidate"  # g
+    NEW_STATE = "new state"  # the memory that a step writes: h of a GRU, c of an LSTM
+    STATE_UPDATE = "state update"  # new state where the mask is 1, the step before's where it is 0
+    RECURRENT_KERNEL = "recurrent kernel"  # single weights of U
+
+    @property
+    def scales_memory(self) -> bool:
+        """Whether what the cell carries on is multiplied at every timestep, and not only what its gates see of it."""
+        return self in (Site.PREVIOUS_STATE, Site.NEW_STATE)
+
+
+class Lifetime(StrEnum):
+    """How long a mask stays the same; no mask outlives a training call."""
+
+    SEQUENCE = "sequence"
+    STEP = "step"
+
+
+class Scaling(StrEnum):
+    """How training and inference are made to agree on average, with keep = 1 − rate."""
+
+    INVERTED = "inverted"  # kept values are divided by keep in training; inference is the plain layer
+    EXPECTED = "expected"  # masks are 0 or 1 in training; inference puts their mean, keep, in their place
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A recurrent cell: its gates in the order of Keras's weights, its states in the order of Keras's lists."""
+
+    name: str
+    gates: tuple[str, ...]
+    states: tuple[str, ...]
+
+
+CELLS = {
+    cell.name: cell for cell in (Cell("gru", ("z", "r", "h"), ("h",)), Cell("lstm", ("i", "f", "c", "o"), ("h", "c")))
+}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to drop out of a recurrent layer.
+
+    Attributes:
+        name: what users type.
+        paper: short reference.
+        description: one line.
+        site: what the masks of `recurrent_dropout` multiply.
+        lifetime: of the masks of `recurrent_dropout`. Those of `dropout` always last for the sequence.
+        scaling: of the masks of `recurrent_dropout`. Those of `dropout` are always inverted.
+        per_gate: whether each gate has masks of its own, for x and, where a gate's product reads h, for h.
+        per_sample: whether each sample has masks of its own for x and h, or the batch shares them. Weights can only be
+            dropped for the whole batch.
+        cells: the names of the cells that have the method.
+    """
+
+    name: str
+    paper: str
+    description: str
+    site: Site
+    lifetime: Lifetime = Lifetime.SEQUENCE
+    scaling: Scaling = Scaling.INVERTED
+    per_gate: bool = False
+    per_sample: bool = True
+    cells: tuple[str, ...] = tuple(CELLS)
+
+    def count_input_masks(self, cell: Cell) -> int:
+        """Return the number of masks on x: one per gate, or one."""
+        return len(cell.gates) if self.per_gate else 1
+
+    def count_recurrent_masks(self, cell: Cell) -> int:
+        """Return the number of masks at `site`: one per gate or state that has its own, or one."""
+        if self.site is Site.STATE_UPDATE:
+            return len(cell.states)
+        return len(cell.gates) if self.per_gate else 1
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method(
+            "gal",
+            "Gal and Ghahramani 2016",
+            "variational dropout: each gate reads h through a mask of its own, the same at every timestep",
+            Site.RECURRENT_INPUT,
+            per_gate=True,
+        ),
+        Method(
+            "gal-tied",
+            "Gal and Ghahramani 2016",
+            "variational dropout with one mask for all gates",
+            Site.RECURRENT_INPUT,
+        ),
+        Method(
+            "moon",
+            "Moon et al. 2015",
+            "rnnDrop: units of the memory are off for the whole sequence; at inference the memory decays",
+            Site.NEW_STATE,
+            scaling=Scaling.EXPECTED,
+        ),
+        Method(
+            "semeniuta-step",
+            "Semeniuta et al. 2016",
+            "drops from the candidate, anew at every timestep: what is remembered stays whole",
+            Site.CANDIDATE,
+            lifetime=Lifetime.STEP,
+        ),
+        Method(
+            "semeniuta-sequence",
+            "Semeniuta et al. 2016",
+            "drops from the candidate, the same units at every timestep",
+            Site.CANDIDATE,
+        ),
+        Method(
+            "zoneout",
+            "Krueger et al. 2017",
+            "units of the state keep the value of the timestep before instead of becoming zero",
+            Site.STATE_UPDATE,
+            lifetime=Lifetime.STEP,
+            scaling=Scaling.EXPECTED,
+        ),
+        Method(
+            "dropconnect",
+            "Wan et al. 2013; Merity et al. 2018",
+            "drops single recurrent weights, the same for the whole batch",
+            Site.RECURRENT_KERNEL,
+        ),
+        Method(
+            "naive-step",
+            "the baseline of Gal and Ghahramani 2016",
+            "as gal, with masks drawn anew at every timestep",
+            Site.RECURRENT_INPUT,
+            lifetime=Lifetime.STEP,
+            per_gate=True,
+        ),
+        Method(
+            "masked-carry",
+            "no paper: the GRU of Keras 3.0 to 3.7",
+            "one mask on h that the carried state passes through as well, so that kept units grow at every timestep",
+            Site.PREVIOUS_STATE,
+            cells=("gru",),
+        ),
+        Method(
+            "batch-shared",
+            "no paper",
+            "as gal, with masks that the whole batch shares: the same as scaling rows of the kernels",
+            Site.RECURRENT_INPUT,
+            per_gate=True,
+            per_sample=False,
+        ),
+    )
+}
+
+
+def find_method(name: object, cell: Cell) -> Method:
+    """Return a method that a cell has.
+
+    Raises:
+        ValueError: there is none of that name, or the cell does not have it.
+    """
+    if not isinstance(name, str) or name not in METHODS:
+        near = get_close_matches(str(name), METHODS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(METHODS)}"
+        raise ValueError(f"method={name!r}: {hint}")
+    method = METHODS[name]
+    if cell.name not in method.cells:
+        raise ValueError(f"method={name!r}: {cell.name} does not have it, only {', '.join(method.cells)}")
+    return method
