@@ -1,0 +1,93 @@
+"""The published curves are there, whole, and say what the book reads in them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from rdrop_cli.analysis.claims import BENEFITS, CLAIMS
+from rdrop_cli.analysis.curves import find_overfit_onset
+from rdrop_cli.analysis.judge import judge_claims
+from rdrop_cli.analysis.published import load_published
+
+
+@pytest.fixture(scope="module")
+def published():
+    return load_published()
+
+
+@pytest.fixture(scope="module")
+def verdicts(published):
+    runs = {variant: [run] for variant, run in published.items()}
+    return {v.id: v for claims in (CLAIMS, BENEFITS) for v in judge_claims(runs, claims)}
+
+
+def test_the_published_runs_are_the_books(published):
+    assert {name: run.epochs for name, run in published.items()} == {
+        "baseline": 20,
+        "dropout": 40,
+        "stacked": 40,
+        "bidirectional": 40,
+    }
+    lowest = {
+        name: (run.val_loss.min(), run.val_loss.argmin() + 1, run.val_loss[-1]) for name, run in published.items()
+    }
+    assert lowest == {
+        "baseline": (0.2644, 6, 0.3034),
+        "dropout": (0.2619, 33, 0.2719),
+        "stacked": (0.2633, 16, 0.2782),
+        "bidirectional": (0.2615, 4, 0.3289),
+    }
+    assert [run.loss[-1] for run in published.values()] == [0.2074, 0.2727, 0.2532, 0.1350]
+
+
+def test_the_baseline_overfits_after_a_few_epochs_and_dropout_not_within_30(published, verdicts):
+    assert find_overfit_onset(published["baseline"].val_loss) == 9
+    assert find_overfit_onset(published["dropout"].val_loss) is None
+    assert verdicts["baseline-overfits"].estimate == pytest.approx(0.0319)
+    assert verdicts["dropout-does-not-overfit"].estimate == pytest.approx(0.0006)
+    assert verdicts["baseline-overfits"].agrees
+    assert verdicts["dropout-does-not-overfit"].agrees
+
+
+def test_the_undropped_bidirectional_network_overfits_most(published):
+    assert find_overfit_onset(published["bidirectional"].val_loss) == 8
+
+
+def test_the_scores_are_steadier_as_a_whole_but_not_about_their_trend(verdicts):
+    steadier = verdicts["steadier-scores"]
+    assert steadier.agrees
+    assert steadier.estimate == pytest.approx(-0.0094, abs=5e-5)
+    assert steadier.beside[0].published == pytest.approx(0.0010, abs=5e-5)
+    assert "jitter about the trend +0.0010" in steadier.sentence
+
+
+def test_the_best_score_is_not_much_lower(verdicts):
+    best = verdicts["best-not-much-lower"]
+    assert best.agrees
+    assert best.estimate == pytest.approx(-0.0010)
+    assert best.beside[0].published == pytest.approx(-0.0025)
+
+
+def test_dropout_takes_longer_to_converge_and_both_beat_the_naive_forecast(verdicts):
+    assert verdicts["longer-to-converge"].estimate == 7
+    assert verdicts["longer-to-converge"].agrees
+    assert verdicts["beats-naive"].estimate == pytest.approx(-0.0256)
+    assert verdicts["beats-naive"].agrees
+
+
+def test_a_large_resistance_and_hardly_a_better_optimum(verdicts):
+    assert verdicts["better-optimum"].estimate == pytest.approx(-0.0010)
+    assert verdicts["resists-over-training"].estimate == pytest.approx(-0.0397)
+    assert verdicts["resists-over-training"].beside[0].estimate == pytest.approx(-0.0315)
+
+
+def test_one_seed_decides_nothing(verdicts):
+    assert {v.verdict for v in verdicts.values()} == {"undecided"}
+    assert "one seed decides nothing" in verdicts["baseline-overfits"].sentence
+
+
+def test_the_analysis_needs_neither_tensorflow_nor_pandas_and_scipy_only_to_judge():
+    heavy = {"tensorflow", "keras", "pandas", "scipy"}
+    code = f"import sys, rdrop_cli.analysis.judge; print(sorted({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
