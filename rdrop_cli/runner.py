@@ -18,7 +18,7 @@ from rdrop_cli.runs.checkpoint import Checkpoint, State, load_checkpoint, save_c
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics
-from rdrop_cli.series.windows import Windows
+from rdrop_cli.series.windows import Windows, average_by_day
 from rdrop_cli.study.config import RunConfig
 
 Errors = npt.NDArray[np.float32]
@@ -138,6 +138,7 @@ class Runner:
 
         self._learner.set_state(self._best)
         self._save_model()
+        self._write_daily_errors()
         self._reporter.measure("test")
         test_mae = float(self._learner.measure_errors(self._windows.test).mean(dtype=np.float64))
         write_text(self.folder.history_path, self._history.to_csv(self._setting.degc_per_unit))
@@ -145,6 +146,14 @@ class Runner:
         draw_run(metrics, self.folder.plot_path)
         write_json(self.folder.metrics_path, metrics)
         return metrics
+
+    def _write_daily_errors(self) -> None:
+        """Keep the best network's validation error by day, to tell later how much of it belongs to this one period."""
+        self._reporter.measure("daily validation")
+        errors = self._learner.measure_errors(self._windows.validation)
+        days = average_by_day(self._windows, self._windows.validation, errors)
+        lines = ["day,windows,val_mae", *(f"{day},{count},{error!r}" for day, count, error in days)]
+        write_text(self.folder.daily_errors_path, "\n".join(lines) + "\n")
 
     def _write_metrics(self, status: str, failure: str | None = None) -> None:
         write_json(self.folder.metrics_path, self._build_metrics(status, failure=failure))

@@ -81,6 +81,7 @@ class Silence:
 def windows() -> Windows:
     return Windows(
         matrix=np.zeros((100, 2), np.float32),
+        stamps=np.datetime64("2009-01-01", "s") + 3600 * np.arange(100),
         target_column=0,
         offsets=np.array([-4, -2], np.int32),
         horizon_rows=1,
@@ -109,7 +110,7 @@ def run(folder, windows, learner, reporter=None):
 def test_a_finished_run_has_every_file_and_figure(folder, windows):
     metrics = run(folder, windows, RandomWalk())
     assert {path.name for path in folder.path.iterdir()} == {
-        "config.json", "metrics.json", "history.csv", "loss.png", "model.keras", "checkpoints",
+        "config.json", "metrics.json", "history.csv", "daily_errors.csv", "loss.png", "model.keras", "checkpoints",
     }  # fmt: skip
     assert json.loads(folder.metrics_path.read_text()) == metrics
     assert metrics["status"] == "completed"

@@ -1,4 +1,4 @@
-"""Show how training goes on: live where there is a terminal, a plain line an epoch where there is none."""
+"""Show how long work goes on: live where there is a terminal, plain lines where there is none; all on stderr."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +10,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -21,17 +22,16 @@ from rdrop_cli.runs.history import Epoch
 from rdrop_cli.study.config import RunConfig
 
 
-class TrainingProgress:
-    """A `Reporter` for the terminal; everything goes to stderr."""
+class TrainingDisplay:
+    """One line for each run that is at work, in one display."""
 
     def __init__(self) -> None:
         self.console = make_console()
-        self.run_id: str | None = None
-        self._bar = Progress(
+        self.bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=24),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[loss]}"),
+            TextColumn("{task.fields[state]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(elapsed_when_finished=True),
             console=self.console,
@@ -39,50 +39,63 @@ class TrainingProgress:
             transient=True,
         )
 
-    def __enter__(self) -> "TrainingProgress":
-        self._bar.start()
+    def __enter__(self) -> "TrainingDisplay":
+        self.bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        self.bar.stop()
+
+    def note(self, text: str) -> None:
+        """Print a line above the display."""
+        self.console.print(text, markup=False)
+
+
+class RunProgress:
+    """The `Reporter` of one run, in a display."""
+
+    def __init__(self, display: TrainingDisplay) -> None:
+        self._display = display
+        self.run_id: str | None = None
 
     def begin(self, run_id: str, config: RunConfig, epochs_done: int, degc_per_unit: float) -> None:
         self.run_id, self._config, self._degc_per_unit = run_id, config, degc_per_unit
-        self._steps = config.protocol.steps_per_epoch
         self._start, self._epochs_before = time.monotonic(), epochs_done
+        steps = config.protocol.steps_per_epoch
+        self._name = f"{config.variant} s{config.seed}"
         going_on = f", going on after epoch {epochs_done}" if epochs_done else ""
-        self.note(f"{run_id}: {config.epochs} epochs of {self._steps} steps{going_on}")
-        for task in self._bar.task_ids:
-            self._bar.remove_task(task)
-        self._task = self._bar.add_task(
-            config.variant, total=config.epochs * self._steps, completed=epochs_done * self._steps, loss=""
+        self.note(f"{run_id}: {config.epochs} epochs of {steps} steps{going_on}")
+        self._task: TaskID = self._display.bar.add_task(
+            self._name, total=config.epochs * steps, completed=epochs_done * steps, state=""
         )
 
     def step(self, epoch: int, step: int, loss: float) -> None:
-        self._bar.update(
+        self._display.bar.update(
             self._task,
-            completed=(epoch - 1) * self._steps + step,
-            description=f"{self._config.variant} epoch {epoch}/{self._config.epochs}",
-            loss=f"loss {loss:.4f}",
+            completed=(epoch - 1) * self._config.protocol.steps_per_epoch + step,
+            description=f"{self._name} epoch {epoch}/{self._config.epochs}",
+            state=f"loss {loss:.4f}",
         )
 
     def measure(self, what: str) -> None:
-        self._bar.update(self._task, loss=f"measuring {what} error")
+        self._display.bar.update(self._task, state=f"measuring {what} error")
 
     def epoch(self, epoch: Epoch) -> None:
         done = epoch.epoch - self._epochs_before
         elapsed = time.monotonic() - self._start
         remaining = elapsed / done * (self._config.epochs - epoch.epoch)
         self.note(
-            f"{self._config.variant} s{self._config.seed}  epoch {epoch.epoch:>2}/{self._config.epochs}"
+            f"{self._name}  epoch {epoch.epoch:>2}/{self._config.epochs}"
             f"  loss {epoch.loss:.4f}  val_loss {epoch.val_loss:.4f} ({epoch.val_loss * self._degc_per_unit:.2f} °C)"
             f"  train_mae {epoch.train_mae:.4f}  {format_seconds(elapsed)} elapsed, {format_seconds(remaining)} left"
         )
+        if epoch.epoch == self._config.epochs:
+            self._display.bar.update(self._task, visible=False)
 
     def note(self, text: str) -> None:
-        self.console.print(text, markup=False)
+        self._display.note(text)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import typer
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR, AsJson, DataDir, RunsDir, complete_run_ids
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
-from rdrop_cli.study.plan import Request
+from rdrop_cli.study.plan import Request, parse_seeds
 from rdrop_cli.study.protocol import PROTOCOLS
 from rdrop_cli.study.variants import STUDY, VARIANTS
 
@@ -43,6 +43,13 @@ def train(
         float | None, typer.Option(help="Rate on the recurrent state, in [0, 1). [dropout: 0.2]")
     ] = None,
     seed: Annotated[int, typer.Option(help="Initial weights, windows and masks are functions of it.")] = 0,
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Train every variant with each, as 0-4 or 1,3,5; what is complete is not trained again."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option(help="Runs at work at once. [as many as cores and memory carry]", show_default=False)
+    ] = None,
     target: Annotated[str | None, typer.Option(help="Column to predict. [book: T (degC)]")] = None,
     lookback: Annotated[str | None, typer.Option(help="Length of a window, as 10d or rows. [book: 10d]")] = None,
     every: Annotated[str | None, typer.Option(help="Time between its timesteps, as 1h or rows. [book: 1h]")] = None,
@@ -60,7 +67,7 @@ def train(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Train variants one after the other; each leaves a folder with its curves and numbers."""
+    """Train variants, side by side where the machine carries it; each leaves a folder with its curves and numbers."""
     from rdrop_cli.cli.runs import print_table
     from rdrop_cli.cli.training import resume_run, train_new_runs
 
@@ -89,8 +96,13 @@ def train(
             units=units,
             sentinels=sentinels,
         )
-        results = train_new_runs(request, runs_dir, data_dir)
+        wanted_seeds = None if seeds is None else parse_seeds(seeds)
+        results = train_new_runs(request, wanted_seeds, jobs, runs_dir, data_dir)
+    for outcome in results.failures:
+        typer.echo(f"rdrop: {outcome.failure}", err=True)
     if as_json:
-        typer.echo(to_json(results))
-    else:
-        print_table(results)
+        typer.echo(to_json(results.metrics))
+    elif results.metrics:
+        print_table(results.metrics)
+    if results.failures:
+        raise typer.Exit(results.failures[0].exit_code)

@@ -42,6 +42,10 @@ class RunFolder:
         return self.path / "history.csv"
 
     @property
+    def daily_errors_path(self) -> Path:
+        return self.path / "daily_errors.csv"
+
+    @property
     def plot_path(self) -> Path:
         return self.path / "loss.png"
 

@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from rdrop_cli.errors import RdropError
-from rdrop_cli.runs.find import find_run, read_all_metrics
+from rdrop_cli.runs.find import find_run, list_run_folders, read_all_metrics
+from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.study.config import RunConfig
 
 Metrics = dict[str, Any]
 
@@ -41,6 +43,19 @@ def choose_newest_of_each_variant(runs_dir: Path) -> tuple[list[Metrics], list[s
         else:
             newest.setdefault(str(run["variant"]), run)
     return [newest[variant] for variant in sorted(newest)], left_out
+
+
+def find_same_configuration(config: RunConfig, runs_dir: Path) -> RunFolder | None:
+    """Return the run of this very configuration: a complete one if there is, else the one with the most epochs."""
+    same = []
+    for folder in list_run_folders(runs_dir):
+        try:
+            if folder.read_config() == config:
+                metrics = folder.read_metrics()
+                same.append((metrics["status"] == "completed", metrics["epochs"]["done"], folder))
+        except RdropError:
+            continue  # what cannot be read is no run to go on with; `rdrop runs` names it
+    return max(same, key=lambda found: found[:2])[2] if same else None
 
 
 def has_epochs(run: Metrics) -> bool:

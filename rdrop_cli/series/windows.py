@@ -20,6 +20,7 @@ class Windows:
         target_column: index of the predicted column.
         offsets: int32 of shape (time,), rows of a window relative to the row it ends before, all negative.
         horizon_rows: rows from there to the target.
+        stamps: datetime64[s] of shape (row,).
         train, validation, test: ranges of rows before which a window ends.
         target_mean, target_std: in the target's own units; one standardised unit is `target_std` of them.
     """
@@ -28,6 +29,7 @@ class Windows:
     target_column: int
     offsets: npt.NDArray[np.int32]
     horizon_rows: int
+    stamps: npt.NDArray[np.datetime64]
     train: range
     validation: range
     test: range
@@ -66,6 +68,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
         target_column=target,
         offsets=np.arange(-protocol.lookback_rows, 0, protocol.step_rows, dtype=np.int32),
         horizon_rows=protocol.horizon_rows,
+        stamps=series.stamps,
         train=periods[0],
         validation=periods[1],
         test=periods[2],
@@ -100,6 +103,14 @@ def _standardise(
         # A column that never changed says nothing; dividing by 1 keeps it finite.
         matrix[:, column] = (values[:, column] - mean[column]) / (std[column] or 1.0)
     return matrix, mean, std
+
+
+def average_by_day(windows: Windows, rows: range, errors: npt.NDArray[np.float32]) -> list[tuple[str, int, float]]:
+    """Return (ISO day, windows, mean error) for each calendar day on which targets of the windows before `rows` lie."""
+    targets = windows.stamps[rows.start + windows.horizon_rows : rows.stop + windows.horizon_rows]
+    days, position, counts = np.unique(targets.astype("datetime64[D]"), return_inverse=True, return_counts=True)
+    sums = np.bincount(position, weights=errors.astype(np.float64))
+    return [(str(day), int(n), float(total / n)) for day, n, total in zip(days, counts, sums, strict=True)]
 
 
 def forecast_naively(windows: Windows, rows: range) -> float:

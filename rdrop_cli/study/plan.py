@@ -1,12 +1,15 @@
 """From what the user asks for to the configurations of runs."""
 
+import re
 from dataclasses import dataclass, replace
 
 from rdrop_cli.errors import UsageError
-from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.config import MAX_SEED, RunConfig
 from rdrop_cli.study.duration import parse_rows
 from rdrop_cli.study.protocol import Protocol, find_protocol
 from rdrop_cli.study.variants import STUDY, Variant, find_variant
+
+MOST_SEEDS = 10_000  # in a range: more is a slip of the keyboard
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,26 @@ class Request:
     steps_per_epoch: int | None = None
     units: int | None = None
     sentinels: str | None = None
+
+    def with_seed(self, seed: int) -> "Request":
+        """Return the same request for another seed."""
+        return replace(self, seed=seed)
+
+
+def parse_seeds(text: str) -> list[int]:
+    """Return the seeds of a text such as `0-4`, `1,3,5` or `0-2,7`, each once.
+
+    Raises:
+        UsageError: it is no such text.
+    """
+    seeds: list[int] = []
+    for part in text.split(","):
+        match = re.fullmatch(r"\s*(\d{1,10})(?:-(\d{1,10}))?\s*", part)
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
+        if not first <= last <= min(first + MOST_SEEDS, MAX_SEED):
+            raise UsageError(f"--seeds: expected seeds such as 0-4 or 1,3,5, received {text!r}")
+        seeds += range(first, last + 1)
+    return list(dict.fromkeys(seeds))
 
 
 def plan_runs(request: Request) -> list[RunConfig]:

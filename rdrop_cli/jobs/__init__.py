@@ -1,0 +1,1 @@
+"""Runs side by side, each in a process and on cores of its own."""

@@ -1,0 +1,126 @@
+"""Run tasks side by side in processes of their own: one that fails or is killed does not stop the others."""
+
+import json
+import os
+import queue
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from rdrop_cli.jobs.messages import replay
+from rdrop_cli.jobs.task import Outcome, Task
+from rdrop_cli.runner import Reporter
+
+BYTES_PER_JOB = 1_500_000_000  # what one training takes at the book's size, with room to spare
+SECONDS_TO_END = 5.0  # for a process to write down that it was interrupted
+
+
+def count_cores() -> list[int]:
+    """Return the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
+def choose_jobs(tasks: int) -> int:
+    """Return how many tasks the machine's cores and free memory carry at once, at least one."""
+    by_memory = tasks
+    if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
+        free_bytes = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        by_memory = free_bytes // BYTES_PER_JOB
+    return max(1, min(tasks, len(count_cores()), by_memory))
+
+
+def run_tasks(tasks: Sequence[Task], jobs: int, reporters: Sequence[Reporter]) -> list[Outcome]:
+    """Run tasks, `jobs` at a time, each on its share of the cores; return what became of them, in their order.
+
+    Each task's progress goes to the reporter in its place. When this process is interrupted, the running ones are
+    asked to end, and what they have finished stays.
+    """
+    pool = _Pool(jobs)
+    with ThreadPoolExecutor(max_workers=jobs) as threads:
+        futures = [threads.submit(pool.run, task, reporter) for task, reporter in zip(tasks, reporters, strict=True)]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            for future in futures:
+                future.cancel()
+            pool.stop()
+            raise
+
+
+class _Pool:
+    """The shares of the cores, and the processes that are at work."""
+
+    def __init__(self, jobs: int) -> None:
+        cores = count_cores()
+        share = max(1, len(cores) // jobs)
+        self._shares: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
+        for job in range(jobs):
+            self._shares.put(cores[job * share : (job + 1) * share])
+        self._processes: set[subprocess.Popen[str]] = set()
+        self._stopped = False
+
+    def run(self, task: Task, reporter: Reporter) -> Outcome:
+        """Run one task in a process, waiting for a share of the cores."""
+        cores = self._shares.get()
+        try:
+            return self._watch(task, cores, reporter)
+        finally:
+            self._shares.put(cores)
+
+    def stop(self) -> None:
+        """Ask every process to end, and make those end that do not."""
+        self._stopped = True
+        for process in list(self._processes):
+            process.terminate()
+        for process in list(self._processes):
+            try:
+                process.wait(SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def _watch(self, task: Task, cores: Sequence[int], reporter: Reporter) -> Outcome:
+        if self._stopped:
+            return Outcome(task, failure="not begun", exit_code=1)
+        # A session of its own: Ctrl-C reaches this process alone, which then ends the others in order.
+        with subprocess.Popen(
+            [sys.executable, "-m", "rdrop_cli.jobs.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            self._processes.add(process)
+            try:
+                last = _follow(process, task.to_json(cores), reporter)
+                # stdin stays open until the process has ended: its end would tell it that its parent is gone
+                code = process.wait()
+            finally:
+                self._processes.discard(process)
+        return _conclude(task, last, code)
+
+
+def _follow(process: "subprocess.Popen[str]", task: dict[str, Any], reporter: Reporter) -> list[Any]:
+    """Hand over the task, replay what the process tells, and return its last message."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    last: list[Any] = ["nothing"]
+    try:
+        process.stdin.write(json.dumps(task) + "\n")
+        process.stdin.flush()
+    except BrokenPipeError:
+        return last
+    for line in process.stdout:
+        last = json.loads(line)
+        replay(last, reporter)
+    return last
+
+
+def _conclude(task: Task, last: list[Any], code: int) -> Outcome:
+    if last[0] == "done":
+        return Outcome(task, *last[1:])
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+    return Outcome(task, failure=f"{task}: its process {how}", exit_code=1)

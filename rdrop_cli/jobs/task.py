@@ -1,0 +1,71 @@
+"""One training to do, as it is handed to a process, and what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rdrop_cli.errors import RdropError
+from rdrop_cli.runner import Reporter
+from rdrop_cli.runs.folder import RunFolder, create_run_folder
+from rdrop_cli.series.datasets import load_dataset
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.workflow import train_run
+
+
+@dataclass(frozen=True)
+class Task:
+    """A configuration to train in a new folder, or to go on with in `folder`."""
+
+    config: RunConfig
+    runs_dir: Path
+    data_dir: Path
+    folder: Path | None = None
+
+    def to_json(self, cores: Sequence[int]) -> dict[str, Any]:
+        """Render the task with the cores that it may use."""
+        folder = str(self.folder) if self.folder else None
+        places = {"runs_dir": str(self.runs_dir), "data_dir": str(self.data_dir), "folder": folder}
+        return {"config": self.config.to_json(), **places, "cores": list(cores)}
+
+    def __str__(self) -> str:
+        return f"{self.config.variant} seed {self.config.seed}"
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Task":
+        folder = Path(value["folder"]) if value["folder"] else None
+        return cls(RunConfig.from_json(value["config"]), Path(value["runs_dir"]), Path(value["data_dir"]), folder)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task: its metrics, or why there are none.
+
+    `exit_code` is that of a command which does nothing but this task.
+    """
+
+    task: Task
+    metrics: dict[str, Any] | None = None
+    failure: str | None = None
+    exit_code: int = 0
+
+
+def do_task(task: Task, reporter: Reporter) -> Outcome:
+    """Do a task in this process; what can go wrong with one run is told in its outcome, and is not raised."""
+    if task.folder:
+        make_folder = partial(RunFolder, task.folder)
+    else:
+        make_folder = partial(create_run_folder, task.runs_dir, task.config)
+    try:
+        series = load_dataset(task.config.dataset, task.data_dir)
+        return Outcome(task, metrics=train_run(task.config, series, make_folder, reporter))
+    except RdropError as error:
+        return Outcome(task, failure=str(error), exit_code=error.exit_code)
+    except MemoryError:
+        return Outcome(
+            task, failure=f"{task}: out of memory; use fewer --jobs, a smaller batch or fewer units", exit_code=1
+        )
+    except OSError as error:
+        failure = f"{error.filename or task}: {error.strerror or error}"
+        return Outcome(task, failure=failure, exit_code=1)

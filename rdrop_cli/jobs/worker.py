@@ -1,0 +1,42 @@
+"""The training process: reads a task from stdin, writes messages to stdout, and ends when its parent does."""
+
+import json
+import os
+import signal
+import sys
+import threading
+
+from rdrop_cli.jobs.messages import MessageReporter
+from rdrop_cli.jobs.task import Task, do_task
+
+
+def main() -> None:
+    """Do one task; the last message is `done` with its outcome."""
+    messages = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print belongs to stderr, not between the messages
+    value = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _keep_to_cores(value["cores"])  # before TensorFlow is imported, which then sizes its thread pools
+    reporter = MessageReporter(messages)
+    outcome = do_task(Task.from_json(value), reporter)
+    reporter.send("done", outcome.metrics, outcome.failure, outcome.exit_code)
+
+
+def _keep_to_cores(cores: list[int]) -> None:
+    """Use these cores only, and as many threads."""
+    if cores:
+        if hasattr(os, "sched_setaffinity"):
+            os.sched_setaffinity(0, cores)
+        for pool in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+            os.environ[pool] = str(len(cores))
+
+
+def _end_with_parent() -> None:
+    """Stop as if terminated when stdin ends: the parent is gone, however it went."""
+    while sys.stdin.read(1):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Runs side by side: real processes, real failures, real kills."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from rdrop_cli.jobs.pool import choose_jobs, count_cores, run_tasks
+from rdrop_cli.jobs.task import Task
+from rdrop_cli.series.datasets import load_dataset
+from rdrop_cli.study.plan import Request, fit_to_series, plan_runs
+
+TINY = {
+    "protocol": "demo",
+    "lookback": "5h",
+    "every": "1h",
+    "horizon": "2h",
+    "train_stop_row": 400,
+    "val_stop_row": 600,
+    "batch_size": 8,
+    "steps_per_epoch": 4,
+    "units": 4,
+}
+
+
+class Listener:
+    """Keeps what it is told, and does something at the first epoch."""
+
+    def __init__(self, at_first_epoch=lambda: None) -> None:
+        self.epochs, self.notes, self.at_first_epoch = [], [], at_first_epoch
+
+    def begin(self, run_id, config, epochs_done, degc_per_unit):
+        self.run_id = run_id
+
+    def step(self, epoch, step, loss): ...
+    def measure(self, what): ...
+
+    def epoch(self, epoch):
+        self.epochs.append(epoch)
+        if len(self.epochs) == 1:
+            self.at_first_epoch()
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+@pytest.fixture
+def make_task(weather_csv, tmp_path):
+    def make(seed=0, epochs=2, **changes):
+        request = Request(
+            variants=("baseline",), dataset=str(weather_csv), seed=seed, epochs=epochs, **{**TINY, **changes}
+        )
+        series = load_dataset(str(weather_csv), tmp_path / "data")
+        config = fit_to_series(plan_runs(request)[0], request, series.sampling_seconds, series.source.sha256)
+        return Task(config, tmp_path / "runs", tmp_path / "data")
+
+    return make
+
+
+def find_workers(parent: int) -> list[int]:
+    """Return the training processes that a process has started."""
+    listed = subprocess.run(
+        ["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=False
+    )
+    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "rdrop_cli.jobs.worker" in line]
+
+
+def test_outcomes_and_progress_come_back_in_the_order_of_the_tasks(make_task):
+    tasks, listeners = [make_task(seed) for seed in (3, 4)], [Listener(), Listener()]
+    outcomes = run_tasks(tasks, 2, listeners)
+    assert [outcome.metrics["seed"] for outcome in outcomes] == [3, 4]
+    for outcome, listener in zip(outcomes, listeners, strict=True):
+        assert [epoch.val_loss for epoch in listener.epochs] == outcome.metrics["history"]["val_loss"]
+        assert listener.run_id == outcome.metrics["run_id"]
+
+
+def test_a_killed_process_and_a_refused_task_do_not_stop_the_others(make_task):
+    def kill_all_workers():
+        for pid in find_workers(os.getpid()):
+            os.kill(pid, signal.SIGKILL)
+
+    tasks = [make_task(seed=0, epochs=400), make_task(seed=1, train_stop_row=8), make_task(seed=2)]
+    outcomes = run_tasks(tasks, 1, [Listener(kill_all_workers), Listener(), Listener()])
+    assert outcomes[0].failure == "baseline seed 0: its process was killed by signal 9"
+    assert outcomes[1].failure is not None
+    assert "training stops at row 8" in outcomes[1].failure
+    assert outcomes[2].metrics is not None
+    assert outcomes[2].metrics["status"] == "completed"
+
+
+def test_trainings_end_when_their_parent_is_killed(make_task, tmp_path):
+    task = make_task(epochs=1000)
+    program = f"""
+import json, pathlib
+from rdrop_cli.jobs.pool import run_tasks
+from rdrop_cli.jobs.task import Task
+class Silence:
+    def __getattr__(self, name): return lambda *values: None
+run_tasks([Task.from_json(json.loads({json.dumps(json.dumps(task.to_json([])))}))], 1, [Silence()])
+"""
+    parent = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2])
+    workers = wait_for(lambda: list((tmp_path / "runs").glob("*/checkpoints/*.ckpt")) and find_workers(parent.pid))
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not any(is_alive(pid) for pid in workers))
+    metrics = json.loads(next((tmp_path / "runs").glob("*/metrics.json")).read_text())
+    assert metrics["status"] == "interrupted"
+
+
+def wait_for(condition, seconds=90):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_no_more_jobs_are_chosen_than_there_are_tasks_or_cores():
+    assert choose_jobs(1) == 1
+    assert 1 <= choose_jobs(1000) <= len(count_cores())
