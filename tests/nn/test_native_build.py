@@ -68,7 +68,7 @@ def test_what_is_in_the_cache_is_not_compiled_again(cache, counting_compiler):
 
 
 def test_another_size_flag_compiler_processor_or_source_is_another_library(
-    cache, counting_compiler, monkeypatch, install_compiler, tmp_path
+    cache, counting_compiler, monkeypatch, tmp_path
 ):
     source = tmp_path / "gru.cpp"
     source.write_text("other")
