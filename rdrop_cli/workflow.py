@@ -32,9 +32,10 @@ def train_run(
             f"begun on {config.dataset_sha256[:12]}…)"
         )
     windows = make_windows(series, config.protocol)
-    learner, environment = _make_learner(config, windows)
+    learner, environment = _make_learner(config, windows)  # the slow part: imports TensorFlow
     setting = Setting(
         source=series.source,
+        engine=learner.engine,
         degc_per_unit=windows.target_std,
         naive_val_mae=forecast_naively(windows, windows.validation),
         train_windows_per_epoch=config.protocol.steps_per_epoch * config.protocol.batch_size,

@@ -27,7 +27,9 @@ PROTOCOL = Protocol(
     train_windows_measured=5,
 )
 SOURCE = Source("made", "test", "0" * 64, 100, None)
-SETTING = Setting(SOURCE, degc_per_unit=8.0, naive_val_mae=0.3, train_windows_per_epoch=6, environment={})
+SETTING = Setting(
+    SOURCE, degc_per_unit=8.0, naive_val_mae=0.3, train_windows_per_epoch=6, environment={}, engine="none"
+)
 
 
 class RandomWalk:

@@ -59,7 +59,10 @@ def train(
     sentinels: Annotated[
         str | None, typer.Option(help="keep -9999 readings, as the book does, or fill them. [book: keep]")
     ] = None,
-    engine: Annotated[str, typer.Option(help="xla: compiled; keras: as Keras does by default.")] = "xla",
+    engine: Annotated[
+        str,
+        typer.Option(help="native: compiled kernel; xla; keras: Keras's default; auto: native where it can, else xla."),
+    ] = "auto",
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with this run.", autocompletion=complete_run_ids)
     ] = None,

@@ -11,6 +11,11 @@ import tensorflow as tf
 import rdrop_cli
 
 
+def count_threads() -> int:
+    """Return the threads that a step may use: the cores that this process may."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def describe_environment() -> dict[str, Any]:
     """Return versions, the device, and the threads that a step may use."""
     gpus = tf.config.list_physical_devices("GPU")
@@ -23,6 +28,5 @@ def describe_environment() -> dict[str, Any]:
         "numpy": np.__version__,
         "system": f"{platform.system()} {platform.machine()}",
         "device": details.get("device_name", "GPU") if gpus else "CPU",
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "threads": tf.config.threading.get_intra_op_parallelism_threads() or None,
+        "threads": count_threads(),
     }

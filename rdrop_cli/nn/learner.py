@@ -8,14 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from rdrop_cli.nn.engines import choose_engine
 from rdrop_cli.nn.models import build_model
 from rdrop_cli.nn.pipeline import WindowPipeline
 from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.runs.checkpoint import State
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
-
-EVALUATION_BATCH = 1024  # windows; larger ones only cost memory
 
 
 class KerasLearner:
@@ -31,9 +30,13 @@ class KerasLearner:
         self._optimizer = keras.optimizers.RMSprop(name="rmsprop")
         self._optimizer.build(self.model.trainable_variables)
         self._masks = MaskSeeds(self.model, config.seed)
-        compiled = config.engine == "xla"  # Keras leaves XLA off for recurrent dropout, and a step takes twice as long
-        self._train_step = tf.function(self._compute_train_step, jit_compile=compiled)
-        self._absolute_errors = tf.function(self._compute_absolute_errors, jit_compile=compiled)
+        self._engine = choose_engine(config.engine, self.model, self._pipeline)
+        self._train_step = tf.function(self._compute_train_step, jit_compile=self._engine.jit_compile)
+
+    @property
+    def engine(self) -> str:
+        """What computes the network: `native`, `xla` or `keras`."""
+        return self._engine.name
 
     def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float:
         """Train the steps of an epoch, counted from 1; return the mean loss, measured with dropout on.
@@ -54,8 +57,10 @@ class KerasLearner:
 
     def measure_errors(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
         """Return the standardised absolute error of each window, dropout off: shape (window,)."""
-        batches = self._pipeline.stream_rows(rows, EVALUATION_BATCH)
-        return np.concatenate([self._absolute_errors(x, y).numpy() for x, y in batches])[: len(rows)]
+        windows = self._pipeline.windows
+        targets = windows.matrix[np.asarray(rows) + windows.horizon_rows, windows.target_column]
+        errors: npt.NDArray[np.float32] = np.abs(self._engine.predict(rows) - targets)
+        return errors
 
     def get_state(self) -> State:
         """Return weights and optimizer slots by path."""
@@ -80,10 +85,7 @@ class KerasLearner:
     def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.abs(self.model(x, training=True)[:, 0] - y))
+            loss = tf.reduce_mean(tf.abs(self._engine.call(x)[:, 0] - y))
         variables = self.model.trainable_variables
         self._optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
         return loss
-
-    def _compute_absolute_errors(self, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-        return tf.abs(self.model(x, training=False)[:, 0] - y)

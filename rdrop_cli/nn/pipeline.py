@@ -12,7 +12,7 @@ class WindowPipeline:
     """Cuts windows x, float32 of shape (batch, time, feature), with targets y of shape (batch,)."""
 
     def __init__(self, windows: Windows) -> None:
-        self._windows = windows
+        self.windows = windows
         with tf.device("CPU"):  # the gather runs beside the training step, also where that runs on a GPU
             self._matrix = tf.constant(windows.matrix)
 
@@ -20,7 +20,7 @@ class WindowPipeline:
         """Yield (step, x, y) for the steps [first_step, last_step); each is a function of seed and step alone."""
 
         def cut(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-            return step, *self._gather(draw_rows(seed, step, self._windows.train, batch_size))
+            return step, *self._gather(draw_rows(seed, step, self.windows.train, batch_size))
 
         steps = tf.data.Dataset.range(first_step, last_step)
         return steps.map(cut, num_parallel_calls=1, deterministic=True).prefetch(4)
@@ -33,7 +33,7 @@ class WindowPipeline:
         return batches.map(self._gather, num_parallel_calls=1, deterministic=True).prefetch(2)
 
     def _gather(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        times = rows[:, tf.newaxis] + tf.constant(self._windows.offsets, tf.int64)
+        times = rows[:, tf.newaxis] + tf.constant(self.windows.offsets, tf.int64)
         x = tf.gather(self._matrix, times)
-        y = tf.gather(self._matrix[:, self._windows.target_column], rows + self._windows.horizon_rows)
+        y = tf.gather(self._matrix[:, self.windows.target_column], rows + self.windows.horizon_rows)
         return x, y

@@ -17,6 +17,7 @@ class Setting:
         degc_per_unit: one standardised unit of the target, in its own unit (°C for temperature).
         naive_val_mae: standardised error of the naive forecast on the validation windows.
         environment: versions, device and threads.
+        engine: what computed it: `native`, `xla` or `keras`.
     """
 
     source: Source
@@ -24,6 +25,7 @@ class Setting:
     naive_val_mae: float
     train_windows_per_epoch: int
     environment: dict[str, Any]
+    engine: str
 
 
 def build_metrics(
@@ -51,7 +53,7 @@ def build_metrics(
         "failure": failure,
         "seed": config.seed,
         "rates": {"dropout": config.dropout, "recurrent_dropout": config.recurrent_dropout},
-        "engine": config.engine,
+        "engine": setting.engine,
         "epochs": {"done": len(history.epochs), "planned": config.epochs},
         "dataset": setting.source.to_json(),
         "protocol": config.protocol.to_json(),

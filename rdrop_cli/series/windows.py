@@ -36,6 +36,11 @@ class Windows:
     target_mean: float
     target_std: float
 
+    @property
+    def step_rows(self) -> int:
+        """Rows from one timestep of a window to the next."""
+        return -int(self.offsets[-1])
+
     def sample_train_rows(self, count: int) -> npt.NDArray[np.int64]:
         """Return `count` training rows, evenly spaced: the fixed sample for the error without dropout."""
         count = min(count, len(self.train))

@@ -9,7 +9,7 @@ from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import find_variant
 
 MAX_SEED = 2**31 - 1
-ENGINES = ("xla", "keras")
+ENGINES = ("auto", "native", "xla", "keras")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class RunConfig:
     protocol: Protocol
     dataset: str
     dataset_sha256: str
-    engine: str = "xla"
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
         find_variant(self.variant)

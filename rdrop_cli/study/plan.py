@@ -24,7 +24,7 @@ class Request:
     dataset: str = "jena"
     protocol: str = "book"
     seed: int = 0
-    engine: str = "xla"
+    engine: str = "auto"
     epochs: int | None = None
     dropout: float | None = None
     recurrent_dropout: float | None = None

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from rdrop_cli.errors import RdropError
 from rdrop_cli.nn.learner import KerasLearner
 from rdrop_cli.nn.pipeline import WindowPipeline
 from rdrop_cli.nn.randomness import MaskSeeds, derive_seed
@@ -95,7 +96,7 @@ def test_initial_recurrent_weights_are_orthogonal(config, tiny_windows):
     np.testing.assert_allclose(recurrent_kernel @ recurrent_kernel.T, np.eye(len(recurrent_kernel)), atol=1e-5)
 
 
-@pytest.mark.parametrize("engine", ["xla", "keras"])
+@pytest.mark.parametrize("engine", ["native", "xla", "keras"])
 def test_the_baseline_is_trained_as_keras_fit_trains_it(config, tiny_windows, engine):
     """`fit` on the very same batches, uncompiled: losses equal to rounding over two epochs."""
     baseline = replace(config, variant="baseline", dropout=0.0, recurrent_dropout=0.0, engine=engine)
@@ -108,6 +109,25 @@ def test_the_baseline_is_trained_as_keras_fit_trains_it(config, tiny_windows, en
     batches = batches.map(lambda step, x, y: (x, y[:, tf.newaxis]))
     expected = model.fit(batches, epochs=2, steps_per_epoch=steps, shuffle=False, verbose=0).history["loss"]
     np.testing.assert_allclose(train(learner, (1, 2)), expected, rtol=2e-5)
+
+
+def test_the_kernel_trains_the_dropout_model_as_keras_does_uncompiled(config, tiny_windows):
+    native, keras_default = (
+        KerasLearner(replace(config, engine=engine), tiny_windows) for engine in ("native", "keras")
+    )
+    np.testing.assert_allclose(train(native, (1, 2)), train(keras_default, (1, 2)), rtol=2e-5)
+    rows = tiny_windows.validation
+    np.testing.assert_allclose(native.measure_errors(rows), keras_default.measure_errors(rows), atol=2e-5)
+
+
+def test_auto_is_the_kernel_and_without_a_compiler_xla(config, tiny_windows, monkeypatch, tmp_path):
+    assert KerasLearner(config, tiny_windows).engine == "native"
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("RDROP_CACHE_DIR", str(tmp_path))
+    other_size = replace(config, protocol=replace(config.protocol, units=3))
+    assert KerasLearner(other_size, tiny_windows).engine == "xla"
+    with pytest.raises(RdropError, match="--engine native: CXX=no-such-compiler: no such compiler"):
+        KerasLearner(replace(other_size, engine="native"), tiny_windows)
 
 
 def test_masks_differ_between_steps_and_between_layers_of_one_seed(tiny_windows):
