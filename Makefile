@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study test test-slow lint format clean
+.PHONY: help install demo study bench test test-slow lint format clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -28,6 +28,9 @@ study: install ## The real thing: download the Jena data, train both variants, c
 	$(RDROP) download --data-dir $(DATA_DIR)
 	$(RDROP) train $(DIRS)
 	$(RDROP) plot --runs-dir $(RUNS_DIR)
+
+bench: install ## Measure speed against the book's way and Keras's defaults (about ten minutes)
+	$(RDROP) bench --data-dir $(DATA_DIR)
 
 test: install ## Run the tests (about two minutes)
 	$(VENV)/bin/pytest -q

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import rdrop_cli
+from rdrop_cli.cli.bench import bench
 from rdrop_cli.cli.download import download
 from rdrop_cli.cli.plot import plot
 from rdrop_cli.cli.runs import list_runs, show
@@ -29,6 +30,7 @@ app.command()(train)
 app.command()(plot)
 app.command("runs")(list_runs)
 app.command()(show)
+app.command()(bench)
 
 
 def _print_version(wanted: bool) -> None:

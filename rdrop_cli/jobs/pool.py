@@ -5,8 +5,11 @@ import os
 import queue
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from rdrop_cli.jobs.messages import replay
@@ -39,7 +42,7 @@ def run_tasks(tasks: Sequence[Task], jobs: int, reporters: Sequence[Reporter]) -
     Each task's progress goes to the reporter in its place. When this process is interrupted, the running ones are
     asked to end, and what they have finished stays.
     """
-    pool = _Pool(jobs)
+    pool = _Pool(jobs, len(tasks))
     with ThreadPoolExecutor(max_workers=jobs) as threads:
         futures = [threads.submit(pool.run, task, reporter) for task, reporter in zip(tasks, reporters, strict=True)]
         try:
@@ -52,24 +55,41 @@ def run_tasks(tasks: Sequence[Task], jobs: int, reporters: Sequence[Reporter]) -
 
 
 class _Pool:
-    """The shares of the cores, and the processes that are at work."""
+    """The shares of the cores, and the processes that are at work on them."""
 
-    def __init__(self, jobs: int) -> None:
+    def __init__(self, jobs: int, tasks: int) -> None:
         cores = count_cores()
         share = max(1, len(cores) // jobs)
         self._shares: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
         for job in range(jobs):
             self._shares.put(cores[job * share : (job + 1) * share])
-        self._processes: set[subprocess.Popen[str]] = set()
+        self._waiting = tasks
+        self._processes: dict[subprocess.Popen[str], list[int]] = {}
+        self._lock = threading.Lock()
         self._stopped = False
 
     def run(self, task: Task, reporter: Reporter) -> Outcome:
         """Run one task in a process, waiting for a share of the cores."""
         cores = self._shares.get()
+        with self._lock:
+            self._waiting -= 1
         try:
             return self._watch(task, cores, reporter)
         finally:
-            self._shares.put(cores)
+            self._pass_on(cores)
+
+    def _pass_on(self, cores: list[int]) -> None:
+        """Hand cores to the next task, or, when none is waiting, to the run that has the fewest.
+
+        What the run computes with them is the same to the bit: only the kernel asks anew how many it has.
+        """
+        with self._lock:
+            if self._waiting or not self._processes:
+                self._shares.put(cores)
+                return
+            process = min(self._processes, key=lambda running: len(self._processes[running]))
+            self._processes[process] += cores
+            _spread_over(process.pid, self._processes[process])
 
     def stop(self) -> None:
         """Ask every process to end, and make those end that do not."""
@@ -82,7 +102,7 @@ class _Pool:
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def _watch(self, task: Task, cores: Sequence[int], reporter: Reporter) -> Outcome:
+    def _watch(self, task: Task, cores: list[int], reporter: Reporter) -> Outcome:
         if self._stopped:
             return Outcome(task, failure="not begun", exit_code=1)
         # A session of its own: Ctrl-C reaches this process alone, which then ends the others in order.
@@ -93,14 +113,23 @@ class _Pool:
             text=True,
             start_new_session=True,
         ) as process:
-            self._processes.add(process)
+            with self._lock:
+                self._processes[process] = list(cores)
             try:
                 last = _follow(process, task.to_json(cores), reporter)
                 # stdin stays open until the process has ended: its end would tell it that its parent is gone
                 code = process.wait()
             finally:
-                self._processes.discard(process)
+                with self._lock:
+                    del self._processes[process]
         return _conclude(task, last, code)
+
+
+def _spread_over(pid: int, cores: list[int]) -> None:
+    """Let all threads of a process use these cores; a convenience, so that a failure is none."""
+    with suppress(OSError, AttributeError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), cores)
 
 
 def _follow(process: "subprocess.Popen[str]", task: dict[str, Any], reporter: Reporter) -> list[Any]:

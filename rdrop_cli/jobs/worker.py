@@ -16,13 +16,13 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print belongs to stderr, not between the messages
     value = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _keep_to_cores(value["cores"])  # before TensorFlow is imported, which then sizes its thread pools
+    keep_to_cores(value["cores"])  # before TensorFlow is imported, which then sizes its thread pools
     reporter = MessageReporter(messages)
     outcome = do_task(Task.from_json(value), reporter)
     reporter.send("done", outcome.metrics, outcome.failure, outcome.exit_code)
 
 
-def _keep_to_cores(cores: list[int]) -> None:
+def keep_to_cores(cores: list[int]) -> None:
     """Use these cores only, and as many threads."""
     if cores:
         if hasattr(os, "sched_setaffinity"):

@@ -101,7 +101,6 @@ class NativeEngine:
     def __init__(self, model: keras.Sequential, pipeline: WindowPipeline) -> None:
         self._layers = model.layers
         self._pipeline = pipeline
-        self._threads = count_threads()
         self._after_first = tf.function(lambda states: self._walk(self._layers[1:], states, training=False))
         self._forward = tf.function(lambda x: self._walk(self._layers, x, training=False))
 
@@ -118,7 +117,7 @@ class NativeEngine:
         for start in range(0, len(rows), NATIVE_BATCH):
             starts = np.asarray(rows[start : start + NATIVE_BATCH], np.int64) + windows.offsets[0]
             sequences = Sequences(windows.matrix, starts, windows.step_rows, len(windows.offsets))
-            outputs.append(self._after_first(compute_states(first, sequences, threads=self._threads)).numpy()[:, 0])
+            outputs.append(self._after_first(compute_states(first, sequences, threads=count_threads())).numpy()[:, 0])
         return np.concatenate(outputs)
 
     def _walk(self, layers: list[Any], x: tf.Tensor, *, training: bool) -> tf.Tensor:
@@ -127,7 +126,8 @@ class NativeEngine:
         for layer in layers:
             if isinstance(layer, keras.layers.GRU):
                 masks = draw_keras_masks(layer, tf.shape(x)[0]) if training else (None, None)
-                x = call_gru(layer, x, masks, training=training, input_gradient=weights_before, threads=self._threads)
+                options = {"training": training, "input_gradient": weights_before}
+                x = call_gru(layer, x, masks, **options, count_threads=count_threads)
             else:
                 x = layer(x, training=training) if isinstance(layer, FEED_FORWARD[1:]) else layer(x)
             weights_before = weights_before or bool(layer.trainable_variables)

@@ -12,7 +12,7 @@ import rdrop_cli
 
 
 def count_threads() -> int:
-    """Return the threads that a step may use: the cores that this process may."""
+    """Return the threads that a step may use: the cores that this process has now."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -44,16 +44,17 @@ class KerasLearner:
         `on_step` is told the step within the epoch, from 1, and its loss.
         """
         steps = self._config.protocol.steps_per_epoch
-        first = (epoch - 1) * steps
-        batches = self._pipeline.stream_training(
-            self._config.seed, first, first + steps, self._config.protocol.batch_size
-        )
+        return self.train_steps((epoch - 1) * steps, epoch * steps, on_step)
+
+    def train_steps(self, first: int, last: int, on_step: Callable[[int, float], None]) -> float:
+        """Train the steps [first, last), counted from 0 over the whole run; return their mean loss, dropout on."""
+        batches = self._pipeline.stream_training(self._config.seed, first, last, self._config.protocol.batch_size)
         total = 0.0
         for i, (step, x, y) in enumerate(batches, start=1):
             loss = float(self._train_step(step, x, y))
             total += loss
             on_step(i, loss)
-        return total / steps
+        return total / (last - first)
 
     def measure_errors(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
         """Return the standardised absolute error of each window, dropout off: shape (window,)."""

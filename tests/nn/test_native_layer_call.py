@@ -49,7 +49,7 @@ def differentiate(layer, x, compute):
 def assert_equals_keras(layer, x):
     def call_natively(x):
         masks = draw_keras_masks(layer, tf.shape(x)[0])
-        return call_gru(layer, x, masks, training=True, input_gradient=True, threads=2)
+        return call_gru(layer, x, masks, training=True, input_gradient=True, count_threads=lambda: 2)
 
     expected = differentiate(layer, x, lambda x: layer(x, training=True))
     drawn = layer.cell.seed_generator.state.numpy()

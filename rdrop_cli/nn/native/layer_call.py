@@ -1,5 +1,6 @@
 """A `keras.layers.GRU` computed by the compiled kernel: in a TensorFlow graph, with gradients, or on windows."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +35,7 @@ def call_gru(
     *,
     training: bool,
     input_gradient: bool = False,
-    threads: int = 1,
+    count_threads: Callable[[], int] = lambda: 1,
 ) -> tf.Tensor:
     """Return what `layer(inputs)` would, given its masks; in eager mode or in a graph that XLA does not compile.
 
@@ -44,7 +45,7 @@ def call_gru(
         masks: on x, (3, batch, feature), and on h, (3, batch, units), for the gates z, r, h; None: nothing is dropped.
         training: whether a gradient will be asked for; without, nothing is kept for it.
         input_gradient: whether that of `inputs` will be, too; else it is None.
-        threads: to compute with.
+        count_threads: asked at each call for the threads to compute with.
 
     Returns:
         (batch, units), or (batch, time, units) if the layer returns sequences.
@@ -53,7 +54,7 @@ def call_gru(
         NativeUnavailableError: the kernel cannot be had on this machine; the message says why.
     """
     cell = layer.cell
-    arrays = _Arrays(load_kernel(cell.units, inputs.shape[-1]), layer.return_sequences, input_gradient, threads)
+    arrays = _Arrays(load_kernel(cell.units, inputs.shape[-1]), layer.return_sequences, input_gradient, count_threads)
     given = [tf.zeros(0) if mask is None else mask for mask in masks]
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -102,12 +103,12 @@ class _Arrays:
     kernel: GRUKernel
     every_state: bool
     input_gradient: bool
-    threads: int
+    count_threads: Callable[[], int]
 
     def run(self, x: FloatArray, *arrays: FloatArray, records: Records | None = None) -> FloatArray:
         """Return the layer's output."""
         weights, masks = _sort(arrays)
-        options: dict[str, Any] = {"every_state": self.every_state, "threads": self.threads, "records": records}
+        options: dict[str, Any] = {"every_state": self.every_state, "threads": self.count_threads(), "records": records}
         return self.kernel.run(Sequences.from_batch(x), weights, masks, **options)
 
     def run_and_keep(self, x: FloatArray, *arrays: FloatArray) -> tuple[FloatArray, Records]:
@@ -127,7 +128,7 @@ class _Arrays:
             d_output,
             timesteps=int(timesteps),
             every_state=self.every_state,
-            threads=self.threads,
+            threads=self.count_threads(),
             input_gradient=self.input_gradient,
         )
         of_input = () if gradients.inputs is None else (gradients.inputs,)

@@ -1,0 +1,99 @@
+"""`rdrop bench`: how fast this machine trains, beside the book's way and Keras's defaults."""
+
+from typing import Annotated, Any
+
+import typer
+
+from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir
+from rdrop_cli.files import to_json
+
+CONTENDERS = {
+    "book": "the book's way: a Python generator into fit",
+    "keras": "Keras's defaults on timeseries_dataset_from_array",
+    "rdrop": "rdrop, a run on each core",
+    "rdrop_alone": "rdrop, one run on all cores",
+}
+
+
+def bench(
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; each contender has its turn in each.")] = 7,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps of a turn.")] = 40,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Measure training and validation at the book's size against the book's way and Keras's defaults."""
+    from dataclasses import replace
+
+    from rdrop_cli.bench.race import race
+    from rdrop_cli.bench.results import summarise
+    from rdrop_cli.cli.console import make_console
+    from rdrop_cli.jobs.pool import count_cores
+    from rdrop_cli.series.datasets import load_dataset
+    from rdrop_cli.series.windows import make_windows
+    from rdrop_cli.study.plan import Request, plan_runs
+
+    console = make_console()
+    series = load_dataset("synthetic", data_dir)
+    configs = {config.variant: config for config in plan_runs(Request(dataset="synthetic"))}
+    windows = make_windows(series, configs["baseline"].protocol)
+    cores = count_cores()
+    races = {}
+    for variant, config in configs.items():
+        short = replace(config, protocol=replace(config.protocol, steps_per_epoch=steps))
+        races[variant] = race(short, data_dir, cores, rounds, steps, lambda text: console.print(text, markup=False))
+    results = summarise(races, configs, {"validation": len(windows.validation), "test": len(windows.test)})
+    results["machine"] = {"processor": _name_processor(), "cores": len(cores)}
+    if as_json:
+        typer.echo(to_json(results))
+    else:
+        _print_results(results)
+
+
+def _name_processor() -> str:
+    from pathlib import Path
+    from platform import processor
+
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return processor() or "unknown"
+
+
+def _print_results(results: dict[str, Any]) -> None:
+    from rich import box
+    from rich.table import Table
+
+    from rdrop_cli.cli.console import make_console
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("variant, contender")
+    for column in ("steps/s (quartiles)", "windows/s (quartiles)", "first step s", "peak MB", "study min"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for variant, race in results["races"].items():
+        for name, text in CONTENDERS.items():
+            result = race[name]
+            table.add_row(
+                f"{variant}, {text}",
+                _format_spread(result["train_steps_per_second"]),
+                _format_spread(result["windows_per_second"]),
+                f"{result['first_step_seconds']:.1f}",
+                f"{result['peak_mb']:.0f}",
+                f"{results['study_seconds'][name] / 60:.1f}" if name in results["study_seconds"] else "",
+            )
+    make_console(stderr=False).print(table)
+    speedup = results["speedup"]
+    for other in ("keras", "book"):
+        ratios = ", ".join(f"{variant} {ratio:.1f}" for variant, ratio in speedup[f"vs_{other}"].items())
+        typer.echo(f"training against {other}: {ratios} times as fast")
+    measuring = ", ".join(f"{variant} {ratio:.1f}" for variant, ratio in speedup["measuring_vs_book"].items())
+    typer.echo(f"measuring against book: {measuring} times as fast")
+    typer.echo(
+        f"the whole study: {speedup['study_vs_book']:.1f} times as fast as the book's way, "
+        f"{speedup['study_vs_keras']:.1f} times as fast as Keras's defaults"
+    )
+    typer.echo(f"machine: {results['machine']['processor']}, {results['machine']['cores']} cores")
+
+
+def _format_spread(spread: dict[str, float]) -> str:
+    return f"{spread['median']:.1f} ({spread['low']:.1f}–{spread['high']:.1f})"
