@@ -81,7 +81,7 @@ def race(
         for name, (contender, one_a_core) in TEAMS.items():
             note(f"{config.variant}: making {name} ready")
             shares = [[core] for core in cores] if one_a_core else [cores]
-            teams.append(stack.enter_context(_make_ready(name, contender, config, data_dir, shares)))
+            teams.append(stack.enter_context(make_ready(name, contender, config, data_dir, shares)))
         for number in range(rounds):
             for team in teams:
                 team.train_rates.append(team.run("train", steps))
@@ -93,9 +93,7 @@ def race(
 
 
 @contextmanager
-def _make_ready(
-    name: str, contender: str, config: RunConfig, data_dir: Path, shares: list[list[int]]
-) -> Iterator[Team]:
+def make_ready(name: str, contender: str, config: RunConfig, data_dir: Path, shares: list[list[int]]) -> Iterator[Team]:
     """Start a contender's processes one after the other, so that each is alone on its way to the first step."""
     processes: list[subprocess.Popen[str]] = []
     try:

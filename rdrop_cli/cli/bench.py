@@ -1,5 +1,6 @@
 """`rdrop bench`: how fast this machine trains, beside the book's way and Keras's defaults."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -18,16 +19,21 @@ CONTENDERS = {
 def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds; each contender has its turn in each.")] = 7,
     steps: Annotated[int, typer.Option(min=1, help="Training steps of a turn.")] = 40,
+    growth: Annotated[
+        Path | None,
+        typer.Option(metavar="PICTURE", help="Measure instead how a step's cost grows with size, and draw it."),
+    ] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Measure training and validation at the book's size against the book's way and Keras's defaults."""
-    from dataclasses import replace
-
+    from rdrop_cli.bench.growth import measure_growth
     from rdrop_cli.bench.race import race
     from rdrop_cli.bench.results import summarise
     from rdrop_cli.cli.console import make_console
     from rdrop_cli.jobs.pool import count_cores
+    from rdrop_cli.plots.growth import draw_growth
+    from rdrop_cli.plots.style import check_ending
     from rdrop_cli.series.datasets import load_dataset
     from rdrop_cli.series.windows import make_windows
     from rdrop_cli.study.plan import Request, plan_runs
@@ -37,10 +43,17 @@ def bench(
     configs = {config.variant: config for config in plan_runs(Request(dataset="synthetic"))}
     windows = make_windows(series, configs["baseline"].protocol)
     cores = count_cores()
-    races = {}
-    for variant, config in configs.items():
-        short = replace(config, protocol=replace(config.protocol, steps_per_epoch=steps))
-        races[variant] = race(short, data_dir, cores, rounds, steps, lambda text: console.print(text, markup=False))
+
+    def note(text: str) -> None:
+        console.print(text, markup=False)
+
+    if growth is not None:
+        check_ending(growth)
+        measured = measure_growth(configs["dropout"], data_dir, cores, steps, note)
+        draw_growth(measured, growth)
+        typer.echo(to_json(measured) if as_json else str(growth))
+        return
+    races = {variant: race(config, data_dir, cores, rounds, steps, note) for variant, config in configs.items()}
     results = summarise(races, configs, {"validation": len(windows.validation), "test": len(windows.test)})
     results["machine"] = {"processor": _name_processor(), "cores": len(cores)}
     if as_json:
@@ -50,7 +63,6 @@ def bench(
 
 
 def _name_processor() -> str:
-    from pathlib import Path
     from platform import processor
 
     try:
