@@ -1,11 +1,16 @@
 """`rdrop download`: bring the Jena climate data."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir
+from rdrop_cli.errors import DataError
 from rdrop_cli.files import to_json
+
+if TYPE_CHECKING:
+    from rdrop_cli.series.table import Series
 
 
 def download(
@@ -20,14 +25,12 @@ def download(
     """Download the Jena climate dataset, check it, and keep a parsed copy."""
     from rdrop_cli.cli.console import make_console, warn_if_unverified
     from rdrop_cli.cli.progress import show_download
-    from rdrop_cli.series.jena import install_jena, is_installed, load_jena
+    from rdrop_cli.series.jena import install_jena
     from rdrop_cli.series.oddities import find_oddities
 
     console = make_console()
-    if source is None and not force and is_installed(data_dir):
-        series = load_jena(data_dir)
-        console.print(f"already in {data_dir}; its checksum is the recorded one (--force fetches it again)")
-    else:
+    series = None if source or force else _load_if_sound(data_dir)
+    if series is None:
         with show_download() as on_progress:
             series = install_jena(source, data_dir, on_progress)
     warn_if_unverified(console, series.source)
@@ -35,3 +38,19 @@ def download(
         console.print(line, markup=False)
     report = series.source.to_json()
     typer.echo(to_json(report) if as_json else f"{report['name']}: {report['rows']} rows, SHA-256 {report['sha256']}")
+
+
+def _load_if_sound(data_dir: Path) -> "Series | None":
+    """Return what is there already, if it still is what was recorded when it came."""
+    from rdrop_cli.cli.console import make_console
+    from rdrop_cli.series.jena import is_installed, load_jena
+
+    if not is_installed(data_dir):
+        return None
+    try:
+        series = load_jena(data_dir)
+    except DataError as error:
+        make_console().print(f"fetching again: {error}", markup=False)
+        return None
+    make_console().print(f"already in {data_dir}; its checksum is the recorded one (--force fetches it again)")
+    return series

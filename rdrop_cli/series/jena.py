@@ -85,12 +85,12 @@ def load_jena(data_dir: Path) -> Series:
     try:
         record = json.loads(_record_path(data_dir).read_text(encoding="utf-8"))
         source = Source(**{field: record[field] for field in ("name", "origin", "sha256", "rows", "verified")})
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{_record_path(data_dir)}: not a record of a download; run `rdrop download` again") from error
     found = sha256_of_file(path)
     if found != source.sha256:
         raise DataError(
-            f"{path}: changed since it was downloaded (SHA-256 {found[:12]}…, recorded {source.sha256[:12]}…); "
+            f"{path}: changed since it was downloaded (SHA-256 {found[:12]}…, recorded {str(source.sha256)[:12]}…); "
             "run `rdrop download` again"
         )
     return Series(*read_through_cache(data_dir / "cache", found, lambda: read_csv(path)), source)
@@ -119,7 +119,10 @@ def _begins_with(path: Path, head: bytes) -> bool:
 
 def _check_structure(path: Path, origin: str) -> dict[str, Any]:
     """Return the record of a file with the published structure, and whether its checksum is the published one."""
-    stamps, columns, values = read_csv(path)
+    try:
+        stamps, columns, values = read_csv(path)
+    except DataError as error:  # of a temporary file; the user knows it by where it came from
+        raise DataError(f"{origin}: {str(error).removeprefix(f'{path}: ')}") from error
     if columns != WEATHER_COLUMNS:
         missing = [name for name in WEATHER_COLUMNS if name not in columns]
         raise DataError(

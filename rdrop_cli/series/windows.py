@@ -64,6 +64,10 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
         series = fill_sentinels(series)
     target = series.columns.index(protocol.target)
     matrix, mean, std = _standardise(series.values, protocol.train_stop_row)
+    too_large = ~(np.isfinite(std) & np.isfinite(matrix).all(axis=0))
+    if too_large.any():
+        column = series.columns[int(too_large.argmax())]
+        raise DataError(f"{series.source.name}: {column!r} holds readings too large to standardise; correct them")
     if std[target] == 0:
         raise DataError(
             f"{series.source.name}: {protocol.target!r} is constant over the training rows: there is nothing to learn"
@@ -102,11 +106,14 @@ def _standardise(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Subtract the training mean and divide by the training deviation, in float64, column by column."""
     training = values[:train_stop_row]
-    mean, std = training.mean(axis=0), training.std(axis=0)
     matrix = np.empty(values.shape, np.float32)
-    for column in range(values.shape[1]):  # one column at a time: no second float64 matrix in memory
-        # A column that never changed says nothing; dividing by 1 keeps it finite.
-        matrix[:, column] = (values[:, column] - mean[column]) / (std[column] or 1.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused by the caller
+        mean = training.mean(axis=0)
+        # A column that never changed has no deviation, but for the rounding of its mean.
+        std = np.where(np.ptp(training, axis=0) == 0, 0.0, training.std(axis=0))
+        for column in range(values.shape[1]):  # one column at a time: no second float64 matrix in memory
+            # A column that never changed says nothing; dividing by 1 keeps it finite.
+            matrix[:, column] = (values[:, column] - mean[column]) / (std[column] or 1.0)
     return matrix, mean, std
 
 

@@ -1,0 +1,241 @@
+"""Windows against a second writing of the book's protocol, in plain Python and by its words alone."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.series.oddities import SENTINEL
+from rdrop_cli.series.table import Series, Source
+from rdrop_cli.series.windows import Windows, average_by_day, forecast_naively, make_windows
+from rdrop_cli.study.protocol import PROTOCOLS, Protocol
+
+JENA_ROWS = 420_551
+Table = list[list[float]]
+
+
+def standardise(table: Table, train_stop_row: int) -> tuple[Table, list[float], list[float]]:
+    """Standardise with the mean and the population deviation of rows 0 to `train_stop_row` - 1."""
+    means, deviations = [], []
+    for column in zip(*table[:train_stop_row], strict=True):
+        mean = math.fsum(column) / train_stop_row
+        means.append(mean)
+        deviations.append(math.sqrt(math.fsum((reading - mean) ** 2 for reading in column) / train_stop_row))
+    rows = [[(x - m) / d for x, m, d in zip(row, means, deviations, strict=True)] for row in table]
+    return rows, means, deviations
+
+
+def cut_window(table: Table, row: int, protocol: Protocol) -> Table:
+    """Take rows i - lookback, i - lookback + step, and so on up to i - step."""
+    window, back = [], protocol.lookback_rows
+    while back > 0:
+        window.append(table[row - back])
+        back -= protocol.step_rows
+    return window
+
+
+def list_rows(protocol: Protocol, rows: int) -> dict[str, list[int]]:
+    """List, by period, every row before which a window ends."""
+    lookback, train, val = protocol.lookback_rows, protocol.train_stop_row, protocol.val_stop_row
+    return {
+        "train": [i for i in range(rows) if lookback <= i < train],
+        "validation": [i for i in range(rows) if train + 1 + lookback <= i < val],
+        "test": [i for i in range(rows) if val + 1 + lookback <= i < rows - protocol.horizon_rows - 1],
+    }
+
+
+def windows_of(windows: Windows, rows: range) -> Iterator[tuple[np.ndarray, np.float32]]:
+    """Gather windows and targets as the input pipeline does."""
+    for row in rows:
+        yield windows.matrix[row + windows.offsets], windows.matrix[row + windows.horizon_rows, windows.target_column]
+
+
+@st.composite
+def protocols(draw: st.DrawFn) -> tuple[Protocol, int]:
+    """A protocol whose lengths fit, and rows enough for it."""
+    step = draw(st.integers(1, 4))
+    lookback = step * draw(st.integers(1, 5))
+    horizon = draw(st.integers(1, 7))
+    train_stop = lookback + draw(st.integers(2, 20))
+    val_stop = train_stop + 1 + lookback + draw(st.integers(1, 20))
+    rows = val_stop + 1 + lookback + horizon + 2 + draw(st.integers(0, 20))
+    lengths = {"lookback_rows": lookback, "step_rows": step, "horizon_rows": horizon}
+    return Protocol("made", "", **lengths, train_stop_row=train_stop, val_stop_row=val_stop), rows
+
+
+def make_series(rows: int, columns: tuple[str, ...] = ("p (mbar)", "T (degC)"), seed: int = 0) -> Series:
+    values = np.random.default_rng(seed).normal(50, 20, (rows, len(columns)))
+    stamps = np.datetime64("2009-01-01", "s") + 600 * np.arange(rows)
+    return Series(stamps, columns, values, Source("made", "test", "0" * 64, rows, None))
+
+
+@given(protocols(), st.integers(0, 1000))
+@settings(max_examples=60)
+def test_every_window_of_every_period_is_the_one_of_the_book(made: tuple[Protocol, int], seed: int) -> None:
+    protocol, rows = made
+    series = make_series(rows, seed=seed)
+    windows = make_windows(series, protocol)
+    table, means, deviations = standardise(series.values.tolist(), protocol.train_stop_row)
+    for period, expected in list_rows(protocol, rows).items():
+        period_rows = getattr(windows, period)
+        assert list(period_rows) == expected
+        for row, (window, target) in zip(expected, windows_of(windows, period_rows), strict=True):
+            np.testing.assert_allclose(window, cut_window(table, row, protocol), rtol=1e-5, atol=1e-6)
+            assert target == pytest.approx(table[row + protocol.horizon_rows][1], rel=1e-5, abs=1e-6)
+    assert (windows.target_mean, windows.target_std) == pytest.approx((means[1], deviations[1]))
+
+
+@given(protocols())
+@settings(max_examples=40)
+def test_the_naive_forecast_is_that_of_a_loop(made: tuple[Protocol, int]) -> None:
+    protocol, rows = made
+    series = make_series(rows)
+    windows = make_windows(series, protocol)
+    table, _, _ = standardise(series.values.tolist(), protocol.train_stop_row)
+    for period, ends in list_rows(protocol, rows).items():
+        errors = [abs(table[i + protocol.horizon_rows][1] - cut_window(table, i, protocol)[-1][1]) for i in ends]
+        assert forecast_naively(windows, getattr(windows, period)) == pytest.approx(sum(errors) / len(errors), rel=1e-5)
+
+
+def test_errors_are_averaged_over_the_days_on_which_the_targets_lie(
+    tiny_series: Series, tiny_protocol: Protocol
+) -> None:
+    windows = make_windows(tiny_series, tiny_protocol)
+    errors = np.random.default_rng(0).uniform(size=len(windows.validation)).astype(np.float32)
+    by_day: dict[str, list[float]] = {}
+    for row, error in zip(windows.validation, errors, strict=True):
+        by_day.setdefault(str(tiny_series.stamps[row + 5])[:10], []).append(float(error))
+    days = average_by_day(windows, windows.validation, errors)
+    assert [day for day, _, _ in days] == list(by_day) == ["2009-01-01", "2009-01-02"]
+    for day, count, mean in days:
+        assert count == len(by_day[day])
+        assert mean == pytest.approx(math.fsum(by_day[day]) / count)
+
+
+def test_the_book_protocol_on_the_published_rows_has_the_published_periods() -> None:
+    windows = make_windows(make_series(JENA_ROWS, ("T (degC)",)), PROTOCOLS["book"])
+    assert windows.train == range(1440, 200_000)
+    assert windows.validation == range(201_441, 300_000)
+    assert windows.test == range(301_441, 420_406)
+    assert (windows.offsets[0], windows.offsets[-1], len(windows.offsets)) == (-1440, -6, 240)
+    assert windows.step_rows == 6
+    assert windows.matrix.shape == (JENA_ROWS, 1)
+
+
+def test_no_reading_after_the_training_rows_moves_the_standardisation(
+    tiny_series: Series, tiny_protocol: Protocol
+) -> None:
+    values = tiny_series.values.copy()
+    values[tiny_protocol.train_stop_row :] *= 3
+    before = make_windows(tiny_series, tiny_protocol)
+    after = make_windows(replace(tiny_series, values=values), tiny_protocol)
+    assert (after.target_mean, after.target_std) == (before.target_mean, before.target_std)
+    training = slice(tiny_protocol.train_stop_row)
+    assert np.array_equal(after.matrix[training], before.matrix[training])
+    assert np.abs(before.matrix[training].mean(axis=0, dtype=np.float64)).max() < 1e-6
+    assert before.matrix[training].std(axis=0, dtype=np.float64) == pytest.approx(1, abs=1e-6)
+
+
+def test_making_windows_changes_no_reading(tiny_series: Series, tiny_protocol: Protocol) -> None:
+    before = tiny_series.values.copy()
+    make_windows(tiny_series, replace(tiny_protocol, sentinels="fill"))
+    assert np.array_equal(tiny_series.values, before)
+
+
+@pytest.mark.parametrize("count", [1, 2, 20, 107, 108, 10_240])
+def test_the_sample_of_training_rows_is_even_and_fixed(
+    tiny_series: Series, tiny_protocol: Protocol, count: int
+) -> None:
+    windows = make_windows(tiny_series, tiny_protocol)
+    sample = windows.sample_train_rows(count)
+    assert len(set(sample)) == len(sample) == min(count, 108)
+    assert set(sample) <= set(windows.train)
+    assert sample[0] == windows.train.start
+    if count > 1:
+        assert sample[-1] == windows.train.stop - 1
+        assert np.ptp(np.diff(sample)) <= 1
+    assert np.array_equal(sample, windows.sample_train_rows(count))
+
+
+def test_a_missing_target_is_named_with_the_columns_that_there_are(
+    tiny_series: Series, tiny_protocol: Protocol
+) -> None:
+    with pytest.raises(DataError, match=r"made: no column 'Close'.*it has T \(degC\), p \(mbar\), wv \(m/s\)"):
+        make_windows(tiny_series, replace(tiny_protocol, target="Close"))
+
+
+def test_the_target_may_be_any_column(tiny_series: Series, tiny_protocol: Protocol) -> None:
+    windows = make_windows(tiny_series, replace(tiny_protocol, target="wv (m/s)"))
+    assert windows.target_column == 2
+    assert windows.target_std == pytest.approx(tiny_series.values[:120, 2].std())
+
+
+def test_one_row_less_than_a_test_window_needs_is_too_short(tiny_series: Series, tiny_protocol: Protocol) -> None:
+    needed = 200 + 1 + 12 + 5 + 2
+    enough = replace(tiny_series, values=tiny_series.values[:needed], stamps=tiny_series.stamps[:needed])
+    assert make_windows(enough, tiny_protocol).test == range(213, 214)
+    short = replace(tiny_series, values=tiny_series.values[: needed - 1], stamps=tiny_series.stamps[: needed - 1])
+    with pytest.raises(DataError, match=f"made: too short: it has {needed - 1} rows, .* protocol tiny needs {needed}"):
+        make_windows(short, tiny_protocol)
+
+
+def test_lengths_that_do_not_fit_are_wrong_usage_and_not_the_datas_fault(
+    tiny_series: Series, tiny_protocol: Protocol
+) -> None:
+    with pytest.raises(UsageError, match="multiple of the step"):
+        make_windows(tiny_series, replace(tiny_protocol, step_rows=5))
+
+
+@pytest.mark.parametrize("reading", [0.0, 0.1, 989.37, 1 / 3, SENTINEL])
+def test_a_target_that_never_changes_in_training_is_refused(
+    tiny_series: Series, tiny_protocol: Protocol, reading: float
+) -> None:
+    values = tiny_series.values.copy()
+    values[: tiny_protocol.train_stop_row, 0] = reading
+    with pytest.raises(DataError, match=r"made: 'T \(degC\)' is constant over the training rows"):
+        make_windows(replace(tiny_series, values=values), tiny_protocol)
+
+
+@pytest.mark.parametrize("reading", [0.0, 0.1, 989.37, 1 / 3, SENTINEL])
+def test_a_feature_that_never_changes_is_nought(tiny_series: Series, tiny_protocol: Protocol, reading: float) -> None:
+    values = tiny_series.values.copy()
+    values[:, 1] = reading
+    matrix = make_windows(replace(tiny_series, values=values), tiny_protocol).matrix
+    assert matrix[:, 1] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_feature_that_changes_only_after_training_stays_within_reason(
+    tiny_series: Series, tiny_protocol: Protocol
+) -> None:
+    values = tiny_series.values.copy()
+    values[:, 1] = 989.37
+    values[250:, 1] += 2.0
+    matrix = make_windows(replace(tiny_series, values=values), tiny_protocol).matrix
+    assert matrix[250:, 1] == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("row", [3, 250])
+def test_a_reading_too_large_to_standardise_is_refused(tiny_series: Series, tiny_protocol: Protocol, row: int) -> None:
+    values = tiny_series.values.copy()
+    values[row, 1] = 1e300
+    with pytest.raises(DataError, match=r"p \(mbar\)"):
+        make_windows(replace(tiny_series, values=values), tiny_protocol)
+
+
+def test_sentinels_are_kept_as_the_book_keeps_them_or_filled(tiny_series: Series, tiny_protocol: Protocol) -> None:
+    values = tiny_series.values.copy()
+    values[[30, 31], 2] = SENTINEL
+    odd = replace(tiny_series, values=values)
+    kept = make_windows(odd, tiny_protocol).matrix[:, 2]
+    filled = make_windows(odd, replace(tiny_protocol, sentinels="fill")).matrix[:, 2]
+    assert kept[30] < -7  # the sentinels themselves stretch the deviation
+    mean, std = values[:120, 2].mean(), values[:120, 2].std()
+    assert kept[0] == pytest.approx((values[0, 2] - mean) / std, rel=1e-5)
+    assert np.abs(filled).max() < 5
+    between = filled[29] + (filled[32] - filled[29]) * np.array([1, 2]) / 3
+    assert filled[[30, 31]] == pytest.approx(between, abs=1e-6)
