@@ -5,15 +5,46 @@ gets the captured zeros shifted along the units; one that wants fewer gets the f
 differ between samples is not taken for one whose masks do.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.anatomy.reference import Array, run_gru, run_lstm
-from rdrop_cli.nn.methods import CELLS, METHODS, Cell, Lifetime, Method, Scaling, Site
+from rdrop_cli.study.methods import CELLS, METHODS, Cell, Lifetime, Method, Scaling, Site
 
 Keep = npt.NDArray[np.bool_]
+
+
+def measure_plain_error(
+    cell: str,
+    x: Array,
+    weights: Sequence[npt.ArrayLike],
+    output: npt.ArrayLike,
+    *,
+    before: Sequence[npt.ArrayLike],
+    after: Sequence[npt.ArrayLike],
+    options: Mapping[str, Any],
+) -> float:
+    """Return the largest difference between an output and that of a cell without any mask of its own.
+
+    Args:
+        cell: `gru` or `lstm`.
+        x: (batch, time, feature), before any dropout layer.
+        weights: as in `measure_errors`.
+        output: what came out of the last layer.
+        before: masks of a dropout layer on x, (batch, feature), or (batch, time, feature) if drawn at every timestep.
+        after: masks of a dropout layer on the output, (batch, units).
+        options: other arguments of the reference.
+    """
+    for mask in before:
+        array = np.asarray(mask, np.float64)
+        x = x * (array if array.ndim == 3 else array[:, None])
+    expected = _run_reference(cell, "none", x, weights, (), (), np.ndim(output), options)
+    for mask in after:
+        expected = expected * np.asarray(mask, np.float64)
+    return _largest_difference(output, expected)
 
 
 def measure_errors(
@@ -21,12 +52,12 @@ def measure_errors(
     x: Array,
     weights: Sequence[npt.ArrayLike],
     output: npt.ArrayLike,
+    *,
     input_masks: Sequence[npt.ArrayLike],
     recurrent_masks: Sequence[npt.ArrayLike],
-    *,
     dropout: float,
     recurrent_dropout: float,
-    reset_after: bool = True,
+    options: Mapping[str, Any],
 ) -> dict[str, float]:
     """Return by method the largest difference between a layer's output and the reference's, from a zero state.
 
@@ -34,36 +65,56 @@ def measure_errors(
         cell: `gru` or `lstm`.
         x: (batch, time, feature).
         weights: kernel, recurrent kernel, bias, as the layer's `get_weights` returns them.
-        output: what the layer returned in training with `return_sequences`, (batch, time, units).
+        output: what the layer returned in training: (batch, time, units), or (batch, units) at the last timestep.
         input_masks: those on x, as captured: none, one, or one per gate.
         recurrent_masks: those of `recurrent_dropout`, as captured.
         dropout: rate of the masks on x.
         recurrent_dropout: rate of the others.
-        reset_after: of a GRU.
+        options: other arguments of the reference: `activation`, and of a GRU `reset_after`.
     """
-    kind, observed = CELLS[cell], np.asarray(output, np.float64)
-    shape = (*x.shape[:2], observed.shape[-1])
+    kind = CELLS[cell]
+    shape = (*x.shape[:2], np.shape(output)[-1])
     errors = {}
     for method in METHODS.values():
         if cell not in method.cells:
             continue
         on_x = arrange_input_masks(input_masks, method, kind, len(x), dropout)
         on_site = arrange_recurrent_masks(recurrent_masks, method, kind, shape, recurrent_dropout)
-        if cell == "gru":
-            expected = run_gru(method.name, x, weights, on_x, on_site, reset_after=reset_after)
-        else:
-            expected = run_lstm(method.name, x, weights, on_x, on_site)
-        errors[method.name] = float(np.abs(observed - expected).max())
+        expected = _run_reference(cell, method.name, x, weights, on_x, on_site, np.ndim(output), options)
+        errors[method.name] = _largest_difference(output, expected)
     return errors
+
+
+def _run_reference(
+    cell: str,
+    method: str,
+    x: Array,
+    weights: Sequence[npt.ArrayLike],
+    input_masks: Sequence[Array],
+    recurrent_masks: Sequence[Array],
+    rank: int,
+    options: Mapping[str, Any],
+) -> Array:
+    """Return the reference's outputs at all timesteps if rank is 3, else at the last."""
+    run: Callable[..., Array] = run_gru if cell == "gru" else run_lstm
+    outputs = run(method, x, weights, input_masks, recurrent_masks, **options)
+    return outputs if rank == 3 else outputs[:, -1]
+
+
+def _largest_difference(output: npt.ArrayLike, expected: Array) -> float:
+    return float(np.abs(np.asarray(output, np.float64) - expected).max())
 
 
 def arrange_input_masks(
     masks: Sequence[npt.ArrayLike], method: Method, cell: Cell, batch: int, rate: float
 ) -> list[Array]:
-    """Return masks on x of a method, each (batch, feature) or (1, feature), that drop what the captured ones drop."""
+    """Return masks on x of a method, each (batch, feature) or (1, feature), that drop what the captured ones drop.
+
+    Of masks that change over time, (batch, time, feature), they are the first timestep's: no method's masks on x do.
+    """
     if not masks:
         return []
-    keep = np.stack([np.asarray(m) != 0 for m in masks])
+    keep = np.stack([m != 0 if m.ndim == 2 else m[:, 0] != 0 for m in map(np.asarray, masks)])
     keep = _spread(_spread(keep, 0, method.count_input_masks(cell)), 1, batch if method.per_sample else 1)
     return list(keep / (1 - rate))
 

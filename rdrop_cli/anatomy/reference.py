@@ -12,12 +12,18 @@ equation is. Gates are in Keras's order, z, r, h and i, f, c, o. A mask multipli
     masked-carry                    m ∘ h in place of h, in z ∘ h too                 the GRU of Keras 3.0 to 3.7
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+Activation = Callable[[Array], Array]
+
+
+def rectify(a: Array) -> Array:
+    """Return a where it is positive, else 0: ReLU."""
+    return np.maximum(a, 0.0)
 
 
 def run_gru(
@@ -29,6 +35,7 @@ def run_gru(
     *,
     initial_h: npt.ArrayLike = 0.0,
     reset_after: bool = True,
+    activation: Activation = np.tanh,
 ) -> Array:
     """Return the states of a GRU at all timesteps: (batch, time, units).
 
@@ -42,6 +49,7 @@ def run_gru(
             (batch, units), or to (batch, time, units) if they have a time axis, or are (units, 3·units) for U.
         initial_h: broadcasts to (batch, units).
         reset_after: Keras's default, where r multiplies the product of h; else r multiplies h.
+        activation: of the candidate.
     """
     kernel, recurrent_kernel, bias = (np.asarray(w, np.float64) for w in weights)
     units = recurrent_kernel.shape[0]
@@ -62,7 +70,7 @@ def run_gru(
         z = _sigmoid(x_z[:, t] + b_z + h_z @ u_z + b_uz)
         r = _sigmoid(x_r[:, t] + b_r + h_r @ u_r + b_ur)
         recurrent = r * (h_h @ u_h + b_uh) if reset_after else (r * h_h) @ u_h
-        g = _drop_candidate(method, np.tanh(x_h[:, t] + b_h + recurrent), m)
+        g = _drop_candidate(method, activation(x_h[:, t] + b_h + recurrent), m)
         new_h = z * h + (1 - z) * g
         if m and method == "moon":
             new_h = m[0] * new_h
@@ -82,6 +90,7 @@ def run_lstm(
     *,
     initial_h: npt.ArrayLike = 0.0,
     initial_c: npt.ArrayLike = 0.0,
+    activation: Activation = np.tanh,
 ) -> Array:
     """Return the outputs h of an LSTM at all timesteps: (batch, time, units).
 
@@ -93,6 +102,7 @@ def run_lstm(
         recurrent_masks: as in `run_gru`; zoneout has two, for h and for c.
         initial_h: broadcasts to (batch, units).
         initial_c: the same.
+        activation: of the candidate and of c.
     """
     kernel, recurrent_kernel, bias = (np.asarray(w, np.float64) for w in weights)
     units = recurrent_kernel.shape[0]
@@ -110,11 +120,11 @@ def run_lstm(
         i = _sigmoid(x_i[:, t] + h_i @ u_i + b_i)
         f = _sigmoid(x_f[:, t] + h_f @ u_f + b_f)
         o = _sigmoid(x_o[:, t] + h_o @ u_o + b_o)
-        g = _drop_candidate(method, np.tanh(x_c[:, t] + h_c @ u_c + b_c), m)
+        g = _drop_candidate(method, activation(x_c[:, t] + h_c @ u_c + b_c), m)
         new_c = f * c + i * g
         if m and method == "moon":
             new_c = m[0] * new_c
-        new_h = o * np.tanh(new_c)
+        new_h = o * activation(new_c)
         if m and method == "zoneout":
             new_h, new_c = m[0] * new_h + (1 - m[0]) * h, m[1] * new_c + (1 - m[1]) * c
         h, c = new_h, new_c

@@ -1,6 +1,7 @@
 """The command line as a whole: its commands, and what becomes of errors."""
 
 import errno
+import io
 import os
 import sys
 from typing import Annotated
@@ -8,13 +9,17 @@ from typing import Annotated
 import typer
 
 import rdrop_cli
+from rdrop_cli.cli.anatomy import anatomy
 from rdrop_cli.cli.bench import bench
 from rdrop_cli.cli.download import download
 from rdrop_cli.cli.plot import plot
+from rdrop_cli.cli.report import report
 from rdrop_cli.cli.runs import list_runs, show
 from rdrop_cli.cli.signals import Terminated, end_on_sigterm
 from rdrop_cli.cli.train import train
-from rdrop_cli.errors import RdropError
+from rdrop_cli.cli.variants import variants
+from rdrop_cli.cli.verdict import verdict
+from rdrop_cli.errors import RdropError, make_printable
 
 INTERRUPTED = 130
 TERMINATED = 143
@@ -28,8 +33,12 @@ app = typer.Typer(
 app.command()(download)
 app.command()(train)
 app.command()(plot)
+app.command()(verdict)
+app.command()(report)
 app.command("runs")(list_runs)
 app.command()(show)
+app.command()(variants)
+app.command()(anatomy)
 app.command()(bench)
 
 
@@ -53,6 +62,7 @@ def run_command(arguments: list[str]) -> int:
 
     Whatever a user can cause ends in one line on stderr.
     """
+    _encode_anything()
     try:
         with end_on_sigterm():
             code = app(arguments or ["--help"], prog_name="rdrop", standalone_mode=False)
@@ -71,9 +81,17 @@ def run_command(arguments: list[str]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         hint = "; free some space and go on" if error.errno == errno.ENOSPC else ""
         return _fail(f"{where}{error.strerror or error}{hint}", RdropError.exit_code)
+    if code == INTERRUPTED:  # typer has caught the KeyboardInterrupt itself
+        return _fail("stopped", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo(f"rdrop: {' '.join(message.split())}", err=True)
+    typer.echo(f"rdrop: {make_printable(' '.join(message.split()))}", err=True)
     return code
+
+
+def _encode_anything() -> None:
+    """Let stdout escape what it cannot encode, as stderr does: a file's name need not be Unicode."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")

@@ -9,7 +9,7 @@ from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
 from rdrop_cli.study.plan import Request, parse_seeds
 from rdrop_cli.study.protocol import PROTOCOLS
-from rdrop_cli.study.variants import STUDY, VARIANTS
+from rdrop_cli.study.variants import DEFAULT_CELL, STUDY, VARIANTS
 
 PROTOCOL_NAMES = ", ".join(PROTOCOLS)
 
@@ -24,7 +24,7 @@ def train(
         list[str] | None,
         typer.Argument(
             metavar="[VARIANT]...",
-            help=f"{', '.join(VARIANTS)}; {' and '.join(STUDY)} when none is named.",
+            help=f"`rdrop variants` lists them; {' and '.join(STUDY)} when none is named.",
             autocompletion=complete_variants,
         ),
     ] = None,
@@ -38,9 +38,12 @@ def train(
     steps_per_epoch: Annotated[int | None, typer.Option(help="Training steps an epoch. [book: 500]")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Windows a step. [book: 128]")] = None,
     units: Annotated[int | None, typer.Option(help="Units of the recurrent layer. [book: 32]")] = None,
-    dropout: Annotated[float | None, typer.Option(help="Rate on the layer's input, in [0, 1). [dropout: 0.2]")] = None,
+    cell: Annotated[str, typer.Option(help="gru or lstm.")] = DEFAULT_CELL,
+    dropout: Annotated[
+        float | None, typer.Option(help="Rate on the layer's input or output, in [0, 1). [the variant's]")
+    ] = None,
     recurrent_dropout: Annotated[
-        float | None, typer.Option(help="Rate on the recurrent state, in [0, 1). [dropout: 0.2]")
+        float | None, typer.Option(help="Rate of the recurrent masks, in [0, 1). [the variant's]")
     ] = None,
     seed: Annotated[int, typer.Option(help="Initial weights, windows and masks are functions of it.")] = 0,
     seeds: Annotated[
@@ -85,6 +88,7 @@ def train(
             protocol=protocol,
             seed=seed,
             engine=engine,
+            cell=cell,
             epochs=epochs,
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,

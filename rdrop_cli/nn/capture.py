@@ -1,4 +1,4 @@
-"""Obtain the masks of a training call of a layer, from the state its seed generator had before the call.
+"""Obtain the masks of a training call of a recurrent layer, from the state its seed generator had before the call.
 
 No layer is changed or hooked for it: masks are a function of that state. This works for calls inside a compiled
 training step too, where the tensors themselves are out of reach.
@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from rdrop_cli.nn.layers import MethodRNN
 from rdrop_cli.nn.masks import CallMasks
-from rdrop_cli.nn.methods import CELLS, METHODS, Cell, Lifetime, Method, Site
+from rdrop_cli.study.methods import CELLS, METHODS, Cell, Lifetime, Method, Site
 
 
 @dataclass(frozen=True)
@@ -22,15 +22,17 @@ class MaskRecord:
     """A mask of one training call.
 
     Attributes:
-        argument: the rate it belongs to, `dropout` or `recurrent_dropout`.
+        layer: name of the layer that drew it.
+        argument: the rate it belongs to: `dropout` or `recurrent_dropout`, or `rate` of a dropout layer.
         site: what kind of value it multiplies.
-        target: that value: x, h, c, g (the candidate) or U (the recurrent kernel).
+        target: that value: x, h, c, g (the candidate), U (the recurrent kernel) or y (what the layer returned).
         gates: the gates whose product it changes; empty where it multiplies no gate's input.
         lifetime: how long it stays the same.
         array: (batch, feature) or (batch, units), with batch 1 if all samples share it; (batch, time, units) if drawn
             at every timestep; (units, gates · units) for U.
     """
 
+    layer: str
     argument: str
     site: Site
     target: str
@@ -58,8 +60,8 @@ def capture_call(layer: Any, sequences: Any, **call: Any) -> CapturedCall:
     Raises:
         TypeError: the layer is another one.
     """
-    generator = _find_generator(layer)
-    state = tf.identity(generator.state.value)
+    find_cell(layer)
+    state = tf.identity(layer.cell.seed_generator.state.value)
     output = layer(sequences, training=True, **call)
     return CapturedCall(output, redraw_masks(layer, state, tuple(sequences.shape)))
 
@@ -78,24 +80,30 @@ def redraw_masks(
     Raises:
         TypeError: the layer is another one.
     """
-    _find_generator(layer)
+    find_cell(layer)
     state = tf.constant(np.asarray(state), tf.int64)
     batch, timesteps, features = shape
     if isinstance(layer, MethodRNN):
         drawn = layer.sampler.draw(state, batch, timesteps, features, layer.compute_dtype)
-        return _describe(layer.method, layer.kind, drawn)
+        return _describe(layer.name, layer.method, layer.kind, drawn)
     generator = keras.random.SeedGenerator(seed=0)
     generator.state.assign(state)
-    redraw = tf.function(_redraw_keras_masks, jit_compile=jit_compile)
+    redraw = tf.function(_redraw_keras_masks, jit_compile=True) if jit_compile else _redraw_keras_masks
     # Keras multiplies h and x as `gal` does; without recurrent_dropout it has one mask on x for all gates.
-    kind = CELLS["gru" if isinstance(layer, keras.layers.GRU) else "lstm"]
-    return _describe(METHODS["gal"], kind, CallMasks(*redraw(layer, generator, batch, features)))
+    drawn = CallMasks(*redraw(layer, generator, batch, features))
+    return _describe(layer.name, METHODS["gal"], find_cell(layer), drawn)
 
 
-def _find_generator(layer: Any) -> keras.random.SeedGenerator:
-    if not isinstance(layer, keras.layers.GRU | keras.layers.LSTM):
-        raise TypeError(f"layer: expected a GRU or an LSTM, received {type(layer).__name__}")
-    return layer.cell.seed_generator
+def find_cell(layer: Any) -> Cell:
+    """Return the kind of cell of a recurrent layer.
+
+    Raises:
+        TypeError: the layer is another one.
+    """
+    for name, kind in (("gru", keras.layers.GRU), ("lstm", keras.layers.LSTM)):
+        if isinstance(layer, kind):
+            return CELLS[name]
+    raise TypeError(f"layer: expected a GRU or an LSTM, received {type(layer).__name__}")
 
 
 def _redraw_keras_masks(layer: Any, generator: Any, batch: int, features: int) -> tuple[Any, Any]:
@@ -110,14 +118,14 @@ def _redraw_keras_masks(layer: Any, generator: Any, batch: int, features: int) -
     return draw(cell.dropout, features), draw(cell.recurrent_dropout, cell.units)
 
 
-def _describe(method: Method, cell: Cell, masks: CallMasks) -> tuple[MaskRecord, ...]:
+def _describe(layer: str, method: Method, cell: Cell, masks: CallMasks) -> tuple[MaskRecord, ...]:
     """Say of each mask what it multiplies."""
     inputs = [
-        MaskRecord("dropout", Site.LAYER_INPUT, "x", gates, Lifetime.SEQUENCE, mask.numpy())
+        MaskRecord(layer, "dropout", Site.LAYER_INPUT, "x", gates, Lifetime.SEQUENCE, mask.numpy())
         for gates, mask in zip(_share(cell.gates, len(masks.inputs)), masks.inputs, strict=True)
     ]
     recurrent = [
-        MaskRecord("recurrent_dropout", method.site, target, gates, method.lifetime, mask.numpy())
+        MaskRecord(layer, "recurrent_dropout", method.site, target, gates, method.lifetime, mask.numpy())
         for (target, gates), mask in zip(
             _find_targets(method, cell, len(masks.recurrent)), masks.recurrent, strict=True
         )

@@ -10,7 +10,7 @@ from typing import Any
 from keras import ops
 
 from rdrop_cli.nn.masks import CallMasks
-from rdrop_cli.nn.methods import Method, Site
+from rdrop_cli.study.methods import Method, Site
 
 
 @dataclass(frozen=True)

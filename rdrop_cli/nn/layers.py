@@ -10,7 +10,7 @@ from keras.src.backend import rnn as loop_over_time
 
 from rdrop_cli.nn.cells import Recurrence, StepMasks, advance_gru, advance_lstm, fold_masks, multiply_by_gate
 from rdrop_cli.nn.masks import CallMasks, MaskSampler, check_rate, take_seeds
-from rdrop_cli.nn.methods import CELLS, Cell, Lifetime, Method, find_method
+from rdrop_cli.study.methods import CELLS, Cell, Lifetime, Method, find_method
 
 
 class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
@@ -35,7 +35,7 @@ class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
 
         Args:
             units: size of the state.
-            method: name of a method that the cell has, see `rdrop_cli.nn.methods`.
+            method: name of a method that the cell has, see `rdrop_cli.study.methods`.
             dropout: rate of the masks on x: constant over time, one per gate or one for all as the method says.
             recurrent_dropout: rate of the method's own masks. Neither rate changes what the other does.
             seed: of the masks; None takes one from Python's generator, as Keras's layers do.

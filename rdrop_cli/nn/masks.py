@@ -21,7 +21,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from rdrop_cli.nn.methods import Cell, Lifetime, Method, Scaling, Site
+from rdrop_cli.study.methods import Cell, Lifetime, Method, Scaling, Site
 
 _MANTISSA_BITS = 23
 

@@ -7,13 +7,34 @@ from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import replace_atomically
-from rdrop_cli.study.variants import VARIANTS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe and Ito 2008, told apart by every kind of colour vision; vermilion first, since the baseline is what errs.
 PALETTE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# The study's two, and for the others colours as far apart as so many can be, to dichromats too.
+VARIANT_COLOURS = {
+    "baseline": PALETTE[0],
+    "dropout": PALETTE[1],
+    "gal": "#1E1EA5",
+    "gal-tied": "#7887FF",
+    "moon": "#4B1E5A",
+    "semeniuta-step": "#E1A500",
+    "semeniuta-sequence": "#785A1E",
+    "zoneout": "#5AC387",
+    "dropconnect": "#3C9696",
+    "naive-step": "#962D87",
+    "masked-carry": "#960F3C",
+    "batch-shared": "#A5A5F0",
+    "dropout-before": "#F01E87",
+    "locked-before": "#FF5A5A",
+    "spatial-before": "#E196C3",
+    "dropout-after": "#F0964B",
+    "stacked": "#003C00",
+    "bidirectional": "#0F3C96",
+}
+UNKNOWN_COLOUR = PALETTE[-1]
 NAIVE_COLOUR = "#666666"
 ENDINGS = (".png", ".svg", ".pdf")
 SETTINGS: dict[Any, Any] = {
@@ -26,14 +47,15 @@ SETTINGS: dict[Any, Any] = {
     "grid.linewidth": 0.8,
     "axes.axisbelow": True,
     "legend.frameon": False,
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
     "svg.hashsalt": "rdrop",  # the same picture has the same bytes
 }
 
 
 def colour_of(variant: str) -> str:
-    """Return a variant's colour, the same in every picture."""
-    return PALETTE[list(VARIANTS).index(variant) % len(PALETTE)] if variant in VARIANTS else PALETTE[-1]
+    """Return a variant's colour, the same in every picture; black for one that is not known."""
+    return VARIANT_COLOURS.get(variant, UNKNOWN_COLOUR)
 
 
 def check_ending(path: Path) -> None:

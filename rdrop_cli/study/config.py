@@ -1,12 +1,12 @@
 """The configuration of one run: everything that is needed to run it again."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.study.variants import find_variant
+from rdrop_cli.study.variants import DEFAULT_CELL, check_cell, find_variant, label_network
 
 MAX_SEED = 2**31 - 1
 ENGINES = ("auto", "native", "xla", "keras")
@@ -14,7 +14,7 @@ ENGINES = ("auto", "native", "xla", "keras")
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One training: a variant with its rates, a seed, a protocol, and the dataset by name and checksum.
+    """One training: a variant with its rates and cell, a seed, a protocol, and the dataset by name and checksum.
 
     Raises:
         UsageError: a value that cannot be trained with, named with what was received.
@@ -29,9 +29,10 @@ class RunConfig:
     dataset: str
     dataset_sha256: str
     engine: str = "auto"
+    cell: str = DEFAULT_CELL
 
     def __post_init__(self) -> None:
-        find_variant(self.variant)
+        check_cell(find_variant(self.variant), self.cell)
         for name, rate in (("dropout", self.dropout), ("recurrent-dropout", self.recurrent_dropout)):
             if not (math.isfinite(rate) and 0 <= rate < 1):
                 raise UsageError(f"--{name}: expected a rate in [0, 1), received {rate:g}")
@@ -42,6 +43,11 @@ class RunConfig:
         if self.epochs < 1:
             raise UsageError(f"--epochs: expected at least 1, received {self.epochs}")
 
+    @property
+    def label(self) -> str:
+        """The variant's name, with the cell where that is not the study's."""
+        return label_network(self.variant, self.cell)
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
@@ -50,9 +56,20 @@ class RunConfig:
         """Rebuild a configuration from `to_json`.
 
         Raises:
-            DataError: fields are missing or not known.
+            DataError: fields are missing, not known, of another type or out of range.
         """
         try:
-            return cls(**{**value, "protocol": Protocol(**value["protocol"])})
-        except (TypeError, KeyError) as error:
+            config = cls(**{**value, "protocol": Protocol(**value["protocol"])})
+            _check_types(config)
+            _check_types(config.protocol)
+        except (TypeError, KeyError, UsageError) as error:
             raise DataError(f"not a run's configuration: {error}") from error
+        return config
+
+
+def _check_types(part: RunConfig | Protocol) -> None:
+    """Raise TypeError for a field of another type; a whole number will do for a rate."""
+    for field in fields(part):
+        value = getattr(part, field.name)
+        if type(value) is not field.type and not (field.type is float and type(value) is int):
+            raise TypeError(f"{field.name} is {value!r}")

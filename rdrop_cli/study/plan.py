@@ -7,7 +7,7 @@ from rdrop_cli.errors import UsageError
 from rdrop_cli.study.config import MAX_SEED, RunConfig
 from rdrop_cli.study.duration import parse_rows
 from rdrop_cli.study.protocol import Protocol, find_protocol
-from rdrop_cli.study.variants import STUDY, Variant, find_variant
+from rdrop_cli.study.variants import DEFAULT_CELL, STUDY, Variant, find_variant
 
 MOST_SEEDS = 10_000  # in a range: more is a slip of the keyboard
 
@@ -25,6 +25,7 @@ class Request:
     protocol: str = "book"
     seed: int = 0
     engine: str = "auto"
+    cell: str = DEFAULT_CELL
     epochs: int | None = None
     dropout: float | None = None
     recurrent_dropout: float | None = None
@@ -104,7 +105,7 @@ def _check_rates_are_used(request: Request, variants: list[Variant]) -> None:
 
 
 def _configure(variant: Variant, protocol: Protocol, request: Request) -> RunConfig:
-    default_epochs = protocol.epochs_with_dropout if variant.drops else protocol.epochs
+    default_epochs = protocol.epochs_with_dropout if variant.trains_longer else protocol.epochs
     return RunConfig(
         variant=variant.name,
         seed=request.seed,
@@ -115,6 +116,7 @@ def _configure(variant: Variant, protocol: Protocol, request: Request) -> RunCon
         dataset=request.dataset,
         dataset_sha256="",
         engine=request.engine,
+        cell=request.cell,
     )
 
 

@@ -130,6 +130,13 @@ def test_auto_is_the_kernel_and_without_a_compiler_xla(config, tiny_windows, mon
         KerasLearner(replace(other_size, engine="native"), tiny_windows)
 
 
+def test_a_method_is_not_mistaken_for_the_layer_that_it_derives_from(config, tiny_windows):
+    method = KerasLearner(replace(config, variant="naive-step"), tiny_windows)
+    plain = KerasLearner(replace(config, variant="baseline", dropout=0.0, recurrent_dropout=0.0), tiny_windows)
+    assert (method.engine, plain.engine) == ("xla", "native")
+    assert train(method, (1,)) != train(plain, (1,))
+
+
 def test_masks_differ_between_steps_and_between_layers_of_one_seed(tiny_windows):
     layers = [keras.layers.GRU(4, recurrent_dropout=0.5, seed=7, return_sequences=True) for _ in range(2)]
     model = keras.Sequential([keras.Input((6, 3)), *layers])

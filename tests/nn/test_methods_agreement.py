@@ -6,7 +6,7 @@ import pytest
 from rdrop_cli.anatomy.identify import measure_errors
 from rdrop_cli.anatomy.reference import run_gru, run_lstm
 from rdrop_cli.nn.capture import capture_call
-from rdrop_cli.nn.methods import CELLS, METHODS
+from rdrop_cli.study.methods import CELLS, METHODS
 
 CASES = [(cell, method.name) for cell in CELLS for method in METHODS.values() if cell in method.cells]
 GRU_CASES = [method for cell, method in CASES if cell == "gru"]
@@ -20,11 +20,11 @@ def identify(layer, cell, sequences):
         sequences.astype(np.float64),
         layer.get_weights(),
         call.output,
-        [mask.array for mask in call.masks if mask.argument == "dropout"],
-        [mask.array for mask in call.masks if mask.argument == "recurrent_dropout"],
+        input_masks=[mask.array for mask in call.masks if mask.argument == "dropout"],
+        recurrent_masks=[mask.array for mask in call.masks if mask.argument == "recurrent_dropout"],
         dropout=layer.dropout,
         recurrent_dropout=layer.recurrent_dropout,
-        reset_after=getattr(layer, "reset_after", True),
+        options={"reset_after": layer.reset_after} if cell == "gru" else {},
     )
 
 

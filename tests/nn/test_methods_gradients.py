@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rdrop_cli.nn.methods import CELLS, METHODS
+from rdrop_cli.study.methods import CELLS, METHODS
 
 CASES = [(cell, method.name) for cell in CELLS for method in METHODS.values() if cell in method.cells]
 STEP = 1e-5

@@ -6,7 +6,7 @@ import pytest
 
 from rdrop_cli.anatomy.reference import run_gru, run_lstm
 from rdrop_cli.nn.capture import capture_call
-from rdrop_cli.nn.methods import CELLS
+from rdrop_cli.study.methods import CELLS
 
 
 def split_masks(call):

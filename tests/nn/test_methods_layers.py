@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from rdrop_cli.nn.capture import capture_call
 from rdrop_cli.nn.layers import DropoutGRU, DropoutLSTM
-from rdrop_cli.nn.methods import CELLS, METHODS
+from rdrop_cli.study.methods import CELLS, METHODS
 
 LAYERS = {"gru": DropoutGRU, "lstm": DropoutLSTM}
 CASES = [(cell, method.name) for cell in CELLS for method in METHODS.values() if cell in method.cells]

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from rdrop_cli.nn.capture import capture_call, redraw_masks
 from rdrop_cli.nn.masks import draw_mask
-from rdrop_cli.nn.methods import CELLS, METHODS
+from rdrop_cli.study.methods import CELLS, METHODS
 
 CASES = [(cell, method.name) for cell in CELLS for method in METHODS.values() if cell in method.cells]
 

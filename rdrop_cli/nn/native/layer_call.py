@@ -12,7 +12,8 @@ from rdrop_cli.nn.native.kernel import FloatArray, GRUKernel, Masks, Records, Se
 
 def find_obstacle(layer: Any) -> str | None:
     """Say why a layer cannot go through the kernel; None if it can. It need not be built."""
-    if not isinstance(layer, keras.layers.GRU) or type(layer.cell) is not keras.layers.GRUCell:
+    # Its very type: a subclass, such as a method's layer, may compute something else between the same weights.
+    if type(layer) is not keras.layers.GRU or type(layer.cell) is not keras.layers.GRUCell:
         return f"{type(layer).__name__} is not Keras's GRU"
     wanted = {
         "activation": layer.activation is keras.activations.tanh,

@@ -13,8 +13,9 @@ from enum import StrEnum
 
 
 class Site(StrEnum):
-    """What a mask multiplies."""
+    """What a mask multiplies: the first and the last by a layer of its own, before or after the recurrent one."""
 
+    GIVEN_SEQUENCE = "given sequence"  # x before the layer, for all of its readers
     LAYER_INPUT = "layer input"  # x where a gate's product reads it
     RECURRENT_INPUT = "recurrent input"  # h of the step before, where a gate's product reads it; not where z carries it
     PREVIOUS_STATE = "previous state"  # h of the step before, for every reader: z carries on what the mask left
@@ -22,6 +23,7 @@ class Site(StrEnum):
     NEW_STATE = "new state"  # the memory that a step writes: h of a GRU, c of an LSTM
     STATE_UPDATE = "state update"  # new state where the mask is 1, the step before's where it is 0
     RECURRENT_KERNEL = "recurrent kernel"  # single weights of U
+    RETURNED_OUTPUT = "returned output"  # h after the layer: the recurrence does not see it
 
     @property
     def scales_memory(self) -> bool:

@@ -1,0 +1,116 @@
+"""`rdrop anatomy`: prove which method a layer follows."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rdrop_cli.cli.options import AsJson
+from rdrop_cli.cli.train import complete_variants
+from rdrop_cli.files import to_json
+from rdrop_cli.study.methods import METHODS
+from rdrop_cli.study.plan import Request, plan_runs
+from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS, find_variant
+
+if TYPE_CHECKING:
+    from rdrop_cli.anatomy.dissect import Anatomy
+
+LINE_WIDTH = 100
+
+
+def anatomy(
+    variants: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[VARIANT]...",
+            help="Variants (see `rdrop variants`); all that the cell has when none is named.",
+            autocompletion=complete_variants,
+        ),
+    ] = None,
+    cell: Annotated[str, typer.Option(help="gru or lstm.")] = DEFAULT_CELL,
+    dropout: Annotated[float | None, typer.Option(help="Rate of `dropout`, in [0, 1). [the variant's]")] = None,
+    recurrent_dropout: Annotated[
+        float | None, typer.Option(help="Rate of `recurrent_dropout`, in [0, 1). [the variant's]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Draw the cells, unrolled, too; .png, .svg or .pdf.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Capture the masks of a training step, and name the method whose equations the layer's output follows."""
+    from rdrop_cli.plots.style import check_ending
+
+    if out:
+        check_ending(out)
+    named = tuple(variants or (name for name, variant in VARIANTS.items() if cell in variant.cells))
+    request = Request(variants=named, cell=cell, dropout=dropout, recurrent_dropout=recurrent_dropout)
+    configs = plan_runs(request)
+
+    from rdrop_cli.anatomy.dissect import dissect  # imports TensorFlow
+
+    anatomies = [dissect(config) for config in configs]
+    if as_json:
+        typer.echo(to_json([found.to_json() for found in anatomies]))
+    else:
+        typer.echo("\n\n".join("\n".join(_describe(found)) for found in anatomies))
+    if out:
+        _draw(anatomies, out)
+
+
+def _describe(found: "Anatomy") -> Iterator[str]:
+    """Yield the lines about one variant."""
+    yield fill(f"{found.variant}, {found.cell}: {_conclude(found)}", LINE_WIDTH, subsequent_indent="      ")
+    masks = found.to_json()["masks"]
+    for _, group in groupby(masks, key=lambda mask: (mask["layer"], mask["argument"], mask["multiplies"])):
+        yield _wrap(_describe_masks(list(group)))
+    if masks:
+        touched = any(mask["carried_state_touched"] for mask in masks)
+        yield _wrap(f"carried state: {'multiplied by a mask at every timestep' if touched else 'not touched'}")
+    ranked = sorted(found.max_abs_error.items(), key=lambda item: item[1])
+    yield _wrap("largest error: " + ", ".join(f"{name}={error:.1e}" for name, error in ranked))
+
+
+def _wrap(text: str) -> str:
+    return fill(text, LINE_WIDTH, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False)
+
+
+def _conclude(found: "Anatomy") -> str:
+    """Say in words whose equations the output follows."""
+    others = ", ".join(name for name in found.agreeing if name != found.method)
+    if not found.masks:
+        return "nothing is dropped"
+    if found.method is None:
+        return f"cannot be told from {others}: a larger rate would" if others else "follows none of the methods"
+    if found.method in METHODS:
+        follows = f"follows {found.method} ({METHODS[found.method].paper})"
+        return f"{follows}; with these masks the same as {others}" if others else f"{follows} and no other"
+    plain = "a cell without masks of its own, beside a dropout layer"
+    return f"{plain}; the same as the argument `dropout` of {others}" if others else plain
+
+
+def _describe_masks(masks: Sequence[dict[str, Any]]) -> str:
+    """Describe the masks that one layer draws for one rate and one tensor; they differ in their gates only."""
+    first = masks[0]
+    zeros = sum(mask["share_of_zeros"] for mask in masks) / len(masks)
+    kept = [mask["scale_of_kept"] for mask in masks if mask["scale_of_kept"] is not None]
+    facts = (
+        f"{len(masks)} × ({', '.join(map(str, first['shape']))}) on {first['multiplies']} ({first['site']})",
+        f"{first['over_time']} over time",
+        {"separate": "one for each gate", "shared": "one for all gates", None: ""}[first["between_gates"]],
+        "shared by the batch" if first["between_samples"] == "shared" else "",
+        f"{zeros:.0%} zeros",
+        f"kept × {kept[0]:.4g}" if kept else "nothing kept",
+    )
+    return f"{first['layer']}.{first['argument']}: {', '.join(filter(None, facts))}"
+
+
+def _draw(anatomies: Sequence["Anatomy"], path: Path) -> None:
+    from rdrop_cli.cli.console import make_console
+    from rdrop_cli.plots.anatomy import Panel, draw_anatomies
+
+    panels = [Panel(find_variant(found.variant), found.cell, found.layers, found.masks) for found in anatomies]
+    draw_anatomies(panels, path)
+    make_console().print(f"drawn: {path}", markup=False)

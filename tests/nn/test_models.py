@@ -1,0 +1,168 @@
+"""Every variant's network: it begins like the others, trains compiled, is saved, and goes on from its state."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rdrop_cli.nn.blocks import list_directions
+from rdrop_cli.nn.learner import KerasLearner
+from rdrop_cli.nn.models import build_model
+from rdrop_cli.nn.randomness import MaskSeeds
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.methods import CELLS
+from rdrop_cli.study.variants import VARIANTS, Place
+from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
+
+ONE_STEP = replace(TINY_PROTOCOL, steps_per_epoch=1)
+CASES = [(cell, variant.name) for cell in CELLS for variant in VARIANTS.values() if cell in variant.cells]
+# Compiling takes a second each: where time counts, one LSTM is enough, with masks on both of its states.
+QUICK_LSTMS = ("zoneout",)
+TRAINED = [
+    pytest.param(cell, name, marks=() if cell == "gru" or name in QUICK_LSTMS else pytest.mark.slow)
+    for cell, name in CASES
+]
+
+
+@pytest.fixture(scope="module")
+def tiny_windows():
+    return make_tiny_windows()
+
+
+def configure(cell, name, **changes):
+    """Configure a variant with rates at which every mask of a tiny network drops something."""
+    variant = VARIANTS[name]
+    rates = {rate: 0.4 if getattr(variant, rate) else 0.0 for rate in ("dropout", "recurrent_dropout")}
+    config = RunConfig(name, 5, **rates, epochs=3, protocol=ONE_STEP, dataset="made", dataset_sha256="0" * 64)
+    return replace(config, **{"engine": "xla", "cell": cell, **changes})
+
+
+def build(config):
+    return build_model(config, timesteps=5, features=14)
+
+
+def weights_by_name(model):
+    """Return weights by the part of their path that variants share."""
+    return {v.path.split("/", 1)[1].replace("forward_", ""): v.numpy() for v in model.trainable_variables}
+
+
+def train(learner, epoch):
+    return learner.train_epoch(epoch, lambda step, loss: None)
+
+
+def call_in_training(model, x, step=0):
+    MaskSeeds(model, seed=1).set_step(tf.constant(step, tf.int64))
+    return model(x, training=True).numpy()
+
+
+def assert_same_state(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's, with NumPy 2.4
+@pytest.mark.parametrize(("cell", "name"), TRAINED)
+def test_a_variant_trains_under_xla_is_saved_and_goes_on_bit_for_bit(tmp_path, tiny_windows, cell, name):
+    config = configure(cell, name)
+    learner = KerasLearner(config, tiny_windows)
+    losses = [train(learner, 1)]
+    state = learner.get_state()
+    losses.append(train(learner, 2))
+    assert np.isfinite(losses).all()
+    end = learner.get_state()
+    assert not all(np.array_equal(state[key], end[key]) for key in state)
+
+    learner.set_state(state)  # its seed generators stand elsewhere by now
+    assert train(learner, 2) == losses[1]
+    assert_same_state(learner.get_state(), end)
+
+    other = KerasLearner(config, tiny_windows)  # the same names, so that another process can read the state
+    other.set_state(end)
+    x = tiny_windows.matrix[:15].reshape(3, 5, 14)
+    learner.save_model(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
+    expected = learner.model(x)
+    np.testing.assert_array_equal(loaded(x), expected)
+    np.testing.assert_array_equal(other.model(x), expected)
+    np.testing.assert_array_equal(call_in_training(loaded, x), call_in_training(learner.model, x))
+
+
+@pytest.mark.parametrize(
+    ("cell", "name"), [("gru", "dropout-before"), pytest.param("lstm", "zoneout", marks=pytest.mark.slow)]
+)
+def test_another_learner_goes_on_bit_for_bit(tiny_windows, cell, name):
+    first, second = (KerasLearner(configure(cell, name), tiny_windows) for _ in range(2))
+    train(first, 1)
+    second.set_state(first.get_state())
+    assert train(second, 2) == train(first, 2)
+    assert_same_state(second.get_state(), first.get_state())
+
+
+@pytest.mark.parametrize(("cell", "name"), CASES)
+def test_variants_of_one_seed_begin_with_the_same_weights_wherever_shapes_agree(cell, name):
+    baseline, other = (weights_by_name(build(configure(cell, variant))) for variant in ("baseline", name))
+    shared = [part for part in baseline if part in other or part.startswith(cell)]
+    assert len(shared) >= 3
+    for part in shared:
+        found = other[part if part in other else f"bidirectional_{cell}/{part}"]
+        if found.shape == baseline[part].shape:
+            np.testing.assert_array_equal(found, baseline[part], err_msg=part)
+    assert not np.array_equal(
+        baseline[f"{cell}/{cell}_cell/kernel"], build(configure(cell, name, seed=6)).trainable_variables[0]
+    )
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_layers_of_one_network_do_not_begin_alike(cell):
+    for name in ("stacked", "bidirectional"):
+        recurrent = [v.numpy() for v in build(configure(cell, name)).trainable_variables if "recurrent" in v.path]
+        assert len(recurrent) == 2
+        assert not np.array_equal(recurrent[0][:5, :5], recurrent[1][:5, :5])
+
+
+@pytest.mark.parametrize(("cell", "name"), CASES)
+def test_every_layer_has_a_name_that_does_not_count_what_was_built_before(cell, name):
+    one, other = (build(configure(cell, name)) for _ in range(2))
+    assert [v.path for v in one.trainable_variables] == [v.path for v in other.trainable_variables]
+    assert [layer.name for layer in one.layers] == [layer.name for layer in other.layers]
+
+
+@pytest.mark.parametrize(("cell", "name"), CASES)
+def test_masks_are_a_function_of_seed_and_step_whatever_draws_them(cell, name):
+    model = build(configure(cell, name))
+    x = np.random.default_rng(0).normal(size=(8, 5, 14)).astype(np.float32)
+    first, second = (call_in_training(model, x, step) for step in (0, 1))
+    np.testing.assert_array_equal(call_in_training(model, x, 0), first)
+    assert np.array_equal(first, second) is not VARIANTS[name].drops
+
+
+@pytest.mark.parametrize(("cell", "name"), CASES)
+def test_rates_are_where_the_variant_has_them(cell, name):
+    config = configure(cell, name)
+    layers = [part for layer in build(config).layers for part in list_directions(layer)]
+    around = [layer.rate for layer in layers if isinstance(layer, keras.layers.Dropout)]
+    recurrent = [layer for layer in layers if isinstance(layer, keras.layers.RNN)]
+    in_argument = VARIANTS[name].dropout_at is Place.ARGUMENT
+    assert around == ([] if in_argument else [config.dropout])
+    assert {layer.dropout for layer in recurrent} == {config.dropout if in_argument else 0.0}
+    assert {layer.recurrent_dropout for layer in recurrent} == {config.recurrent_dropout}
+
+
+def test_the_books_other_networks_have_its_sizes_and_activations():
+    book = replace(ONE_STEP, units=32)
+    first, second, dense = build(configure("gru", "stacked", protocol=book)).layers
+    assert (first.units, first.activation.__name__, first.return_sequences) == (32, "tanh", True)
+    assert (second.units, second.activation.__name__, second.return_sequences) == (64, "relu", False)
+    assert dense.input.shape == (None, 64)
+    both, _ = build(configure("gru", "bidirectional", protocol=book)).layers
+    assert (both.forward_layer.units, both.backward_layer.units) == (32, 32)
+    assert both.backward_layer.go_backwards
+
+
+@pytest.mark.parametrize("name", [variant.name for variant in VARIANTS.values() if variant.method])
+def test_a_method_of_our_own_is_never_taken_for_keras_layer(tiny_windows, name):
+    """The compiled kernel computes Keras's own GRU: it would train these without any dropout."""
+    assert KerasLearner(configure("gru", name, engine="auto"), tiny_windows).engine == "xla"

@@ -1,0 +1,76 @@
+"""Protocols: the book's numbers, and lengths that cannot be."""
+
+from dataclasses import replace
+
+import pytest
+
+from rdrop_cli.errors import UsageError
+from rdrop_cli.study.protocol import PROTOCOLS, Protocol, find_protocol
+
+
+def test_the_book_protocol_has_the_books_numbers() -> None:
+    facts = {
+        "target": "T (degC)",
+        "lookback_rows": 1440,
+        "step_rows": 6,
+        "horizon_rows": 144,
+        "train_stop_row": 200_000,
+        "val_stop_row": 300_000,
+        "batch_size": 128,
+        "steps_per_epoch": 500,
+        "epochs": 20,
+        "epochs_with_dropout": 40,
+        "units": 32,
+        "sentinels": "keep",
+    }
+    book = find_protocol("book")
+    assert book.to_json().items() >= facts.items()
+    assert book.timesteps == 240
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_every_named_protocol_fits_together_and_the_published_data(name: str) -> None:
+    protocol = find_protocol(name)
+    protocol.check_layout()
+    assert protocol.name == name
+    assert protocol.summary
+    assert protocol.val_stop_row + 1 + protocol.lookback_rows < 420_551 - protocol.horizon_rows - 1
+
+
+def test_an_unknown_protocol_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(UsageError, match=r"--protocol: expected one of book, demo.*received 'bok'"):
+        find_protocol("bok")
+
+
+@pytest.mark.parametrize("field", [name for name, value in PROTOCOLS["book"].to_json().items() if type(value) is int])
+@pytest.mark.parametrize("value", [0, -6])
+def test_every_length_and_count_is_at_least_one(field: str, value: int) -> None:
+    with pytest.raises(UsageError, match=f"protocol book: {field} must be at least 1, received {value}"):
+        replace(PROTOCOLS["book"], **{field: value})
+
+
+def test_sentinels_are_kept_or_filled_and_nothing_else() -> None:
+    assert replace(PROTOCOLS["book"], sentinels="fill").sentinels == "fill"
+    with pytest.raises(UsageError, match=r"--sentinels: expected one of .*'drop'"):
+        replace(PROTOCOLS["book"], sentinels="drop")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lookback_rows": 13}, r"lookback \(13 rows\) must be a multiple of the step \(3 rows\)"),
+        ({"train_stop_row": 12}, "training stops at row 12, before the first window of 12 rows ends"),
+        ({"val_stop_row": 133}, "validation stops at row 133; the first window .* ends before row 133"),
+        ({"val_stop_row": 50}, "validation stops at row 50"),
+    ],
+)
+def test_lengths_that_do_not_fit_each_other_are_refused(
+    tiny_protocol: Protocol, change: dict[str, int], message: str
+) -> None:
+    with pytest.raises(UsageError, match=f"protocol tiny: .*{message}"):
+        replace(tiny_protocol, **change).check_layout()
+
+
+@pytest.mark.parametrize("change", [{"train_stop_row": 13}, {"val_stop_row": 134}])
+def test_room_for_one_window_is_enough(tiny_protocol: Protocol, change: dict[str, int]) -> None:
+    replace(tiny_protocol, **change).check_layout()

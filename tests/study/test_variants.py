@@ -1,0 +1,32 @@
+"""The networks by name."""
+
+import pytest
+
+from rdrop_cli.errors import UsageError
+from rdrop_cli.study.variants import STUDY, VARIANTS, find_variant
+
+
+def test_the_study_compares_the_books_two_networks() -> None:
+    baseline, dropout = map(find_variant, STUDY)
+    assert (baseline.dropout, baseline.recurrent_dropout, baseline.drops) == (0, 0, False)
+    assert (dropout.dropout, dropout.recurrent_dropout, dropout.drops) == (0.2, 0.2, True)
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_variant_is_found_by_its_name_and_says_what_it_is(name: str) -> None:
+    variant = find_variant(name)
+    assert variant.name == name
+    assert variant.summary
+    assert variant.paper
+    assert 0 <= variant.dropout < 1
+    assert 0 <= variant.recurrent_dropout < 1
+
+
+def test_a_slip_of_the_pen_is_answered_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="no variant 'dropuot': did you mean 'dropout'"):
+        find_variant("dropuot")
+
+
+def test_what_is_near_to_nothing_is_answered_with_all_names() -> None:
+    with pytest.raises(UsageError, match="no variant 'xyz': expected one of baseline, dropout"):
+        find_variant("xyz")
