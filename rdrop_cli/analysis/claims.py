@@ -8,8 +8,8 @@ larger with dropout than without in the published curves. What is steadier there
 trend is flat; so the claim is judged by the whole scatter, and the jitter always stands beside it.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 
 from rdrop_cli.analysis.curves import (
@@ -40,7 +40,8 @@ STEP_MASK, LAYER_BEFORE = "naive-step", "dropout-before"
 Runs = tuple[RunCurves, ...]
 Measure = Callable[[Runs], float]  # of the runs of one seed, in the order of `Claim.needs`; DataError if it has none
 
-ERROR_UNIT, EPOCH_UNIT = "standardised MAE", "epochs"
+# Of a number; two kinds of error and two of time, since a slope is no error and an epoch no number of epochs.
+ERROR_UNIT, SLOPE_UNIT, EPOCHS_UNIT, EPOCH_UNIT = "standardised MAE", "standardised MAE an epoch", "epochs", "epoch"
 
 
 @dataclass(frozen=True)
@@ -64,15 +65,25 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A further number of a claim, which is told and not judged."""
+
+    name: str
+    measure: Measure
+    unit: str = ERROR_UNIT
+
+
+@dataclass(frozen=True)
 class Claim:
     """A claim of the study.
 
     Attributes:
         needs: the variants whose runs of one seed `measure` takes, in its order; two of them make a pair.
         number: what `measure` measures, in words.
-        beside: further numbers, by name, that are told and not judged.
-        caveat: the one of them without which the number alone would mislead: the sentence has it.
+        beside: further numbers, told and not judged.
+        caveat: one more, without which the number alone would mislead: the sentence has it.
         least_epochs: runs with fewer are not used for it.
+        compares_best: whether it speaks of the difference between best networks, whose daily errors are kept.
     """
 
     id: str
@@ -82,9 +93,15 @@ class Claim:
     measure: Measure
     region: Region
     unit: str = ERROR_UNIT
-    beside: Mapping[str, Measure] = field(default_factory=dict)
-    caveat: str | None = None
+    beside: tuple[Beside, ...] = ()
+    caveat: Beside | None = None
     least_epochs: int = LEAST_EPOCHS
+    compares_best: bool = False
+
+    @property
+    def all_beside(self) -> tuple[Beside, ...]:
+        """The further numbers, the caveat first."""
+        return (*([self.caveat] if self.caveat else []), *self.beside)
 
 
 def _of(index: int, measure: Callable[[RunCurves], float]) -> Measure:
@@ -140,11 +157,10 @@ def _below_naive(runs: Runs) -> float:
 
 
 _BOOK_EPOCHS = 30
-_JITTER = "difference in the jitter about the trend"
-_BEST_BESIDE: Mapping[str, Measure] = {
-    "each over all of its epochs": _differ_as_run(_best),
-    "on the test period, epoch chosen on validation": _differ_as_run(_test),
-}
+_BEST_BESIDE = (
+    Beside("each over all of its epochs", _differ_as_run(_best)),
+    Beside("on the test period, epoch chosen on validation", _differ_as_run(_test)),
+)
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -154,11 +170,11 @@ CLAIMS: tuple[Claim, ...] = (
         number="rise of the validation loss from its lowest to its end",
         measure=_of(0, lambda run: measure_rise(run.val_loss)),
         region=Region(low=RISE_MARGIN),
-        beside={
-            "epoch of the onset": _of(0, _onset),
-            "slope from epoch 6 on": _of(0, _slope_after_settling),
-            "gap between validation and training at the end": _of(0, _gap),
-        },
+        beside=(
+            Beside("epoch of the onset", _of(0, _onset), EPOCH_UNIT),
+            Beside("slope from epoch 6 on", _of(0, _slope_after_settling), SLOPE_UNIT),
+            Beside("gap between validation and training at the end", _of(0, _gap)),
+        ),
     ),
     Claim(
         id="dropout-does-not-overfit",
@@ -167,11 +183,13 @@ CLAIMS: tuple[Claim, ...] = (
         number="rise of the validation loss from its lowest to epoch 30",
         measure=_of(0, lambda run: measure_rise(run.val_loss[:_BOOK_EPOCHS])),
         region=Region(high=RISE_MARGIN),
-        beside={
-            "epoch of an onset up to epoch 30": _of(0, lambda run: _onset(run, _BOOK_EPOCHS)),
-            "slope from epoch 6 to 30": _of(0, lambda run: _slope_after_settling(run, _BOOK_EPOCHS)),
-            "gap between validation and training at epoch 30": _of(0, lambda run: _gap(run, _BOOK_EPOCHS)),
-        },
+        beside=(
+            Beside("epoch of an onset up to epoch 30", _of(0, lambda run: _onset(run, _BOOK_EPOCHS)), EPOCH_UNIT),
+            Beside(
+                "slope from epoch 6 to 30", _of(0, lambda run: _slope_after_settling(run, _BOOK_EPOCHS)), SLOPE_UNIT
+            ),
+            Beside("gap between validation and training at epoch 30", _of(0, lambda run: _gap(run, _BOOK_EPOCHS))),
+        ),
         least_epochs=_BOOK_EPOCHS,
     ),
     Claim(
@@ -181,8 +199,10 @@ CLAIMS: tuple[Claim, ...] = (
         number="difference in the scatter of the validation loss from epoch 6 on, at equal epochs",
         measure=_differ(lambda run, equal: measure_spread(run.val_loss, equal)),
         region=Region(high=0.0),
-        beside={_JITTER: _differ(lambda run, equal: measure_jitter(run.val_loss[:equal]))},
-        caveat=_JITTER,
+        caveat=Beside(
+            "difference in the jitter about the trend",
+            _differ(lambda run, equal: measure_jitter(run.val_loss[:equal])),
+        ),
     ),
     Claim(
         id="best-not-much-lower",
@@ -192,6 +212,7 @@ CLAIMS: tuple[Claim, ...] = (
         measure=_differ(_best),
         region=Region(-SCORE_MARGIN, SCORE_MARGIN),
         beside=_BEST_BESIDE,
+        compares_best=True,
     ),
     Claim(
         id="longer-to-converge",
@@ -200,8 +221,14 @@ CLAIMS: tuple[Claim, ...] = (
         number="difference in the epoch of convergence at equal epochs",
         measure=_differ(lambda run, equal: float(find_convergence(run.val_loss[:equal]))),
         region=Region(low=0.0),
-        unit=EPOCH_UNIT,
-        beside={"each over all of its epochs": _differ_as_run(lambda run: float(find_convergence(run.val_loss)))},
+        unit=EPOCHS_UNIT,
+        beside=(
+            Beside(
+                "each over all of its epochs",
+                _differ_as_run(lambda run: float(find_convergence(run.val_loss))),
+                EPOCHS_UNIT,
+            ),
+        ),
     ),
     Claim(
         id="same-mask-matters",
@@ -211,6 +238,7 @@ CLAIMS: tuple[Claim, ...] = (
         measure=_differ(_best),
         region=Region(low=0.0),
         beside=_BEST_BESIDE,
+        compares_best=True,
     ),
     Claim(
         id="layer-before-hinders",
@@ -220,6 +248,7 @@ CLAIMS: tuple[Claim, ...] = (
         measure=_differ(_best),
         region=Region(low=0.0),
         beside=_BEST_BESIDE,
+        compares_best=True,
     ),
     Claim(
         id="beats-naive",
@@ -241,6 +270,7 @@ BENEFITS: tuple[Claim, ...] = (
         measure=_differ(_best),
         region=Region(high=0.0),
         beside=_BEST_BESIDE,
+        compares_best=True,
     ),
     Claim(
         id="resists-over-training",
@@ -249,7 +279,7 @@ BENEFITS: tuple[Claim, ...] = (
         number="difference in the last score at equal epochs",
         measure=_differ(_last),
         region=Region(high=0.0),
-        beside={"each at its own last epoch": _differ_as_run(_last)},
+        beside=(Beside("each at its own last epoch", _differ_as_run(_last)),),
     ),
     Claim(
         id="smaller-gap",
@@ -258,6 +288,6 @@ BENEFITS: tuple[Claim, ...] = (
         number="difference in the gap at the last equal epoch",
         measure=_differ(_gap),
         region=Region(high=0.0),
-        beside={"each at its own last epoch": _differ_as_run(_gap)},
+        beside=(Beside("each at its own last epoch", _differ_as_run(_gap)),),
     ),
 )

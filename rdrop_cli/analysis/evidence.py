@@ -64,8 +64,9 @@ class Evidence:
         return self.claim.region.margin is not None and self.agrees is True
 
     @property
-    def degc_per_unit(self) -> float | None:
-        return next((runs[0].degc_per_unit for runs in self.runs.values()), None)
+    def scale(self) -> tuple[float, str]:
+        """One standardised unit of the target in its own, and what that is called: the same for all runs judged."""
+        return next(((runs[0].degc_per_unit, runs[0].unit) for runs in self.runs.values()), (1.0, ""))
 
     def measure_p(self) -> float | None:
         """Test against the nearest bound of the claim's region, or for equivalence; None of fewer than two seeds."""

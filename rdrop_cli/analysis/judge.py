@@ -10,7 +10,7 @@ Everything else is undecided.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rdrop_cli.analysis.claims import CLAIMS, Claim, Measure
+from rdrop_cli.analysis.claims import CLAIMS, Beside, Claim, Measure
 from rdrop_cli.analysis.evidence import (
     Evidence,
     RunsBySeed,
@@ -19,6 +19,7 @@ from rdrop_cli.analysis.evidence import (
     gather_evidence,
     measure_or_none,
 )
+from rdrop_cli.analysis.over_time import OverTime, compare_over_time
 from rdrop_cli.analysis.published import load_published
 from rdrop_cli.analysis.run_curves import RunCurves
 from rdrop_cli.analysis.stats import (
@@ -29,14 +30,15 @@ from rdrop_cli.analysis.stats import (
     pairs_needed,
     smallest_sign_flip_p,
 )
-from rdrop_cli.analysis.wording import Verdict, write_sentence
+from rdrop_cli.analysis.wording import Verdict, summarise, write_sentence
 
 
 @dataclass(frozen=True)
 class SideFigure:
-    """A number told beside a claim's own and not judged: its mean over the `seeds` that have it."""
+    """A number told beside a claim's own and not judged: its mean over the `seeds` that have it, in `unit`."""
 
     name: str
+    unit: str
     seeds: tuple[int, ...]
     estimate: float | None
     interval: Interval | None
@@ -56,6 +58,8 @@ class ClaimVerdict:
         effect: paired Hedges g of the numbers, from zero.
         published: the same number of the published runs.
         more_seeds: about how many more would settle it; None where it is settled, not known, or over 1000.
+        over_time: how much of the difference belongs to this one validation period; None where that was not kept.
+        summary: the verdict in a few words; `sentence` has the figures too.
     """
 
     id: str
@@ -73,6 +77,8 @@ class ClaimVerdict:
     published: float | None
     more_seeds: int | None
     beside: tuple[SideFigure, ...]
+    over_time: OverTime | None
+    summary: str
     sentence: str
 
 
@@ -102,6 +108,7 @@ def _judge(
     claim, estimate = evidence.claim, evidence.estimate
     verdict = _decide(evidence, p_holm)
     more_seeds = count_more_seeds(evidence, tested) if verdict == "undecided" and p is not None else None
+    over_time = compare_over_time(evidence.runs) if claim.compares_best else None
     return ClaimVerdict(
         id=claim.id,
         text=claim.text,
@@ -117,10 +124,10 @@ def _judge(
         effect=estimate.effect,
         published=_measure_published(claim, claim.measure, published),
         more_seeds=more_seeds,
-        beside=tuple(
-            _measure_beside(claim, name, measure, evidence.runs, published) for name, measure in claim.beside.items()
-        ),
-        sentence=write_sentence(evidence, verdict, p_holm, tested, more_seeds),
+        beside=tuple(_measure_beside(claim, beside, evidence.runs, published) for beside in claim.all_beside),
+        over_time=over_time,
+        summary=summarise(evidence, verdict, p_holm, more_seeds),
+        sentence=write_sentence(evidence, verdict, p_holm, tested, more_seeds, over_time),
     )
 
 
@@ -161,10 +168,13 @@ def _measure_published(claim: Claim, measure: Measure, published: Mapping[str, R
     return measure_or_none(measure, tuple(published[variant] for variant in claim.needs))
 
 
-def _measure_beside(
-    claim: Claim, name: str, measure: Measure, runs: RunsBySeed, published: Mapping[str, RunCurves]
-) -> SideFigure:
-    estimate = estimate_over_seeds(measure, runs)
+def _measure_beside(claim: Claim, beside: Beside, runs: RunsBySeed, published: Mapping[str, RunCurves]) -> SideFigure:
+    estimate = estimate_over_seeds(beside.measure, runs)
     return SideFigure(
-        name, estimate.seeds, estimate.mean, estimate.interval, _measure_published(claim, measure, published)
+        name=beside.name,
+        unit=beside.unit,
+        seeds=estimate.seeds,
+        estimate=estimate.mean,
+        interval=estimate.interval,
+        published=_measure_published(claim, beside.measure, published),
     )

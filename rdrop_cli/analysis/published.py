@@ -5,15 +5,23 @@ notebook. The losses are facts; they were measured with Keras 2.0.8, and `loss` 
 """
 
 import csv
+from collections.abc import Sequence
 from importlib import resources
 
 import numpy as np
 
 from rdrop_cli.analysis.run_curves import RunCurves
+from rdrop_cli.errors import UsageError
+from rdrop_cli.runs.select import Metrics
+from rdrop_cli.study.protocol import PROTOCOLS
+from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS
 
 PUBLISHED_NAIVE_VAL_MAE = 0.29  # as printed: 2.57 °C
 PUBLISHED_DEGC_PER_UNIT = 8.84  # standard deviation of T (degC) over rows 0–199,999 of the Jena data
 PUBLISHED_SEED = 0  # no seed was set; a place has to be filled
+# What may differ without the error being another quantity: a name, a summary, how long, how the training error is
+# measured, and what is done with a few wind readings.
+FREE_FIELDS = {"name", "summary", "epochs", "epochs_with_dropout", "train_windows_measured", "sentinels"}
 
 
 def load_published() -> dict[str, RunCurves]:
@@ -25,6 +33,45 @@ def load_published() -> dict[str, RunCurves]:
     rows = list(csv.DictReader(text.splitlines()))
     models = dict.fromkeys(row["model"] for row in rows)
     return {model: _build_run(model, [row for row in rows if row["model"] == model]) for model in models}
+
+
+def find_published(runs: Sequence[Metrics]) -> dict[str, RunCurves]:
+    """Return the published curves of the variants that runs of one protocol are of, at the study's rates.
+
+    None where the runs forecast something else than the published ones did: the errors could not be compared.
+    """
+    if _list_unlike_published(runs[0]):
+        return {}
+    variants = {run["variant"] for run in runs if _has_rates_of_study(run)}
+    return {variant: run for variant, run in load_published().items() if variant in variants}
+
+
+def match_published(runs: Sequence[Metrics]) -> dict[str, RunCurves]:
+    """Return what `find_published` does.
+
+    Raises:
+        UsageError: there is none, and why.
+    """
+    published = find_published(runs)
+    if published:
+        return published
+    if unlike := _list_unlike_published(runs[0]):
+        reason = f"{runs[0]['run_id']} differs from the published runs in {', '.join(unlike)}"
+    else:
+        reason = f"only {', '.join(load_published())} at the study's rates were published"
+    raise UsageError(f"--published: there is no published curve to lay over these runs: {reason}")
+
+
+def _list_unlike_published(run: Metrics) -> list[str]:
+    """Name the fields in which a run differs from the published ones so that their errors may not be compared."""
+    book, protocol = PROTOCOLS["book"].to_json(), run["protocol"]
+    unlike = [name for name in book if name not in FREE_FIELDS and protocol.get(name) != book[name]]
+    return unlike if run.get("cell", DEFAULT_CELL) == DEFAULT_CELL else ["cell", *unlike]
+
+
+def _has_rates_of_study(run: Metrics) -> bool:
+    variant = VARIANTS.get(run["variant"])
+    return variant is not None and all(getattr(variant, name, rate) == rate for name, rate in run["rates"].items())
 
 
 def _build_run(model: str, rows: list[dict[str, str]]) -> RunCurves:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 
 from rdrop_cli.analysis.curves import Curve, check_curve
+from rdrop_cli.analysis.daily import DailyErrors
 from rdrop_cli.errors import DataError
 
 
@@ -17,7 +18,9 @@ class RunCurves:
         train_mae: training error without dropout, shape (epoch,); None where nobody measured it (published runs).
         naive_val_mae: error of the naive forecast on the same validation windows.
         test_mae: test error of the model of the best validation epoch; None where it was not measured.
-        degc_per_unit: one standardised unit of the target in °C.
+        degc_per_unit: one standardised unit of the target in its own `unit`: °C for temperature.
+        unit: the target's; empty where its name tells none.
+        daily: validation errors of the best network by day; None where they were not kept.
 
     Raises:
         DataError: a curve is empty, of another length than the others, or not finite; or a figure is not finite.
@@ -31,6 +34,8 @@ class RunCurves:
     naive_val_mae: float
     test_mae: float | None
     degc_per_unit: float
+    unit: str = "°C"
+    daily: DailyErrors | None = None
 
     def __post_init__(self) -> None:
         for name in ("val_loss", "loss", "train_mae"):  # the others are measured by the first

@@ -17,6 +17,7 @@ ALPHA = 0.05
 POWER = 0.8
 EXACT_PAIRS = 14  # up to here every assignment of signs is tried: 16,384 of them, a tenth of a second
 RANDOM_SIGNS = 2**EXACT_PAIRS - 1  # draws beyond that
+BLOCK_DAYS = 14  # a weather regime lasts days, seldom two weeks
 MAX_PAIRS = 1000  # a difference that needs more seeds than that is not worth them
 
 Values = npt.NDArray[np.float64]
@@ -141,7 +142,12 @@ def pairs_needed(effect: float, alpha: float = ALPHA, power: float = POWER) -> i
 
 
 def bootstrap_over_time(
-    daily: npt.ArrayLike, seed: int, block_days: int = 14, draws: int = 5000, level: float = 0.95
+    daily: npt.ArrayLike,
+    seed: int,
+    windows: npt.ArrayLike | None = None,
+    block_days: int = BLOCK_DAYS,
+    draws: int = 5000,
+    level: float = 0.95,
 ) -> Interval:
     """Return the percentile interval of the mean over days, the days drawn in blocks: what another period might give.
 
@@ -152,14 +158,18 @@ def bootstrap_over_time(
     Args:
         daily: shape (day,): for instance the difference of two models' errors on each day, mean over seeds.
         seed: of the draws.
+        windows: shape (day,): the weight of each day in the mean; all alike by default.
 
     Raises:
-        DataError: also where the period is not at least two blocks long.
+        DataError: also where the period is not at least two blocks long, or a day has no windows.
     """
     days = _check_values(daily, least=2 * block_days)
+    weights = np.ones(len(days)) if windows is None else _check_values(windows, least=len(days))
+    if len(weights) != len(days) or (weights <= 0).any():
+        raise DataError(f"windows: expected a number above 0 for each of {len(days)} days")
     starts = np.random.default_rng(seed).integers(len(days), size=(draws, -(-len(days) // block_days)))
-    drawn = (starts[:, :, None] + np.arange(block_days)) % len(days)
-    means = days[drawn.reshape(draws, -1)[:, : len(days)]].mean(axis=1)
+    drawn = ((starts[:, :, None] + np.arange(block_days)) % len(days)).reshape(draws, -1)[:, : len(days)]
+    means = (days * weights)[drawn].sum(axis=1) / weights[drawn].sum(axis=1)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
 

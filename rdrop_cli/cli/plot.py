@@ -21,7 +21,7 @@ def plot(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]...",
-            help="Runs by id, beginning of it, or folder; the newest run of each variant when none is named.",
+            help="Runs by id, beginning of it, or folder; the newest of each variant and seed when none is named.",
             autocompletion=complete_run_ids,
         ),
     ] = None,
@@ -29,18 +29,23 @@ def plot(
         Path | None, typer.Option("--out", "-o", help="The picture; .png, .svg or .pdf. [RUNS_DIR/comparison.png]")
     ] = None,
     unit: Annotated[Unit, typer.Option("--unit", help="Unit of the error.")] = Unit.DEGC,
+    published: Annotated[
+        bool, typer.Option("--published", help="Lay the published validation curves of the variants over it.")
+    ] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
 ) -> None:
-    """Overlay training and validation loss of runs, with the naive forecast as a line."""
+    """Overlay training and validation loss of runs, seeds of a variant as their mean, and the naive forecast."""
+    from rdrop_cli.analysis.published import match_published
     from rdrop_cli.cli.console import make_console
     from rdrop_cli.plots.loss import draw_comparison
     from rdrop_cli.plots.style import check_ending
-    from rdrop_cli.runs.select import choose_named, choose_newest_of_each_variant
+    from rdrop_cli.runs.select import choose_named, choose_newest
 
     path = out or runs_dir / "comparison.png"
     check_ending(path)
-    chosen, warnings = choose_named(runs, runs_dir) if runs else choose_newest_of_each_variant(runs_dir)
+    chosen, warnings = choose_named(runs, runs_dir) if runs else choose_newest(runs_dir)
     for line in warnings:
         make_console().print(f"note: {line}", markup=False)
-    draw_comparison(chosen, path, in_degc=unit is Unit.DEGC)
+    overlaid = match_published(chosen) if published else {}
+    draw_comparison(chosen, path, unit is Unit.DEGC, overlaid)
     typer.echo(str(path))

@@ -1,20 +1,29 @@
-"""Loss curves: of one run, and of several over each other."""
+"""Loss curves: of one run, of several over each other, and of many seeds as a mean with its band."""
 
-from collections import Counter
+import textwrap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rdrop_cli.analysis.run_curves import RunCurves
+from rdrop_cli.analysis.target import name_target
+from rdrop_cli.plots.groups import Group, group_seeds
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure
+from rdrop_cli.runs.select import Metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-Metrics = dict[str, Any]
 FIGURE_INCHES = (10.0, 5.6)
+NARROW_INCHES = (5.2, 6.4)  # for a phone: as many points wide as it has pixels
 LABEL_GAP = 0.05  # of the axes' height, a line of text
+TITLE_CHARACTERS_PER_INCH = 9
 MEASURED = ("val_loss", "train_mae")  # with dropout off
+BAND_OPACITY, SEED_OPACITY = 0.16, 0.45
+PUBLISHED_STYLE: dict[str, Any] = {"linestyle": "-", "linewidth": 0.9, "marker": ".", "markersize": 4}
+LEGEND_COLOUR = "#333333"
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,19 @@ class Line:
     width: float
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """Where curves that belong together end, which heights they take, and how they are called there."""
+
+    label: str
+    epochs: float
+    end: float
+    low: float
+    high: float
+    colour: str
+    weight: str = "bold"
+
+
 LINES = (
     Line("val_loss", "validation", "-", 2.4),
     Line("train_mae", "training, dropout off", "--", 1.6),
@@ -35,75 +57,95 @@ LINES = (
 
 
 def draw_run(metrics: Metrics, path: Path) -> None:
-    """Draw one run's curves in °C, with its best epoch and the naive forecast."""
+    """Draw one run's curves in the target's unit, with its best epoch and the naive forecast."""
     draw_comparison([metrics], path, in_degc=True)
 
 
-def draw_comparison(runs: list[Metrics], path: Path, in_degc: bool) -> None:
+def draw_comparison(
+    runs: list[Metrics],
+    path: Path,
+    in_degc: bool,
+    published: Mapping[str, RunCurves] | None = None,
+    inches: tuple[float, float] = FIGURE_INCHES,
+) -> None:
     """Draw the curves of runs over each other: a colour a variant, a line style a kind of error.
+
+    Runs that differ in nothing but their seeds become their mean, with a band from the lowest seed to the highest
+    and a thin line for each.
 
     Args:
         runs: metrics of runs with at least one epoch.
         path: the picture; its ending chooses the format.
         in_degc: in the target's unit instead of standardised units.
+        published: published validation losses to lay over it, by variant.
+        inches: width and height.
     """
-    with draw_figure(path, figsize=FIGURE_INCHES) as (figure, axes):
-        for metrics in runs:
-            _draw_curves(axes, metrics, _scale_of(metrics, in_degc))
-        naive = runs[0]["naive"]["val_mae"] * _scale_of(runs[0], in_degc)
+    groups, overlaid = group_seeds(runs), list((published or {}).values())
+    naive = runs[0]["naive"]["val_mae"] * _scale_of(runs[0], in_degc)
+    with draw_figure(path, figsize=inches) as (figure, axes):
+        drawn = [_draw_group(axes, group, _scale_of(group.runs[0], in_degc)) for group in groups]
+        drawn += [_draw_published(axes, run, in_degc) for run in overlaid]
         axes.axhline(naive, color=NAIVE_COLOUR, linewidth=1.4, linestyle=(0, (6, 2, 1, 2)))
-        _label_axes(axes, runs, in_degc)
-        _limit_axes(axes, runs, naive, in_degc)
-        _name_lines(axes, runs, naive, in_degc)
-        figure.legend(handles=_explain_lines(), loc="outside lower center", ncols=4)
-
-
-def label_runs(runs: list[Metrics]) -> list[str]:
-    """Label each run by what tells it from the others: variant, then seed, then id."""
-    variants = [str(run["variant"]) for run in runs]
-    seeded = [f"{run['variant']}, seed {run['seed']}" for run in runs]
-    by_variant, by_seed = Counter(variants), Counter(seeded)
-    return [
-        variant if by_variant[variant] == 1 else with_seed if by_seed[with_seed] == 1 else str(run["run_id"])
-        for run, variant, with_seed in zip(runs, variants, seeded, strict=True)
-    ]
+        end = max(curves.epochs for curves in drawn) + 0.5
+        drawn.append(Drawn("naive forecast", end, naive, naive, naive, NAIVE_COLOUR))
+        _label_axes(axes, runs, in_degc, characters=int(inches[0] * TITLE_CHARACTERS_PER_INCH))
+        _limit_axes(axes, drawn)
+        _name_lines(axes, drawn)
+        handles = _explain_lines(any(len(group.runs) > 1 for group in groups), bool(overlaid))
+        figure.legend(handles=handles, loc="outside lower center", ncols=2 if inches == NARROW_INCHES else 4)
 
 
 def _scale_of(metrics: Metrics, in_degc: bool) -> float:
     return float(metrics["degc_per_unit"]) if in_degc else 1.0
 
 
-def _draw_curves(axes: "Axes", metrics: Metrics, scale: float) -> None:
-    colour = colour_of(metrics["variant"])
-    epochs = range(1, len(metrics["history"]["val_loss"]) + 1)
+def _draw_group(axes: "Axes", group: Group, scale: float) -> Drawn:
+    colour, epochs = colour_of(group.variant), range(1, group.epochs + 1)
+    seeds = group.curves("val_loss") * scale
+    if len(seeds) > 1:
+        axes.fill_between(epochs, seeds.min(axis=0), seeds.max(axis=0), color=colour, alpha=BAND_OPACITY, linewidth=0)
+        axes.plot(epochs, seeds.T, color=colour, alpha=SEED_OPACITY, linewidth=0.7)
     for line in LINES:
-        values = [value * scale for value in metrics["history"][line.key]]
+        values = group.curves(line.key).mean(axis=0) * scale
         axes.plot(epochs, values, line.style, color=colour, linewidth=line.width)
-    best = metrics["best"]
-    axes.plot(best["epoch"], best["val_mae"] * scale, "o", color=colour, markersize=8, markeredgecolor="white")
+    mean = seeds.mean(axis=0)
+    best = int(mean.argmin())
+    axes.plot(best + 1, mean[best], "o", color=colour, markersize=8, markeredgecolor="white")
+    measured = [group.curves(key) * scale for key in MEASURED]
+    low, high = min(curves.min() for curves in measured), max(curves.max() for curves in measured)
+    return Drawn(group.label, group.epochs, mean[-1], low, high, colour)
 
 
-def _limit_axes(axes: "Axes", runs: list[Metrics], naive: float, in_degc: bool) -> None:
+def _draw_published(axes: "Axes", run: RunCurves, in_degc: bool) -> Drawn:
+    colour, values = colour_of(run.variant), run.val_loss * (run.degc_per_unit if in_degc else 1.0)
+    axes.plot(range(1, run.epochs + 1), values, color=colour, **PUBLISHED_STYLE)
+    label = f"{run.variant}, published"
+    return Drawn(label, run.epochs, values[-1], values.min(), values.max(), colour, weight="normal")
+
+
+def _limit_axes(axes: "Axes", drawn: list[Drawn]) -> None:
     """Fit the axes to what is compared; the training loss of the first epochs may leave them at the top."""
-    measured = [
-        value * _scale_of(run, in_degc) for run in runs for key in MEASURED for value in run["history"][key]
-    ] + [naive]
-    low, high = min(measured), max(measured)
-    axes.set_ylim(low - 0.06 * (high - low), high + 0.12 * (high - low))
-    axes.set_xlim(0.5, _longest(runs) + 0.5)
+    low, high = min(curves.low for curves in drawn), max(curves.high for curves in drawn)
+    room = high - low or abs(high) or 1.0
+    axes.set_ylim(low - 0.06 * room, high + 0.12 * room)
+    axes.set_xlim(0.5, max(curves.epochs for curves in drawn))
 
 
-def _name_lines(axes: "Axes", runs: list[Metrics], naive: float, in_degc: bool) -> None:
+def _name_lines(axes: "Axes", drawn: list[Drawn]) -> None:
     """Write each line's name at its end, so that nobody has to match colours with a legend."""
-    names = [("naive forecast", _longest(runs) + 0.5, naive, NAIVE_COLOUR)]
-    for run, label in zip(runs, label_runs(runs), strict=True):
-        values = run["history"]["val_loss"]
-        names.append((label, len(values), values[-1] * _scale_of(run, in_degc), colour_of(run["variant"])))
     low, high = axes.get_ylim()
-    heights = spread_apart([height for _, _, height, _ in names], gap=LABEL_GAP * (high - low))
-    for (text, epoch, _, colour), height in zip(names, heights, strict=True):
-        style: Any = {"color": colour, "fontweight": "bold", "va": "center", "annotation_clip": False}
-        axes.annotate(text, (epoch, height), xytext=(8, 0), textcoords="offset points", **style)
+    heights = spread_apart([curves.end for curves in drawn], gap=LABEL_GAP * (high - low))
+    for curves, height in zip(drawn, heights, strict=True):
+        axes.annotate(
+            curves.label,
+            (curves.epochs, height),
+            xytext=(8, 0),
+            textcoords="offset points",
+            color=curves.colour,
+            fontweight=curves.weight,
+            va="center",
+            annotation_clip=False,
+        )
 
 
 def spread_apart(heights: list[float], gap: float) -> list[float]:
@@ -115,34 +157,35 @@ def spread_apart(heights: list[float], gap: float) -> list[float]:
     return spread
 
 
-def _longest(runs: list[Metrics]) -> int:
-    return max(len(run["history"]["val_loss"]) for run in runs)
-
-
-def _label_axes(axes: "Axes", runs: list[Metrics], in_degc: bool) -> None:
+def _label_axes(axes: "Axes", runs: list[Metrics], in_degc: bool, characters: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    target = str(runs[0]["protocol"]["target"])
-    quantity, _, unit = target.removesuffix(")").partition(" (")
-    shown = {"degC": "°C"}.get(unit, unit) if in_degc else "standardised"
+    quantity, own_unit = name_target(str(runs[0]["protocol"]["target"]))
+    unit = own_unit if in_degc else "standardised"
     axes.set_xlabel("epoch")
-    axes.set_ylabel(f"mean absolute error ({shown})")
+    axes.set_ylabel("mean absolute error" + (f" ({unit})" if unit else ""))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    name = {"T": "temperature"}.get(quantity, quantity)
-    axes.set_title(_describe_setting(runs, name), loc="left", fontsize=12)
+    axes.set_title(textwrap.fill(_describe_setting(runs, quantity), characters), loc="left", fontsize=12)
 
 
 def _describe_setting(runs: list[Metrics], quantity: str) -> str:
     datasets = sorted({str(run["dataset"]["name"]) for run in runs})
     protocols = sorted({str(run["protocol"]["name"]) for run in runs})
-    unverified = any(run["dataset"]["verified"] is False for run in runs)
+    unverified = any(run["dataset"].get("verified") is False for run in runs)
     warning = " — not the published file" if unverified else ""
     return f"Forecasting {quantity}: {', '.join(datasets)} data{warning}, {', '.join(protocols)} protocol"
 
 
-def _explain_lines() -> list[Any]:
+def _explain_lines(has_bands: bool, has_published: bool) -> list[Any]:
     from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
 
-    handles = [Line2D([], [], color="#333333", ls=line.style, lw=line.width, label=line.label) for line in LINES]
-    best = Line2D([], [], color="#333333", marker="o", ls="", markersize=7, label="best epoch")
-    return [*handles, best]
+    grey = LEGEND_COLOUR
+    handles: list[Any] = [Line2D([], [], color=grey, ls=line.style, lw=line.width, label=line.label) for line in LINES]
+    handles.append(Line2D([], [], color=grey, marker="o", ls="", markersize=7, label="best epoch"))
+    if has_bands:
+        handles.append(Patch(color=grey, alpha=BAND_OPACITY, linewidth=0, label="lowest to highest seed"))
+        handles.append(Line2D([], [], color=grey, alpha=SEED_OPACITY, lw=0.7, label="one seed; thick: the mean"))
+    if has_published:
+        handles.append(Line2D([], [], color=grey, **PUBLISHED_STYLE, label="published, one run"))
+    return handles

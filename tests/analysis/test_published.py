@@ -8,7 +8,9 @@ import pytest
 from rdrop_cli.analysis.claims import BENEFITS, CLAIMS
 from rdrop_cli.analysis.curves import find_overfit_onset
 from rdrop_cli.analysis.judge import judge_claims
-from rdrop_cli.analysis.published import load_published
+from rdrop_cli.analysis.published import find_published, load_published, match_published
+from rdrop_cli.errors import UsageError
+from rdrop_cli.study.protocol import PROTOCOLS
 
 
 @pytest.fixture(scope="module")
@@ -91,3 +93,37 @@ def test_the_analysis_needs_neither_tensorflow_nor_pandas_and_scipy_only_to_judg
     heavy = {"tensorflow", "keras", "pandas", "scipy"}
     code = f"import sys, rdrop_cli.analysis.judge; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def book_run(**other):
+    """Metrics of a run as the published ones: the fields that are compared."""
+    rates = {"dropout": 0.2, "recurrent_dropout": 0.2}
+    run = {"run_id": "run", "variant": "dropout", "rates": rates, "protocol": PROTOCOLS["book"].to_json()}
+    return run | other
+
+
+def test_the_published_curves_of_the_variants_at_hand_are_found():
+    baseline = book_run(variant="baseline", rates={"dropout": 0.0, "recurrent_dropout": 0.0})
+    assert list(match_published([baseline, book_run()])) == ["baseline", "dropout"]
+    assert list(match_published([book_run(cell="gru")])) == ["dropout"]
+
+
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [
+        ({"protocol": PROTOCOLS["book"].to_json() | {"target": "p (mbar)"}}, "in target"),
+        ({"protocol": PROTOCOLS["demo"].to_json()}, "in lookback_rows, train_stop_row, val_stop_row, steps_per_epoch"),
+        ({"cell": "lstm"}, "in cell"),
+        ({"variant": "naive-step"}, "only baseline, dropout"),
+        ({"rates": {"dropout": 0.5, "recurrent_dropout": 0.2}}, "at the study's rates"),
+    ],
+)
+def test_runs_that_are_not_like_the_published_ones_are_not_compared_with_them(other, named):
+    assert find_published([book_run(**other)]) == {}
+    with pytest.raises(UsageError, match=named):
+        match_published([book_run(**other)])
+
+
+def test_sentinels_and_epochs_may_differ_from_the_published_ones():
+    protocol = PROTOCOLS["book"].to_json() | {"sentinels": "fill", "epochs": 5, "name": "mine"}
+    assert list(match_published([book_run(protocol=protocol)])) == ["dropout"]

@@ -1,0 +1,83 @@
+"""Which runs are drawn as one: those that differ in nothing but their seeds."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.runs.select import Metrics, describe_settings, explain_difference
+from rdrop_cli.study.variants import DEFAULT_CELL, label_network
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Runs under one label: a single one, or several seeds of which the mean is drawn."""
+
+    label: str
+    runs: tuple[Metrics, ...]
+
+    @property
+    def variant(self) -> str:
+        return str(self.runs[0]["variant"])
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs, which all have."""
+        return len(self.runs[0]["history"]["val_loss"])
+
+    def curves(self, key: str) -> npt.NDArray[np.float64]:
+        """Return one kind of curve of every run, standardised, shape (run, epoch)."""
+        return np.array([run["history"][key] for run in self.runs], dtype=np.float64)
+
+
+def group_seeds(runs: list[Metrics]) -> list[Group]:
+    """Bring together runs that differ in nothing but their seeds, in the order of the first of each.
+
+    Where two of them have the same seed, every one stands for itself: a mean would count that seed twice.
+    """
+    labels, alike = label_runs(runs), list[list[int]]()
+    for index, run in enumerate(runs):
+        group = next((group for group in alike if _differ_by_seed_alone(run, runs[group[0]])), None)
+        if group is None:
+            alike.append([index])
+        else:
+            group.append(index)
+    groups = []
+    for group in alike:
+        apart = len({runs[i]["seed"] for i in group}) < len(group)
+        groups += [[i] for i in group] if apart else [group]
+    times_named = Counter(_name_network(runs[group[0]]) for group in groups)
+    return [_make_group([runs[i] for i in group], labels[group[0]], times_named) for group in sorted(groups)]
+
+
+def _differ_by_seed_alone(one: Metrics, other: Metrics) -> bool:
+    return (
+        one["variant"] == other["variant"]
+        and len(one["history"]["val_loss"]) == len(other["history"]["val_loss"])
+        and describe_settings(one) == describe_settings(other)
+        and explain_difference(one, other) is None
+    )
+
+
+def _make_group(runs: list[Metrics], label: str, times_named: Counter[str]) -> Group:
+    if len(runs) == 1:
+        return Group(label, (runs[0],))
+    name = _name_network(runs[0])
+    rates = f" {'/'.join(str(rate) for rate in runs[0]['rates'].values())}" if times_named[name] > 1 else ""
+    return Group(f"{name}{rates}, {len(runs)} seeds", tuple(runs))
+
+
+def label_runs(runs: list[Metrics]) -> list[str]:
+    """Label each run by what tells it from the others: variant and cell, then seed, then id."""
+    names = [_name_network(run) for run in runs]
+    seeded = [f"{name}, seed {run['seed']}" for name, run in zip(names, runs, strict=True)]
+    by_name, by_seed = Counter(names), Counter(seeded)
+    return [
+        name if by_name[name] == 1 else with_seed if by_seed[with_seed] == 1 else str(run["run_id"])
+        for run, name, with_seed in zip(runs, names, seeded, strict=True)
+    ]
+
+
+def _name_network(run: Metrics) -> str:
+    return label_network(run["variant"], run.get("cell", DEFAULT_CELL))

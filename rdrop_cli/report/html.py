@@ -1,0 +1,177 @@
+"""Write the report: one HTML file with its style and pictures in it, no script, nothing from elsewhere.
+
+Everything that comes from files is escaped by jinja; the pictures are SVG images, in which nothing can run.
+"""
+
+import base64
+import hashlib
+import tempfile
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import rdrop_cli
+from rdrop_cli.analysis.claims import ERROR_UNIT
+from rdrop_cli.analysis.judge import ClaimVerdict, SideFigure
+from rdrop_cli.analysis.published import find_published
+from rdrop_cli.analysis.target import name_target
+from rdrop_cli.analysis.verdict import StudyVerdict
+from rdrop_cli.analysis.wording import BENEFITS_TITLE, format_estimate
+from rdrop_cli.files import write_text
+from rdrop_cli.plots.groups import group_seeds
+from rdrop_cli.plots.loss import FIGURE_INCHES, NARROW_INCHES, draw_comparison
+from rdrop_cli.runs.select import Metrics
+from rdrop_cli.study.variants import DEFAULT_CELL
+
+NONE = "–"
+
+
+def write_report(judged: StudyVerdict, path: Path) -> None:
+    """Write the report on runs that were judged; at least one was.
+
+    Raises:
+        OSError: it cannot be written; what was at `path` is as it was.
+    """
+    write_text(path, render_report(judged))
+
+
+def render_report(judged: StudyVerdict) -> str:
+    """Return the report as HTML."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    style = _read_resource("style.css")
+    return environment.from_string(_read_resource("template.html")).render(
+        style=style,
+        policy=_forbid_everything_but(style),
+        version=rdrop_cli.__version__,
+        judged=judged.collection.describe(),
+        notes=judged.collection.notes,
+        left_out=judged.collection.left_out,
+        claims=[_describe_claim(verdict, judged) for verdict in judged.claims],
+        benefits_title=BENEFITS_TITLE,
+        benefits=[_describe_claim(verdict, judged) for verdict in judged.benefits],
+        **_describe_runs(list(judged.collection.metrics)),
+    )
+
+
+def _read_resource(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _forbid_everything_but(style: str) -> str:
+    """Return a content security policy that lets in this style sheet, and pictures that are in the page itself."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+
+
+def _describe_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> dict[str, Any]:
+    run, own_unit = judged.collection.curves[0], ""
+    if verdict.estimate is not None and verdict.unit == ERROR_UNIT and run.unit:
+        own_unit = f"{verdict.estimate * run.degc_per_unit:+.3f} {run.unit}"
+    return {
+        "verdict": verdict,
+        "published": format_estimate(verdict.published, None, verdict.unit),
+        "measured": format_estimate(verdict.estimate, verdict.interval, verdict.unit),
+        "own_unit": own_unit,
+        "beside": [_describe_beside(side) for side in verdict.beside if side.seeds or side.published is not None],
+    }
+
+
+def _describe_beside(side: SideFigure) -> str:
+    seeds = "seed" if len(side.seeds) == 1 else "seeds"
+    measured = f"{format_estimate(side.estimate, side.interval, side.unit)} over {len(side.seeds)} {seeds}"
+    published = "" if side.published is None else f"published {format_estimate(side.published, None, side.unit)}"
+    return f"{side.name}: {'; '.join(part for part in (measured if side.seeds else '', published) if part)}"
+
+
+def _describe_runs(runs: list[Metrics]) -> dict[str, Any]:
+    """Return what is shown of the runs themselves: their curves, their figures, and what they were made with."""
+    protocol, unit = runs[0]["protocol"], name_target(runs[0]["protocol"]["target"])[1]
+    return {
+        "pictures": [_draw(runs, inches) for inches in (FIGURE_INCHES, NARROW_INCHES)],
+        "alternative": _describe_picture(runs, unit),
+        "runs": [_describe_run(run, unit) for run in runs],
+        "dataset": _describe_dataset(runs[0]["dataset"]),
+        "protocol": {"cell": runs[0].get("cell", DEFAULT_CELL)}
+        | {name.replace("_", " "): value for name, value in protocol.items()},
+        "environments": _group_environments(runs),
+    }
+
+
+def _draw(runs: list[Metrics], inches: tuple[float, float]) -> str:
+    """Return the picture of the curves as an SVG in a data address."""
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "curves.svg"
+        draw_comparison(runs, picture, in_degc=True, published=find_published(runs), inches=inches)
+        return f"data:image/svg+xml;base64,{base64.b64encode(picture.read_bytes()).decode()}"
+
+
+def _describe_picture(runs: list[Metrics], unit: str) -> str:
+    """Say in words what the picture shows, for those who do not see it."""
+    sentences = ["Validation error over epochs."]
+    scale = runs[0]["degc_per_unit"]
+    for group in group_seeds(runs):
+        mean = group.curves("val_loss").mean(axis=0) * scale
+        lowest = f"lowest {mean.min():.2f} {unit} at epoch {mean.argmin() + 1}"
+        sentences.append(f"{group.label}: {lowest}, {mean[-1]:.2f} {unit} after {group.epochs} epochs.")
+    sentences.append(f"The naive forecast: {runs[0]['naive']['val_mae'] * scale:.2f} {unit}.")
+    return " ".join(sentences)
+
+
+def _describe_run(run: Metrics, unit: str) -> dict[str, str]:
+    """Return the cells of a run in the table of runs, by the heads of its columns."""
+    best, final, test, scale = run["best"] or {}, run["final"] or {}, run["test"] or {}, run["degc_per_unit"]
+    cells = {
+        "Run": run["run_id"],
+        "Variant": run["variant"],
+        "Seed": str(run["seed"]),
+        "Rates": ", ".join(str(rate) for rate in run["rates"].values()),
+        "Epochs": str(run["epochs"]["done"]),
+        "Best validation MAE": _format(best.get("val_mae"), 4),
+        f"Best in {unit}": _format(best.get("val_mae"), 2, scale),
+        "at epoch": str(best.get("epoch", NONE)),
+        "Last validation MAE": _format(final.get("val_mae"), 4),
+        "Test MAE": _format(test.get("mae"), 4),
+        f"Test in {unit}": _format(test.get("mae"), 2, scale),
+        "Minutes": _format(_get_dict(run, "timing").get("seconds"), 1, 1 / 60),
+    }
+    return {head: cell for head, cell in cells.items() if unit or not head.endswith(" in ")}
+
+
+def _format(value: Any, digits: int, factor: float = 1.0) -> str:
+    return f"{value * factor:.{digits}f}" if isinstance(value, int | float) else NONE
+
+
+def _get_dict(run: Metrics, name: str) -> dict[str, Any]:
+    """Return a part of the metrics that no reader has checked; empty where it is not what it should be."""
+    part = run.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _describe_dataset(dataset: dict[str, Any]) -> dict[str, Any]:
+    verified = dataset.get("verified")
+    checked = {True: "the published file", False: "NOT the published file"}
+    return {
+        "name": dataset["name"],
+        "from": dataset.get("origin", NONE),
+        "readings": dataset.get("rows", NONE),
+        "SHA-256": dataset["sha256"],
+        "content": checked[verified] if isinstance(verified, bool) else "nothing published to compare with",
+    }
+
+
+def _group_environments(runs: Sequence[Metrics]) -> list[dict[str, Any]]:
+    """Return every environment that runs were made in, engine included, with the ids of those runs."""
+    environments = list[dict[str, Any]]()
+    for run in runs:
+        versions = {"engine": run.get("engine", NONE), **_get_dict(run, "environment")}
+        same = next((each for each in environments if each["versions"] == versions), None)
+        if same:
+            same["runs"].append(run["run_id"])
+        else:
+            environments.append({"versions": versions, "runs": [run["run_id"]]})
+    return environments

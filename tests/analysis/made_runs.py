@@ -1,0 +1,99 @@
+"""Run folders with made curves, in the very form that a finished run leaves: no network is trained for them."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rdrop_cli.files import write_json, write_text
+from rdrop_cli.runs.folder import SCHEMA_VERSION, RunFolder
+from rdrop_cli.runs.history import Epoch, History
+from rdrop_cli.runs.metrics import Setting, build_metrics
+from rdrop_cli.series.table import Source
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import PROTOCOLS
+from rdrop_cli.study.variants import VARIANTS
+from tests.analysis.made import make_level, make_settling, make_v
+
+SHA256 = "5" * 64
+
+
+def make_book_curve(variant: str, seed: int, noise: float = 0.001):
+    """Return (val_loss, train_mae) as the book has them: a baseline that turns up at epoch 6, dropout level."""
+    if variant == "baseline":
+        up = make_v(20, 6, noise=noise, seed=seed)
+        return up, up - 0.002 * np.arange(20)
+    level = make_settling(40, pace=4, floor=0.26) + make_level(40, noise=noise, seed=100 + seed) - 0.27
+    return level, level
+
+
+def save_made_run(
+    runs_dir: Path,
+    run_id: str,
+    variant: str = "baseline",
+    seed: int = 0,
+    val_loss: Sequence[float] | None = None,
+    train_mae: Sequence[float] | None = None,
+    status: str = "completed",
+    day: int = 1,
+    sha256: str = SHA256,
+    verified: bool | None = None,
+    dataset: str = "jena",
+    rates: tuple[float, float] | None = None,
+    failure: str | None = None,
+    protocol: dict[str, Any] | None = None,
+    document: dict[str, Any] | None = None,
+) -> RunFolder:
+    """Leave the folder of a run; `day` orders runs by age, `document` overwrites parts of metrics.json."""
+    if val_loss is None:
+        val_loss, train_mae = make_book_curve(variant, seed)
+    values = [float(error) for error in val_loss]
+    training = values if train_mae is None else [float(error) for error in train_mae]
+    dropout, recurrent = rates or (VARIANTS[variant].dropout, VARIANTS[variant].recurrent_dropout)
+    plan = replace(PROTOCOLS["book"], **(protocol or {}))
+    config = RunConfig(variant, seed, dropout, recurrent, len(values) or 20, plan, dataset, sha256)
+    setting = Setting(
+        source=Source(dataset, "made", sha256, 420_551, verified),
+        degc_per_unit=8.84,
+        naive_val_mae=0.29,
+        train_windows_per_epoch=64_000,
+        environment={"rdrop": "0.1.0", "python": "3.11.7", "keras": "3.15.1", "device": "CPU"},
+        engine="native",
+    )
+    epochs = zip(values, training, strict=True)
+    history = History([Epoch(n, v + 0.01, v, t, 20.0, 25.0) for n, (v, t) in enumerate(epochs, start=1)])
+    created_at = f"2026-01-{day:02}T00:00:00+00:00"
+    test_mae = min(values, default=0.3) + 0.01 if status == "completed" else None
+    metrics = build_metrics(run_id, created_at, config, setting, history, status, test_mae, failure)
+    folder = RunFolder(runs_dir / run_id)
+    folder.path.mkdir(parents=True)
+    stamp = {"schema_version": SCHEMA_VERSION, "created_at": created_at}
+    write_json(folder.config_path, stamp | config.to_json())
+    write_json(folder.metrics_path, metrics | (document or {}))
+    return folder
+
+
+def save_made_study(
+    runs_dir: Path, seeds: Sequence[int], variants: Sequence[str] = ("baseline", "dropout"), **how: Any
+) -> None:
+    """Leave a run of every variant and seed, with its daily errors."""
+    for variant in variants:
+        for seed in seeds:
+            folder = save_made_run(runs_dir, f"{variant}-s{seed}-20260101-000000-0000", variant, seed, **how)
+            save_daily_errors(folder, 0.27 if variant == "baseline" else 0.262, seed)
+
+
+def save_daily_errors(folder: RunFolder, level: float, seed: int, days: int = 120) -> None:
+    """Leave the daily errors of a run: weather that every run meets, and what one network makes of it."""
+    shared, own = (
+        np.random.default_rng(0).normal(0, 0.03, days),
+        np.random.default_rng([int(level * 1000), seed]).normal(0, 0.1, days),
+    )
+    dates = np.datetime64("2012-10-20") + np.arange(days)
+    rows = [
+        f"{date},{144 if number else 30},{error!r}"
+        for number, (date, error) in enumerate(zip(dates, (level + shared + own * level).tolist(), strict=True))
+    ]
+    write_text(folder.daily_errors_path, "\n".join(["day,windows,val_mae", *rows]) + "\n")

@@ -1,0 +1,58 @@
+"""What docs/verdict.md says is so: its commands run, its claims and figures are those of the code."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from rdrop_cli.analysis.claims import BENEFITS, CLAIMS, SCORE_MARGIN
+from rdrop_cli.analysis.published import PUBLISHED_DEGC_PER_UNIT
+from rdrop_cli.analysis.stats import smallest_sign_flip_p
+from tests.analysis.made_runs import save_made_study
+
+PAGE = (Path(__file__).parents[2] / "docs" / "verdict.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
+COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def eight_seeds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("docs")
+    save_made_study(folder / "runs", range(8))
+    return folder
+
+
+@pytest.mark.parametrize("command", [command for command in COMMANDS if "train" not in command])
+def test_every_command_of_the_page_runs(rdrop, eight_seeds, monkeypatch, command):
+    monkeypatch.chdir(eight_seeds)
+    result = rdrop(*shlex.split(command)[1:])
+    assert result.code == 0, result.err
+    assert result.out
+
+
+def test_the_page_has_commands():
+    assert len(COMMANDS) == 7
+
+
+def test_every_claim_is_in_the_tables_with_its_region():
+    rows = dict(re.findall(r"^\| `([a-z-]+)` \|.*\| ([^|]+) \|$", PAGE, flags=re.MULTILINE))
+    assert list(rows) == [claim.id for claim in (*CLAIMS, *BENEFITS)]
+    for claim in (*CLAIMS, *BENEFITS):
+        low, high = claim.region.low, claim.region.high
+        words = {
+            (-SCORE_MARGIN, SCORE_MARGIN): "between −0.005 and 0.005",
+            (SCORE_MARGIN, float("inf")): "above 0.005",
+            (float("-inf"), SCORE_MARGIN): "below 0.005",
+            (0.0, float("inf")): "above 0",
+            (float("-inf"), 0.0): "below 0",
+        }
+        assert rows[claim.id] == words[low, high], claim.id
+
+
+def test_the_figures_of_the_page_are_those_of_the_code():
+    assert f"**The margin of {SCORE_MARGIN}** ({SCORE_MARGIN * PUBLISHED_DEGC_PER_UNIT:.3f} °C)" in PAGE
+    assert f"2 / 2⁵ = {smallest_sign_flip_p(5)}" in PAGE
+    assert f"reach {smallest_sign_flip_p(6):.3f}" in PAGE
+    assert f"(2 / 2⁸ = {smallest_sign_flip_p(8):.4f})" in PAGE
+    assert smallest_sign_flip_p(7) > 0.05 / 6 > smallest_sign_flip_p(8)

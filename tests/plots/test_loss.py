@@ -1,0 +1,216 @@
+"""Loss curves: what the picture says, in words and in numbers."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rdrop_cli.plots.groups import label_runs
+from rdrop_cli.plots.loss import draw_comparison, draw_run, spread_apart
+from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of
+
+MakeMetrics = Callable[..., dict[str, Any]]
+SVG_TEXT = "{http://www.w3.org/2000/svg}text"
+
+
+@pytest.fixture
+def both(make_metrics: MakeMetrics) -> list[dict[str, Any]]:
+    """A run of each variant; the baseline turns up."""
+    return [
+        make_metrics("b", variant="baseline", val_loss=(0.30, 0.26, 0.28)),
+        make_metrics("d", variant="dropout", val_loss=(0.31, 0.27, 0.26, 0.255, 0.25)),
+    ]
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
+    """The axes of the figures that were drawn, which are let go after the test only."""
+    axes: list[Axes] = []
+    close = pyplot.close
+
+    def keep(figure: Figure) -> None:
+        axes.extend(figure.axes)
+        close(figure)
+
+    monkeypatch.setattr(pyplot, "close", keep)
+    return axes
+
+
+def read_texts(path: Path) -> list[str]:
+    return ["".join(element.itertext()).strip() for element in ElementTree.parse(path).iter(SVG_TEXT)]
+
+
+def test_a_comparison_names_lines_axes_and_units_in_text_that_can_be_searched(
+    both: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    draw_comparison(both, tmp_path / "loss.svg", in_degc=True)
+    texts = read_texts(tmp_path / "loss.svg")
+    assert {
+        "Forecasting temperature: made data, tiny protocol",
+        "epoch",
+        "mean absolute error (°C)",
+        "baseline",
+        "dropout",
+        "naive forecast",
+        "validation",
+        "training, dropout off",
+        "training loss, dropout on",
+        "best epoch",
+    } <= set(texts)
+
+
+def test_standardised_units_are_called_so(both: list[dict[str, Any]], tmp_path: Path) -> None:
+    draw_comparison(both, tmp_path / "loss.svg", in_degc=False)
+    texts = read_texts(tmp_path / "loss.svg")
+    assert "mean absolute error (standardised)" in texts
+    assert not [text for text in texts if "°C" in text]
+
+
+@pytest.mark.parametrize(("in_degc", "scale"), [(True, 8.0), (False, 1.0)])
+def test_every_curve_has_the_runs_numbers_and_its_variants_colour(
+    both: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes], in_degc: bool, scale: float
+) -> None:
+    draw_comparison(both, tmp_path / "loss.svg", in_degc)
+    (axes,) = drawn
+    lines = iter(axes.lines)
+    for run in both:
+        for key, style in (("val_loss", "-"), ("train_mae", "--"), ("loss", ":")):
+            line = next(lines)
+            assert list(line.get_xdata()) == list(range(1, len(run["history"][key]) + 1))
+            assert list(line.get_ydata()) == pytest.approx([scale * error for error in run["history"][key]])
+            assert (line.get_color(), line.get_linestyle()) == (colour_of(run["variant"]), style)
+        best = next(lines)
+        assert (best.get_xdata()[0], best.get_ydata()[0]) == (run["best"]["epoch"], run["best"]["val_mae"] * scale)
+        assert best.get_color() == colour_of(run["variant"])
+    naive = next(lines)
+    assert list(naive.get_ydata()) == pytest.approx([0.29 * scale] * 2)
+    assert naive.get_color() == NAIVE_COLOUR
+    assert list(lines) == []
+
+
+def test_everything_measured_lies_within_the_axes(
+    both: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]
+) -> None:
+    both[0]["history"]["loss"][0] = 9.0  # the first training loss is far above what is compared
+    draw_comparison(both, tmp_path / "loss.svg", in_degc=False)
+    low, high = drawn[0].get_ylim()
+    measured = [e for run in both for key in ("val_loss", "train_mae") for e in run["history"][key]] + [0.29]
+    assert low < min(measured)
+    assert max(measured) < high < 1
+    left, right = drawn[0].get_xlim()
+    assert left < 1
+    assert right > 5
+
+
+def test_epochs_are_counted_in_whole_numbers(both: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]) -> None:
+    draw_comparison(both, tmp_path / "loss.svg", in_degc=True)
+    assert all(float(tick).is_integer() for tick in drawn[0].get_xticks())
+
+
+def test_one_run_is_drawn_in_degrees(make_metrics: MakeMetrics, tmp_path: Path) -> None:
+    draw_run(make_metrics(variant="dropout"), tmp_path / "loss.svg")
+    texts = read_texts(tmp_path / "loss.svg")
+    assert "mean absolute error (°C)" in texts
+    assert "dropout" in texts
+
+
+@pytest.mark.parametrize("errors", [(0.3,), (0.3, 0.3, 0.3)], ids=["one epoch", "no change"])
+def test_curves_without_a_slope_are_drawn(make_metrics: MakeMetrics, tmp_path: Path, errors: tuple[float, ...]) -> None:
+    draw_run(make_metrics(val_loss=errors), tmp_path / "loss.png")
+    assert (tmp_path / "loss.png").stat().st_size > 1000
+
+
+def test_errors_that_are_all_equal_are_drawn(make_metrics: MakeMetrics, tmp_path: Path) -> None:
+    metrics = make_metrics(val_loss=(0.29,))
+    metrics["history"] = {"loss": [0.29], "val_loss": [0.29], "train_mae": [0.29]}
+    draw_run(metrics, tmp_path / "loss.png")
+    assert (tmp_path / "loss.png").stat().st_size > 1000
+
+
+def test_the_same_comparison_has_the_same_bytes(both: list[dict[str, Any]], tmp_path: Path) -> None:
+    for name in ("one.svg", "two.svg"):
+        draw_comparison(both, tmp_path / name, in_degc=True)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+@pytest.mark.parametrize(("verified", "warned"), [(False, True), (True, False), (None, False)])
+def test_data_that_are_not_the_published_file_are_called_so(
+    make_metrics: MakeMetrics, tmp_path: Path, verified: bool | None, warned: bool
+) -> None:
+    draw_run(make_metrics(verified=verified), tmp_path / "loss.svg")
+    title = next(text for text in read_texts(tmp_path / "loss.svg") if text.startswith("Forecasting"))
+    assert ("not the published file" in title) is warned
+
+
+@pytest.mark.parametrize(
+    ("target", "title", "axis"),
+    [
+        ("T (degC)", "Forecasting temperature:", "mean absolute error (°C)"),
+        ("p (mbar)", "Forecasting p:", "mean absolute error (mbar)"),
+        ("max. wv (m/s)", "Forecasting max. wv:", "mean absolute error (m/s)"),
+        ("price", "Forecasting price:", "mean absolute error"),
+        ("Open(USD)", "Forecasting Open(USD):", "mean absolute error"),
+    ],
+)
+def test_quantity_and_unit_are_read_from_the_columns_name(
+    make_metrics: MakeMetrics, tmp_path: Path, target: str, title: str, axis: str
+) -> None:
+    draw_run(make_metrics(target=target), tmp_path / "loss.svg")
+    texts = read_texts(tmp_path / "loss.svg")
+    assert [text for text in texts if text.startswith(title)]
+    assert axis in texts
+
+
+@pytest.mark.parametrize("name", ["cost_$2_$3", "$^$", r"$\frac$", "a_b^c", "<b>&amp;", "100 %"])
+def test_a_dataset_may_be_called_anything(make_metrics: MakeMetrics, tmp_path: Path, name: str) -> None:
+    draw_run(make_metrics(dataset=name), tmp_path / "loss.svg")
+    assert f"Forecasting temperature: {name} data, tiny protocol" in read_texts(tmp_path / "loss.svg")
+
+
+def test_runs_are_labelled_by_what_tells_them_apart(make_metrics: MakeMetrics) -> None:
+    runs = [
+        make_metrics("a", variant="baseline", seed=0),
+        make_metrics("b", variant="dropout", seed=0),
+        make_metrics("c", variant="dropout", seed=1),
+        make_metrics("d", variant="dropout", seed=1),
+    ]
+    assert label_runs(runs[:2]) == ["baseline", "dropout"]
+    assert label_runs(runs[:3]) == ["baseline", "dropout, seed 0", "dropout, seed 1"]
+    assert label_runs(runs) == ["baseline", "dropout, seed 0", "c", "d"]
+
+
+def test_labels_at_one_height_are_written_above_each_other(
+    make_metrics: MakeMetrics, tmp_path: Path, drawn: list[Axes]
+) -> None:
+    variants = ("baseline", "dropout", "gal", "moon")
+    runs = [make_metrics(variant, variant=variant, val_loss=(0.3, 0.26)) for variant in variants]
+    draw_comparison(runs, tmp_path / "loss.svg", in_degc=True)
+    heights = sorted(text.xy[1] for text in drawn[0].texts)
+    low, high = drawn[0].get_ylim()
+    assert len(heights) == 5
+    assert np.diff(heights).min() > 0.04 * (high - low)
+
+
+@given(st.lists(st.floats(-100, 100), max_size=8), st.floats(0.01, 10))
+def test_labels_are_moved_up_only_as_far_as_they_must(heights: list[float], gap: float) -> None:
+    spread = spread_apart(heights, gap)
+    assert len(spread) == len(heights)
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    floor = -np.inf
+    for index in order:
+        assert spread[index] == max(heights[index], floor)
+        floor = spread[index] + gap
+
+
+def test_labels_that_are_apart_stay_where_they_are() -> None:
+    assert spread_apart([3.0, 1.0, 2.0], gap=0.5) == [3.0, 1.0, 2.0]
+    assert spread_apart([1.0, 1.0, 1.2], gap=0.5) == [1.0, 1.5, 2.0]
+    assert spread_apart([], gap=1.0) == []

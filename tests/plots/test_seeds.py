@@ -1,0 +1,171 @@
+"""Several seeds of a variant are drawn as their mean, with a band; the published curves lie over them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from rdrop_cli.analysis.published import load_published
+from rdrop_cli.plots.groups import group_seeds
+from rdrop_cli.plots.loss import FIGURE_INCHES, NARROW_INCHES, draw_comparison
+from rdrop_cli.plots.style import colour_of
+
+MakeMetrics = Callable[..., dict[str, Any]]
+CURVES = ((0.30, 0.26, 0.28), (0.32, 0.25, 0.30), (0.31, 0.27, 0.29))
+BAND, SEED = "lowest to highest seed", "one seed; thick: the mean"
+
+
+@pytest.fixture
+def seeds(make_metrics: MakeMetrics) -> list[dict[str, Any]]:
+    """Three seeds of one variant."""
+    return [make_metrics(f"b{seed}", seed=seed, val_loss=curve) for seed, curve in enumerate(CURVES)]
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
+    """The axes of the figures that were drawn."""
+    axes: list[Axes] = []
+    close = pyplot.close
+
+    def keep(figure: Figure) -> None:
+        axes.extend(figure.axes)
+        close(figure)
+
+    monkeypatch.setattr(pyplot, "close", keep)
+    return axes
+
+
+def read_texts(path: Path) -> list[str]:
+    texts = ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")
+    return ["".join(element.itertext()).strip() for element in texts]
+
+
+def find_lines(axes: Axes, width: float) -> list[list[float]]:
+    return [list(line.get_ydata()) for line in axes.lines if line.get_linewidth() == width]
+
+
+def test_seeds_are_drawn_as_their_mean_with_a_thin_line_for_each(
+    seeds: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]
+) -> None:
+    draw_comparison(seeds, tmp_path / "loss.svg", in_degc=False)
+    assert find_lines(drawn[0], 2.4) == [pytest.approx(np.mean(CURVES, axis=0))]
+    assert find_lines(drawn[0], 0.7) == [pytest.approx(curve) for curve in CURVES]
+    assert all(line.get_color() == colour_of("baseline") for line in drawn[0].lines[:4])
+
+
+def test_the_band_goes_from_the_lowest_seed_to_the_highest(
+    seeds: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]
+) -> None:
+    draw_comparison(seeds, tmp_path / "loss.svg", in_degc=False)
+    (band,) = drawn[0].collections
+    corners = band.get_paths()[0].vertices
+    for epoch, (low, high) in enumerate(zip(np.min(CURVES, axis=0), np.max(CURVES, axis=0), strict=True), start=1):
+        heights = corners[corners[:, 0] == epoch][:, 1]
+        assert (heights.min(), heights.max()) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_the_best_epoch_is_that_of_the_mean(seeds: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]) -> None:
+    draw_comparison(seeds, tmp_path / "loss.svg", in_degc=False)
+    (best,) = [line for line in drawn[0].lines if line.get_marker() == "o"]
+    assert (list(best.get_xdata()), list(best.get_ydata())) == ([2], [pytest.approx(0.26)])
+
+
+def test_label_and_legend_tell_the_seeds(seeds: list[dict[str, Any]], tmp_path: Path) -> None:
+    draw_comparison(seeds, tmp_path / "loss.svg", in_degc=True)
+    texts = read_texts(tmp_path / "loss.svg")
+    assert {"baseline, 3 seeds", BAND, SEED} <= set(texts)
+    draw_comparison(seeds[:1], tmp_path / "one.svg", in_degc=True)
+    assert not {BAND, SEED} & set(read_texts(tmp_path / "one.svg"))
+
+
+def test_a_single_run_beside_several_seeds_keeps_its_name(
+    seeds: list[dict[str, Any]], make_metrics: MakeMetrics, tmp_path: Path
+) -> None:
+    draw_comparison([*seeds, make_metrics("d", variant="dropout")], tmp_path / "loss.svg", in_degc=True)
+    assert {"baseline, 3 seeds", "dropout"} <= set(read_texts(tmp_path / "loss.svg"))
+
+
+def test_every_seed_lies_within_the_axes(seeds: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]) -> None:
+    draw_comparison(seeds, tmp_path / "loss.svg", in_degc=True)
+    low, high = drawn[0].get_ylim()
+    assert low < 8 * np.min(CURVES) - 0.01
+    assert 8 * np.max(CURVES) < high
+
+
+APART = {
+    "the same seed twice": {"seed": 0},
+    "other rates": {"rates": {"dropout": 0.5, "recurrent_dropout": 0.5}},
+    "another protocol": {"protocol": {"name": "tiny", "target": "T (degC)"}},
+    "other data": {"dataset": {"name": "made", "sha256": "6" * 64}},
+    "another cell": {"cell": "lstm"},
+    "another length": {"history": {name: [0.3, 0.2] for name in ("loss", "val_loss", "train_mae")}},
+}
+
+
+@pytest.mark.parametrize("other", APART.values(), ids=APART)
+def test_runs_that_differ_in_more_than_their_seed_are_not_averaged(
+    make_metrics: MakeMetrics, other: dict[str, Any]
+) -> None:
+    runs = [make_metrics("a", seed=0), make_metrics("b", seed=1) | other]
+    assert [len(group.runs) for group in group_seeds(runs)] == [1, 1]
+    assert len({group.label for group in group_seeds(runs)}) == 2
+
+
+def test_where_the_data_were_read_from_and_how_a_protocol_is_described_keep_no_seeds_apart(
+    make_metrics: MakeMetrics,
+) -> None:
+    one, other = make_metrics("a", seed=0), make_metrics("b", seed=1)
+    other["dataset"] = other["dataset"] | {"origin": "elsewhere"}
+    other["protocol"] = other["protocol"] | {"summary": "in other words"}
+    assert [group.label for group in group_seeds([one, other])] == ["baseline, 2 seeds"]
+
+
+def test_two_groups_of_one_variant_are_told_apart_by_their_rates(make_metrics: MakeMetrics) -> None:
+    harder = {"rates": {"dropout": 0.5, "recurrent_dropout": 0.5}}
+    runs = [make_metrics(f"a{seed}", variant="dropout", seed=seed) for seed in range(2)]
+    runs += [make_metrics(f"b{seed}", variant="dropout", seed=seed) | harder for seed in range(2)]
+    assert [group.label for group in group_seeds(runs)] == ["dropout 0.2/0.2, 2 seeds", "dropout 0.5/0.5, 2 seeds"]
+
+
+@pytest.mark.parametrize(("in_degc", "scale"), [(True, 8.84), (False, 1.0)])
+def test_published_curves_are_laid_over_thin_and_named(
+    seeds: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes], in_degc: bool, scale: float
+) -> None:
+    published = {"baseline": load_published()["baseline"]}
+    draw_comparison(seeds, tmp_path / "loss.svg", in_degc, published)
+    (values,) = find_lines(drawn[0], 0.9)
+    assert values == pytest.approx(published["baseline"].val_loss * scale)
+    assert {"baseline, published", "published, one run"} <= set(read_texts(tmp_path / "loss.svg"))
+    low, high = drawn[0].get_ylim()
+    assert low < min(values)
+    assert max(values) < high
+    assert drawn[0].get_xlim()[1] == 20.5
+
+
+@pytest.mark.parametrize("inches", [FIGURE_INCHES, NARROW_INCHES], ids=["wide", "narrow"])
+def test_title_labels_and_legend_lie_within_the_picture(
+    make_metrics: MakeMetrics, tmp_path: Path, drawn: list[Axes], inches: tuple[float, float]
+) -> None:
+    variants = ("baseline", "dropout")
+    runs = [make_metrics(f"{v}{seed}", variant=v, seed=seed, verified=False) for v in variants for seed in range(2)]
+    published = {variant: load_published()[variant] for variant in variants}
+    draw_comparison(runs, tmp_path / "loss.png", True, published, inches)
+    (axes,) = drawn
+    figure = axes.figure
+    figure.draw_without_rendering()  # at its own resolution, which is not the file's
+    for artist in (*axes.texts, axes.title, *figure.legends):
+        box = artist.get_window_extent()
+        assert box.x0 >= 0, artist
+        assert box.x1 <= figure.bbox.x1, artist
+
+
+def test_a_title_too_long_for_a_narrow_picture_is_broken(make_metrics: MakeMetrics, tmp_path: Path) -> None:
+    draw_comparison([make_metrics(verified=False)], tmp_path / "loss.svg", in_degc=True, inches=NARROW_INCHES)
+    texts = read_texts(tmp_path / "loss.svg")
+    assert {"Forecasting temperature: made data — not the", "published file, tiny protocol"} <= set(texts)

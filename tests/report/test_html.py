@@ -1,0 +1,221 @@
+"""The report is one file, whole, safe whatever stands in the runs, and says everything it has to."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from rdrop_cli.analysis.verdict import judge_runs
+from rdrop_cli.cli.app import run_command
+from rdrop_cli.report.html import render_report, write_report
+from tests.analysis.made_runs import SHA256, save_made_run, save_made_study
+
+VOID = {"meta", "img", "source", "link", "br", "hr", "input"}
+NASTY = "</script></style></svg><script>alert(1)</script>\"'&$\\frac$ ]]>"
+
+
+class Page(HTMLParser):
+    """What is in a page: its tags with their attributes, and its text; refuses tags that do not match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self._open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self._open[-1:] != ["style"]:
+            self.text += data
+
+    def find(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The report on three seeds, with a run left out and data that are not the published ones."""
+    folder = tmp_path_factory.mktemp("runs")
+    save_made_study(folder, range(3), verified=False)
+    save_made_run(folder, "begun-run", status="interrupted")
+    return render_report(judge_runs([], folder))
+
+
+@pytest.fixture(scope="module")
+def page(report: str) -> Page:
+    return Page(report)
+
+
+def read_pictures(page: Page) -> list[bytes]:
+    addresses = [source["srcset"] for source in page.find("source")] + [image["src"] for image in page.find("img")]
+    return [base64.b64decode(str(address).removeprefix("data:image/svg+xml;base64,")) for address in addresses]
+
+
+def test_the_page_says_everything_that_it_has_to(page: Page) -> None:
+    for words in (
+        "baseline seeds 0-2, dropout seeds 0-2; jena data (not the published file), book protocol",
+        "Before you read on",
+        "With dropout and recurrent dropout 0.2 there is no overfitting in the first 30 epochs",
+        "steadier-scores",
+        "about 5 more seeds would settle it",
+        "What the book runs together",
+        "resists-over-training",
+        "dropout-s2-20260101-000000-0000",
+        "begun-run: interrupted, 20 of 20 epochs are done",
+        SHA256,
+        "NOT the published file",
+        "lookback rows",
+        "keras",
+        "3.15.1",
+        "native",
+    ):
+        assert words in " ".join(page.text.split()), words
+
+
+def test_nothing_comes_from_elsewhere_and_nothing_runs(report: str, page: Page) -> None:
+    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe", "object", "embed", "form", "base"})
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on") or name == "style"], tag
+        for name in ("src", "srcset", "href"):
+            assert attributes.get(name, "data:").startswith("data:"), tag
+    assert "url(" not in report
+    assert "@import" not in report
+
+
+def test_the_policy_allows_this_style_and_pictures_in_the_page_and_no_more(report: str, page: Page) -> None:
+    (policy,) = [meta["content"] for meta in page.find("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    (style,) = re.findall(r"<style>(.*?)</style>", report, flags=re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    assert report.index("Content-Security-Policy") < report.index("<style>")
+
+
+def test_the_page_is_made_for_who_cannot_see_it(page: Page) -> None:
+    assert page.find("html") == [{"lang": "en"}]
+    assert len(page.find("h1")) == 1
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h\d", tag)]
+    assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
+    assert {attributes.get("scope") for attributes in page.find("th")} == {"col", "row"}
+    (image,) = page.find("img")
+    assert "baseline, 3 seeds: lowest 2.3" in str(image["alt"])
+    assert "The naive forecast: 2.56 °C." in str(image["alt"])
+    assert [meta["content"] for meta in page.find("meta") if meta.get("name") == "viewport"]
+
+
+def test_the_curves_are_drawn_for_both_widths(page: Page) -> None:
+    for picture in read_pictures(page):
+        texts = "".join(ElementTree.fromstring(picture).itertext())
+        assert "baseline, 3 seeds" in texts
+        assert "dropout, published" in texts
+
+
+def test_everything_from_files_is_escaped(tmp_path: Path) -> None:
+    environment = {"python": NASTY, NASTY: NASTY}
+    nasty = {"run_id": NASTY, "environment": environment, "engine": NASTY, "failure": NASTY, "timing": NASTY}
+    data = {"name": NASTY, "sha256": NASTY, "origin": NASTY, "rows": NASTY, "verified": [NASTY]}
+    save_made_run(tmp_path, "one", document=nasty | {"dataset": data, "protocol": {"name": NASTY, "target": NASTY}})
+    failed = {"failure": NASTY}
+    save_made_run(tmp_path, "two", status="failed", document=failed)
+    report = render_report(judge_runs([], tmp_path))
+    page = Page(report)
+    assert page.find("script") == []
+    assert page.text.count(NASTY) > 8
+    assert len(page.find("style")) == 1
+    for picture in read_pictures(page):
+        texts = "".join(ElementTree.fromstring(picture).itertext())
+        assert NASTY.replace(" ", "") in re.sub(r"\s", "", texts)
+        assert b"<script" not in picture
+
+
+def test_a_target_without_a_unit_has_no_columns_in_it(tmp_path: Path) -> None:
+    save_made_run(tmp_path, "run", protocol={"target": "price"})
+    page = Page(render_report(judge_runs([], tmp_path)))
+    assert "°C" not in page.text
+    assert "Best in" not in page.text
+    assert "Test MAE" in page.text
+
+
+def test_environments_that_differ_are_told_apart_by_their_runs(tmp_path: Path) -> None:
+    save_made_run(tmp_path, "cpu-run", seed=0)
+    save_made_run(tmp_path, "gpu-run", seed=1, document={"environment": {"device": "GPU"}})
+    text = " ".join(Page(render_report(judge_runs([], tmp_path))).text.split())
+    assert "1 run cpu-run" in text
+    assert "1 run gpu-run" in text
+
+
+def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
+    save_made_study(tmp_path, range(2))
+    judged = judge_runs([], tmp_path)
+    assert render_report(judged) == render_report(judged)
+
+
+def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_made_run(tmp_path, "run")
+    out = tmp_path / "report.html"
+    out.write_text("old")
+
+    def refuse(path: Path) -> None:
+        if path.suffix == ".html":
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("rdrop_cli.files.sync", refuse)
+    with pytest.raises(OSError, match="No space"):
+        write_report(judge_runs([], tmp_path), out)
+    assert out.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".html"] == ["report.html"]
+
+
+@pytest.fixture
+def rdrop(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = run_command([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_the_command_writes_into_the_runs_folder_and_prints_the_path(
+    rdrop: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    save_made_study(tmp_path, range(1))
+    code, out, _ = rdrop("report", "--runs-dir", tmp_path)
+    assert (code, out) == (0, f"{tmp_path / 'report.html'}\n")
+    assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
+    code, out, _ = rdrop("report", "baseline", "--runs-dir", tmp_path, "--out", tmp_path / "one.html")
+    assert (code, out) == (0, f"{tmp_path / 'one.html'}\n")
+    assert "baseline seed 0; jena data" in (tmp_path / "one.html").read_text()
+
+
+def test_without_a_run_there_is_no_report(rdrop: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    save_made_run(tmp_path, "begun", status="interrupted")
+    code, out, err = rdrop("report", "--runs-dir", tmp_path)
+    assert (code, out) == (1, "")
+    assert err.splitlines()[0].startswith("left out: begun: interrupted")
+    assert err.splitlines()[1].startswith(f"rdrop: no run in {tmp_path} can be judged")
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_a_folder_that_is_not_there_is_named(rdrop: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+    save_made_run(tmp_path, "run")
+    code, out, err = rdrop("report", "--runs-dir", tmp_path, "--out", tmp_path / "no" / "report.html")
+    assert (code, out) == (1, "")
+    assert "No such file or directory" in err
