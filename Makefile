@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-slow lint format clean
+.PHONY: help install demo study bench test test-slow torture fuzz lint format clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -37,6 +37,12 @@ test: install ## Run the tests (about two minutes)
 
 test-slow: install ## Run the tests that take minutes, the demo among them
 	$(VENV)/bin/pytest -q -m slow
+
+torture: install ## Kill the real command two hundred times, and compare every end with a run left alone (20 minutes)
+	RDROP_KILLS=200 $(VENV)/bin/pytest -q -m slow tests/torture/test_real_kills.py
+
+fuzz: install ## Try 12 500 made inputs on every reader and the command line (ten minutes); RDROP_FUZZ_SEED=1 for others
+	RDROP_FUZZ=2500 $(VENV)/bin/pytest -q tests/torture/test_fuzz.py
 
 lint: install ## Check style, formatting and types
 	$(VENV)/bin/ruff check .

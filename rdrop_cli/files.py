@@ -34,6 +34,12 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_temporaries(folder: Path) -> None:
+    """Remove the temporary files that killed processes left in a folder; none may be at work in it."""
+    for path in folder.glob(".*.tmp*"):
+        path.unlink(missing_ok=True)
+
+
 def sync(path: Path) -> None:
     """Ask the kernel to bring a file, or the names in a folder, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.errors import RdropError
+from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.files import replace_atomically, write_json, write_text
-from rdrop_cli.runs.checkpoint import Checkpoint, State, load_checkpoint, save_checkpoint
+from rdrop_cli.runs.checkpoint import Checkpoint, State, load_checkpoint, remove_old_checkpoints, save_checkpoint
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics
@@ -71,6 +71,7 @@ class Runner:
 
         Raises:
             DivergedError: a loss is not finite; the run has ended as `failed`, its last good state kept.
+            DataError: no checkpoint can be read, or it is of another configuration.
         """
         self._restore()
         epochs_done = len(self._history.epochs)
@@ -79,18 +80,33 @@ class Runner:
         try:
             for number in range(epochs_done + 1, self.config.epochs + 1):
                 self._run_epoch(number)
+            return self._finish()
         except DivergedError as error:
             self._write_metrics("failed", failure=str(error))
             raise
-        return self._finish()
 
     def _restore(self) -> None:
         checkpoint, damaged = load_checkpoint(self.folder.checkpoints_path)
         for line in damaged:
             self._reporter.note(f"damaged checkpoint passed over: {line}")
         if checkpoint:
+            self._check_origin(checkpoint)
             self._learner.set_state(checkpoint.state)
             self._history, self._best = checkpoint.history, checkpoint.best
+
+    def _check_origin(self, checkpoint: Checkpoint) -> None:
+        """Refuse a whole checkpoint that this configuration cannot have written."""
+        shapes = _describe_shapes(self._learner.get_state())
+        numbers = [epoch.epoch for epoch in checkpoint.history.epochs]
+        if (
+            not 1 <= len(numbers) <= self.config.epochs
+            or numbers != list(range(1, len(numbers) + 1))
+            or any(_describe_shapes(state) != shapes for state in (checkpoint.state, checkpoint.best))
+        ):
+            raise DataError(
+                f"{self.folder.checkpoints_path}: the checkpoint is whole, but of another network or configuration "
+                f"than {self.folder.config_path.name} tells; start the run anew"
+            )
 
     def _run_epoch(self, number: int) -> None:
         start = time.monotonic()
@@ -136,11 +152,11 @@ class Runner:
         """Measure the test windows with the best epoch's network and write what a finished run has."""
         from rdrop_cli.plots.loss import draw_run
 
+        remove_old_checkpoints(self.folder.checkpoints_path)  # a kill may have come between saving and removing
         self._learner.set_state(self._best)
         self._save_model()
         self._write_daily_errors()
-        self._reporter.measure("test")
-        test_mae = float(self._learner.measure_errors(self._windows.test).mean(dtype=np.float64))
+        test_mae = self._measure(self._history.best.epoch, "test", self._windows.test)
         write_text(self.folder.history_path, self._history.to_csv(self._setting.degc_per_unit))
         metrics = self._build_metrics("completed", test_mae=test_mae)
         draw_run(metrics, self.folder.plot_path)
@@ -162,3 +178,8 @@ class Runner:
         return build_metrics(
             self.folder.run_id, self._created_at, self.config, self._setting, self._history, status, test_mae, failure
         )
+
+
+def _describe_shapes(state: State) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Return the shape and the type of every variable."""
+    return {name: (value.shape, value.dtype.str) for name, value in state.items()}

@@ -1,13 +1,14 @@
 """A run from its configuration to its folder: what the command, and a Python program, call to train."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.errors import DataError
 from rdrop_cli.runner import Reporter, Runner
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.metrics import Setting
-from rdrop_cli.series.table import Series
+from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import Windows, forecast_naively, make_windows
 from rdrop_cli.study.config import RunConfig
 
@@ -25,6 +26,7 @@ def train_run(
     Raises:
         DataError: the series is not the one that the configuration was made for, or does not fit its protocol.
         RdropError: another process is at work on the run, or its loss is not finite.
+        MemoryError: the network or its windows do not fit into memory.
     """
     if series.source.sha256 != config.dataset_sha256:
         raise DataError(
@@ -32,9 +34,16 @@ def train_run(
             f"begun on {config.dataset_sha256[:12]}…)"
         )
     windows = make_windows(series, config.protocol)
+    with _raise_memory_error():
+        return _train(config, series.source, windows, make_folder, reporter)
+
+
+def _train(
+    config: RunConfig, source: Source, windows: Windows, make_folder: Callable[[], RunFolder], reporter: Reporter
+) -> dict[str, Any]:
     learner, environment = _make_learner(config, windows)  # the slow part: imports TensorFlow
     setting = Setting(
-        source=series.source,
+        source=source,
         engine=learner.engine,
         degc_per_unit=windows.target_std,
         naive_val_mae=forecast_naively(windows, windows.validation),
@@ -44,6 +53,17 @@ def train_run(
     folder = make_folder()
     with folder.lock():
         return Runner(folder, windows, setting, learner, reporter).run()
+
+
+@contextmanager
+def _raise_memory_error() -> Iterator[None]:
+    """Raise what Python calls it when memory runs out in TensorFlow, which has an exception of its own for that."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__name__ == "ResourceExhaustedError":
+            raise MemoryError from error
+        raise
 
 
 def _make_learner(config: RunConfig, windows: Windows) -> tuple["KerasLearner", dict[str, Any]]:

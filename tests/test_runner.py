@@ -1,112 +1,27 @@
 """The runner with a stand-in network that takes a millisecond: what it writes, and that it goes on where it stopped."""
 
 import json
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from rdrop_cli.runner import DivergedError, Runner
-from rdrop_cli.runs.folder import RunFolder, create_run_folder
-from rdrop_cli.runs.metrics import Setting
-from rdrop_cli.series.table import Source
-from rdrop_cli.series.windows import Windows
-from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import Protocol
-
-PROTOCOL = Protocol(
-    name="tiny",
-    summary="",
-    lookback_rows=4,
-    step_rows=2,
-    horizon_rows=1,
-    train_stop_row=50,
-    val_stop_row=80,
-    steps_per_epoch=3,
-    batch_size=2,
-    train_windows_measured=5,
-)
-SOURCE = Source("made", "test", "0" * 64, 100, None)
-SETTING = Setting(
-    SOURCE, degc_per_unit=8.0, naive_val_mae=0.3, train_windows_per_epoch=6, environment={}, engine="none"
-)
-
-
-class RandomWalk:
-    """A learner whose weights walk at random by seed and step, and whose error is their distance from (1, …, 1)."""
-
-    def __init__(self, stop_at_step: int | None = None, diverge_at_step: int | None = None) -> None:
-        self.weights = np.zeros(4, np.float32)
-        self.stop_at_step, self.diverge_at_step = stop_at_step, diverge_at_step
-
-    def train_epoch(self, epoch, on_step):
-        for step in range(1, PROTOCOL.steps_per_epoch + 1):
-            number = (epoch - 1) * PROTOCOL.steps_per_epoch + step
-            if number == self.stop_at_step:
-                raise KeyboardInterrupt
-            self.weights = self.weights + np.random.default_rng([7, number]).normal(0.02, 0.1, 4).astype(np.float32)
-            on_step(step, float("nan") if number == self.diverge_at_step else self._error())
-        return self._error()
-
-    def measure_errors(self, rows):
-        return np.full(len(rows), self._error(), np.float32)
-
-    def get_state(self):
-        return {"weights": self.weights.copy()}
-
-    def set_state(self, state):
-        self.weights = state["weights"]
-
-    def save_model(self, path):
-        path.write_bytes(self.weights.tobytes())
-
-    def _error(self):
-        return float(np.abs(1 - self.weights).mean())
-
-
-class Silence:
-    """A reporter that keeps the notes and shows nothing."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def begin(self, run_id, config, epochs_done, degc_per_unit): ...
-    def step(self, epoch, step, loss): ...
-    def measure(self, what): ...
-    def epoch(self, epoch): ...
-
-    def note(self, text):
-        self.notes.append(text)
+from rdrop_cli.errors import DataError, RdropError
+from rdrop_cli.runner import DivergedError
+from rdrop_cli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.history import History
+from tests.standin import RandomWalk, Silence, make_folder, make_windows, run
 
 
 @pytest.fixture
-def windows() -> Windows:
-    return Windows(
-        matrix=np.zeros((100, 2), np.float32),
-        stamps=np.datetime64("2009-01-01", "s") + 3600 * np.arange(100),
-        target_column=0,
-        offsets=np.array([-4, -2], np.int32),
-        horizon_rows=1,
-        train=range(4, 50),
-        validation=range(55, 80),
-        test=range(85, 98),
-        target_mean=0.0,
-        target_std=8.0,
-    )
+def windows():
+    return make_windows()
 
 
 @pytest.fixture
 def folder(tmp_path) -> RunFolder:
     return make_folder(tmp_path)
-
-
-def make_folder(runs_dir: Path) -> RunFolder:
-    config = RunConfig("baseline", 0, 0.0, 0.0, 4, PROTOCOL, "made", SOURCE.sha256)
-    return create_run_folder(runs_dir, config)
-
-
-def run(folder, windows, learner, reporter=None):
-    return Runner(folder, windows, SETTING, learner, reporter or Silence()).run()
 
 
 def test_a_finished_run_has_every_file_and_figure(folder, windows):
@@ -155,6 +70,16 @@ def test_a_loss_that_is_not_finite_ends_the_run_as_failed_and_names_epoch_and_st
     assert len(metrics["history"]["val_loss"]) == 2, "the last good epochs are kept"
 
 
+def test_a_best_network_without_a_finite_test_error_ends_the_run_as_failed(folder, windows):
+    run(folder, windows)
+    checkpoint, _ = load_checkpoint(folder.checkpoints_path)
+    spoilt = {"weights": np.full(4, np.nan, np.float32)}
+    save_checkpoint(folder.checkpoints_path, Checkpoint(checkpoint.state, spoilt, checkpoint.history))
+    with pytest.raises(DivergedError, match="the test error is nan after epoch"):
+        run(folder, windows)
+    assert folder.read_metrics()["status"] == "failed"
+
+
 def test_a_damaged_checkpoint_costs_an_epoch_and_not_the_run(folder, tmp_path, windows):
     expected = run(make_folder(tmp_path), windows, RandomWalk())
     with pytest.raises(KeyboardInterrupt):
@@ -172,3 +97,46 @@ def test_nothing_is_told_to_be_running_when_a_run_has_died(folder, windows):
     assert folder.read_metrics()["status"] == "interrupted"
     with folder.lock():
         assert folder.read_metrics()["status"] == "running"
+
+
+def test_what_a_killed_process_left_half_written_goes_when_the_run_goes_on(folder, windows):
+    folder.checkpoints_path.mkdir()
+    for path in (folder.path / ".metrics.0a1b2c3d.tmp.json", folder.checkpoints_path / ".epoch-0001.0a1b2c3d.tmp.ckpt"):
+        path.write_text("half of")
+    with folder.lock():
+        run(folder, windows)
+    assert [path for path in folder.path.rglob("*") if ".tmp" in path.name] == []
+
+
+def test_no_run_is_written_through_a_link(folder, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    folder.checkpoints_path.symlink_to(elsewhere)
+    with pytest.raises(RdropError, match="checkpoints: is a link"), folder.lock():
+        raise AssertionError("the run was begun")
+
+
+FOREIGN = {
+    "of another network": lambda c: Checkpoint({"kernel": np.zeros(4, np.float32)}, c.best, c.history),
+    "of another shape": lambda c: Checkpoint({"weights": np.zeros(5, np.float32)}, c.best, c.history),
+    "of another type": lambda c: Checkpoint({"weights": np.zeros(4)}, c.best, c.history),
+    "without the best epoch": lambda c: Checkpoint(c.state, {}, c.history),
+    "with more epochs than planned": lambda c: Checkpoint(c.state, c.best, extend(c.history, range(4, 7))),
+    "with an epoch twice": lambda c: Checkpoint(c.state, c.best, extend(c.history, [3])),
+}
+
+
+def extend(history, numbers):
+    return History(history.epochs + [replace(history.last, epoch=number) for number in numbers])
+
+
+@pytest.mark.parametrize("change", FOREIGN.values(), ids=FOREIGN)
+def test_a_whole_checkpoint_of_another_configuration_is_refused(folder, windows, change):
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, windows, RandomWalk(stop_at_step=11))
+    checkpoint, _ = load_checkpoint(folder.checkpoints_path)
+    for path in folder.checkpoints_path.iterdir():
+        path.unlink()
+    save_checkpoint(folder.checkpoints_path, change(checkpoint))
+    with pytest.raises(DataError, match="of another network or configuration"):
+        run(folder, windows)

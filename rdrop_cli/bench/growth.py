@@ -34,9 +34,10 @@ def measure_growth(
         return milliseconds
 
     def vary(field: str, values: tuple[int, ...], factor: int = 1) -> list[tuple[int, float]]:
+        changed = [replace(protocol, **{field: factor * value}) for value in values]  # type: ignore[arg-type]
         return [
-            (value, measure(replace(config, protocol=replace(protocol, **{field: factor * value})), [cores[:1]]))
-            for value in values
+            (value, measure(replace(config, protocol=other), [cores[:1]]))
+            for value, other in zip(values, changed, strict=True)
         ]
 
     return {

@@ -1,9 +1,12 @@
 """What goes to stderr for people: notes, warnings, tables' width."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from rdrop_cli.errors import make_printable
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
     from rdrop_cli.series.table import Source
 
@@ -12,7 +15,13 @@ def make_console(stderr: bool = True) -> "Console":
     """Return a console that wraps nothing where the output is read by a program; NO_COLOR is honoured."""
     from rich.console import Console
 
-    console = Console(stderr=stderr, highlight=False, soft_wrap=True)
+    class PrintableConsole(Console):
+        """Escapes what could steer the terminal, whatever file a text comes from."""
+
+        def render_str(self, text: str, **how: Any) -> "Text":
+            return super().render_str(make_printable(text), **how)
+
+    console = PrintableConsole(stderr=stderr, highlight=False, soft_wrap=True)
     if not console.is_terminal:
         console.width = 1000  # a pipe has no width: no cell is cut
     return console

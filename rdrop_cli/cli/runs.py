@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir, complete_run_ids
+from rdrop_cli.errors import make_printable
 from rdrop_cli.files import to_json
 
 COLUMNS = ("run", "status", "epochs", "best val MAE", "°C", "at epoch", "last val MAE", "test MAE", "°C")
@@ -91,19 +92,32 @@ def _number(value: float | None, digits: int) -> str:
 
 
 def _describe(metrics: dict[str, Any]) -> str:
-    data, rates, environment = metrics["dataset"], metrics["rates"], metrics["environment"]
-    verified = {True: "verified", False: "NOT the published file", None: "no published checksum"}[data["verified"]]
+    """Render what a run was; what `find_fault` does not ask for may be missing, or be anything."""
+    data, naive = metrics["dataset"], metrics["naive"]
+    timing, environment = (_get_object(metrics, key) for key in ("timing", "environment"))
+    rates = "".join(f", {name.replace('_', ' ')} {rate}" for name, rate in metrics["rates"].items())
+    verified = data.get("verified")
+    checked = "no published checksum" if verified is None else "verified" if verified else "NOT the published file"
+    versions = "".join(f"{name} {environment.get(name)}, " for name in ("keras", "tensorflow"))
     lines = [
-        f"variant    {metrics['variant']}, seed {metrics['seed']}, dropout {rates['dropout']:g}, "
-        f"recurrent dropout {rates['recurrent_dropout']:g}",
-        f"data       {data['name']}, {data['rows']} rows, SHA-256 {data['sha256'][:12]}… ({verified})",
+        f"variant    {metrics['variant']}, seed {metrics['seed']}{rates}",
+        f"data       {data['name']}, {data.get('rows')} rows, SHA-256 {data['sha256'][:12]}… ({checked})",
         f"protocol   {metrics['protocol']['name']}",
-        f"naive      {metrics['naive']['val_mae']:.4f} ({metrics['naive']['val_mae_degc']:.2f} °C) on validation",
-        f"time       {metrics['timing']['seconds']:.0f} s, "
-        f"{metrics['timing']['train_windows_per_second'] or 0:.0f} training windows a second",
-        f"computed   keras {environment['keras']}, tensorflow {environment['tensorflow']}, {environment['device']}, "
-        f"engine {metrics['engine']}",
+        f"naive      {naive['val_mae']:.4f} ({naive['val_mae_degc']:.2f} °C) on validation",
+        f"time       {_describe_speed(timing)}",
+        f"computed   {versions}{environment.get('device')}, engine {metrics.get('engine')}",
     ]
     if metrics.get("failure"):
         lines.insert(0, f"failure    {metrics['failure']}")
-    return "\n".join(lines)
+    return "\n".join(make_printable(line) for line in lines)
+
+
+def _get_object(metrics: dict[str, Any], key: str) -> dict[str, Any]:
+    value = metrics.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _describe_speed(timing: dict[str, Any]) -> str:
+    seconds, speed = timing.get("seconds"), timing.get("train_windows_per_second")
+    known = [number if isinstance(number, float) else 0.0 for number in (seconds, speed)]
+    return "{:.0f} s, {:.0f} training windows a second".format(*known)

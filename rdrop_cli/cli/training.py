@@ -8,11 +8,11 @@ from typing import Any
 from rdrop_cli.cli.console import make_console, warn_if_unverified
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay
 from rdrop_cli.cli.signals import Terminated
-from rdrop_cli.errors import UsageError
+from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
 from rdrop_cli.jobs.task import Outcome, Task, do_task
 from rdrop_cli.runs.find import find_run
-from rdrop_cli.runs.folder import check_writable
+from rdrop_cli.runs.folder import RunFolder, check_writable
 from rdrop_cli.runs.select import find_same_configuration
 from rdrop_cli.series.datasets import load_dataset
 from rdrop_cli.series.oddities import find_oddities
@@ -53,13 +53,25 @@ def train_new_runs(
 def resume_run(name: str, runs_dir: Path, data_dir: Path) -> Results:
     """Go on with an interrupted run; a completed one is left as it is."""
     folder = find_run(name, runs_dir)
-    metrics = folder.read_metrics()
-    if metrics["status"] == "completed":
+    parent = folder.path.resolve().parent
+    if parent != runs_dir.resolve():
+        raise RdropError(f"{folder.path}: is not in {runs_dir}, and nothing else is written; add --runs-dir {parent}")
+    metrics = _read_metrics_if_complete(folder)
+    if metrics:
         make_console().print(f"{folder.run_id}: is complete; nothing to do", markup=False)
         return Results([metrics], [])
     config = folder.read_config()
     _load(config.dataset, config.protocol.sentinels, data_dir)
     return _train([Task(config, runs_dir, data_dir, folder.path)], jobs=1)
+
+
+def _read_metrics_if_complete(folder: RunFolder) -> dict[str, Any] | None:
+    """Return the metrics of a complete run; where there are none to be read, going on writes them anew."""
+    try:
+        metrics = folder.read_metrics()
+    except DataError:
+        return None
+    return metrics if metrics["status"] == "completed" else None
 
 
 def _train_missing(configs: list[RunConfig], jobs: int | None, runs_dir: Path, data_dir: Path) -> Results:

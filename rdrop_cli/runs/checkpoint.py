@@ -49,6 +49,11 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     payload = buffer.getvalue()
     with replace_atomically(folder / f"epoch-{checkpoint.history.last.epoch:04d}.ckpt") as temporary:
         temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
+    remove_old_checkpoints(folder)
+
+
+def remove_old_checkpoints(folder: Path) -> None:
+    """Remove all but the newest two."""
     for old in _list_newest_first(folder)[KEPT:]:
         old.unlink(missing_ok=True)
 
@@ -63,7 +68,7 @@ def load_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     for path in _list_newest_first(folder):
         try:
             return _read(path), damaged
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        except Exception as error:  # whatever numpy, zipfile and json trip over: it may come from a stranger
             damaged.append(f"{path}: {error}")
     if damaged:
         raise DataError(f"no checkpoint can be read ({damaged[0]}); start the run anew")
@@ -71,14 +76,19 @@ def load_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
 
 
 def _list_newest_first(folder: Path) -> list[Path]:
-    return sorted(folder.glob("epoch-*.ckpt"), reverse=True)
+    return sorted(folder.glob("epoch-*.ckpt"), key=lambda path: (len(path.name), path.name), reverse=True)
 
 
 def _read(path: Path) -> Checkpoint:
+    if not path.is_file():
+        raise ValueError("not a regular file")
     content = path.read_bytes()
     digest, payload = content[:DIGEST_BYTES], content[DIGEST_BYTES:]
     if hashlib.sha256(payload).digest() != digest:
         raise ValueError("its checksum does not match")
+    with zipfile.ZipFile(io.BytesIO(payload)) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError("it is compressed, as rdrop's own are not: it could unpack to any size")
     with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
         state = {name.removeprefix("state/"): arrays[name] for name in arrays if name.startswith("state/")}
         best = {name.removeprefix("best/"): arrays[name] for name in arrays if name.startswith("best/")}

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import socket
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from rdrop_cli.errors import DataError, RdropError
-from rdrop_cli.files import write_json
+from rdrop_cli.files import remove_temporaries, sync, write_json
+from rdrop_cli.runs.shape import find_fault, measure_depth
 from rdrop_cli.study.config import RunConfig
 
 SCHEMA_VERSION = 1
+MAX_DOCUMENT_BYTES = 64 << 20  # a million epochs
+MAX_DEPTH = 20  # of lists and objects in each other; rdrop's own documents have four
+LOOK_SECONDS = 0.2  # longer than `is_locked` holds the lock to look at it
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,10 @@ class RunFolder:
             DataError: it is not there or not a configuration of this schema.
         """
         value = read_document(self.config_path)
-        return RunConfig.from_json({name: item for name, item in value.items() if name != "created_at"})
+        try:
+            return RunConfig.from_json({name: item for name, item in value.items() if name != "created_at"})
+        except DataError as error:
+            raise DataError(f"{self.config_path}: {error}") from error
 
     def read_created_at(self) -> str:
         """Return when the run was created, in UTC, ISO 8601."""
@@ -77,6 +85,8 @@ class RunFolder:
             DataError: they are not there or not metrics of this schema.
         """
         metrics = read_document(self.metrics_path)
+        if fault := find_fault(metrics):
+            raise DataError(f"{self.metrics_path}: not a run's metrics: {fault}")
         if metrics.get("status") == "interrupted" and self.is_locked():
             metrics["status"] = "running"
         return metrics
@@ -105,12 +115,20 @@ class RunFolder:
         from filelock import FileLock, Timeout
 
         try:
-            with FileLock(self._lock_path, timeout=0):
+            with FileLock(self._lock_path, timeout=LOOK_SECONDS):
+                self._clean_up()
                 write_json(self._owner_path, {"pid": os.getpid(), "host": socket.gethostname()})
                 yield
         except Timeout as error:
             owner = self._describe_owner()
             raise RdropError(f"{self.run_id}: {owner} is at work on it; wait for it or stop it") from error
+
+    def _clean_up(self) -> None:
+        """Remove what a killed process has left half-written, and refuse to write anywhere but in this folder."""
+        if self.checkpoints_path.is_symlink():
+            raise RdropError(f"{self.checkpoints_path}: is a link; a run is written in its own folder only")
+        remove_temporaries(self.path)
+        remove_temporaries(self.checkpoints_path)
 
     def _describe_owner(self) -> str:
         try:
@@ -140,7 +158,7 @@ def check_writable(runs_dir: Path) -> None:
 
 
 def create_run_folder(runs_dir: Path, config: RunConfig) -> RunFolder:
-    """Make a folder for a new run, named by variant, seed, time and four random digits, and write its config.
+    """Make a folder for a new run, named by label, seed, time and four random digits, and write its config.
 
     Raises:
         OSError: `runs_dir` cannot be written.
@@ -149,13 +167,14 @@ def create_run_folder(runs_dir: Path, config: RunConfig) -> RunFolder:
     runs_dir.mkdir(parents=True, exist_ok=True)
     while True:
         folder = RunFolder(
-            runs_dir / f"{config.variant}-s{config.seed}-{created_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+            runs_dir / f"{config.label}-s{config.seed}-{created_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         )
         try:
             folder.path.mkdir()
         except FileExistsError:
             continue
         break
+    sync(runs_dir)
     document = {"schema_version": SCHEMA_VERSION, "created_at": created_at.isoformat(timespec="seconds")}
     write_json(folder.config_path, document | config.to_json())
     return folder
@@ -168,13 +187,25 @@ def read_document(path: Path) -> dict[str, Any]:
         DataError: naming the file and what is wrong with it.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(_read_small_file(path))
     except FileNotFoundError as error:
         raise DataError(f"{path}: is not there; the folder is no finished rdrop run") from error
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error})") from error
+    if measure_depth(value) > MAX_DEPTH:
+        raise DataError(f"{path}: is nested deeper than {MAX_DEPTH} levels")
     if not isinstance(value, dict) or value.get("schema_version") != SCHEMA_VERSION:
         found = value.get("schema_version") if isinstance(value, dict) else None
         raise DataError(f"{path}: expected schema version {SCHEMA_VERSION}, received {found!r}")
     del value["schema_version"]
     return value
+
+
+def _read_small_file(path: Path) -> str:
+    """Read a regular file's text; a pipe or a device in its place could keep a reader for ever."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("not a regular file")
+    if status.st_size > MAX_DOCUMENT_BYTES:
+        raise ValueError(f"{status.st_size} bytes; at most {MAX_DOCUMENT_BYTES} are read")
+    return path.read_text(encoding="utf-8")

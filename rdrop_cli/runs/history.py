@@ -2,8 +2,10 @@
 
 import csv
 import io
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, astuple, dataclass, field, fields
 from typing import Any
+
+from rdrop_cli.runs.shape import LARGEST_ERROR
 
 
 @dataclass(frozen=True)
@@ -60,5 +62,18 @@ class History:
 
     @classmethod
     def from_json(cls, value: list[dict[str, Any]]) -> "History":
+        """Rebuild a history from `to_json`.
+
+        Raises:
+            KeyError: a figure is missing; TypeError: one is no number; ValueError: one is not finite, or no error.
+        """
         names = [f.name for f in fields(Epoch)]
-        return cls([Epoch(**{name: epoch[name] for name in names}) for epoch in value])
+        epochs = [Epoch(**{name: epoch[name] for name in names}) for epoch in value]
+        for epoch in epochs:
+            if type(epoch.epoch) is not int:
+                raise TypeError(f"epoch is {epoch.epoch!r}")
+            if any(type(figure) not in (int, float) for figure in astuple(epoch)):
+                raise TypeError(f"a figure of epoch {epoch.epoch} is no number")
+            if not all(abs(figure) <= LARGEST_ERROR for figure in astuple(epoch)):
+                raise ValueError(f"a figure of epoch {epoch.epoch} is not finite, or larger than any error")
+        return cls(epochs)

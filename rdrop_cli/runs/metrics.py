@@ -49,6 +49,7 @@ def build_metrics(
         "run_id": run_id,
         "created_at": created_at,
         "variant": config.variant,
+        "cell": config.cell,
         "status": status,
         "failure": failure,
         "seed": config.seed,

@@ -1,0 +1,119 @@
+"""A series, a protocol and runs that are small enough to check by hand."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import settings
+
+from rdrop_cli.files import write_json
+from rdrop_cli.runs.folder import SCHEMA_VERSION, RunFolder
+from rdrop_cli.runs.history import Epoch, History
+from rdrop_cli.runs.metrics import Setting, build_metrics
+from rdrop_cli.series.table import Series, Source
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import Protocol
+
+settings.register_profile("rdrop", deadline=None)  # a busy machine is no failure
+settings.load_profile("rdrop")
+
+DEGC_PER_UNIT = 8.0
+CREATED_AT = "2026-01-01T00:00:00+00:00"
+
+
+@pytest.fixture
+def tiny_series() -> Series:
+    """300 readings, ten minutes apart, of three columns that have nothing to do with each other."""
+    values = np.random.default_rng(0).normal((10.0, 990.0, 5.0), (8.0, 9.0, 2.0), (300, 3))
+    stamps = np.datetime64("2009-01-01T00:10:00", "s") + 600 * np.arange(300)
+    return Series(stamps, ("T (degC)", "p (mbar)", "wv (m/s)"), values, Source("made", "test", "5" * 64, 300, None))
+
+
+@pytest.fixture
+def tiny_protocol() -> Protocol:
+    """Windows of four timesteps of `tiny_series`: train [12, 120), validation [133, 200), test [213, 294)."""
+    return Protocol(
+        name="tiny",
+        summary="for tests",
+        lookback_rows=12,
+        step_rows=3,
+        horizon_rows=5,
+        train_stop_row=120,
+        val_stop_row=200,
+        batch_size=8,
+        steps_per_epoch=4,
+        epochs=3,
+        epochs_with_dropout=5,
+        units=4,
+        train_windows_measured=20,
+    )
+
+
+@pytest.fixture
+def tiny_config(tiny_protocol: Protocol) -> RunConfig:
+    """Five epochs of the dropout variant."""
+    return RunConfig("dropout", 0, 0.2, 0.2, 5, tiny_protocol, "made", "5" * 64)
+
+
+@pytest.fixture
+def make_history() -> Callable[[Sequence[float]], History]:
+    """Make a history from validation errors; the other figures follow from them by simple rules."""
+
+    def make(val_loss: Sequence[float]) -> History:
+        return History(
+            [Epoch(n, error + 0.02, error, error - 0.01, 2.0, 3.0) for n, error in enumerate(val_loss, start=1)]
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_metrics(
+    tiny_config: RunConfig, make_history: Callable[[Sequence[float]], History]
+) -> Callable[..., dict[str, Any]]:
+    """Make the metrics document of a run as the tool itself builds it."""
+
+    def make(
+        run_id: str = "baseline-s0-20260101-000000-0000",
+        variant: str = "baseline",
+        seed: int = 0,
+        val_loss: Sequence[float] = (0.30, 0.26, 0.28),
+        status: str = "completed",
+        created_at: str = CREATED_AT,
+        sha256: str = "5" * 64,
+        verified: bool | None = None,
+        dataset: str = "made",
+        config: RunConfig = tiny_config,
+        **protocol: Any,
+    ) -> dict[str, Any]:
+        config = replace(config, variant=variant, seed=seed, protocol=replace(config.protocol, **protocol))
+        setting = Setting(
+            source=Source(dataset, "test", sha256, 300, verified),
+            degc_per_unit=DEGC_PER_UNIT,
+            naive_val_mae=0.29,
+            train_windows_per_epoch=32,
+            environment={"python": "3"},
+            engine="native",
+        )
+        test_mae = 0.27 if status == "completed" else None
+        return build_metrics(run_id, created_at, config, setting, make_history(val_loss), status, test_mae)
+
+    return make
+
+
+@pytest.fixture
+def save_run(tiny_config: RunConfig, make_metrics: Callable[..., dict[str, Any]]) -> Callable[..., RunFolder]:
+    """Leave a run's folder with its config and metrics; takes a config and what `make_metrics` takes."""
+
+    def save(runs_dir: Path, run_id: str, config: RunConfig = tiny_config, **how: Any) -> RunFolder:
+        folder = RunFolder(runs_dir / run_id)
+        folder.path.mkdir(parents=True)
+        stamp = {"schema_version": SCHEMA_VERSION, "created_at": how.get("created_at", CREATED_AT)}
+        write_json(folder.config_path, stamp | config.to_json())
+        write_json(folder.metrics_path, make_metrics(run_id, config=config, **how))
+        return folder
+
+    return save

@@ -1,0 +1,198 @@
+"""A run's folder: how it comes into being and what is read from it."""
+
+import json
+import re
+import secrets
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.runs.folder import SCHEMA_VERSION, RunFolder, check_writable, create_run_folder, read_document
+from rdrop_cli.study.config import RunConfig
+
+SaveRun = Callable[..., RunFolder]
+FEW_NAMES = 128  # that four random digits may take, so that runs begun in one second do meet
+
+
+def test_a_new_runs_id_tells_variant_seed_and_time(tmp_path: Path, tiny_config: RunConfig) -> None:
+    folder = create_run_folder(tmp_path / "new" / "runs", replace(tiny_config, seed=3))
+    assert re.fullmatch(r"dropout-s3-\d{8}-\d{6}-[0-9a-f]{4}", folder.run_id)
+    assert folder.path == tmp_path / "new" / "runs" / folder.run_id
+    assert datetime.now(UTC) - datetime.fromisoformat(folder.read_created_at()) < timedelta(minutes=1)
+
+
+def test_a_new_run_holds_all_that_is_needed_to_run_it_again(tmp_path: Path, tiny_config: RunConfig) -> None:
+    folder = create_run_folder(tmp_path, tiny_config)
+    assert folder.read_config() == tiny_config
+    assert json.loads(folder.config_path.read_bytes())["schema_version"] == SCHEMA_VERSION
+    assert [path.name for path in folder.path.iterdir()] == ["config.json"]
+
+
+def test_a_taken_id_is_not_given_again(tmp_path: Path, tiny_config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    digits = iter(["0000"] * 3 + ["0001"] * 5)
+    token_hex = secrets.token_hex
+    monkeypatch.setattr(secrets, "token_hex", lambda size: next(digits) if size == 2 else token_hex(size))
+    monkeypatch.setattr("rdrop_cli.runs.folder.datetime", FrozenClock)
+    first = create_run_folder(tmp_path, tiny_config)
+    before = first.config_path.read_bytes()
+    second = create_run_folder(tmp_path, replace(tiny_config, dropout=0.5))
+    assert (first.run_id[-4:], second.run_id[-4:]) == ("0000", "0001")
+    assert first.config_path.read_bytes() == before
+
+
+class FrozenClock:
+    """Every run begins in the same second."""
+
+    @staticmethod
+    def now(zone: object) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_threads_that_begin_runs_at_once_overwrite_nothing(
+    tmp_path: Path, tiny_config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token_hex = secrets.token_hex
+    monkeypatch.setattr(
+        secrets, "token_hex", lambda size: f"{secrets.randbelow(FEW_NAMES):04x}" if size == 2 else token_hex(size)
+    )
+    configs = [replace(tiny_config, dropout=number / 100) for number in range(48)]
+    with ThreadPoolExecutor(8) as pool:
+        folders = list(pool.map(lambda config: create_run_folder(tmp_path, config), configs))
+    assert len({folder.run_id for folder in folders}) == 48
+    assert [folder.read_config() for folder in folders] == configs
+
+
+def test_processes_that_begin_runs_at_once_overwrite_nothing(tmp_path: Path, tiny_config: RunConfig) -> None:
+    first = create_run_folder(tmp_path, tiny_config)
+    script = (
+        "import pathlib, secrets, sys; from rdrop_cli.runs.folder import RunFolder, create_run_folder\n"
+        "token_hex = secrets.token_hex\n"
+        f"secrets.token_hex = lambda n: '%04x' % secrets.randbelow({FEW_NAMES}) if n == 2 else token_hex(n)\n"
+        "config = RunFolder(pathlib.Path(sys.argv[1])).read_config()\n"
+        "for _ in range(20): print(create_run_folder(pathlib.Path(sys.argv[2]), config).run_id)\n"
+    )
+    command = [sys.executable, "-c", script, first.path, tmp_path / "runs"]
+    children = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    ids = [run_id for child in children for run_id in child.communicate()[0].split()]
+    assert [child.returncode for child in children] == [0, 0, 0]
+    assert len(ids) == 60
+    assert {path.name for path in (tmp_path / "runs").iterdir()} == set(ids)
+    assert all(RunFolder(tmp_path / "runs" / run_id).read_config() == tiny_config for run_id in ids)
+
+
+def test_a_runs_folder_that_cannot_be_written_fails_before_any_work(tmp_path: Path, tiny_config: RunConfig) -> None:
+    (tmp_path / "runs").write_text("a file")
+    with pytest.raises(FileExistsError):
+        check_writable(tmp_path / "runs")
+    with pytest.raises(OSError, match="runs"):
+        create_run_folder(tmp_path / "runs", tiny_config)
+
+
+def test_trying_a_runs_folder_leaves_it_empty(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "runs")
+    assert list((tmp_path / "new" / "runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("version", [0, 2, "1", None, [1]])
+def test_another_schema_version_is_refused_with_both(save_run: SaveRun, tmp_path: Path, version: object) -> None:
+    folder = save_run(tmp_path, "run")
+    for path, read in ((folder.config_path, folder.read_config), (folder.metrics_path, folder.read_metrics)):
+        path.write_text(json.dumps({**json.loads(path.read_bytes()), "schema_version": version}))
+        with pytest.raises(DataError) as caught:
+            read()
+        assert str(caught.value) == f"{path}: expected schema version {SCHEMA_VERSION}, received {version!r}"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"\xff\xfe{\0}\0", b"\0" * 100, b"[" * 100_000, b'{"schema_version": 1', b"9" * 5000],
+    ids=["empty", "cut", "UTF-16", "zeros", "too deep", "cut later", "a number without end"],
+)
+def test_a_file_that_is_no_json_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "metrics.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read_document(path)
+    assert str(caught.value).startswith(f"{path}: cannot be read as JSON (")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["7", "[]", '"text"', "null", "{}"])
+def test_json_that_is_no_document_is_refused_by_name(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "metrics.json"
+    path.write_text(content)
+    with pytest.raises(DataError, match=r"metrics.json: expected schema version 1, received None"):
+        read_document(path)
+
+
+def test_a_folder_without_metrics_is_no_finished_run(tmp_path: Path, tiny_config: RunConfig) -> None:
+    with pytest.raises(DataError, match=r"metrics.json: is not there"):
+        create_run_folder(tmp_path, tiny_config).read_metrics()
+
+
+def test_a_config_that_is_none_is_refused_by_its_files_name(save_run: SaveRun, tmp_path: Path) -> None:
+    folder = save_run(tmp_path, "run")
+    folder.config_path.write_text(json.dumps({"schema_version": SCHEMA_VERSION, "variant": "baseline"}))
+    with pytest.raises(DataError) as caught:
+        folder.read_config()
+    assert str(caught.value).startswith(f"{folder.config_path}: not a run's configuration")
+
+
+WITHOUT = ["run_id", "variant", "status", "seed", "rates", "epochs", "dataset", "protocol", "degc_per_unit", "history",
+           "best", "final", "test", "naive"]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", WITHOUT)
+def test_metrics_without_one_of_their_figures_are_refused_by_name(
+    save_run: SaveRun, tmp_path: Path, field: str
+) -> None:
+    folder = save_run(tmp_path, "run")
+    metrics = json.loads(folder.metrics_path.read_bytes())
+    del metrics[field]
+    folder.metrics_path.write_text(json.dumps(metrics))
+    with pytest.raises(DataError, match=f"metrics.json: .*{field}"):
+        folder.read_metrics()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("run_id", 7),
+        ("run_id", "\x1b[2J"),  # would clear the terminal that lists it
+        ("seed", "0"),
+        ("epochs", 3),
+        ("degc_per_unit", "8"),
+        ("dataset", {}),
+        ("protocol", None),
+        ("history", []),
+        ("history", {"loss": [], "train_mae": []}),
+        ("history", {"loss": [0.3], "val_loss": ["0.3"], "train_mae": [0.3]}),
+        ("history", {"loss": [0.3], "val_loss": [None], "train_mae": [0.3]}),
+        ("history", {"loss": [0.3], "val_loss": [0.3, 0.2], "train_mae": [0.3]}),
+        ("best", {"epoch": 1}),
+        ("naive", {"val_mae": float("inf"), "val_mae_degc": 1.0}),
+    ],
+    ids=repr,
+)
+def test_metrics_of_another_shape_are_refused_by_name(
+    save_run: SaveRun, tmp_path: Path, field: str, value: object
+) -> None:
+    folder = save_run(tmp_path, "run")
+    folder.metrics_path.write_text(json.dumps(json.loads(folder.metrics_path.read_bytes()) | {field: value}))
+    with pytest.raises(DataError) as caught:
+        folder.read_metrics()
+    assert str(caught.value).startswith(f"{folder.metrics_path}: ")
+    assert str(caught.value).isprintable()
+
+
+def test_metrics_come_back_as_they_were_written(save_run: SaveRun, tmp_path: Path) -> None:
+    folder = save_run(tmp_path, "run", val_loss=(0.3, 0.2))
+    written = json.loads(folder.metrics_path.read_bytes())
+    assert folder.read_metrics() | {"schema_version": SCHEMA_VERSION} == written

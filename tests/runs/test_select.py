@@ -1,0 +1,138 @@
+"""Which runs go into one picture."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rdrop_cli.errors import RdropError
+from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.select import choose_named, choose_newest, find_same_configuration
+from rdrop_cli.study.config import RunConfig
+
+SaveRun = Callable[..., RunFolder]
+
+
+def day(number: int) -> str:
+    return f"2026-01-{number:02}T00:00:00+00:00"
+
+
+def ids(runs: list[dict[str, object]]) -> list[object]:
+    return [run["run_id"] for run in runs]
+
+
+def test_the_newest_complete_run_of_each_variant_and_seed_is_chosen(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "d-new", variant="dropout", created_at=day(5))
+    save_run(tmp_path, "d-old", variant="dropout", created_at=day(2))
+    save_run(tmp_path, "b1", variant="baseline", seed=1, created_at=day(4))
+    save_run(tmp_path, "b0-begun", variant="baseline", created_at=day(6), status="interrupted")
+    save_run(tmp_path, "b0-new", variant="baseline", created_at=day(3))
+    save_run(tmp_path, "b0-old", variant="baseline", created_at=day(1))
+    runs, left_out = choose_newest(tmp_path)
+    assert ids(runs) == ["b0-new", "b1", "d-new"]
+    assert left_out == []
+
+
+def test_a_variant_without_a_complete_run_has_its_newest_with_an_epoch(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "old", created_at=day(1), status="interrupted")
+    save_run(tmp_path, "new", created_at=day(2), status="interrupted")
+    save_run(tmp_path, "without", created_at=day(3), val_loss=(), status="interrupted")
+    assert ids(choose_newest(tmp_path)[0]) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [({"sha256": "6" * 64}, "other data than newest"), ({"horizon_rows": 6}, "another protocol than newest")],
+)
+def test_what_cannot_be_compared_with_the_newest_is_left_out_and_told(
+    save_run: SaveRun, tmp_path: Path, other: dict[str, object], reason: str
+) -> None:
+    save_run(tmp_path, "d-other", variant="dropout", created_at=day(2), **other)
+    save_run(tmp_path, "d-same", variant="dropout", created_at=day(1))
+    save_run(tmp_path, "newest", variant="baseline", created_at=day(3))
+    runs, (told,) = choose_newest(tmp_path)
+    assert ids(runs) == ["newest", "d-same"]
+    assert told.startswith(f"d-other: {reason}")
+
+
+def test_a_run_with_other_rates_than_most_of_its_variant_is_left_out_and_told(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    for seed in (0, 1):
+        save_run(tmp_path, f"usual-{seed}", variant="dropout", seed=seed, created_at=day(1))
+    save_run(tmp_path, "odd", config=replace(tiny_config, dropout=0.5), variant="dropout", seed=2, created_at=day(2))
+    runs, (told,) = choose_newest(tmp_path)
+    assert ids(runs) == ["usual-0", "usual-1"]
+    assert told.startswith("odd: ")
+    assert "dropout 0.5" in told
+
+
+def test_a_run_that_cannot_be_read_is_told(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "good")
+    save_run(tmp_path, "bad").metrics_path.write_text("{")
+    runs, (told,) = choose_newest(tmp_path)
+    assert ids(runs) == ["good"]
+    assert told.startswith("bad: metrics.json: cannot be read as JSON")
+
+
+def test_with_nothing_to_draw_there_is_nothing_to_choose(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "begun", val_loss=(), status="interrupted")
+    with pytest.raises(RdropError, match=r"no run in .* has finished an epoch"):
+        choose_newest(tmp_path)
+
+
+def test_named_runs_come_in_the_order_in_which_they_are_named(save_run: SaveRun, tmp_path: Path) -> None:
+    for run_id in ("one", "two", "three"):
+        save_run(tmp_path, run_id)
+    runs, warnings = choose_named(["two", "on"], tmp_path)
+    assert ids(runs) == ["two", "one"]
+    assert warnings == []
+
+
+def test_named_runs_that_measured_another_thing_are_drawn_with_a_warning(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "one")
+    save_run(tmp_path, "two", sha256="6" * 64)
+    runs, (warning,) = choose_named(["one", "two"], tmp_path)
+    assert ids(runs) == ["one", "two"]
+    assert warning.startswith("two: other data than one")
+
+
+def test_a_named_run_without_an_epoch_is_refused(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "begun", val_loss=(), status="interrupted")
+    with pytest.raises(RdropError, match="begun: has not finished an epoch"):
+        choose_named(["begun"], tmp_path)
+
+
+def test_a_complete_run_of_the_same_configuration_comes_before_one_begun(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    save_run(tmp_path, "a-long", val_loss=(0.3,) * 4, status="interrupted")
+    save_run(tmp_path, "b-done", val_loss=(0.3,))
+    save_run(tmp_path, "c-short", val_loss=(0.3,), status="interrupted")
+    assert find_same_configuration(tiny_config, tmp_path) == RunFolder(tmp_path / "b-done")
+
+
+def test_of_several_begun_the_one_with_the_most_epochs_is_gone_on_with(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    for run_id, epochs in (("a", 1), ("b", 3), ("c", 2)):
+        save_run(tmp_path, run_id, val_loss=(0.3,) * epochs, status="interrupted")
+    assert find_same_configuration(tiny_config, tmp_path) == RunFolder(tmp_path / "b")
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"epochs": 6}, {"dropout": 0.3}, {"dataset_sha256": "6" * 64}])
+def test_a_run_of_another_configuration_is_another(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig, other: dict[str, object]
+) -> None:
+    save_run(tmp_path, "other", config=replace(tiny_config, **other))
+    assert find_same_configuration(tiny_config, tmp_path) is None
+
+
+def test_a_run_that_cannot_be_read_is_none_to_go_on_with(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    save_run(tmp_path, "a").metrics_path.unlink()
+    save_run(tmp_path, "b").config_path.write_text("{")
+    save_run(tmp_path, "c").metrics_path.write_text('{"schema_version": 1}')
+    assert find_same_configuration(tiny_config, tmp_path) is None

@@ -1,0 +1,104 @@
+"""A run without a network: weights that walk at random, in the place of training, and the setting around them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from rdrop_cli.runner import Runner
+from rdrop_cli.runs.folder import RunFolder, create_run_folder
+from rdrop_cli.runs.metrics import Setting
+from rdrop_cli.series.table import Source
+from rdrop_cli.series.windows import Windows
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import Protocol
+
+EPOCHS = 4
+PROTOCOL = Protocol(
+    name="tiny",
+    summary="",
+    lookback_rows=4,
+    step_rows=2,
+    horizon_rows=1,
+    train_stop_row=50,
+    val_stop_row=80,
+    steps_per_epoch=3,
+    batch_size=2,
+    train_windows_measured=5,
+)
+SOURCE = Source("made", "test", "0" * 64, 100, None)
+SETTING = Setting(
+    SOURCE, degc_per_unit=8.0, naive_val_mae=0.3, train_windows_per_epoch=6, environment={}, engine="none"
+)
+
+
+class RandomWalk:
+    """A learner whose weights walk at random by seed and step, and whose error is their distance from (1, …, 1)."""
+
+    def __init__(self, stop_at_step: int | None = None, diverge_at_step: int | None = None) -> None:
+        self.weights = np.zeros(4, np.float32)
+        self.stop_at_step, self.diverge_at_step = stop_at_step, diverge_at_step
+
+    def train_epoch(self, epoch, on_step):
+        for step in range(1, PROTOCOL.steps_per_epoch + 1):
+            number = (epoch - 1) * PROTOCOL.steps_per_epoch + step
+            if number == self.stop_at_step:
+                raise KeyboardInterrupt
+            self.weights = self.weights + np.random.default_rng([7, number]).normal(0.02, 0.1, 4).astype(np.float32)
+            on_step(step, float("nan") if number == self.diverge_at_step else self._error())
+        return self._error()
+
+    def measure_errors(self, rows):
+        return np.full(len(rows), self._error(), np.float32)
+
+    def get_state(self):
+        return {"weights": self.weights.copy()}
+
+    def set_state(self, state):
+        self.weights = state["weights"]
+
+    def save_model(self, path):
+        path.write_bytes(self.weights.tobytes())
+
+    def _error(self):
+        return float(np.abs(1 - self.weights).mean())
+
+
+class Silence:
+    """A reporter that keeps the notes and shows nothing."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def begin(self, run_id, config, epochs_done, degc_per_unit): ...
+    def step(self, epoch, step, loss): ...
+    def measure(self, what): ...
+    def epoch(self, epoch): ...
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def make_windows() -> Windows:
+    """Return windows of a series of a hundred hours in which nothing happens."""
+    return Windows(
+        matrix=np.zeros((100, 2), np.float32),
+        stamps=np.datetime64("2009-01-01", "s") + 3600 * np.arange(100),
+        target_column=0,
+        offsets=np.array([-4, -2], np.int32),
+        horizon_rows=1,
+        train=range(4, 50),
+        validation=range(55, 80),
+        test=range(85, 98),
+        target_mean=0.0,
+        target_std=8.0,
+    )
+
+
+def make_folder(runs_dir: Path, epochs: int = EPOCHS) -> RunFolder:
+    """Begin a run."""
+    return create_run_folder(runs_dir, RunConfig("baseline", 0, 0.0, 0.0, epochs, PROTOCOL, "made", SOURCE.sha256))
+
+
+def run(folder, windows=None, learner=None, reporter=None):
+    """Run to the end, or go on, and return the metrics."""
+    return Runner(folder, windows or make_windows(), SETTING, learner or RandomWalk(), reporter or Silence()).run()
