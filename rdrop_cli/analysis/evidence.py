@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rdrop_cli.analysis.claims import Claim, Measure, Runs
+from rdrop_cli.analysis.claim import Claim, Measure, Runs
 from rdrop_cli.analysis.run_curves import RunCurves
 from rdrop_cli.analysis.stats import Interval, Values, equivalence_p, paired_hedges_g, sign_flip_p, t_interval
 from rdrop_cli.errors import DataError

@@ -10,7 +10,8 @@ Everything else is undecided.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rdrop_cli.analysis.claims import CLAIMS, Beside, Claim, Measure
+from rdrop_cli.analysis.claim import Beside, Claim, Measure
+from rdrop_cli.analysis.claims import CLAIMS
 from rdrop_cli.analysis.evidence import (
     Evidence,
     RunsBySeed,

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from rdrop_cli.analysis.claims import EPOCH_UNIT, EPOCHS_UNIT, ERROR_UNIT, SLOPE_UNIT, Region
+from rdrop_cli.analysis.claim import EPOCH_UNIT, EPOCHS_UNIT, ERROR_UNIT, SLOPE_UNIT, Region
 from rdrop_cli.analysis.evidence import Evidence, estimate_over_seeds
 from rdrop_cli.analysis.over_time import OverTime
 from rdrop_cli.analysis.stats import ALPHA, MAX_PAIRS, Interval, smallest_sign_flip_p

@@ -15,14 +15,11 @@ from rdrop_cli.cli.download import download
 from rdrop_cli.cli.plot import plot
 from rdrop_cli.cli.report import report
 from rdrop_cli.cli.runs import list_runs, show
-from rdrop_cli.cli.signals import Terminated, end_on_sigterm
+from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_sigterm
 from rdrop_cli.cli.train import train
 from rdrop_cli.cli.variants import variants
 from rdrop_cli.cli.verdict import verdict
 from rdrop_cli.errors import RdropError, make_printable
-
-INTERRUPTED = 130
-TERMINATED = 143
 
 app = typer.Typer(
     name="rdrop",

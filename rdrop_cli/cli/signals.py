@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
 SECONDS_TO_END = 1.0  # a compiler may be at work in native code, where no exception can be raised, for much longer
 ENDING = (signal.SIGINT, signal.SIGTERM)
 NOTHING = b"\0"  # no signal has this number

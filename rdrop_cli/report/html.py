@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import rdrop_cli
-from rdrop_cli.analysis.claims import ERROR_UNIT
+from rdrop_cli.analysis.claim import ERROR_UNIT
 from rdrop_cli.analysis.judge import ClaimVerdict, SideFigure
 from rdrop_cli.analysis.published import find_published
 from rdrop_cli.analysis.target import name_target
@@ -112,14 +112,17 @@ def _draw(runs: list[Metrics], inches: tuple[float, float]) -> str:
 
 def _describe_picture(runs: list[Metrics], unit: str) -> str:
     """Say in words what the picture shows, for those who do not see it."""
-    sentences = ["Validation error over epochs."]
-    scale = runs[0]["degc_per_unit"]
+    sentences, scale = ["Validation error over epochs."], runs[0]["degc_per_unit"]
     for group in group_seeds(runs):
         mean = group.curves("val_loss").mean(axis=0) * scale
-        lowest = f"lowest {mean.min():.2f} {unit} at epoch {mean.argmin() + 1}"
-        sentences.append(f"{group.label}: {lowest}, {mean[-1]:.2f} {unit} after {group.epochs} epochs.")
-    sentences.append(f"The naive forecast: {runs[0]['naive']['val_mae'] * scale:.2f} {unit}.")
+        lowest = f"lowest {_with_unit(mean.min(), unit)} at epoch {mean.argmin() + 1}"
+        sentences.append(f"{group.label}: {lowest}, {_with_unit(mean[-1], unit)} after {group.epochs} epochs.")
+    sentences.append(f"The naive forecast: {_with_unit(runs[0]['naive']['val_mae'] * scale, unit)}.")
     return " ".join(sentences)
+
+
+def _with_unit(error: float, unit: str) -> str:
+    return f"{error:.2f} {unit}".rstrip()
 
 
 def _describe_run(run: Metrics, unit: str) -> dict[str, str]:
