@@ -33,7 +33,7 @@ bench: install ## Measure speed against the book's way and Keras's defaults (abo
 	$(RDROP) bench --data-dir $(DATA_DIR)
 
 test: install ## Run the tests (about two minutes)
-	$(VENV)/bin/pytest -q
+	$(VENV)/bin/pytest -q -n auto --dist loadfile
 
 test-slow: install ## Run the tests that take minutes, the demo among them
 	$(VENV)/bin/pytest -q -m slow
