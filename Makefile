@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-slow torture fuzz lint format clean
+.PHONY: help install demo study bench test test-demo test-slow torture fuzz lint format clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -34,6 +34,9 @@ bench: install ## Measure speed against the book's way and Keras's defaults (abo
 
 test: install ## Run the tests (about two minutes)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile
+
+test-demo: install ## Run the demo, and check that its picture shows what it promises
+	$(VENV)/bin/pytest -q -m slow tests/test_demo.py
 
 test-slow: install ## Run the tests that take minutes, the demo among them
 	$(VENV)/bin/pytest -q -m slow

@@ -108,7 +108,11 @@ def _name_period(evidence: Evidence, over_time: OverTime | None) -> str:
         return ""
     figure = f"{format_number(over_time.estimate, ERROR_UNIT)} {format_interval(over_time.interval, ERROR_UNIT)}"
     might = _place(
-        over_time.interval, evidence.claim.region, "would show it too", "might not show it", "would not show it"
+        over_time.interval,
+        evidence.claim.region,
+        "would probably show it too",
+        "might not show it",
+        "would probably not show it",
     )
     return (
         f"; the best networks' difference over {over_time.days} days, redrawn in blocks of two weeks, is {figure}: "

@@ -71,7 +71,7 @@ class RunFolder:
         value = read_document(self.config_path)
         try:
             return RunConfig.from_json({name: item for name, item in value.items() if name != "created_at"})
-        except DataError as error:
+        except (DataError, OverflowError) as error:  # a number that no float can hold
             raise DataError(f"{self.config_path}: {error}") from error
 
     def read_created_at(self) -> str:

@@ -123,12 +123,12 @@ def judge(pairs, claims):
 
 def test_claims_about_the_best_score_say_what_another_period_might_show():
     steady = judge({seed: make_pair(seed, -0.01) for seed in range(3)}, BENEFITS)["better-optimum"]
-    assert "is -0.0100 [-0.0100, -0.0100]: another such period would show it too" in steady.sentence
+    assert "is -0.0100 [-0.0100, -0.0100]: another such period would probably show it too" in steady.sentence
     by_chance = np.random.default_rng(1).normal(-0.001, 0.05, 60)
     fickle = judge({seed: make_pair(seed, by_chance) for seed in range(3)}, BENEFITS)["better-optimum"]
     assert fickle.sentence.endswith("another such period might not show it")
     worse = judge({0: make_pair(0, 0.01)}, BENEFITS)["better-optimum"]
-    assert worse.sentence.endswith("another such period would not show it")
+    assert worse.sentence.endswith("another such period would probably not show it")
 
 
 def test_only_claims_about_the_best_score_speak_of_another_period():

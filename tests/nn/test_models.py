@@ -18,12 +18,10 @@ from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
 
 ONE_STEP = replace(TINY_PROTOCOL, steps_per_epoch=1)
 CASES = [(cell, variant.name) for cell in CELLS for variant in VARIANTS.values() if cell in variant.cells]
-# Compiling takes a second each: where time counts, one LSTM is enough, with masks on both of its states.
-QUICK_LSTMS = ("zoneout",)
-TRAINED = [
-    pytest.param(cell, name, marks=() if cell == "gru" or name in QUICK_LSTMS else pytest.mark.slow)
-    for cell, name in CASES
-]
+# Compiling takes seconds each: where time counts, one LSTM is enough, and one GRU of every way that masks enter a step.
+SLOW = {("lstm", name) for name in VARIANTS if name != "zoneout"}
+SLOW |= {("gru", name) for name in ("gal-tied", "semeniuta-sequence", "spatial-before")}
+TRAINED = [pytest.param(*case, marks=pytest.mark.slow if case in SLOW else ()) for case in CASES]
 
 
 @pytest.fixture(scope="module")

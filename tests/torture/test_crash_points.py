@@ -48,7 +48,7 @@ def kill_at_every_point(scratch: Path, picture: str, first: int = 1, last: int =
     command = [sys.executable, "-m", "tests.torture.crash_points", scratch, str(first), str(last), str(EPOCHS), picture]
     root = Path(__file__).parents[2]
     ended = subprocess.run(list(map(str, command)), cwd=root, capture_output=True, text=True, check=False)
-    assert ended.returncode == BEYOND_THE_LAST, ended.stderr
+    assert ended.returncode == BEYOND_THE_LAST, (ended.returncode, ended.stderr)
     lines = [line.split(maxsplit=1) for line in ended.stdout.splitlines()]
     return [Death(int(point), where, scratch / point) for point, where in lines]
 
