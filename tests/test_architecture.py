@@ -15,7 +15,7 @@ PACKAGE = "rdrop_cli"
 ROOT = Path(rdrop_cli.__file__).parent
 # From the ground up. A part may import itself and what is below it, and never its neighbours on one layer.
 LAYERS = (
-    {PACKAGE, "errors", "files"},  # the version, one-line errors, atomic writes
+    {PACKAGE, "cores", "errors", "files"},  # the version, one-line errors, atomic writes
     {"study"},  # what is run, as plain data
     {"series"},  # data and windows
     {"runs"},  # what a run leaves on disk

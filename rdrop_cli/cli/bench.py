@@ -31,7 +31,7 @@ def bench(
     from rdrop_cli.bench.race import race
     from rdrop_cli.bench.results import summarise
     from rdrop_cli.cli.console import make_console
-    from rdrop_cli.jobs.pool import count_cores
+    from rdrop_cli.cores import list_cores
     from rdrop_cli.plots.growth import draw_growth
     from rdrop_cli.plots.style import check_ending
     from rdrop_cli.series.datasets import load_dataset
@@ -42,7 +42,7 @@ def bench(
     series = load_dataset("synthetic", data_dir)
     configs = {config.variant: config for config in plan_runs(Request(dataset="synthetic"))}
     windows = make_windows(series, configs["baseline"].protocol)
-    cores = count_cores()
+    cores = list_cores()
 
     def note(text: str) -> None:
         console.print(text, markup=False)

@@ -20,3 +20,11 @@ def complete_run_ids(incomplete: str) -> list[str]:
 RunsDir = Annotated[Path, typer.Option("--runs-dir", envvar="RDROP_RUNS_DIR", help="Folder of the runs.")]
 DataDir = Annotated[Path, typer.Option("--data-dir", envvar="RDROP_DATA_DIR", help="Folder of the data.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+ComparedRuns = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[RUN]...",
+        help="Runs by id, beginning of it, or folder; all that can be compared with the newest when none is named.",
+        autocompletion=complete_run_ids,
+    ),
+]

@@ -5,18 +5,11 @@ from typing import Annotated
 
 import typer
 
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, RunsDir, complete_run_ids
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, ComparedRuns, RunsDir
 
 
 def report(
-    runs: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[RUN]...",
-            help="Runs by id, beginning of it, or folder; all that can be compared with the newest when none is named.",
-            autocompletion=complete_run_ids,
-        ),
-    ] = None,
+    runs: ComparedRuns = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="The file. [RUNS_DIR/report.html]")] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
 ) -> None:

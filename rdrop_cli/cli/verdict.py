@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir, complete_run_ids
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, ComparedRuns, RunsDir
 from rdrop_cli.errors import RdropError
 from rdrop_cli.files import to_json
 
@@ -26,14 +26,7 @@ def complete_claim_ids(incomplete: str) -> list[str]:
 
 
 def verdict(
-    runs: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[RUN]...",
-            help="Runs by id, beginning of it, or folder; all that can be compared with the newest when none is named.",
-            autocompletion=complete_run_ids,
-        ),
-    ] = None,
+    runs: ComparedRuns = None,
     require: Annotated[
         list[str] | None,
         typer.Option(

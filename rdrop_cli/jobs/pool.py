@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from rdrop_cli.cores import list_cores
 from rdrop_cli.jobs.messages import replay
 from rdrop_cli.jobs.task import Outcome, Task
 from rdrop_cli.runner import Reporter
@@ -20,20 +21,13 @@ BYTES_PER_JOB = 1_500_000_000  # what one training takes at the book's size, wit
 SECONDS_TO_END = 5.0  # for a process to write down that it was interrupted
 
 
-def count_cores() -> list[int]:
-    """Return the cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
-
-
 def choose_jobs(tasks: int) -> int:
     """Return how many tasks the machine's cores and free memory carry at once, at least one."""
     by_memory = tasks
     if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
         free_bytes = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         by_memory = free_bytes // BYTES_PER_JOB
-    return max(1, min(tasks, len(count_cores()), by_memory))
+    return max(1, min(tasks, len(list_cores()), by_memory))
 
 
 def run_tasks(tasks: Sequence[Task], jobs: int, reporters: Sequence[Reporter]) -> list[Outcome]:
@@ -58,7 +52,7 @@ class _Pool:
     """The shares of the cores, and the processes that are at work on them."""
 
     def __init__(self, jobs: int, tasks: int) -> None:
-        cores = count_cores()
+        cores = list_cores()
         share = max(1, len(cores) // jobs)
         self._shares: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
         for job in range(jobs):

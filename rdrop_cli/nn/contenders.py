@@ -1,6 +1,6 @@
 """The ways to train that the benchmark compares, each at the book's size, on the same series and windows."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import keras
@@ -108,7 +108,11 @@ class Rdrop:
         self._learner.measure_errors(range(first, first + windows))
 
 
-CONTENDERS = {"book": Book, "keras": KerasDefaults, "rdrop": Rdrop}
+CONTENDERS: dict[str, Callable[[RunConfig, Windows], Contender]] = {
+    "book": Book,
+    "keras": KerasDefaults,
+    "rdrop": Rdrop,
+}
 
 
 def _compile_keras_model(config: RunConfig, windows: Windows) -> keras.Model:

@@ -1,6 +1,5 @@
 """What a run was computed with: recorded, because another machine or version gives other last digits."""
 
-import os
 import platform
 from typing import Any
 
@@ -9,11 +8,12 @@ import numpy as np
 import tensorflow as tf
 
 import rdrop_cli
+from rdrop_cli.cores import list_cores
 
 
 def count_threads() -> int:
     """Return the threads that a step may use: the cores that this process has now."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return len(list_cores())
 
 
 def describe_environment() -> dict[str, Any]:

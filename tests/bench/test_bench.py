@@ -74,10 +74,10 @@ def test_all_contenders_see_the_same_windows():
 
 @pytest.mark.slow
 def test_the_race_is_run(tmp_path):
-    from rdrop_cli.jobs.pool import count_cores
+    from rdrop_cli.cores import list_cores
 
     notes = []
-    result = race(CONFIGS["dropout"], tmp_path, count_cores(), rounds=2, steps=3, note=notes.append)
+    result = race(CONFIGS["dropout"], tmp_path, list_cores(), rounds=2, steps=3, note=notes.append)
     assert set(result) == set(TEAMS)
     assert all(team["train_steps_per_second"]["median"] > 0 for team in result.values())
     assert all(team["peak_mb"] > 100 for team in result.values())

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rdrop_cli.jobs.pool import choose_jobs, count_cores, run_tasks
+from rdrop_cli.cores import list_cores
+from rdrop_cli.jobs.pool import choose_jobs, run_tasks
 from rdrop_cli.jobs.task import Task
 from rdrop_cli.series.datasets import load_dataset
 from rdrop_cli.study.plan import Request, fit_to_series, plan_runs
@@ -130,4 +131,4 @@ def is_alive(pid: int) -> bool:
 
 def test_no_more_jobs_are_chosen_than_there_are_tasks_or_cores():
     assert choose_jobs(1) == 1
-    assert 1 <= choose_jobs(1000) <= len(count_cores())
+    assert 1 <= choose_jobs(1000) <= len(list_cores())
