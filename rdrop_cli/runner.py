@@ -37,7 +37,7 @@ class Learner(Protocol):
 class Reporter(Protocol):
     """Is told how a run goes on."""
 
-    def begin(self, run_id: str, config: RunConfig, epochs_done: int, degc_per_unit: float) -> None: ...
+    def begin(self, run_id: str, config: RunConfig, epochs_done: int, target_std: float) -> None: ...
     def step(self, epoch: int, step: int, loss: float) -> None: ...
     def measure(self, what: str) -> None: ...
     def epoch(self, epoch: Epoch) -> None: ...
@@ -75,7 +75,7 @@ class Runner:
         """
         self._restore()
         epochs_done = len(self._history.epochs)
-        self._reporter.begin(self.folder.run_id, self.config, epochs_done, self._setting.degc_per_unit)
+        self._reporter.begin(self.folder.run_id, self.config, epochs_done, self._setting.target_std)
         self._write_metrics("interrupted")  # true until the last line of this method is reached
         try:
             for number in range(epochs_done + 1, self.config.epochs + 1):
@@ -141,7 +141,7 @@ class Runner:
         save_checkpoint(self.folder.checkpoints_path, Checkpoint(state, self._best, self._history))
         if self._history.best is self._history.last:
             self._save_model()
-        write_text(self.folder.history_path, self._history.to_csv(self._setting.degc_per_unit))
+        write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
         self._write_metrics("interrupted")
 
     def _save_model(self) -> None:
@@ -157,7 +157,7 @@ class Runner:
         self._save_model()
         self._write_daily_errors()
         test_mae = self._measure(self._history.best.epoch, "test", self._windows.test)
-        write_text(self.folder.history_path, self._history.to_csv(self._setting.degc_per_unit))
+        write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
         metrics = self._build_metrics("completed", test_mae=test_mae)
         draw_run(metrics, self.folder.plot_path)
         write_json(self.folder.metrics_path, metrics)

@@ -45,7 +45,7 @@ def _train(
     setting = Setting(
         source=source,
         engine=learner.engine,
-        degc_per_unit=windows.target_std,
+        target_std=windows.target_std,
         naive_val_mae=forecast_naively(windows, windows.validation),
         train_windows_per_epoch=config.protocol.steps_per_epoch * config.protocol.batch_size,
         environment=environment,

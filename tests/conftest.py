@@ -20,7 +20,7 @@ from rdrop_cli.study.protocol import Protocol
 settings.register_profile("rdrop", deadline=None)  # a busy machine is no failure
 settings.load_profile("rdrop")
 
-DEGC_PER_UNIT = 8.0
+TARGET_STD = 8.0
 CREATED_AT = "2026-01-01T00:00:00+00:00"
 
 
@@ -92,7 +92,7 @@ def make_metrics(
         config = replace(config, variant=variant, seed=seed, protocol=replace(config.protocol, **protocol))
         setting = Setting(
             source=Source(dataset, "test", sha256, 300, verified),
-            degc_per_unit=DEGC_PER_UNIT,
+            target_std=TARGET_STD,
             naive_val_mae=0.29,
             train_windows_per_epoch=32,
             environment={"python": "3"},

@@ -26,9 +26,7 @@ PROTOCOL = Protocol(
     train_windows_measured=5,
 )
 SOURCE = Source("made", "test", "0" * 64, 100, None)
-SETTING = Setting(
-    SOURCE, degc_per_unit=8.0, naive_val_mae=0.3, train_windows_per_epoch=6, environment={}, engine="none"
-)
+SETTING = Setting(SOURCE, target_std=8.0, naive_val_mae=0.3, train_windows_per_epoch=6, environment={}, engine="none")
 
 
 class RandomWalk:
@@ -69,7 +67,7 @@ class Silence:
     def __init__(self) -> None:
         self.notes: list[str] = []
 
-    def begin(self, run_id, config, epochs_done, degc_per_unit): ...
+    def begin(self, run_id, config, epochs_done, target_std): ...
     def step(self, epoch, step, loss): ...
     def measure(self, what): ...
     def epoch(self, epoch): ...

@@ -33,9 +33,9 @@ def test_a_finished_run_has_every_file_and_figure(folder, windows):
     assert metrics["status"] == "completed"
     assert [len(curve) for curve in metrics["history"].values()] == [4, 4, 4]
     assert metrics["best"]["val_mae"] == min(metrics["history"]["val_loss"])
-    assert metrics["best"]["val_mae_degc"] == metrics["best"]["val_mae"] * 8.0
+    assert metrics["best"]["val_mae_unscaled"] == metrics["best"]["val_mae"] * 8.0
     assert metrics["final"]["val_mae"] == metrics["history"]["val_loss"][-1]
-    assert metrics["naive"] == {"val_mae": 0.3, "val_mae_degc": pytest.approx(2.4)}
+    assert metrics["naive"] == {"val_mae": 0.3, "val_mae_unscaled": pytest.approx(2.4)}
     assert len(folder.history_path.read_text().splitlines()) == 5
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from rdrop_cli.analysis.daily import DailyErrors, read_daily_errors
 from rdrop_cli.analysis.run_curves import RunCurves
-from rdrop_cli.analysis.target import name_target
 from rdrop_cli.errors import DataError
 from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.select import (
@@ -18,6 +17,7 @@ from rdrop_cli.runs.select import (
     keep_usual_settings,
     read_runs,
 )
+from rdrop_cli.study.target import name_target
 from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS
 
 
@@ -106,7 +106,7 @@ def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurve
         train_mae=history["train_mae"],
         naive_val_mae=metrics["naive"]["val_mae"],
         test_mae=test["mae"] if test else None,
-        degc_per_unit=metrics["degc_per_unit"],
+        target_std=metrics["target_std"],
         unit=name_target(metrics["protocol"]["target"])[1],
         daily=daily,
     )

@@ -1,7 +1,7 @@
 """The measures of a training curve, each defined here and nowhere else.
 
 A curve is a float array of shape (epoch,): one standardised mean absolute error an epoch, as `History` keeps them.
-Multiply an error by the run's `degc_per_unit` to have it in °C. Epochs are counted from 1.
+Multiply an error by the run's `target_std` to have it in the target's own unit. Epochs are counted from 1.
 
 Every measure raises DataError where a curve is too short for it or holds a value that is not finite. Two building
 blocks recur in the formulas, for the validation loss v of n epochs:

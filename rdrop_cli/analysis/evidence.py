@@ -66,7 +66,7 @@ class Evidence:
     @property
     def scale(self) -> tuple[float, str]:
         """One standardised unit of the target in its own, and what that is called: the same for all runs judged."""
-        return next(((runs[0].degc_per_unit, runs[0].unit) for runs in self.runs.values()), (1.0, ""))
+        return next(((runs[0].target_std, runs[0].unit) for runs in self.runs.values()), (1.0, ""))
 
     def measure_p(self) -> float | None:
         """Test against the nearest bound of the claim's region, or for equivalence; None of fewer than two seeds."""

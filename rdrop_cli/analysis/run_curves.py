@@ -18,7 +18,7 @@ class RunCurves:
         train_mae: training error without dropout, shape (epoch,); None where nobody measured it (published runs).
         naive_val_mae: error of the naive forecast on the same validation windows.
         test_mae: test error of the model of the best validation epoch; None where it was not measured.
-        degc_per_unit: one standardised unit of the target in its own `unit`: °C for temperature.
+        target_std: one standardised unit of the target in its own `unit`: °C for temperature.
         unit: the target's; empty where its name tells none.
         daily: validation errors of the best network by day; None where they were not kept.
 
@@ -33,7 +33,7 @@ class RunCurves:
     train_mae: Curve | None
     naive_val_mae: float
     test_mae: float | None
-    degc_per_unit: float
+    target_std: float
     unit: str = "°C"
     daily: DailyErrors | None = None
 
@@ -43,7 +43,7 @@ class RunCurves:
             if curve is not None:
                 # The arrays are frozen with the rest: object.__setattr__ is how a frozen dataclass converts a field.
                 object.__setattr__(self, name, self._check(name, curve))
-        for name in ("naive_val_mae", "test_mae", "degc_per_unit"):
+        for name in ("naive_val_mae", "test_mae", "target_std"):
             figure = getattr(self, name)
             if figure is not None and not math.isfinite(figure):
                 raise DataError(f"{self}: {name} is {figure}: leave this run out")

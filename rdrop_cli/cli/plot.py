@@ -12,7 +12,7 @@ from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, RunsDir, complete_run_ids
 class Unit(StrEnum):
     """The unit of the error axis."""
 
-    DEGC = "degc"
+    TARGET = "target"
     STANDARDISED = "standardised"
 
 
@@ -28,7 +28,9 @@ def plot(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The picture; .png, .svg or .pdf. [RUNS_DIR/comparison.png]")
     ] = None,
-    unit: Annotated[Unit, typer.Option("--unit", help="Unit of the error.")] = Unit.DEGC,
+    unit: Annotated[
+        Unit, typer.Option("--unit", help="Unit of the error: the target's own, or standardised.")
+    ] = Unit.TARGET,
     published: Annotated[
         bool, typer.Option("--published", help="Lay the published validation curves of the variants over it.")
     ] = False,
@@ -47,5 +49,5 @@ def plot(
     for line in warnings:
         make_console().print(f"note: {line}", markup=False)
     overlaid = match_published(chosen) if published else {}
-    draw_comparison(chosen, path, unit is Unit.DEGC, overlaid)
+    draw_comparison(chosen, path, unit is Unit.TARGET, overlaid)
     typer.echo(str(path))

@@ -20,6 +20,7 @@ from rich.progress import (
 from rdrop_cli.cli.console import make_console
 from rdrop_cli.runs.history import Epoch
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.target import format_error, name_target
 
 
 class TrainingDisplay:
@@ -60,11 +61,12 @@ class RunProgress:
         self._display = display
         self.run_id: str | None = None
 
-    def begin(self, run_id: str, config: RunConfig, epochs_done: int, degc_per_unit: float) -> None:
-        self.run_id, self._config, self._degc_per_unit = run_id, config, degc_per_unit
+    def begin(self, run_id: str, config: RunConfig, epochs_done: int, target_std: float) -> None:
+        self.run_id, self._config, self._target_std = run_id, config, target_std
+        self._unit = name_target(config.protocol.target)[1]
         self._start, self._epochs_before = time.monotonic(), epochs_done
         steps = config.protocol.steps_per_epoch
-        self._name = f"{config.variant} s{config.seed}"
+        self._name = f"{config.label} s{config.seed}"
         going_on = f", going on after epoch {epochs_done}" if epochs_done else ""
         self.note(f"{run_id}: {config.epochs} epochs of {steps} steps{going_on}")
         self._task: TaskID = self._display.bar.add_task(
@@ -85,10 +87,11 @@ class RunProgress:
     def epoch(self, epoch: Epoch) -> None:
         done = epoch.epoch - self._epochs_before
         elapsed = time.monotonic() - self._start
+        unscaled = format_error(epoch.val_loss * self._target_std, self._unit)
         remaining = elapsed / done * (self._config.epochs - epoch.epoch)
         self.note(
             f"{self._name}  epoch {epoch.epoch:>2}/{self._config.epochs}"
-            f"  loss {epoch.loss:.4f}  val_loss {epoch.val_loss:.4f} ({epoch.val_loss * self._degc_per_unit:.2f} °C)"
+            f"  loss {epoch.loss:.4f}  val_loss {epoch.val_loss:.4f} ({unscaled})"
             f"  train_mae {epoch.train_mae:.4f}  {format_seconds(elapsed)} elapsed, {format_seconds(remaining)} left"
         )
         if epoch.epoch == self._config.epochs:

@@ -7,19 +7,36 @@ import typer
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir, complete_run_ids
 from rdrop_cli.errors import make_printable
 from rdrop_cli.files import to_json
+from rdrop_cli.runs.upgrade import SCHEMA_VERSION
+from rdrop_cli.study.target import format_error, name_target
 
-COLUMNS = ("run", "status", "epochs", "best val MAE", "°C", "at epoch", "last val MAE", "test MAE", "°C")
-KEYS_LISTED = ("run_id", "created_at", "variant", "status", "seed", "epochs", "best", "final", "test")
+COLUMNS = ("run", "status", "epochs", "best val MAE", "unscaled", "at epoch", "last val MAE", "test MAE", "unscaled")
+KEYS_LISTED = (
+    "run_id",
+    "created_at",
+    "variant",
+    "cell",
+    "status",
+    "seed",
+    "rates",
+    "epochs",
+    "best",
+    "final",
+    "test",
+    "unit",
+)
 
 
 def list_runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: AsJson = False) -> None:
     """List the runs, oldest first."""
     from rdrop_cli.cli.console import make_console
-    from rdrop_cli.runs.find import read_all_metrics
+    from rdrop_cli.runs.find import list_run_folders
+    from rdrop_cli.runs.select import read_runs
 
-    readable, unreadable = read_all_metrics(runs_dir)
-    for line in unreadable:
-        make_console().print(f"left out: {line}", markup=False)
+    runs, unreadable = read_runs(list_run_folders(runs_dir))
+    readable = [run.metrics for run in reversed(runs)]
+    for left in unreadable:
+        make_console().print(f"left out: {left}", markup=False)
     if as_json:
         listed = [{key: metrics.get(key) for key in KEYS_LISTED} | _name_data(metrics) for metrics in readable]
         typer.echo(to_json(listed))
@@ -57,7 +74,7 @@ def show(
 
     metrics = find_run(run, runs_dir).read_metrics()
     if as_json:
-        typer.echo(to_json({"schema_version": 1, **metrics}))
+        typer.echo(to_json({"schema_version": SCHEMA_VERSION, **metrics}))
         return
     print_table([metrics])
     typer.echo(_describe(metrics))
@@ -73,17 +90,17 @@ def _name_data(metrics: dict[str, Any]) -> dict[str, Any]:
 
 def _format_row(metrics: dict[str, Any]) -> tuple[str, ...]:
     best, final, test = (metrics.get(key) or {} for key in ("best", "final", "test"))
-    epochs = metrics["epochs"]
+    epochs, unit = metrics["epochs"], name_target(metrics["protocol"]["target"])[1]
     return (
         metrics["run_id"],
         metrics["status"],
         f"{epochs['done']}/{epochs['planned']}",
         _number(best.get("val_mae"), 4),
-        _number(best.get("val_mae_degc"), 2),
+        _format_unscaled(best.get("val_mae_unscaled"), unit),
         _number(best.get("epoch"), 0),
         _number(final.get("val_mae"), 4),
         _number(test.get("mae"), 4),
-        _number(test.get("mae_degc"), 2),
+        _format_unscaled(test.get("mae_unscaled"), unit),
     )
 
 
@@ -91,9 +108,14 @@ def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
+def _format_unscaled(error: float | None, unit: str) -> str:
+    return "-" if error is None else format_error(error, unit)
+
+
 def _describe(metrics: dict[str, Any]) -> str:
     """Render what a run was; what `find_fault` does not ask for may be missing, or be anything."""
-    data, naive = metrics["dataset"], metrics["naive"]
+    data, naive, target = metrics["dataset"], metrics["naive"], metrics["protocol"]["target"]
+    unit = name_target(target)[1]
     timing, environment = (_get_object(metrics, key) for key in ("timing", "environment"))
     rates = "".join(f", {name.replace('_', ' ')} {rate}" for name, rate in metrics["rates"].items())
     verified = data.get("verified")
@@ -102,8 +124,8 @@ def _describe(metrics: dict[str, Any]) -> str:
     lines = [
         f"variant    {metrics['variant']}, seed {metrics['seed']}{rates}",
         f"data       {data['name']}, {data.get('rows')} rows, SHA-256 {data['sha256'][:12]}… ({checked})",
-        f"protocol   {metrics['protocol']['name']}",
-        f"naive      {naive['val_mae']:.4f} ({naive['val_mae_degc']:.2f} °C) on validation",
+        f"protocol   {metrics['protocol']['name']}, target {target}",
+        f"naive      {naive['val_mae']:.4f} ({_format_unscaled(naive['val_mae_unscaled'], unit)}) on validation",
         f"time       {_describe_speed(timing)}",
         f"computed   {versions}{environment.get('device')}, engine {metrics.get('engine')}",
     ]

@@ -1,6 +1,6 @@
 """`rdrop train`: train variants, or go on with an interrupted run."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +10,9 @@ from rdrop_cli.files import to_json
 from rdrop_cli.study.plan import Request, parse_seeds
 from rdrop_cli.study.protocol import PROTOCOLS
 from rdrop_cli.study.variants import DEFAULT_CELL, STUDY, VARIANTS
+
+if TYPE_CHECKING:
+    from rdrop_cli.cli.training import Results
 
 PROTOCOL_NAMES = ", ".join(PROTOCOLS)
 
@@ -74,13 +77,13 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train variants, side by side where the machine carries it; each leaves a folder with its curves and numbers."""
-    from rdrop_cli.cli.runs import print_table
-    from rdrop_cli.cli.training import resume_run, train_new_runs
+    from rdrop_cli.cli.training import Execution, resume_run, train_new_runs
 
+    execution = Execution(runs_dir, data_dir, jobs)
     if resume is not None:
         if variants:
             raise UsageError(f"--resume goes on with one run as it was begun; leave out {' '.join(variants)}")
-        results = resume_run(resume, runs_dir, data_dir)
+        results = resume_run(resume, execution)
     else:
         request = Request(
             variants=tuple(variants or ()),
@@ -104,7 +107,14 @@ def train(
             sentinels=sentinels,
         )
         wanted_seeds = None if seeds is None else parse_seeds(seeds)
-        results = train_new_runs(request, wanted_seeds, jobs, runs_dir, data_dir)
+        results = train_new_runs(request, wanted_seeds, execution)
+    print_results(results, as_json)
+
+
+def print_results(results: "Results", as_json: bool) -> None:
+    """Print what was trained to stdout and what failed to stderr; end with the first failure's exit code."""
+    from rdrop_cli.cli.runs import print_table
+
     for outcome in results.failures:
         typer.echo(f"rdrop: {outcome.failure}", err=True)
     if as_json:

@@ -13,7 +13,7 @@ from rdrop_cli.jobs.pool import choose_jobs, run_tasks
 from rdrop_cli.jobs.task import Outcome, Task, do_task
 from rdrop_cli.runs.find import find_run
 from rdrop_cli.runs.folder import RunFolder, check_writable
-from rdrop_cli.runs.select import find_same_configuration
+from rdrop_cli.runs.select import find_same_configurations
 from rdrop_cli.series.datasets import load_dataset
 from rdrop_cli.series.oddities import find_oddities
 from rdrop_cli.series.table import Series
@@ -30,28 +30,77 @@ class Results:
     failures: list[Outcome]
 
 
-def train_new_runs(
-    request: Request, seeds: Sequence[int] | None, jobs: int | None, runs_dir: Path, data_dir: Path
-) -> Results:
+@dataclass(frozen=True)
+class Execution:
+    """Where runs are kept, and how they are computed.
+
+    Attributes:
+        jobs: runs at work at once; None for as many as the machine carries.
+        tensorboard: whether each run writes event files too.
+    """
+
+    runs_dir: Path
+    data_dir: Path
+    jobs: int | None = None
+    tensorboard: bool = False
+
+    def __post_init__(self) -> None:
+        if self.jobs is not None and self.jobs < 1:
+            raise UsageError(f"--jobs: expected at least 1, received {self.jobs}")
+
+
+def train_new_runs(request: Request, seeds: Sequence[int] | None, execution: Execution) -> Results:
     """Train what is asked for.
 
-    With `seeds`, every variant is trained with each of them, and what is there already is not trained again: a
-    complete run counts as it is, an interrupted one is gone on with.
+    With `seeds`, every variant is trained with each of them, and what is there already is not trained again.
     """
-    if jobs is not None and jobs < 1:
-        raise UsageError(f"--jobs: expected at least 1, received {jobs}")
-    planned = [run for seed in seeds or [request.seed] for run in plan_runs(request.with_seed(seed))]
-    series = _load(request.dataset, planned[0].protocol.sentinels, data_dir)
-    configs = [fit_to_series(plan, request, series.sampling_seconds, series.source.sha256) for plan in planned]
-    make_windows(series, configs[0].protocol)  # refuses what does not fit before any process is started
-    check_writable(runs_dir)
-    if seeds is None:
-        return _train([Task(config, runs_dir, data_dir) for config in configs], jobs)
-    return _train_missing(configs, jobs, runs_dir, data_dir)
+    wanted = [request.with_seed(seed) for seed in (seeds or [request.seed])]
+    configs, series = settle_runs(wanted, execution)
+    if seeds is not None:
+        return train_missing(configs, series, execution)
+    return _train([_make_task(config, execution) for config in configs], series, execution)
 
 
-def resume_run(name: str, runs_dir: Path, data_dir: Path) -> Results:
+def settle_runs(requests: Sequence[Request], execution: Execution) -> tuple[list[RunConfig], Series]:
+    """Return the configurations that are asked for, fitted to the dataset, which all requests share, and that.
+
+    Everything that can be refused is refused here, before any process is started.
+
+    Raises:
+        UsageError, DataError: what cannot be trained.
+        OSError: the runs folder cannot be written.
+    """
+    planned = [(request, config) for request in requests for config in plan_runs(request)]
+    series = load_and_tell(requests[0].dataset, planned[0][1].protocol.sentinels, execution.data_dir)
+    configs = [
+        fit_to_series(config, request, series.sampling_seconds, series.source.sha256) for request, config in planned
+    ]
+    for protocol in {config.protocol: None for config in configs}:
+        make_windows(series, protocol)
+    check_writable(execution.runs_dir)
+    return configs, series
+
+
+def train_missing(configs: Sequence[RunConfig], series: Series, execution: Execution) -> Results:
+    """Train what no complete run has: a complete run counts as it is, an interrupted one is gone on with."""
+    there = find_same_configurations(configs, execution.runs_dir)
+    complete, tasks = [], []
+    for config in configs:
+        folder = there.get(config)
+        metrics = _read_metrics_if_complete(folder) if folder else None
+        if metrics:
+            complete.append(metrics)
+        else:
+            tasks.append(_make_task(config, execution, folder))
+    if complete:
+        make_console().print(f"{len(complete)} of {len(configs)} runs are complete already")
+    trained = _train(tasks, series, execution)
+    return Results(complete + trained.metrics, trained.failures)
+
+
+def resume_run(name: str, execution: Execution) -> Results:
     """Go on with an interrupted run; a completed one is left as it is."""
+    runs_dir = execution.runs_dir
     folder = find_run(name, runs_dir)
     parent = folder.path.resolve().parent
     if parent != runs_dir.resolve():
@@ -61,8 +110,13 @@ def resume_run(name: str, runs_dir: Path, data_dir: Path) -> Results:
         make_console().print(f"{folder.run_id}: is complete; nothing to do", markup=False)
         return Results([metrics], [])
     config = folder.read_config()
-    _load(config.dataset, config.protocol.sentinels, data_dir)
-    return _train([Task(config, runs_dir, data_dir, folder.path)], jobs=1)
+    series = load_and_tell(config.dataset, config.protocol.sentinels, execution.data_dir)
+    return _train([_make_task(config, execution, folder)], series, execution)
+
+
+def _make_task(config: RunConfig, execution: Execution, folder: RunFolder | None = None) -> Task:
+    path = folder.path if folder else None
+    return Task(config, execution.runs_dir, execution.data_dir, path, execution.tensorboard)
 
 
 def _read_metrics_if_complete(folder: RunFolder) -> dict[str, Any] | None:
@@ -74,22 +128,7 @@ def _read_metrics_if_complete(folder: RunFolder) -> dict[str, Any] | None:
     return metrics if metrics["status"] == "completed" else None
 
 
-def _train_missing(configs: list[RunConfig], jobs: int | None, runs_dir: Path, data_dir: Path) -> Results:
-    """Train the configurations that no complete run has; go on with those that were interrupted."""
-    complete, tasks = [], []
-    for config in configs:
-        same = find_same_configuration(config, runs_dir)
-        if same and same.read_metrics()["status"] == "completed":
-            complete.append(same.read_metrics())
-        else:
-            tasks.append(Task(config, runs_dir, data_dir, same.path if same else None))
-    if complete:
-        make_console().print(f"{len(complete)} of {len(configs)} runs are complete already")
-    trained = _train(tasks, jobs)
-    return Results(complete + trained.metrics, trained.failures)
-
-
-def _load(dataset: str, sentinels: str, data_dir: Path) -> Series:
+def load_and_tell(dataset: str, sentinels: str, data_dir: Path) -> Series:
     """Load a dataset and say what is odd about it."""
     series = load_dataset(dataset, data_dir)
     console = make_console()
@@ -99,16 +138,12 @@ def _load(dataset: str, sentinels: str, data_dir: Path) -> Series:
     return series
 
 
-def _train(tasks: list[Task], jobs: int | None) -> Results:
+def _train(tasks: list[Task], series: Series, execution: Execution) -> Results:
     """Do tasks, several side by side where the machine carries them; when stopped, say how to go on."""
-    jobs = min(jobs or choose_jobs(len(tasks)), len(tasks))
     with TrainingDisplay() as display:
         reporters = [RunProgress(display) for _ in tasks]
         try:
-            if jobs > 1:
-                outcomes = run_tasks(tasks, jobs, reporters)
-            else:
-                outcomes = [do_task(task, reporter) for task, reporter in zip(tasks, reporters, strict=True)]
+            outcomes = _do_tasks(tasks, execution, reporters)
         except (KeyboardInterrupt, Terminated):
             for run_id in [reporter.run_id for reporter in reporters if reporter.run_id]:
                 display.note(f"go on with: rdrop train --resume {run_id}")
@@ -117,3 +152,10 @@ def _train(tasks: list[Task], jobs: int | None) -> Results:
         [outcome.metrics for outcome in outcomes if outcome.metrics],
         [outcome for outcome in outcomes if not outcome.metrics],
     )
+
+
+def _do_tasks(tasks: list[Task], execution: Execution, reporters: list[RunProgress]) -> list[Outcome]:
+    jobs = min(execution.jobs or choose_jobs(len(tasks)), len(tasks))
+    if jobs > 1:
+        return run_tasks(tasks, jobs, reporters)
+    return [do_task(task, reporter) for task, reporter in zip(tasks, reporters, strict=True)]

@@ -20,8 +20,8 @@ class MessageReporter:
         self._stream = stream
         self._last_step = 0.0
 
-    def begin(self, run_id: str, config: RunConfig, epochs_done: int, degc_per_unit: float) -> None:
-        self.send("begin", run_id, config.to_json(), epochs_done, degc_per_unit)
+    def begin(self, run_id: str, config: RunConfig, epochs_done: int, target_std: float) -> None:
+        self.send("begin", run_id, config.to_json(), epochs_done, target_std)
 
     def step(self, epoch: int, step: int, loss: float) -> None:
         now = time.monotonic()
@@ -48,8 +48,8 @@ def replay(message: list[Any], reporter: Reporter) -> None:
     """Make the call that a message stands for; what is not a reporter's call is passed over."""
     kind, *values = message
     if kind == "begin":
-        run_id, config, epochs_done, degc_per_unit = values
-        reporter.begin(run_id, RunConfig.from_json(config), epochs_done, degc_per_unit)
+        run_id, config, epochs_done, target_std = values
+        reporter.begin(run_id, RunConfig.from_json(config), epochs_done, target_std)
     elif kind == "epoch":
         reporter.epoch(Epoch(**values[0]))
     elif kind in ("step", "measure", "note"):

@@ -16,26 +16,29 @@ from rdrop_cli.workflow import train_run
 
 @dataclass(frozen=True)
 class Task:
-    """A configuration to train in a new folder, or to go on with in `folder`."""
+    """A configuration to train in a new folder, or to go on with in `folder`; `tensorboard` adds event files."""
 
     config: RunConfig
     runs_dir: Path
     data_dir: Path
     folder: Path | None = None
+    tensorboard: bool = False
 
     def to_json(self, cores: Sequence[int]) -> dict[str, Any]:
         """Render the task with the cores that it may use."""
         folder = str(self.folder) if self.folder else None
         places = {"runs_dir": str(self.runs_dir), "data_dir": str(self.data_dir), "folder": folder}
-        return {"config": self.config.to_json(), **places, "cores": list(cores)}
+        options = {"tensorboard": self.tensorboard, "cores": list(cores)}
+        return {"config": self.config.to_json(), **places, **options}
 
     def __str__(self) -> str:
-        return f"{self.config.variant} seed {self.config.seed}"
+        return f"{self.config.label} seed {self.config.seed}"
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Task":
         folder = Path(value["folder"]) if value["folder"] else None
-        return cls(RunConfig.from_json(value["config"]), Path(value["runs_dir"]), Path(value["data_dir"]), folder)
+        runs_dir, data_dir = Path(value["runs_dir"]), Path(value["data_dir"])
+        return cls(RunConfig.from_json(value["config"]), runs_dir, data_dir, folder, bool(value["tensorboard"]))
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.analysis.run_curves import RunCurves
-from rdrop_cli.analysis.target import name_target
 from rdrop_cli.plots.groups import Group, group_seeds
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure
 from rdrop_cli.runs.select import Metrics
+from rdrop_cli.study.target import name_target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,13 +58,13 @@ LINES = (
 
 def draw_run(metrics: Metrics, path: Path) -> None:
     """Draw one run's curves in the target's unit, with its best epoch and the naive forecast."""
-    draw_comparison([metrics], path, in_degc=True)
+    draw_comparison([metrics], path, unscaled=True)
 
 
 def draw_comparison(
     runs: list[Metrics],
     path: Path,
-    in_degc: bool,
+    unscaled: bool,
     published: Mapping[str, RunCurves] | None = None,
     inches: tuple[float, float] = FIGURE_INCHES,
 ) -> None:
@@ -76,27 +76,27 @@ def draw_comparison(
     Args:
         runs: metrics of runs with at least one epoch.
         path: the picture; its ending chooses the format.
-        in_degc: in the target's unit instead of standardised units.
+        unscaled: in the target's unit instead of standardised units.
         published: published validation losses to lay over it, by variant.
         inches: width and height.
     """
     groups, overlaid = group_seeds(runs), list((published or {}).values())
-    naive = runs[0]["naive"]["val_mae"] * _scale_of(runs[0], in_degc)
+    naive = runs[0]["naive"]["val_mae"] * _scale_of(runs[0], unscaled)
     with draw_figure(path, figsize=inches) as (figure, axes):
-        drawn = [_draw_group(axes, group, _scale_of(group.runs[0], in_degc)) for group in groups]
-        drawn += [_draw_published(axes, run, in_degc) for run in overlaid]
+        drawn = [_draw_group(axes, group, _scale_of(group.runs[0], unscaled)) for group in groups]
+        drawn += [_draw_published(axes, run, unscaled) for run in overlaid]
         axes.axhline(naive, color=NAIVE_COLOUR, linewidth=1.4, linestyle=(0, (6, 2, 1, 2)))
         end = max(curves.epochs for curves in drawn) + 0.5
         drawn.append(Drawn("naive forecast", end, naive, naive, naive, NAIVE_COLOUR))
-        _label_axes(axes, runs, in_degc, characters=int(inches[0] * TITLE_CHARACTERS_PER_INCH))
+        _label_axes(axes, runs, unscaled, characters=int(inches[0] * TITLE_CHARACTERS_PER_INCH))
         _limit_axes(axes, drawn)
         _name_lines(axes, drawn)
         handles = _explain_lines(any(len(group.runs) > 1 for group in groups), bool(overlaid))
         figure.legend(handles=handles, loc="outside lower center", ncols=2 if inches == NARROW_INCHES else 4)
 
 
-def _scale_of(metrics: Metrics, in_degc: bool) -> float:
-    return float(metrics["degc_per_unit"]) if in_degc else 1.0
+def _scale_of(metrics: Metrics, unscaled: bool) -> float:
+    return float(metrics["target_std"]) if unscaled else 1.0
 
 
 def _draw_group(axes: "Axes", group: Group, scale: float) -> Drawn:
@@ -116,8 +116,8 @@ def _draw_group(axes: "Axes", group: Group, scale: float) -> Drawn:
     return Drawn(group.label, group.epochs, mean[-1], low, high, colour)
 
 
-def _draw_published(axes: "Axes", run: RunCurves, in_degc: bool) -> Drawn:
-    colour, values = colour_of(run.variant), run.val_loss * (run.degc_per_unit if in_degc else 1.0)
+def _draw_published(axes: "Axes", run: RunCurves, unscaled: bool) -> Drawn:
+    colour, values = colour_of(run.variant), run.val_loss * (run.target_std if unscaled else 1.0)
     axes.plot(range(1, run.epochs + 1), values, color=colour, **PUBLISHED_STYLE)
     label = f"{run.variant}, published"
     return Drawn(label, run.epochs, values[-1], values.min(), values.max(), colour, weight="normal")
@@ -157,11 +157,11 @@ def spread_apart(heights: list[float], gap: float) -> list[float]:
     return spread
 
 
-def _label_axes(axes: "Axes", runs: list[Metrics], in_degc: bool, characters: int) -> None:
+def _label_axes(axes: "Axes", runs: list[Metrics], unscaled: bool, characters: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
     quantity, own_unit = name_target(str(runs[0]["protocol"]["target"]))
-    unit = own_unit if in_degc else "standardised"
+    unit = own_unit if unscaled else "standardised"
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean absolute error" + (f" ({unit})" if unit else ""))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))

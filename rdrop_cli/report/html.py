@@ -15,13 +15,13 @@ import rdrop_cli
 from rdrop_cli.analysis.claim import ERROR_UNIT
 from rdrop_cli.analysis.judge import ClaimVerdict, SideFigure
 from rdrop_cli.analysis.published import find_published
-from rdrop_cli.analysis.target import name_target
 from rdrop_cli.analysis.verdict import StudyVerdict
 from rdrop_cli.analysis.wording import BENEFITS_TITLE, format_estimate
 from rdrop_cli.files import write_text
 from rdrop_cli.plots.groups import group_seeds
 from rdrop_cli.plots.loss import FIGURE_INCHES, NARROW_INCHES, draw_comparison
 from rdrop_cli.runs.select import Metrics
+from rdrop_cli.study.target import format_error, name_target
 from rdrop_cli.study.variants import DEFAULT_CELL
 
 NONE = "–"
@@ -71,7 +71,7 @@ def _forbid_everything_but(style: str) -> str:
 def _describe_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> dict[str, Any]:
     run, own_unit = judged.collection.curves[0], ""
     if verdict.estimate is not None and verdict.unit == ERROR_UNIT and run.unit:
-        own_unit = f"{verdict.estimate * run.degc_per_unit:+.3f} {run.unit}"
+        own_unit = f"{verdict.estimate * run.target_std:+.3f} {run.unit}"
     return {
         "verdict": verdict,
         "published": format_estimate(verdict.published, None, verdict.unit),
@@ -106,28 +106,24 @@ def _draw(runs: list[Metrics], inches: tuple[float, float]) -> str:
     """Return the picture of the curves as an SVG in a data address."""
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "curves.svg"
-        draw_comparison(runs, picture, in_degc=True, published=find_published(runs), inches=inches)
+        draw_comparison(runs, picture, unscaled=True, published=find_published(runs), inches=inches)
         return f"data:image/svg+xml;base64,{base64.b64encode(picture.read_bytes()).decode()}"
 
 
 def _describe_picture(runs: list[Metrics], unit: str) -> str:
     """Say in words what the picture shows, for those who do not see it."""
-    sentences, scale = ["Validation error over epochs."], runs[0]["degc_per_unit"]
+    sentences, scale = ["Validation error over epochs."], runs[0]["target_std"]
     for group in group_seeds(runs):
         mean = group.curves("val_loss").mean(axis=0) * scale
-        lowest = f"lowest {_with_unit(mean.min(), unit)} at epoch {mean.argmin() + 1}"
-        sentences.append(f"{group.label}: {lowest}, {_with_unit(mean[-1], unit)} after {group.epochs} epochs.")
-    sentences.append(f"The naive forecast: {_with_unit(runs[0]['naive']['val_mae'] * scale, unit)}.")
+        lowest = f"lowest {format_error(mean.min(), unit)} at epoch {mean.argmin() + 1}"
+        sentences.append(f"{group.label}: {lowest}, {format_error(mean[-1], unit)} after {group.epochs} epochs.")
+    sentences.append(f"The naive forecast: {format_error(runs[0]['naive']['val_mae'] * scale, unit)}.")
     return " ".join(sentences)
-
-
-def _with_unit(error: float, unit: str) -> str:
-    return f"{error:.2f} {unit}".rstrip()
 
 
 def _describe_run(run: Metrics, unit: str) -> dict[str, str]:
     """Return the cells of a run in the table of runs, by the heads of its columns."""
-    best, final, test, scale = run["best"] or {}, run["final"] or {}, run["test"] or {}, run["degc_per_unit"]
+    best, final, test, scale = run["best"] or {}, run["final"] or {}, run["test"] or {}, run["target_std"]
     cells = {
         "Run": run["run_id"],
         "Variant": run["variant"],

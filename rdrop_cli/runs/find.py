@@ -1,9 +1,8 @@
 """Find runs: all of a folder, or the one that a user names."""
 
 from pathlib import Path
-from typing import Any
 
-from rdrop_cli.errors import DataError, RdropError
+from rdrop_cli.errors import RdropError
 from rdrop_cli.runs.folder import RunFolder
 
 
@@ -12,17 +11,6 @@ def list_run_folders(runs_dir: Path) -> list[RunFolder]:
     if not runs_dir.is_dir():
         return []
     return [RunFolder(path) for path in sorted(runs_dir.iterdir()) if (path / "config.json").is_file()]
-
-
-def read_all_metrics(runs_dir: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the metrics of every readable run, oldest first, and a line for every run that cannot be read."""
-    readable, unreadable = [], []
-    for folder in list_run_folders(runs_dir):
-        try:
-            readable.append(folder.read_metrics())
-        except DataError as error:
-            unreadable.append(str(error))
-    return sorted(readable, key=lambda metrics: str(metrics.get("created_at"))), unreadable
 
 
 def find_run(name: str, runs_dir: Path) -> RunFolder:

@@ -16,9 +16,9 @@ from typing import Any
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.files import remove_temporaries, sync, write_json
 from rdrop_cli.runs.shape import find_fault, measure_depth
+from rdrop_cli.runs.upgrade import READABLE, SCHEMA_VERSION, upgrade_document
 from rdrop_cli.study.config import RunConfig
 
-SCHEMA_VERSION = 1
 MAX_DOCUMENT_BYTES = 64 << 20  # a million epochs
 MAX_DEPTH = 20  # of lists and objects in each other; rdrop's own documents have four
 LOOK_SECONDS = 0.2  # longer than `is_locked` holds the lock to look at it
@@ -181,7 +181,7 @@ def create_run_folder(runs_dir: Path, config: RunConfig) -> RunFolder:
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """Read a JSON object that carries this schema's version, and return it without the version.
+    """Read a JSON object that carries a schema's version, and return it as this schema has it, without the version.
 
     Raises:
         DataError: naming the file and what is wrong with it.
@@ -194,11 +194,10 @@ def read_document(path: Path) -> dict[str, Any]:
         raise DataError(f"{path}: cannot be read as JSON ({error})") from error
     if measure_depth(value) > MAX_DEPTH:
         raise DataError(f"{path}: is nested deeper than {MAX_DEPTH} levels")
-    if not isinstance(value, dict) or value.get("schema_version") != SCHEMA_VERSION:
-        found = value.get("schema_version") if isinstance(value, dict) else None
-        raise DataError(f"{path}: expected schema version {SCHEMA_VERSION}, received {found!r}")
-    del value["schema_version"]
-    return value
+    version = value.pop("schema_version", None) if isinstance(value, dict) else None
+    if type(version) is not int or version not in READABLE:
+        raise DataError(f"{path}: expected schema version {SCHEMA_VERSION} or lower, received {version!r:.40}")
+    return upgrade_document(value, version)
 
 
 def _read_small_file(path: Path) -> str:

@@ -47,14 +47,14 @@ class History:
         """Return one figure of every epoch, by its field's name."""
         return [getattr(epoch, name) for epoch in self.epochs]
 
-    def to_csv(self, degc_per_unit: float) -> str:
-        """Render one line an epoch, with the validation error in °C as well."""
+    def to_csv(self, target_std: float) -> str:
+        """Render one line an epoch, with the validation error in the target's own unit as well."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["epoch", "loss", "val_loss", "train_mae", "val_mae_degc", "train_seconds", "seconds"])
+        writer.writerow(["epoch", "loss", "val_loss", "train_mae", "val_mae_unscaled", "train_seconds", "seconds"])
         for e in self.epochs:
             times = f"{e.train_seconds:.3f}", f"{e.seconds:.3f}"
-            writer.writerow([e.epoch, e.loss, e.val_loss, e.train_mae, e.val_loss * degc_per_unit, *times])
+            writer.writerow([e.epoch, e.loss, e.val_loss, e.train_mae, e.val_loss * target_std, *times])
         return text.getvalue()
 
     def to_json(self) -> list[dict[str, Any]]:

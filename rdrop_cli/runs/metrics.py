@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from rdrop_cli.runs.folder import SCHEMA_VERSION
 from rdrop_cli.runs.history import History
+from rdrop_cli.runs.upgrade import SCHEMA_VERSION
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.target import name_target
 
 
 @dataclass(frozen=True)
@@ -14,14 +15,14 @@ class Setting:
     """What a run's figures are to be read with.
 
     Attributes:
-        degc_per_unit: one standardised unit of the target, in its own unit (°C for temperature).
+        target_std: one standardised unit of the target in its own unit (°C for temperature), of every `…_unscaled`.
         naive_val_mae: standardised error of the naive forecast on the validation windows.
         environment: versions, device and threads.
         engine: what computed it: `native`, `xla` or `keras`.
     """
 
     source: Source
-    degc_per_unit: float
+    target_std: float
     naive_val_mae: float
     train_windows_per_epoch: int
     environment: dict[str, Any]
@@ -43,7 +44,7 @@ def build_metrics(
     `status` is `completed`, `failed`, or `interrupted`: the last is also what stands in the file while a run is at
     work, because it is what is true if the machine stops now.
     """
-    scale = setting.degc_per_unit
+    scale = setting.target_std
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": run_id,
@@ -58,12 +59,13 @@ def build_metrics(
         "epochs": {"done": len(history.epochs), "planned": config.epochs},
         "dataset": setting.source.to_json(),
         "protocol": config.protocol.to_json(),
-        "degc_per_unit": scale,
+        "target_std": scale,
+        "unit": name_target(config.protocol.target)[1],
         "history": {name: history.curve(name) for name in ("loss", "val_loss", "train_mae")},
         "best": _describe_best(history, scale),
         "final": _describe_final(history, scale),
-        "test": None if test_mae is None else {"mae": test_mae, "mae_degc": test_mae * scale},
-        "naive": {"val_mae": setting.naive_val_mae, "val_mae_degc": setting.naive_val_mae * scale},
+        "test": None if test_mae is None else {"mae": test_mae, "mae_unscaled": test_mae * scale},
+        "naive": {"val_mae": setting.naive_val_mae, "val_mae_unscaled": setting.naive_val_mae * scale},
         "timing": _describe_timing(history, setting),
         "environment": setting.environment,
     }
@@ -73,7 +75,7 @@ def _describe_best(history: History, scale: float) -> dict[str, Any] | None:
     if not history.epochs:
         return None
     best = history.best
-    return {"epoch": best.epoch, "val_mae": best.val_loss, "val_mae_degc": best.val_loss * scale}
+    return {"epoch": best.epoch, "val_mae": best.val_loss, "val_mae_unscaled": best.val_loss * scale}
 
 
 def _describe_final(history: History, scale: float) -> dict[str, Any] | None:
@@ -84,7 +86,7 @@ def _describe_final(history: History, scale: float) -> dict[str, Any] | None:
         "loss": last.loss,
         "train_mae": last.train_mae,
         "val_mae": last.val_loss,
-        "val_mae_degc": last.val_loss * scale,
+        "val_mae_unscaled": last.val_loss * scale,
     }
 
 

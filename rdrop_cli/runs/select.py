@@ -132,17 +132,31 @@ def keep_newest_of_each_seed(runs: Sequence[Run]) -> tuple[list[Run], list[LeftO
     return [newest[key] for key in kept], left_out
 
 
-def find_same_configuration(config: RunConfig, runs_dir: Path) -> RunFolder | None:
-    """Return the run of this very configuration: a complete one if there is, else the one with the most epochs."""
-    same = []
+def find_same_configurations(configs: Iterable[RunConfig], runs_dir: Path) -> dict[RunConfig, RunFolder]:
+    """Return, of each configuration that there is a run of, the complete one, else the one with the most epochs.
+
+    A run whose metrics cannot be read is one to go on with: they are written anew from its checkpoint.
+    """
+    wanted = set(configs)
+    found: dict[RunConfig, tuple[bool, int, RunFolder]] = {}
     for folder in list_run_folders(runs_dir):
         try:
-            if folder.read_config() == config:
-                metrics = folder.read_metrics()
-                same.append((metrics["status"] == "completed", metrics["epochs"]["done"], folder))
-        except RdropError:
-            continue  # what cannot be read is no run to go on with; `rdrop runs` names it
-    return max(same, key=lambda found: found[:2])[2] if same else None
+            config = folder.read_config()
+        except DataError:
+            continue  # `rdrop runs` names it
+        if config in wanted:
+            rank = (*_rank_progress(folder), folder)
+            found[config] = max(found.get(config, rank), rank, key=lambda ranked: ranked[:2])
+    return {config: folder for config, (_, _, folder) in found.items()}
+
+
+def _rank_progress(folder: RunFolder) -> tuple[bool, int]:
+    """Return whether a run is complete, and its epochs."""
+    try:
+        metrics = folder.read_metrics()
+    except DataError:
+        return False, -1
+    return metrics["status"] == "completed", metrics["epochs"]["done"]
 
 
 def has_epochs(run: Metrics) -> bool:

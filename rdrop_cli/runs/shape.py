@@ -5,7 +5,7 @@ from typing import Any
 MISSING = object()
 LARGEST_ERROR = 1e100  # far above what float32 can hold, and far enough below float64 to be scaled and drawn
 LARGEST_INTEGER = 2**53  # up to here a float64 has every whole number
-MEASURED = {"val_mae": float, "val_mae_degc": float}
+MEASURED = {"val_mae": float, "val_mae_unscaled": float}
 SHAPE: dict[str, Any] = {
     "run_id": str,
     "created_at": str,
@@ -16,11 +16,11 @@ SHAPE: dict[str, Any] = {
     "epochs": {"done": int, "planned": int},
     "dataset": {"name": str, "sha256": str},
     "protocol": {"name": str, "target": str},
-    "degc_per_unit": float,
+    "target_std": float,
     "history": {"loss": [float], "val_loss": [float], "train_mae": [float]},
     "best": ({"epoch": int, **MEASURED}, None),
     "final": ({"loss": float, "train_mae": float, **MEASURED}, None),
-    "test": ({"mae": float, "mae_degc": float}, None),
+    "test": ({"mae": float, "mae_unscaled": float}, None),
     "naive": MEASURED,
 }
 

@@ -16,6 +16,9 @@ ENGINES = ("auto", "native", "xla", "keras")
 class RunConfig:
     """One training: a variant with its rates and cell, a seed, a protocol, and the dataset by name and checksum.
 
+    Attributes:
+        time_column: the column of a user's file that holds the stamps; empty where the file itself tells.
+
     Raises:
         UsageError: a value that cannot be trained with, named with what was received.
     """
@@ -30,6 +33,7 @@ class RunConfig:
     dataset_sha256: str
     engine: str = "auto"
     cell: str = DEFAULT_CELL
+    time_column: str = ""
 
     def __post_init__(self) -> None:
         check_cell(find_variant(self.variant), self.cell)

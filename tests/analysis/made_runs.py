@@ -56,7 +56,7 @@ def save_made_run(
     config = RunConfig(variant, seed, dropout, recurrent, len(values) or 20, plan, dataset, sha256)
     setting = Setting(
         source=Source(dataset, "made", sha256, 420_551, verified),
-        degc_per_unit=8.84,
+        target_std=8.84,
         naive_val_mae=0.29,
         train_windows_per_epoch=64_000,
         environment={"rdrop": "0.1.0", "python": "3.11.7", "keras": "3.15.1", "device": "CPU"},

@@ -39,7 +39,7 @@ def test_the_curves_are_those_of_the_metrics(tmp_path):
     assert run.val_loss == pytest.approx(np.linspace(0.3, 0.26, 12))
     assert run.train_mae == pytest.approx(np.linspace(0.31, 0.25, 12))
     assert run.loss == pytest.approx(run.val_loss + 0.01)
-    assert (run.naive_val_mae, run.test_mae, run.degc_per_unit) == (0.29, pytest.approx(0.27), 8.84)
+    assert (run.naive_val_mae, run.test_mae, run.target_std) == (0.29, pytest.approx(0.27), 8.84)
 
 
 UNFIT = {

@@ -261,7 +261,7 @@ def test_two_runs_of_one_seed_and_a_run_in_the_wrong_place_are_refused():
 def test_a_run_that_cannot_be_judged_is_named(change, named):
     good = {"loss": np.array([0.3, 0.2]), "val_loss": np.array([0.3, 0.2]), "train_mae": None, "test_mae": None}
     with pytest.raises(DataError, match=named):
-        RunCurves(**{"variant": "dropout", "seed": 5, "naive_val_mae": 0.29, "degc_per_unit": 8.84, **good, **change})
+        RunCurves(**{"variant": "dropout", "seed": 5, "naive_val_mae": 0.29, "target_std": 8.84, **good, **change})
 
 
 def test_the_curves_of_a_run_cannot_be_changed():

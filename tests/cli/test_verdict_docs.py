@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rdrop_cli.analysis.claims import BENEFITS, CLAIMS, SCORE_MARGIN
-from rdrop_cli.analysis.published import PUBLISHED_DEGC_PER_UNIT
+from rdrop_cli.analysis.published import PUBLISHED_TARGET_STD
 from rdrop_cli.analysis.stats import smallest_sign_flip_p
 from tests.analysis.made_runs import save_made_study
 
@@ -51,7 +51,7 @@ def test_every_claim_is_in_the_tables_with_its_region():
 
 
 def test_the_figures_of_the_page_are_those_of_the_code():
-    assert f"**The margin of {SCORE_MARGIN}** ({SCORE_MARGIN * PUBLISHED_DEGC_PER_UNIT:.3f} °C)" in PAGE
+    assert f"**The margin of {SCORE_MARGIN}** ({SCORE_MARGIN * PUBLISHED_TARGET_STD:.3f} °C)" in PAGE
     assert f"2 / 2⁵ = {smallest_sign_flip_p(5)}" in PAGE
     assert f"reach {smallest_sign_flip_p(6):.3f}" in PAGE
     assert f"(2 / 2⁸ = {smallest_sign_flip_p(8):.4f})" in PAGE

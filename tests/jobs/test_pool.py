@@ -35,7 +35,7 @@ class Listener:
     def __init__(self, at_first_epoch=lambda: None) -> None:
         self.epochs, self.notes, self.at_first_epoch = [], [], at_first_epoch
 
-    def begin(self, run_id, config, epochs_done, degc_per_unit):
+    def begin(self, run_id, config, epochs_done, target_std):
         self.run_id = run_id
 
     def step(self, epoch, step, loss): ...

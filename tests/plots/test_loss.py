@@ -51,7 +51,7 @@ def read_texts(path: Path) -> list[str]:
 def test_a_comparison_names_lines_axes_and_units_in_text_that_can_be_searched(
     both: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    draw_comparison(both, tmp_path / "loss.svg", in_degc=True)
+    draw_comparison(both, tmp_path / "loss.svg", unscaled=True)
     texts = read_texts(tmp_path / "loss.svg")
     assert {
         "Forecasting temperature: made data, tiny protocol",
@@ -68,17 +68,17 @@ def test_a_comparison_names_lines_axes_and_units_in_text_that_can_be_searched(
 
 
 def test_standardised_units_are_called_so(both: list[dict[str, Any]], tmp_path: Path) -> None:
-    draw_comparison(both, tmp_path / "loss.svg", in_degc=False)
+    draw_comparison(both, tmp_path / "loss.svg", unscaled=False)
     texts = read_texts(tmp_path / "loss.svg")
     assert "mean absolute error (standardised)" in texts
     assert not [text for text in texts if "°C" in text]
 
 
-@pytest.mark.parametrize(("in_degc", "scale"), [(True, 8.0), (False, 1.0)])
+@pytest.mark.parametrize(("unscaled", "scale"), [(True, 8.0), (False, 1.0)])
 def test_every_curve_has_the_runs_numbers_and_its_variants_colour(
-    both: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes], in_degc: bool, scale: float
+    both: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes], unscaled: bool, scale: float
 ) -> None:
-    draw_comparison(both, tmp_path / "loss.svg", in_degc)
+    draw_comparison(both, tmp_path / "loss.svg", unscaled)
     (axes,) = drawn
     lines = iter(axes.lines)
     for run in both:
@@ -100,7 +100,7 @@ def test_everything_measured_lies_within_the_axes(
     both: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]
 ) -> None:
     both[0]["history"]["loss"][0] = 9.0  # the first training loss is far above what is compared
-    draw_comparison(both, tmp_path / "loss.svg", in_degc=False)
+    draw_comparison(both, tmp_path / "loss.svg", unscaled=False)
     low, high = drawn[0].get_ylim()
     measured = [e for run in both for key in ("val_loss", "train_mae") for e in run["history"][key]] + [0.29]
     assert low < min(measured)
@@ -111,7 +111,7 @@ def test_everything_measured_lies_within_the_axes(
 
 
 def test_epochs_are_counted_in_whole_numbers(both: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]) -> None:
-    draw_comparison(both, tmp_path / "loss.svg", in_degc=True)
+    draw_comparison(both, tmp_path / "loss.svg", unscaled=True)
     assert all(float(tick).is_integer() for tick in drawn[0].get_xticks())
 
 
@@ -137,7 +137,7 @@ def test_errors_that_are_all_equal_are_drawn(make_metrics: MakeMetrics, tmp_path
 
 def test_the_same_comparison_has_the_same_bytes(both: list[dict[str, Any]], tmp_path: Path) -> None:
     for name in ("one.svg", "two.svg"):
-        draw_comparison(both, tmp_path / name, in_degc=True)
+        draw_comparison(both, tmp_path / name, unscaled=True)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
@@ -192,7 +192,7 @@ def test_labels_at_one_height_are_written_above_each_other(
 ) -> None:
     variants = ("baseline", "dropout", "gal", "moon")
     runs = [make_metrics(variant, variant=variant, val_loss=(0.3, 0.26)) for variant in variants]
-    draw_comparison(runs, tmp_path / "loss.svg", in_degc=True)
+    draw_comparison(runs, tmp_path / "loss.svg", unscaled=True)
     heights = sorted(text.xy[1] for text in drawn[0].texts)
     low, high = drawn[0].get_ylim()
     assert len(heights) == 5

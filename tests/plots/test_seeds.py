@@ -53,7 +53,7 @@ def find_lines(axes: Axes, width: float) -> list[list[float]]:
 def test_seeds_are_drawn_as_their_mean_with_a_thin_line_for_each(
     seeds: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]
 ) -> None:
-    draw_comparison(seeds, tmp_path / "loss.svg", in_degc=False)
+    draw_comparison(seeds, tmp_path / "loss.svg", unscaled=False)
     assert find_lines(drawn[0], 2.4) == [pytest.approx(np.mean(CURVES, axis=0))]
     assert find_lines(drawn[0], 0.7) == [pytest.approx(curve) for curve in CURVES]
     assert all(line.get_color() == colour_of("baseline") for line in drawn[0].lines[:4])
@@ -62,7 +62,7 @@ def test_seeds_are_drawn_as_their_mean_with_a_thin_line_for_each(
 def test_the_band_goes_from_the_lowest_seed_to_the_highest(
     seeds: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]
 ) -> None:
-    draw_comparison(seeds, tmp_path / "loss.svg", in_degc=False)
+    draw_comparison(seeds, tmp_path / "loss.svg", unscaled=False)
     (band,) = drawn[0].collections
     corners = band.get_paths()[0].vertices
     for epoch, (low, high) in enumerate(zip(np.min(CURVES, axis=0), np.max(CURVES, axis=0), strict=True), start=1):
@@ -71,28 +71,28 @@ def test_the_band_goes_from_the_lowest_seed_to_the_highest(
 
 
 def test_the_best_epoch_is_that_of_the_mean(seeds: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]) -> None:
-    draw_comparison(seeds, tmp_path / "loss.svg", in_degc=False)
+    draw_comparison(seeds, tmp_path / "loss.svg", unscaled=False)
     (best,) = [line for line in drawn[0].lines if line.get_marker() == "o"]
     assert (list(best.get_xdata()), list(best.get_ydata())) == ([2], [pytest.approx(0.26)])
 
 
 def test_label_and_legend_tell_the_seeds(seeds: list[dict[str, Any]], tmp_path: Path) -> None:
-    draw_comparison(seeds, tmp_path / "loss.svg", in_degc=True)
+    draw_comparison(seeds, tmp_path / "loss.svg", unscaled=True)
     texts = read_texts(tmp_path / "loss.svg")
     assert {"baseline, 3 seeds", BAND, SEED} <= set(texts)
-    draw_comparison(seeds[:1], tmp_path / "one.svg", in_degc=True)
+    draw_comparison(seeds[:1], tmp_path / "one.svg", unscaled=True)
     assert not {BAND, SEED} & set(read_texts(tmp_path / "one.svg"))
 
 
 def test_a_single_run_beside_several_seeds_keeps_its_name(
     seeds: list[dict[str, Any]], make_metrics: MakeMetrics, tmp_path: Path
 ) -> None:
-    draw_comparison([*seeds, make_metrics("d", variant="dropout")], tmp_path / "loss.svg", in_degc=True)
+    draw_comparison([*seeds, make_metrics("d", variant="dropout")], tmp_path / "loss.svg", unscaled=True)
     assert {"baseline, 3 seeds", "dropout"} <= set(read_texts(tmp_path / "loss.svg"))
 
 
 def test_every_seed_lies_within_the_axes(seeds: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]) -> None:
-    draw_comparison(seeds, tmp_path / "loss.svg", in_degc=True)
+    draw_comparison(seeds, tmp_path / "loss.svg", unscaled=True)
     low, high = drawn[0].get_ylim()
     assert low < 8 * np.min(CURVES) - 0.01
     assert 8 * np.max(CURVES) < high
@@ -133,12 +133,12 @@ def test_two_groups_of_one_variant_are_told_apart_by_their_rates(make_metrics: M
     assert [group.label for group in group_seeds(runs)] == ["dropout 0.2/0.2, 2 seeds", "dropout 0.5/0.5, 2 seeds"]
 
 
-@pytest.mark.parametrize(("in_degc", "scale"), [(True, 8.84), (False, 1.0)])
+@pytest.mark.parametrize(("unscaled", "scale"), [(True, 8.84), (False, 1.0)])
 def test_published_curves_are_laid_over_thin_and_named(
-    seeds: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes], in_degc: bool, scale: float
+    seeds: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes], unscaled: bool, scale: float
 ) -> None:
     published = {"baseline": load_published()["baseline"]}
-    draw_comparison(seeds, tmp_path / "loss.svg", in_degc, published)
+    draw_comparison(seeds, tmp_path / "loss.svg", unscaled, published)
     (values,) = find_lines(drawn[0], 0.9)
     assert values == pytest.approx(published["baseline"].val_loss * scale)
     assert {"baseline, published", "published, one run"} <= set(read_texts(tmp_path / "loss.svg"))
@@ -166,6 +166,6 @@ def test_title_labels_and_legend_lie_within_the_picture(
 
 
 def test_a_title_too_long_for_a_narrow_picture_is_broken(make_metrics: MakeMetrics, tmp_path: Path) -> None:
-    draw_comparison([make_metrics(verified=False)], tmp_path / "loss.svg", in_degc=True, inches=NARROW_INCHES)
+    draw_comparison([make_metrics(verified=False)], tmp_path / "loss.svg", unscaled=True, inches=NARROW_INCHES)
     texts = read_texts(tmp_path / "loss.svg")
     assert {"Forecasting temperature: made data — not the", "published file, tiny protocol"} <= set(texts)

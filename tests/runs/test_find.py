@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from rdrop_cli.errors import RdropError
-from rdrop_cli.runs.find import find_run, list_run_folders, read_all_metrics
+from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
 
 SaveRun = Callable[..., RunFolder]
@@ -68,7 +68,6 @@ def test_a_name_of_no_run_is_refused(runs_dir: Path, name: str) -> None:
 
 def test_where_there_is_no_folder_there_are_no_runs(tmp_path: Path) -> None:
     assert list_run_folders(tmp_path / "runs") == []
-    assert read_all_metrics(tmp_path / "runs") == ([], [])
     with pytest.raises(RdropError, match=r"no run 'x'"):
         find_run("x", tmp_path / "runs")
 
@@ -82,21 +81,3 @@ def test_a_folder_half_made_when_the_process_was_killed_is_no_run(runs_dir: Path
     half.mkdir()
     (half / ".config.0123abcd.tmp.json").write_text("{")
     assert "baseline-s9" not in [folder.run_id for folder in list_run_folders(runs_dir)]
-
-
-def test_metrics_come_oldest_first(save_run: SaveRun, tmp_path: Path) -> None:
-    for day, run_id in ((3, "a"), (1, "c"), (2, "b")):
-        save_run(tmp_path, run_id, created_at=f"2026-01-0{day}T00:00:00+00:00")
-    readable, unreadable = read_all_metrics(tmp_path)
-    assert [metrics["run_id"] for metrics in readable] == ["c", "b", "a"]
-    assert unreadable == []
-
-
-def test_a_run_that_cannot_be_read_is_told_and_hides_no_other(save_run: SaveRun, tmp_path: Path) -> None:
-    save_run(tmp_path, "good")
-    damaged, unfinished = save_run(tmp_path, "damaged"), save_run(tmp_path, "unfinished")
-    damaged.metrics_path.write_text("{")
-    unfinished.metrics_path.unlink()
-    readable, unreadable = read_all_metrics(tmp_path)
-    assert [metrics["run_id"] for metrics in readable] == ["good"]
-    assert [line.split(":")[0] for line in unreadable] == [str(damaged.metrics_path), str(unfinished.metrics_path)]

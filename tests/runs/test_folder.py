@@ -100,14 +100,14 @@ def test_trying_a_runs_folder_leaves_it_empty(tmp_path: Path) -> None:
     assert list((tmp_path / "new" / "runs").iterdir()) == []
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None, [1]])
+@pytest.mark.parametrize("version", [0, SCHEMA_VERSION + 1, "1", True, None, [1]])
 def test_another_schema_version_is_refused_with_both(save_run: SaveRun, tmp_path: Path, version: object) -> None:
     folder = save_run(tmp_path, "run")
     for path, read in ((folder.config_path, folder.read_config), (folder.metrics_path, folder.read_metrics)):
         path.write_text(json.dumps({**json.loads(path.read_bytes()), "schema_version": version}))
         with pytest.raises(DataError) as caught:
             read()
-        assert str(caught.value) == f"{path}: expected schema version {SCHEMA_VERSION}, received {version!r}"
+        assert str(caught.value) == f"{path}: expected schema version {SCHEMA_VERSION} or lower, received {version!r}"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_file_that_is_no_json_is_refused_by_name(tmp_path: Path, content: byte
 def test_json_that_is_no_document_is_refused_by_name(tmp_path: Path, content: str) -> None:
     path = tmp_path / "metrics.json"
     path.write_text(content)
-    with pytest.raises(DataError, match=r"metrics.json: expected schema version 1, received None"):
+    with pytest.raises(DataError, match=r"metrics.json: expected schema version 2 or lower, received None"):
         read_document(path)
 
 
@@ -145,7 +145,7 @@ def test_a_config_that_is_none_is_refused_by_its_files_name(save_run: SaveRun, t
     assert str(caught.value).startswith(f"{folder.config_path}: not a run's configuration")
 
 
-WITHOUT = ["run_id", "variant", "status", "seed", "rates", "epochs", "dataset", "protocol", "degc_per_unit", "history",
+WITHOUT = ["run_id", "variant", "status", "seed", "rates", "epochs", "dataset", "protocol", "target_std", "history",
            "best", "final", "test", "naive"]  # fmt: skip
 
 
@@ -168,7 +168,7 @@ def test_metrics_without_one_of_their_figures_are_refused_by_name(
         ("run_id", "\x1b[2J"),  # would clear the terminal that lists it
         ("seed", "0"),
         ("epochs", 3),
-        ("degc_per_unit", "8"),
+        ("target_std", "8"),
         ("dataset", {}),
         ("protocol", None),
         ("history", []),
@@ -177,7 +177,7 @@ def test_metrics_without_one_of_their_figures_are_refused_by_name(
         ("history", {"loss": [0.3], "val_loss": [None], "train_mae": [0.3]}),
         ("history", {"loss": [0.3], "val_loss": [0.3, 0.2], "train_mae": [0.3]}),
         ("best", {"epoch": 1}),
-        ("naive", {"val_mae": float("inf"), "val_mae_degc": 1.0}),
+        ("naive", {"val_mae": float("inf"), "val_mae_unscaled": 1.0}),
     ],
     ids=repr,
 )

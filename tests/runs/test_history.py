@@ -24,12 +24,12 @@ def test_a_curve_is_one_figure_of_every_epoch(make_history: MakeHistory) -> None
 
 
 def test_the_csv_has_a_line_an_epoch_and_the_error_in_degrees(make_history: MakeHistory) -> None:
-    text = make_history([0.1 + 0.2, 0.25]).to_csv(degc_per_unit=8.0)
+    text = make_history([0.1 + 0.2, 0.25]).to_csv(target_std=8.0)
     first, second = csv.DictReader(io.StringIO(text))
-    assert list(first) == ["epoch", "loss", "val_loss", "train_mae", "val_mae_degc", "train_seconds", "seconds"]
+    assert list(first) == ["epoch", "loss", "val_loss", "train_mae", "val_mae_unscaled", "train_seconds", "seconds"]
     assert (first["epoch"], second["epoch"]) == ("1", "2")
     assert float(first["val_loss"]) == 0.1 + 0.2  # every digit
-    assert float(second["val_mae_degc"]) == 2.0
+    assert float(second["val_mae_unscaled"]) == 2.0
     assert (second["train_seconds"], second["seconds"]) == ("2.000", "3.000")
     assert "\r" not in text
 

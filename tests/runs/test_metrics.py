@@ -36,12 +36,12 @@ def test_a_finished_run_tells_everything(make_metrics: MakeMetrics) -> None:
 
 def test_errors_are_told_in_degrees_too(make_metrics: MakeMetrics) -> None:
     metrics = make_metrics(val_loss=(0.30, 0.26, 0.28))
-    assert metrics["degc_per_unit"] == 8.0
-    assert metrics["best"] == {"epoch": 2, "val_mae": 0.26, "val_mae_degc": pytest.approx(2.08)}
+    assert metrics["target_std"] == 8.0
+    assert metrics["best"] == {"epoch": 2, "val_mae": 0.26, "val_mae_unscaled": pytest.approx(2.08)}
     assert metrics["final"]["val_mae"] == 0.28
-    assert metrics["final"]["val_mae_degc"] == pytest.approx(2.24)
-    assert metrics["test"] == {"mae": 0.27, "mae_degc": pytest.approx(2.16)}
-    assert metrics["naive"] == {"val_mae": 0.29, "val_mae_degc": pytest.approx(2.32)}
+    assert metrics["final"]["val_mae_unscaled"] == pytest.approx(2.24)
+    assert metrics["test"] == {"mae": 0.27, "mae_unscaled": pytest.approx(2.16)}
+    assert metrics["naive"] == {"val_mae": 0.29, "val_mae_unscaled": pytest.approx(2.32)}
 
 
 def test_time_is_told_in_all_by_epoch_and_in_windows_a_second(make_metrics: MakeMetrics) -> None:
@@ -69,7 +69,7 @@ def test_a_failure_is_told_in_words(tiny_config: RunConfig) -> None:
     setting = Setting(
         source=Source("made", "test", "5" * 64, 300, None),
         engine="keras",
-        degc_per_unit=8.0,
+        target_std=8.0,
         naive_val_mae=0.29,
         train_windows_per_epoch=32,
         environment={},

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from rdrop_cli.errors import RdropError
+from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.runs.select import choose_named, choose_newest, find_same_configuration
+from rdrop_cli.runs.select import choose_named, choose_newest, find_same_configurations, read_runs
 from rdrop_cli.study.config import RunConfig
 
 SaveRun = Callable[..., RunFolder]
@@ -110,7 +111,7 @@ def test_a_complete_run_of_the_same_configuration_comes_before_one_begun(
     save_run(tmp_path, "a-long", val_loss=(0.3,) * 4, status="interrupted")
     save_run(tmp_path, "b-done", val_loss=(0.3,))
     save_run(tmp_path, "c-short", val_loss=(0.3,), status="interrupted")
-    assert find_same_configuration(tiny_config, tmp_path) == RunFolder(tmp_path / "b-done")
+    assert find_same_configurations([tiny_config], tmp_path) == {tiny_config: RunFolder(tmp_path / "b-done")}
 
 
 def test_of_several_begun_the_one_with_the_most_epochs_is_gone_on_with(
@@ -118,7 +119,7 @@ def test_of_several_begun_the_one_with_the_most_epochs_is_gone_on_with(
 ) -> None:
     for run_id, epochs in (("a", 1), ("b", 3), ("c", 2)):
         save_run(tmp_path, run_id, val_loss=(0.3,) * epochs, status="interrupted")
-    assert find_same_configuration(tiny_config, tmp_path) == RunFolder(tmp_path / "b")
+    assert find_same_configurations([tiny_config], tmp_path) == {tiny_config: RunFolder(tmp_path / "b")}
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"epochs": 6}, {"dropout": 0.3}, {"dataset_sha256": "6" * 64}])
@@ -126,13 +127,52 @@ def test_a_run_of_another_configuration_is_another(
     save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig, other: dict[str, object]
 ) -> None:
     save_run(tmp_path, "other", config=replace(tiny_config, **other))
-    assert find_same_configuration(tiny_config, tmp_path) is None
+    assert find_same_configurations([tiny_config], tmp_path) == {}
 
 
-def test_a_run_that_cannot_be_read_is_none_to_go_on_with(
+def test_a_run_whose_configuration_cannot_be_read_is_none_to_go_on_with(
     save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
 ) -> None:
-    save_run(tmp_path, "a").metrics_path.unlink()
     save_run(tmp_path, "b").config_path.write_text("{")
-    save_run(tmp_path, "c").metrics_path.write_text('{"schema_version": 1}')
-    assert find_same_configuration(tiny_config, tmp_path) is None
+    assert find_same_configurations([tiny_config], tmp_path) == {}
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text('{"schema_version": 2}')])
+def test_a_run_without_metrics_is_gone_on_with_unless_another_has_epochs(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig, spoil: Callable[[Path], object]
+) -> None:
+    spoil(save_run(tmp_path, "b").metrics_path)
+    assert find_same_configurations([tiny_config], tmp_path) == {tiny_config: RunFolder(tmp_path / "b")}
+    save_run(tmp_path, "c", val_loss=(0.3,), status="interrupted")
+    assert find_same_configurations([tiny_config], tmp_path) == {tiny_config: RunFolder(tmp_path / "c")}
+
+
+def test_many_configurations_are_found_in_one_reading(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    configs = [replace(tiny_config, seed=seed) for seed in range(3)]
+    for config in configs[:2]:
+        save_run(tmp_path, f"s{config.seed}", config=config)
+    assert find_same_configurations(configs, tmp_path) == {
+        config: RunFolder(tmp_path / f"s{config.seed}") for config in configs[:2]
+    }
+
+
+def test_runs_come_newest_first(save_run: SaveRun, tmp_path: Path) -> None:
+    for day, run_id in ((3, "a"), (1, "c"), (2, "b")):
+        save_run(tmp_path, run_id, created_at=f"2026-01-0{day}T00:00:00+00:00")
+    runs, unreadable = read_runs(list_run_folders(tmp_path))
+    assert [run.metrics["run_id"] for run in runs] == ["a", "b", "c"]
+    assert unreadable == []
+
+
+def test_a_run_that_cannot_be_read_is_told_and_hides_no_other(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "good")
+    save_run(tmp_path, "damaged").metrics_path.write_text("{")
+    save_run(tmp_path, "unfinished").metrics_path.unlink()
+    runs, unreadable = read_runs(list_run_folders(tmp_path))
+    assert [run.folder.run_id for run in runs] == ["good"]
+    assert [(left.run, left.reason.split(":")[0]) for left in unreadable] == [
+        ("damaged", "metrics.json"),
+        ("unfinished", "metrics.json"),
+    ]
