@@ -30,4 +30,7 @@ def mute_native_stderr() -> Iterator[None]:
 
 with mute_native_stderr():
     import keras  # noqa: F401
-    import tensorflow  # noqa: F401
+    import tensorflow
+
+# A program that trains several networks compiles a function for each, which TensorFlow takes for an accident.
+tensorflow.get_logger().setLevel("ERROR")

@@ -25,11 +25,6 @@ class Site(StrEnum):
     RECURRENT_KERNEL = "recurrent kernel"  # single weights of U
     RETURNED_OUTPUT = "returned output"  # h after the layer: the recurrence does not see it
 
-    @property
-    def scales_memory(self) -> bool:
-        """Whether what the cell carries on is multiplied at every timestep, and not only what its gates see of it."""
-        return self in (Site.PREVIOUS_STATE, Site.NEW_STATE)
-
 
 class Lifetime(StrEnum):
     """How long a mask stays the same; no mask outlives a training call."""
