@@ -4,17 +4,26 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.data_options import (
+    DATASETS,
+    Every,
+    Horizon,
+    Lookback,
+    ProtocolName,
+    Sentinels,
+    Target,
+    Time,
+    TrainStop,
+    ValStop,
+)
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR, AsJson, DataDir, RunsDir, complete_run_ids
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
 from rdrop_cli.study.plan import Request, parse_seeds
-from rdrop_cli.study.protocol import PROTOCOLS
 from rdrop_cli.study.variants import DEFAULT_CELL, STUDY, VARIANTS
 
 if TYPE_CHECKING:
     from rdrop_cli.cli.training import Results
-
-PROTOCOL_NAMES = ", ".join(PROTOCOLS)
 
 
 def complete_variants(incomplete: str) -> list[tuple[str, str]]:
@@ -31,14 +40,14 @@ def train(
             autocompletion=complete_variants,
         ),
     ] = None,
-    dataset: Annotated[
-        str, typer.Option(help="jena, synthetic (made by rdrop itself), or the path of a CSV.")
-    ] = "jena",
-    protocol: Annotated[str, typer.Option(help=f"What the options below default to: {PROTOCOL_NAMES}.")] = "book",
+    dataset: Annotated[str, typer.Option(help=DATASETS)] = "jena",
+    protocol: ProtocolName = "book",
     epochs: Annotated[
         int | None, typer.Option(help="Epochs of every variant. [book: 20, with dropout 40]", show_default=False)
     ] = None,
-    steps_per_epoch: Annotated[int | None, typer.Option(help="Training steps an epoch. [book: 500]")] = None,
+    steps_per_epoch: Annotated[
+        int | None, typer.Option(help="Training steps an epoch. [book: 500; a CSV: at most one pass over its windows]")
+    ] = None,
     batch_size: Annotated[int | None, typer.Option(help="Windows a step. [book: 128]")] = None,
     units: Annotated[int | None, typer.Option(help="Units of the recurrent layer. [book: 32]")] = None,
     cell: Annotated[str, typer.Option(help="gru or lstm.")] = DEFAULT_CELL,
@@ -56,15 +65,14 @@ def train(
     jobs: Annotated[
         int | None, typer.Option(help="Runs at work at once. [as many as cores and memory carry]", show_default=False)
     ] = None,
-    target: Annotated[str | None, typer.Option(help="Column to predict. [book: T (degC)]")] = None,
-    lookback: Annotated[str | None, typer.Option(help="Length of a window, as 10d or rows. [book: 10d]")] = None,
-    every: Annotated[str | None, typer.Option(help="Time between its timesteps, as 1h or rows. [book: 1h]")] = None,
-    horizon: Annotated[str | None, typer.Option(help="How far ahead the target is. [book: 24h]")] = None,
-    train_stop: Annotated[int | None, typer.Option(help="First row after training. [book: 200000]")] = None,
-    val_stop: Annotated[int | None, typer.Option(help="First row after validation. [book: 300000]")] = None,
-    sentinels: Annotated[
-        str | None, typer.Option(help="keep -9999 readings, as the book does, or fill them. [book: keep]")
-    ] = None,
+    target: Target = None,
+    time: Time = None,
+    lookback: Lookback = None,
+    every: Every = None,
+    horizon: Horizon = None,
+    train_stop: TrainStop = None,
+    val_stop: ValStop = None,
+    sentinels: Sentinels = None,
     engine: Annotated[
         str,
         typer.Option(help="native: compiled kernel; xla; keras: Keras's default; auto: native where it can, else xla."),
@@ -72,6 +80,7 @@ def train(
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with this run.", autocompletion=complete_run_ids)
     ] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files for TensorBoard too.")] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
@@ -79,7 +88,7 @@ def train(
     """Train variants, side by side where the machine carries it; each leaves a folder with its curves and numbers."""
     from rdrop_cli.cli.training import Execution, resume_run, train_new_runs
 
-    execution = Execution(runs_dir, data_dir, jobs)
+    execution = Execution(runs_dir, data_dir, jobs, tensorboard=tensorboard)
     if resume is not None:
         if variants:
             raise UsageError(f"--resume goes on with one run as it was begun; leave out {' '.join(variants)}")
@@ -96,11 +105,12 @@ def train(
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
             target=target,
+            time=time,
             lookback=lookback,
             every=every,
             horizon=horizon,
-            train_stop_row=train_stop,
-            val_stop_row=val_stop,
+            train_stop=train_stop,
+            val_stop=val_stop,
             batch_size=batch_size,
             steps_per_epoch=steps_per_epoch,
             units=units,

@@ -3,31 +3,40 @@
 import hashlib
 from pathlib import Path
 
-from rdrop_cli.errors import UsageError
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import sha256_of_file
 from rdrop_cli.series.cache import read_through_cache
 from rdrop_cli.series.columns import WEATHER_COLUMNS
-from rdrop_cli.series.csv_reader import Parsed, read_csv
+from rdrop_cli.series.csv_layout import infer_layout
+from rdrop_cli.series.csv_reader import Parsed, read_by_layout
 from rdrop_cli.series.jena import load_jena
 from rdrop_cli.series.synthetic import generate_weather
 from rdrop_cli.series.table import Series, Source
 
+NAMED = ("jena", "synthetic")
 SYNTHETIC_SEED = 0  # the embedded dataset is one series, the same for every run
 SYNTHETIC_ROWS = 420_551  # as long as the Jena data, so that every protocol fits
 
 
-def load_dataset(name: str, data_dir: Path) -> Series:
-    """Load a dataset by name or path.
+def load_dataset(name: str, data_dir: Path, time_column: str = "") -> Series:
+    """Load a dataset by name or path; `time_column` names that of a user's file, which tells it itself when empty.
 
     Raises:
-        UsageError: the name is no dataset and no file.
+        UsageError: the name is no dataset and no file, or the file has no such column.
         DataError: the data are not there, damaged, or not what they should be.
     """
+    if name in NAMED and time_column:
+        raise UsageError(
+            f"--time: names a column of a file of your own; {name} has its stamps, received {time_column!r}"
+        )
     if name == "jena":
         return load_jena(data_dir)
     if name == "synthetic":
         return load_synthetic(data_dir)
-    return load_file(name, data_dir)
+    return load_file(name, data_dir, time_column)
 
 
 def load_synthetic(data_dir: Path) -> Series:
@@ -50,12 +59,30 @@ def load_synthetic(data_dir: Path) -> Series:
     return Series(stamps, columns, values, source)
 
 
-def load_file(name: str, data_dir: Path) -> Series:
-    """Read a CSV of the user's: stamps in the first column, numbers in the others."""
+def load_file(name: str, data_dir: Path, time_column: str = "") -> Series:
+    """Read a CSV of the user's: one column of stamps, the others numbers; those that are not are left out.
+
+    Raises:
+        UsageError: there is no such file, or no such column in it.
+        DataError: it cannot be read, or holds no stamps or no numbers.
+    """
     path = Path(name)
     if not path.is_file():
         raise UsageError(f"--dataset: expected jena, synthetic or the path of a CSV, received {name!r}")
+    layout = infer_layout(path, time_column)
     checksum = sha256_of_file(path)
-    parsed = read_through_cache(data_dir / "cache", checksum, lambda: read_csv(path))
-    source = Source(name=path.stem, origin=str(path.resolve()), sha256=checksum, rows=len(parsed[2]), verified=None)
-    return Series(*parsed, source)
+    key = hashlib.sha256(f"{checksum} {layout}".encode()).hexdigest()  # the same bytes can be read in several ways
+    stamps, columns, values = read_through_cache(data_dir / "cache", key, lambda: read_by_layout(path, layout))
+    source = Source(name=path.stem, origin=str(path.resolve()), sha256=checksum, rows=len(values), verified=None)
+    left_out = dict.fromkeys(layout.text_columns, "text") | dict.fromkeys(_find_empty(columns, values), "empty")
+    kept = [index for index, name in enumerate(columns) if name not in left_out]
+    if not kept:
+        raise DataError(f"{path}: every column of numbers is empty: {', '.join(columns)}")
+    if len(kept) < len(columns):
+        columns, values = tuple(columns[index] for index in kept), np.ascontiguousarray(values[:, kept])
+    return Series(stamps, columns, values, source, layout.time_column, left_out)
+
+
+def _find_empty(columns: tuple[str, ...], values: npt.NDArray[np.float64]) -> list[str]:
+    """Return the columns without a single reading."""
+    return [name for name, column in zip(columns, values.T, strict=True) if np.isnan(column).all()]

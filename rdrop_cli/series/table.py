@@ -1,6 +1,6 @@
 """A multivariate time series in memory, with the record of where it came from."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -36,13 +36,17 @@ class Series:
     Attributes:
         stamps: datetime64[s] of shape (row,).
         columns: names with their units, e.g. `T (degC)`.
-        values: float64 of shape (row, column).
+        values: float64 of shape (row, column), NaN where a reading is missing.
+        time_column: the name that the stamps have in the user's file; empty where it is not the user's.
+        left_out: columns of the user's file that are not among these, each with the reason.
     """
 
     stamps: npt.NDArray[np.datetime64]
     columns: tuple[str, ...]
     values: npt.NDArray[np.float64]
     source: Source
+    time_column: str = ""
+    left_out: dict[str, str] = field(default_factory=dict)
 
     @property
     def sampling_seconds(self) -> int:

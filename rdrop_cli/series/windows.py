@@ -1,12 +1,14 @@
 """Windows over a series: which rows belong to which period, and the one standardised matrix they are cut from."""
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.series.oddities import fill_sentinels
+from rdrop_cli.series.lines import name_row
+from rdrop_cli.series.oddities import fill_missing
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.protocol import Protocol
 
@@ -52,16 +54,14 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
 
     Raises:
         UsageError: the protocol's lengths do not fit each other.
-        DataError: the target column is missing or constant, or the series is too short.
+        DataError: the target column is not there or constant, the series is too short, or readings are missing.
     """
-    if protocol.target not in series.columns:
-        raise DataError(
-            f"{series.source.name}: no column {protocol.target!r} to predict; it has {', '.join(series.columns)}"
-        )
+    _check_target(series, protocol.target)
     protocol.check_layout()
     periods = _lay_out_periods(series, protocol)
     if protocol.sentinels == "fill":
-        series = fill_sentinels(series)
+        series = fill_missing(series)
+    _check_missing(series)
     target = series.columns.index(protocol.target)
     matrix, mean, std = _standardise(series.values, protocol.train_stop_row)
     too_large = ~(np.isfinite(std) & np.isfinite(matrix).all(axis=0))
@@ -86,6 +86,28 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
     )
 
 
+def _check_target(series: Series, target: str) -> None:
+    if target in series.columns:
+        return
+    name = series.source.name
+    if target in series.left_out:
+        raise DataError(f"{name}: column {target!r} cannot be predicted: it is {series.left_out[target]}, no numbers")
+    near = get_close_matches(target, series.columns, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise DataError(f"{name}: no column {target!r} to predict; it has {', '.join(series.columns)}{hint}")
+
+
+def _check_missing(series: Series) -> None:
+    missing = np.isnan(series.values)
+    if missing.any():
+        column = int(missing.any(axis=0).argmax())
+        where, count = name_row(series, int(missing[:, column].argmax())), missing[:, column].sum()
+        raise DataError(
+            f"{series.source.name}: {series.columns[column]!r}: {count} missing readings, the first in "
+            f"{where}; --sentinels fill interpolates what is missing, and -9999 likewise"
+        )
+
+
 def _lay_out_periods(series: Series, protocol: Protocol) -> tuple[range, range, range]:
     """Return the rows before which training, validation and test windows end, as the book's generators do."""
     lookback, rows = protocol.lookback_rows, len(series.values)
@@ -93,7 +115,7 @@ def _lay_out_periods(series: Series, protocol: Protocol) -> tuple[range, range, 
     if not test:
         raise DataError(
             f"{series.source.name}: too short: it has {rows} rows, and the first test window of protocol "
-            f"{protocol.name} needs {test.start + protocol.horizon_rows + 2}; choose shorter periods "
+            f"{protocol.name} needs {protocol.least_rows}; choose shorter periods "
             "(--train-stop, --val-stop) or another protocol"
         )
     training = range(lookback, protocol.train_stop_row)

@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 from rdrop_cli.errors import UsageError
 from rdrop_cli.study.config import MAX_SEED, RunConfig
 from rdrop_cli.study.duration import parse_rows
+from rdrop_cli.study.extent import Extent
+from rdrop_cli.study.own_series import TRAIN_STOP, VAL_STOP, check_room, choose_target, limit_steps, scale_length
 from rdrop_cli.study.protocol import Protocol, find_protocol
+from rdrop_cli.study.splits import parse_split
 from rdrop_cli.study.variants import DEFAULT_CELL, STUDY, Variant, find_variant
 
 MOST_SEEDS = 10_000  # in a range: more is a slip of the keyboard
@@ -16,8 +19,9 @@ MOST_SEEDS = 10_000  # in a range: more is a slip of the keyboard
 class Request:
     """What a user asks to train; None keeps what the protocol or the variant has.
 
-    `lookback`, `every` and `horizon` are texts such as `10d` or a number of rows; they can only be understood when
-    the series, and so the time between its rows, is known.
+    `lookback`, `every` and `horizon` are texts such as `10d` or a number of rows, `train_stop` and `val_stop` such as
+    `2014-01-01`, `50%` or a row; they can only be understood when the series, and so the time of its rows, is known.
+    `time` names the column of a user's file that holds the stamps.
     """
 
     variants: tuple[str, ...] = ()
@@ -30,11 +34,12 @@ class Request:
     dropout: float | None = None
     recurrent_dropout: float | None = None
     target: str | None = None
+    time: str | None = None
     lookback: str | None = None
     every: str | None = None
     horizon: str | None = None
-    train_stop_row: int | None = None
-    val_stop_row: int | None = None
+    train_stop: str | None = None
+    val_stop: str | None = None
     batch_size: int | None = None
     steps_per_epoch: int | None = None
     units: int | None = None
@@ -75,24 +80,58 @@ def plan_runs(request: Request) -> list[RunConfig]:
     return [_configure(variant, protocol, request) for variant in variants]
 
 
-def fit_to_series(config: RunConfig, request: Request, sampling_seconds: int, sha256: str) -> RunConfig:
-    """Return a planned configuration with its lengths in rows of the series, and the series' checksum.
+def fit_to_series(config: RunConfig, request: Request, extent: Extent) -> RunConfig:
+    """Return a planned configuration with its lengths and splits in rows of the series, and the series' checksum.
+
+    On a series of the user's the protocol's lengths are times, its splits fractions, its target the only column where
+    there is but one, and an epoch at most one pass over the training windows.
 
     Raises:
-        UsageError: a length that is no whole number of rows.
+        UsageError: a length that is no whole number of rows, a split outside the series, or no target to choose.
+        DataError: the user's series is too short.
     """
-    lengths = {"lookback_rows": "lookback", "step_rows": "every", "horizon_rows": "horizon"}
-    rows = {
-        field: parse_rows(f"--{option}", text, sampling_seconds)
-        for field, option in lengths.items()
-        if (text := getattr(request, option)) is not None
-    }
-    protocol = replace(config.protocol, **rows)  # type: ignore[arg-type]  # each named field is an int
-    return replace(config, protocol=protocol, dataset_sha256=sha256)
+    protocol = replace(config.protocol, **_fit_lengths(config.protocol, request, extent))  # type: ignore[arg-type]
+    protocol = _fit_splits(protocol, request, extent)
+    if extent.own_file and request.target is None:
+        protocol = replace(protocol, target=choose_target(protocol.target, extent))
+    if extent.own_file and request.steps_per_epoch is None:
+        protocol = replace(protocol, steps_per_epoch=limit_steps(protocol))
+    return replace(config, protocol=protocol, dataset_sha256=extent.sha256)
+
+
+def _fit_lengths(protocol: Protocol, request: Request, extent: Extent) -> dict[str, int]:
+    """Return the lengths that the user or the user's series changes, in rows, by the protocol's fields."""
+    rows = {}
+    for field, option in (("lookback_rows", "lookback"), ("step_rows", "every"), ("horizon_rows", "horizon")):
+        text = getattr(request, option)
+        if text is not None:
+            rows[field] = parse_rows(f"--{option}", text, extent.sampling_seconds)
+        elif extent.own_file:
+            rows[field] = scale_length(f"--{option}", getattr(protocol, field), extent)
+    return rows
+
+
+def _fit_splits(protocol: Protocol, request: Request, extent: Extent) -> Protocol:
+    """Return the protocol with the splits that the user or the user's series changes."""
+    if not extent.own_file and request.train_stop is None and request.val_stop is None:
+        return protocol
+    rows = (str(protocol.train_stop_row), str(protocol.val_stop_row))
+    train_default, val_default = (TRAIN_STOP, VAL_STOP) if extent.own_file else rows
+    train_stop = train_default if request.train_stop is None else request.train_stop
+    val_stop = val_default if request.val_stop is None else request.val_stop
+    train_row, val_row = parse_split("--train-stop", train_stop, extent), parse_split("--val-stop", val_stop, extent)
+    protocol = replace(protocol, train_stop_row=train_row, val_stop_row=val_row)
+    check_room(protocol, extent, train_stop, val_stop)
+    if train_row >= val_row:
+        raise UsageError(
+            f"--train-stop: {train_stop} (row {train_row}) must come before --val-stop: {val_stop} (row {val_row}); "
+            f"{extent.name} has {extent}"
+        )
+    return protocol
 
 
 def _change_protocol(protocol: Protocol, request: Request) -> Protocol:
-    options = ("target", "train_stop_row", "val_stop_row", "batch_size", "steps_per_epoch", "units", "sentinels")
+    options = ("target", "batch_size", "steps_per_epoch", "units", "sentinels")
     wanted = {name: getattr(request, name) for name in options}
     return replace(protocol, **{name: value for name, value in wanted.items() if value is not None})
 
@@ -117,6 +156,7 @@ def _configure(variant: Variant, protocol: Protocol, request: Request) -> RunCon
         dataset_sha256="",
         engine=request.engine,
         cell=request.cell,
+        time_column=request.time or "",
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from rdrop_cli.errors import UsageError
 
 SENTINEL_TREATMENTS = ("keep", "fill")
+SAMPLING_SECONDS = 600  # from row to row of the Jena data, in whose rows the protocols are written
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Protocol:
 
     Attributes:
         train_windows_measured: training windows, evenly spaced, on which the error without dropout is measured.
-        sentinels: `keep` or `fill`: what is done with -9999 readings.
+        sentinels: `keep` or `fill`: what is done with -9999 readings. Missing ones can only be filled.
     """
 
     name: str
@@ -58,13 +59,27 @@ class Protocol:
         if self.train_stop_row <= self.lookback_rows:
             raise UsageError(
                 f"protocol {self.name}: training stops at row {self.train_stop_row}, before the first window of "
-                f"{self.lookback_rows} rows ends"
+                f"{self.lookback_rows} rows ends; move --train-stop or shorten --lookback"
             )
         if self.val_stop_row <= self.train_stop_row + 1 + self.lookback_rows:
             raise UsageError(
                 f"protocol {self.name}: validation stops at row {self.val_stop_row}; the first window after training "
-                f"ends before row {self.train_stop_row + 1 + self.lookback_rows}"
+                f"ends before row {self.train_stop_row + 1 + self.lookback_rows}; move --val-stop or shorten --lookback"
             )
+
+    def has_room(self, rows: int) -> bool:
+        """Tell whether each period of a series of `rows` rows has room for a window."""
+        first_validation_row = self.train_stop_row + 1 + self.lookback_rows
+        return (
+            self.train_stop_row > self.lookback_rows
+            and self.val_stop_row > first_validation_row
+            and rows >= self.least_rows
+        )
+
+    @property
+    def least_rows(self) -> int:
+        """Rows of the shortest series that has a test window."""
+        return self.val_stop_row + self.lookback_rows + self.horizon_rows + 3
 
     @property
     def timesteps(self) -> int:

@@ -25,6 +25,7 @@ def name_target(column: str) -> tuple[str, str]:
 
 
 def format_error(error: float, unit: str) -> str:
-    """Render an error in the target's own unit, which may be none: `2.35 °C`; small ones with three digits."""
-    digits = f"{error:.2f}" if abs(error) >= 0.1 or error == 0 else f"{error:.3g}"
+    """Render an error in the target's unit, which may be none: `2.35 °C`, `2607 MW`; small ones with three digits."""
+    places = 0 if abs(error) >= 1000 else 2
+    digits = f"{error:.{places}f}" if abs(error) >= 0.1 or error == 0 else f"{error:.3g}"
     return f"{digits} {unit}".rstrip()

@@ -6,6 +6,7 @@ import json
 import keras
 import pytest
 
+from rdrop_cli.runs.upgrade import SCHEMA_VERSION
 from tests.cli.conftest import SMALL
 
 FILES = {"config.json", "metrics.json", "history.csv", "loss.png", "model.keras", "checkpoints"}
@@ -31,7 +32,7 @@ def test_both_variants_of_the_study_are_trained_when_none_is_named(folders, metr
 
 def test_metrics_carry_what_scripts_are_promised(metrics, weather_csv):
     for variant, document in metrics.items():
-        assert document["schema_version"] == 1
+        assert document["schema_version"] == SCHEMA_VERSION
         assert document["variant"] == variant
         assert document["run_id"].startswith(f"{variant}-s0-")
         assert document["status"] == "completed"

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.series import csv_reader
-from rdrop_cli.series.csv_reader import MAX_COLUMNS, read_csv
+from rdrop_cli.series import csv_header
+from rdrop_cli.series.csv_header import MAX_COLUMNS
+from rdrop_cli.series.csv_reader import read_csv
 
 HEADER = b'"Date Time","T (degC)","wv (m/s)"\n'
 ROW_2 = b"01.01.2009 00:10:00,-8.02,1.03\n"
@@ -221,7 +222,7 @@ def test_a_name_that_would_steer_the_terminal_is_refused(write: Write, name: byt
 
 
 def test_as_many_columns_as_allowed_are_read_and_one_more_is_not(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(csv_reader, "MAX_COLUMNS", 20)
+    monkeypatch.setattr(csv_header, "MAX_COLUMNS", 20)
 
     def with_columns(count: int) -> bytes:
         names = [f"c{number}" for number in range(1, count)]

@@ -3,19 +3,24 @@
 import csv
 import io
 import math
+import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.series.csv_reader import Parsed, read_csv
+from rdrop_cli.series.csv_cells import MISSING
+from rdrop_cli.series.csv_layout import Layout, infer_layout
+from rdrop_cli.series.csv_reader import Parsed, read_by_layout, read_csv
 
+T = TypeVar("T")
 STATION = "%d.%m.%Y %H:%M:%S"
 ISO = "%Y-%m-%d %H:%M:%S"
 STAMPS = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)).map(lambda stamp: stamp.replace(microsecond=0))
@@ -95,18 +100,94 @@ def test_any_bytes_are_refused_or_mean_what_they_say(content: bytes, header: byt
     check(header + content)
 
 
+@st.composite
+def own_files(draw: st.DrawFn) -> tuple[str, str, int, list[list[str]]]:
+    """A separator, a header, the index of the stamps, and rows of cells: numbers, missing ones, sometimes text."""
+    separator = draw(st.sampled_from([",", ";", "\t"]))
+    columns = draw(st.integers(1, 4))
+    missing = st.sampled_from([*sorted(MISSING), "NaN", "nan"])
+    rows = draw(
+        st.lists(st.lists(NUMBERS.map(str) | missing, min_size=columns, max_size=columns), min_size=1, max_size=6)
+    )
+    rows.append(["1.5"] * columns)  # or a column might hold no number
+    time, text = draw(st.integers(0, columns)), draw(st.booleans())
+    for hour, row in enumerate(rows):
+        row.insert(time, f"2009-01-01 0{hour}:00")
+        if text:
+            row.append(draw(st.sampled_from(["on", "off", "a;b", 'say "no"'])))
+    return separator, separator.join(f"c{n}" for n in range(len(rows[0]))), time, rows
+
+
+@given(own_files())
+@settings(max_examples=150)
+def test_a_file_of_the_users_is_read_to_the_last_bit(made: tuple[str, str, int, list[list[str]]]) -> None:
+    separator, header, time, rows = made
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator).writerows(rows)
+    with file_of(f"{header}\r\n{text.getvalue()}".encode()) as path:
+        layout = infer_layout(path)
+        stamps, columns, values = read_by_layout(path, layout)
+    assert (layout.time, layout.separator) == (time, separator)
+    assert stamps.astype(str).tolist() == [f"2009-01-01T0{hour}:00:00" for hour in range(len(rows))]
+    assert columns == tuple(f"c{n}" for n in layout.numbers)
+    expected = [[math.nan if row[n] in MISSING else float(row[n]) for n in layout.numbers] for row in rows]
+    assert np.array_equal(values, np.array(expected), equal_nan=True)
+
+
 def check(content: bytes) -> None:
-    """Read a file: a refusal is one line that begins with the path, and what is taken says so in plain Python too."""
+    """Read a file in both ways: a refusal is one line with the path, and what is taken says so in plain Python too."""
     with file_of(content) as path:
-        try:
-            parsed, refusal = read_csv(path), ""
-        except DataError as error:
-            parsed, refusal = None, str(error)
+        parsed = read_or_refuse(path, lambda: read_csv(path))
+        layout = read_or_refuse(path, lambda: infer_layout(path))
+        own = read_or_refuse(path, lambda: read_by_layout(path, layout)) if layout else None
     if parsed:
         assert_says(content, parsed)
-    else:
-        assert refusal.startswith(f"{path}: ")
-        assert refusal.isprintable()
+    if layout and own:
+        assert_means(content, layout, own)
+        if parsed and layout.separator == "," and layout.time == 0 and len(layout.numbers) == len(parsed[1]):
+            assert [part.tolist() for part in map(np.asarray, own)] == [
+                part.tolist() for part in map(np.asarray, parsed)
+            ]
+
+
+def read_or_refuse(path: Path, read: Callable[[], T]) -> T | None:
+    try:
+        found, refusal = read(), ""
+    except DataError as error:
+        found, refusal = None, str(error)
+    assert found is not None or refusal.startswith(f"{path}: ")
+    assert refusal.isprintable()
+    return found
+
+
+def assert_means(content: bytes, layout: Layout, parsed: Parsed) -> None:
+    """Compare what was read by an inferred layout with a reading by Python's own csv module."""
+    stamps, columns, values = parsed
+    text = io.StringIO(content.decode("utf-8-sig"), newline="")
+    header, *rows = [row for row in csv.reader(text, delimiter=layout.separator) if row]
+    assert len(header) == max(len(next(csv.reader([header_line(content)], delimiter=mark))) for mark in ",;\t")
+    assert columns == tuple(header[index].strip() for index in layout.numbers)
+    assert layout.time not in layout.numbers
+    assert {len(row) for row in rows} == {len(header)}
+    for index, column in zip(layout.numbers, values.T, strict=True):
+        cells = [row[index].strip(" ") for row in rows]
+        expected = [math.nan if cell in MISSING else float(cell) for cell in cells]
+        assert not np.isinf(column).any()
+        assert np.array_equal(column, expected, equal_nan=True)
+    for index in set(range(len(header))) - {layout.time, *layout.numbers}:
+        assert not any(is_number(row[index]) for row in rows)
+    assert len(stamps) == len(rows)
+    assert all(stamp.year > 0 for stamp in stamps.tolist())
+    assert not is_number(rows[0][layout.time])
+
+
+def header_line(content: bytes) -> str:
+    return content.decode("utf-8-sig").split("\n")[0].rstrip("\r")
+
+
+def is_number(cell: str) -> bool:
+    """Tell whether a cell is a number that is plainly written."""
+    return re.fullmatch(r"[+-]?\d+(\.\d*)?", cell, re.ASCII) is not None
 
 
 def assert_says(content: bytes, parsed: Parsed) -> None:

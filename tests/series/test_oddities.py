@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rdrop_cli.series.oddities import SENTINEL, Oddities, fill_sentinels, find_oddities
+from rdrop_cli.series.oddities import SENTINEL, Oddities, fill_missing, find_gaps, find_oddities
 from rdrop_cli.series.table import Series
 
 
@@ -55,7 +55,7 @@ def test_the_usual_step_is_not_moved_by_gaps_and_repeats(odd_series: Series) -> 
 
 
 def test_sentinels_are_filled_from_their_neighbours_in_the_column(odd_series: Series) -> None:
-    filled = fill_sentinels(odd_series)
+    filled = fill_missing(odd_series)
     wind, readings = filled.values[:, 2], odd_series.values[:, 2]
     assert wind[0] == readings[1]  # nothing before the first row
     assert wind[299] == readings[298]
@@ -66,7 +66,7 @@ def test_sentinels_are_filled_from_their_neighbours_in_the_column(odd_series: Se
 
 def test_filling_changes_no_reading_and_not_the_series_it_was_given(odd_series: Series) -> None:
     before = odd_series.values.copy()
-    filled = fill_sentinels(odd_series)
+    filled = fill_missing(odd_series)
     real = before != SENTINEL
     assert np.array_equal(filled.values[real], before[real])
     assert np.array_equal(odd_series.values, before)
@@ -76,4 +76,24 @@ def test_filling_changes_no_reading_and_not_the_series_it_was_given(odd_series: 
 def test_a_column_of_nothing_but_sentinels_stays_as_it_is(tiny_series: Series) -> None:
     values = tiny_series.values.copy()
     values[:, 2] = SENTINEL
-    assert (fill_sentinels(replace(tiny_series, values=values)).values[:, 2] == SENTINEL).all()
+    assert (fill_missing(replace(tiny_series, values=values)).values[:, 2] == SENTINEL).all()
+
+
+def test_missing_readings_are_counted_told_and_filled_as_sentinels_are(odd_series: Series) -> None:
+    by_sentinel = fill_missing(odd_series)
+    values = odd_series.values.copy()
+    values[values == SENTINEL] = np.nan
+    missing = replace(odd_series, values=values)
+    assert find_oddities(missing).missing == {"T (degC)": 1, "wv (m/s)": 4}
+    assert find_oddities(missing).sentinels == {}
+    told = "missing readings: 1 in T (degC), 4 in wv (m/s); "
+    assert find_oddities(missing).describe("fill")[0] == told + "filled by interpolation"
+    assert find_oddities(missing).describe("keep")[0].startswith(told + "nothing can learn from them: --sentinels fill")
+    assert np.array_equal(fill_missing(missing).values, by_sentinel.values)
+
+
+def test_gaps_come_with_their_stamps_the_longest_first(odd_series: Series) -> None:
+    longest, other = find_gaps(odd_series)
+    assert longest.seconds == 70 * 60
+    assert (longest.before, longest.after) == (odd_series.stamps[199], odd_series.stamps[200])
+    assert other.seconds == 25 * 60  # from the stamp that goes back

@@ -239,3 +239,29 @@ def test_sentinels_are_kept_as_the_book_keeps_them_or_filled(tiny_series: Series
     assert np.abs(filled).max() < 5
     between = filled[29] + (filled[32] - filled[29]) * np.array([1, 2]) / 3
     assert filled[[30, 31]] == pytest.approx(between, abs=1e-6)
+
+
+def test_missing_readings_are_refused_by_column_and_row_and_cured_by_filling(
+    tiny_series: Series, tiny_protocol: Protocol
+) -> None:
+    values = tiny_series.values.copy()
+    values[[40, 41], 1] = np.nan
+    holes = replace(tiny_series, values=values)
+    with pytest.raises(
+        DataError, match=r"made: 'p \(mbar\)': 2 missing readings, the first in row 40; --sentinels fill"
+    ):
+        make_windows(holes, tiny_protocol)
+    filled = make_windows(holes, replace(tiny_protocol, sentinels="fill")).matrix[:, 1]
+    between = filled[39] + (filled[42] - filled[39]) * np.array([1, 2]) / 3
+    assert filled[[40, 41]] == pytest.approx(between, abs=1e-6)
+
+
+def test_a_slip_in_the_targets_name_is_answered_with_the_nearest(tiny_series: Series, tiny_protocol: Protocol) -> None:
+    with pytest.raises(DataError, match=r"no column 'T \(deg\)' to predict; it has .*; did you mean 'T \(degC\)'\?"):
+        make_windows(tiny_series, replace(tiny_protocol, target="T (deg)"))
+
+
+def test_a_target_that_was_left_out_is_told_why(tiny_series: Series, tiny_protocol: Protocol) -> None:
+    series = replace(tiny_series, left_out={"region": "text"})
+    with pytest.raises(DataError, match="made: column 'region' cannot be predicted: it is text, no numbers"):
+        make_windows(series, replace(tiny_protocol, target="region"))

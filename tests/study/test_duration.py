@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdrop_cli.errors import UsageError
-from rdrop_cli.study.duration import UNIT_SECONDS, parse_rows
+from rdrop_cli.study.duration import UNIT_SECONDS, format_seconds, parse_rows
 
 TEN_MINUTES = 600
 
@@ -25,7 +25,7 @@ def test_what_is_no_length_is_refused_by_the_options_name(text: str) -> None:
 
 
 def test_a_length_between_two_readings_is_refused() -> None:
-    with pytest.raises(UsageError, match="--horizon: 25min is no whole number of readings, which are 600 s apart"):
+    with pytest.raises(UsageError, match="--horizon: 25min is no whole number of readings, which are 10 min apart"):
         parse_rows("--horizon", "25min", TEN_MINUTES)
 
 
@@ -53,3 +53,12 @@ def test_any_text_is_a_length_or_refused(text: str) -> None:
         rows, refusal = 0, str(error)
     assert rows >= 0
     assert not refusal or refusal.startswith("--lookback: ")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(600, "10 min"), (3600, "1 h"), (5400, "90 min"), (86_400, "24 h"), (864_000, "10 d"), (61, "61 s"), (0, "0 s"),
+     (-3600, "-1 h")],
+)  # fmt: skip
+def test_lengths_are_told_in_the_largest_unit_that_fits(seconds: int, text: str) -> None:
+    assert format_seconds(seconds) == text

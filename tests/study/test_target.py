@@ -31,7 +31,13 @@ def test_a_column_tells_its_quantity_and_unit(column, named):
 
 @pytest.mark.parametrize(
     ("error", "unit", "told"),
-    [(2.349, "°C", "2.35 °C"), (2.349, "", "2.35"), (0.00123, "m", "0.00123 m"), (0.0, "m", "0.00 m")],
+    [
+        (2.349, "°C", "2.35 °C"),
+        (2607.37, "MW", "2607 MW"),
+        (2.349, "", "2.35"),
+        (0.00123, "m", "0.00123 m"),
+        (0.0, "m", "0.00 m"),
+    ],
 )
 def test_an_error_is_told_with_its_unit_and_the_digits_that_it_has(error, unit, told):
     assert format_error(error, unit) == told

@@ -1,0 +1,218 @@
+"""`rdrop inspect`: what rdrop sees in a dataset, before anything is trained."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rdrop_cli.cli.data_options import (
+    DATASETS,
+    Every,
+    Horizon,
+    Lookback,
+    ProtocolName,
+    Sentinels,
+    Target,
+    Time,
+    TrainStop,
+    ValStop,
+)
+from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR, AsJson, DataDir, RunsDir
+from rdrop_cli.errors import RdropError, make_printable
+from rdrop_cli.files import to_json
+from rdrop_cli.study.plan import Request, fit_to_series, plan_runs
+from rdrop_cli.study.protocol import Protocol
+
+if TYPE_CHECKING:
+    from rdrop_cli.series.table import Series
+    from rdrop_cli.series.windows import Windows
+
+LONGEST_GAPS = 5
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would be trained: the protocol as far as it could be fitted, the windows, or why there are none."""
+
+    protocol: Protocol
+    windows: "Windows | None" = None
+    refusal: str | None = None
+
+
+def inspect(
+    dataset: Annotated[str, typer.Argument(help=DATASETS)] = "jena",
+    protocol: ProtocolName = "book",
+    target: Target = None,
+    time: Time = None,
+    lookback: Lookback = None,
+    every: Every = None,
+    horizon: Horizon = None,
+    train_stop: TrainStop = None,
+    val_stop: ValStop = None,
+    sentinels: Sentinels = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The picture; .png, .svg or .pdf. [RUNS_DIR/NAME-inspect.png]")
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Show columns, sampling, gaps, periods and the naive error of a dataset, and whether it can be trained on."""
+    from rdrop_cli.plots.style import check_ending
+    from rdrop_cli.series.datasets import load_dataset
+
+    if out:
+        check_ending(out)
+    request = Request(
+        variants=("baseline",),
+        dataset=dataset,
+        protocol=protocol,
+        target=target,
+        time=time,
+        lookback=lookback,
+        every=every,
+        horizon=horizon,
+        train_stop=train_stop,
+        val_stop=val_stop,
+        sentinels=sentinels,
+    )
+    (planned,) = plan_runs(request)
+    series = load_dataset(dataset, data_dir, planned.time_column)
+    plan = _plan(series, request)
+    picture = _draw(series, plan, out or runs_dir / f"{series.source.name}-inspect.png")
+    if as_json:
+        typer.echo(to_json(_report(series, plan, picture)))
+    else:
+        _print(series, plan, picture)
+
+
+def _plan(series: "Series", request: Request) -> Plan:
+    """Do what `rdrop train` does before it trains, as far as it goes."""
+    from rdrop_cli.series.sampling import measure_extent
+    from rdrop_cli.series.windows import make_windows
+
+    (config,) = plan_runs(request)
+    try:
+        config = fit_to_series(config, request, measure_extent(series))
+        return Plan(config.protocol, windows=make_windows(series, config.protocol))
+    except RdropError as error:
+        return Plan(config.protocol, refusal=str(error))
+
+
+def _draw(series: "Series", plan: Plan, path: Path) -> Path | None:
+    """Draw what there is to be seen; nothing where no column is to be predicted, or the stamps stand still."""
+    from rdrop_cli.plots.series import draw_series
+
+    target = series.columns[0] if len(series.columns) == 1 else plan.protocol.target
+    if target not in series.columns or series.stamps.min() == series.stamps.max():
+        return None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draw_series(series, target, path, plan.protocol, plan.windows)
+    return path
+
+
+def _report(series: "Series", plan: Plan, picture: Path | None) -> dict[str, Any]:
+    """Return everything as plain data; lengths in rows, times in ISO 8601."""
+    from rdrop_cli.series.describe import list_periods
+    from rdrop_cli.series.oddities import find_gaps, find_oddities
+    from rdrop_cli.series.summary import summarise_columns
+
+    oddities, gaps = find_oddities(series), find_gaps(series)
+    periods = list_periods(plan.protocol, plan.windows) if plan.windows else []
+    return {
+        "dataset": series.source.to_json(),
+        "time_column": series.time_column or None,
+        "sampling_seconds": series.sampling_seconds,
+        "first": str(series.stamps[0]),
+        "last": str(series.stamps[-1]),
+        "columns": [asdict(column) for column in summarise_columns(series)],
+        "left_out": series.left_out,
+        "gaps": oddities.gaps,
+        "longest_gaps": [
+            {"before": str(gap.before), "after": str(gap.after), "seconds": gap.seconds} for gap in gaps[:LONGEST_GAPS]
+        ],
+        "repeated_stamps": oddities.repeated_stamps,
+        "backward_stamps": oddities.backward_stamps,
+        "protocol": plan.protocol.to_json(),
+        "periods": {
+            period.name: {
+                "first_row": period.rows.start,
+                "stop_row": period.rows.stop,
+                "first": str(period.first),
+                "last": str(period.last),
+                "windows": period.windows,
+            }
+            for period in periods
+        },
+        "naive": _measure_naively(plan.windows) if plan.windows else None,
+        "refusal": plan.refusal,
+        "picture": str(picture) if picture else None,
+    }
+
+
+def _measure_naively(windows: "Windows") -> dict[str, float]:
+    """Return the naive forecast's error, standardised and in the target's unit."""
+    from rdrop_cli.series.windows import forecast_naively
+
+    val, test = forecast_naively(windows, windows.validation), forecast_naively(windows, windows.test)
+    std = windows.target_std
+    return {"val_mae": val, "val_mae_unscaled": val * std, "test_mae": test, "test_mae_unscaled": test * std}
+
+
+def _print(series: "Series", plan: Plan, picture: Path | None) -> None:
+    from rdrop_cli.cli.console import make_console, warn_if_unverified
+
+    console = make_console(stderr=False)
+    warn_if_unverified(make_console(), series.source)
+    _print_columns(series)
+    for line in _describe(series, plan):
+        console.print(line, markup=False)
+    if picture:
+        console.print(f"picture: {picture}", markup=False)
+
+
+def _print_columns(series: "Series") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from rdrop_cli.cli.console import make_console
+    from rdrop_cli.series.summary import summarise_columns
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("column", "unit"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("min", "mean", "max", "std", "missing", "-9999"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for column in summarise_columns(series):
+        figures = (column.minimum, column.mean, column.maximum, column.std)
+        counts = (str(column.missing or "-"), str(column.sentinels or "-"))
+        cells = (column.name, column.unit or "-", *(f"{figure:.5g}" for figure in figures), *counts)
+        table.add_row(*(Text(make_printable(cell)) for cell in cells))
+    make_console(stderr=False).print(table)
+
+
+def _describe(series: "Series", plan: Plan) -> Iterator[str]:
+    """Yield what is said below the table, a line each."""
+    from rdrop_cli.series.describe import describe_plan, describe_series
+    from rdrop_cli.series.oddities import find_gaps, find_oddities
+    from rdrop_cli.study.duration import format_seconds
+    from rdrop_cli.study.extent import format_stamp
+    from rdrop_cli.study.target import format_error, name_target
+
+    yield from describe_series(series)
+    yield from find_oddities(series).describe(plan.protocol.sentinels)
+    for gap in find_gaps(series)[:LONGEST_GAPS]:
+        before, after = format_stamp(gap.before), format_stamp(gap.after)
+        yield f"  {format_seconds(gap.seconds)} from {before} to {after}"
+    if plan.windows:
+        yield from describe_plan(plan.protocol, plan.windows, series.sampling_seconds)
+        naive, (_, unit) = _measure_naively(plan.windows), name_target(plan.protocol.target)
+        val, test = (format_error(naive[f"{period}_mae_unscaled"], unit) for period in ("val", "test"))
+        yield (
+            f"naive forecast, later as now: MAE {naive['val_mae']:.4f} standardised ({val}) in validation, "
+            f"{naive['test_mae']:.4f} ({test}) in test"
+        )
+    if plan.refusal:
+        yield f"cannot be trained on as it is: {plan.refusal}"

@@ -1,0 +1,209 @@
+"""A series as rdrop sees it: the target over time with its periods, and one window to scale."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.plots.style import NAIVE_COLOUR, PALETTE, draw_figure
+from rdrop_cli.series.describe import list_periods
+from rdrop_cli.series.oddities import SENTINEL, Gap, find_gaps
+from rdrop_cli.series.table import Series
+from rdrop_cli.series.windows import Windows
+from rdrop_cli.study.duration import UNIT_SECONDS, format_seconds
+from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.target import format_error, name_target
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH_INCHES = 10.0
+PANEL_INCHES = 3.4
+MOST_BINS = 3000  # some for each pixel that a screen gives the axis
+DAY, HOUR = UNIT_SECONDS["d"], UNIT_SECONDS["h"]
+BIN_SECONDS = (HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY)
+PERIOD_COLOURS = {"training": PALETTE[1], "validation": PALETTE[4], "test": PALETTE[2]}
+LABEL_COLOURS = {"training": PALETTE[1], "validation": "#8A5F00", "test": "#00724F"}  # darker: text on white
+PERIOD_OPACITY, BAND_OPACITY = 0.13, 0.35
+NARROW_SHARE = 0.16  # of the axis: less has no room for a label
+TARGET_COLOUR = PALETTE[0]
+READING_COLOUR = "#333333"
+SHOWN_GAPS = 200
+LARGEST_READING = 1e100  # nobody measures more, and matplotlib finds no ticks for it; NaN is not less either
+LABEL_STYLE: dict[str, Any] = {"fontsize": 10, "fontweight": "bold"}
+
+
+def draw_series(
+    series: Series, target: str, path: Path, protocol: Protocol | None = None, windows: Windows | None = None
+) -> None:
+    """Draw a column over time; with its periods and one window where it has been cut into some.
+
+    Args:
+        series: of which sentinels and missing readings are left out.
+        target: the column.
+        path: the picture; its ending chooses the format.
+        protocol: that the windows were cut by; None where there are none.
+        windows: of the series.
+    """
+    panels = 2 if protocol and windows else 1
+    with draw_figure(path, nrows=panels, figsize=(WIDTH_INCHES, panels * PANEL_INCHES), squeeze=False) as (_, axes):
+        overview = axes[0, 0]
+        _draw_readings(overview, series, target)
+        _mark_gaps(overview, find_gaps(series))
+        if protocol and windows:
+            _shade_periods(overview, protocol, windows)
+            _draw_window(axes[1, 0], protocol, windows, series.sampling_seconds)
+            _label(axes[1, 0], target)
+        _label(overview, target)
+
+
+def _to_days(stamp: np.datetime64) -> float:
+    """Return a time as matplotlib counts it; labels placed through a transform are taken in no other form."""
+    from matplotlib.dates import date2num
+
+    return float(date2num(stamp))  # type: ignore[no-untyped-call]
+
+
+def _label(axes: "Axes", target: str) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    quantity, unit = name_target(target)
+    axes.set_ylabel(f"{quantity} ({unit})" if unit else quantity)
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.set_xlabel("time")
+
+
+def _draw_readings(axes: "Axes", series: Series, target: str) -> None:
+    """Draw the mean of each stretch of time, and a band from its lowest reading to its highest."""
+    seconds = choose_bin_seconds(series)
+    stamps, low, mean, high = bin_readings(series, target, seconds)
+    axes.fill_between(stamps, low, high, color=READING_COLOUR, alpha=BAND_OPACITY, linewidth=0)
+    axes.plot(stamps, mean, color=READING_COLOUR, linewidth=0.6)
+    axes.margins(x=0)
+    if seconds == series.sampling_seconds:
+        drawn = f"a reading every {format_seconds(seconds)}"
+    else:
+        drawn = f"line: mean of {format_seconds(seconds)}; band: lowest to highest reading"
+    axes.set_title(f"{series.source.name}  ({drawn})", loc="left", fontsize=12, pad=34)
+
+
+def choose_bin_seconds(series: Series) -> int:
+    """Return how much time one point of the picture stands for: one reading, or a length that people know."""
+    span = int((series.stamps.max() - series.stamps.min()).astype(np.int64))
+    least = max(series.sampling_seconds, span // MOST_BINS, 1)
+    if span // max(series.sampling_seconds, 1) <= MOST_BINS:
+        return max(series.sampling_seconds, 1)
+    return next((seconds for seconds in BIN_SECONDS if seconds >= least), least)
+
+
+def bin_readings(
+    series: Series, target: str, seconds: int
+) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return stamps, and lowest, mean and highest readings, of stretches of time: each (bin,), NaN where none is."""
+    column = series.values[:, series.columns.index(target)]
+    real = (np.abs(column) < LARGEST_READING) & (column != SENTINEL)
+    start = series.stamps.min()
+    bins = (series.stamps - start).astype(np.int64) // seconds
+    count = int(bins.max()) + 1
+    bins, readings = bins[real], column[real]
+    low, high = np.full(count, np.inf), np.full(count, -np.inf)
+    np.minimum.at(low, bins, readings)
+    np.maximum.at(high, bins, readings)
+    found = np.bincount(bins, minlength=count).astype(np.float64)
+    found[found == 0] = np.nan
+    mean = np.bincount(bins, readings, minlength=count) / found
+    empty = np.isnan(found)
+    low[empty] = high[empty] = np.nan
+    return start + seconds * np.arange(count), low, mean, high
+
+
+def _mark_gaps(axes: "Axes", gaps: list[Gap]) -> None:
+    """Mark the longest gaps at the foot of the axes, and say how many there are."""
+    if not gaps:
+        return
+    shown = gaps[:SHOWN_GAPS]
+    foot = axes.get_xaxis_transform()
+    axes.plot(
+        [gap.before for gap in shown], [0.0] * len(shown), "^", color=TARGET_COLOUR, transform=foot, clip_on=False
+    )
+    for gap in shown:
+        axes.axvspan(_to_days(gap.before), _to_days(gap.after), ymax=0.04, color=TARGET_COLOUR, linewidth=0)
+    times = "1 gap" if len(gaps) == 1 else f"{len(gaps)} gaps"
+    axes.annotate(
+        f"▲ {times}, the longest {format_seconds(gaps[0].seconds)}",
+        (0.0, 0.0),
+        xytext=(0, -36),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        color=TARGET_COLOUR,
+        **LABEL_STYLE,
+    )
+
+
+def _shade_periods(axes: "Axes", protocol: Protocol, windows: Windows) -> None:
+    """Shade training, validation and test, and name them above."""
+    periods = list_periods(protocol, windows)
+    rows = len(windows.stamps)
+    narrow = any(len(period.rows) / rows < NARROW_SHARE for period in periods)
+    sides = {"training": (0.0, "left"), "validation": (0.5, "center"), "test": (1.0, "right")}
+    for period in periods:
+        place, side = sides[period.name]
+        first, last = _to_days(period.first), _to_days(period.last)
+        axes.axvspan(first, last, color=PERIOD_COLOURS[period.name], alpha=PERIOD_OPACITY, linewidth=0)
+        label = f"{period.name}: {period.windows:,} windows".replace(",", "\u2009")
+        raised = narrow and period.name == "validation"  # or it would run into its neighbours
+        _write_above(
+            axes, label, first + place * (last - first), side, LABEL_COLOURS[period.name], points=18 if raised else 5
+        )
+
+
+def _write_above(axes: "Axes", text: str, days: float, side: str, colour: str, points: float = 5) -> None:
+    """Write a label `points` above the axes, beginning, centred or ending at a time."""
+    axes.annotate(
+        text,
+        (days, 1.0),
+        xytext=(0, points),
+        xycoords=axes.get_xaxis_transform(),
+        textcoords="offset points",
+        ha=side,
+        color=colour,
+        **LABEL_STYLE,
+    )
+
+
+def _draw_window(axes: "Axes", protocol: Protocol, windows: Windows, sampling_seconds: int) -> None:
+    """Draw one validation window to scale: its timesteps, the target ahead of it, and the naive forecast."""
+    row = windows.validation[len(windows.validation) // 2]
+    later = row + windows.horizon_rows
+    readings = windows.matrix[:, windows.target_column].astype(np.float64) * windows.target_std + windows.target_mean
+    drawn, steps = slice(row - protocol.lookback_rows, later + 1), row + windows.offsets
+    now = int(steps[-1])
+    axes.plot(windows.stamps[drawn], readings[drawn], color=READING_COLOUR, linewidth=0.8, alpha=0.5)
+    axes.plot(windows.stamps[steps], readings[steps], ".", color=PALETTE[1], markersize=4)
+    axes.plot(windows.stamps[[now, later]], readings[[now, now]], "--", color=NAIVE_COLOUR, linewidth=1.4)
+    axes.plot(windows.stamps[later], readings[later], "*", color=TARGET_COLOUR, markersize=15, clip_on=False)
+    start, end = _to_days(windows.stamps[steps[0]]), _to_days(windows.stamps[now])
+    axes.axvspan(start, end, color=PALETTE[1], alpha=PERIOD_OPACITY, linewidth=0)
+    lookback, step, horizon = (
+        format_seconds(count * sampling_seconds)
+        for count in (protocol.lookback_rows, protocol.step_rows, protocol.horizon_rows)
+    )
+    _, unit = name_target(protocol.target)
+    error = format_error(abs(readings[later] - readings[now]), unit)
+    axes.set_title("One window of the validation period, to scale", loc="left", fontsize=12, pad=20)
+    seen = f"what the network sees: {protocol.timesteps} timesteps, one every {step}, {lookback} in all"
+    _write_above(axes, seen, start, "left", PALETTE[1])
+    _write_above(axes, f"★ target, {horizon} ahead", _to_days(windows.stamps[later]), "right", TARGET_COLOUR)
+    axes.annotate(
+        f"naive forecast:\nas now, off by {error}",
+        (windows.stamps[later], readings[now]),
+        xytext=(10, 0),
+        textcoords="offset points",
+        va="center",
+        color=NAIVE_COLOUR,
+        annotation_clip=False,
+        fontsize=10,
+    )

@@ -1,0 +1,147 @@
+"""The picture of a series: what is written on it, and where its points lie."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from rdrop_cli.plots.series import MOST_BINS, bin_readings, choose_bin_seconds, draw_series
+from rdrop_cli.series.oddities import SENTINEL
+from rdrop_cli.series.table import Series, Source
+from rdrop_cli.series.windows import make_windows
+from rdrop_cli.study.protocol import Protocol
+
+SVG_TEXT = "{http://www.w3.org/2000/svg}text"
+
+
+def read_texts(path: Path) -> str:
+    elements = ElementTree.parse(path).iter(SVG_TEXT)
+    return " | ".join("".join(element.itertext()).strip().replace("\u2009", " ") for element in elements)
+
+
+def make_series(rows: int, seconds: int = 3600) -> Series:
+    values = np.random.default_rng(0).normal(50, 20, (rows, 1))
+    stamps = np.datetime64("2009-01-01", "s") + seconds * np.arange(rows)
+    return Series(stamps, ("load_MW",), values, Source("load", "test", "0" * 64, rows, None), "utc")
+
+
+def test_periods_windows_units_and_gaps_are_written_on_the_picture(
+    tiny_series: Series, tiny_protocol: Protocol, tmp_path: Path
+) -> None:
+    stamps = tiny_series.stamps.copy()
+    stamps[250:] += 7200
+    series = replace(tiny_series, stamps=stamps)
+    path = tmp_path / "series.svg"
+    draw_series(series, "T (degC)", path, tiny_protocol, make_windows(series, tiny_protocol))
+    texts = read_texts(path)
+    for said in (
+        "made (a reading every 10 min)",
+        "temperature (°C)",
+        "training: 108 windows",
+        "validation: 67 windows",
+        "test: 81 windows",
+        "▲ 1 gap, the longest 130 min",
+        "what the network sees: 4 timesteps, one every 30 min, 2 h in all",
+        "★ target, 50 min ahead",
+        "naive forecast:",
+    ):
+        assert said in texts.replace("  ", " "), texts
+
+
+def test_without_windows_the_target_is_drawn_alone(
+    tiny_series: Series, tiny_protocol: Protocol, tmp_path: Path
+) -> None:
+    path = tmp_path / "series.svg"
+    draw_series(tiny_series, "wv (m/s)", path)
+    texts = read_texts(path)
+    assert "wv (m/s)" in texts
+    assert "windows" not in texts
+    assert "gap" not in texts
+
+
+@pytest.mark.parametrize("treatment", ["keep", "fill"])
+def test_the_example_window_shows_the_readings_in_the_targets_unit(
+    tiny_series: Series, tiny_protocol: Protocol, tmp_path: Path, treatment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from matplotlib.axes import Axes
+
+    drawn: list[np.ndarray] = []
+    plot = Axes.plot
+
+    def keep(axes, *args, **how):
+        drawn.append(np.asarray(args[1], dtype=float))
+        return plot(axes, *args, **how)
+
+    monkeypatch.setattr(Axes, "plot", keep)
+    protocol = replace(tiny_protocol, sentinels=treatment)
+    windows = make_windows(tiny_series, protocol)
+    draw_series(tiny_series, "T (degC)", tmp_path / "series.png", protocol, windows)
+    row = windows.validation[len(windows.validation) // 2]
+    readings = tiny_series.values[:, 0]
+    dots = next(line for line in drawn if len(line) == 4)
+    assert dots == pytest.approx(readings[row + windows.offsets], abs=1e-4)
+    assert any(np.size(line) == 1 and line == pytest.approx(readings[row + 5], abs=1e-4) for line in drawn)
+    assert any(len(np.atleast_1d(line)) == 2 and np.ptp(line) == 0 for line in drawn)  # the naive forecast
+
+
+def test_a_point_of_the_picture_is_the_mean_and_the_extremes_of_its_readings() -> None:
+    series = make_series(50)
+    values = series.values.copy()
+    values[3], values[30:34] = SENTINEL, np.nan
+    stamps, low, mean, high = bin_readings(replace(series, values=values), "load_MW", 4 * 3600)
+    assert len(stamps) == 13
+    assert stamps[1] == series.stamps[4]
+    first = series.values[:3, 0]  # the sentinel is no reading
+    assert (low[0], high[0]) == (first.min(), first.max())
+    assert mean[0] == pytest.approx(first.mean())
+    last = series.values[48:, 0]
+    assert (low[-1], high[-1], mean[-1]) == pytest.approx((last.min(), last.max(), last.mean()))
+    assert np.isfinite(mean).all()
+
+
+def test_time_without_a_reading_is_a_hole_in_the_line() -> None:
+    series = make_series(50)
+    stamps = series.stamps.copy()
+    stamps[20:] += 10 * 3600
+    _, low, mean, high = bin_readings(replace(series, stamps=stamps), "load_MW", 3600)
+    for line in (low, mean, high):
+        assert np.flatnonzero(np.isnan(line)).tolist() == list(range(20, 30))
+
+
+@pytest.mark.parametrize(
+    ("rows", "seconds"), [(300, 600), (26_280, 3600), (420_551, 600), (3_000_000, 1), (20_000, 2700)]
+)
+def test_a_picture_has_points_enough_and_not_too_many(rows: int, seconds: int) -> None:
+    series = make_series(rows, seconds)
+    stamps, low, _, _ = bin_readings(series, "load_MW", choose_bin_seconds(series))
+    assert min(rows, MOST_BINS // 8) <= len(stamps) <= MOST_BINS + 1
+    assert not np.isnan(low).any()
+
+
+def test_eight_years_of_ten_minute_readings_are_days() -> None:
+    assert choose_bin_seconds(make_series(420_551, 600)) == 86_400
+
+
+def test_a_million_rows_are_drawn_in_seconds(tmp_path: Path) -> None:
+    series = make_series(1_000_000, 60)
+    protocol = Protocol("made", "", target="load_MW")
+    windows = make_windows(series, protocol)
+    began = time.perf_counter()
+    draw_series(series, "load_MW", tmp_path / "series.png", protocol, windows)
+    assert time.perf_counter() - began < 30
+
+
+def test_stamps_that_go_back_are_drawn(tiny_series: Series, tmp_path: Path) -> None:
+    backwards = replace(tiny_series, stamps=tiny_series.stamps[::-1])
+    draw_series(backwards, "T (degC)", tmp_path / "series.png")
+    assert (tmp_path / "series.png").stat().st_size > 10_000
+
+
+def test_a_reading_beyond_all_measure_is_left_out_of_the_picture(tiny_series: Series, tmp_path: Path) -> None:
+    values = tiny_series.values.copy()
+    values[7] = 1e308
+    draw_series(replace(tiny_series, values=values), "T (degC)", tmp_path / "series.png")
+    assert (tmp_path / "series.png").stat().st_size > 10_000
