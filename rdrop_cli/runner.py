@@ -44,6 +44,13 @@ class Reporter(Protocol):
     def note(self, text: str) -> None: ...
 
 
+class EpochLog(Protocol):
+    """Keeps the epochs in another program's form too; see `rdrop_cli.nn.events`."""
+
+    def begin(self, history: History) -> None: ...
+    def add(self, epoch: Epoch) -> None: ...
+
+
 class DivergedError(RdropError):
     """The loss of a run is no longer a finite number."""
 
@@ -52,7 +59,13 @@ class Runner:
     """One run: its configuration, data, network and folder, and the epochs so far."""
 
     def __init__(
-        self, folder: RunFolder, windows: Windows, setting: Setting, learner: Learner, reporter: Reporter
+        self,
+        folder: RunFolder,
+        windows: Windows,
+        setting: Setting,
+        learner: Learner,
+        reporter: Reporter,
+        log: EpochLog | None = None,
     ) -> None:
         self.folder = folder
         self.config = folder.read_config()
@@ -61,6 +74,7 @@ class Runner:
         self._setting = setting
         self._learner = learner
         self._reporter = reporter
+        self._log = log
         self._history = History()
         self._best: State = {}
 
@@ -77,6 +91,8 @@ class Runner:
         epochs_done = len(self._history.epochs)
         self._reporter.begin(self.folder.run_id, self.config, epochs_done, self._setting.target_std)
         self._write_metrics("interrupted")  # true until the last line of this method is reached
+        if self._log:
+            self._log.begin(self._history)
         try:
             for number in range(epochs_done + 1, self.config.epochs + 1):
                 self._run_epoch(number)
@@ -124,6 +140,8 @@ class Runner:
         epoch = Epoch(number, loss, val_loss, train_mae, train_seconds, time.monotonic() - start)
         self._history.epochs.append(epoch)
         self._commit()
+        if self._log:
+            self._log.add(epoch)
         self._reporter.epoch(epoch)
 
     def _measure(self, number: int, what: str, rows: npt.NDArray[np.int64] | range) -> float:

@@ -1,7 +1,7 @@
 """A run from its configuration to its folder: what the command, and a Python program, call to train."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.errors import DataError
@@ -13,15 +13,21 @@ from rdrop_cli.series.windows import Windows, forecast_naively, make_windows
 from rdrop_cli.study.config import RunConfig
 
 if TYPE_CHECKING:
+    from rdrop_cli.nn.events import EventLog
     from rdrop_cli.nn.learner import KerasLearner
 
 
 def train_run(
-    config: RunConfig, series: Series, make_folder: Callable[[], RunFolder], reporter: Reporter
+    config: RunConfig,
+    series: Series,
+    make_folder: Callable[[], RunFolder],
+    reporter: Reporter,
+    tensorboard: bool = False,
 ) -> dict[str, Any]:
     """Train one configuration in the folder that `make_folder` gives, or go on with it; return its metrics.
 
     `make_folder` is called when all that can be refused has been checked, so that no half-made run stays behind.
+    `tensorboard` keeps event files as well; a run that was begun with them has them to its end.
 
     Raises:
         DataError: the series is not the one that the configuration was made for, or does not fit its protocol.
@@ -35,11 +41,16 @@ def train_run(
         )
     windows = make_windows(series, config.protocol)
     with _raise_memory_error():
-        return _train(config, series.source, windows, make_folder, reporter)
+        return _train(config, series.source, windows, make_folder, reporter, tensorboard)
 
 
 def _train(
-    config: RunConfig, source: Source, windows: Windows, make_folder: Callable[[], RunFolder], reporter: Reporter
+    config: RunConfig,
+    source: Source,
+    windows: Windows,
+    make_folder: Callable[[], RunFolder],
+    reporter: Reporter,
+    tensorboard: bool,
 ) -> dict[str, Any]:
     learner, environment = _make_learner(config, windows)  # the slow part: imports TensorFlow
     setting = Setting(
@@ -51,8 +62,17 @@ def _train(
         environment=environment,
     )
     folder = make_folder()
-    with folder.lock():
-        return Runner(folder, windows, setting, learner, reporter).run()
+    with folder.lock(), _open_event_log(folder, setting.target_std, tensorboard) as log:
+        return Runner(folder, windows, setting, learner, reporter, log).run()
+
+
+def _open_event_log(
+    folder: RunFolder, target_std: float, wanted: bool
+) -> "AbstractContextManager[EventLog] | AbstractContextManager[None]":
+    """Return the log of a run that is to have one, or has one already."""
+    from rdrop_cli.nn.events import EventLog, has_event_log
+
+    return EventLog(folder, target_std) if wanted or has_event_log(folder) else nullcontext()
 
 
 @contextmanager

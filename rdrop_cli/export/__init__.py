@@ -1,0 +1,1 @@
+"""Hand finished runs to the programs that people already use."""

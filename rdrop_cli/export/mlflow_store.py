@@ -1,0 +1,254 @@
+"""Log complete runs in an MLflow tracking store: each once, however often it is asked for and wherever it was stopped.
+
+A run stands as FINISHED only when all of it is there. One that a kill has left half-logged is logged again in its
+place: parameters, metrics and files are functions of the run alone, so that what is there already stays as it is.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdrop_cli.errors import DataError, RdropError, UsageError
+from rdrop_cli.export.tidy import read_epoch_seconds
+from rdrop_cli.runs.select import Metrics, Run, has_epochs
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as StoredRun
+
+RUN_ID_TAG = "rdrop.run_id"
+DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
+ARTIFACTS = ("metrics.json", "config.json", "history.csv", "daily_errors.csv", "loss.png", "model.keras")
+VERSIONS = ("rdrop", "python", "tensorflow", "keras", "numpy", "system", "device", "threads")
+MEASURED = {
+    "best": ("epoch", "val_mae", "val_mae_unscaled"),
+    "final": ("loss", "train_mae", "val_mae", "val_mae_unscaled"),
+    "test": ("mae", "mae_unscaled"),
+    "naive": ("val_mae", "val_mae_unscaled"),
+}
+METRICS_PER_BATCH = 1000  # MLflow takes no more in one request
+RUNS_PER_PAGE = 1000
+# For the call, where the user has not set them: seconds instead of minutes until a store that is not there is given up,
+# no progress bars and notes between our lines, and no report of the call to anybody.
+SETTINGS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """A run as MLflow takes it; times are milliseconds since 1970.
+
+    Attributes:
+        metrics: (name, value, time, step) each, the step being the epoch.
+    """
+
+    run_id: str
+    start_ms: int
+    end_ms: int
+    params: dict[str, str]
+    tags: dict[str, str]
+    metrics: list[tuple[str, float, int, int]]
+    artifacts: list[Path]
+
+
+@dataclass(frozen=True)
+class Logged:
+    """What became of a run: `logged`, or `there` where the store had all of it."""
+
+    run_id: str
+    mlflow_run_id: str
+    state: str
+
+
+def describe_run(run: Run) -> Record:
+    """Put together what is logged of a complete run.
+
+    An epoch's time is the run's creation plus the seconds that its epochs have taken, pauses left out.
+
+    Raises:
+        DataError: the run is not complete, or does not tell its configuration or its beginning.
+    """
+    metrics = run.metrics
+    if metrics["status"] != "completed" or not has_epochs(metrics):
+        raise DataError(f"{metrics['run_id']}: {metrics['status']}; only complete runs are logged")
+    created_at = metrics["created_at"]
+    try:
+        start_ms = round(datetime.fromisoformat(created_at).timestamp() * 1000)
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"{metrics['run_id']}: created_at is {created_at!r:.40}, which is no time") from error
+    seconds = accumulate(each or 0.0 for each in read_epoch_seconds(metrics))
+    times = [start_ms + round(1000 * each) for each in seconds]
+    return Record(
+        run_id=metrics["run_id"],
+        start_ms=start_ms,
+        end_ms=times[-1],
+        params=_describe_params(run),
+        tags={RUN_ID_TAG: metrics["run_id"], **_describe_versions(metrics)},
+        metrics=[*_list_curves(metrics, times), *_list_measured(metrics, times)],
+        # No link is followed: a stranger's folder could name any file of the user with it.
+        artifacts=[path for name in ARTIFACTS if (path := run.folder.path / name).is_file() and not path.is_symlink()],
+    )
+
+
+def log_records(records: Sequence[Record], uri: str, experiment: str) -> Iterator[Logged]:
+    """Log runs one after the other, and yield what became of each.
+
+    Raises:
+        UsageError: the extra is not installed, or the URI names no kind of store; RdropError: the store fails.
+    """
+    with _set_unless_set(), _raise_own_errors(uri):
+        client = _connect(uri)
+        experiment_id = _find_or_create_experiment(client, experiment)
+        there = _find_logged_runs(client, experiment_id)
+        for record in records:
+            stored = there.get(record.run_id)
+            if stored is None:
+                tags = record.tags
+                stored = client.create_run(experiment_id, record.start_ms, tags=tags, run_name=record.run_id)
+            elif stored.info.status == "FINISHED":
+                yield Logged(record.run_id, stored.info.run_id, "there")
+                continue
+            there[record.run_id] = _log(client, stored.info.run_id, record)
+            yield Logged(record.run_id, stored.info.run_id, "logged")
+
+
+def _log(client: "MlflowClient", mlflow_run_id: str, record: Record) -> "StoredRun":
+    from mlflow.entities import Metric, Param
+
+    client.log_batch(mlflow_run_id, params=[Param(key, value) for key, value in record.params.items()])
+    metrics = [Metric(*each) for each in record.metrics]
+    for start in range(0, len(metrics), METRICS_PER_BATCH):
+        client.log_batch(mlflow_run_id, metrics=metrics[start : start + METRICS_PER_BATCH])
+    for path in record.artifacts:
+        client.log_artifact(mlflow_run_id, str(path))
+    client.set_terminated(mlflow_run_id, "FINISHED", record.end_ms)
+    return client.get_run(mlflow_run_id)
+
+
+def _find_or_create_experiment(client: "MlflowClient", name: str) -> str:
+    experiment = client.get_experiment_by_name(name)
+    return str(experiment.experiment_id if experiment else client.create_experiment(name))
+
+
+def _find_logged_runs(client: "MlflowClient", experiment_id: str) -> dict[str, "StoredRun"]:
+    """Return the experiment's runs by rdrop's id, the finished of several."""
+    found: dict[str, StoredRun] = {}
+    token = None
+    while True:
+        # Compared here and not by a filter: an id from a stranger's file may hold any quotation mark.
+        page = client.search_runs([experiment_id], max_results=RUNS_PER_PAGE, page_token=token)
+        for stored in page:
+            run_id = stored.data.tags.get(RUN_ID_TAG)
+            if run_id is not None and (run_id not in found or stored.info.status == "FINISHED"):
+                found[run_id] = stored
+        token = page.token
+        if not token:
+            return found
+
+
+def _describe_params(run: Run) -> dict[str, str]:
+    """Flatten the configuration; the engine is the one that computed the run, and not what was asked for."""
+    config = run.folder.read_config().to_json()
+    protocol = {f"protocol.{name}": value for name, value in config.pop("protocol").items()}
+    computed = {"engine": run.metrics.get("engine"), "unit": run.metrics.get("unit")}
+    params = {**config, **protocol, **computed, "target_std": run.metrics["target_std"]}
+    return {name: str(value) for name, value in params.items() if value not in (None, "")}
+
+
+def _describe_versions(metrics: Metrics) -> dict[str, str]:
+    environment = metrics.get("environment")
+    known = environment if isinstance(environment, dict) else {}
+    return {f"rdrop.environment.{name}": str(known[name]) for name in VERSIONS if name in known}
+
+
+def _list_curves(metrics: Metrics, times: list[int]) -> Iterator[tuple[str, float, int, int]]:
+    history = metrics["history"]
+    curves = {name: history[name] for name in ("loss", "val_loss", "train_mae")}
+    curves["val_mae_unscaled"] = [value * metrics["target_std"] for value in history["val_loss"]]
+    for name, curve in curves.items():
+        for epoch, (value, time_ms) in enumerate(zip(curve, times, strict=True), start=1):
+            yield name, float(value), time_ms, epoch
+
+
+def _list_measured(metrics: Metrics, times: list[int]) -> Iterator[tuple[str, float, int, int]]:
+    """Yield what is measured once, at the last epoch: `best_val_mae`, `test_mae` and the like."""
+    for part, names in MEASURED.items():
+        for name in names if metrics[part] else ():
+            yield f"{part}_{name}", float(metrics[part][name]), times[-1], len(times)
+
+
+def _connect(uri: str) -> "MlflowClient":
+    """Return a client of a store.
+
+    Raises:
+        UsageError: MLflow or what it needs is not installed, or there is no URI.
+    """
+    try:
+        import sqlalchemy  # noqa: F401 -- MLflow's small edition goes without, and then knows no database
+        from mlflow import MlflowClient
+    except ModuleNotFoundError as error:
+        raise UsageError("--mlflow needs the mlflow extra: pip install 'rdrop[mlflow]'") from error
+    if not uri:
+        raise UsageError("--mlflow: expected a tracking URI such as sqlite:///mlflow.db, received nothing")
+    if re.split(r"[+:]", uri)[0] in DATABASES:
+        _try_database(uri)
+    return MlflowClient(uri)
+
+
+def _try_database(uri: str) -> None:
+    """Connect once: MLflow itself would try for minutes before it says that a database is not there."""
+    import sqlalchemy
+
+    engine = sqlalchemy.create_engine(uri)
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def _raise_own_errors(uri: str) -> Iterator[None]:
+    """Raise in one line what the libraries say in many; their exceptions are known by name, since they may be missing.
+
+    Raises:
+        UsageError: the URI or the experiment's name cannot mean anything; RdropError: whatever else the store says.
+    """
+    try:
+        yield
+    except Exception as error:
+        origin, name = type(error).__module__.split(".")[0], type(error).__name__
+        if origin not in ("mlflow", "sqlalchemy", "requests") and not isinstance(error, ModuleNotFoundError):
+            raise
+        invalid = getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE"
+        wrong = invalid or name in ("ArgumentError", "InvalidUrlException")
+        raise (UsageError if wrong else RdropError)(_tell(uri, error)) from error
+
+
+def _tell(uri: str, error: Exception) -> str:
+    """Render an error in one line, the user and the password of a URI hidden."""
+    hint = "; install what it lacks" if isinstance(error, ModuleNotFoundError) else ""
+    line = " ".join(f"--mlflow {uri}: {error}{hint}".split())
+    return re.sub(r"://[^/\s]*@", "://***@", line)
+
+
+@contextmanager
+def _set_unless_set() -> Iterator[None]:
+    """Set MLflow's environment variables for the call where the user has not."""
+    added = {name: value for name, value in SETTINGS.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)
