@@ -66,7 +66,7 @@ class RunProgress:
         self._unit = name_target(config.protocol.target)[1]
         self._start, self._epochs_before = time.monotonic(), epochs_done
         steps = config.protocol.steps_per_epoch
-        self._name = f"{config.label} s{config.seed}"
+        self._name = f"{config.full_label} s{config.seed}"
         going_on = f", going on after epoch {epochs_done}" if epochs_done else ""
         self.note(f"{run_id}: {config.epochs} epochs of {steps} steps{going_on}")
         self._task: TaskID = self._display.bar.add_task(

@@ -52,6 +52,14 @@ class RunConfig:
         """The variant's name, with the cell where that is not the study's."""
         return label_network(self.variant, self.cell)
 
+    @property
+    def full_label(self) -> str:
+        """The label, with the rates where they are not the variant's own: `dropout 0.1/0.5`."""
+        variant = find_variant(self.variant)
+        if (self.dropout, self.recurrent_dropout) == (variant.dropout, variant.recurrent_dropout):
+            return self.label
+        return f"{self.label} {self.dropout:g}/{self.recurrent_dropout:g}"
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

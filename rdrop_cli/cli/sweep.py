@@ -1,0 +1,153 @@
+"""`rdrop sweep`: train the grid of a study file, or what of it is missing."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR, AsJson, DataDir, RunsDir
+from rdrop_cli.cli.signals import Terminated
+from rdrop_cli.files import to_json
+from rdrop_cli.study.variants import VARIANTS
+
+if TYPE_CHECKING:
+    from rdrop_cli.cli.training import Execution
+    from rdrop_cli.runs.estimate import Estimate
+    from rdrop_cli.runs.standing import Standing
+    from rdrop_cli.study.config import RunConfig
+    from rdrop_cli.study.sweep import Sweep
+
+TOLD = {"complete": "complete", "begun": "to go on with", "new": "new"}  # of each status of a run
+
+
+def sweep(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="TOML file: variants, cells, rates, seeds, protocol.")],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Show the grid, the time and the disk it takes; write nothing.")
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option(help="Runs at work at once. [as many as cores and memory carry]", show_default=False)
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Train on the workers of this Dask cluster, as tcp://host:8786."),
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Train the grid of a study file; what is complete is left, what was interrupted gone on with."""
+    from rdrop_cli.cli.console import make_console
+    from rdrop_cli.cli.train import print_results
+    from rdrop_cli.cli.training import Execution, settle_runs, train_missing
+    from rdrop_cli.study.sweep import read_sweep
+
+    execution = Execution(runs_dir, data_dir, jobs, scheduler=scheduler)
+    wanted = read_sweep(study)
+    if dry_run:
+        _rehearse(wanted, execution, as_json)
+        return
+    with wanted.file.blame():
+        configs, series = settle_runs(wanted.requests, execution)
+    try:
+        results = train_missing(configs, series, execution)
+    except (KeyboardInterrupt, Terminated):
+        make_console().print("or with the whole sweep: the same command goes on where it stopped")
+        raise
+    print_results(results, as_json)
+
+
+@dataclass(frozen=True)
+class GridRow:
+    """One row of the grid: a network with its rates, and how many of its seeds are how far."""
+
+    network: str
+    dropout: float | None
+    recurrent_dropout: float | None
+    epochs: int
+    seeds: int
+    complete: int
+    begun: int
+    new: int
+
+
+def _rehearse(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
+    """Print what a sweep would do; no run is begun, and no runs folder made."""
+    from rdrop_cli.cli.training import settle_runs
+    from rdrop_cli.cores import list_cores
+    from rdrop_cli.jobs.pool import choose_jobs
+    from rdrop_cli.runs.estimate import estimate_work
+    from rdrop_cli.runs.standing import Status, find_standings
+
+    with wanted.file.blame():
+        configs, series = settle_runs(wanted.requests, execution)
+    standings = find_standings(configs, execution.runs_dir)
+    left = max(1, sum(standing.status is not Status.COMPLETE for standing in standings))
+    cores = len(list_cores())
+    jobs = min(execution.jobs or choose_jobs(left), left, cores)  # more than cores are no faster
+    estimate = estimate_work(standings, series.source.rows, execution.runs_dir, jobs, threads=max(1, cores // jobs))
+    rows = _sum_up(standings)
+    if as_json:
+        typer.echo(to_json({"grid": [asdict(row) for row in rows], "estimate": asdict(estimate)}))
+    else:
+        _print_grid(rows)
+        typer.echo("\n".join(_describe(standings, estimate)))
+
+
+def _sum_up(standings: "Sequence[Standing]") -> list[GridRow]:
+    """Return the rows of the grid, in the order of the file."""
+    counts: dict[RunConfig, Counter[str]] = {}
+    for standing in standings:
+        counts.setdefault(replace(standing.config, seed=0), Counter())[standing.status] += 1
+    return [
+        GridRow(
+            network=config.label,
+            dropout=config.dropout if VARIANTS[config.variant].dropout else None,
+            recurrent_dropout=config.recurrent_dropout if VARIANTS[config.variant].recurrent_dropout else None,
+            epochs=config.epochs,
+            seeds=count.total(),
+            complete=count["complete"],
+            begun=count["begun"],
+            new=count["new"],
+        )
+        for config, count in counts.items()
+    ]
+
+
+def _print_grid(rows: Sequence[GridRow]) -> None:
+    """Print the grid to stdout."""
+    from rich import box
+    from rich.table import Table
+
+    from rdrop_cli.cli.console import make_console
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for field in fields(GridRow):
+        header = TOLD.get(field.name, field.name.replace("_", " "))
+        table.add_column(header, justify="left" if field.name == "network" else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*("-" if value is None else f"{value}" for value in astuple(row)))
+    make_console(stderr=False).print(table)
+
+
+def _describe(standings: "Sequence[Standing]", estimate: "Estimate") -> Iterator[str]:
+    """Yield the lines below the grid: runs, time, disk, and what the estimate rests on."""
+    from rdrop_cli.cli.progress import format_seconds
+
+    count = Counter(str(standing.status) for standing in standings)
+    yield f"{_count(len(standings), 'run')}: " + ", ".join(f"{count[name]} {words}" for name, words in TOLD.items())
+    if not estimate.bases:
+        return
+    jobs = f"with {estimate.jobs} at once" if estimate.jobs > 1 else "one after another"
+    yield f"time: about {format_seconds(estimate.seconds)} on this machine, {jobs}"
+    folders = f"{_count(estimate.folders_measured, 'complete run')} here" if estimate.folders_measured else "a guess"
+    yield f"disk: about {estimate.new_bytes / 1e6:.1f} MB for the new runs ({folders})"
+    yield "the time rests on:"
+    yield from (f"  {basis}" for basis in estimate.bases)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

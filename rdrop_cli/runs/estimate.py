@@ -1,0 +1,223 @@
+"""How long the training of runs will take, and how much disk, from what earlier runs took.
+
+Work is counted in products: a window's timestep is read by every unit, which multiplies the inputs and the state of
+all units. A run's seconds are its products, in training and in measuring, times the seconds that one took before.
+"""
+
+import heapq
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.runs.find import list_run_folders
+from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.standing import Standing, Status
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.variants import VARIANTS, label_network
+
+FEATURES = 14  # of the weather; another number hardly moves an estimate
+# Measured at the book's size on one core (docs/speed.md): seconds for a training step by engine, and how much less
+# a window costs that is only measured. To start is to import TensorFlow, read the data and trace the graph.
+NOMINAL_STEP_SECONDS = {"native": 0.008, "xla": 0.021, "keras": 0.042}
+NOMINAL_MEASURING = 1 / 3
+START_SECONDS = 6.0
+NOMINAL_FOLDER_BYTES = 350_000  # at the book's size: two checkpoints, the network and the picture
+LEAST = 1e-9  # seconds, or windows a second: what is smaller, or larger than its inverse, nobody has measured
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Seconds for one product, in training and in measuring without dropout."""
+
+    training: float
+    measuring: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What one earlier run was, and what it took.
+
+    Attributes:
+        engine, wanted: what computed it, and what was asked for, which may be `auto`.
+        threads: of its steps, as far as it tells.
+        folder_bytes: of all its files; None where it is not complete.
+    """
+
+    variant: str
+    cell: str
+    engine: str
+    wanted: str
+    threads: object
+    speed: Speed
+    folder_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Basis:
+    """What the estimate of a network rests on: so many runs of `like`, or none, which makes it a guess."""
+
+    network: str
+    like: str
+    runs: int
+
+    def __str__(self) -> str:
+        if not self.runs:
+            return f"{self.network}: a guess, no run here is like it"
+        return f"{self.network}: {self.runs} {'run' if self.runs == 1 else 'runs'} of {self.like} here"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What is left to do.
+
+    Attributes:
+        seconds: until all runs are complete, `jobs` of them at a time.
+        new_bytes: on disk, of the folders that are not there yet.
+        folders_measured: complete runs that `new_bytes` rests on; none where it is a guess.
+        bases: one for each network that is to be trained.
+    """
+
+    seconds: float
+    jobs: int
+    new_bytes: int
+    folders_measured: int
+    bases: tuple[Basis, ...]
+
+
+def estimate_work(standings: Sequence[Standing], rows: int, runs_dir: Path, jobs: int, threads: int) -> Estimate:
+    """Estimate what completing runs takes on this machine.
+
+    Args:
+        standings: the runs that are wanted.
+        rows: of the series.
+        runs_dir: where earlier runs are; those of any protocol and dataset count, by their speed.
+        jobs: runs at work at once.
+        threads: of each run; earlier runs with as many are preferred.
+    """
+    measured = [run for folder in list_run_folders(runs_dir) if (run := _measure(folder))]
+    seconds: list[float] = []
+    bases: dict[Basis, None] = {}
+    for standing in standings:
+        if standing.status is not Status.COMPLETE:
+            basis, speed = _choose_speed(standing.config, measured, threads)
+            bases[basis] = None
+            seconds.append(START_SECONDS + _count_seconds(standing, rows, speed))
+    sizes = [run.folder_bytes for run in measured if run.folder_bytes is not None]
+    folder_bytes = mean(sizes) if sizes else NOMINAL_FOLDER_BYTES
+    new = sum(standing.status is Status.NEW for standing in standings)
+    return Estimate(_schedule(seconds, jobs), jobs, round(new * folder_bytes), len(sizes), tuple(bases))
+
+
+def _measure(folder: RunFolder) -> Measured | None:
+    """Return how fast a run was; None where its files do not tell."""
+    try:
+        config, metrics = folder.read_config(), folder.read_metrics()
+    except DataError:
+        return None
+    speed = _find_speed(config.protocol, _get(metrics, "timing"))
+    if speed is None:
+        return None
+    return Measured(
+        variant=config.variant,
+        cell=config.cell,
+        engine=str(metrics.get("engine")),
+        wanted=config.engine,
+        threads=_get(metrics, "environment").get("threads"),
+        speed=speed,
+        folder_bytes=_weigh(folder) if metrics["status"] == "completed" else None,
+    )
+
+
+def _get(metrics: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return an object of the metrics that `find_fault` does not ask for."""
+    value = metrics.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _find_speed(protocol: Protocol, timing: dict[str, Any]) -> Speed | None:
+    """Return a run's speed; the seconds of its epochs that are not of training steps are of measuring.
+
+    The median epoch counts: the first also compiles, and a machine may have slept in another.
+    """
+    rate, seconds = timing.get("train_windows_per_second"), timing.get("epoch_seconds")
+    if not isinstance(rate, float) or not isinstance(seconds, list) or not seconds:
+        return None
+    if not all(isinstance(number, float) and LEAST < number < 1 / LEAST for number in (rate, *seconds)):
+        return None
+    windows, products = protocol.steps_per_epoch * protocol.batch_size, count_products(protocol)
+    training_share = min(windows / rate / mean(seconds), 1.0)
+    training, measuring = median(seconds) * training_share, median(seconds) * (1 - training_share)
+    return Speed(training / (windows * products), measuring / (_count_measured(protocol) * products))
+
+
+def count_products(protocol: Protocol) -> int:
+    """Return the products for one window, of one gate."""
+    return protocol.timesteps * protocol.units * (protocol.units + FEATURES)
+
+
+def count_validation_windows(protocol: Protocol) -> int:
+    """Return the windows on which the error is measured after each epoch."""
+    return protocol.val_stop_row - (protocol.train_stop_row + 1 + protocol.lookback_rows)
+
+
+def count_test_windows(protocol: Protocol, rows: int) -> int:
+    """Return the windows of a series of `rows` rows on which the error is measured at the end."""
+    return rows - protocol.horizon_rows - 1 - (protocol.val_stop_row + 1 + protocol.lookback_rows)
+
+
+def _count_measured(protocol: Protocol) -> int:
+    """Return the windows that are measured after each epoch: validation, and the sample of training."""
+    sample = min(protocol.train_windows_measured, protocol.train_stop_row - protocol.lookback_rows)
+    return max(count_validation_windows(protocol) + sample, 1)
+
+
+def _choose_speed(config: RunConfig, measured: Sequence[Measured], threads: int) -> tuple[Basis, Speed]:
+    """Return the median speed of the runs that are most like a configuration, or the documented one."""
+    label = label_network(config.variant, config.cell)
+    levels: dict[str, Callable[[Measured], bool]] = {
+        "the same network": lambda run: run.cell == config.cell and run.variant == config.variant,
+        f"the same cell ({config.cell})": lambda run: run.cell == config.cell,
+    }
+    able = [run for run in measured if config.engine in (run.wanted, run.engine)]
+    for like, is_like in levels.items():
+        runs = [run for run in able if is_like(run)]
+        runs = [run for run in runs if run.threads == threads] or runs
+        if runs:
+            speed = Speed(median(run.speed.training for run in runs), median(run.speed.measuring for run in runs))
+            return Basis(label, like, len(runs)), speed
+    return Basis(label, "", 0), _guess_speed(config)
+
+
+def _guess_speed(config: RunConfig) -> Speed:
+    """Return the speed at the book's size; the kernel computes Keras's own GRU and leaves the others to XLA."""
+    by_kernel = config.cell == "gru" and VARIANTS[config.variant].method is None
+    engine = config.engine if config.engine != "auto" else "native" if by_kernel else "xla"
+    book = Protocol(name="book", summary="")
+    training = NOMINAL_STEP_SECONDS[engine] / (book.batch_size * count_products(book))
+    return Speed(training, training * NOMINAL_MEASURING)
+
+
+def _count_seconds(standing: Standing, rows: int, speed: Speed) -> float:
+    """Return what is left of a run: its epochs, then the daily validation errors and the test."""
+    protocol = standing.config.protocol
+    trained = standing.epochs_left * protocol.steps_per_epoch * protocol.batch_size
+    at_the_end = count_validation_windows(protocol) + count_test_windows(protocol, rows)
+    measured = standing.epochs_left * _count_measured(protocol) + at_the_end
+    return (trained * speed.training + measured * speed.measuring) * count_products(protocol)
+
+
+def _schedule(seconds: Iterable[float], jobs: int) -> float:
+    """Return when the last run ends if each, in order, begins as soon as one of `jobs` places is free."""
+    ends = [0.0] * jobs
+    for length in seconds:
+        heapq.heapreplace(ends, ends[0] + length)
+    return max(ends)
+
+
+def _weigh(folder: RunFolder) -> int:
+    """Return the bytes of a folder's files."""
+    return sum(path.lstat().st_size for path in folder.path.rglob("*") if path.is_file())
