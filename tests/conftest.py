@@ -1,6 +1,6 @@
 """A series, a protocol and runs that are small enough to check by hand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,16 @@ settings.load_profile("rdrop")
 
 TARGET_STD = 8.0
 CREATED_AT = "2026-01-01T00:00:00+00:00"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_defaults_of_the_developer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep a file of defaults and folders that somebody has set for their own work out of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+        for name in ("RDROP_RUNS_DIR", "RDROP_DATA_DIR"):
+            patch.delenv(name, raising=False)
+        yield
 
 
 @pytest.fixture

@@ -21,14 +21,15 @@ LAYERS = (
     {"runs"},  # what a run leaves on disk
     {"nn", "analysis"},  # networks; judgement of curves
     {"anatomy", "plots"},  # a look into the networks; pictures
-    {"runner", "report"},  # one run, whatever the network; one page on all of them
+    {"runner", "report", "export"},  # one run, whatever the network; one page on all of them, and for other tools
     {"workflow"},  # a run with a network
     {"jobs"},  # runs side by side, each in a process of its own
     {"bench"},  # races between engines
+    {"api"},  # all of it, for Python programs
     {"cli"},
     {"__main__"},
 )
-HEAVY = {"tensorflow", "keras", "matplotlib", "pandas", "scipy"}  # a second and more, each
+HEAVY = {"tensorflow", "keras", "matplotlib", "pandas", "scipy", "distributed", "mlflow", "sqlalchemy"}  # a second and more, each
 UNPICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
 

@@ -11,11 +11,17 @@ import typer
 import rdrop_cli
 from rdrop_cli.cli.anatomy import anatomy
 from rdrop_cli.cli.bench import bench
+from rdrop_cli.cli.config import config
+from rdrop_cli.cli.defaults import read_default_map
 from rdrop_cli.cli.download import download
+from rdrop_cli.cli.export import export
+from rdrop_cli.cli.inspect import inspect
 from rdrop_cli.cli.plot import plot
 from rdrop_cli.cli.report import report
+from rdrop_cli.cli.rm import rm
 from rdrop_cli.cli.runs import list_runs, show
 from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_sigterm
+from rdrop_cli.cli.sweep import sweep
 from rdrop_cli.cli.train import train
 from rdrop_cli.cli.variants import variants
 from rdrop_cli.cli.verdict import verdict
@@ -28,15 +34,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command()(download)
+app.command()(inspect)
 app.command()(train)
+app.command()(sweep)
 app.command()(plot)
 app.command()(verdict)
 app.command()(report)
 app.command("runs")(list_runs)
 app.command()(show)
+app.command()(rm)
+app.command()(export)
 app.command()(variants)
 app.command()(anatomy)
 app.command()(bench)
+app.command()(config)
 
 
 def _print_version(wanted: bool) -> None:
@@ -47,11 +58,13 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def configure(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Does a recurrent network overfit, and which dropout helps it? The GRU overfitting study, over seeds."""
+    ctx.default_map = read_default_map(ctx)
 
 
 def run_command(arguments: list[str]) -> int:

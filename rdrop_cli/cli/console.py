@@ -1,6 +1,7 @@
 """What goes to stderr for people: notes, warnings, tables' width."""
 
-from typing import TYPE_CHECKING, Any
+import os
+from typing import TYPE_CHECKING, Any, Literal
 
 from rdrop_cli.errors import make_printable
 
@@ -21,7 +22,8 @@ def make_console(stderr: bool = True) -> "Console":
         def render_str(self, text: str, **how: Any) -> "Text":
             return super().render_str(make_printable(text), **how)
 
-    console = PrintableConsole(stderr=stderr, highlight=False, soft_wrap=True)
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"  # rich would keep bold
+    console = PrintableConsole(stderr=stderr, highlight=False, soft_wrap=True, color_system=colours)
     if not console.is_terminal:
         console.width = 1000  # a pipe has no width: no cell is cut
     return console

@@ -1,20 +1,42 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what completes them."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from rdrop_cli.study.methods import CELLS
+from rdrop_cli.study.variants import VARIANTS
+
 DEFAULT_RUNS_DIR = Path("runs")
 DEFAULT_DATA_DIR = Path("data")
 
 
-def complete_run_ids(incomplete: str) -> list[str]:
-    """Complete a run id from the names in the default runs folder."""
+def complete_run_ids(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Complete a run id from the runs folder that the line, the environment or a file of defaults names."""
+    from rdrop_cli.cli.defaults import find_path
     from rdrop_cli.runs.find import list_run_folders
 
-    ids = [folder.run_id for folder in list_run_folders(DEFAULT_RUNS_DIR)]
+    runs_dir = find_path(ctx, "runs_dir") or DEFAULT_RUNS_DIR
+    ids = [folder.run_id for folder in list_run_folders(runs_dir)]
     return [run_id for run_id in ids if run_id.startswith(incomplete)]
+
+
+def complete_variants(incomplete: str) -> list[tuple[str, str]]:
+    """Complete a variant, with its summary."""
+    return [(variant.name, variant.summary) for variant in VARIANTS.values() if variant.name.startswith(incomplete)]
+
+
+def complete_cells(incomplete: str) -> list[str]:
+    """Complete a cell."""
+    return [cell for cell in CELLS if cell.startswith(incomplete)]
+
+
+def complete_statuses(incomplete: str) -> list[str]:
+    """Complete what a run may be."""
+    from rdrop_cli.runs.find import STATUSES
+
+    return [status for status in STATUSES if status.startswith(incomplete)]
 
 
 RunsDir = Annotated[Path, typer.Option("--runs-dir", envvar="RDROP_RUNS_DIR", help="Folder of the runs.")]
@@ -26,5 +48,21 @@ ComparedRuns = Annotated[
         metavar="[RUN]...",
         help="Runs by id, beginning of it, or folder; all that can be compared with the newest when none is named.",
         autocompletion=complete_run_ids,
+    ),
+]
+OfVariants = Annotated[
+    list[str] | None,
+    typer.Option("--variant", help="Only runs of this variant; may be repeated.", autocompletion=complete_variants),
+]
+OfCells = Annotated[
+    list[str] | None,
+    typer.Option("--cell", help="Only runs with this cell; may be repeated.", autocompletion=complete_cells),
+]
+OfStatuses = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--status",
+        help="Only runs that are completed, running, interrupted or failed; may be repeated.",
+        autocompletion=complete_statuses,
     ),
 ]

@@ -1,15 +1,28 @@
 """`rdrop runs` and `rdrop show`: what has been run."""
 
+from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir, complete_run_ids
+from rdrop_cli.cli.options import (
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    OfCells,
+    OfStatuses,
+    OfVariants,
+    RunsDir,
+    complete_run_ids,
+)
 from rdrop_cli.errors import make_printable
 from rdrop_cli.files import to_json
 from rdrop_cli.runs.upgrade import SCHEMA_VERSION
 from rdrop_cli.study.target import format_error, name_target
+from rdrop_cli.study.variants import DEFAULT_CELL, label_network
 
+Metrics = dict[str, Any]
+WIDEST = 1000  # columns of a terminal: more than any table takes
 COLUMNS = ("run", "status", "epochs", "best val MAE", "unscaled", "at epoch", "last val MAE", "test MAE", "unscaled")
 KEYS_LISTED = (
     "run_id",
@@ -27,39 +40,105 @@ KEYS_LISTED = (
 )
 
 
-def list_runs(runs_dir: RunsDir = DEFAULT_RUNS_DIR, as_json: AsJson = False) -> None:
+class SortKey(StrEnum):
+    """What `rdrop runs` sorts by; errors are those on the validation windows, and the test windows for the last."""
+
+    CREATED = "created"
+    VARIANT = "variant"
+    SEED = "seed"
+    EPOCHS = "epochs"
+    VAL_MAE = "val_mae"
+    FINAL = "final"
+    TEST_MAE = "test_mae"
+
+
+def list_runs(
+    variants: OfVariants = None,
+    cells: OfCells = None,
+    statuses: OfStatuses = None,
+    sort: Annotated[
+        SortKey, typer.Option("--sort", help="Smallest first; val_mae is the best epoch's, final the last's.")
+    ] = SortKey.CREATED,
+    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="Largest, or newest, first.")] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", "-n", min=1, help="List the first so many only. [all]", show_default=False)
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    as_json: AsJson = False,
+) -> None:
     """List the runs, oldest first."""
     from rdrop_cli.cli.console import make_console
-    from rdrop_cli.runs.find import list_run_folders
+    from rdrop_cli.runs.find import Filter, list_run_folders
     from rdrop_cli.runs.select import read_runs
 
+    wanted = Filter(tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()))
     runs, unreadable = read_runs(list_run_folders(runs_dir))
-    readable = [run.metrics for run in reversed(runs)]
     for left in unreadable:
         make_console().print(f"left out: {left}", markup=False)
+    kept = [run.metrics for run in reversed(runs) if wanted.keeps(run.metrics)]
+    listed = sort_runs(kept, sort, reverse)[:limit]
     if as_json:
-        listed = [{key: metrics.get(key) for key in KEYS_LISTED} | _name_data(metrics) for metrics in readable]
-        typer.echo(to_json(listed))
-    elif not readable:
-        make_console().print(f"no runs in {runs_dir}; `rdrop train` makes some", markup=False)
+        typer.echo(to_json([{key: run.get(key) for key in KEYS_LISTED} | _name_data(run) for run in listed]))
+    elif listed:
+        print_table(listed)
+    elif runs:
+        make_console().print(f"none of the {len(runs)} runs in {runs_dir} is such a one", markup=False)
     else:
-        print_table(readable)
+        make_console().print(f"no runs in {runs_dir}; `rdrop train` makes some", markup=False)
 
 
-def print_table(runs: list[dict[str, Any]]) -> None:
-    """Print one line a run to stdout."""
+def sort_runs(runs: Sequence[Metrics], key: SortKey, reverse: bool = False) -> list[Metrics]:
+    """Sort runs; those alike keep their order, and those without the figure come last either way."""
+    known = [run for run in runs if _find_key(run, key) is not None]
+    unknown = [run for run in runs if _find_key(run, key) is None]
+    return sorted(known, key=lambda run: _find_key(run, key), reverse=reverse) + unknown
+
+
+def _find_key(run: Metrics, key: SortKey) -> Any:
+    best, final, test = (run.get(part) or {} for part in ("best", "final", "test"))
+    return {
+        SortKey.CREATED: run["created_at"],
+        SortKey.VARIANT: label_network(run["variant"], run.get("cell", DEFAULT_CELL)),
+        SortKey.SEED: run["seed"],
+        SortKey.EPOCHS: run["epochs"]["done"],
+        SortKey.VAL_MAE: best.get("val_mae"),
+        SortKey.FINAL: final.get("val_mae"),
+        SortKey.TEST_MAE: test.get("mae"),
+    }[key]
+
+
+def print_table(runs: Sequence[Metrics]) -> None:
+    """Print one line a run to stdout, with the rates where runs of one variant differ in them.
+
+    No cell is cut, however narrow the terminal: an id or a figure without its end is of no use.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     from rdrop_cli.cli.console import make_console
 
+    show_rates = _differ_in_rates(runs)
+    columns = ("run", "rates", *COLUMNS[1:]) if show_rates else COLUMNS
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in COLUMNS:
-        table.add_column(column, justify="left" if column in ("run", "status") else "right", no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("run", "rates", "status") else "right", no_wrap=True)
     for metrics in runs:
-        table.add_row(*(Text(cell) for cell in _format_row(metrics)))
-    make_console(stderr=False).print(table)
+        run_id, *cells = _format_row(metrics)
+        rates = [_format_rates(metrics)] if show_rates else []
+        table.add_row(*(Text(cell) for cell in (run_id, *rates, *cells)))
+    console = make_console(stderr=False)
+    console.width = WIDEST
+    console.print(table)
+
+
+def _differ_in_rates(runs: Sequence[Metrics]) -> bool:
+    return len({(run["variant"], _format_rates(run)) for run in runs}) > len({run["variant"] for run in runs})
+
+
+def _format_rates(run: Metrics) -> str:
+    """Render the rates in their order, dropout first: `0.2 0.5`."""
+    return make_printable(" ".join(str(rate) for rate in run["rates"].values()))
 
 
 def show(
@@ -84,11 +163,11 @@ def show(
         typer.echo(f"{number:>5}  " + "    ".join(f"{value:.4f}" for value in row))
 
 
-def _name_data(metrics: dict[str, Any]) -> dict[str, Any]:
+def _name_data(metrics: Metrics) -> Metrics:
     return {"dataset": metrics["dataset"], "protocol": metrics["protocol"]["name"]}
 
 
-def _format_row(metrics: dict[str, Any]) -> tuple[str, ...]:
+def _format_row(metrics: Metrics) -> tuple[str, ...]:
     best, final, test = (metrics.get(key) or {} for key in ("best", "final", "test"))
     epochs, unit = metrics["epochs"], name_target(metrics["protocol"]["target"])[1]
     return (
@@ -112,7 +191,7 @@ def _format_unscaled(error: float | None, unit: str) -> str:
     return "-" if error is None else format_error(error, unit)
 
 
-def _describe(metrics: dict[str, Any]) -> str:
+def _describe(metrics: Metrics) -> str:
     """Render what a run was; what `find_fault` does not ask for may be missing, or be anything."""
     data, naive, target = metrics["dataset"], metrics["naive"], metrics["protocol"]["target"]
     unit = name_target(target)[1]
@@ -134,12 +213,12 @@ def _describe(metrics: dict[str, Any]) -> str:
     return "\n".join(make_printable(line) for line in lines)
 
 
-def _get_object(metrics: dict[str, Any], key: str) -> dict[str, Any]:
+def _get_object(metrics: Metrics, key: str) -> Metrics:
     value = metrics.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def _describe_speed(timing: dict[str, Any]) -> str:
+def _describe_speed(timing: Metrics) -> str:
     seconds, speed = timing.get("seconds"), timing.get("train_windows_per_second")
     known = [number if isinstance(number, float) else 0.0 for number in (seconds, speed)]
     return "{:.0f} s, {:.0f} training windows a second".format(*known)

@@ -1,16 +1,61 @@
-"""Find runs: all of a folder, or the one that a user names."""
+"""Find runs: all of a folder, the one that a user names, or those with a property."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from rdrop_cli.errors import RdropError
+from rdrop_cli.errors import RdropError, UsageError
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.study.methods import CELLS
+from rdrop_cli.study.variants import DEFAULT_CELL, find_variant
+
+STATUSES = ("completed", "running", "interrupted", "failed")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which runs are wanted, by what stands in their metrics; an empty field asks for nothing.
+
+    Raises:
+        UsageError: no run can have such a value, which is most likely a slip of the keyboard.
+    """
+
+    variants: tuple[str, ...] = ()
+    cells: tuple[str, ...] = ()
+    statuses: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in self.variants:
+            find_variant(name)
+        for option, values, known in (("cell", self.cells, CELLS), ("status", self.statuses, STATUSES)):
+            for value in values:
+                if value not in known:
+                    raise UsageError(f"--{option}: expected one of {', '.join(known)}, received {value!r}")
+
+    def asks(self) -> bool:
+        """Whether any run may be left out."""
+        return bool(self.variants or self.cells or self.statuses)
+
+    def keeps(self, metrics: Mapping[str, Any]) -> bool:
+        """Whether a run is wanted."""
+        wanted_and_found = (
+            (self.variants, metrics["variant"]),
+            (self.cells, metrics.get("cell", DEFAULT_CELL)),
+            (self.statuses, metrics["status"]),
+        )
+        return all(found in wanted for wanted, found in wanted_and_found if wanted)
 
 
 def list_run_folders(runs_dir: Path) -> list[RunFolder]:
-    """Return the folders in `runs_dir` that hold a run's config, by name; none where there is no such folder."""
+    """Return the folders in `runs_dir` that hold a run's config, by name; none where there is no such folder.
+
+    A hidden folder is none: it holds what is left of a run that is being removed.
+    """
     if not runs_dir.is_dir():
         return []
-    return [RunFolder(path) for path in sorted(runs_dir.iterdir()) if (path / "config.json").is_file()]
+    paths = sorted(path for path in runs_dir.iterdir() if not path.name.startswith("."))
+    return [RunFolder(path) for path in paths if (path / "config.json").is_file()]
 
 
 def find_run(name: str, runs_dir: Path) -> RunFolder:
@@ -19,15 +64,45 @@ def find_run(name: str, runs_dir: Path) -> RunFolder:
     Raises:
         RdropError: there is none, or several begin so.
     """
-    if (Path(name) / "config.json").is_file():
-        return RunFolder(Path(name).resolve())
     folders = list_run_folders(runs_dir)
-    matches = [folder for folder in folders if folder.run_id == name] or [
-        folder for folder in folders if folder.run_id.startswith(name)
-    ]
+    named = _find_whole(name, folders)
+    if named:
+        return named
+    matches = _find_beginning(name, folders)
     if not matches:
         raise RdropError(f"no run {name!r} in {runs_dir}; `rdrop runs` lists them")
     if len(matches) > 1:
-        ids = ", ".join(folder.run_id for folder in matches[:4]) + (", …" if len(matches) > 4 else "")
-        raise RdropError(f"{name!r} begins {len(matches)} runs in {runs_dir}: {ids}; write more of the id")
+        raise RdropError(f"{name!r} begins {len(matches)} runs in {runs_dir}: {_name(matches)}; write more of the id")
     return matches[0]
+
+
+def find_named_run(name: str, runs_dir: Path) -> RunFolder:
+    """Return the run of this folder or whole id: what cannot be undone takes no beginning of an id.
+
+    In a script, `dropout-s1` would begin another run once the one that was meant is gone.
+
+    Raises:
+        RdropError: there is none.
+    """
+    folders = list_run_folders(runs_dir)
+    named = _find_whole(name, folders)
+    if named:
+        return named
+    matches = _find_beginning(name, folders)
+    hint = f"write the whole id of {_name(matches)}" if matches else "`rdrop runs` lists them"
+    raise RdropError(f"no run {name!r} in {runs_dir}; {hint}")
+
+
+def _find_whole(name: str, folders: list[RunFolder]) -> RunFolder | None:
+    if name and (Path(name) / "config.json").is_file():
+        return RunFolder(Path(name).resolve())
+    return next((folder for folder in folders if folder.run_id == name), None)
+
+
+def _find_beginning(name: str, folders: list[RunFolder]) -> list[RunFolder]:
+    """Return the runs whose ids begin so; an empty name, as of a variable that is not set, begins none."""
+    return [folder for folder in folders if name and folder.run_id.startswith(name)]
+
+
+def _name(folders: list[RunFolder]) -> str:
+    return ", ".join(folder.run_id for folder in folders[:4]) + (", …" if len(folders) > 4 else "")

@@ -95,10 +95,10 @@ class RunFolder:
         """Whether a live process is at work on the run: told by the kernel's lock, not by a stored word."""
         from filelock import FileLock, Timeout
 
-        if not self._lock_path.exists():
+        if not self.lock_path.exists():
             return False
         try:
-            with FileLock(self._lock_path, timeout=0):
+            with FileLock(self.lock_path, timeout=0):
                 return False
         except Timeout:
             return True
@@ -115,7 +115,7 @@ class RunFolder:
         from filelock import FileLock, Timeout
 
         try:
-            with FileLock(self._lock_path, timeout=LOOK_SECONDS):
+            with FileLock(self.lock_path, timeout=LOOK_SECONDS):
                 self._clean_up()
                 write_json(self._owner_path, {"pid": os.getpid(), "host": socket.gethostname()})
                 yield
@@ -138,7 +138,7 @@ class RunFolder:
             return "another process"
 
     @property
-    def _lock_path(self) -> Path:
+    def lock_path(self) -> Path:
         return self.path / ".lock"
 
     @property

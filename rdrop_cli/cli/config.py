@@ -1,0 +1,55 @@
+"""`rdrop config`: the defaults that hold here, and what sets them."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import typer
+
+from rdrop_cli.cli.defaults import PROJECT_FILE, find_user_file, list_options, settle_defaults
+from rdrop_cli.cli.options import AsJson
+from rdrop_cli.errors import make_printable
+from rdrop_cli.files import to_json
+
+
+@dataclass(frozen=True)
+class Effective:
+    """What an option is unless a flag says otherwise, and the file and line, or the variable, that says so."""
+
+    name: str
+    value: Any
+    origin: str
+
+
+def config(ctx: typer.Context, as_json: AsJson = False) -> None:
+    """Print every default that is not the built-in one, and what sets it."""
+    found = list(dict.fromkeys(_list_effective(ctx)))
+    if as_json:
+        typer.echo(to_json([asdict(effective) for effective in found]))
+        return
+    if not found:
+        files = " or ".join(map(str, [PROJECT_FILE, *find_user_file()]))
+        typer.echo(make_printable(f"every default is the built-in one; {files} may set others"), err=True)
+    width = max((len(effective.origin) for effective in found), default=0)
+    for effective in found:
+        value = json.dumps(effective.value, ensure_ascii=False)
+        typer.echo(make_printable(f"{effective.origin:<{width}}  {effective.name} = {value}"))
+
+
+def _list_effective(ctx: typer.Context) -> Iterator[Effective]:
+    """Yield what is set for each option of each command; of what all commands share, more than once."""
+    settled = settle_defaults(ctx)
+    for command, options in list_options(ctx).items():
+        for option, parameter in options.items():
+            default = settled.get(command, {}).get(option)
+            variable = parameter.envvar if isinstance(parameter.envvar, str) else ""
+            if os.environ.get(variable):
+                effective = Effective(option, os.environ[variable], f"environment {variable}")
+            elif default:
+                effective = Effective(default.name, default.value, default.origin)
+            else:
+                continue
+            if str(effective.value) != str(parameter.default):
+                yield effective

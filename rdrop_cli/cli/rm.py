@@ -1,0 +1,121 @@
+"""`rdrop rm`: remove runs."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rdrop_cli.cli.options import (
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    OfCells,
+    OfStatuses,
+    OfVariants,
+    RunsDir,
+    complete_run_ids,
+)
+from rdrop_cli.errors import RdropError, UsageError, make_printable
+from rdrop_cli.files import to_json
+
+if TYPE_CHECKING:
+    from rdrop_cli.runs.find import Filter
+    from rdrop_cli.runs.folder import RunFolder
+
+
+def rm(
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...", help="Runs by whole id, or by folder in RUNS_DIR.", autocompletion=complete_run_ids
+        ),
+    ] = None,
+    variants: OfVariants = None,
+    cells: OfCells = None,
+    statuses: OfStatuses = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where nobody can be asked.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show what would go.")] = False,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    as_json: AsJson = False,
+) -> None:
+    """Remove runs, by name or by what they are, after showing them and asking."""
+    from rdrop_cli.runs.find import Filter
+    from rdrop_cli.runs.remove import check_removable, remove_runs
+
+    wanted = Filter(tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()))
+    folders = _choose_runs(runs or [], wanted, runs_dir)
+    for folder in folders:
+        check_removable(folder, runs_dir)
+    doomed = [_describe(folder) for folder in folders]
+    if not as_json:
+        width = max((len(run["run_id"]) for run in doomed), default=0)
+        for run in doomed:
+            line = f"{run['run_id']:<{width}}  {run['status']:<11}  {_format_bytes(run['bytes']):>9}"
+            typer.echo(make_printable(line))
+    if not dry_run and folders:
+        if not yes:
+            _ask(f"Remove {_count(doomed)} from {runs_dir.resolve()}?")
+        remove_runs(folders, runs_dir)
+    if as_json:
+        typer.echo(to_json([run | {"removed": not dry_run} for run in doomed]))
+    else:
+        done = "would be removed" if dry_run else "removed"
+        typer.echo(make_printable(f"{_count(doomed)} {done}"), err=True)
+
+
+def _choose_runs(names: list[str], wanted: "Filter", runs_dir: Path) -> "list[RunFolder]":
+    """Return the runs that are named, or those that are wanted, each once."""
+    from rdrop_cli.cli.console import make_console
+    from rdrop_cli.runs.find import find_named_run, list_run_folders
+    from rdrop_cli.runs.select import read_runs
+
+    if bool(names) == wanted.asks():
+        raise UsageError("name runs, or choose them by --status, --variant or --cell: one of the two")
+    if names:
+        named = [find_named_run(name, runs_dir) for name in names]
+        return list({folder.path.resolve(): folder for folder in named}.values())
+    readable, unreadable = read_runs(list_run_folders(runs_dir))
+    for left in unreadable:
+        make_console().print(f"left out: {left}; name it to remove it", markup=False)
+    return [run.folder for run in reversed(readable) if wanted.keeps(run.metrics)]
+
+
+def _describe(folder: "RunFolder") -> dict[str, Any]:
+    from rdrop_cli.runs.remove import measure_size
+
+    size = measure_size(folder)
+    status = _read_status(folder)
+    return {
+        "run_id": folder.run_id,
+        "path": str(folder.path),
+        "status": status,
+        "files": size.files,
+        "bytes": size.size_bytes,
+    }
+
+
+def _read_status(folder: "RunFolder") -> str:
+    try:
+        return str(folder.read_metrics()["status"])
+    except RdropError:
+        return "unreadable"
+
+
+def _ask(question: str) -> None:
+    """Ask, and go on only after a yes."""
+    if not (sys.stdin and sys.stdin.isatty()):  # it is None where the process was given none
+        raise UsageError("nobody can be asked: stdin is no terminal; add --yes to remove, or --dry-run to look")
+    if not typer.confirm(make_printable(question), err=True):
+        raise RdropError("nothing was removed")
+
+
+def _count(doomed: list[dict[str, Any]]) -> str:
+    total = sum(run["bytes"] for run in doomed)
+    return f"{len(doomed)} {'run' if len(doomed) == 1 else 'runs'}, {_format_bytes(total)}"
+
+
+def _format_bytes(count: int) -> str:
+    """Render bytes in the decimal unit that keeps the number below a thousand: `1.3 MB`."""
+    from rich.filesize import decimal
+
+    return decimal(count)

@@ -1,0 +1,120 @@
+"""The study from a Python program: the example of the documentation, and what it stands on."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rdrop_cli import api
+from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.runs.find import list_run_folders
+from rdrop_cli.study.variants import VARIANTS
+
+PAGE = Path(__file__).parents[1] / "docs" / "api.md"
+HEAVY = ("tensorflow", "keras", "scipy", "matplotlib")
+
+
+@pytest.fixture
+def plant(tmp_path):
+    """A CSV of 300 hourly readings."""
+    stamps = np.datetime64("2020-01-01T00:00", "m") + 60 * np.arange(300)
+    values = np.random.default_rng(0).normal(5, 1, 300)
+    path = tmp_path / "jena.csv"  # a name that is not to be taken for the dataset
+    path.write_text("time,load\n" + "".join(f"{at},{value:.3f}\n" for at, value in zip(stamps, values, strict=True)))
+    return path
+
+
+def load(plant):
+    return api.load_data(plant, data_dir=plant.parent / "data")
+
+
+SHORT = {"lookback": "6h", "horizon": "3h"}
+
+
+def test_the_example_of_the_documentation_ends_with_a_verdict(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, PAGE.name, "exec"), names)
+        printed = capsys.readouterr().out.splitlines()
+        assert set(re.findall(r"^print\(.*# (.*)$", block, flags=re.MULTILINE)) <= set(printed)
+    judged = names["verdict"]
+    assert [claim.id for claim in judged.claims if claim.verdict == "undecided"]
+    assert judged.collection.describe().startswith("baseline seeds 0-1, dropout seeds 0-1; plant data")
+    assert len(list_run_folders(Path("runs"))) == 5
+    written = [run.metrics["variant"] for run in api.read_runs()]
+    assert sorted(written) == ["baseline"] * 2 + ["dropout"] * 3
+
+
+def test_the_page_names_every_function():
+    page = PAGE.read_text()
+    for name in api.__all__:
+        assert name in page, name
+        assert getattr(api, name).__doc__, name
+
+
+def test_cut_windows_are_those_that_networks_are_trained_on(plant):
+    from rdrop_cli.nn.pipeline import WindowPipeline
+
+    series = load(plant)
+    windows = api.make_windows(series, api.plan("baseline", series, **SHORT).protocol)
+    x, y = api.cut_windows(windows, windows.test[:8])
+    ((expected_x, expected_y),) = WindowPipeline(windows).stream_rows(windows.test[:8], 8)
+    np.testing.assert_array_equal(x, expected_x)
+    np.testing.assert_array_equal(y, expected_y)
+    assert x.dtype == y.dtype == np.float32
+
+
+def test_a_plan_is_what_the_command_would_train(plant):
+    series = load(plant)
+    config = api.plan("zoneout", series, seed=3, recurrent_dropout=0.4, **SHORT)
+    assert (config.variant, config.seed, config.dropout, config.recurrent_dropout) == ("zoneout", 3, 0.2, 0.4)
+    assert (config.protocol.lookback_rows, config.protocol.target) == (6, "load")
+    assert (config.dataset, config.dataset_sha256) == (str(plant), series.source.sha256)
+
+
+def test_every_variant_has_its_network(plant):
+    series = load(plant)
+    for variant in VARIANTS:
+        config = api.plan(variant, series, units=2, **SHORT)
+        model = api.make_model(config, api.make_windows(series, config.protocol))
+        assert (model.name, model.input_shape, model.output_shape) == (variant, (None, 6, 1), (None, 1))
+
+
+def test_what_cannot_be_trained_is_refused_in_the_words_of_the_command(plant):
+    series = load(plant)
+    with pytest.raises(UsageError, match="did you mean 'dropout'"):
+        api.plan("dropuot", series)
+    with pytest.raises(TypeError, match="epoch"):
+        api.plan("dropout", series, epoch=3)
+    config = api.plan("dropout", series, **SHORT)
+    other = replace(series, source=replace(series.source, sha256="0" * 64))
+    with pytest.raises(DataError, match="not the data that the run was begun on"):
+        api.train(config, other, runs_dir=plant.parent / "runs")
+    assert not (plant.parent / "runs").exists()
+
+
+def test_a_run_that_cannot_be_read_is_warned_about(tmp_path):
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text("{")
+    with pytest.warns(UserWarning, match="left out: broken"):
+        assert api.read_runs(tmp_path) == []
+
+
+def test_nothing_heavy_is_imported_before_a_network_is_made(plant):
+    code = f"""
+import sys
+from rdrop_cli import api
+series = api.load_data({str(plant)!r}, data_dir={str(plant.parent / "data")!r})
+windows = api.make_windows(series, api.plan("dropout", series, **{SHORT!r}).protocol)
+api.cut_windows(windows, windows.train[:4])
+api.read_runs("none")
+print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
