@@ -1,14 +1,20 @@
 """The only way that anything reaches the disk: whole or not at all."""
 
+import fcntl
 import hashlib
 import json
 import math
 import os
 import secrets
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+TRIES, SECONDS_BETWEEN_TRIES = 50, 0.01
+TOKEN_BYTES = 4
+TEMPORARIES = f".*.{'[0-9a-f]' * 2 * TOKEN_BYTES}.tmp*"
 
 
 @contextmanager
@@ -16,28 +22,70 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on a clean exit it is synced and takes `path`'s place.
 
     A reader sees the old file or the new one, never a part. The temporary name keeps the ending of `path`,
-    because writers such as Keras and matplotlib choose the format by it.
+    because writers such as Keras and matplotlib choose the format by it. What killed writers left in the folder
+    is removed first.
 
     Raises:
         OSError: the file cannot be written; `path` is as it was and the temporary file is gone.
     """
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(TOKEN_BYTES)}.tmp{path.suffix}")
+    with _work_in(path.parent):
+        try:
+            yield temporary
+            sync(temporary)
+            temporary.replace(path)
+            sync(path.parent)
+        except OSError as error:
+            error.filename = error.filename or str(path)  # a full disk does not say whose it is
+            raise
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _work_in(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock together with all who write in it; who has it alone first removes what the dead left.
+
+    The kernel lets go of a lock when its holder ends, so that a temporary file in a folder without one is nobody's.
+    A folder that cannot be locked is written all the same, and keeps what is left in it.
+    """
     try:
-        yield temporary
-        sync(temporary)
-        temporary.replace(path)
-        sync(path.parent)
-    except OSError as error:
-        error.filename = error.filename or str(path)  # a full disk does not say whose it is
-        raise
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:  # the writer will say what is wrong with the folder
+        yield
+        return
+    try:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            remove_temporaries(folder)
+        with suppress(OSError):
+            _share(descriptor)
+        yield
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _share(descriptor: int) -> None:
+    """Wait while others remove temporary files, but not for a stranger, such as `flock runs rdrop train`."""
+    for _ in range(TRIES):
+        with suppress(BlockingIOError):
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return
+        time.sleep(SECONDS_BETWEEN_TRIES)
 
 
 def remove_temporaries(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder; none may be at work in it."""
-    for path in folder.glob(".*.tmp*"):
+    for path in folder.glob(TEMPORARIES):
         path.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, and bring their names to the disk before anything is written in it."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in reversed(missing):
+        sync(folder.parent)
 
 
 def sync(path: Path) -> None:
@@ -62,7 +110,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def to_json(value: Any) -> str:
     """Render a value as indented, strictly valid JSON."""
-    return json.dumps(without_nan(value), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(without_nan(value), indent=2, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace").decode()  # a path need not be Unicode: half a pair, as JSON writes it
 
 
 def without_nan(value: Any) -> Any:

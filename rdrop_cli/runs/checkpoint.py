@@ -90,6 +90,8 @@ def _read(path: Path) -> Checkpoint:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError("it is compressed, as rdrop's own are not: it could unpack to any size")
     with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
+        if foreign := [name for name in arrays if not isinstance(arrays[name], np.ndarray)]:  # numpy hands on its bytes
+            raise ValueError(f"its {foreign[0][:40]!r} is no array")
         state = {name.removeprefix("state/"): arrays[name] for name in arrays if name.startswith("state/")}
         best = {name.removeprefix("best/"): arrays[name] for name in arrays if name.startswith("best/")}
         history = History.from_json(json.loads(arrays["history"].tobytes()))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rdrop_cli.errors import DataError, RdropError
-from rdrop_cli.files import remove_temporaries, sync, write_json
+from rdrop_cli.files import make_folder, remove_temporaries, sync, write_json
 from rdrop_cli.runs.shape import find_fault, measure_depth
 from rdrop_cli.runs.upgrade import READABLE, SCHEMA_VERSION, upgrade_document
 from rdrop_cli.study.config import RunConfig
@@ -152,7 +152,7 @@ def check_writable(runs_dir: Path) -> None:
     Raises:
         OSError: it cannot be made or written.
     """
-    runs_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(runs_dir)
     with tempfile.TemporaryFile(dir=runs_dir):
         pass
 
@@ -164,7 +164,7 @@ def create_run_folder(runs_dir: Path, config: RunConfig) -> RunFolder:
         OSError: `runs_dir` cannot be written.
     """
     created_at = datetime.now(UTC)
-    runs_dir.mkdir(parents=True, exist_ok=True)
+    make_folder(runs_dir)
     while True:
         folder = RunFolder(
             runs_dir / f"{config.label}-s{config.seed}-{created_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

@@ -28,6 +28,7 @@ CSV_MD5 = "959915f05bfafef18e471a97ae679535"
 ROWS = 420_551
 FIRST_STAMP = "2009-01-01T00:10:00"
 CSV_NAME = "jena_climate_2009_2016.csv"
+RECORDED = {"name": str, "origin": str, "sha256": str, "rows": int, "verified": bool}
 MAX_BYTES = 20 * CSV_BYTES  # room for another edition of the file, not for a bomb
 
 
@@ -82,11 +83,7 @@ def load_jena(data_dir: Path) -> Series:
     path = data_dir / CSV_NAME
     if not is_installed(data_dir):
         raise DataError(f"the Jena data are not in {data_dir}: run `rdrop download`, or train on `--dataset synthetic`")
-    try:
-        record = json.loads(_record_path(data_dir).read_text(encoding="utf-8"))
-        source = Source(**{field: record[field] for field in ("name", "origin", "sha256", "rows", "verified")})
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(f"{_record_path(data_dir)}: not a record of a download; run `rdrop download` again") from error
+    source = _read_record(data_dir)
     found = sha256_of_file(path)
     if found != source.sha256:
         raise DataError(
@@ -94,6 +91,20 @@ def load_jena(data_dir: Path) -> Series:
             "run `rdrop download` again"
         )
     return Series(*read_through_cache(data_dir / "cache", found, lambda: read_csv(path)), source)
+
+
+def _read_record(data_dir: Path) -> Source:
+    """Read where the file came from; every run repeats it, and would not be read where it is of another type."""
+    path = _record_path(data_dir)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        record = {field: document[field] for field in RECORDED}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise DataError(f"{path}: not a record of a download; run `rdrop download` again") from error
+    for field, kind in RECORDED.items():
+        if type(record[field]) is not kind:
+            raise DataError(f"{path}: {field} is {repr(record[field])[:40]}; run `rdrop download` again")
+    return Source(**record)
 
 
 def _record_path(data_dir: Path) -> Path:

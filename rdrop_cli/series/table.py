@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.errors import make_printable
+
 
 @dataclass(frozen=True)
 class Source:
@@ -24,6 +26,10 @@ class Source:
     sha256: str
     rows: int
     verified: bool | None
+
+    def __post_init__(self) -> None:
+        for name in ("name", "origin"):  # a path need not be Unicode, and every run shows and draws them
+            object.__setattr__(self, name, make_printable(getattr(self, name)))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

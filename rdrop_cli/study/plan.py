@@ -12,7 +12,7 @@ from rdrop_cli.study.protocol import Protocol, find_protocol
 from rdrop_cli.study.splits import parse_split
 from rdrop_cli.study.variants import DEFAULT_CELL, STUDY, Variant, find_variant
 
-MOST_SEEDS = 10_000  # in a range: more is a slip of the keyboard
+MOST_SEEDS = 10_000  # more is a slip of the keyboard
 
 
 @dataclass(frozen=True)
@@ -58,9 +58,9 @@ def parse_seeds(text: str) -> list[int]:
     """
     seeds: list[int] = []
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d{1,10})(?:-(\d{1,10}))?\s*", part)
+        match = re.fullmatch(r"\s*(\d{1,10})(?:-(\d{1,10}))?\s*", part, re.ASCII)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
-        if not first <= last <= min(first + MOST_SEEDS, MAX_SEED):
+        if not first <= last <= min(first + MOST_SEEDS - len(seeds), MAX_SEED):
             raise UsageError(f"--seeds: expected seeds such as 0-4 or 1,3,5, received {text!r}")
         seeds += range(first, last + 1)
     return list(dict.fromkeys(seeds))

@@ -9,53 +9,27 @@ import json
 import math
 import os
 import random
-import signal
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rdrop_cli.errors import DataError, RdropError
+from rdrop_cli.runner import Runner
 from rdrop_cli.runs.checkpoint import load_checkpoint, save_checkpoint
-from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.folder import create_run_folder
+from rdrop_cli.series.datasets import load_dataset
+from rdrop_cli.study.config import RunConfig
 from tests.series.test_csv_reader_made_files import check as check_csv
-from tests.standin import RandomWalk, make_folder, run
+from tests.standin import PROTOCOL, SETTING, RandomWalk, Silence, make_windows, run
 from tests.torture.crash_points import draw_nothing
-from tests.torture.mutate import HOSTILE_TEXTS, mutate_bytes, mutate_json
+from tests.torture.fuzz_targets import assert_sound
+from tests.torture.fuzzing import INPUTS, SECONDS_IN_ALL, assert_tame, limited, make
+from tests.torture.mutate import mutate_bytes, mutate_json
 
-INPUTS = int(os.environ.get("RDROP_FUZZ", "60"))
-SEED = int(os.environ.get("RDROP_FUZZ_SEED", "0"))
-SECONDS_FOR_ONE = 20
 DRAWN_EVERY = 25  # a picture takes half a second
-pytestmark = pytest.mark.timeout(60 + INPUTS)
-
-
-@contextmanager
-def limited(made: object) -> Iterator[None]:
-    """Name the input that takes too long, or that anything but a refusal comes of."""
-
-    def hang(*_: object) -> None:
-        raise TimeoutError
-
-    before = signal.signal(signal.SIGALRM, hang)
-    left, _ = signal.setitimer(signal.ITIMER_REAL, SECONDS_FOR_ONE)
-    try:
-        yield
-    except Exception:
-        raise AssertionError(f"{repr(made)[:2000]}\n{traceback.format_exc()[-2000:]}") from None
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, left and max(left - SECONDS_FOR_ONE, 1))
-        signal.signal(signal.SIGALRM, before)
-
-
-def make(name: str) -> Iterator[random.Random]:
-    """Yield a source of randomness for each input of a reader."""
-    for number in range(INPUTS):
-        yield random.Random(f"{name} {SEED} {number}")
-
+pytestmark = pytest.mark.timeout(SECONDS_IN_ALL)
 
 GOOD_CSVS = (
     b"Date Time,T (degC),p (mbar)\n"
@@ -70,33 +44,6 @@ def test_csv_files():
         content = mutate_bytes(rng.choice(GOOD_CSVS), rng)
         with limited(content):
             check_csv(content)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch) -> RunFolder:
-    """A complete run, whose files are then spoilt."""
-    monkeypatch.setattr("rdrop_cli.plots.loss.draw_run", draw_nothing)
-    folder = make_folder(tmp_path / "runs")
-    run(folder)
-    return folder
-
-
-def assert_tame(result, made):
-    """A command that ends well or in one line, and sends the terminal nothing but text."""
-    assert result.code in (0, 1, 2), made
-    for stream in (result.out, result.err):
-        assert all(c.isprintable() or c == "\n" for c in stream), made
-    failures = [line for line in result.err.splitlines() if line.startswith("rdrop: ")]
-    assert len(failures) == (1 if result.code else 0), (made, result)
-
-
-def assert_sound(metrics):
-    """What is accepted has curves of finite numbers, of one length, and names that can be printed."""
-    curves = [metrics["history"][name] for name in ("loss", "val_loss", "train_mae")]
-    assert len({len(curve) for curve in curves}) == 1
-    assert all(type(value) in (int, float) and math.isfinite(value) for curve in curves for value in curve)
-    assert all(metrics[name].isprintable() for name in ("run_id", "variant", "status"))
-    assert type(metrics["seed"]) is int
 
 
 def read_or_refuse(read, path):
@@ -115,9 +62,9 @@ def test_metrics_of_any_shape(folder, rdrop):
     for number, rng in enumerate(make("metrics")):
         content = mutate_json(good, rng)
         folder.metrics_path.write_bytes(content)
-        commands = [["runs"], ["show", folder.run_id]]
-        commands += [["runs", "--json"], ["show", folder.run_id, "--json"]] if number % 5 == 0 else []
-        commands += [["plot"], ["plot", folder.run_id]] if number % DRAWN_EVERY == 0 else []
+        commands = [["runs"], ["show", folder.run_id], ["verdict"]]
+        commands += [[*command, "--json"] for command in commands] if number % 5 == 0 else []
+        commands += [["plot"], ["plot", folder.run_id], ["report"]] if number % DRAWN_EVERY == 0 else []
         with limited(content):
             for command in commands:
                 result = rdrop(*command, "--runs-dir", runs_dir)
@@ -219,39 +166,6 @@ def spoil_arrays(payload: bytes, rng: random.Random) -> bytes:
     return buffer.getvalue()
 
 
-OPTIONS = [
-    "--dataset", "--protocol", "--epochs", "--steps-per-epoch", "--batch-size", "--units", "--dropout", "--unit",
-    "--recurrent-dropout", "--seed", "--seeds", "--jobs", "--target", "--lookback", "--every", "--horizon", "--force",
-    "--train-stop", "--val-stop", "--sentinels", "--engine", "--resume", "--runs-dir", "--data-dir", "--json", "--out",
-    "--from", "-o", "-h", "--help", "--version", "--", "-", "--no-such", "--epochs=", "-V",
-]  # fmt: skip
-VALUES = [
-    "jena", "bad.csv", "no.csv", "book", "demo", "0", "-1", "1", "3", "1e9", "0.5", "nan", "inf", "9" * 20,
-    "10d", "1h", "0h", "-1h", "1e400d", "0-4", "4-0", "0-999999999", "1,,2", "degc", "x.png", "x.gif", "runs", "data",
-    "baseline", "dropout", "no-such", "..", "/", ".", "file:///etc/passwd", "http://127.0.0.1:9/x.zip", "//", "keep",
-    "T (degC)", "auto", "xla", *(text for text in HOSTILE_TEXTS if "\0" not in text),
-]  # fmt: skip
-COMMANDS = ["train", "runs", "show", "plot", "download"]
-
-
-def test_command_lines(folder, rdrop, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("rdrop_cli.series.jena.ADDRESSES", ["http://127.0.0.1:9/nobody-listens.zip"])
-    monkeypatch.setattr("rdrop_cli.series.download.time.sleep", lambda seconds: None, raising=False)
-    (tmp_path / "bad.csv").write_text("Date Time,T (degC)\n01.01.2009 00:10:00,\x1b[2Jwarm\n")
-    before = set(tmp_path.parent.iterdir())
-    for rng in make("command"):
-        arguments = [rng.choice(COMMANDS)] if rng.random() < 0.95 else []
-        for _ in range(rng.randint(0, 6)):
-            arguments.append(rng.choice(rng.choice((OPTIONS, VALUES, [folder.run_id, folder.run_id[:12]]))))
-        with limited(arguments):
-            result = rdrop(*arguments)
-            if "--json" in arguments and result.code == 0:
-                continue
-            assert_tame(result, arguments)
-    assert set(tmp_path.parent.iterdir()) == before, "something was written outside"
-
-
 NAMES = [b"\xff\xfe", b"a\x1b]0;owned\x07", "\u202eevil".encode(), b"a\nrdrop: done", b"-rf", b"[bold]", b" ", b"..."]
 
 
@@ -265,6 +179,23 @@ def test_folders_of_any_name(folder, rdrop, name):
         spoil()
         for command in (["runs"], ["plot"], ["show", str(path)], ["show", "no-such"]):
             assert_tame(rdrop(*command, "--runs-dir", path.parent), (name, command))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_series_in_a_file_of_any_name(rdrop, tmp_path, monkeypatch, name):
+    csv, runs_dir = tmp_path / os.fsdecode(name + b".csv"), tmp_path / "runs"
+    csv.write_bytes(GOOD_CSVS[0])
+    source = load_dataset(str(csv), tmp_path / "data").source
+    monkeypatch.setattr("rdrop_cli.plots.loss.draw_run", draw_nothing)
+    config = RunConfig("baseline", 0, 0.0, 0.0, 1, PROTOCOL, str(csv), source.sha256)
+    folder = create_run_folder(runs_dir, config)
+    Runner(folder, make_windows(), replace(SETTING, source=source), RandomWalk(), Silence()).run()
+    assert folder.read_config() == config
+    for command in (["runs"], ["show", folder.run_id], ["runs", "--json"], ["plot"]):
+        result = rdrop(*command, "--runs-dir", runs_dir)
+        assert result.code == 0
+        assert_tame(result, (name, command))
+        assert "left out" not in result.err
 
 
 def make_loop(path):
