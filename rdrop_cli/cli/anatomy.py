@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rdrop_cli.cli.options import AsJson
-from rdrop_cli.cli.train import complete_variants
+from rdrop_cli.cli.options import AsJson, complete_variants
 from rdrop_cli.files import to_json
 from rdrop_cli.study.methods import METHODS
 from rdrop_cli.study.plan import Request, plan_runs

@@ -21,11 +21,14 @@ from rdrop_cli.errors import UsageError
 PROJECT_FILE = Path("rdrop.toml")
 MAX_BYTES = 64 << 10
 FOLDERS = ("runs_dir", "data_dir")  # of every command that has them: at the top of a file, or in the command's table
+DATA = ("time", "target", "protocol", "lookback", "every", "horizon", "train_stop", "val_stop", "sentinels")
 SETTABLE = {
     "train": (
-        *("dataset", "time", "target", "protocol", "lookback", "every", "horizon", "train_stop", "val_stop"),
-        *("sentinels", "epochs", "steps_per_epoch", "batch_size", "units", "cell", "seed", "jobs", "engine"),
+        *("dataset", *DATA, "epochs", "steps_per_epoch", "batch_size", "units", "cell", "seed", "engine"),
+        *("jobs", "tensorboard"),
     ),
+    "inspect": DATA,
+    "sweep": ("jobs", "tensorboard"),
     "plot": ("unit", "published"),
     "runs": ("sort", "reverse", "limit"),
     "anatomy": ("cell",),

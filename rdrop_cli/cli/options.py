@@ -50,6 +50,17 @@ ComparedRuns = Annotated[
         autocompletion=complete_run_ids,
     ),
 ]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", help="Runs at work at once. [as many as cores and memory carry]", show_default=False),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler", metavar="ADDRESS", help="Train on the workers of this Dask cluster, as tcp://host:8786."
+    ),
+]
+TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Write event files for TensorBoard too.")]
 OfVariants = Annotated[
     list[str] | None,
     typer.Option("--variant", help="Only runs of this variant; may be repeated.", autocompletion=complete_variants),

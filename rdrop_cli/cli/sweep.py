@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR, AsJson, DataDir, RunsDir
+from rdrop_cli.cli.options import (
+    DEFAULT_DATA_DIR,
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    DataDir,
+    Jobs,
+    RunsDir,
+    Scheduler,
+    TensorBoard,
+)
 from rdrop_cli.cli.signals import Terminated
 from rdrop_cli.files import to_json
 from rdrop_cli.study.variants import VARIANTS
@@ -28,13 +37,9 @@ def sweep(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show the grid, the time and the disk it takes; write nothing.")
     ] = False,
-    jobs: Annotated[
-        int | None, typer.Option(help="Runs at work at once. [as many as cores and memory carry]", show_default=False)
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Train on the workers of this Dask cluster, as tcp://host:8786."),
-    ] = None,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
+    tensorboard: TensorBoard = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
@@ -45,7 +50,7 @@ def sweep(
     from rdrop_cli.cli.training import Execution, settle_runs, train_missing
     from rdrop_cli.study.sweep import read_sweep
 
-    execution = Execution(runs_dir, data_dir, jobs, scheduler=scheduler)
+    execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     wanted = read_sweep(study)
     if dry_run:
         _rehearse(wanted, execution, as_json)

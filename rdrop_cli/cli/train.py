@@ -16,19 +16,25 @@ from rdrop_cli.cli.data_options import (
     TrainStop,
     ValStop,
 )
-from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR, AsJson, DataDir, RunsDir, complete_run_ids
+from rdrop_cli.cli.options import (
+    DEFAULT_DATA_DIR,
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    DataDir,
+    Jobs,
+    RunsDir,
+    Scheduler,
+    TensorBoard,
+    complete_run_ids,
+    complete_variants,
+)
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
 from rdrop_cli.study.plan import Request, parse_seeds
-from rdrop_cli.study.variants import DEFAULT_CELL, STUDY, VARIANTS
+from rdrop_cli.study.variants import DEFAULT_CELL, STUDY
 
 if TYPE_CHECKING:
     from rdrop_cli.cli.training import Results
-
-
-def complete_variants(incomplete: str) -> list[tuple[str, str]]:
-    """Complete a variant, with its summary."""
-    return [(variant.name, variant.summary) for variant in VARIANTS.values() if variant.name.startswith(incomplete)]
 
 
 def train(
@@ -62,9 +68,9 @@ def train(
         str | None,
         typer.Option(help="Train every variant with each, as 0-4 or 1,3,5; what is complete is not trained again."),
     ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(help="Runs at work at once. [as many as cores and memory carry]", show_default=False)
-    ] = None,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
+    tensorboard: TensorBoard = False,
     target: Target = None,
     time: Time = None,
     lookback: Lookback = None,
@@ -80,7 +86,6 @@ def train(
     resume: Annotated[
         str | None, typer.Option(metavar="RUN", help="Go on with this run.", autocompletion=complete_run_ids)
     ] = None,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Write event files for TensorBoard too.")] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
@@ -88,7 +93,7 @@ def train(
     """Train variants, side by side where the machine carries it; each leaves a folder with its curves and numbers."""
     from rdrop_cli.cli.training import Execution, resume_run, train_new_runs
 
-    execution = Execution(runs_dir, data_dir, jobs, tensorboard=tensorboard)
+    execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     if resume is not None:
         if variants:
             raise UsageError(f"--resume goes on with one run as it was begun; leave out {' '.join(variants)}")
