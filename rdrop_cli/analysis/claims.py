@@ -46,7 +46,7 @@ def _differ(measure: Callable[[RunCurves, int], float]) -> Measure:
     return lambda runs: measure(runs[1], count_equal_epochs(runs)) - measure(runs[0], count_equal_epochs(runs))
 
 
-def _differ_as_run(measure: Callable[[RunCurves], float]) -> Measure:
+def differ_as_run(measure: Callable[[RunCurves], float]) -> Measure:
     """Second run minus first, each over all of its own epochs."""
     return lambda runs: measure(runs[1]) - measure(runs[0])
 
@@ -59,7 +59,12 @@ def _last(run: RunCurves, within: int | None = None) -> float:
     return last_score(run.val_loss, within)
 
 
-def _test(run: RunCurves) -> float:
+def read_test_mae(run: RunCurves) -> float:
+    """Return the test error of the network of the best validation epoch.
+
+    Raises:
+        DataError: it was not measured.
+    """
     if run.test_mae is None:
         raise DataError(f"{run}: no test error was measured")
     return run.test_mae
@@ -90,8 +95,8 @@ def _below_naive(runs: Runs) -> float:
 
 _BOOK_EPOCHS = 30
 _BEST_BESIDE = (
-    Beside("each over all of its epochs", _differ_as_run(_best)),
-    Beside("on the test period, epoch chosen on validation", _differ_as_run(_test)),
+    Beside("each over all of its epochs", differ_as_run(_best)),
+    Beside("on the test period, epoch chosen on validation", differ_as_run(read_test_mae)),
 )
 
 CLAIMS: tuple[Claim, ...] = (
@@ -157,7 +162,7 @@ CLAIMS: tuple[Claim, ...] = (
         beside=(
             Beside(
                 "each over all of its epochs",
-                _differ_as_run(lambda run: float(find_convergence(run.val_loss))),
+                differ_as_run(lambda run: float(find_convergence(run.val_loss))),
                 EPOCHS_UNIT,
             ),
         ),
@@ -211,7 +216,7 @@ BENEFITS: tuple[Claim, ...] = (
         number="difference in the last score at equal epochs",
         measure=_differ(_last),
         region=Region(high=0.0),
-        beside=(Beside("each at its own last epoch", _differ_as_run(_last)),),
+        beside=(Beside("each at its own last epoch", differ_as_run(_last)),),
     ),
     Claim(
         id="smaller-gap",
@@ -220,6 +225,6 @@ BENEFITS: tuple[Claim, ...] = (
         number="difference in the gap at the last equal epoch",
         measure=_differ(_gap),
         region=Region(high=0.0),
-        beside=(Beside("each at its own last epoch", _differ_as_run(_gap)),),
+        beside=(Beside("each at its own last epoch", differ_as_run(_gap)),),
     ),
 )

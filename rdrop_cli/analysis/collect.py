@@ -1,9 +1,10 @@
 """From run folders to the runs that may be judged together; every other one is named with the reason."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from rdrop_cli.analysis.arm import Arm, label_arms, read_arm
 from rdrop_cli.analysis.daily import DailyErrors, read_daily_errors
 from rdrop_cli.analysis.run_curves import RunCurves
 from rdrop_cli.errors import DataError
@@ -15,26 +16,36 @@ from rdrop_cli.runs.select import (
     keep_comparable,
     keep_newest_of_each_seed,
     keep_usual_settings,
+    read_cell,
     read_runs,
 )
 from rdrop_cli.study.target import name_target
 from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS
 
+MOST_ARMS_NAMED = 3
+
 
 @dataclass(frozen=True)
 class Collection:
-    """Complete runs on the same data under the same protocol, one a variant and seed, in that order.
+    """Complete runs on the same data under the same protocol, in the order of the study, then of settings and seeds.
 
     Attributes:
-        metrics, curves: of each run, in the same order.
+        metrics, curves: of each run that the claims are judged on, in the same order: one cell, one setting of rates
+            and epochs a variant, one run a seed.
+        used: of every run, those with other rates, epochs or cells included.
+        arms: the curves of every run by its arm; one run a seed.
+        usual: the arms with the settings that most runs of their variant and cell have.
         left_out: the other runs, each with the reason.
         notes: what has to be known about the runs that are used.
     """
 
-    metrics: tuple[Metrics, ...]
-    curves: tuple[RunCurves, ...]
-    left_out: tuple[LeftOut, ...]
-    notes: tuple[str, ...]
+    metrics: tuple[Metrics, ...] = ()
+    curves: tuple[RunCurves, ...] = ()
+    used: tuple[Metrics, ...] = ()
+    arms: Mapping[Arm, Sequence[RunCurves]] = field(default_factory=dict)
+    usual: frozenset[Arm] = frozenset()
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def by_variant(self) -> dict[str, list[RunCurves]]:
@@ -45,7 +56,7 @@ class Collection:
         """Name what is judged in one line: `baseline seeds 0-4, dropout seeds 0-4; jena data, book protocol`."""
         seeds = [f"{variant} {_name_seeds([run.seed for run in runs])}" for variant, runs in self.by_variant.items()]
         first = self.metrics[0]
-        cell = first.get("cell", DEFAULT_CELL)
+        cell = read_cell(first)
         network = "" if cell == DEFAULT_CELL else f", {cell} cell"
         warning = " (not the published file)" if first["dataset"].get("verified") is False else ""
         setting = f"{first['dataset']['name']} data{warning}, {first['protocol']['name']} protocol{network}"
@@ -67,8 +78,9 @@ def _name_seeds(seeds: Sequence[int]) -> str:
 def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
     """Collect the runs that are named, or all of `runs_dir` where none is.
 
-    Data, protocol and cell are those of the first run named, or of the newest, if it is fit to be judged (else of
-    the next); rates and epochs those that most runs of a variant have; of one variant and seed the newest run counts.
+    Data and protocol are those of the first run named, or of the newest, if it is fit to be judged (else of the next);
+    the claims are judged on its cell, and on the rates and epochs that most runs of a variant have. Of one arm and
+    seed the newest run counts.
 
     Raises:
         RdropError: a name is no run.
@@ -77,18 +89,50 @@ def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
     readable, unreadable = read_runs(dict.fromkeys(folders))
     fit, unfit = _keep_fit(readable)
     if not fit:
-        return Collection((), (), (*unreadable, *unfit), ())
+        return Collection(left_out=(*unreadable, *unfit))
     reference = min(fit, key=lambda run: folders.index(run.folder)) if names else fit[0]
-    comparable, differing = keep_comparable(fit, reference)
-    alike, unusual = keep_usual_settings(comparable)
-    chosen, replaced = keep_newest_of_each_seed(alike)
+    comparable, differing = keep_comparable(fit, reference, any_cell=True)
+    used, replaced = keep_newest_of_each_seed(comparable)
+    usual = _find_usual(comparable)
+    in_claims = usual[read_cell(reference.metrics)]
+    chosen = [run for run in used if read_arm(run.metrics) in in_claims]
     daily, damaged = _read_daily(chosen)
     return Collection(
         metrics=tuple(run.metrics for run in chosen),
         curves=tuple(build_curves(run.metrics, errors) for run, errors in zip(chosen, daily, strict=True)),
-        left_out=(*unreadable, *unfit, *differing, *unusual, *replaced),
-        notes=(*_note_unverified(reference), *_note_other_rates(chosen), *damaged),
+        used=tuple(run.metrics for run in used),
+        arms=_group_by_arm(used),
+        usual=frozenset().union(*usual.values()),
+        left_out=(*unreadable, *unfit, *differing, *replaced),
+        notes=(
+            *_note_unverified(reference),
+            *_note_other_rates(chosen),
+            *_note_other_arms(used, in_claims),
+            *damaged,
+        ),
     )
+
+
+def _find_usual(runs: Sequence[Run]) -> dict[str, frozenset[Arm]]:
+    """Return the arms with the usual settings of each variant, by cell.
+
+    Args:
+        runs: newest first.
+    """
+    by_cell: dict[str, list[Run]] = {}
+    for run in runs:
+        by_cell.setdefault(read_cell(run.metrics), []).append(run)
+    return {
+        cell: frozenset(read_arm(run.metrics) for run in keep_usual_settings(of_cell)[0])
+        for cell, of_cell in by_cell.items()
+    }
+
+
+def _group_by_arm(runs: Sequence[Run]) -> dict[Arm, list[RunCurves]]:
+    arms: dict[Arm, list[RunCurves]] = {}
+    for run in runs:
+        arms.setdefault(read_arm(run.metrics), []).append(build_curves(run.metrics))
+    return arms
 
 
 def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurves:
@@ -112,6 +156,9 @@ def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurve
     )
 
 
+_UNFIT = {"failed": "that failed", "interrupted": "that are not complete"}
+
+
 def _keep_fit(runs: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
     """Keep, in their order, the complete runs whose figures are finite."""
     fit, unfit = [], []
@@ -120,7 +167,9 @@ def _keep_fit(runs: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
             _check_fit(run)
             fit.append(run)
         except DataError as error:
-            unfit.append(LeftOut(run.folder.run_id, str(error)))
+            unfit.append(
+                LeftOut(run.folder.run_id, str(error), _UNFIT.get(run.metrics["status"], "that are not whole"))
+            )
     return fit, unfit
 
 
@@ -132,6 +181,7 @@ def _check_fit(run: Run) -> None:
         hint = f"; go on with: rdrop train --resume {run.folder.run_id}" if status == "interrupted" else ""
         raise DataError(f"{status}, {epochs['done']} of {epochs['planned']} epochs are done{hint}")
     build_curves(run.metrics)
+    read_arm(run.metrics)
 
 
 def _read_daily(runs: Sequence[Run]) -> tuple[list[DailyErrors | None], list[str]]:
@@ -163,3 +213,17 @@ def _note_other_rates(runs: Sequence[Run]) -> list[str]:
             received = ", ".join(f"{name.replace('_', ' ')} {rates[name]}" for name in differing)
             notes[variant.name] = f"{variant.name} was trained with {received}: not the rates of the study"
     return list(notes.values())
+
+
+def _note_other_arms(used: Sequence[Run], in_claims: frozenset[Arm]) -> list[str]:
+    """Tell on what the claims are judged where there are runs with other rates, epochs or cells."""
+    arms = [read_arm(run.metrics) for run in used]
+    others = [arm for arm in arms if arm not in in_claims]
+    if not others:
+        return []
+    labels, varied = label_arms(dict.fromkeys(arms)), {arm.variant for arm in others}
+    names = [label for arm, label in labels.items() if arm in in_claims and arm.variant in varied]
+    more = f" and {len(names) - MOST_ARMS_NAMED} more" if len(names) > MOST_ARMS_NAMED else ""
+    on = f"{'; '.join(names[:MOST_ARMS_NAMED])}{more}" or f"the {next(iter(in_claims)).cell} cell"
+    number = f"{len(others)} {'run' if len(others) == 1 else 'runs'}"
+    return [f"the claims are judged on {on}. {number} with other rates, epochs or cells: in the table of networks"]

@@ -25,11 +25,10 @@ from rdrop_cli.analysis.published import load_published
 from rdrop_cli.analysis.run_curves import RunCurves
 from rdrop_cli.analysis.stats import (
     ALPHA,
-    MAX_PAIRS,
     Interval,
     adjust_holm,
+    count_pairs_to_reach,
     pairs_needed,
-    smallest_sign_flip_p,
 )
 from rdrop_cli.analysis.wording import Verdict, summarise, write_sentence
 
@@ -44,6 +43,22 @@ class SideFigure:
     estimate: float | None
     interval: Interval | None
     published: float | None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is decided of one of `tested` questions that are judged together.
+
+    Attributes:
+        p, p_holm: before and after Holm's correction; None of fewer than two seeds.
+        more_seeds: about how many more would settle it; None where it is settled, not known, or over 1000.
+    """
+
+    verdict: Verdict
+    p: float | None
+    p_holm: float | None
+    tested: int
+    more_seeds: int | None
 
 
 @dataclass(frozen=True)
@@ -83,32 +98,45 @@ class ClaimVerdict:
     sentence: str
 
 
-def judge_claims(runs_by_variant: RunsByVariant, claims: Sequence[Claim] = CLAIMS) -> list[ClaimVerdict]:
+def judge_claims(
+    runs_by_variant: RunsByVariant,
+    claims: Sequence[Claim] = CLAIMS,
+    published: Mapping[str, RunCurves] | None = None,
+) -> list[ClaimVerdict]:
     """Judge claims together, in their order; variants that no claim needs are not looked at.
 
     Args:
         runs_by_variant: finished runs of one protocol on one dataset; the same seed makes a pair across variants.
         claims: the family over which Holm's correction goes: `CLAIMS` or `BENEFITS`.
+        published: the published run of each variant, to be told beside; by default those of the book.
 
     Raises:
         DataError: a variant has two runs of one seed, or a run stands under another variant's name.
     """
     evidence = gather_evidence(claims, runs_by_variant)
+    published = load_published() if published is None else published
+    return [_judge(*found, published) for found in zip(evidence, judge_family(evidence), strict=True)]
+
+
+def judge_family(evidence: Sequence[Evidence]) -> list[Judgement]:
+    """Judge together, with Holm's correction over all that have the seeds for a test."""
     p_values = [item.measure_p() for item in evidence]
     tested = [p for p in p_values if p is not None]
     adjusted = iter(adjust_holm(tested))
     p_holm = [None if p is None else next(adjusted) for p in p_values]
-    published = load_published()
-    return [_judge(*found, len(tested), published) for found in zip(evidence, p_values, p_holm, strict=True)]
+    return [_settle(*found, len(tested)) for found in zip(evidence, p_values, p_holm, strict=True)]
 
 
-def _judge(
-    evidence: Evidence, p: float | None, p_holm: float | None, tested: int, published: Mapping[str, RunCurves]
-) -> ClaimVerdict:
-    """Put together the verdict on one of `tested` claims."""
-    claim, estimate = evidence.claim, evidence.estimate
+def _settle(evidence: Evidence, p: float | None, p_holm: float | None, tested: int) -> Judgement:
     verdict = _decide(evidence, p_holm)
     more_seeds = count_more_seeds(evidence, tested) if verdict == "undecided" and p is not None else None
+    return Judgement(verdict, p, p_holm, tested, more_seeds)
+
+
+def _judge(evidence: Evidence, judgement: Judgement, published: Mapping[str, RunCurves]) -> ClaimVerdict:
+    """Put together the verdict on a claim."""
+    claim, estimate = evidence.claim, evidence.estimate
+    verdict, p_holm, more_seeds = judgement.verdict, judgement.p_holm, judgement.more_seeds
     over_time = compare_over_time(evidence.runs) if claim.compares_best else None
     return ClaimVerdict(
         id=claim.id,
@@ -120,7 +148,7 @@ def _judge(
         estimate=estimate.mean,
         interval=estimate.interval,
         agrees=evidence.agrees,
-        p=p,
+        p=judgement.p,
         p_holm=p_holm,
         effect=estimate.effect,
         published=_measure_published(claim, claim.measure, published),
@@ -128,7 +156,7 @@ def _judge(
         beside=tuple(_measure_beside(claim, beside, evidence.runs, published) for beside in claim.all_beside),
         over_time=over_time,
         summary=summarise(evidence, verdict, p_holm, more_seeds),
-        sentence=write_sentence(evidence, verdict, p_holm, tested, more_seeds, over_time),
+        sentence=write_sentence(evidence, verdict, p_holm, judgement.tested, more_seeds, over_time),
     )
 
 
@@ -156,9 +184,9 @@ def count_more_seeds(evidence: Evidence, tested: int) -> int | None:
     if distance == 0:
         return None
     by_power = pairs_needed(distance / spread, alpha) if spread else len(values)
-    if by_power is None:
+    by_sign_flips = count_pairs_to_reach(alpha)
+    if by_power is None or by_sign_flips is None:
         return None
-    by_sign_flips = next(n for n in range(1, MAX_PAIRS) if smallest_sign_flip_p(n) < alpha)
     needed = by_power if evidence.tests_equivalence else max(by_power, by_sign_flips)
     return max(1, needed - len(values))
 

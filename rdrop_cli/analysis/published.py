@@ -12,9 +12,9 @@ import numpy as np
 
 from rdrop_cli.analysis.run_curves import RunCurves
 from rdrop_cli.errors import UsageError
-from rdrop_cli.runs.select import Metrics
+from rdrop_cli.runs.select import Metrics, has_own_rates, read_cell
 from rdrop_cli.study.protocol import PROTOCOLS
-from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS
+from rdrop_cli.study.variants import DEFAULT_CELL
 
 PUBLISHED_NAIVE_VAL_MAE = 0.29  # as printed: 2.57 °C
 PUBLISHED_TARGET_STD = 8.84  # standard deviation of T (degC) over rows 0–199,999 of the Jena data
@@ -42,8 +42,13 @@ def find_published(runs: Sequence[Metrics]) -> dict[str, RunCurves]:
     """
     if _list_unlike_published(runs[0]):
         return {}
-    variants = {run["variant"] for run in runs if _has_rates_of_study(run)}
+    variants = {run["variant"] for run in runs if has_own_rates(run)}
     return {variant: run for variant, run in load_published().items() if variant in variants}
+
+
+def load_published_like(run: Metrics) -> dict[str, RunCurves]:
+    """Return what `load_published` does, or nothing where a run forecasts something else than the published ones."""
+    return {} if _list_unlike_published(run) else load_published()
 
 
 def match_published(runs: Sequence[Metrics]) -> dict[str, RunCurves]:
@@ -66,12 +71,7 @@ def _list_unlike_published(run: Metrics) -> list[str]:
     """Name the fields in which a run differs from the published ones so that their errors may not be compared."""
     book, protocol = PROTOCOLS["book"].to_json(), run["protocol"]
     unlike = [name for name in book if name not in FREE_FIELDS and protocol.get(name) != book[name]]
-    return unlike if run.get("cell", DEFAULT_CELL) == DEFAULT_CELL else ["cell", *unlike]
-
-
-def _has_rates_of_study(run: Metrics) -> bool:
-    variant = VARIANTS.get(run["variant"])
-    return variant is not None and all(getattr(variant, name, rate) == rate for name, rate in run["rates"].items())
+    return unlike if read_cell(run) == DEFAULT_CELL else ["cell", *unlike]
 
 
 def _build_run(model: str, rows: list[dict[str, str]]) -> RunCurves:

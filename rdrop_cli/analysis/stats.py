@@ -72,6 +72,11 @@ def smallest_sign_flip_p(pairs: int) -> float:
     return min(1.0, 2.0 ** (1 - min(pairs, EXACT_PAIRS)))
 
 
+def count_pairs_to_reach(alpha: float) -> int | None:
+    """Return the fewest pairs with which the sign-flip test can come below `alpha`; None where none are enough."""
+    return next((pairs for pairs in range(1, EXACT_PAIRS + 1) if smallest_sign_flip_p(pairs) < alpha), None)
+
+
 def equivalence_p(values: npt.ArrayLike, margin: float) -> float:
     """Return the p of two one-sided t tests: small where the mean is shown to lie within ± margin.
 

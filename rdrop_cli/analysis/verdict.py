@@ -5,9 +5,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from rdrop_cli.analysis.arms import ArmVerdict, judge_arms
+from rdrop_cli.analysis.arms_wording import Scale, describe_table
 from rdrop_cli.analysis.claims import BENEFITS, CLAIMS
 from rdrop_cli.analysis.collect import Collection, collect_runs
 from rdrop_cli.analysis.judge import ClaimVerdict, judge_claims
+from rdrop_cli.analysis.published import load_published_like
 from rdrop_cli.errors import UsageError
 
 CLAIM_IDS = tuple(claim.id for claim in (*CLAIMS, *BENEFITS))
@@ -15,37 +18,56 @@ CLAIM_IDS = tuple(claim.id for claim in (*CLAIMS, *BENEFITS))
 
 @dataclass(frozen=True)
 class StudyVerdict:
-    """The runs that were judged and what they say: of the study's claims, and of what the book runs together."""
+    """The runs that were judged and what they say.
+
+    Attributes:
+        claims, benefits: on the study's claims, and on what the book runs together.
+        arms: on every network that was trained, the best first.
+    """
 
     collection: Collection
     claims: tuple[ClaimVerdict, ...]
     benefits: tuple[ClaimVerdict, ...]
+    arms: tuple[ArmVerdict, ...]
 
     def find(self, claim_id: str) -> ClaimVerdict:
         """Return the verdict on one claim, by an id of `CLAIM_IDS`."""
         return next(verdict for verdict in (*self.claims, *self.benefits) if verdict.id == claim_id)
 
+    def describe_arms(self) -> list[str]:
+        """Return what has to be known to read the table of networks, a sentence each."""
+        run = self.collection.curves[0]
+        return describe_table(self.arms, Scale(run.target_std, run.unit))
+
     def to_json(self) -> dict[str, Any]:
         return {
             "claims": [asdict(verdict) for verdict in self.claims],
             "benefits": [asdict(verdict) for verdict in self.benefits],
+            "arms": [verdict.to_json() for verdict in self.arms],
             "runs": [
-                {name: metrics[name] for name in ("run_id", "variant", "seed")} for metrics in self.collection.metrics
+                {name: metrics[name] for name in ("run_id", "variant", "seed")} for metrics in self.collection.used
             ],
-            "left_out": [asdict(left) for left in self.collection.left_out],
+            "left_out": [{"run": left.run, "reason": left.reason} for left in self.collection.left_out],
             "notes": list(self.collection.notes),
         }
 
 
 def judge_runs(names: Sequence[str], runs_dir: Path) -> StudyVerdict:
-    """Collect runs as `collect_runs` does and judge them: the claims as one family, the benefits as another.
+    """Collect runs as `collect_runs` does and judge them: the claims as one family, the benefits as another, and
+    all networks that were trained beside each other.
 
     Raises:
         RdropError: a name is no run.
     """
     collection = collect_runs(names, runs_dir)
     by_variant = collection.by_variant
-    return StudyVerdict(collection, tuple(judge_claims(by_variant)), tuple(judge_claims(by_variant, claims=BENEFITS)))
+    published = load_published_like(collection.metrics[0]) if collection.metrics else {}
+    return StudyVerdict(
+        collection,
+        claims=tuple(judge_claims(by_variant, CLAIMS, published)),
+        benefits=tuple(judge_claims(by_variant, BENEFITS, published)),
+        arms=tuple(judge_arms(collection.arms, collection.usual)),
+    )
 
 
 def check_claim_ids(ids: Sequence[str]) -> None:

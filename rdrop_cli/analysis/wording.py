@@ -98,7 +98,7 @@ def _name_caveat(evidence: Evidence) -> str:
     if estimate.mean is None:
         return ""
     interval = estimate.interval or Interval(estimate.mean, estimate.mean)
-    says = _place(interval, evidence.claim.region, "as claimed", "either way", "not as claimed")
+    says = place(interval, evidence.claim.region, "as claimed", "either way", "not as claimed")
     return f" ({beside.name} {format_number(estimate.mean, beside.unit)}: {says})"
 
 
@@ -107,7 +107,7 @@ def _name_period(evidence: Evidence, over_time: OverTime | None) -> str:
     if over_time is None:
         return ""
     figure = f"{format_number(over_time.estimate, ERROR_UNIT)} {format_interval(over_time.interval, ERROR_UNIT)}"
-    might = _place(
+    might = place(
         over_time.interval,
         evidence.claim.region,
         "would probably show it too",
@@ -120,7 +120,7 @@ def _name_period(evidence: Evidence, over_time: OverTime | None) -> str:
     )
 
 
-def _place(interval: Interval, region: Region, inside: str, across: str, outside: str) -> str:
+def place(interval: Interval, region: Region, inside: str, across: str, outside: str) -> str:
     """Choose between three words by where an interval lies: wholly in a region, across an end of it, wholly out."""
     if interval.low in region and interval.high in region:
         return inside
@@ -141,4 +141,11 @@ def _name_limit(evidence: Evidence, tested: int) -> str:
 def _name_outlook(more_seeds: int | None) -> str:
     if more_seeds is None:
         return f"more than {MAX_PAIRS} seeds would be needed, if there is anything to find"
-    return f"about {more_seeds} more {'seed' if more_seeds == 1 else 'seeds'} would settle it"
+    return f"{name_more_seeds(more_seeds)} would settle it"
+
+
+def name_more_seeds(more_seeds: int | None) -> str:
+    """Say about how many more seeds would settle what is undecided; None where over 1000 are not enough."""
+    if more_seeds is None:
+        return f"over {MAX_PAIRS} more seeds, if at all"
+    return f"about {more_seeds} more {'seed' if more_seeds == 1 else 'seeds'}"

@@ -1,4 +1,4 @@
-"""`rdrop plot`: compare runs in one picture."""
+"""`rdrop plot`: compare runs in one picture, as curves or over their rates."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, RunsDir, complete_run_ids
+from rdrop_cli.errors import RdropError, UsageError
 
 
 class Unit(StrEnum):
@@ -26,7 +27,8 @@ def plot(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The picture; .png, .svg or .pdf. [RUNS_DIR/comparison.png]")
+        Path | None,
+        typer.Option("--out", "-o", help="The picture; .png, .svg or .pdf. [RUNS_DIR/comparison.png, or rates.png]"),
     ] = None,
     unit: Annotated[
         Unit, typer.Option("--unit", help="Unit of the error: the target's own, or standardised.")
@@ -34,20 +36,63 @@ def plot(
     published: Annotated[
         bool, typer.Option("--published", help="Lay the published validation curves of the variants over it.")
     ] = False,
+    rates: Annotated[
+        bool,
+        typer.Option("--rates", help="Draw a heat map instead: the best error over dropout and recurrent dropout."),
+    ] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
 ) -> None:
     """Overlay training and validation loss of runs, seeds of a variant as their mean, and the naive forecast."""
-    from rdrop_cli.analysis.published import match_published
-    from rdrop_cli.cli.console import make_console
-    from rdrop_cli.plots.loss import draw_comparison
     from rdrop_cli.plots.style import check_ending
+
+    if rates and published:
+        raise UsageError("--published: was given with --rates, and only curves were published; leave one of them out")
+    path = out or runs_dir / ("rates.png" if rates else "comparison.png")
+    check_ending(path)
+    unscaled = unit is Unit.TARGET
+    if rates:
+        _plot_rates(runs or [], runs_dir, path, unscaled)
+    else:
+        _plot_curves(runs or [], runs_dir, path, unscaled, published)
+    typer.echo(str(path))
+
+
+def _plot_curves(names: list[str], runs_dir: Path, path: Path, unscaled: bool, published: bool) -> None:
+    from rdrop_cli.analysis.published import match_published
+    from rdrop_cli.plots.groups import keep_legible
+    from rdrop_cli.plots.loss import draw_comparison
     from rdrop_cli.runs.select import choose_named, choose_newest
 
-    path = out or runs_dir / "comparison.png"
-    check_ending(path)
-    chosen, warnings = choose_named(runs, runs_dir) if runs else choose_newest(runs_dir)
-    for line in warnings:
+    if names:
+        chosen, warnings = choose_named(names, runs_dir)
+    else:
+        newest, warnings = choose_newest(runs_dir)
+        chosen, too_many = keep_legible(newest)
+        if too_many:
+            warnings = [*warnings, f"not drawn, to be legible; name the runs to see them: {', '.join(too_many)}"]
+    _tell(warnings)
+    draw_comparison(chosen, path, unscaled, match_published(chosen) if published else {})
+
+
+def _plot_rates(names: list[str], runs_dir: Path, path: Path, unscaled: bool) -> None:
+    from rdrop_cli.analysis.arms import judge_arms
+    from rdrop_cli.analysis.collect import collect_runs
+    from rdrop_cli.analysis.rate_grid import require_rate_grids
+    from rdrop_cli.plots.rates import MOST_PANELS, draw_rates
+    from rdrop_cli.runs.select import tell_left_out
+
+    collection = collect_runs(names, runs_dir)
+    _tell(tell_left_out(collection.left_out))
+    if not collection.used:
+        raise RdropError(f"no run in {runs_dir} is complete; `rdrop train` makes some")
+    grids = require_rate_grids(judge_arms(collection.arms, collection.usual))
+    if too_many := [grid.network for grid in grids[MOST_PANELS:]]:
+        _tell([f"not drawn, to be legible; name the runs to see them: {', '.join(too_many)}"])
+    draw_rates(grids, collection.used[0], path, unscaled)
+
+
+def _tell(notes: list[str]) -> None:
+    from rdrop_cli.cli.console import make_console
+
+    for line in notes:
         make_console().print(f"note: {line}", markup=False)
-    overlaid = match_published(chosen) if published else {}
-    draw_comparison(chosen, path, unit is Unit.TARGET, overlaid)
-    typer.echo(str(path))

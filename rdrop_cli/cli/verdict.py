@@ -1,4 +1,4 @@
-"""`rdrop verdict`: which of the study's claims hold."""
+"""`rdrop verdict`: which of the study's claims hold, and which network does best."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -38,7 +38,7 @@ def verdict(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Judge the study's claims by the runs that there are, over seeds."""
+    """Judge by the runs that there are, over seeds: the study's claims, and which network overfits or does best."""
     from rdrop_cli.analysis.verdict import check_claim_ids
 
     required = require or []
@@ -63,11 +63,12 @@ def judge_and_tell(names: Sequence[str], runs_dir: Path) -> "StudyVerdict":
     """
     from rdrop_cli.analysis.verdict import judge_runs
     from rdrop_cli.cli.console import make_console
+    from rdrop_cli.runs.select import tell_left_out
 
     judged = judge_runs(names, runs_dir)
     collection = judged.collection
     for line in [
-        *(f"left out: {left}" for left in collection.left_out),
+        *(f"left out: {line}" for line in tell_left_out(collection.left_out)),
         *(f"note: {note}" for note in collection.notes),
     ]:
         make_console().print(line, markup=False)
@@ -77,31 +78,44 @@ def judge_and_tell(names: Sequence[str], runs_dir: Path) -> "StudyVerdict":
 
 
 def _print_verdict(judged: "StudyVerdict") -> None:
-    """Print what was judged, a line a claim, and every verdict in words."""
+    """Print what was judged, a line a claim, every verdict in words, and a line a network."""
+    from rdrop_cli.analysis.arms_wording import ARMS_HEADS, ARMS_TITLE, describe_row
     from rdrop_cli.analysis.wording import BENEFITS_TITLE
 
     typer.echo(f"{judged.collection.describe()}\n")
     _print_verdicts(judged.claims)
     typer.echo(f"\n{BENEFITS_TITLE}\n")
     _print_verdicts(judged.benefits)
+    typer.echo(f"\n{ARMS_TITLE}\n")
+    _print_table(ARMS_HEADS, [describe_row(row) for row in judged.arms])
+    for sentence in judged.describe_arms():
+        typer.echo(sentence)
 
 
 def _print_verdicts(verdicts: "Sequence[ClaimVerdict]") -> None:
+    from rdrop_cli.analysis.wording import format_estimate
+
+    rows = []
+    for judged in verdicts:
+        published = format_estimate(judged.published, None, judged.unit)
+        measured = format_estimate(judged.estimate, judged.interval, judged.unit)
+        rows.append((judged.id, published, measured, str(len(judged.seeds)), judged.summary))
+    _print_table(COLUMNS, rows)
+    for judged in verdicts:
+        typer.echo(f"{judged.id}: {judged.text}.\n    {judged.sentence}.")
+
+
+def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table whose first column, the names, is never broken."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    from rdrop_cli.analysis.wording import format_estimate
     from rdrop_cli.cli.console import make_console
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in COLUMNS:
-        table.add_column(column, justify="right" if column == "seeds" else "left", no_wrap=column == "claim")
-    for judged in verdicts:
-        published = format_estimate(judged.published, None, judged.unit)
-        measured = format_estimate(judged.estimate, judged.interval, judged.unit)
-        cells = (judged.id, published, measured, str(len(judged.seeds)), judged.summary)
-        table.add_row(*(Text(cell) for cell in cells))
+    for head in heads:
+        table.add_column(head, justify="right" if head in ("seeds", "epoch") else "left", no_wrap=head == heads[0])
+    for row in rows:
+        table.add_row(*map(Text, row))
     make_console(stderr=False).print(table, soft_wrap=False)
-    for judged in verdicts:
-        typer.echo(f"{judged.id}: {judged.text}.\n    {judged.sentence}.")

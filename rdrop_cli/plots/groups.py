@@ -1,13 +1,16 @@
 """Which runs are drawn as one: those that differ in nothing but their seeds."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.runs.select import Metrics, describe_settings, explain_difference
-from rdrop_cli.study.variants import DEFAULT_CELL, label_network
+from rdrop_cli.runs.select import Metrics, describe_settings, explain_difference, read_cell
+from rdrop_cli.study.variants import STUDY, label_network
+
+MOST_GROUPS = 8  # in one picture: more lines cannot be told apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,20 @@ class Group:
     def curves(self, key: str) -> npt.NDArray[np.float64]:
         """Return one kind of curve of every run, standardised, shape (run, epoch)."""
         return np.array([run["history"][key] for run in self.runs], dtype=np.float64)
+
+
+def keep_legible(runs: Sequence[Metrics]) -> tuple[list[Metrics], list[str]]:
+    """Keep the runs of eight groups at most, in their order: the study's two networks, and the best of the others.
+
+    Returns:
+        The runs, and the names of the networks that are left out.
+    """
+    groups = group_seeds(list(runs))
+    ranked = sorted(groups, key=lambda group: (group.variant not in STUDY, group.curves("val_loss").min(axis=1).mean()))
+    kept = {run["run_id"] for group in ranked[:MOST_GROUPS] for run in group.runs}
+    return [run for run in runs if run["run_id"] in kept], [
+        _name_network(group.runs[0]) for group in ranked[MOST_GROUPS:]
+    ]
 
 
 def group_seeds(runs: list[Metrics]) -> list[Group]:
@@ -80,4 +97,4 @@ def label_runs(runs: list[Metrics]) -> list[str]:
 
 
 def _name_network(run: Metrics) -> str:
-    return label_network(run["variant"], run.get("cell", DEFAULT_CELL))
+    return label_network(run["variant"], read_cell(run))

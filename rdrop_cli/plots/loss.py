@@ -1,7 +1,7 @@
 """Loss curves: of one run, of several over each other, and of many seeds as a mean with its band."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.analysis.run_curves import RunCurves
 from rdrop_cli.plots.groups import Group, group_seeds
-from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure
+from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, name_unit
 from rdrop_cli.runs.select import Metrics
 from rdrop_cli.study.target import name_target
 
@@ -22,6 +22,7 @@ LABEL_GAP = 0.05  # of the axes' height, a line of text
 TITLE_CHARACTERS_PER_INCH = 9
 MEASURED = ("val_loss", "train_mae")  # with dropout off
 BAND_OPACITY, SEED_OPACITY = 0.16, 0.45
+FEW_GROUPS = 4  # of more, only what they are compared by is drawn: the mean of the validation errors
 PUBLISHED_STYLE: dict[str, Any] = {"linestyle": "-", "linewidth": 0.9, "marker": ".", "markersize": 4}
 LEGEND_COLOUR = "#333333"
 
@@ -71,7 +72,7 @@ def draw_comparison(
     """Draw the curves of runs over each other: a colour a variant, a line style a kind of error.
 
     Runs that differ in nothing but their seeds become their mean, with a band from the lowest seed to the highest
-    and a thin line for each.
+    and a thin line for each. Of more than four such groups only the mean validation error is drawn.
 
     Args:
         runs: metrics of runs with at least one epoch.
@@ -81,9 +82,10 @@ def draw_comparison(
         inches: width and height.
     """
     groups, overlaid = group_seeds(runs), list((published or {}).values())
+    crowded = len(groups) > FEW_GROUPS
     naive = runs[0]["naive"]["val_mae"] * _scale_of(runs[0], unscaled)
     with draw_figure(path, figsize=inches) as (figure, axes):
-        drawn = [_draw_group(axes, group, _scale_of(group.runs[0], unscaled)) for group in groups]
+        drawn = [_draw_group(axes, group, _scale_of(group.runs[0], unscaled), crowded) for group in groups]
         drawn += [_draw_published(axes, run, unscaled) for run in overlaid]
         axes.axhline(naive, color=NAIVE_COLOUR, linewidth=1.4, linestyle=(0, (6, 2, 1, 2)))
         end = max(curves.epochs for curves in drawn) + 0.5
@@ -91,7 +93,7 @@ def draw_comparison(
         _label_axes(axes, runs, unscaled, characters=int(inches[0] * TITLE_CHARACTERS_PER_INCH))
         _limit_axes(axes, drawn)
         _name_lines(axes, drawn)
-        handles = _explain_lines(any(len(group.runs) > 1 for group in groups), bool(overlaid))
+        handles = _explain_lines(any(len(group.runs) > 1 for group in groups), bool(overlaid), crowded)
         figure.legend(handles=handles, loc="outside lower center", ncols=2 if inches == NARROW_INCHES else 4)
 
 
@@ -99,19 +101,19 @@ def _scale_of(metrics: Metrics, unscaled: bool) -> float:
     return float(metrics["target_std"]) if unscaled else 1.0
 
 
-def _draw_group(axes: "Axes", group: Group, scale: float) -> Drawn:
+def _draw_group(axes: "Axes", group: Group, scale: float, crowded: bool) -> Drawn:
     colour, epochs = colour_of(group.variant), range(1, group.epochs + 1)
     seeds = group.curves("val_loss") * scale
-    if len(seeds) > 1:
+    if len(seeds) > 1 and not crowded:
         axes.fill_between(epochs, seeds.min(axis=0), seeds.max(axis=0), color=colour, alpha=BAND_OPACITY, linewidth=0)
         axes.plot(epochs, seeds.T, color=colour, alpha=SEED_OPACITY, linewidth=0.7)
-    for line in LINES:
+    for line in LINES[:1] if crowded else LINES:
         values = group.curves(line.key).mean(axis=0) * scale
         axes.plot(epochs, values, line.style, color=colour, linewidth=line.width)
     mean = seeds.mean(axis=0)
     best = int(mean.argmin())
     axes.plot(best + 1, mean[best], "o", color=colour, markersize=8, markeredgecolor="white")
-    measured = [group.curves(key) * scale for key in MEASURED]
+    measured = [mean] if crowded else [group.curves(key) * scale for key in MEASURED]
     low, high = min(curves.min() for curves in measured), max(curves.max() for curves in measured)
     return Drawn(group.label, group.epochs, mean[-1], low, high, colour)
 
@@ -160,15 +162,16 @@ def spread_apart(heights: list[float], gap: float) -> list[float]:
 def _label_axes(axes: "Axes", runs: list[Metrics], unscaled: bool, characters: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    quantity, own_unit = name_target(str(runs[0]["protocol"]["target"]))
-    unit = own_unit if unscaled else "standardised"
+    unit = name_unit(runs[0], unscaled)
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean absolute error" + (f" ({unit})" if unit else ""))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_title(textwrap.fill(_describe_setting(runs, quantity), characters), loc="left", fontsize=12)
+    axes.set_title(textwrap.fill(describe_setting(runs), characters), loc="left", fontsize=12)
 
 
-def _describe_setting(runs: list[Metrics], quantity: str) -> str:
+def describe_setting(runs: Sequence[Metrics]) -> str:
+    """Say what is forecast from which data, as far as the runs have it in common."""
+    quantity, _ = name_target(str(runs[0]["protocol"]["target"]))
     datasets = sorted({str(run["dataset"]["name"]) for run in runs})
     protocols = sorted({str(run["protocol"]["name"]) for run in runs})
     unverified = any(run["dataset"].get("verified") is False for run in runs)
@@ -176,14 +179,18 @@ def _describe_setting(runs: list[Metrics], quantity: str) -> str:
     return f"Forecasting {quantity}: {', '.join(datasets)} data{warning}, {', '.join(protocols)} protocol"
 
 
-def _explain_lines(has_bands: bool, has_published: bool) -> list[Any]:
+def _explain_lines(has_seeds: bool, has_published: bool, crowded: bool) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     grey = LEGEND_COLOUR
-    handles: list[Any] = [Line2D([], [], color=grey, ls=line.style, lw=line.width, label=line.label) for line in LINES]
+    mean = ", mean over seeds" if crowded and has_seeds else ""
+    handles: list[Any] = [
+        Line2D([], [], color=grey, ls=line.style, lw=line.width, label=line.label + mean)
+        for line in (LINES[:1] if crowded else LINES)
+    ]
     handles.append(Line2D([], [], color=grey, marker="o", ls="", markersize=7, label="best epoch"))
-    if has_bands:
+    if has_seeds and not crowded:
         handles.append(Patch(color=grey, alpha=BAND_OPACITY, linewidth=0, label="lowest to highest seed"))
         handles.append(Line2D([], [], color=grey, alpha=SEED_OPACITY, lw=0.7, label="one seed; thick: the mean"))
     if has_published:

@@ -1,12 +1,13 @@
 """How every picture looks: the colour of each variant, fonts, and how a figure reaches the disk."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import replace_atomically
+from rdrop_cli.study.target import name_target
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,6 +37,9 @@ VARIANT_COLOURS = {
 }
 UNKNOWN_COLOUR = PALETTE[-1]
 NAIVE_COLOUR = "#666666"
+ERROR_MAP = (
+    "viridis_r"  # equal steps look equal, to every kind of colour vision and in grey; the lowest error is bright
+)
 ENDINGS = (".png", ".svg", ".pdf")
 SETTINGS: dict[Any, Any] = {
     "font.size": 11,
@@ -56,6 +60,21 @@ SETTINGS: dict[Any, Any] = {
 def colour_of(variant: str) -> str:
     """Return a variant's colour, the same in every picture; black for one that is not known."""
     return VARIANT_COLOURS.get(variant, UNKNOWN_COLOUR)
+
+
+def read_on(background: Sequence[float]) -> str:
+    """Return the one of black and white that is easier to read on a colour (red, green, blue from 0 to 1).
+
+    By the relative luminance of WCAG 2, of which 0.179 has the same contrast to both.
+    """
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in background[:3]]
+    luminance = sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+    return "black" if luminance > 0.179 else "white"
+
+
+def name_unit(run: Mapping[str, Any], unscaled: bool) -> str:
+    """Return the unit in which errors of a run are drawn; empty where the target's own has no name."""
+    return name_target(str(run["protocol"]["target"]))[1] if unscaled else "standardised"
 
 
 def check_ending(path: Path) -> None:

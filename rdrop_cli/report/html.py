@@ -6,23 +6,28 @@ Everything that comes from files is escaped by jinja; the pictures are SVG image
 import base64
 import hashlib
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import rdrop_cli
+from rdrop_cli.analysis.arms import ArmVerdict
+from rdrop_cli.analysis.arms_wording import ARMS_HEADS, ARMS_TITLE, describe_row
 from rdrop_cli.analysis.claim import ERROR_UNIT
 from rdrop_cli.analysis.judge import ClaimVerdict, SideFigure
 from rdrop_cli.analysis.published import find_published
+from rdrop_cli.analysis.rate_grid import list_rate_grids
 from rdrop_cli.analysis.verdict import StudyVerdict
 from rdrop_cli.analysis.wording import BENEFITS_TITLE, format_estimate
 from rdrop_cli.files import write_text
-from rdrop_cli.plots.groups import group_seeds
+from rdrop_cli.plots.groups import group_seeds, keep_legible
 from rdrop_cli.plots.loss import FIGURE_INCHES, NARROW_INCHES, draw_comparison
-from rdrop_cli.runs.select import Metrics
+from rdrop_cli.plots.rates import describe_rates, draw_rates
+from rdrop_cli.runs.select import Metrics, read_cell
 from rdrop_cli.study.target import format_error, name_target
-from rdrop_cli.study.variants import DEFAULT_CELL
+from rdrop_cli.study.variants import label_network
 
 NONE = "–"
 
@@ -54,7 +59,13 @@ def render_report(judged: StudyVerdict) -> str:
         claims=[_describe_claim(verdict, judged) for verdict in judged.claims],
         benefits_title=BENEFITS_TITLE,
         benefits=[_describe_claim(verdict, judged) for verdict in judged.benefits],
-        **_describe_runs(list(judged.collection.metrics)),
+        arms_title=ARMS_TITLE,
+        arm_heads=ARMS_HEADS,
+        arms=[_describe_arm(row) for row in judged.arms],
+        arms_in_words=judged.describe_arms(),
+        rates=_describe_rates(judged),
+        **_describe_curves(judged.collection.metrics),
+        **_describe_runs(judged.collection.used),
     )
 
 
@@ -88,26 +99,55 @@ def _describe_beside(side: SideFigure) -> str:
     return f"{side.name}: {'; '.join(part for part in (measured if side.seeds else '', published) if part)}"
 
 
-def _describe_runs(runs: list[Metrics]) -> dict[str, Any]:
-    """Return what is shown of the runs themselves: their curves, their figures, and what they were made with."""
-    protocol, unit = runs[0]["protocol"], name_target(runs[0]["protocol"]["target"])[1]
+def _describe_arm(row: ArmVerdict) -> dict[str, Any]:
+    name, *cells = describe_row(row)
+    return {"name": name, "cells": cells, "effect": row.comparison.effect if row.comparison else "reference"}
+
+
+def _describe_rates(judged: StudyVerdict) -> dict[str, Any] | None:
+    """Return the heat map for both widths, and in words; None where there are too few rates for it."""
+    grids, run = list_rate_grids(judged.arms), judged.collection.used[0]
+    if not grids:
+        return None
     return {
-        "pictures": [_draw(runs, inches) for inches in (FIGURE_INCHES, NARROW_INCHES)],
-        "alternative": _describe_picture(runs, unit),
-        "runs": [_describe_run(run, unit) for run in runs],
-        "dataset": _describe_dataset(runs[0]["dataset"]),
-        "protocol": {"cell": runs[0].get("cell", DEFAULT_CELL)}
-        | {name.replace("_", " "): value for name, value in protocol.items()},
-        "environments": _group_environments(runs),
+        "pictures": [_embed(partial(draw_rates, grids, run, unscaled=True, columns=columns)) for columns in (2, 1)],
+        "several": len(grids) > 1,
+        "alternative": f"Heat map of the errors over both rates. {' '.join(describe_rates(grids, run, unscaled=True))}",
     }
 
 
-def _draw(runs: list[Metrics], inches: tuple[float, float]) -> str:
-    """Return the picture of the curves as an SVG in a data address."""
+def _describe_curves(runs: Sequence[Metrics]) -> dict[str, Any]:
+    """Return the picture of the curves for both widths, in words, and whose curves are not in it."""
+    shown, too_many = keep_legible(runs)
+    published = find_published(shown)
+    return {
+        "pictures": [
+            _embed(partial(draw_comparison, shown, unscaled=True, published=published, inches=inches))
+            for inches in (FIGURE_INCHES, NARROW_INCHES)
+        ],
+        "alternative": _describe_picture(shown, name_target(runs[0]["protocol"]["target"])[1]),
+        "not_drawn": too_many,
+    }
+
+
+def _embed(draw: Callable[[Path], None]) -> str:
+    """Return what is drawn as an SVG in a data address."""
     with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "curves.svg"
-        draw_comparison(runs, picture, unscaled=True, published=find_published(runs), inches=inches)
+        picture = Path(folder) / "picture.svg"
+        draw(picture)
         return f"data:image/svg+xml;base64,{base64.b64encode(picture.read_bytes()).decode()}"
+
+
+def _describe_runs(runs: Sequence[Metrics]) -> dict[str, Any]:
+    """Return what is shown of the runs themselves: their figures, and what they were made with."""
+    protocol, unit = runs[0]["protocol"], name_target(runs[0]["protocol"]["target"])[1]
+    cells = ", ".join(dict.fromkeys(read_cell(run) for run in runs))
+    return {
+        "runs": [_describe_run(run, unit) for run in runs],
+        "dataset": _describe_dataset(runs[0]["dataset"]),
+        "protocol": {"cell": cells} | {name.replace("_", " "): value for name, value in protocol.items()},
+        "environments": _group_environments(runs),
+    }
 
 
 def _describe_picture(runs: list[Metrics], unit: str) -> str:
@@ -126,7 +166,7 @@ def _describe_run(run: Metrics, unit: str) -> dict[str, str]:
     best, final, test, scale = run["best"] or {}, run["final"] or {}, run["test"] or {}, run["target_std"]
     cells = {
         "Run": run["run_id"],
-        "Variant": run["variant"],
+        "Network": label_network(run["variant"], read_cell(run)),
         "Seed": str(run["seed"]),
         "Rates": ", ".join(str(rate) for rate in run["rates"].values()),
         "Epochs": str(run["epochs"]["done"]),

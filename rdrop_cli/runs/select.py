@@ -17,6 +17,8 @@ from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS
 
 Metrics = dict[str, Any]
+MOST_LINES = 5  # of runs left out, each for itself; more are told by what they have in common
+MOST_NAMES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,11 +30,23 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """Why a run may not be compared with another; `kind` says it of many: `on other data than …`."""
+
+    text: str
+    kind: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
 class LeftOut:
-    """A run that is not used, by name, and why."""
+    """A run that is not used, by name, and why; `kind` says it of many: `that cannot be read`."""
 
     run: str
     reason: str
+    kind: str
 
     def __str__(self) -> str:
         return f"{self.run}: {self.reason}"
@@ -71,7 +85,33 @@ def choose_newest(runs_dir: Path) -> tuple[list[Metrics], list[str]]:
     wanted = [run for run in comparable if run.metrics["status"] == "completed"] + list(begun.values())
     alike, unusual = keep_usual_settings(wanted)
     newest, _ = keep_newest_of_each_seed(alike)
-    return [run.metrics for run in newest], [str(left) for left in (*left_out, *differing, *unusual)]
+    hint = ["other rates side by side: rdrop plot --rates"] if _have_rates_to_compare(wanted) else []
+    return [run.metrics for run in newest], [*tell_left_out([*left_out, *differing, *unusual]), *hint]
+
+
+def _have_rates_to_compare(runs: Sequence[Run]) -> bool:
+    """Whether one variant was trained with several values of both rates."""
+    values: dict[tuple[str, str], set[str]] = {}
+    for run in runs:
+        for name in ("dropout", "recurrent_dropout"):
+            values.setdefault((run.metrics["variant"], name), set()).add(str(run.metrics["rates"].get(name)))
+    several = [variant for (variant, _), found in values.items() if len(found) > 1]
+    return len(set(several)) < len(several)
+
+
+def tell_left_out(left_out: Sequence[LeftOut]) -> list[str]:
+    """Name runs that are left out, a line each; beyond five, a line for those left out for one kind of reason."""
+    if len(left_out) <= MOST_LINES:
+        return [str(left) for left in left_out]
+    by_kind: dict[str, list[LeftOut]] = {}
+    for left in left_out:
+        by_kind.setdefault(left.kind, []).append(left)
+    return [str(alike[0]) if len(alike) == 1 else _name_together(kind, alike) for kind, alike in by_kind.items()]
+
+
+def _name_together(kind: str, alike: Sequence[LeftOut]) -> str:
+    names, more = ", ".join(left.run for left in alike[:MOST_NAMES]), len(alike) - MOST_NAMES
+    return f"{len(alike)} runs {kind}: {names}{f' and {more} more' if more > 0 else ''}"
 
 
 def read_runs(folders: Iterable[RunFolder]) -> tuple[list[Run], list[LeftOut]]:
@@ -81,52 +121,57 @@ def read_runs(folders: Iterable[RunFolder]) -> tuple[list[Run], list[LeftOut]]:
         try:
             readable.append(Run(folder, folder.read_metrics()))
         except DataError as error:
-            left_out.append(LeftOut(folder.run_id, str(error).removeprefix(f"{folder.path}/")))
+            reason = str(error).removeprefix(f"{folder.path}/")
+            left_out.append(LeftOut(folder.run_id, reason, "that cannot be read"))
     return sorted(readable, key=lambda run: str(run.metrics.get("created_at")), reverse=True), left_out
 
 
-def keep_comparable(runs: Sequence[Run], reference: Run) -> tuple[list[Run], list[LeftOut]]:
-    """Keep, in their order, the runs that measured the same thing as `reference`."""
-    differences = [(run, explain_difference(run.metrics, reference.metrics)) for run in runs]
+def keep_comparable(runs: Sequence[Run], reference: Run, any_cell: bool = False) -> tuple[list[Run], list[LeftOut]]:
+    """Keep, in their order, the runs that measured the same thing as `reference`, with its cell or with any."""
+    explain = explain_other_measure if any_cell else explain_difference
+    differences = [(run, explain(run.metrics, reference.metrics)) for run in runs]
     return (
         [run for run, difference in differences if difference is None],
-        [LeftOut(run.folder.run_id, difference) for run, difference in differences if difference is not None],
+        [LeftOut(run.folder.run_id, found.text, found.kind) for run, found in differences if found is not None],
     )
 
 
 def keep_usual_settings(runs: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
     """Keep, in their order, the runs with the rates and epochs that most runs of their variant have.
 
-    Where two settings have as many runs, the one that comes first is the usual.
+    Where two settings have as many runs, the variant's own rates are the usual; else those that come first.
     """
     counts = Counter((run.metrics["variant"], describe_settings(run.metrics)) for run in runs)
+    own = {(run.metrics["variant"], describe_settings(run.metrics)) for run in runs if has_own_rates(run.metrics)}
     usual: dict[str, str] = {}
-    for (variant, settings), count in counts.items():
-        if variant not in usual or count > counts[variant, usual[variant]]:
-            usual[variant] = settings
+    for variant, settings in sorted(counts, key=lambda key: (-counts[key], key not in own)):  # a stable order
+        usual.setdefault(variant, settings)
     kept, left_out = [], []
     for run in runs:
         variant, settings = run.metrics["variant"], describe_settings(run.metrics)
         if settings == usual[variant]:
             kept.append(run)
         else:
-            left_out.append(LeftOut(run.folder.run_id, f"{settings}; {variant} is taken with {usual[variant]}"))
+            reason = f"{settings}; {variant} is taken with {usual[variant]}"
+            left_out.append(LeftOut(run.folder.run_id, reason, "with other rates or epochs than most of their variant"))
     return kept, left_out
 
 
 def keep_newest_of_each_seed(runs: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
-    """Keep the first run of each variant and seed, by variant in the order of the study, then by seed.
+    """Keep the first run of each network and seed, by variant in the order of the study, then by settings and seed.
 
     Args:
         runs: newest first.
     """
-    newest: dict[tuple[str, int], Run] = {}
+    newest: dict[tuple[str, str, str, int], Run] = {}
     left_out = []
     for run in runs:
-        of_seed = newest.setdefault((run.metrics["variant"], run.metrics["seed"]), run)
+        metrics = run.metrics
+        network = metrics["variant"], read_cell(metrics), describe_settings(metrics)
+        of_seed = newest.setdefault((*network, metrics["seed"]), run)
         if of_seed is not run:
-            name = f"{run.metrics['variant']}, seed {run.metrics['seed']}"
-            left_out.append(LeftOut(run.folder.run_id, f"{of_seed.folder.run_id} is a newer run of {name}"))
+            reason = f"{of_seed.folder.run_id} is a newer run of {metrics['variant']}, seed {metrics['seed']}"
+            left_out.append(LeftOut(run.folder.run_id, reason, "replaced by a newer one of their seed"))
     order = {variant: place for place, variant in enumerate(VARIANTS)}
     kept = sorted(newest, key=lambda key: (order.get(key[0], len(order)), *key))
     return [newest[key] for key in kept], left_out
@@ -164,21 +209,48 @@ def has_epochs(run: Metrics) -> bool:
     return bool(run["history"]["val_loss"])
 
 
-def explain_difference(run: Metrics, reference: Metrics) -> str | None:
+def explain_difference(run: Metrics, reference: Metrics) -> Difference | None:
     """Say why a run did not measure the same thing as another, so that both may not be compared; None if it did."""
+    return explain_other_measure(run, reference) or _explain_other_cell(run, reference)
+
+
+def explain_other_measure(run: Metrics, reference: Metrics) -> Difference | None:
+    """Say what a run measured another thing by than another did, data or protocol; None if neither."""
     of = f"than {reference['run_id']}"
     if run["dataset"]["sha256"] != reference["dataset"]["sha256"]:
         checksums = (str(each["dataset"]["sha256"])[:12] for each in (run, reference))
-        return f"other data {of} (SHA-256 {'…, not '.join(checksums)}…)"
+        return Difference(f"other data {of} (SHA-256 {'…, not '.join(checksums)}…)", f"on other data {of}")
     one, other = (each["protocol"] for each in (run, reference))
     fields = [field for field in sorted({*one, *other} - {"summary"}) if one.get(field) != other.get(field)]
     if fields:
-        return f"another protocol {of} ({', '.join(fields)})"
-    cell, reference_cell = (each.get("cell", DEFAULT_CELL) for each in (run, reference))
-    return None if cell == reference_cell else f"another cell {of} ({cell}, not {reference_cell})"
+        return Difference(f"another protocol {of} ({', '.join(fields)})", f"under another protocol {of}")
+    return None
+
+
+def _explain_other_cell(run: Metrics, reference: Metrics) -> Difference | None:
+    cell, reference_cell, of = read_cell(run), read_cell(reference), f"than {reference['run_id']}"
+    if cell == reference_cell:
+        return None
+    return Difference(f"another cell {of} ({cell}, not {reference_cell})", f"of another cell {of}")
+
+
+def read_cell(run: Metrics) -> str:
+    """Return the name of a run's cell; early runs tell none and have the study's."""
+    return str(run.get("cell", DEFAULT_CELL))
+
+
+def has_own_rates(run: Metrics) -> bool:
+    """Whether a run was trained with the rates that its variant has where none are asked for."""
+    variant = VARIANTS.get(run["variant"])
+    return variant is not None and all(getattr(variant, name, rate) == rate for name, rate in run["rates"].items())
 
 
 def describe_settings(run: Metrics) -> str:
     """Render what may differ between runs of one variant, as a text that is the same only where the settings are."""
-    rates = ", ".join(f"{name.replace('_', ' ')} {rate}" for name, rate in sorted(run["rates"].items()))
+    rates = ", ".join(f"{name.replace('_', ' ')} {_as_float(rate)}" for name, rate in sorted(run["rates"].items()))
     return f"{rates}, {run['epochs']['planned']} epochs"
+
+
+def _as_float(rate: Any) -> Any:
+    """Return 0.0 for 0, so that both are one rate; what is no number stays what it is."""
+    return float(rate) if isinstance(rate, int) else rate

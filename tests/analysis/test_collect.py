@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from rdrop_cli.analysis.arm import Arm, label_arms
 from rdrop_cli.analysis.collect import collect_runs
 from rdrop_cli.analysis.judge import judge_claims
 from rdrop_cli.errors import RdropError
@@ -50,7 +51,10 @@ UNFIT = {
         {"document": {"history": {name: [0.3, None] for name in ("loss", "val_loss", "train_mae")}}},
         "metrics.json: not a run's metrics: loss is None",
     ),
-    "of another schema": ({"document": {"schema_version": 99}}, "metrics.json: expected schema version 1, received 99"),
+    "of another schema": (
+        {"document": {"schema_version": 99}},
+        "metrics.json: expected schema version 2 or lower, received 99",
+    ),
     "without its data": ({"document": {"dataset": {}}}, "metrics.json: not a run's metrics: name is missing"),
 }
 
@@ -89,7 +93,6 @@ def test_nothing_to_judge_is_an_empty_collection(tmp_path):
 DIFFERENT = {
     "data": ({"sha256": OTHER}, "other data than newest (SHA-256 666666666666…, not 555555555555…)"),
     "protocol": ({"protocol": {"horizon_rows": 6}}, "another protocol than newest (horizon_rows)"),
-    "cell": ({"document": {"cell": "lstm"}}, "another cell than newest (lstm, not gru)"),
 }
 
 
@@ -121,26 +124,76 @@ def test_a_run_without_a_word_on_its_cell_has_the_studys(tmp_path):
     assert ids(collect_runs([], tmp_path)) == ["new", "old"]
 
 
-def test_rates_and_epochs_are_those_of_most_runs_of_a_variant(tmp_path):
+def test_claims_are_judged_on_the_rates_and_epochs_of_most_runs_and_the_others_are_arms(tmp_path):
     save_made_study(tmp_path, range(2))
     save_made_run(tmp_path, "harder", "dropout", 2, rates=(0.5, 0.5), day=2)
     save_made_run(tmp_path, "longer", "baseline", 2, val_loss=np.full(30, 0.3), day=2)
     collection = collect_runs([], tmp_path)
-    assert len(collection.metrics) == 4
-    assert reasons(collection) == {
-        "harder": "dropout 0.5, recurrent dropout 0.5, 40 epochs; dropout is taken with dropout 0.2, "
-        "recurrent dropout 0.2, 40 epochs",
-        "longer": "dropout 0.0, recurrent dropout 0.0, 30 epochs; baseline is taken with dropout 0.0, "
-        "recurrent dropout 0.0, 20 epochs",
+    assert len(collection.metrics) == len(collection.curves) == 4
+    assert len(collection.used) == 6
+    assert collection.left_out == ()
+    assert label_arms(collection.arms) == {
+        Arm("baseline", "gru", 0.0, 0.0, 20): "baseline, 20 epochs",
+        Arm("baseline", "gru", 0.0, 0.0, 30): "baseline, 30 epochs",
+        Arm("dropout", "gru", 0.2, 0.2, 40): "dropout 0.2/0.2",
+        Arm("dropout", "gru", 0.5, 0.5, 40): "dropout 0.5/0.5",
     }
+    assert [len(runs) for runs in collection.arms.values()] == [2, 1, 2, 1]
+    assert {arm.epochs for arm in collection.usual} == {20, 40}
+    assert collection.notes == (
+        "the claims are judged on baseline, 20 epochs; dropout 0.2/0.2. 2 runs with other rates, epochs or cells: "
+        "in the table of networks",
+    )
 
 
-def test_of_settings_with_as_many_runs_the_newest_counts_and_is_told(tmp_path):
-    save_made_run(tmp_path, "usual", "dropout", 0, day=1)
+def test_of_settings_with_as_many_runs_the_variants_own_rates_count(tmp_path):
+    save_made_run(tmp_path, "own", "dropout", 0, day=1)
+    save_made_run(tmp_path, "harder", "dropout", 0, rates=(0.5, 0.2), day=2)
+    assert ids(collect_runs([], tmp_path)) == ["own"]
+
+
+def test_without_the_variants_own_rates_the_newest_count_and_are_told(tmp_path):
+    save_made_run(tmp_path, "old", "dropout", 0, rates=(0.1, 0.2), day=1)
     save_made_run(tmp_path, "harder", "dropout", 0, rates=(0.5, 0.2), day=2)
     collection = collect_runs([], tmp_path)
     assert ids(collection) == ["harder"]
-    assert collection.notes == ("dropout was trained with dropout 0.5: not the rates of the study",)
+    assert collection.notes[0] == "dropout was trained with dropout 0.5: not the rates of the study"
+
+
+def test_another_cell_is_another_arm_and_never_judged_in_a_claim(tmp_path):
+    save_made_study(tmp_path, range(2), day=2)
+    for variant in ("baseline", "dropout"):
+        save_made_run(tmp_path, f"{variant}-lstm", variant, 0, document={"cell": "lstm"}, day=1)
+    collection = collect_runs([], tmp_path)
+    assert [arm.name for arm in collection.arms] == [
+        "baseline",
+        "baseline-lstm",
+        "dropout 0.2/0.2",
+        "dropout-lstm 0.2/0.2",
+    ]
+    assert {run.get("cell") for run in collection.metrics} == {"gru"}
+    assert collection.left_out == ()
+    assert collection.notes == (
+        "the claims are judged on baseline; dropout 0.2/0.2. 2 runs with other rates, epochs or cells: "
+        "in the table of networks",
+    )
+
+
+def test_of_two_runs_of_one_arm_and_seed_the_newer_is_used_whether_a_rate_is_a_whole_number_or_not(tmp_path):
+    save_made_run(tmp_path, "old", "dropout", 0, rates=(0, 0.5), day=1)
+    save_made_run(tmp_path, "new", "dropout", 0, rates=(0.0, 0.5), day=2)
+    collection = collect_runs([], tmp_path)
+    assert [len(runs) for runs in collection.arms.values()] == [1]
+    assert reasons(collection) == {"old": "new is a newer run of dropout, seed 0"}
+
+
+@pytest.mark.parametrize("rates", [{"dropout": "much", "recurrent_dropout": 0.2}, {"dropout": 1.0}, {"dropout": None}])
+def test_rates_that_are_none_are_unfit(tmp_path, rates):
+    save_made_run(tmp_path, "good")
+    save_made_run(tmp_path, "odd", "dropout", document={"rates": rates})
+    collection = collect_runs([], tmp_path)
+    assert ids(collection) == ["good"]
+    assert reasons(collection)["odd"].startswith("rates: expected numbers in [0, 1), received ")
 
 
 def test_of_two_runs_of_one_seed_the_newest_complete_one_counts(tmp_path):

@@ -27,7 +27,7 @@ def test_the_json_has_every_claim_with_its_figures(tmp_path):
     save_made_study(tmp_path, range(3))
     save_made_run(tmp_path, "begun", status="interrupted", day=2)
     document = json.loads(to_json(judge_runs([], tmp_path).to_json()))
-    assert list(document) == ["claims", "benefits", "runs", "left_out", "notes"]
+    assert list(document) == ["claims", "benefits", "arms", "runs", "left_out", "notes"]
     assert [claim["id"] for claim in document["claims"]] == [claim.id for claim in CLAIMS]
     assert [claim["id"] for claim in document["benefits"]] == [claim.id for claim in BENEFITS]
     rise, missing = document["claims"][0], document["claims"][5]

@@ -1,8 +1,9 @@
-"""`rdrop verdict`: a line a claim for people, JSON for scripts, exit codes for Makefiles."""
+"""`rdrop verdict`: a line a claim and a network for people, JSON for scripts, exit codes for Makefiles."""
 
 import json
 import re
 
+import numpy as np
 import pytest
 
 from rdrop_cli.analysis.verdict import CLAIM_IDS
@@ -49,7 +50,7 @@ def test_one_seed_says_what_it_saw_and_that_it_decides_nothing(rdrop, one_seed):
     out = rdrop("verdict", "--runs-dir", one_seed).out
     assert "baseline seed 0, dropout seed 0; " in out
     assert "undecided: seed 0 shows rise of the validation loss from its lowest to its end +0.03" in out
-    assert out.count("one seed decides nothing") == 2 * 9
+    assert out.count("one seed decides nothing") == 2 * 9 + 1
     assert "holds" not in re.sub("does not hold", "", out)
 
 
@@ -151,3 +152,130 @@ def test_plot_refuses_published_curves_of_another_quantity(rdrop, tmp_path):
     assert (result.code, result.out) == (2, "")
     assert "no published curve to lay over these runs: run differs from the published runs in target" in result.err
     assert not (tmp_path / "comparison.png").exists()
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    """Nine pairs of rates over three seeds, the best at 0.1/0.5, a baseline, and six runs that are begun only."""
+    folder = tmp_path_factory.mktemp("sweep")
+    for seed in range(3):
+        save_made_run(folder, f"baseline-s{seed}", "baseline", seed)
+        for dropout in (0.1, 0.2, 0.5):
+            for recurrent in (0.1, 0.2, 0.5):
+                curve = np.linspace(0.30, 0.25 + 0.01 * dropout - 0.01 * recurrent + seed / 1e4, 40)
+                run_id = f"dropout-{dropout}-{recurrent}-s{seed}"
+                save_made_run(folder, run_id, "dropout", seed, curve, rates=(dropout, recurrent), day=2)
+    for seed in range(6):
+        save_made_run(folder, f"begun-{seed}", "gal", seed, status="interrupted")
+    return folder
+
+
+def read_networks(out):
+    """Return the rows of the table of networks, by name."""
+    rows = [line.split() for line in out[out.index("Which network does best") :].splitlines()]
+    return {" ".join(row[:2]) if row[0] == "dropout" else row[0]: row for row in rows if row}
+
+
+def test_the_table_of_networks_comes_after_the_claims_the_best_first(rdrop, sweep):
+    out = rdrop("verdict", "--runs-dir", sweep).out
+    assert out.index("smaller-gap") < out.index("Which network does best")
+    networks = [name for name in read_networks(out) if name.startswith(("dropout ", "baseline"))]
+    assert len(networks) == 10
+    assert networks[0] == "dropout 0.1/0.5"
+    assert networks[-1] == "baseline"
+    assert "dropout 0.1/0.5 is the best of 10, and the best of many is partly so by chance" in out
+    assert "3 seeds cannot settle any of 9 comparisons" in out
+
+
+def test_claims_stand_on_the_studys_rates_and_stderr_is_short_however_many_runs_there_are(rdrop, sweep):
+    result = rdrop("verdict", "--runs-dir", sweep)
+    assert result.out.startswith("baseline seeds 0-2, dropout seeds 0-2; ")
+    assert result.err.splitlines() == [
+        "left out: 6 runs that are not complete: begun-0, begun-1, begun-2 and 3 more",
+        "note: the claims are judged on dropout 0.2/0.2. 24 runs with other rates, epochs or cells: in the table of "
+        "networks",
+    ]
+
+
+def test_networks_are_in_the_json(rdrop, sweep):
+    document = json.loads(rdrop("verdict", "--runs-dir", sweep, "--json").out)
+    assert len(document["arms"]) == 10
+    assert document["arms"][0]["label"] == "dropout 0.1/0.5"
+    assert document["arms"][0]["comparison"]["reference"] == "baseline"
+    assert document["arms"][-1]["comparison"] is None
+    assert len(document["runs"]) == 30
+    assert len(document["left_out"]) == 6
+
+
+def test_two_networks_have_a_short_table_without_a_word_of_chance(rdrop, eight_seeds):
+    out = rdrop("verdict", "--runs-dir", eight_seeds).out
+    networks = read_networks(out)
+    assert networks["baseline"][-1] == "reference"
+    assert "yes," in networks["baseline"]
+    assert "no," in networks["dropout 0.2/0.2"]
+    assert "partly so by chance" not in out
+    assert len(out[out.index("Which network") :].splitlines()) < 12
+
+
+def test_the_heat_map_is_drawn_into_the_runs_folder(rdrop, sweep):
+    result = rdrop("plot", "--rates", "--runs-dir", sweep)
+    assert (result.code, result.out) == (0, f"{sweep / 'rates.png'}\n")
+    assert (sweep / "rates.png").read_bytes().startswith(b"\x89PNG")
+    assert result.err.splitlines() == ["note: 6 runs that are not complete: begun-0, begun-1, begun-2 and 3 more"]
+
+
+def test_named_runs_alone_are_in_the_heat_map_in_the_unit_that_is_asked_for(rdrop, sweep, tmp_path):
+    names = [f"dropout-{a}-{b}-s0" for a in (0.1, 0.2) for b in (0.2, 0.5)]
+    picture = tmp_path / "rates.svg"
+    result = rdrop("plot", "--rates", *names, "--runs-dir", sweep, "--out", picture, "--unit", "standardised")
+    assert result.code == 0, result.err
+    text = picture.read_text()
+    assert "the best of 4 pairs, partly by chance: 0.1/0.5" in text
+    assert "(standardised)" in text
+    assert "°C" not in text
+
+
+def test_without_several_rates_there_is_no_heat_map(rdrop, eight_seeds, tmp_path):
+    result = rdrop("plot", "--rates", "--runs-dir", eight_seeds, "--out", tmp_path / "rates.png")
+    assert (result.code, result.out) == (1, "")
+    (line,) = result.err.splitlines()
+    assert line.startswith("rdrop: --rates: expected at least two values of dropout and two of recurrent dropout")
+    assert not (tmp_path / "rates.png").exists()
+
+
+def test_published_curves_have_no_place_in_a_heat_map(rdrop, sweep):
+    result = rdrop("plot", "--rates", "--published", "--runs-dir", sweep)
+    assert (result.code, result.out) == (2, "")
+    assert "--published: was given with --rates" in result.err
+
+
+def test_curves_of_a_sweep_are_those_of_the_usual_rates_and_the_heat_map_is_named(rdrop, sweep, tmp_path):
+    result = rdrop("plot", "--runs-dir", sweep, "--out", tmp_path / "curves.svg")
+    assert result.code == 0
+    assert "note: other rates side by side: rdrop plot --rates" in result.err
+    assert "24 runs with other rates" in result.err
+    assert "dropout, 3 seeds" in (tmp_path / "curves.svg").read_text()
+
+
+def test_another_target_is_never_called_by_what_the_study_forecast(rdrop, tmp_path):
+    document = {"target_std": 5120.0, "unit": "MW"}
+    for seed in range(2):
+        for rates in ((0.1, 0.1), (0.1, 0.2), (0.2, 0.1), (0.2, 0.2)):
+            how = {"protocol": {"target": "load_MW"}, "dataset": "grid", "document": document, "rates": rates}
+            save_made_run(tmp_path, f"d-{rates}-{seed}", "dropout", seed, **how)
+        how["rates"] = None
+        save_made_run(tmp_path, f"b-{seed}", "baseline", seed, **how)
+    told = rdrop("verdict", "--runs-dir", tmp_path)
+    texts = [told.out + told.err]
+    for arguments in (["plot"], ["plot", "--rates"]):
+        picture = tmp_path / f"{len(texts)}.svg"
+        assert rdrop(*arguments, "--runs-dir", tmp_path, "--out", picture).code == 0
+        texts.append(picture.read_text())
+    assert rdrop("report", "--runs-dir", tmp_path).code == 0
+    texts.append((tmp_path / "report.html").read_text())
+    for text in texts:
+        assert "MW" in text
+        for word in ("°C", "degC", "temperature", "Jena", "jena"):
+            assert word not in text
+    assert "0.01 is 51.20 MW" in told.out
+    assert re.search(r"baseline-overfits +- ", told.out)  # nothing was published of it

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from rdrop_cli.analysis.published import load_published
-from rdrop_cli.plots.groups import group_seeds
+from rdrop_cli.plots.groups import MOST_GROUPS, group_seeds, keep_legible
 from rdrop_cli.plots.loss import FIGURE_INCHES, NARROW_INCHES, draw_comparison
 from rdrop_cli.plots.style import colour_of
 
@@ -163,6 +163,39 @@ def test_title_labels_and_legend_lie_within_the_picture(
         box = artist.get_window_extent()
         assert box.x0 >= 0, artist
         assert box.x1 <= figure.bbox.x1, artist
+
+
+VARIANTS = ("baseline", "dropout", "gal", "gal-tied", "moon", "zoneout", "dropconnect", "naive-step", "stacked", "gal")
+
+
+def test_of_many_networks_the_studys_two_and_the_best_others_are_kept(make_metrics: MakeMetrics) -> None:
+    runs = [
+        make_metrics(f"{place}-{seed}", variant=variant, seed=seed, val_loss=(0.5, 0.40 - 0.01 * place + 0.001 * seed))
+        for place, variant in enumerate(VARIANTS)
+        for seed in range(2)
+    ]
+    runs = [run | ({"cell": "lstm"} if run["run_id"].startswith("9") else {}) for run in runs]
+    kept, left_out = keep_legible(runs)
+    assert [group.label for group in group_seeds(kept)] == [
+        f"{name}, 2 seeds"
+        for name in ("baseline", "dropout", "moon", "zoneout", "dropconnect", "naive-step", "stacked", "gal-lstm")
+    ]
+    assert left_out == ["gal-tied", "gal"]
+    assert keep_legible(runs[: 2 * MOST_GROUPS]) == (runs[: 2 * MOST_GROUPS], [])
+
+
+def test_of_many_networks_only_the_mean_validation_errors_are_drawn(
+    make_metrics: MakeMetrics, tmp_path: Path, drawn: list[Axes]
+) -> None:
+    runs = [make_metrics(f"{v}{seed}", variant=v, seed=seed) for v in VARIANTS[:5] for seed in range(2)]
+    draw_comparison(runs, tmp_path / "loss.svg", unscaled=True)
+    assert len(find_lines(drawn[0], 2.4)) == 5
+    assert {line.get_linestyle() for line in drawn[0].lines if line.get_linewidth() == 2.4} == {"-"}
+    assert len(drawn[0].lines) == 2 * 5 + 1  # with the best epochs, and the naive forecast
+    assert list(drawn[0].collections) == []
+    texts = set(read_texts(tmp_path / "loss.svg"))
+    assert "validation, mean over seeds" in texts
+    assert not {BAND, SEED, "training, dropout off"} & texts
 
 
 def test_a_title_too_long_for_a_narrow_picture_is_broken(make_metrics: MakeMetrics, tmp_path: Path) -> None:

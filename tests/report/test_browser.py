@@ -42,6 +42,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report with settled and open claims, a warning, a run left out, and a name that is hard to lay out."""
     folder = tmp_path_factory.mktemp("report")
     save_made_study(folder / "runs", range(8), verified=False, dataset=LONG)
+    for rates in ((0.1, 0.1), (0.1, 0.5), (0.5, 0.1), (0.5, 0.5)):
+        save_made_run(folder / "runs", f"{rates}", "dropout", verified=False, dataset=LONG, rates=rates)
     save_made_run(folder / "runs", "begun-" + LONG[:80], status="interrupted")
     write_report(judge_runs([], folder / "runs"), folder / "report.html")
     return folder / "report.html"
@@ -76,7 +78,8 @@ def test_the_picture_is_drawn_for_the_window_on_a_white_card(
     chromium: Chromium, page: Path, size: tuple[int, int], wide: bool
 ) -> None:
     chromium.open(page, *size, dark=True)
-    width, height = chromium.evaluate("(i => [i.naturalWidth, i.naturalHeight])(document.images[0])")
+    image = "document.querySelector('[aria-labelledby=curves] img')"
+    width, height = chromium.evaluate(f"(i => [i.naturalWidth, i.naturalHeight])({image})")
     assert (width > height) is wide
     assert chromium.evaluate("getComputedStyle(document.querySelector('picture')).backgroundColor") == (
         "rgb(255, 255, 255)"
@@ -88,9 +91,9 @@ def test_the_table_of_verdicts_stays_a_table_for_who_cannot_see_it(chromium: Chr
     chromium.open(page, *PHONE)
     nodes = chromium.call("Accessibility.getFullAXTree")["nodes"]
     roles = [node["role"]["value"] for node in nodes if not node["ignored"]]
-    assert roles.count("table") == 3
-    assert roles.count("rowheader") == 8 + 3 + 16
-    assert roles.count("columnheader") == 5 + 5 + 12
+    assert roles.count("table") == 4
+    assert roles.count("rowheader") == 8 + 3 + 6 + 16 + 4
+    assert roles.count("columnheader") == 5 + 5 + 8 + 12
 
 
 def test_no_script_runs_and_nothing_is_fetched_whatever_stands_in_the_page(

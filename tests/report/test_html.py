@@ -127,6 +127,49 @@ def test_the_curves_are_drawn_for_both_widths(page: Page) -> None:
         assert "dropout, published" in texts
 
 
+def test_every_network_is_in_the_table_with_its_verdict(page: Page) -> None:
+    text = " ".join(page.text.split())
+    assert "Which network does best" in text
+    assert "dropout 0.2/0.2 Seeds 3" in text
+    assert "reference" in text
+    assert "undecided (about 3 more seeds)" in text
+    assert "Errors are standardised; 0.01 is 0.0884 °C." in text
+    assert "Over both rates" not in text
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """The report on four pairs of rates with gru and with lstm, and on eight variants more."""
+    folder = tmp_path_factory.mktemp("sweep")
+    for cell in ("gru", "lstm"):
+        for rates in ((0.2, 0.2), (0.2, 0.5), (0.5, 0.2), (0.5, 0.5)):
+            run_id = f"dropout-{cell}-{rates[0]}-{rates[1]}"
+            save_made_run(folder, run_id, "dropout", 0, rates=rates, document={"cell": cell}, day=1 + (cell == "gru"))
+    for variant in ("gal", "gal-tied", "moon", "zoneout", "dropconnect", "naive-step", "stacked", "dropout-after"):
+        save_made_run(folder, variant, variant, 0, day=2)
+    return Page(render_report(judge_runs([], folder)))
+
+
+def test_a_sweep_has_its_heat_map_for_both_widths_and_in_words(sweep: Page) -> None:
+    assert "Over both rates" in sweep.text
+    images = sweep.find("img")
+    assert len(images) == 2
+    assert str(images[0]["alt"]).startswith("Heat map of the errors over both rates. Mean over seeds of the best")
+    assert "dropout-lstm: outlined, the best of 4 pairs" in str(images[0]["alt"])
+    pictures = ["".join(ElementTree.fromstring(picture).itertext()) for picture in read_pictures(sweep)]
+    assert sum("recurrent dropout" in picture for picture in pictures) == 2
+
+
+def test_a_sweep_has_every_run_and_network_and_says_what_is_not_drawn(sweep: Page) -> None:
+    text = " ".join(sweep.text.split())
+    assert "dropout-lstm 0.5/0.2 Seeds 1" in text
+    assert "dropout-lstm-0.5-0.2" in text
+    assert "gru, lstm" in text
+    assert re.search(r"Not drawn, to be legible: [a-z-]+\. Only the solid", text)
+    assert "partly so by chance" in text
+    assert "the claims are judged on dropout 0.2/0.2. 7 runs with other rates, epochs or cells" in text
+
+
 def test_everything_from_files_is_escaped(tmp_path: Path) -> None:
     environment = {"python": NASTY, NASTY: NASTY}
     nasty = {"run_id": NASTY, "environment": environment, "engine": NASTY, "failure": NASTY, "timing": NASTY}

@@ -9,7 +9,14 @@ import pytest
 from rdrop_cli.errors import RdropError
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.runs.select import choose_named, choose_newest, find_same_configurations, read_runs
+from rdrop_cli.runs.select import (
+    LeftOut,
+    choose_named,
+    choose_newest,
+    find_same_configurations,
+    read_runs,
+    tell_left_out,
+)
 from rdrop_cli.study.config import RunConfig
 
 SaveRun = Callable[..., RunFolder]
@@ -67,6 +74,49 @@ def test_a_run_with_other_rates_than_most_of_its_variant_is_left_out_and_told(
     assert ids(runs) == ["usual-0", "usual-1"]
     assert told.startswith("odd: ")
     assert "dropout 0.5" in told
+
+
+def test_of_rates_with_as_many_runs_the_variants_own_are_usual(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    save_run(tmp_path, "own", variant="dropout", created_at=day(1))
+    save_run(tmp_path, "odd", config=replace(tiny_config, dropout=0.5), variant="dropout", created_at=day(2))
+    assert ids(choose_newest(tmp_path)[0]) == ["own"]
+
+
+def test_where_both_rates_were_varied_the_heat_map_is_named(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    for number, (dropout, recurrent) in enumerate([(0.2, 0.2), (0.1, 0.2), (0.2, 0.5)], start=1):
+        config = replace(tiny_config, dropout=dropout, recurrent_dropout=recurrent)
+        save_run(tmp_path, f"{dropout}-{recurrent}", config=config, variant="dropout", created_at=day(number))
+    runs, told = choose_newest(tmp_path)
+    assert ids(runs) == ["0.2-0.2"]
+    assert [line.split(":")[0] for line in told] == ["0.2-0.5", "0.1-0.2", "other rates side by side"]
+    assert told[-1].endswith("rdrop plot --rates")
+
+
+def test_many_runs_with_other_rates_are_told_in_one_line(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    for seed in range(8):
+        config = replace(tiny_config, dropout=0.1 + 0.8 * (seed < 7) * (seed + 1) / 10)
+        save_run(tmp_path, f"s{seed}", config=config, variant="dropout", seed=seed, created_at=day(1 + seed))
+    (line,) = choose_newest(tmp_path)[1]
+    assert line == "7 runs with other rates or epochs than most of their variant: s6, s5, s4 and 4 more"
+
+
+def test_five_runs_left_out_are_named_each_and_more_by_their_kind() -> None:
+    begun = [
+        LeftOut(f"b{number}", f"interrupted, {number} of 20 epochs", "that are not complete") for number in range(5)
+    ]
+    damaged = LeftOut("d", "metrics.json: is not there", "that cannot be read")
+    assert tell_left_out(begun) == [str(left) for left in begun]
+    assert tell_left_out([*begun, damaged]) == [
+        "5 runs that are not complete: b0, b1, b2 and 2 more",
+        "d: metrics.json: is not there",
+    ]
+    assert tell_left_out([]) == []
 
 
 def test_a_run_that_cannot_be_read_is_told(save_run: SaveRun, tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""Arms of one network laid out by their two rates."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rdrop_cli.analysis.arm import format_rates
+from rdrop_cli.analysis.arms import ArmVerdict
+from rdrop_cli.errors import RdropError
+from rdrop_cli.study.variants import label_network
+
+LEAST_VALUES = 2  # of each rate: fewer are a row, no grid
+
+
+@dataclass(frozen=True)
+class RateGrid:
+    """One variant and cell, trained for one number of epochs with several rates.
+
+    Attributes:
+        network: what it is called.
+        squares: what the seeds of each pair (dropout, recurrent dropout) say; a pair may be missing.
+        reference: what the arms are compared with, where that is another network; the baseline, as a rule.
+    """
+
+    network: str
+    epochs: int
+    squares: Mapping[tuple[float, float], ArmVerdict]
+    reference: ArmVerdict | None
+
+    @property
+    def dropouts(self) -> list[float]:
+        return sorted({dropout for dropout, _ in self.squares})
+
+    @property
+    def recurrent_dropouts(self) -> list[float]:
+        return sorted({recurrent for _, recurrent in self.squares})
+
+    @property
+    def best(self) -> ArmVerdict:
+        return min(self.squares.values(), key=lambda square: square.best.mean)
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a pair of its rates was not trained."""
+        return len(self.squares) < len(self.dropouts) * len(self.recurrent_dropouts)
+
+    @property
+    def is_grid(self) -> bool:
+        return min(len(self.dropouts), len(self.recurrent_dropouts)) >= LEAST_VALUES
+
+
+def list_rate_grids(rows: Sequence[ArmVerdict]) -> list[RateGrid]:
+    """Return every network with at least two values of both rates, the one with the most pairs first.
+
+    Of a network that was trained for different numbers of epochs it is the pairs with the most usual one.
+    """
+    grids = [grid for grid in _lay_out(rows) if grid.is_grid]
+    return sorted(grids, key=lambda grid: (-len(grid.squares), grid.network))
+
+
+def require_rate_grids(rows: Sequence[ArmVerdict]) -> list[RateGrid]:
+    """Return what `list_rate_grids` does.
+
+    Raises:
+        RdropError: there is none, and what there is instead.
+    """
+    grids = list_rate_grids(rows)
+    if grids:
+        return grids
+    largest = max(_lay_out(rows), key=lambda grid: len(grid.squares))
+    pairs = ", ".join(format_rates(*pair) for pair in sorted(largest.squares))
+    raise RdropError(
+        f"--rates: expected at least two values of dropout and two of recurrent dropout for one network, received "
+        f"{pairs} for {largest.network}; `rdrop sweep` trains a grid"
+    )
+
+
+def _lay_out(rows: Sequence[ArmVerdict]) -> list[RateGrid]:
+    networks: dict[tuple[str, str], list[ArmVerdict]] = {}
+    for row in rows:
+        networks.setdefault((row.arm.variant, row.arm.cell), []).append(row)
+    references = {row.arm.cell: row for row in rows if row.comparison is None}
+    return [_build_grid(arms, references.get(cell)) for (_, cell), arms in networks.items()]
+
+
+def _build_grid(rows: Sequence[ArmVerdict], reference: ArmVerdict | None) -> RateGrid:
+    """Lay out the arms of one network."""
+    arm = rows[0].arm
+    epochs = Counter(row.arm.epochs for row in rows).most_common(1)[0][0]
+    return RateGrid(
+        network=label_network(arm.variant, arm.cell),
+        epochs=epochs,
+        squares={_read_rates(row): row for row in rows if row.arm.epochs == epochs},
+        reference=reference if reference and reference.arm.variant != arm.variant else None,
+    )
+
+
+def _read_rates(row: ArmVerdict) -> tuple[float, float]:
+    return row.arm.dropout, row.arm.recurrent_dropout

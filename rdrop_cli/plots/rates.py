@@ -1,0 +1,196 @@
+"""Heat map: how well a network does over its two rates."""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rdrop_cli.analysis.arm import format_rates
+from rdrop_cli.analysis.arms import ArmVerdict, Figure
+from rdrop_cli.analysis.rate_grid import RateGrid
+from rdrop_cli.plots.loss import describe_setting
+from rdrop_cli.plots.style import ERROR_MAP, draw_figure, name_unit, read_on
+from rdrop_cli.runs.select import Metrics
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colorbar import Colorbar
+
+MOST_PANELS = 4
+SQUARE_INCHES = (0.95, 0.72)
+LEAST_PANEL_INCHES = (3.2, 2.2)
+AROUND_PANEL_INCHES = (0.9, 1.0)  # the axis, its numbers, and the title
+AROUND_ALL_INCHES = (1.1, 1.4)  # the colour bar; title and caption
+CHARACTERS_PER_INCH = 14  # of the caption
+MISSING_STYLE: dict[str, Any] = {"facecolor": "#F4F4F4", "edgecolor": "#BBBBBB", "hatch": "///", "linewidth": 0}
+OUTLINE = (("white", 5.0), ("black", 2.5))  # seen on every colour
+REFERENCE_COLOUR = "#D00000"
+LEVELS = 20  # between the best square and the worst that can be told apart by what is written
+MOST_DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How errors are written: multiplied into the unit that is shown, with as many decimals as tell squares apart."""
+
+    per_unit: float
+    unit: str
+    decimals: int
+
+    def number(self, error: float) -> str:
+        return f"{error * self.per_unit:.{self.decimals}f}"
+
+    def describe(self, figure: Figure) -> str:
+        """Render a mean with its interval, or with the words that there is none: `2.311 °C [2.300, 2.322], 5 seeds`."""
+        mean = f"{self.number(figure.mean)}\N{NO-BREAK SPACE}{self.unit}".rstrip()
+        between = f" [{', '.join(map(self.number, figure.interval))}]" if figure.interval else ""
+        return f"{mean}{between}, {count_seeds(figure)}"
+
+
+def count_seeds(figure: Figure) -> str:
+    return f"{len(figure.seeds)} seeds" if len(figure.seeds) > 1 else "one seed"
+
+
+def draw_rates(grids: Sequence[RateGrid], run: Metrics, path: Path, unscaled: bool, columns: int = 2) -> None:
+    """Draw the mean best validation error over dropout and recurrent dropout, a panel a network, all in one scale.
+
+    Every square has its value and its number of seeds; the best of a panel is outlined, what was not trained hatched.
+
+    Args:
+        grids: at least one; the first four are drawn.
+        run: metrics of one of the runs, for what all have in common.
+        path: the picture; its ending chooses the format.
+        unscaled: in the target's unit instead of standardised units.
+        columns: of panels, at most.
+    """
+    shown = grids[:MOST_PANELS]
+    columns = min(columns, len(shown))
+    rows, inches = -(-len(shown) // columns), _measure_figure(shown, columns)
+    characters, writing = int(inches[0] * CHARACTERS_PER_INCH), _choose_writing(shown, run, unscaled)
+    with draw_figure(path, figsize=inches, nrows=rows, ncols=columns, squeeze=False) as (figure, panels):
+        colours = _make_colours(shown, writing)
+        for axes, grid in zip(panels.flat, shown, strict=False):
+            _draw_grid(axes, grid, colours, writing)
+        for axes in panels.flat[len(shown) :]:
+            axes.set_visible(False)
+        bar = figure.colorbar(colours, ax=panels, aspect=26)
+        _explain_colours(bar, shown, writing)
+        figure.suptitle(textwrap.fill(describe_setting([run]), int(characters * 0.75)), x=0.01, ha="left", fontsize=12)
+        caption = [textwrap.fill(line, characters) for line in describe_rates(shown, run, unscaled)]
+        figure.supxlabel("\n".join(caption), x=0.01, ha="left", fontsize=9)
+
+
+def describe_rates(grids: Sequence[RateGrid], run: Metrics, unscaled: bool) -> list[str]:
+    """Say in words what the heat map shows: what the numbers are, then a line a panel."""
+    shown = grids[:MOST_PANELS]
+    writing = _choose_writing(shown, run, unscaled)
+    hatched = " Hatched: not trained." if any(grid.has_gaps for grid in shown) else ""
+    lines = [f"Mean over seeds of the best validation error{_in_brackets(writing.unit)}; lower is better.{hatched}"]
+    for grid in shown:
+        pair = format_rates(grid.best.arm.dropout, grid.best.arm.recurrent_dropout)
+        best = f"outlined, the best of {len(grid.squares)} pairs, partly by chance: {pair}"
+        lines.append(f"{grid.network}: {best} with {writing.describe(grid.best.best)}.")
+    references = _list_references(shown)
+    beside = [f"{row.label}, {row.arm.epochs} epochs: {writing.describe(row.best)}" for row in references]
+    return [*lines, f"Beside: {'; '.join(beside)}."] if beside else lines
+
+
+def _list_references(grids: Sequence[RateGrid]) -> list[ArmVerdict]:
+    """Return what the panels' arms are compared with, each once."""
+    return list({grid.reference.label: grid.reference for grid in grids if grid.reference}.values())
+
+
+def _in_brackets(unit: str) -> str:
+    return f" ({unit})" if unit else ""
+
+
+def _choose_writing(grids: Sequence[RateGrid], run: Metrics, unscaled: bool) -> Writing:
+    per_unit = float(run["target_std"]) if unscaled else 1.0
+    values = [square.best.mean * per_unit for grid in grids for square in grid.squares.values()]
+    span = max(values) - min(values) or max(abs(value) for value in values) or 1.0
+    decimals = min(MOST_DECIMALS, max(0, math.ceil(math.log10(LEVELS) - math.log10(span))))
+    return Writing(per_unit, name_unit(run, unscaled), decimals)
+
+
+def _measure_figure(grids: Sequence[RateGrid], columns: int) -> tuple[float, float]:
+    """Return width and height in inches: room for the largest panel in every place."""
+    squares = max(len(grid.dropouts) for grid in grids), max(len(grid.recurrent_dropouts) for grid in grids)
+    times = columns, -(-len(grids) // columns)
+    width, height = (
+        around_all + number * (around + max(least, count * square))
+        for around_all, number, around, least, count, square in zip(
+            AROUND_ALL_INCHES, times, AROUND_PANEL_INCHES, LEAST_PANEL_INCHES, squares, SQUARE_INCHES, strict=True
+        )
+    )
+    return width, height
+
+
+def _make_colours(grids: Sequence[RateGrid], writing: Writing) -> "ScalarMappable":
+    """Return one scale of colours for all squares."""
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    values = [square.best.mean * writing.per_unit for grid in grids for square in grid.squares.values()]
+    low, high = min(values), max(values)
+    room = 0.0 if high > low else abs(high) * 0.01 or 1.0
+    return ScalarMappable(Normalize(low - room, high + room), ERROR_MAP)
+
+
+def _draw_grid(axes: "Axes", grid: RateGrid, colours: "ScalarMappable", writing: Writing) -> None:
+    from matplotlib.patches import Rectangle
+
+    for y, recurrent in enumerate(grid.recurrent_dropouts):
+        for x, dropout in enumerate(grid.dropouts):
+            square, corner = grid.squares.get((dropout, recurrent)), (x - 0.5, y - 0.5)
+            if square is None:
+                axes.add_patch(Rectangle(corner, 1, 1, **MISSING_STYLE))
+                continue
+            colour = tuple(colours.to_rgba(np.array([square.best.mean * writing.per_unit]))[0].tolist())
+            axes.add_patch(Rectangle(corner, 1, 1, facecolor=colour, edgecolor="white", linewidth=1))
+            _write_square(axes, (x, y), square, writing, read_on(colour))
+            if square is grid.best:
+                for edge, width in OUTLINE:
+                    outline = Rectangle((x - 0.46, y - 0.46), 0.92, 0.92, fill=False, edgecolor=edge, linewidth=width)
+                    axes.add_patch(outline)
+    _label_grid(axes, grid)
+
+
+def _write_square(axes: "Axes", at: tuple[int, int], square: ArmVerdict, writing: Writing, colour: str) -> None:
+    number, seeds = writing.number(square.best.mean), count_seeds(square.best)
+    middle: dict[str, Any] = {"ha": "center", "textcoords": "offset points", "color": colour}
+    axes.annotate(number, at, (0, 1), va="bottom", fontsize=11, fontweight="bold", **middle)
+    axes.annotate(seeds, at, (0, -2), va="top", fontsize=8, **middle)
+
+
+def _label_grid(axes: "Axes", grid: RateGrid) -> None:
+    axes.set_xlim(-0.5, len(grid.dropouts) - 0.5)
+    axes.set_ylim(-0.5, len(grid.recurrent_dropouts) - 0.5)
+    axes.set_xticks(range(len(grid.dropouts)), [f"{rate:g}" for rate in grid.dropouts])
+    axes.set_yticks(range(len(grid.recurrent_dropouts)), [f"{rate:g}" for rate in grid.recurrent_dropouts])
+    axes.set_xlabel("dropout")
+    axes.set_ylabel("recurrent dropout")
+    axes.set_title(f"{grid.network}, {grid.epochs} epochs", loc="left", fontsize=11, fontweight="bold")
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _explain_colours(bar: "Colorbar", grids: Sequence[RateGrid], writing: Writing) -> None:
+    """Name what the colours mean, and mark the references that lie among them."""
+    from matplotlib.ticker import MaxNLocator
+
+    bar.outline.set_visible(False)
+    bar.set_label(f"mean best validation error{_in_brackets(writing.unit)}; lower is better", fontsize=10)
+    bar.locator = MaxNLocator(6)
+    low, high = bar.mappable.get_clim()
+    for reference in _list_references(grids):
+        value = reference.best.mean * writing.per_unit
+        if low <= value <= high:
+            bar.ax.axhline(value, color=REFERENCE_COLOUR, linewidth=2)
+            beside: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "center", "fontsize": 9}
+            bar.ax.annotate(reference.label, (0, value), (-4, 0), **beside)
