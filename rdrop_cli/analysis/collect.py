@@ -9,8 +9,8 @@ from rdrop_cli.analysis.daily import DailyErrors, read_daily_errors
 from rdrop_cli.analysis.run_curves import RunCurves
 from rdrop_cli.errors import DataError
 from rdrop_cli.runs.find import find_run, list_run_folders
+from rdrop_cli.runs.left_out import LeftOut
 from rdrop_cli.runs.select import (
-    LeftOut,
     Metrics,
     Run,
     keep_comparable,

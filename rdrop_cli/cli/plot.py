@@ -79,7 +79,7 @@ def _plot_rates(names: list[str], runs_dir: Path, path: Path, unscaled: bool) ->
     from rdrop_cli.analysis.collect import collect_runs
     from rdrop_cli.analysis.rate_grid import require_rate_grids
     from rdrop_cli.plots.rates import MOST_PANELS, draw_rates
-    from rdrop_cli.runs.select import tell_left_out
+    from rdrop_cli.runs.left_out import tell_left_out
 
     collection = collect_runs(names, runs_dir)
     _tell(tell_left_out(collection.left_out))

@@ -63,7 +63,7 @@ def judge_and_tell(names: Sequence[str], runs_dir: Path) -> "StudyVerdict":
     """
     from rdrop_cli.analysis.verdict import judge_runs
     from rdrop_cli.cli.console import make_console
-    from rdrop_cli.runs.select import tell_left_out
+    from rdrop_cli.runs.left_out import tell_left_out
 
     judged = judge_runs(names, runs_dir)
     collection = judged.collection

@@ -13,12 +13,11 @@ from typing import Any
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.left_out import LeftOut, tell_left_out
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS
 
 Metrics = dict[str, Any]
-MOST_LINES = 5  # of runs left out, each for itself; more are told by what they have in common
-MOST_NAMES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,18 +37,6 @@ class Difference:
 
     def __str__(self) -> str:
         return self.text
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A run that is not used, by name, and why; `kind` says it of many: `that cannot be read`."""
-
-    run: str
-    reason: str
-    kind: str
-
-    def __str__(self) -> str:
-        return f"{self.run}: {self.reason}"
 
 
 def choose_named(names: list[str], runs_dir: Path) -> tuple[list[Metrics], list[str]]:
@@ -97,21 +84,6 @@ def _have_rates_to_compare(runs: Sequence[Run]) -> bool:
             values.setdefault((run.metrics["variant"], name), set()).add(str(run.metrics["rates"].get(name)))
     several = [variant for (variant, _), found in values.items() if len(found) > 1]
     return len(set(several)) < len(several)
-
-
-def tell_left_out(left_out: Sequence[LeftOut]) -> list[str]:
-    """Name runs that are left out, a line each; beyond five, a line for those left out for one kind of reason."""
-    if len(left_out) <= MOST_LINES:
-        return [str(left) for left in left_out]
-    by_kind: dict[str, list[LeftOut]] = {}
-    for left in left_out:
-        by_kind.setdefault(left.kind, []).append(left)
-    return [str(alike[0]) if len(alike) == 1 else _name_together(kind, alike) for kind, alike in by_kind.items()]
-
-
-def _name_together(kind: str, alike: Sequence[LeftOut]) -> str:
-    names, more = ", ".join(left.run for left in alike[:MOST_NAMES]), len(alike) - MOST_NAMES
-    return f"{len(alike)} runs {kind}: {names}{f' and {more} more' if more > 0 else ''}"
 
 
 def read_runs(folders: Iterable[RunFolder]) -> tuple[list[Run], list[LeftOut]]:

@@ -9,13 +9,12 @@ import pytest
 from rdrop_cli.errors import RdropError
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.left_out import LeftOut, tell_left_out
 from rdrop_cli.runs.select import (
-    LeftOut,
     choose_named,
     choose_newest,
     find_same_configurations,
     read_runs,
-    tell_left_out,
 )
 from rdrop_cli.study.config import RunConfig
 
