@@ -29,16 +29,8 @@ LAYERS = (
     {"cli"},
     {"__main__"},
 )
-HEAVY = {"tensorflow", "keras", "matplotlib", "pandas", "scipy", "distributed", "mlflow", "sqlalchemy"}  # a second each
-    "tensorflow",
-    "keras",
-    "matplotlib",
-    "pandas",
-    "scipy",
-    "distributed",
-    "mlflow",
-    "sqlalchemy",
-}  # a second and more, each
+# A second and more, each.
+HEAVY = {"tensorflow", "keras", "matplotlib", "pandas", "scipy", "distributed", "mlflow", "sqlalchemy"}
 UNPICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
 
 

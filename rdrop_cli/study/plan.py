@@ -92,6 +92,8 @@ def fit_to_series(config: RunConfig, request: Request, extent: Extent) -> RunCon
     """
     protocol = replace(config.protocol, **_fit_lengths(config.protocol, request, extent))  # type: ignore[arg-type]
     protocol = _fit_splits(protocol, request, extent)
+    if extent.own_file:
+        protocol = replace(protocol, summary=f"the {protocol.name} protocol's lengths in time, on {extent.name}")
     if extent.own_file and request.target is None:
         protocol = replace(protocol, target=choose_target(protocol.target, extent))
     if extent.own_file and request.steps_per_epoch is None:
