@@ -60,6 +60,7 @@ class RunProgress:
     def __init__(self, display: TrainingDisplay) -> None:
         self._display = display
         self.run_id: str | None = None
+        self._task: TaskID = display.bar.add_task("", visible=False, state="")
 
     def begin(self, run_id: str, config: RunConfig, epochs_done: int, target_std: float) -> None:
         self.run_id, self._config, self._target_std = run_id, config, target_std
@@ -69,8 +70,14 @@ class RunProgress:
         self._name = f"{config.full_label} s{config.seed}"
         going_on = f", going on after epoch {epochs_done}" if epochs_done else ""
         self.note(f"{run_id}: {config.epochs} epochs of {steps} steps{going_on}")
-        self._task: TaskID = self._display.bar.add_task(
-            self._name, total=config.epochs * steps, completed=epochs_done * steps, state=""
+        # Not a new line: a run whose worker was lost begins once more.
+        self._display.bar.reset(
+            self._task,
+            total=config.epochs * steps,
+            completed=epochs_done * steps,
+            description=self._name,
+            visible=True,
+            state="",
         )
 
     def step(self, epoch: int, step: int, loss: float) -> None:

@@ -1,6 +1,6 @@
 """Train from the shell: load the data, show progress, and say how to go on after an interruption."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,17 @@ from rdrop_cli.cli.console import make_console, warn_if_unverified
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay
 from rdrop_cli.cli.signals import Terminated
 from rdrop_cli.errors import DataError, RdropError, UsageError
+from rdrop_cli.jobs.cluster import KEPT, run_on_cluster
+from rdrop_cli.jobs.connection import check_scheduler
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
 from rdrop_cli.jobs.task import Outcome, Task, do_task
 from rdrop_cli.runs.find import find_run
 from rdrop_cli.runs.folder import RunFolder, check_writable
 from rdrop_cli.runs.select import find_same_configurations
 from rdrop_cli.series.datasets import load_dataset
+from rdrop_cli.series.describe import describe_plan, describe_series
 from rdrop_cli.series.oddities import find_oddities
+from rdrop_cli.series.sampling import measure_extent
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import make_windows
 from rdrop_cli.study.config import RunConfig
@@ -37,14 +41,18 @@ class Execution:
     Attributes:
         jobs: runs at work at once; None for as many as the machine carries.
         tensorboard: whether each run writes event files too.
+        scheduler: of a Dask cluster on whose workers the runs are computed; None for this machine.
     """
 
     runs_dir: Path
     data_dir: Path
     jobs: int | None = None
     tensorboard: bool = False
+    scheduler: str | None = None
 
     def __post_init__(self) -> None:
+        if self.scheduler is not None:
+            check_scheduler(self.scheduler)
         if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"--jobs: expected at least 1, received {self.jobs}")
 
@@ -68,16 +76,17 @@ def settle_runs(requests: Sequence[Request], execution: Execution) -> tuple[list
 
     Raises:
         UsageError, DataError: what cannot be trained.
-        OSError: the runs folder cannot be written.
     """
     planned = [(request, config) for request in requests for config in plan_runs(request)]
-    series = load_and_tell(requests[0].dataset, planned[0][1].protocol.sentinels, execution.data_dir)
-    configs = [
-        fit_to_series(config, request, series.sampling_seconds, series.source.sha256) for request, config in planned
-    ]
-    for protocol in {config.protocol: None for config in configs}:
-        make_windows(series, protocol)
-    check_writable(execution.runs_dir)
+    first = planned[0][1]
+    series = load_and_tell(first.dataset, first.protocol.sentinels, execution.data_dir, first.time_column)
+    extent = measure_extent(series)
+    configs = [fit_to_series(config, request, extent) for request, config in planned]
+    lines: dict[str, None] = {}  # in their order, each once
+    for protocol in dict.fromkeys(config.protocol for config in configs):
+        windows = make_windows(series, protocol)
+        lines |= dict.fromkeys(describe_plan(protocol, windows, extent.sampling_seconds) if extent.own_file else ())
+    _tell(series, lines)
     return configs, series
 
 
@@ -110,7 +119,7 @@ def resume_run(name: str, execution: Execution) -> Results:
         make_console().print(f"{folder.run_id}: is complete; nothing to do", markup=False)
         return Results([metrics], [])
     config = folder.read_config()
-    series = load_and_tell(config.dataset, config.protocol.sentinels, execution.data_dir)
+    series = load_and_tell(config.dataset, config.protocol.sentinels, execution.data_dir, config.time_column)
     return _train([_make_task(config, execution, folder)], series, execution)
 
 
@@ -128,25 +137,34 @@ def _read_metrics_if_complete(folder: RunFolder) -> dict[str, Any] | None:
     return metrics if metrics["status"] == "completed" else None
 
 
-def load_and_tell(dataset: str, sentinels: str, data_dir: Path) -> Series:
-    """Load a dataset and say what is odd about it."""
-    series = load_dataset(dataset, data_dir)
-    console = make_console()
-    warn_if_unverified(console, series.source)
-    for line in find_oddities(series).describe(sentinels):
-        console.print(f"{series.source.name}: {line}", markup=False)
+def load_and_tell(dataset: str, sentinels: str, data_dir: Path, time_column: str = "") -> Series:
+    """Load a dataset and say what is odd about it, and of a user's file what was made of it."""
+    series = load_dataset(dataset, data_dir, time_column)
+    warn_if_unverified(make_console(), series.source)
+    _tell(series, describe_series(series) if series.time_column else ())
+    _tell(series, find_oddities(series).describe(sentinels))
     return series
+
+
+def _tell(series: Series, lines: Iterable[str]) -> None:
+    console = make_console()
+    for line in lines:
+        console.print(f"{series.source.name}: {line}", markup=False)
 
 
 def _train(tasks: list[Task], series: Series, execution: Execution) -> Results:
     """Do tasks, several side by side where the machine carries them; when stopped, say how to go on."""
+    check_writable(execution.runs_dir)
     with TrainingDisplay() as display:
         reporters = [RunProgress(display) for _ in tasks]
         try:
-            outcomes = _do_tasks(tasks, execution, reporters)
+            outcomes = _do_tasks(tasks, series, execution, reporters)
         except (KeyboardInterrupt, Terminated):
-            for run_id in [reporter.run_id for reporter in reporters if reporter.run_id]:
+            begun = [reporter.run_id for reporter in reporters if reporter.run_id]
+            for run_id in [run_id for run_id in begun if (execution.runs_dir / run_id).is_dir()]:
                 display.note(f"go on with: rdrop train --resume {run_id}")
+            if execution.scheduler:
+                display.note(KEPT)
             raise
     return Results(
         [outcome.metrics for outcome in outcomes if outcome.metrics],
@@ -154,7 +172,9 @@ def _train(tasks: list[Task], series: Series, execution: Execution) -> Results:
     )
 
 
-def _do_tasks(tasks: list[Task], execution: Execution, reporters: list[RunProgress]) -> list[Outcome]:
+def _do_tasks(tasks: list[Task], series: Series, execution: Execution, reporters: list[RunProgress]) -> list[Outcome]:
+    if execution.scheduler:
+        return run_on_cluster(tasks, series, execution.scheduler, reporters)
     jobs = min(execution.jobs or choose_jobs(len(tasks)), len(tasks))
     if jobs > 1:
         return run_tasks(tasks, jobs, reporters)

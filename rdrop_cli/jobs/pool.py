@@ -1,24 +1,22 @@
 """Run tasks side by side in processes of their own: one that fails or is killed does not stop the others."""
 
-import json
 import os
 import queue
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rdrop_cli.cores import list_cores
+from rdrop_cli.jobs.child import conclude, end_children, follow_child, start_child
 from rdrop_cli.jobs.messages import replay
 from rdrop_cli.jobs.task import Outcome, Task
 from rdrop_cli.runner import Reporter
 
 BYTES_PER_JOB = 1_500_000_000  # what one training takes at the book's size, with room to spare
-SECONDS_TO_END = 5.0  # for a process to write down that it was interrupted
 
 
 def choose_jobs(tasks: int) -> int:
@@ -88,35 +86,21 @@ class _Pool:
     def stop(self) -> None:
         """Ask every process to end, and make those end that do not."""
         self._stopped = True
-        for process in list(self._processes):
-            process.terminate()
-        for process in list(self._processes):
-            try:
-                process.wait(SECONDS_TO_END)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        end_children(self._processes)
 
     def _watch(self, task: Task, cores: list[int], reporter: Reporter) -> Outcome:
         if self._stopped:
             return Outcome(task, failure="not begun", exit_code=1)
-        # A session of its own: Ctrl-C reaches this process alone, which then ends the others in order.
-        with subprocess.Popen(
-            [sys.executable, "-m", "rdrop_cli.jobs.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        ) as process:
+        with start_child() as process:
             with self._lock:
                 self._processes[process] = list(cores)
             try:
-                last = _follow(process, task.to_json(cores), reporter)
-                # stdin stays open until the process has ended: its end would tell it that its parent is gone
+                last = follow_child(process, task.to_json(cores), partial(replay, reporter=reporter))
                 code = process.wait()
             finally:
                 with self._lock:
                     del self._processes[process]
-        return _conclude(task, last, code)
+        return conclude(task, last, code)
 
 
 def _spread_over(pid: int, cores: list[int]) -> None:
@@ -124,26 +108,3 @@ def _spread_over(pid: int, cores: list[int]) -> None:
     with suppress(OSError, AttributeError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
             os.sched_setaffinity(int(thread.name), cores)
-
-
-def _follow(process: "subprocess.Popen[str]", task: dict[str, Any], reporter: Reporter) -> list[Any]:
-    """Hand over the task, replay what the process tells, and return its last message."""
-    assert process.stdin is not None
-    assert process.stdout is not None
-    last: list[Any] = ["nothing"]
-    try:
-        process.stdin.write(json.dumps(task) + "\n")
-        process.stdin.flush()
-    except BrokenPipeError:
-        return last
-    for line in process.stdout:
-        last = json.loads(line)
-        replay(last, reporter)
-    return last
-
-
-def _conclude(task: Task, last: list[Any], code: int) -> Outcome:
-    if last[0] == "done":
-        return Outcome(task, *last[1:])
-    how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-    return Outcome(task, failure=f"{task}: its process {how}", exit_code=1)

@@ -10,35 +10,42 @@ from rdrop_cli.errors import RdropError
 from rdrop_cli.runner import Reporter
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
 from rdrop_cli.series.datasets import load_dataset
+from rdrop_cli.series.parcel import read_parcel
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.workflow import train_run
 
 
 @dataclass(frozen=True)
 class Task:
-    """A configuration to train in a new folder, or to go on with in `folder`; `tensorboard` adds event files."""
+    """A configuration to train in a new folder, or to go on with in `folder`.
+
+    Attributes:
+        tensorboard: whether the run writes event files too.
+        parcel: a file to read the series from (see `series.parcel`), where there is no dataset on the machine.
+    """
 
     config: RunConfig
     runs_dir: Path
     data_dir: Path
     folder: Path | None = None
     tensorboard: bool = False
+    parcel: Path | None = None
 
     def to_json(self, cores: Sequence[int]) -> dict[str, Any]:
         """Render the task with the cores that it may use."""
-        folder = str(self.folder) if self.folder else None
-        places = {"runs_dir": str(self.runs_dir), "data_dir": str(self.data_dir), "folder": folder}
+        folder, parcel = (str(path) if path else None for path in (self.folder, self.parcel))
+        places = {"runs_dir": str(self.runs_dir), "data_dir": str(self.data_dir), "folder": folder, "parcel": parcel}
         options = {"tensorboard": self.tensorboard, "cores": list(cores)}
         return {"config": self.config.to_json(), **places, **options}
 
     def __str__(self) -> str:
-        return f"{self.config.label} seed {self.config.seed}"
+        return f"{self.config.full_label} seed {self.config.seed}"
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Task":
-        folder = Path(value["folder"]) if value["folder"] else None
+        folder, parcel = (Path(value[name]) if value[name] else None for name in ("folder", "parcel"))
         runs_dir, data_dir = Path(value["runs_dir"]), Path(value["data_dir"])
-        return cls(RunConfig.from_json(value["config"]), runs_dir, data_dir, folder, bool(value["tensorboard"]))
+        return cls(RunConfig.from_json(value["config"]), runs_dir, data_dir, folder, bool(value["tensorboard"]), parcel)
 
 
 @dataclass(frozen=True)
@@ -61,14 +68,21 @@ def do_task(task: Task, reporter: Reporter) -> Outcome:
     else:
         make_folder = partial(create_run_folder, task.runs_dir, task.config)
     try:
-        series = load_dataset(task.config.dataset, task.data_dir)
-        return Outcome(task, metrics=train_run(task.config, series, make_folder, reporter))
-    except RdropError as error:
+        if task.parcel:
+            series = read_parcel(task.parcel)
+        else:
+            series = load_dataset(task.config.dataset, task.data_dir, task.config.time_column)
+        return Outcome(task, metrics=train_run(task.config, series, make_folder, reporter, task.tensorboard))
+    except (RdropError, MemoryError, OSError) as error:
+        return fail(task, error)
+
+
+def fail(task: Task, error: RdropError | MemoryError | OSError) -> Outcome:
+    """Return the outcome of a task that ended with an error, told in one line."""
+    if isinstance(error, RdropError):
         return Outcome(task, failure=str(error), exit_code=error.exit_code)
-    except MemoryError:
-        return Outcome(
-            task, failure=f"{task}: out of memory; use fewer --jobs, a smaller batch or fewer units", exit_code=1
-        )
-    except OSError as error:
+    if isinstance(error, MemoryError):
+        failure = f"{task}: out of memory; use fewer --jobs, a smaller batch or fewer units"
+    else:
         failure = f"{error.filename or task}: {error.strerror or error}"
-        return Outcome(task, failure=failure, exit_code=1)
+    return Outcome(task, failure=failure, exit_code=1)

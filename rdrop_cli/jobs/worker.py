@@ -5,7 +5,10 @@ import os
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 
+from rdrop_cli.jobs.gpus import VISIBLE, hold_gpu
+from rdrop_cli.jobs.leases import hold_cores
 from rdrop_cli.jobs.messages import MessageReporter
 from rdrop_cli.jobs.task import Task, do_task
 
@@ -16,10 +19,21 @@ def main() -> None:
     os.dup2(2, 1)  # what libraries print belongs to stderr, not between the messages
     value = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    keep_to_cores(value["cores"])  # before TensorFlow is imported, which then sizes its thread pools
-    reporter = MessageReporter(messages)
-    outcome = do_task(Task.from_json(value), reporter)
-    reporter.send("done", outcome.metrics, outcome.failure, outcome.exit_code)
+    with ExitStack() as held:
+        if "cores_to_hold" in value:
+            take_place(value["cores_to_hold"], held)
+        keep_to_cores(value["cores"])  # before TensorFlow is imported, which then sizes its thread pools
+        reporter = MessageReporter(messages)
+        outcome = do_task(Task.from_json(value), reporter)
+        reporter.send("done", outcome.metrics, outcome.failure, outcome.exit_code)
+
+
+def take_place(cores: int, held: ExitStack) -> None:
+    """Take a GPU, if there are any, and up to `cores` cores for this process alone, as long as `held` is open."""
+    gpu = hold_gpu(held)
+    if gpu is not None:
+        os.environ[VISIBLE] = gpu
+    keep_to_cores(hold_cores(cores, held))
 
 
 def keep_to_cores(cores: list[int]) -> None:

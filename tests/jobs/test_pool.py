@@ -14,6 +14,7 @@ from rdrop_cli.cores import list_cores
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
 from rdrop_cli.jobs.task import Task
 from rdrop_cli.series.datasets import load_dataset
+from rdrop_cli.series.sampling import measure_extent
 from rdrop_cli.study.plan import Request, fit_to_series, plan_runs
 
 TINY = {
@@ -21,8 +22,8 @@ TINY = {
     "lookback": "5h",
     "every": "1h",
     "horizon": "2h",
-    "train_stop_row": 400,
-    "val_stop_row": 600,
+    "train_stop": "400",
+    "val_stop": "600",
     "batch_size": 8,
     "steps_per_epoch": 4,
     "units": 4,
@@ -57,7 +58,7 @@ def make_task(weather_csv, tmp_path):
             variants=("baseline",), dataset=str(weather_csv), seed=seed, epochs=epochs, **{**TINY, **changes}
         )
         series = load_dataset(str(weather_csv), tmp_path / "data")
-        config = fit_to_series(plan_runs(request)[0], request, series.sampling_seconds, series.source.sha256)
+        config = fit_to_series(plan_runs(request)[0], request, measure_extent(series))
         return Task(config, tmp_path / "runs", tmp_path / "data")
 
     return make
@@ -85,7 +86,7 @@ def test_a_killed_process_and_a_refused_task_do_not_stop_the_others(make_task):
         for pid in find_workers(os.getpid()):
             os.kill(pid, signal.SIGKILL)
 
-    tasks = [make_task(seed=0, epochs=400), make_task(seed=1, train_stop_row=8), make_task(seed=2)]
+    tasks = [make_task(seed=0, epochs=400), make_task(seed=1, train_stop="8"), make_task(seed=2)]
     outcomes = run_tasks(tasks, 1, [Listener(kill_all_workers), Listener(), Listener()])
     assert outcomes[0].failure == "baseline seed 0: its process was killed by signal 9"
     assert outcomes[1].failure is not None

@@ -1,0 +1,99 @@
+"""The way to a Dask scheduler: its address, who answers there, and whether all have the same versions."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from rdrop_cli.errors import RdropError, UsageError
+from rdrop_cli.jobs.remote import explain_difference, read_versions
+
+if TYPE_CHECKING:
+    from distributed import Client
+    from distributed.security import Security
+
+SCHEMES = ("tcp", "tls")
+SECONDS_TO_ANSWER = 5
+
+
+def check_scheduler(address: str) -> None:
+    """Refuse what is no scheduler's address, or cannot be reached for want of the library.
+
+    Raises:
+        UsageError: it has not the form of one.
+        RdropError: the cluster extra is not installed.
+    """
+    try:
+        parts = urlsplit(address)
+        whole = parts.scheme in SCHEMES and parts.hostname and parts.port and not parts.path.strip("/")
+    except ValueError:
+        whole = False
+    if not whole:
+        raise UsageError(f"--scheduler: expected tcp://HOST:PORT or tls://HOST:PORT, received {address!r}")
+    if find_spec("distributed") is None:
+        raise RdropError("--scheduler needs the cluster extra: pip install 'rdrop[cluster]'")
+
+
+@contextmanager
+def connect(scheduler: str) -> Iterator["Client"]:
+    """Yield a client of the scheduler, closed afterwards.
+
+    Raises:
+        RdropError: nobody answers, or there are no certificates for an address that asks for some.
+    """
+    import dask
+    from distributed import Client
+
+    for name in ("distributed", "distributed.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is told in one line
+    # The series is part of the graph, so that the scheduler can have it made anew; that it is large is known.
+    quiet = {"distributed.admin.large-graph-warning-threshold": "1TB"}
+    with dask.config.set(quiet):
+        try:
+            security = _read_certificates(scheduler)
+            client = Client(scheduler, timeout=SECONDS_TO_ANSWER, security=security, set_as_default=False, name="rdrop")
+        except (OSError, ValueError, RuntimeError, ImportError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise RdropError(f"--scheduler {scheduler}: no Dask scheduler answers there ({reason})") from error
+        with client:
+            yield client
+
+
+def _read_certificates(scheduler: str) -> "Security":
+    """Return what Dask's configuration says on TLS.
+
+    Raises:
+        RdropError: it says nothing, and the address asks for it.
+        OSError: a file that it names cannot be read as what it should be.
+    """
+    from distributed.security import Security
+
+    security = Security()
+    if urlsplit(scheduler).scheme == "tls" and not security.get_connection_args("client").get("ssl_context"):
+        raise RdropError(
+            f"--scheduler {scheduler}: Dask's configuration names no certificates for TLS; "
+            "set distributed.comm.tls.ca-file, and client.cert and client.key below it"
+        )
+    return security
+
+
+def check_versions(client: "Client") -> None:
+    """Refuse a cluster on which the numbers could be others; workers that join later are checked at each run.
+
+    Raises:
+        RdropError: naming who has not the versions of this machine.
+    """
+    wanted = read_versions()
+    try:
+        found = {"the scheduler": client.run_on_scheduler(read_versions)}
+    except Exception as error:  # whatever its Python raises that has no rdrop
+        found = {"the scheduler": error}
+    found |= {f"worker {name}": value for name, value in client.run(read_versions, on_error="return").items()}
+    for who, versions in found.items():
+        if isinstance(versions, Exception):
+            reason = " ".join(str(versions).split())
+            raise RdropError(f"{who} cannot run rdrop ({type(versions).__name__}: {reason:.200}); install it there")
+        if difference := explain_difference(wanted, versions):
+            raise RdropError(f"{who} {difference}")

@@ -1,0 +1,177 @@
+"""What runs within a Dask worker: takes an order, trains in a child process, and returns the finished folder.
+
+Nothing of rdrop's own is known to the worker but this module, which it imports; the series comes as a parcel, the run
+as a table of files, and both live in the worker's local directory.
+"""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import rdrop_cli
+from rdrop_cli.errors import RdropError
+from rdrop_cli.jobs.child import conclude, end_children, follow_child, start_child
+from rdrop_cli.jobs.shipment import Files, read_files, write_files
+from rdrop_cli.jobs.task import Task, fail
+from rdrop_cli.series.parcel import keep_parcel
+from rdrop_cli.study.config import RunConfig
+
+if TYPE_CHECKING:
+    from distributed import Worker
+
+SECONDS_BETWEEN_LOOKS = 0.3  # at whether anybody still wants the run
+SECONDS_BETWEEN_STEPS = 1.0  # each goes through the scheduler, which serves every worker
+DECISIVE = ("keras", "tensorflow", "numpy")  # whose versions a run's last bits depend on
+
+TOPIC = "rdrop"  # one for all: Dask keeps the last thousand messages of every topic for ever
+
+Versions = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Order:
+    """A run to train or to go on with.
+
+    Attributes:
+        run_id: the name of its folder.
+        config: its configuration, as JSON.
+        files: of its folder: the configuration, and checkpoints where there are any.
+        tensorboard: whether it writes event files too.
+        versions: of the one who asks.
+        sweep: the name of the command that asks, which is told with each message.
+    """
+
+    run_id: str
+    config: dict[str, Any]
+    files: Files
+    tensorboard: bool
+    versions: Versions
+    sweep: str
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of an order: the files of its folder, and what an `Outcome` says."""
+
+    files: Files
+    metrics: dict[str, Any] | None = None
+    failure: str | None = None
+    exit_code: int = 0
+
+
+def hold_parcel(parcel: bytes) -> bytes:
+    """Be the series on the cluster: a result that Dask hands from worker to worker, and makes anew when it is lost."""
+    return parcel
+
+
+def read_versions() -> Versions:
+    """Return what has to be the same everywhere for the same numbers."""
+    versions = {"rdrop": rdrop_cli.__version__}
+    for name in DECISIVE:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "none"
+    return versions
+
+
+def explain_difference(wanted: Versions, found: Versions) -> str | None:
+    """Say in which versions a machine differs, or None where it does not."""
+    different = [
+        f"{name} {found.get(name, 'none')}, not {wanted[name]}" for name in wanted if found.get(name) != wanted[name]
+    ]
+    return f"has {'; '.join(different)}; install the same versions everywhere" if different else None
+
+
+def train_on_worker(order: Order, parcel: bytes) -> Delivery:
+    """Do an order in a child process of this Dask worker; called by Dask, in one of the worker's threads.
+
+    What can go wrong with one run is told in what is delivered, and is not raised: Dask would train it again.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    if difference := explain_difference(order.versions, read_versions()):
+        return Delivery({}, failure=f"worker {worker.address} {difference}", exit_code=1)
+    scratch = Path(worker.local_directory)
+    with TemporaryDirectory(prefix="rdrop-", dir=scratch) as runs_dir:
+        folder = Path(runs_dir) / order.run_id
+        task = Task(RunConfig.from_json(order.config), folder.parent, scratch, folder, order.tensorboard)
+        try:
+            write_files(order.files, folder)
+            return _train_in_child(replace(task, parcel=keep_parcel(parcel, scratch)), order, worker)
+        except (RdropError, OSError) as error:
+            outcome = fail(task, error)
+            return Delivery({}, failure=f"worker {worker.address}: {outcome.failure}", exit_code=outcome.exit_code)
+
+
+def _train_in_child(task: Task, order: Order, worker: "Worker") -> Delivery:
+    key = str(worker.get_current_task())
+    hear = _Relay(lambda message: worker.log_event(TOPIC, [order.sweep, order.run_id, message]))
+    asked = task.to_json([]) | {"cores_to_hold": count_cores()}
+    with start_child() as process, _end_when(lambda: _is_unwanted(worker, key), process):
+        last = follow_child(process, asked, hear)
+        outcome = conclude(task, last, process.wait())
+    assert task.folder
+    return Delivery(read_files(task.folder), outcome.metrics, outcome.failure, outcome.exit_code)
+
+
+def count_cores() -> int:
+    """Return the cores for one training: what Dask tells each task by OMP_NUM_THREADS, which is 1 unless it is set."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, int(told)) if told.isdecimal() else 1
+
+
+def _is_unwanted(worker: "Worker", key: str) -> bool:
+    """Whether nobody waits for a task any more: it was cancelled, its client is gone, or this worker is closing.
+
+    Dask lets a running task run; that it is cancelled can only be read from the worker's state.
+    """
+    from distributed.worker import WORKER_ANY_RUNNING
+
+    state = worker.state.tasks.get(key)
+    return worker.status not in WORKER_ANY_RUNNING or state is None or state.state == "cancelled"
+
+
+@contextmanager
+def _end_when(is_unwanted: Callable[[], bool], process: "subprocess.Popen[str]") -> Iterator[None]:
+    """Look while the block runs whether a process is still wanted, and end it when it is not."""
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(SECONDS_BETWEEN_LOOKS):
+            if is_unwanted():
+                end_children([process])
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+
+
+class _Relay:
+    """Passes on the messages of a training, but for most of the steps and for the outcome."""
+
+    def __init__(self, send: Callable[[list[Any]], None]) -> None:
+        self._send = send
+        self._last_step = 0.0
+
+    def __call__(self, message: list[Any]) -> None:
+        kind, now = message[0], time.monotonic()
+        if kind == "done" or (kind == "step" and now - self._last_step < SECONDS_BETWEEN_STEPS):
+            return
+        if kind == "step":
+            self._last_step = now
+        self._send(message)

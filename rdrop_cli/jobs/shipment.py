@@ -1,0 +1,113 @@
+"""A run's folder as a table of files, to be sent between machines, and published whole or to be gone on with."""
+
+from pathlib import Path, PurePosixPath
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.files import replace_atomically, sync
+from rdrop_cli.runs.checkpoint import remove_old_checkpoints
+from rdrop_cli.runs.folder import RunFolder
+
+Files = dict[str, bytes]  # content by the path within the folder, with slashes
+MAX_BYTES = 1 << 30  # of a whole folder; one of the study's runs has less than one million
+MAX_DEPTH = 4
+CONFIG, METRICS = "config.json", "metrics.json"
+
+
+def read_files(folder: Path, pattern: str = "**/*") -> Files:
+    """Read the regular files of a folder that match a pattern; hidden ones, such as locks, stay where they are.
+
+    Raises:
+        DataError: they are more than `MAX_BYTES`.
+    """
+    files: Files = {}
+    left = MAX_BYTES
+    for path in sorted(folder.glob(pattern)):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink() or not path.is_file() or not _is_plain(name):
+            continue
+        left -= path.stat().st_size
+        if left < 0:
+            raise DataError(f"{folder}: is larger than {MAX_BYTES} bytes, more than is sent between machines")
+        files[name] = path.read_bytes()
+    return files
+
+
+def read_what_goes_on(folder: RunFolder) -> Files:
+    """Read what is needed to go on with a run: all else is made from it."""
+    return read_files(folder.path, CONFIG) | read_files(folder.path, "checkpoints/epoch-*.ckpt")
+
+
+def check_files(files: Files) -> None:
+    """Refuse files that could lie outside their folder, or are more than a run has.
+
+    Raises:
+        DataError: naming the file.
+    """
+    for name in files:
+        if not _is_plain(name):
+            raise DataError(f"a file of the run is named {name!r:.80}; only plain names within its folder are written")
+    size = sum(len(content) for content in files.values())
+    if size > MAX_BYTES:
+        raise DataError(f"the run's files have {size} bytes; at most {MAX_BYTES} are written")
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a name is a path within the folder of which no part is hidden or could be read as another."""
+    parts = PurePosixPath(name).parts
+    return (
+        0 < len(parts) <= MAX_DEPTH
+        and name == "/".join(parts)
+        and all(part.isprintable() and not part.startswith((".", "/")) and "\\" not in part for part in parts)
+    )
+
+
+def write_files(files: Files, folder: Path) -> None:
+    """Write files into a folder, each whole or not at all.
+
+    Raises:
+        DataError: a name is refused; nothing has been written.
+        OSError: one cannot be written.
+    """
+    check_files(files)
+    for name in sorted(files, key=_rank):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replace_atomically(path) as temporary:
+            temporary.write_bytes(files[name])
+
+
+def _rank(name: str) -> int:
+    """Return a file's place in the order in which a run is written: after each, it can be gone on with."""
+    if name == CONFIG:
+        return 0
+    if name.startswith("checkpoints/"):
+        return 1
+    return 3 if name == METRICS else 2
+
+
+def publish_run(files: Files, folder: RunFolder) -> None:
+    """Write a run that was trained elsewhere into its folder, which the caller has made and locked.
+
+    The configuration is written first and once, then the checkpoints, which are the truth, then what is made from
+    them, and the metrics, which say that it is complete, last: a kill at any moment leaves a run to go on with.
+
+    Raises:
+        DataError: a name is refused; nothing has been written.
+        OSError: a file cannot be written.
+    """
+    if folder.config_path.exists():
+        files = {name: content for name, content in files.items() if name != CONFIG}
+    write_files(files, folder.path)
+    remove_old_checkpoints(folder.checkpoints_path)
+
+
+def make_folder(path: Path) -> RunFolder:
+    """Make the folder of a run that was trained elsewhere.
+
+    Raises:
+        FileExistsError: there is one of that name.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir()
+    sync(path.parent)
+    return RunFolder(path)

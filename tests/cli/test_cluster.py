@@ -1,0 +1,86 @@
+"""`--scheduler`: what is refused before anything starts, and what a stopped command leaves on the cluster."""
+
+import json
+import signal
+import time
+
+import pytest
+
+from rdrop_cli.runs.find import list_run_folders
+from tests.cli.conftest import SMALL
+from tests.jobs.clusters import Cluster, is_training, wait_for
+
+NOBODY = "tcp://127.0.0.1:1"
+
+
+@pytest.fixture
+def train(rdrop, weather_csv, tmp_path):
+    """Train seeds of the dropout variant through a scheduler."""
+
+    def run(scheduler, *options):
+        dirs = ("--runs-dir", tmp_path / "runs", "--data-dir", tmp_path / "data")
+        return rdrop("train", "dropout", "--dataset", weather_csv, *SMALL, *dirs, "--scheduler", scheduler, *options)
+
+    return run
+
+
+def test_what_is_no_address_is_wrong_usage(train):
+    result = train("head:8786")
+    assert result.code == 2
+    assert "--scheduler: expected tcp://HOST:PORT or tls://HOST:PORT, received 'head:8786'" in result.err
+
+
+def test_without_the_extra_it_is_named(train, monkeypatch):
+    monkeypatch.setattr("rdrop_cli.jobs.connection.find_spec", lambda name: None)
+    result = train(NOBODY)
+    assert result.code == 1
+    assert "--scheduler needs the cluster extra: pip install 'rdrop[cluster]'" in result.err
+
+
+def test_nobody_at_the_address_is_one_line(train, tmp_path, monkeypatch):
+    monkeypatch.setattr("rdrop_cli.jobs.connection.SECONDS_TO_ANSWER", 0.3)
+    result = train(NOBODY)
+    assert result.code == 1
+    assert f"rdrop: --scheduler {NOBODY}: no Dask scheduler answers there" in result.err.splitlines()[-1]
+    assert list_run_folders(tmp_path / "runs") == []
+
+
+def test_tls_without_certificates_is_one_line(train):
+    result = train(NOBODY.replace("tcp", "tls"))
+    assert result.code == 1
+    assert "Dask's configuration names no certificates for TLS" in result.err.splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    running = Cluster(tmp_path_factory.mktemp("dask") / "cluster")
+    try:
+        running.start(workers=2)
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_trainings_end_with_the_command_and_the_same_command_goes_on(
+    cluster, start, train, weather_csv, tmp_path, number, code
+):
+    dirs = ("--runs-dir", tmp_path / "runs", "--data-dir", tmp_path / "data")
+    options = ("--dataset", weather_csv, *SMALL[:-1], "1000", "--seeds", "0-2", "--scheduler", cluster.address)
+    process = start("train", "dropout", *options, *dirs)
+    trainings = wait_for(lambda: (found := cluster.find_trainings()) and len(found) == 2 and found)
+    while "epoch  1/" not in process.stderr.readline():
+        assert process.poll() is None
+    begin = time.monotonic()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in err
+    assert ("what has come back is kept" in err) == (number != signal.SIGKILL)
+    wait_for(lambda: not any(is_training(training) for training in trainings))
+    assert time.monotonic() - begin < 30
+    assert list_run_folders(tmp_path / "runs") == []
+    result = train(cluster.address, "--seeds", "0-2", "--json")
+    assert result.code == 0, result.err
+    assert [run["seed"] for run in json.loads(result.out)] == [0, 1, 2]

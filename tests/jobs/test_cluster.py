@@ -1,0 +1,180 @@
+"""The same runs on a Dask cluster: a real scheduler and two worker processes, one of them killed at work."""
+
+from dataclasses import replace
+
+import psutil
+import pytest
+
+import rdrop_cli
+from rdrop_cli.cli.training import Execution, settle_runs, train_new_runs
+from rdrop_cli.errors import RdropError
+from rdrop_cli.jobs.cluster import run_on_cluster
+from rdrop_cli.jobs.connection import check_scheduler
+from rdrop_cli.jobs.task import Task, do_task
+from rdrop_cli.runs.find import list_run_folders
+from rdrop_cli.study.plan import Request
+from tests.jobs.clusters import Cluster, is_training, wait_for
+from tests.jobs.test_pool import TINY, Listener
+from tests.torture.kills import fingerprint
+
+EPOCHS = 15
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    running = Cluster(tmp_path_factory.mktemp("dask") / "cluster")
+    try:
+        running.start(workers=2)
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture
+def execution(tmp_path, cluster):
+    return Execution(tmp_path / "runs", tmp_path / "data", scheduler=cluster.address)
+
+
+@pytest.fixture
+def request_runs(weather_csv):
+    """Ask for tiny runs of the dropout variant."""
+
+    def ask(**changes):
+        return Request(**{"variants": ("dropout",), "dataset": str(weather_csv), "epochs": EPOCHS, **TINY, **changes})
+
+    return ask
+
+
+def make_task(config, execution):
+    return Task(config, execution.runs_dir, execution.data_dir)
+
+
+def read_fingerprints(runs_dir):
+    return {folder.read_config().seed: fingerprint(folder) for folder in list_run_folders(runs_dir)}
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory, weather_csv):
+    """Return the fingerprints of the runs that this process makes itself, by seed."""
+    folder = tmp_path_factory.mktemp("local")
+    request = Request(variants=("dropout",), dataset=str(weather_csv), epochs=EPOCHS, **TINY)
+    train_new_runs(request, [0, 1], Execution(folder / "runs", folder / "data", jobs=1))
+    return read_fingerprints(folder / "runs")
+
+
+def test_new_and_interrupted_runs_come_to_the_local_bits_though_a_worker_is_killed(
+    cluster, execution, request_runs, local
+):
+    configs, series = settle_runs([request_runs(seed=seed) for seed in (0, 1)], execution)
+    new, begun = (make_task(config, execution) for config in configs)
+    with pytest.raises(KeyboardInterrupt):
+        do_task(begun, Listener(interrupt))
+    (folder,) = list_run_folders(execution.runs_dir)
+    begun, config = replace(begun, folder=folder.path), folder.config_path.read_bytes()
+    refused = replace(new, config=replace(new.config, dataset_sha256="0" * 64))
+    killed = []
+    listeners = [Listener(), Listener(lambda: killed.append(cluster.kill_worker())), Listener()]
+
+    outcomes = run_on_cluster([refused, new, begun], series, cluster.address, listeners)
+
+    assert "not the data that the run was begun on" in outcomes[0].failure, "one that is refused costs no other"
+    assert [outcome.failure for outcome in outcomes[1:]] == [None, None]
+    worker, training = killed[0]
+    assert not psutil.pid_exists(worker)
+    assert not is_training(training), "a training ends with its worker"
+    assert sum("its worker was lost" in note for note in listeners[1].notes) == 1
+    assert outcomes[2].metrics["run_id"] == folder.run_id
+    assert len(listeners[2].epochs) < EPOCHS, "it went on, and did not begin again"
+    assert folder.config_path.read_bytes() == config
+    assert len(list_run_folders(execution.runs_dir)) == 2, "what is refused leaves nothing"
+    assert read_fingerprints(execution.runs_dir) == local
+    assert local[0] != local[1], "the comparison can fail"
+
+
+def interrupt():
+    raise KeyboardInterrupt
+
+
+def test_a_run_that_another_process_holds_is_told_and_left(cluster, execution, request_runs, save_run):
+    configs, series = settle_runs([request_runs()], execution)
+    folder = save_run(execution.runs_dir, "dropout-s0-20260101-000000-0000", config=configs[0], status="interrupted")
+    task = Task(configs[0], execution.runs_dir, execution.data_dir, folder.path)
+    with folder.lock():
+        (outcome,) = run_on_cluster([task], series, cluster.address, [Listener()])
+    assert "is at work on it" in outcome.failure
+
+
+def test_another_version_is_told_before_anything_starts(cluster, execution, request_runs, monkeypatch):
+    configs, series = settle_runs([request_runs()], execution)
+    monkeypatch.setattr(rdrop_cli, "__version__", "9.9")
+    with pytest.raises(RdropError, match=r"the scheduler has rdrop 0\.1\.0, not 9\.9; install the same versions"):
+        run_on_cluster(
+            [Task(configs[0], execution.runs_dir, execution.data_dir)], series, cluster.address, [Listener()]
+        )
+
+
+@pytest.mark.parametrize(
+    "text", ["", "here", "tcp://", "tcp://host", "http://host:1", "tcp://host:x", "tcp://h:1/path"]
+)
+def test_what_is_no_address_is_refused(text):
+    with pytest.raises(RdropError, match="--scheduler: expected tcp://HOST:PORT or tls://HOST:PORT") as caught:
+        check_scheduler(text)
+    assert caught.value.exit_code == 2
+
+
+@pytest.fixture
+def start_cluster(tmp_path):
+    """Start a cluster of one worker for a test alone."""
+    running = []
+
+    def start(**environment):
+        running.append(Cluster(tmp_path / "dask", environment))
+        running[0].start(workers=1)
+        return running[0]
+
+    yield start
+    for each in running:
+        each.stop()
+
+
+@pytest.mark.slow
+def test_a_series_that_is_lost_with_the_only_worker_is_sent_anew(start_cluster, execution, request_runs, local):
+    alone = start_cluster()
+    configs, series = settle_runs([request_runs()], execution)
+    killed = []
+    kill_twice = Listener(lambda: killed.append(alone.kill_worker()))
+    kill_twice.begin = lambda *_: kill_twice.epochs.clear() if len(killed) < 2 else None
+    (outcome,) = run_on_cluster([make_task(configs[0], execution)], series, alone.address, [kill_twice])
+    assert outcome.failure is None
+    assert len(killed) == 2
+    assert read_fingerprints(execution.runs_dir) == {0: local[0]}
+
+
+@pytest.mark.slow
+def test_a_run_whose_workers_keep_dying_is_told_and_the_next_command_does_it(
+    start_cluster, execution, request_runs, local
+):
+    alone = start_cluster(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")
+    configs, series = settle_runs([request_runs()], execution)
+    task = make_task(configs[0], execution)
+    (outcome,) = run_on_cluster([task], series, alone.address, [Listener(alone.kill_worker)])
+    assert outcome.failure.startswith("dropout seed 0: its worker died 1 times, the last one was tcp://")
+    assert list_run_folders(execution.runs_dir) == []
+    run_on_cluster([task], series, alone.address, [Listener()])
+    assert read_fingerprints(execution.runs_dir) == {0: local[0]}
+
+
+@pytest.mark.slow
+def test_a_lost_scheduler_is_told_and_ends_the_trainings(start_cluster, execution, request_runs):
+    alone = start_cluster()
+    configs, series = settle_runs([request_runs(epochs=1000)], execution)
+    trainings = []
+
+    def kill_scheduler():
+        trainings.extend(alone.find_trainings())
+        alone.processes[0].kill()
+
+    with pytest.raises(RdropError, match="the scheduler is lost; what has come back is kept"):
+        run_on_cluster([make_task(configs[0], execution)], series, alone.address, [Listener(kill_scheduler)])
+    assert len(trainings) == 1
+    wait_for(lambda: not is_training(trainings[0]))
