@@ -41,6 +41,7 @@ def test_what_is_complete_is_not_trained_again_and_what_is_new_is(rdrop, weather
     assert other_rates[0] not in second.values(), "another configuration is another run"
 
 
+@pytest.mark.slow  # the sweep, which trains by the same function, is interrupted in the default run
 def test_an_interrupted_run_is_gone_on_with(start, rdrop, weather_csv, tmp_path):
     from tests.cli.test_interruption import wait_for_epoch
 

@@ -66,7 +66,9 @@ def test_the_grid_is_trained_once_and_what_is_added_later_alone(rdrop, write_stu
     assert [more[run] for run in more.keys() - first.keys()] == [("dropout", 0.3)]
 
 
-@pytest.mark.parametrize(("number", "jobs"), [(signal.SIGKILL, 1), (signal.SIGTERM, 2)])
+@pytest.mark.parametrize(
+    ("number", "jobs"), [(signal.SIGTERM, 2), pytest.param(signal.SIGKILL, 1, marks=pytest.mark.slow)]
+)
 def test_an_interrupted_sweep_goes_on_and_trains_nothing_twice(start, rdrop, write_study, dirs, tmp_path, number, jobs):
     command = ("sweep", write_study(seeds="0-3", epochs=40, grid='variants = ["baseline"]'), *dirs, "--jobs")
     process = start(*command, jobs)
