@@ -5,10 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from matplotlib import pyplot
-from matplotlib.axes import Axes
 from matplotlib.colors import same_color, to_hex
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 from rdrop_cli.nn.capture import MaskRecord
@@ -34,20 +31,12 @@ def make_panel(variant: str, *masks: MaskRecord) -> Panel:
 
 
 @pytest.fixture
-def draw(monkeypatch, tmp_path):
+def draw(drawn, tmp_path):
     """Draw panels and return the arrows of each."""
-    kept: list[Axes] = []
-    close = pyplot.close
-
-    def keep(figure: Figure) -> None:
-        kept.extend(figure.axes)
-        close(figure)
-
-    monkeypatch.setattr(pyplot, "close", keep)
 
     def run(*panels: Panel, path: Path = tmp_path / "cells.png") -> list[list[FancyArrowPatch]]:
         draw_anatomies(panels, path)
-        arrows = [[text.arrow_patch for text in axes.texts if getattr(text, "arrow_patch", None)] for axes in kept]
+        arrows = [[text.arrow_patch for text in axes.texts if getattr(text, "arrow_patch", None)] for axes in drawn]
         return arrows[: len(panels)]
 
     return run

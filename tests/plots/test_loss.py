@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from matplotlib import pyplot
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from rdrop_cli.plots.groups import label_runs
 from rdrop_cli.plots.loss import draw_comparison, draw_run, spread_apart
@@ -28,20 +26,6 @@ def both(make_metrics: MakeMetrics) -> list[dict[str, Any]]:
         make_metrics("b", variant="baseline", val_loss=(0.30, 0.26, 0.28)),
         make_metrics("d", variant="dropout", val_loss=(0.31, 0.27, 0.26, 0.255, 0.25)),
     ]
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
-    """The axes of the figures that were drawn, which are let go after the test only."""
-    axes: list[Axes] = []
-    close = pyplot.close
-
-    def keep(figure: Figure) -> None:
-        axes.extend(figure.axes)
-        close(figure)
-
-    monkeypatch.setattr(pyplot, "close", keep)
-    return axes
 
 
 def read_texts(path: Path) -> list[str]:

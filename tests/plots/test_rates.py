@@ -7,10 +7,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
-from matplotlib.figure import Figure
 
 from rdrop_cli.analysis.arm import read_arm
 from rdrop_cli.analysis.arms import judge_arms
@@ -65,20 +63,6 @@ def judge(runs: Runs) -> list[Any]:
     for run in runs:
         arms.setdefault(read_arm(run), []).append(build_curves(run))
     return judge_arms(arms, frozenset(arms))
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
-    """The axes of the figures that were drawn."""
-    axes: list[Axes] = []
-    close = pyplot.close
-
-    def keep(figure: Figure) -> None:
-        axes.extend(figure.axes)
-        close(figure)
-
-    monkeypatch.setattr(pyplot, "close", keep)
-    return axes
 
 
 def read_squares(axes: Axes) -> dict[tuple[float, float], list[str]]:

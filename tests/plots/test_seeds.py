@@ -7,9 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from matplotlib import pyplot
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from rdrop_cli.analysis.published import load_published
 from rdrop_cli.plots.groups import MOST_GROUPS, group_seeds, keep_legible
@@ -25,20 +23,6 @@ BAND, SEED = "lowest to highest seed", "one seed; thick: the mean"
 def seeds(make_metrics: MakeMetrics) -> list[dict[str, Any]]:
     """Three seeds of one variant."""
     return [make_metrics(f"b{seed}", seed=seed, val_loss=curve) for seed, curve in enumerate(CURVES)]
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Axes]:
-    """The axes of the figures that were drawn."""
-    axes: list[Axes] = []
-    close = pyplot.close
-
-    def keep(figure: Figure) -> None:
-        axes.extend(figure.axes)
-        close(figure)
-
-    monkeypatch.setattr(pyplot, "close", keep)
-    return axes
 
 
 def read_texts(path: Path) -> list[str]:
