@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -182,6 +184,14 @@ def test_every_option_that_a_file_may_set_exists():
     for command, settable in SETTABLE.items():
         assert set(options[command]) - set(FOLDERS) == set(settable), command
     assert "runs_dir" in options["rm"]
+
+
+def test_the_documentation_names_what_each_table_may_set():
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    rows = dict(re.findall(r"^\| `\[(\w+)\]` \| (.*) \|$", page, flags=re.MULTILINE))
+    assert {command: set(re.findall(r"`(\w+)`", row)) for command, row in rows.items()} == {
+        command: set(settable) for command, settable in SETTABLE.items()
+    }
 
 
 def test_no_parser_is_loaded_where_there_is_no_file(place):
