@@ -1,5 +1,6 @@
 """A series, a protocol and runs that are small enough to check by hand."""
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,9 @@ from rdrop_cli.series.table import Series, Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is in a job that a shell has put into the background, and whatever is started by one inherits it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("rdrop", deadline=None)  # a busy machine is no failure
 settings.load_profile("rdrop")
 
