@@ -33,7 +33,7 @@ study: install ## The real thing: download the Jena data, train both variants, c
 bench: install ## Measure speed against the book's way and Keras's defaults (about ten minutes)
 	$(RDROP) bench --data-dir $(DATA_DIR)
 
-test: install ## Run the tests (about three minutes on two cores)
+test: install ## Run the tests (three to five minutes on two cores)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile
 
 test-demo: install ## Run the demo, and check that its picture shows what it promises
