@@ -1,4 +1,4 @@
-"""What the command line's tests have: the command in this process, and a small series; and a complete run."""
+"""What the command line's tests have, and a complete run; and at the end, what was counted."""
 
 import pytest
 
@@ -8,6 +8,14 @@ from tests.standin import make_folder, run
 from tests.torture.crash_points import draw_nothing
 
 __all__ = ["rdrop", "weather_csv"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures that tests have recorded: those of the page on reliability."""
+    for report in terminalreporter.stats.get("passed", []):
+        if report.when == "call" and report.user_properties:
+            figures = ", ".join(f"{name} {figure}" for name, figure in report.user_properties)
+            terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {figures}")
 
 
 @pytest.fixture

@@ -129,13 +129,18 @@ def test_a_run_killed_while_it_draws_can_be_shown_and_plotted(tmp_path, expected
 
 
 @pytest.mark.slow
-def test_a_run_killed_again_while_it_goes_on_comes_to_the_same_end(tmp_path, expected, rdrop, monkeypatch):
+def test_a_run_killed_again_while_it_goes_on_comes_to_the_same_end(
+    tmp_path, expected, rdrop, monkeypatch, record_property
+):
     monkeypatch.setattr("rdrop_cli.plots.loss.draw_run", draw_nothing)
     (tmp_path / "once").mkdir()
     once = kill_at_every_point(tmp_path / "once", "made")
+    points = 0
     for death in once[1 :: len(once) // 8]:  # before the first there is nothing to go on with
         twice = tmp_path / f"twice-{death.point}"
         for point in range(1, len(once) + 20):
             shutil.copytree(death.runs_dir, twice / str(point))
         for second in kill_at_every_point(twice, "made"):
             check(second, expected, rdrop)
+            points += 1
+    record_property("points", points)

@@ -39,7 +39,8 @@ GOOD_CSVS = (
 )
 
 
-def test_csv_files():
+def test_csv_files(record_property):
+    record_property("inputs", INPUTS)
     for rng in make("csv"):
         content = mutate_bytes(rng.choice(GOOD_CSVS), rng)
         with limited(content):
@@ -56,7 +57,8 @@ def read_or_refuse(read, path):
     return None
 
 
-def test_metrics_of_any_shape(folder, rdrop):
+def test_metrics_of_any_shape(folder, rdrop, record_property):
+    record_property("inputs", INPUTS)
     good = json.loads(folder.metrics_path.read_text())
     runs_dir, accepted = folder.path.parent, 0
     for number, rng in enumerate(make("metrics")):
@@ -79,7 +81,8 @@ def test_metrics_of_any_shape(folder, rdrop):
     assert 0.05 < accepted / INPUTS < 0.95, "the inputs are all of one kind"
 
 
-def test_configurations_of_any_shape(folder, rdrop):
+def test_configurations_of_any_shape(folder, rdrop, record_property):
+    record_property("inputs", INPUTS)
     good = json.loads(folder.config_path.read_text())
     accepted = 0
     for rng in make("config"):
@@ -98,7 +101,8 @@ def test_configurations_of_any_shape(folder, rdrop):
     assert 0.01 < accepted / INPUTS < 0.95
 
 
-def test_checkpoints_of_any_content(folder):
+def test_checkpoints_of_any_content(folder, record_property):
+    record_property("inputs", INPUTS)
     folder.metrics_path.unlink()
     for path in sorted(folder.checkpoints_path.iterdir())[1:]:
         path.unlink()

@@ -45,7 +45,8 @@ def make_line(rng: random.Random, run_id: str) -> list[str]:
     return line
 
 
-def test_command_lines(folder, rdrop, tmp_path, monkeypatch):
+def test_command_lines(folder, rdrop, tmp_path, monkeypatch, record_property):
+    record_property("inputs", INPUTS)
     kept = shutil.copytree(folder.path.parent, tmp_path / "kept")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "scratch").mkdir()

@@ -4,7 +4,6 @@ RDROP_KILLS says how often; `make torture` asks for 200.
 """
 
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -52,7 +51,7 @@ def uninterrupted(make_place):
 
 
 @pytest.mark.timeout(60 + 60 * KILLS)
-def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(make_place, uninterrupted, capsys):
+def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(make_place, uninterrupted, record_property):
     expected, seconds = uninterrupted
     shares = [KILLS - KILLS // 2, KILLS // 2]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
@@ -65,9 +64,9 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(make_place, uni
             assert [path.name for path in folder.path.rglob(".*.tmp*")] == []
     assert total.kills == KILLS
     assert len(total.epochs_done) > min(KILLS, 40) // 4, "the kills came all at one time"
-    with capsys.disabled():
-        during = ", ".join(f"{what} {count}" for what, count in total.during.most_common())
-        sys.stdout.write(f"\n{total.kills} kills ({during}); {total.finished} runs came to the same end\n")
+    record_property("kills", total.kills)
+    record_property("while", ", ".join(f"{what} {count}" for what, count in total.during.most_common()))
+    record_property("runs that came to the same end", total.finished)
 
 
 def end_after_one_kill(place: Place, before: str):
