@@ -219,10 +219,5 @@ def has_own_rates(run: Metrics) -> bool:
 
 def describe_settings(run: Metrics) -> str:
     """Render what may differ between runs of one variant, as a text that is the same only where the settings are."""
-    rates = ", ".join(f"{name.replace('_', ' ')} {_as_float(rate)}" for name, rate in sorted(run["rates"].items()))
+    rates = ", ".join(f"{name.replace('_', ' ')} {float(rate)}" for name, rate in sorted(run["rates"].items()))
     return f"{rates}, {run['epochs']['planned']} epochs"
-
-
-def _as_float(rate: Any) -> Any:
-    """Return 0.0 for 0, so that both are one rate; what is no number stays what it is."""
-    return float(rate) if isinstance(rate, int) else rate

@@ -3,6 +3,7 @@
 from typing import Any
 
 MISSING = object()
+EACH = "of each name"  # in a shape: what every value of an object has to be
 LARGEST_ERROR = 1e100  # far above what float32 can hold, and far enough below float64 to be scaled and drawn
 LARGEST_INTEGER = 2**53  # up to here a float64 has every whole number
 MEASURED = {"val_mae": float, "val_mae_unscaled": float}
@@ -12,7 +13,7 @@ SHAPE: dict[str, Any] = {
     "variant": str,
     "status": str,
     "seed": int,
-    "rates": dict,
+    "rates": {EACH: float},
     "epochs": {"done": int, "planned": int},
     "dataset": {"name": str, "sha256": str},
     "protocol": {"name": str, "target": str},
@@ -37,7 +38,8 @@ def _find_fault(name: str, value: Any, shape: Any) -> str | None:
     if isinstance(shape, tuple):
         return None if value is None else _find_fault(name, value, shape[0])
     if isinstance(shape, dict) and isinstance(value, dict):
-        faults = (_find_fault(key, value.get(key, MISSING), inner) for key, inner in shape.items())
+        shapes = dict.fromkeys(value, shape[EACH]) if EACH in shape else shape
+        faults = (_find_fault(key, value.get(key, MISSING), inner) for key, inner in shapes.items())
         return next((fault for fault in faults if fault), None)
     if isinstance(shape, list) and isinstance(value, list):
         return next((fault for item in value if (fault := _find_fault(name, item, shape[0]))), None)

@@ -168,6 +168,9 @@ def test_metrics_without_one_of_their_figures_are_refused_by_name(
         ("run_id", "\x1b[2J"),  # would clear the terminal that lists it
         ("seed", "0"),
         ("epochs", 3),
+        ("rates", {"dropout": 10**400}),  # no float can hold it
+        ("rates", {"dropout": "much"}),
+        ("rates", {"dropout": None}),
         ("target_std", "8"),
         ("dataset", {}),
         ("protocol", None),
@@ -179,7 +182,7 @@ def test_metrics_without_one_of_their_figures_are_refused_by_name(
         ("best", {"epoch": 1}),
         ("naive", {"val_mae": float("inf"), "val_mae_unscaled": 1.0}),
     ],
-    ids=repr,
+    ids=lambda value: repr(value)[:60],
 )
 def test_metrics_of_another_shape_are_refused_by_name(
     save_run: SaveRun, tmp_path: Path, field: str, value: object
