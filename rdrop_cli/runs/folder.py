@@ -187,7 +187,7 @@ def read_document(path: Path) -> dict[str, Any]:
         DataError: naming the file and what is wrong with it.
     """
     try:
-        value = json.loads(_read_small_file(path))
+        value = json.loads(_read_small_file(path), parse_constant=_refuse_constant)
     except FileNotFoundError as error:
         raise DataError(f"{path}: is not there; the folder is no finished rdrop run") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -198,6 +198,11 @@ def read_document(path: Path) -> dict[str, Any]:
     if type(version) is not int or version not in READABLE:
         raise DataError(f"{path}: expected schema version {SCHEMA_VERSION} or lower, received {version!r:.40}")
     return upgrade_document(value, version)
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse NaN and the infinities, which are no JSON: a document with one is not even equal to itself."""
+    raise ValueError(f"{name} is no JSON")
 
 
 def _read_small_file(path: Path) -> str:

@@ -112,8 +112,8 @@ def test_another_schema_version_is_refused_with_both(save_run: SaveRun, tmp_path
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"\xff\xfe{\0}\0", b"\0" * 100, b"[" * 100_000, b'{"schema_version": 1', b"9" * 5000],
-    ids=["empty", "cut", "UTF-16", "zeros", "too deep", "cut later", "a number without end"],
+    [b"", b"{", b"\xff\xfe{\0}\0", b"\0" * 100, b"[" * 100_000, b'{"schema_version": 1', b"9" * 5000, b'{"a": NaN}'],
+    ids=["empty", "cut", "UTF-16", "zeros", "too deep", "cut later", "a number without end", "NaN"],
 )
 def test_a_file_that_is_no_json_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "metrics.json"
