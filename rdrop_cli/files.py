@@ -98,9 +98,9 @@ def sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically, with the line ends as given."""
+    """Write UTF-8 text atomically, with the line ends as given; half a pair, as in some paths, as an escape."""
     with replace_atomically(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def write_json(path: Path, value: Any) -> None:

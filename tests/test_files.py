@@ -43,6 +43,11 @@ def test_what_was_written_replaces_the_old_file_and_nothing_else_is_left(path: P
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_half_a_pair_is_written_as_an_escape(path: Path) -> None:
+    write_text(path, "caf\udce9 \ud800")
+    assert path.read_text() == r"caf\udce9 \ud800"
+
+
 def test_a_file_that_was_not_there_comes_whole(tmp_path: Path) -> None:
     write_json(tmp_path / "new.json", {"a": 1})
     assert json.loads((tmp_path / "new.json").read_bytes()) == {"a": 1}
