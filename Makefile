@@ -45,7 +45,7 @@ test-slow: install ## Run the tests that take minutes, the demo among them
 torture: install ## Kill the real command 200 times (KILLS=25 for fewer; ten a minute) and compare with a run left alone
 	RDROP_KILLS=$(KILLS) $(VENV)/bin/pytest -q -m slow tests/torture/test_real_kills.py
 
-fuzz: install ## Try 230 000 inputs on every reader and the command line (ten minutes); RDROP_FUZZ_SEED=1 for others
+fuzz: install ## Try 230 000 inputs on every reader and the command line (three minutes); RDROP_FUZZ_SEED=1 for others
 	RDROP_FUZZ=2000 $(VENV)/bin/pytest -q -n 2 --dist loadfile tests/torture/test_fuzz*.py tests/torture/test_coverage_guided.py
 
 lint: install ## Check style, formatting and types
