@@ -32,7 +32,7 @@ def test_periods_windows_units_and_gaps_are_written_on_the_picture(
     tiny_series: Series, tiny_protocol: Protocol, tmp_path: Path
 ) -> None:
     stamps = tiny_series.stamps.copy()
-    stamps[250:] += 7200
+    stamps[250:] += np.timedelta64(2, "h")
     series = replace(tiny_series, stamps=stamps)
     path = tmp_path / "series.svg"
     draw_series(series, "T (degC)", path, tiny_protocol, make_windows(series, tiny_protocol))
@@ -105,7 +105,7 @@ def test_a_point_of_the_picture_is_the_mean_and_the_extremes_of_its_readings() -
 def test_time_without_a_reading_is_a_hole_in_the_line() -> None:
     series = make_series(50)
     stamps = series.stamps.copy()
-    stamps[20:] += 10 * 3600
+    stamps[20:] += np.timedelta64(10, "h")
     _, low, mean, high = bin_readings(replace(series, stamps=stamps), "load_MW", 3600)
     for line in (low, mean, high):
         assert np.flatnonzero(np.isnan(line)).tolist() == list(range(20, 30))

@@ -47,7 +47,7 @@ def test_a_series_is_told_with_its_time_column_and_what_was_left_out(tiny_series
 
 def test_a_single_odd_step_among_a_million_is_not_all(tiny_series: Series) -> None:
     stamps = np.datetime64("2009-01-01", "s") + 600 * np.arange(1_000_001)
-    stamps[-1] += 1
+    stamps[-1] += np.timedelta64(1, "s")
     assert "10 min apart in 99.99 % of the steps" in describe_series(replace(tiny_series, stamps=stamps))[0]
 
 
