@@ -19,7 +19,7 @@ from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
 ONE_STEP = replace(TINY_PROTOCOL, steps_per_epoch=1)
 CASES = [(cell, variant.name) for cell in CELLS for variant in VARIANTS.values() if cell in variant.cells]
 # Compiling takes seconds each: where time counts, one LSTM is enough, and one GRU of every way that masks enter a step.
-QUICK = {("gru", name) for name in ("gal", "zoneout", "naive-step", "dropout-before", "stacked")}
+QUICK = {("gru", name) for name in ("gal", "zoneout", "naive-step", "dropout-before")}
 QUICK |= {("lstm", "zoneout")}
 TRAINED = [pytest.param(*case, marks=() if case in QUICK else pytest.mark.slow) for case in CASES]
 

@@ -63,9 +63,10 @@ def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(make_place, uni
             assert fingerprint(folder) == expected
             assert [path.name for path in folder.path.rglob(".*.tmp*")] == []
     assert total.kills == KILLS
-    assert len(total.epochs_done) > min(KILLS, 40) // 4, "the kills came all at one time"
+    assert len(total.epochs_done) > min(KILLS, 60) // 6, "the kills came all at one time"
     record_property("kills", total.kills)
     record_property("while", ", ".join(f"{what} {count}" for what, count in total.during.most_common()))
+    record_property("after so many different epochs", len(total.epochs_done))
     record_property("runs that came to the same end", total.finished)
 
 
