@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.conftest import SMALL
 
-LONG = [*SMALL[:-1], "6"]
+LONG = [*SMALL[:-1], "25"]  # long enough for a busy machine to be stopped in the middle
 
 
 def wait_for_epoch(runs: Path, epochs: int) -> Path:
