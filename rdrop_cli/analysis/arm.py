@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.runs.select import Metrics, read_cell
+from rdrop_cli.runs.select import Metrics
+from rdrop_cli.runs.unchecked import read_cell
 from rdrop_cli.study.variants import VARIANTS, label_network
 
 

@@ -16,9 +16,9 @@ from rdrop_cli.runs.select import (
     keep_comparable,
     keep_newest_of_each_seed,
     keep_usual_settings,
-    read_cell,
     read_runs,
 )
+from rdrop_cli.runs.unchecked import read_cell
 from rdrop_cli.study.target import name_target
 from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS
 

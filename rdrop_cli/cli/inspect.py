@@ -22,6 +22,7 @@ from rdrop_cli.cli.data_options import (
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR, AsJson, DataDir, RunsDir
 from rdrop_cli.errors import RdropError, make_printable
 from rdrop_cli.files import to_json
+from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.plan import Request, fit_to_series, plan_runs
 from rdrop_cli.study.protocol import Protocol
 
@@ -80,7 +81,7 @@ def inspect(
     )
     (planned,) = plan_runs(request)
     series = load_dataset(dataset, data_dir, planned.time_column)
-    plan = _plan(series, request)
+    plan = _plan(series, request, planned)
     picture = _draw(series, plan, out or runs_dir / f"{series.source.name}-inspect.png")
     if as_json:
         typer.echo(to_json(_report(series, plan, picture)))
@@ -88,12 +89,11 @@ def inspect(
         _print(series, plan, picture)
 
 
-def _plan(series: "Series", request: Request) -> Plan:
+def _plan(series: "Series", request: Request, config: RunConfig) -> Plan:
     """Do what `rdrop train` does before it trains, as far as it goes."""
     from rdrop_cli.series.sampling import measure_extent
     from rdrop_cli.series.windows import make_windows
 
-    (config,) = plan_runs(request)
     try:
         config = fit_to_series(config, request, measure_extent(series))
         return Plan(config.protocol, windows=make_windows(series, config.protocol))

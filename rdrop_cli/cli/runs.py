@@ -17,9 +17,10 @@ from rdrop_cli.cli.options import (
 )
 from rdrop_cli.errors import make_printable
 from rdrop_cli.files import to_json
+from rdrop_cli.runs.unchecked import get_object, read_cell
 from rdrop_cli.runs.upgrade import SCHEMA_VERSION
 from rdrop_cli.study.target import format_error, name_target
-from rdrop_cli.study.variants import DEFAULT_CELL, label_network
+from rdrop_cli.study.variants import label_network
 
 Metrics = dict[str, Any]
 WIDEST = 1000  # columns of a terminal: more than any table takes
@@ -98,7 +99,7 @@ def _find_key(run: Metrics, key: SortKey) -> Any:
     best, final, test = (run.get(part) or {} for part in ("best", "final", "test"))
     return {
         SortKey.CREATED: run["created_at"],
-        SortKey.VARIANT: label_network(run["variant"], run.get("cell", DEFAULT_CELL)),
+        SortKey.VARIANT: label_network(run["variant"], read_cell(run)),
         SortKey.SEED: run["seed"],
         SortKey.EPOCHS: run["epochs"]["done"],
         SortKey.VAL_MAE: best.get("val_mae"),
@@ -195,7 +196,7 @@ def _describe(metrics: Metrics) -> str:
     """Render what a run was; what `find_fault` does not ask for may be missing, or be anything."""
     data, naive, target = metrics["dataset"], metrics["naive"], metrics["protocol"]["target"]
     unit = name_target(target)[1]
-    timing, environment = (_get_object(metrics, key) for key in ("timing", "environment"))
+    timing, environment = (get_object(metrics, key) for key in ("timing", "environment"))
     rates = "".join(f", {name.replace('_', ' ')} {rate}" for name, rate in metrics["rates"].items())
     verified = data.get("verified")
     checked = "no published checksum" if verified is None else "verified" if verified else "NOT the published file"
@@ -211,11 +212,6 @@ def _describe(metrics: Metrics) -> str:
     if metrics.get("failure"):
         lines.insert(0, f"failure    {metrics['failure']}")
     return "\n".join(make_printable(line) for line in lines)
-
-
-def _get_object(metrics: Metrics, key: str) -> Metrics:
-    value = metrics.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 def _describe_speed(timing: Metrics) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.export.tidy import read_epoch_seconds
 from rdrop_cli.runs.select import Metrics, Run, has_epochs
+from rdrop_cli.runs.unchecked import get_object
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -167,8 +168,7 @@ def _describe_params(run: Run) -> dict[str, str]:
 
 
 def _describe_versions(metrics: Metrics) -> dict[str, str]:
-    environment = metrics.get("environment")
-    known = environment if isinstance(environment, dict) else {}
+    known = get_object(metrics, "environment")
     return {f"rdrop.environment.{name}": str(known[name]) for name in VERSIONS if name in known}
 
 

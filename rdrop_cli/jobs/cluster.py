@@ -25,7 +25,7 @@ from rdrop_cli.jobs.remote import (
     read_versions,
     train_on_worker,
 )
-from rdrop_cli.jobs.shipment import CONFIG, METRICS, make_folder, publish_run, read_what_goes_on
+from rdrop_cli.jobs.shipment import CONFIG, METRICS, make_run_folder, publish_run, read_what_goes_on
 from rdrop_cli.jobs.task import Outcome, Task, fail
 from rdrop_cli.runner import Reporter
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
@@ -183,7 +183,7 @@ class _Sweep:
             if task.folder:
                 publish_run(files, RunFolder(task.folder))  # its lock is held since the order was written
             else:
-                folder = make_folder(task.runs_dir / run_id)
+                folder = make_run_folder(task.runs_dir / run_id)
                 with folder.lock():
                     publish_run(files, folder)
         return Outcome(task, delivery.metrics, delivery.failure, delivery.exit_code)

@@ -3,7 +3,7 @@
 from pathlib import Path, PurePosixPath
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.files import replace_atomically, sync
+from rdrop_cli.files import make_folder, replace_atomically, sync
 from rdrop_cli.runs.checkpoint import remove_old_checkpoints
 from rdrop_cli.runs.folder import RunFolder
 
@@ -101,13 +101,13 @@ def publish_run(files: Files, folder: RunFolder) -> None:
     remove_old_checkpoints(folder.checkpoints_path)
 
 
-def make_folder(path: Path) -> RunFolder:
+def make_run_folder(path: Path) -> RunFolder:
     """Make the folder of a run that was trained elsewhere.
 
     Raises:
         FileExistsError: there is one of that name.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     path.mkdir()
     sync(path.parent)
     return RunFolder(path)

@@ -25,7 +25,8 @@ from rdrop_cli.files import write_text
 from rdrop_cli.plots.groups import group_seeds, keep_legible
 from rdrop_cli.plots.loss import FIGURE_INCHES, NARROW_INCHES, draw_comparison
 from rdrop_cli.plots.rates import describe_rates, draw_rates
-from rdrop_cli.runs.select import Metrics, read_cell
+from rdrop_cli.runs.select import Metrics
+from rdrop_cli.runs.unchecked import get_object, read_cell
 from rdrop_cli.study.target import format_error, name_target
 from rdrop_cli.study.variants import label_network
 
@@ -176,19 +177,13 @@ def _describe_run(run: Metrics, unit: str) -> dict[str, str]:
         "Last validation MAE": _format(final.get("val_mae"), 4),
         "Test MAE": _format(test.get("mae"), 4),
         f"Test in {unit}": _format(test.get("mae"), 2, scale),
-        "Minutes": _format(_get_dict(run, "timing").get("seconds"), 1, 1 / 60),
+        "Minutes": _format(get_object(run, "timing").get("seconds"), 1, 1 / 60),
     }
     return {head: cell for head, cell in cells.items() if unit or not head.endswith(" in ")}
 
 
 def _format(value: Any, digits: int, factor: float = 1.0) -> str:
     return f"{value * factor:.{digits}f}" if isinstance(value, int | float) else NONE
-
-
-def _get_dict(run: Metrics, name: str) -> dict[str, Any]:
-    """Return a part of the metrics that no reader has checked; empty where it is not what it should be."""
-    part = run.get(name)
-    return part if isinstance(part, dict) else {}
 
 
 def _describe_dataset(dataset: dict[str, Any]) -> dict[str, Any]:
@@ -207,7 +202,7 @@ def _group_environments(runs: Sequence[Metrics]) -> list[dict[str, Any]]:
     """Return every environment that runs were made in, engine included, with the ids of those runs."""
     environments = list[dict[str, Any]]()
     for run in runs:
-        versions = {"engine": run.get("engine", NONE), **_get_dict(run, "environment")}
+        versions = {"engine": run.get("engine", NONE), **get_object(run, "environment")}
         same = next((each for each in environments if each["versions"] == versions), None)
         if same:
             same["runs"].append(run["run_id"])

@@ -14,7 +14,9 @@ from typing import Any
 from rdrop_cli.errors import DataError
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.remove import measure_size
 from rdrop_cli.runs.standing import Standing, Status
+from rdrop_cli.runs.unchecked import get_object
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import VARIANTS, label_network
@@ -118,7 +120,7 @@ def _measure(folder: RunFolder) -> Measured | None:
         config, metrics = folder.read_config(), folder.read_metrics()
     except DataError:
         return None
-    speed = _find_speed(config.protocol, _get(metrics, "timing"))
+    speed = _find_speed(config.protocol, get_object(metrics, "timing"))
     if speed is None:
         return None
     return Measured(
@@ -126,16 +128,10 @@ def _measure(folder: RunFolder) -> Measured | None:
         cell=config.cell,
         engine=str(metrics.get("engine")),
         wanted=config.engine,
-        threads=_get(metrics, "environment").get("threads"),
+        threads=get_object(metrics, "environment").get("threads"),
         speed=speed,
-        folder_bytes=_weigh(folder) if metrics["status"] == "completed" else None,
+        folder_bytes=measure_size(folder).size_bytes if metrics["status"] == "completed" else None,
     )
-
-
-def _get(metrics: dict[str, Any], key: str) -> dict[str, Any]:
-    """Return an object of the metrics that `find_fault` does not ask for."""
-    value = metrics.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 def _find_speed(protocol: Protocol, timing: dict[str, Any]) -> Speed | None:
@@ -216,8 +212,3 @@ def _schedule(seconds: Iterable[float], jobs: int) -> float:
     for length in seconds:
         heapq.heapreplace(ends, ends[0] + length)
     return max(ends)
-
-
-def _weigh(folder: RunFolder) -> int:
-    """Return the bytes of a folder's files."""
-    return sum(path.lstat().st_size for path in folder.path.rglob("*") if path.is_file())

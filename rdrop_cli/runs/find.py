@@ -7,8 +7,9 @@ from typing import Any
 
 from rdrop_cli.errors import RdropError, UsageError
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.unchecked import read_cell
 from rdrop_cli.study.methods import CELLS
-from rdrop_cli.study.variants import DEFAULT_CELL, find_variant
+from rdrop_cli.study.variants import find_variant
 
 STATUSES = ("completed", "running", "interrupted", "failed")
 
@@ -41,7 +42,7 @@ class Filter:
         """Whether a run is wanted."""
         wanted_and_found = (
             (self.variants, metrics["variant"]),
-            (self.cells, metrics.get("cell", DEFAULT_CELL)),
+            (self.cells, read_cell(metrics)),
             (self.statuses, metrics["status"]),
         )
         return all(found in wanted for wanted, found in wanted_and_found if wanted)

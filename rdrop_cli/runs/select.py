@@ -14,8 +14,9 @@ from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.left_out import LeftOut, tell_left_out
+from rdrop_cli.runs.unchecked import read_cell
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS
+from rdrop_cli.study.variants import VARIANTS
 
 Metrics = dict[str, Any]
 
@@ -204,11 +205,6 @@ def _explain_other_cell(run: Metrics, reference: Metrics) -> Difference | None:
     if cell == reference_cell:
         return None
     return Difference(f"another cell {of} ({cell}, not {reference_cell})", f"of another cell {of}")
-
-
-def read_cell(run: Metrics) -> str:
-    """Return the name of a run's cell; early runs tell none and have the study's."""
-    return str(run.get("cell", DEFAULT_CELL))
 
 
 def has_own_rates(run: Metrics) -> bool:

@@ -8,7 +8,9 @@ import pytest
 
 from rdrop_cli.runs.find import list_run_folders
 from tests.cli.conftest import SMALL
-from tests.jobs.clusters import Cluster, is_training, wait_for
+from tests.jobs.clusters import cluster, is_training, wait_for
+
+__all__ = ["cluster"]
 
 NOBODY = "tcp://127.0.0.1:1"
 
@@ -49,16 +51,6 @@ def test_tls_without_certificates_is_one_line(train):
     result = train(NOBODY.replace("tcp", "tls"))
     assert result.code == 1
     assert "Dask's configuration names no certificates for TLS" in result.err.splitlines()[-1]
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    running = Cluster(tmp_path_factory.mktemp("dask") / "cluster")
-    try:
-        running.start(workers=2)
-        yield running
-    finally:
-        running.stop()
 
 
 @pytest.mark.slow

@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 
 QUIET = ["--no-dashboard", "--host", "127.0.0.1"]
 SECONDS_TO_START = 60
@@ -69,6 +70,17 @@ class Cluster:
             for child in below:
                 if child.is_running():
                     child.kill()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A cluster of two workers."""
+    running = Cluster(tmp_path_factory.mktemp("dask") / "cluster")
+    try:
+        running.start(workers=2)
+        yield running
+    finally:
+        running.stop()
 
 
 def holds_file_of(process: psutil.Process, run: str) -> bool:

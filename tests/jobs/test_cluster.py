@@ -13,21 +13,13 @@ from rdrop_cli.jobs.connection import check_scheduler
 from rdrop_cli.jobs.task import Task, do_task
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.study.plan import Request
-from tests.jobs.clusters import Cluster, is_training, wait_for
+from tests.jobs.clusters import Cluster, cluster, is_training, wait_for
 from tests.jobs.test_pool import TINY, Listener
 from tests.torture.kills import fingerprint
 
+__all__ = ["cluster"]
+
 EPOCHS = 15
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    running = Cluster(tmp_path_factory.mktemp("dask") / "cluster")
-    try:
-        running.start(workers=2)
-        yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture

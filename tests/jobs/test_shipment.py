@@ -8,7 +8,7 @@ import pytest
 
 from rdrop_cli.errors import DataError
 from rdrop_cli.jobs import shipment
-from rdrop_cli.jobs.shipment import make_folder, publish_run, read_files, read_what_goes_on, write_files
+from rdrop_cli.jobs.shipment import make_run_folder, publish_run, read_files, read_what_goes_on, write_files
 from rdrop_cli.runs.checkpoint import load_checkpoint
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
@@ -96,7 +96,7 @@ def test_a_stop_at_any_file_leaves_nothing_or_a_run_to_go_on_with(begun, tmp_pat
     assert len(files) > 5
     for stop in range(len(files) + 1):
         runs_dir = tmp_path / f"stopped-{stop}"
-        folder = make_folder(runs_dir / FIXTURE.name)
+        folder = make_run_folder(runs_dir / FIXTURE.name)
         if begun:
             write_files(read_what_goes_on(RunFolder(FIXTURE)), folder.path)
         left = [stop]
