@@ -20,19 +20,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.runner import Reporter
+from rdrop_cli.planning.request import Request, fit_to_series, plan_runs
+from rdrop_cli.runs.comparable import Run
+from rdrop_cli.runs.comparable import read_runs as _read_runs
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
 from rdrop_cli.runs.history import Epoch
-from rdrop_cli.runs.select import Run
-from rdrop_cli.runs.select import read_runs as _read_runs
-from rdrop_cli.series.datasets import load_dataset
-from rdrop_cli.series.sampling import measure_extent
+from rdrop_cli.series.load import load_dataset
+from rdrop_cli.series.quality import measure_extent
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows, make_windows
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.plan import Request, fit_to_series, plan_runs
-from rdrop_cli.workflow import train_run
+from rdrop_cli.training.loop import Reporter
+from rdrop_cli.training.train import train_run
 
 if TYPE_CHECKING:
     from rdrop_cli.analysis.verdict import StudyVerdict
@@ -87,8 +87,8 @@ def plan(variant: str, series: Series, **options: Any) -> RunConfig:
     """Configure a run of one variant on a series.
 
     Args:
-        options: by the names of `rdrop_cli.study.plan.Request`, which are those of `rdrop train`'s options: `seed`,
-            `protocol`, `epochs`, `lookback`, `units`, …; what is left out is the variant's or the protocol's.
+        options: by the names of `rdrop_cli.planning.request.Request`, those of `rdrop train`: `seed`,
+            `protocol`, `epochs`, `lookback`, `units`, …; what is not given is the variant's or the protocol's.
 
     Raises:
         UsageError: an unknown variant, or a value that cannot be trained with.

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from rdrop_cli.runner import Runner
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
 from rdrop_cli.runs.metrics import Setting
 from rdrop_cli.series.table import Source
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.training.loop import Runner
 
 EPOCHS = 4
 PROTOCOL = Protocol(
@@ -30,7 +30,7 @@ SETTING = Setting(SOURCE, target_std=8.0, naive_val_mae=0.3, train_windows_per_e
 
 
 class RandomWalk:
-    """A learner whose weights walk at random by seed and step, and whose error is their distance from (1, …, 1)."""
+    """A trainer whose weights walk at random by seed and step, and whose error is their distance from (1, …, 1)."""
 
     def __init__(self, stop_at_step: int | None = None, diverge_at_step: int | None = None) -> None:
         self.weights = np.zeros(4, np.float32)
@@ -97,6 +97,6 @@ def make_folder(runs_dir: Path, epochs: int = EPOCHS) -> RunFolder:
     return create_run_folder(runs_dir, RunConfig("baseline", 0, 0.0, 0.0, epochs, PROTOCOL, "made", SOURCE.sha256))
 
 
-def run(folder, windows=None, learner=None, reporter=None):
+def run(folder, windows=None, trainer=None, reporter=None):
     """Run to the end, or go on, and return the metrics."""
-    return Runner(folder, windows or make_windows(), SETTING, learner or RandomWalk(), reporter or Silence()).run()
+    return Runner(folder, windows or make_windows(), SETTING, trainer or RandomWalk(), reporter or Silence()).run()

@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rdrop_cli.analysis.arm import Arm, label_arms, read_arm
-from rdrop_cli.analysis.daily import DailyErrors, read_daily_errors
-from rdrop_cli.analysis.run_curves import RunCurves
+from rdrop_cli.analysis.network import Arm, label_arms, read_arm
+from rdrop_cli.analysis.run import DailyErrors, RunCurves, read_daily_errors
 from rdrop_cli.errors import DataError
-from rdrop_cli.runs.find import find_run, list_run_folders
-from rdrop_cli.runs.left_out import LeftOut
-from rdrop_cli.runs.select import (
+from rdrop_cli.runs.comparable import (
+    LeftOut,
     Metrics,
     Run,
     keep_comparable,
@@ -18,8 +16,9 @@ from rdrop_cli.runs.select import (
     keep_usual_settings,
     read_runs,
 )
-from rdrop_cli.runs.unchecked import read_cell
-from rdrop_cli.study.target import name_target
+from rdrop_cli.runs.find import find_run, list_run_folders
+from rdrop_cli.runs.schema import read_cell
+from rdrop_cli.study.units import name_target
 from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS
 
 MOST_ARMS_NAMED = 3

@@ -10,9 +10,9 @@ Everything else is undecided.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rdrop_cli.analysis.claim import Beside, Claim, Measure
-from rdrop_cli.analysis.claims import CLAIMS
-from rdrop_cli.analysis.evidence import (
+from rdrop_cli.analysis.claims import CLAIMS, Beside, Claim, Measure
+from rdrop_cli.analysis.claims_text import Verdict, summarise, write_sentence
+from rdrop_cli.analysis.estimates import (
     Evidence,
     RunsBySeed,
     RunsByVariant,
@@ -20,9 +20,9 @@ from rdrop_cli.analysis.evidence import (
     gather_evidence,
     measure_or_none,
 )
-from rdrop_cli.analysis.over_time import OverTime, compare_over_time
+from rdrop_cli.analysis.period import OverTime, compare_over_time
 from rdrop_cli.analysis.published import load_published
-from rdrop_cli.analysis.run_curves import RunCurves
+from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.analysis.stats import (
     ALPHA,
     Interval,
@@ -30,7 +30,6 @@ from rdrop_cli.analysis.stats import (
     count_pairs_to_reach,
     pairs_needed,
 )
-from rdrop_cli.analysis.wording import Verdict, summarise, write_sentence
 
 
 @dataclass(frozen=True)

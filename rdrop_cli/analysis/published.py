@@ -10,10 +10,10 @@ from importlib import resources
 
 import numpy as np
 
-from rdrop_cli.analysis.run_curves import RunCurves
+from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.errors import UsageError
-from rdrop_cli.runs.select import Metrics, has_own_rates
-from rdrop_cli.runs.unchecked import read_cell
+from rdrop_cli.runs.comparable import Metrics, has_own_rates
+from rdrop_cli.runs.schema import read_cell
 from rdrop_cli.study.protocol import PROTOCOLS
 from rdrop_cli.study.variants import DEFAULT_CELL
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rdrop_cli.analysis.arm import format_rates
-from rdrop_cli.analysis.arms import ArmVerdict
+from rdrop_cli.analysis.network import format_rates
+from rdrop_cli.analysis.networks import ArmVerdict
 from rdrop_cli.errors import RdropError
 from rdrop_cli.study.variants import label_network
 

@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rdrop_cli.analysis.arms import ArmVerdict, judge_arms
-from rdrop_cli.analysis.arms_wording import Scale, describe_table
 from rdrop_cli.analysis.claims import BENEFITS, CLAIMS
 from rdrop_cli.analysis.collect import Collection, collect_runs
 from rdrop_cli.analysis.judge import ClaimVerdict, judge_claims
+from rdrop_cli.analysis.networks import ArmVerdict, judge_arms
+from rdrop_cli.analysis.networks_text import Scale, describe_table
 from rdrop_cli.analysis.published import load_published_like
 from rdrop_cli.errors import UsageError
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.anatomy.blocks import CapturedBlock, capture_blocks, changes_memory
+from rdrop_cli.anatomy.capture import MaskRecord
 from rdrop_cli.anatomy.identify import measure_errors, measure_plain_error
 from rdrop_cli.anatomy.reference import rectify
-from rdrop_cli.nn.blocks import CapturedBlock, capture_blocks, changes_memory
-from rdrop_cli.nn.capture import MaskRecord
 from rdrop_cli.nn.models import build_model
 from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.study.config import RunConfig

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import median
 
-from rdrop_cli.bench.race import make_ready
+from rdrop_cli.bench.compare import make_ready
 from rdrop_cli.study.config import RunConfig
 
 TIMESTEPS = (60, 120, 240, 480)

@@ -10,8 +10,8 @@ import typer
 
 from rdrop_cli.cli.options import AsJson, complete_variants
 from rdrop_cli.files import to_json
+from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.methods import METHODS
-from rdrop_cli.study.plan import Request, plan_runs
 from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS, find_variant
 
 if TYPE_CHECKING:
@@ -107,8 +107,8 @@ def _describe_masks(masks: Sequence[dict[str, Any]]) -> str:
 
 
 def _draw(anatomies: Sequence["Anatomy"], path: Path) -> None:
+    from rdrop_cli.anatomy.plot import Panel, draw_anatomies
     from rdrop_cli.cli.console import make_console
-    from rdrop_cli.plots.anatomy import Panel, draw_anatomies
 
     panels = [Panel(find_variant(found.variant), found.cell, found.layers, found.masks) for found in anatomies]
     draw_anatomies(panels, path)

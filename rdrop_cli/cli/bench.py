@@ -27,16 +27,16 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure training and validation at the book's size against the book's way and Keras's defaults."""
+    from rdrop_cli.bench.compare import race
     from rdrop_cli.bench.growth import measure_growth
-    from rdrop_cli.bench.race import race
+    from rdrop_cli.bench.plot import draw_growth
     from rdrop_cli.bench.results import summarise
     from rdrop_cli.cli.console import make_console
-    from rdrop_cli.cores import list_cores
-    from rdrop_cli.plots.growth import draw_growth
+    from rdrop_cli.planning.request import Request, plan_runs
     from rdrop_cli.plots.style import check_ending
-    from rdrop_cli.series.datasets import load_dataset
+    from rdrop_cli.series.load import load_dataset
     from rdrop_cli.series.windows import make_windows
-    from rdrop_cli.study.plan import Request, plan_runs
+    from rdrop_cli.system import list_cores
 
     console = make_console()
     series = load_dataset("synthetic", data_dir)

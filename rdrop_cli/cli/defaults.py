@@ -181,7 +181,7 @@ def _read_text(path: Path) -> str | None:
 
 
 def _locate(path: Path, text: str, *keys: str) -> str:
-    from rdrop_cli.study.toml_lines import find_lines
+    from rdrop_cli.planning.toml_lines import find_lines
 
     line = find_lines(text).get(keys)
     return f"{path}:{line}" if line else str(path)

@@ -26,7 +26,7 @@ def download(
     from rdrop_cli.cli.console import make_console, warn_if_unverified
     from rdrop_cli.cli.progress import show_download
     from rdrop_cli.series.jena import install_jena
-    from rdrop_cli.series.oddities import find_oddities
+    from rdrop_cli.series.quality import find_oddities
 
     console = make_console()
     series = None if source or force else _load_if_sound(data_dir)

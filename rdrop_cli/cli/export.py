@@ -11,7 +11,7 @@ from rdrop_cli.errors import DataError, RdropError, UsageError
 
 if TYPE_CHECKING:
     from rdrop_cli.export.mlflow_store import Record
-    from rdrop_cli.runs.select import Run
+    from rdrop_cli.runs.comparable import Run
 
 
 def export(
@@ -49,8 +49,8 @@ def export(
 
 def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
     """Return the runs that are named, or all that can be read, oldest first; the others are told."""
+    from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import find_run, list_run_folders
-    from rdrop_cli.runs.select import read_runs
 
     folders = dict.fromkeys(find_run(name, runs_dir) for name in names) if names else list_run_folders(runs_dir)
     readable, unreadable = read_runs(folders)
@@ -64,7 +64,7 @@ def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
 def _export_csv(runs: list["Run"], out: Path | None) -> None:
     from rdrop_cli.export.tidy import format_tidy_csv
     from rdrop_cli.files import write_text
-    from rdrop_cli.runs.select import has_epochs
+    from rdrop_cli.runs.comparable import has_epochs
 
     for run in runs:
         if not has_epochs(run.metrics):

@@ -7,23 +7,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rdrop_cli.cli.data_options import (
+from rdrop_cli.cli.options import (
     DATASETS,
+    DEFAULT_DATA_DIR,
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    DataDir,
     Every,
     Horizon,
     Lookback,
     ProtocolName,
+    RunsDir,
     Sentinels,
     Target,
     Time,
     TrainStop,
     ValStop,
 )
-from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR, AsJson, DataDir, RunsDir
 from rdrop_cli.errors import RdropError, make_printable
 from rdrop_cli.files import to_json
+from rdrop_cli.planning.request import Request, fit_to_series, plan_runs
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.plan import Request, fit_to_series, plan_runs
 from rdrop_cli.study.protocol import Protocol
 
 if TYPE_CHECKING:
@@ -62,7 +66,7 @@ def inspect(
 ) -> None:
     """Show columns, sampling, gaps, periods and the naive error of a dataset, and whether it can be trained on."""
     from rdrop_cli.plots.style import check_ending
-    from rdrop_cli.series.datasets import load_dataset
+    from rdrop_cli.series.load import load_dataset
 
     if out:
         check_ending(out)
@@ -91,7 +95,7 @@ def inspect(
 
 def _plan(series: "Series", request: Request, config: RunConfig) -> Plan:
     """Do what `rdrop train` does before it trains, as far as it goes."""
-    from rdrop_cli.series.sampling import measure_extent
+    from rdrop_cli.series.quality import measure_extent
     from rdrop_cli.series.windows import make_windows
 
     try:
@@ -116,8 +120,7 @@ def _draw(series: "Series", plan: Plan, path: Path) -> Path | None:
 def _report(series: "Series", plan: Plan, picture: Path | None) -> dict[str, Any]:
     """Return everything as plain data; lengths in rows, times in ISO 8601."""
     from rdrop_cli.series.describe import list_periods
-    from rdrop_cli.series.oddities import find_gaps, find_oddities
-    from rdrop_cli.series.summary import summarise_columns
+    from rdrop_cli.series.quality import find_gaps, find_oddities, summarise_columns
 
     oddities, gaps = find_oddities(series), find_gaps(series)
     periods = list_periods(plan.protocol, plan.windows) if plan.windows else []
@@ -178,7 +181,7 @@ def _print_columns(series: "Series") -> None:
     from rich.text import Text
 
     from rdrop_cli.cli.console import make_console
-    from rdrop_cli.series.summary import summarise_columns
+    from rdrop_cli.series.quality import summarise_columns
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("column", "unit"):
@@ -196,10 +199,10 @@ def _print_columns(series: "Series") -> None:
 def _describe(series: "Series", plan: Plan) -> Iterator[str]:
     """Yield what is said below the table, a line each."""
     from rdrop_cli.series.describe import describe_plan, describe_series
-    from rdrop_cli.series.oddities import find_gaps, find_oddities
+    from rdrop_cli.series.quality import find_gaps, find_oddities
     from rdrop_cli.study.duration import format_seconds
     from rdrop_cli.study.extent import format_stamp
-    from rdrop_cli.study.target import format_error, name_target
+    from rdrop_cli.study.units import format_error, name_target
 
     yield from describe_series(series)
     yield from find_oddities(series).describe(plan.protocol.sentinels)

@@ -61,7 +61,7 @@ def _plot_curves(names: list[str], runs_dir: Path, path: Path, unscaled: bool, p
     from rdrop_cli.analysis.published import match_published
     from rdrop_cli.plots.groups import keep_legible
     from rdrop_cli.plots.loss import draw_comparison
-    from rdrop_cli.runs.select import choose_named, choose_newest
+    from rdrop_cli.runs.comparable import choose_named, choose_newest
 
     if names:
         chosen, warnings = choose_named(names, runs_dir)
@@ -75,11 +75,11 @@ def _plot_curves(names: list[str], runs_dir: Path, path: Path, unscaled: bool, p
 
 
 def _plot_rates(names: list[str], runs_dir: Path, path: Path, unscaled: bool) -> None:
-    from rdrop_cli.analysis.arms import judge_arms
     from rdrop_cli.analysis.collect import collect_runs
+    from rdrop_cli.analysis.networks import judge_arms
     from rdrop_cli.analysis.rate_grid import require_rate_grids
     from rdrop_cli.plots.rates import MOST_PANELS, draw_rates
-    from rdrop_cli.runs.left_out import tell_left_out
+    from rdrop_cli.runs.comparable import tell_left_out
 
     collection = collect_runs(names, runs_dir)
     _tell(tell_left_out(collection.left_out))

@@ -20,7 +20,7 @@ from rich.progress import (
 from rdrop_cli.cli.console import make_console
 from rdrop_cli.runs.history import Epoch
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.target import format_error, name_target
+from rdrop_cli.study.units import format_error, name_target
 
 
 class TrainingDisplay:

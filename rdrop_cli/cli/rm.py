@@ -66,8 +66,8 @@ def rm(
 def _choose_runs(names: list[str], wanted: "Filter", runs_dir: Path) -> "list[RunFolder]":
     """Return the runs that are named, or those that are wanted, each once."""
     from rdrop_cli.cli.console import make_console
+    from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import find_named_run, list_run_folders
-    from rdrop_cli.runs.select import read_runs
 
     if bool(names) == wanted.asks():
         raise UsageError("name runs, or choose them by --status, --variant or --cell: one of the two")

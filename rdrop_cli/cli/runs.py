@@ -17,9 +17,8 @@ from rdrop_cli.cli.options import (
 )
 from rdrop_cli.errors import make_printable
 from rdrop_cli.files import to_json
-from rdrop_cli.runs.unchecked import get_object, read_cell
-from rdrop_cli.runs.upgrade import SCHEMA_VERSION
-from rdrop_cli.study.target import format_error, name_target
+from rdrop_cli.runs.schema import SCHEMA_VERSION, get_object, read_cell
+from rdrop_cli.study.units import format_error, name_target
 from rdrop_cli.study.variants import label_network
 
 Metrics = dict[str, Any]
@@ -69,8 +68,8 @@ def list_runs(
 ) -> None:
     """List the runs, oldest first."""
     from rdrop_cli.cli.console import make_console
+    from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import Filter, list_run_folders
-    from rdrop_cli.runs.select import read_runs
 
     wanted = Filter(tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()))
     runs, unreadable = read_runs(list_run_folders(runs_dir))

@@ -24,10 +24,10 @@ from rdrop_cli.study.variants import VARIANTS
 
 if TYPE_CHECKING:
     from rdrop_cli.cli.training import Execution
+    from rdrop_cli.planning.study_file import Sweep
     from rdrop_cli.runs.estimate import Estimate
-    from rdrop_cli.runs.standing import Standing
+    from rdrop_cli.runs.progress import Standing
     from rdrop_cli.study.config import RunConfig
-    from rdrop_cli.study.sweep import Sweep
 
 TOLD = {"complete": "complete", "begun": "to go on with", "new": "new"}  # of each status of a run
 
@@ -48,7 +48,7 @@ def sweep(
     from rdrop_cli.cli.console import make_console
     from rdrop_cli.cli.train import print_results
     from rdrop_cli.cli.training import Execution, settle_runs, train_missing
-    from rdrop_cli.study.sweep import read_sweep
+    from rdrop_cli.planning.study_file import read_sweep
 
     execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     wanted = read_sweep(study)
@@ -82,10 +82,10 @@ class GridRow:
 def _rehearse(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
     """Print what a sweep would do; no run is begun, and no runs folder made."""
     from rdrop_cli.cli.training import settle_runs
-    from rdrop_cli.cores import list_cores
     from rdrop_cli.jobs.pool import choose_jobs
     from rdrop_cli.runs.estimate import estimate_work
-    from rdrop_cli.runs.standing import Status, find_standings
+    from rdrop_cli.runs.progress import Status, find_standings
+    from rdrop_cli.system import list_cores
 
     with wanted.file.blame():
         configs, series = settle_runs(wanted.requests, execution)

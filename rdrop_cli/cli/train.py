@@ -4,33 +4,31 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdrop_cli.cli.data_options import (
-    DATASETS,
-    Every,
-    Horizon,
-    Lookback,
-    ProtocolName,
-    Sentinels,
-    Target,
-    Time,
-    TrainStop,
-    ValStop,
-)
 from rdrop_cli.cli.options import (
+    DATASETS,
     DEFAULT_DATA_DIR,
     DEFAULT_RUNS_DIR,
     AsJson,
     DataDir,
+    Every,
+    Horizon,
     Jobs,
+    Lookback,
+    ProtocolName,
     RunsDir,
     Scheduler,
+    Sentinels,
+    Target,
     TensorBoard,
+    Time,
+    TrainStop,
+    ValStop,
     complete_run_ids,
     complete_variants,
 )
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
-from rdrop_cli.study.plan import Request, parse_seeds
+from rdrop_cli.planning.request import Request, parse_seeds
 from rdrop_cli.study.variants import DEFAULT_CELL, STUDY
 
 if TYPE_CHECKING:

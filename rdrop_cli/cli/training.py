@@ -13,17 +13,16 @@ from rdrop_cli.jobs.cluster import KEPT, run_on_cluster
 from rdrop_cli.jobs.connection import check_scheduler
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
 from rdrop_cli.jobs.task import Outcome, Task, do_task
+from rdrop_cli.planning.request import Request, fit_to_series, plan_runs
+from rdrop_cli.runs.comparable import find_same_configurations
 from rdrop_cli.runs.find import find_run
 from rdrop_cli.runs.folder import RunFolder, check_writable
-from rdrop_cli.runs.select import find_same_configurations
-from rdrop_cli.series.datasets import load_dataset
 from rdrop_cli.series.describe import describe_plan, describe_series
-from rdrop_cli.series.oddities import find_oddities
-from rdrop_cli.series.sampling import measure_extent
+from rdrop_cli.series.load import load_dataset
+from rdrop_cli.series.quality import find_oddities, measure_extent
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import make_windows
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.plan import Request, fit_to_series, plan_runs
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def judge_and_tell(names: Sequence[str], runs_dir: Path) -> "StudyVerdict":
     """
     from rdrop_cli.analysis.verdict import judge_runs
     from rdrop_cli.cli.console import make_console
-    from rdrop_cli.runs.left_out import tell_left_out
+    from rdrop_cli.runs.comparable import tell_left_out
 
     judged = judge_runs(names, runs_dir)
     collection = judged.collection
@@ -79,8 +79,8 @@ def judge_and_tell(names: Sequence[str], runs_dir: Path) -> "StudyVerdict":
 
 def _print_verdict(judged: "StudyVerdict") -> None:
     """Print what was judged, a line a claim, every verdict in words, and a line a network."""
-    from rdrop_cli.analysis.arms_wording import ARMS_HEADS, ARMS_TITLE, describe_row
-    from rdrop_cli.analysis.wording import BENEFITS_TITLE
+    from rdrop_cli.analysis.claims_text import BENEFITS_TITLE
+    from rdrop_cli.analysis.networks_text import ARMS_HEADS, ARMS_TITLE, describe_row
 
     typer.echo(f"{judged.collection.describe()}\n")
     _print_verdicts(judged.claims)
@@ -93,7 +93,7 @@ def _print_verdict(judged: "StudyVerdict") -> None:
 
 
 def _print_verdicts(verdicts: "Sequence[ClaimVerdict]") -> None:
-    from rdrop_cli.analysis.wording import format_estimate
+    from rdrop_cli.analysis.claims_text import format_estimate
 
     rows = []
     for judged in verdicts:

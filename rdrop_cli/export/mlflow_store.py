@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.export.tidy import read_epoch_seconds
-from rdrop_cli.runs.select import Metrics, Run, has_epochs
-from rdrop_cli.runs.unchecked import get_object
+from rdrop_cli.runs.comparable import Metrics, Run, has_epochs
+from rdrop_cli.runs.schema import get_object
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

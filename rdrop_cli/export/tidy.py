@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from rdrop_cli.errors import make_printable
-from rdrop_cli.runs.select import Metrics
+from rdrop_cli.runs.comparable import Metrics
 
 Cell = str | float | None
 LONGEST_EPOCH_SECONDS = 1e9  # thirty years

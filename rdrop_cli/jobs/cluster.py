@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.jobs.connection import check_scheduler, check_versions, connect
-from rdrop_cli.jobs.messages import replay
+from rdrop_cli.jobs.process import replay
 from rdrop_cli.jobs.remote import (
     TOPIC,
     Delivery,
@@ -25,12 +25,12 @@ from rdrop_cli.jobs.remote import (
     read_versions,
     train_on_worker,
 )
-from rdrop_cli.jobs.shipment import CONFIG, METRICS, make_run_folder, publish_run, read_what_goes_on
+from rdrop_cli.jobs.series_file import name_parcel, pack_series
 from rdrop_cli.jobs.task import Outcome, Task, fail
-from rdrop_cli.runner import Reporter
+from rdrop_cli.jobs.transfer import CONFIG, METRICS, make_run_folder, publish_run, read_what_goes_on
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
-from rdrop_cli.series.parcel import name_parcel, pack_series
 from rdrop_cli.series.table import Series
+from rdrop_cli.training.loop import Reporter
 
 if TYPE_CHECKING:
     from distributed import Client, Future

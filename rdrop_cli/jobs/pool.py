@@ -10,11 +10,10 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from rdrop_cli.cores import list_cores
-from rdrop_cli.jobs.child import conclude, end_children, follow_child, start_child
-from rdrop_cli.jobs.messages import replay
+from rdrop_cli.jobs.process import conclude, end_children, follow_child, replay, start_child
 from rdrop_cli.jobs.task import Outcome, Task
-from rdrop_cli.runner import Reporter
+from rdrop_cli.system import list_cores
+from rdrop_cli.training.loop import Reporter
 
 BYTES_PER_JOB = 1_500_000_000  # what one training takes at the book's size, with room to spare
 

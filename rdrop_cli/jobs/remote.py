@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 
 import rdrop_cli
 from rdrop_cli.errors import RdropError
-from rdrop_cli.jobs.child import conclude, end_children, follow_child, start_child
-from rdrop_cli.jobs.shipment import Files, read_files, write_files
+from rdrop_cli.jobs.process import conclude, end_children, follow_child, start_child
+from rdrop_cli.jobs.series_file import keep_parcel
 from rdrop_cli.jobs.task import Task, fail
-from rdrop_cli.series.parcel import keep_parcel
+from rdrop_cli.jobs.transfer import Files, read_files, write_files
 from rdrop_cli.study.config import RunConfig
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from rdrop_cli.errors import RdropError
-from rdrop_cli.runner import Reporter
+from rdrop_cli.jobs.series_file import read_parcel
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
-from rdrop_cli.series.datasets import load_dataset
-from rdrop_cli.series.parcel import read_parcel
+from rdrop_cli.series.load import load_dataset
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.workflow import train_run
+from rdrop_cli.training.loop import Reporter
+from rdrop_cli.training.train import train_run
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ import sys
 import threading
 from contextlib import ExitStack
 
-from rdrop_cli.jobs.gpus import VISIBLE, hold_gpu
-from rdrop_cli.jobs.leases import hold_cores
-from rdrop_cli.jobs.messages import MessageReporter
+from rdrop_cli.jobs.process import MessageReporter
+from rdrop_cli.jobs.resource_locks import VISIBLE, hold_cores, hold_gpu
 from rdrop_cli.jobs.task import Task, do_task
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 import rdrop_cli
-from rdrop_cli.cores import list_cores
+from rdrop_cli.system import list_cores
 
 
 def count_threads() -> int:

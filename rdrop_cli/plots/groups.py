@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.runs.select import Metrics, describe_settings, explain_difference
-from rdrop_cli.runs.unchecked import read_cell
+from rdrop_cli.runs.comparable import Metrics, describe_settings, explain_difference
+from rdrop_cli.runs.schema import read_cell
 from rdrop_cli.study.variants import STUDY, label_network
 
 MOST_GROUPS = 8  # in one picture: more lines cannot be told apart

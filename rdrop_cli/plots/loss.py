@@ -7,11 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rdrop_cli.analysis.run_curves import RunCurves
+from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.plots.groups import Group, group_seeds
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, name_unit
-from rdrop_cli.runs.select import Metrics
-from rdrop_cli.study.target import name_target
+from rdrop_cli.runs.comparable import Metrics
+from rdrop_cli.study.units import name_target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdrop_cli.analysis.arm import format_rates
-from rdrop_cli.analysis.arms import ArmVerdict, Figure
+from rdrop_cli.analysis.network import format_rates
+from rdrop_cli.analysis.networks import ArmVerdict, Figure
 from rdrop_cli.analysis.rate_grid import RateGrid
 from rdrop_cli.plots.loss import describe_setting
 from rdrop_cli.plots.style import ERROR_MAP, draw_figure, name_unit, read_on
-from rdrop_cli.runs.select import Metrics
+from rdrop_cli.runs.comparable import Metrics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,12 +8,12 @@ import numpy.typing as npt
 
 from rdrop_cli.plots.style import NAIVE_COLOUR, PALETTE, draw_figure
 from rdrop_cli.series.describe import list_periods
-from rdrop_cli.series.oddities import SENTINEL, Gap, find_gaps
+from rdrop_cli.series.quality import SENTINEL, Gap, find_gaps
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.duration import UNIT_SECONDS, format_seconds
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.study.target import format_error, name_target
+from rdrop_cli.study.units import format_error, name_target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import replace_atomically
-from rdrop_cli.study.target import name_target
+from rdrop_cli.study.units import name_target
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

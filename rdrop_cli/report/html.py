@@ -13,21 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import rdrop_cli
-from rdrop_cli.analysis.arms import ArmVerdict
-from rdrop_cli.analysis.arms_wording import ARMS_HEADS, ARMS_TITLE, describe_row
-from rdrop_cli.analysis.claim import ERROR_UNIT
+from rdrop_cli.analysis.claims import ERROR_UNIT
+from rdrop_cli.analysis.claims_text import BENEFITS_TITLE, format_estimate
 from rdrop_cli.analysis.judge import ClaimVerdict, SideFigure
+from rdrop_cli.analysis.networks import ArmVerdict
+from rdrop_cli.analysis.networks_text import ARMS_HEADS, ARMS_TITLE, describe_row
 from rdrop_cli.analysis.published import find_published
 from rdrop_cli.analysis.rate_grid import list_rate_grids
 from rdrop_cli.analysis.verdict import StudyVerdict
-from rdrop_cli.analysis.wording import BENEFITS_TITLE, format_estimate
 from rdrop_cli.files import write_text
 from rdrop_cli.plots.groups import group_seeds, keep_legible
 from rdrop_cli.plots.loss import FIGURE_INCHES, NARROW_INCHES, draw_comparison
 from rdrop_cli.plots.rates import describe_rates, draw_rates
-from rdrop_cli.runs.select import Metrics
-from rdrop_cli.runs.unchecked import get_object, read_cell
-from rdrop_cli.study.target import format_error, name_target
+from rdrop_cli.runs.comparable import Metrics
+from rdrop_cli.runs.schema import get_object, read_cell
+from rdrop_cli.study.units import format_error, name_target
 from rdrop_cli.study.variants import label_network
 
 NONE = "–"

@@ -14,9 +14,9 @@ from typing import Any
 from rdrop_cli.errors import DataError
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.progress import Standing, Status
 from rdrop_cli.runs.remove import measure_size
-from rdrop_cli.runs.standing import Standing, Status
-from rdrop_cli.runs.unchecked import get_object
+from rdrop_cli.runs.schema import get_object
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import VARIANTS, label_network

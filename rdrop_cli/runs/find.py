@@ -7,7 +7,7 @@ from typing import Any
 
 from rdrop_cli.errors import RdropError, UsageError
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.runs.unchecked import read_cell
+from rdrop_cli.runs.schema import read_cell
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import find_variant
 

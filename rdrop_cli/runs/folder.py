@@ -15,8 +15,7 @@ from typing import Any
 
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.files import make_folder, remove_temporaries, sync, write_json
-from rdrop_cli.runs.shape import find_fault, measure_depth
-from rdrop_cli.runs.upgrade import READABLE, SCHEMA_VERSION, upgrade_document
+from rdrop_cli.runs.schema import READABLE, SCHEMA_VERSION, find_fault, measure_depth, upgrade_document
 from rdrop_cli.study.config import RunConfig
 
 MAX_DOCUMENT_BYTES = 64 << 20  # a million epochs

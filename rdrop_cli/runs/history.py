@@ -5,7 +5,7 @@ import io
 from dataclasses import asdict, astuple, dataclass, field, fields
 from typing import Any
 
-from rdrop_cli.runs.shape import LARGEST_ERROR
+from rdrop_cli.runs.schema import LARGEST_ERROR
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from rdrop_cli.runs.history import History
-from rdrop_cli.runs.upgrade import SCHEMA_VERSION
+from rdrop_cli.runs.schema import SCHEMA_VERSION
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.target import name_target
+from rdrop_cli.study.units import name_target
 
 
 @dataclass(frozen=True)

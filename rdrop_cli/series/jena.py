@@ -13,11 +13,10 @@ from urllib.parse import urlsplit, urlunsplit
 from rdrop_cli.errors import DataError
 from rdrop_cli.files import md5_of_file, replace_atomically, sha256_of_file, write_json
 from rdrop_cli.series.archive import check_csv_archive, extract_csv
-from rdrop_cli.series.cache import read_through_cache
-from rdrop_cli.series.columns import WEATHER_COLUMNS
-from rdrop_cli.series.csv_reader import read_csv
+from rdrop_cli.series.csv.cache import read_through_cache
+from rdrop_cli.series.csv.read import read_csv
 from rdrop_cli.series.download import Progress, fetch
-from rdrop_cli.series.table import Series, Source
+from rdrop_cli.series.table import WEATHER_COLUMNS, Series, Source
 
 ADDRESSES = (
     "https://storage.googleapis.com/tensorflow/tf-keras-datasets/jena_climate_2009_2016.csv.zip",

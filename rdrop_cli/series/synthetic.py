@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdrop_cli.errors import UsageError
-from rdrop_cli.series.columns import WEATHER_COLUMNS
+from rdrop_cli.series.table import WEATHER_COLUMNS
 
 Array = NDArray[np.float64]  # of shape (row,) unless said otherwise
 

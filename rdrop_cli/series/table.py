@@ -58,3 +58,22 @@ class Series:
     def sampling_seconds(self) -> int:
         """The usual time between two readings, in seconds: the median, which gaps and repeats do not move."""
         return int(np.median(np.diff(self.stamps).astype(np.int64))) if len(self.stamps) > 1 else 0
+
+
+WEATHER_COLUMNS = (
+    "p (mbar)",
+    "T (degC)",
+    "Tpot (K)",
+    "Tdew (degC)",
+    "rh (%)",
+    "VPmax (mbar)",
+    "VPact (mbar)",
+    "VPdef (mbar)",
+    "sh (g/kg)",
+    "H2OC (mmol/mol)",
+    "rho (g/m**3)",
+    "wv (m/s)",
+    "max. wv (m/s)",
+    "wd (deg)",
+)
+"""In the order of the published file, units included; the stamps' column is not among them."""

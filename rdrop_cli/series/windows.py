@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.series.lines import name_row
-from rdrop_cli.series.oddities import fill_missing
+from rdrop_cli.series.quality import fill_missing, name_row
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.protocol import Protocol
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rdrop_cli.analysis.run_curves import RunCurves
+from rdrop_cli.analysis.run import RunCurves
 
 NOISE = 0.002  # standardised error: about what the published baseline scatters by
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from rdrop_cli.analysis.arm import Arm, label_arms
 from rdrop_cli.analysis.collect import collect_runs
 from rdrop_cli.analysis.judge import judge_claims
+from rdrop_cli.analysis.network import Arm, label_arms
 from rdrop_cli.errors import RdropError
 from tests.analysis.made_runs import save_daily_errors, save_made_run, save_made_study
 

@@ -5,11 +5,10 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from rdrop_cli.analysis.claim import Claim, Region
-from rdrop_cli.analysis.claims import BENEFITS, CLAIMS, SCORE_MARGIN
-from rdrop_cli.analysis.evidence import Estimate, Evidence
+from rdrop_cli.analysis.claims import BENEFITS, CLAIMS, SCORE_MARGIN, Claim, Region
+from rdrop_cli.analysis.estimates import Estimate, Evidence
 from rdrop_cli.analysis.judge import count_more_seeds, judge_claims
-from rdrop_cli.analysis.run_curves import RunCurves
+from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.errors import DataError
 from rdrop_cli.files import to_json
 from tests.analysis.made import make_level, make_run, make_settling, make_v

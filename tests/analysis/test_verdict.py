@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from rdrop_cli.analysis.claims import BENEFITS, CLAIMS
+from rdrop_cli.analysis.claims_text import format_estimate, format_number
 from rdrop_cli.analysis.judge import judge_claims
 from rdrop_cli.analysis.verdict import CLAIM_IDS, check_claim_ids, judge_runs
-from rdrop_cli.analysis.wording import format_estimate, format_number
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
 from tests.analysis.made import make_level, make_run, make_settling

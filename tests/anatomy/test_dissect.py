@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from rdrop_cli.anatomy import dissect as dissection
+from rdrop_cli.anatomy.blocks import capture_blocks, changes_memory
+from rdrop_cli.anatomy.capture import MaskRecord
 from rdrop_cli.anatomy.dissect import Anatomy, dissect
-from rdrop_cli.nn.blocks import capture_blocks, changes_memory
-from rdrop_cli.nn.capture import MaskRecord
 from rdrop_cli.nn.layers import DropoutGRU
+from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.methods import CELLS
-from rdrop_cli.study.plan import Request, plan_runs
 from rdrop_cli.study.variants import VARIANTS
 
 CASES = [(cell, variant.name) for cell in CELLS for variant in VARIANTS.values() if cell in variant.cells]

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rdrop_cli.bench.race import TEAMS, Spread, race
+from rdrop_cli.bench.compare import TEAMS, Spread, race
 from rdrop_cli.bench.results import project_study_seconds, summarise
-from rdrop_cli.study.plan import Request, plan_runs
+from rdrop_cli.planning.request import Request, plan_runs
 
 CONFIGS = {config.variant: config for config in plan_runs(Request(dataset="synthetic"))}
 WINDOWS = {"validation": 1000, "test": 500}
@@ -57,7 +57,7 @@ def test_a_spread_is_the_median_and_the_quartiles():
 
 def test_all_contenders_see_the_same_windows():
     """The three cut the same windows for the same rows: the book's loop, Keras's dataset, and rdrop's gather."""
-    from rdrop_cli.nn.contenders import Book, KerasDefaults
+    from rdrop_cli.bench.implementations import Book, KerasDefaults
     from rdrop_cli.nn.pipeline import WindowPipeline
     from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
 
@@ -74,7 +74,7 @@ def test_all_contenders_see_the_same_windows():
 
 @pytest.mark.slow
 def test_the_race_is_run(tmp_path):
-    from rdrop_cli.cores import list_cores
+    from rdrop_cli.system import list_cores
 
     notes = []
     result = race(CONFIGS["dropout"], tmp_path, list_cores(), rounds=2, steps=3, note=notes.append)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from rdrop_cli.cli.app import run_command
-from rdrop_cli.series.columns import WEATHER_COLUMNS
 from rdrop_cli.series.synthetic import generate_weather
+from rdrop_cli.series.table import WEATHER_COLUMNS
 
 SMALL = [
     "--lookback", "5h", "--every", "1h", "--horizon", "2h", "--train-stop", "400", "--val-stop", "600",

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rdrop_cli.series.datasets import load_dataset
+from rdrop_cli.series import load
+from rdrop_cli.series.load import load_dataset
 from rdrop_cli.series.windows import forecast_naively, make_windows
 from rdrop_cli.study.protocol import Protocol
 
@@ -143,9 +144,8 @@ def test_irregular_stamps_are_shown_and_said_to_be_refused(inspect, load_csv):
 
 
 def test_the_embedded_dataset_is_inspected_by_its_name(inspect, tmp_path, monkeypatch):
-    from rdrop_cli.series import datasets
 
-    monkeypatch.setattr(datasets, "SYNTHETIC_ROWS", 3000)
+    monkeypatch.setattr(load, "SYNTHETIC_ROWS", 3000)
     result = inspect("synthetic", "--train-stop", "1500", "--val-stop", "2200")
     assert result.code == 0, result.err
     assert "target: T (degC), read as temperature in °C; 6 h ahead, from 2 d before, a timestep every 1 h" in result.out

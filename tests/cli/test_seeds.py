@@ -5,7 +5,7 @@ import json
 import pytest
 
 from rdrop_cli.errors import UsageError
-from rdrop_cli.study.plan import parse_seeds
+from rdrop_cli.planning.request import parse_seeds
 from tests.cli.conftest import SMALL
 
 

@@ -6,7 +6,7 @@ import json
 import keras
 import pytest
 
-from rdrop_cli.runs.upgrade import SCHEMA_VERSION
+from rdrop_cli.runs.schema import SCHEMA_VERSION
 from tests.cli.conftest import SMALL
 
 FILES = {"config.json", "metrics.json", "history.csv", "loss.png", "model.keras", "checkpoints"}
@@ -59,7 +59,7 @@ def test_the_history_has_a_line_an_epoch_that_agrees_with_the_metrics(folders, m
 
 def test_the_saved_model_is_the_best_epochs_and_loads_in_safe_mode(folders, metrics, weather_csv, tmp_path):
     from rdrop_cli.runs.folder import RunFolder
-    from rdrop_cli.series.datasets import load_dataset
+    from rdrop_cli.series.load import load_dataset
     from rdrop_cli.series.windows import make_windows
 
     folder = RunFolder(folders["dropout"])

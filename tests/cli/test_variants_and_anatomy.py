@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rdrop_cli.study.plan import Request, plan_runs
+from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.variants import VARIANTS, label_network
 from tests.cli.conftest import SMALL
 

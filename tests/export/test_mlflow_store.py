@@ -9,7 +9,7 @@ import pytest
 
 from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.export.mlflow_store import RUN_ID_TAG, describe_run, log_records
-from rdrop_cli.runs.select import Run
+from rdrop_cli.runs.comparable import Run
 from tests.analysis.made_runs import save_daily_errors, save_made_run
 from tests.export.conftest import IGNORE_NOLOAD
 

@@ -11,8 +11,8 @@ from rdrop_cli.errors import RdropError
 from rdrop_cli.jobs.cluster import run_on_cluster
 from rdrop_cli.jobs.connection import check_scheduler
 from rdrop_cli.jobs.task import Task, do_task
+from rdrop_cli.planning.request import Request
 from rdrop_cli.runs.find import list_run_folders
-from rdrop_cli.study.plan import Request
 from tests.jobs.clusters import Cluster, cluster, is_training, wait_for
 from tests.jobs.test_pool import TINY, Listener
 from tests.torture.kills import fingerprint

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from rdrop_cli.cores import list_cores
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
 from rdrop_cli.jobs.task import Task
-from rdrop_cli.series.datasets import load_dataset
-from rdrop_cli.series.sampling import measure_extent
-from rdrop_cli.study.plan import Request, fit_to_series, plan_runs
+from rdrop_cli.planning.request import Request, fit_to_series, plan_runs
+from rdrop_cli.series.load import load_dataset
+from rdrop_cli.series.quality import measure_extent
+from rdrop_cli.system import list_cores
 
 TINY = {
     "protocol": "demo",

@@ -12,8 +12,8 @@ import tensorflow as tf
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.files import write_json
 from rdrop_cli.nn.events import EventLog, has_event_log
-from rdrop_cli.runner import Runner
-from rdrop_cli.workflow import train_run
+from rdrop_cli.training.loop import Runner
+from rdrop_cli.training.train import train_run
 from tests.nn.tiny import TINY_PROTOCOL
 from tests.standin import EPOCHS, SETTING, RandomWalk, Silence, make_folder, make_windows
 
@@ -35,10 +35,10 @@ def folder(tmp_path):
     return folder
 
 
-def run(folder, learner=None):
+def run(folder, trainer=None):
     """Run with event files to the end, or go on."""
     with EventLog(folder, SETTING.target_std) as log:
-        return Runner(folder, make_windows(), SETTING, learner or RandomWalk(), Silence(), log).run()
+        return Runner(folder, make_windows(), SETTING, trainer or RandomWalk(), Silence(), log).run()
 
 
 def read(folder) -> EventAccumulator:
@@ -93,7 +93,7 @@ sys.path.insert(0, ".")
 from pathlib import Path
 from rdrop_cli.nn.events import EventLog
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.runner import Runner
+from rdrop_cli.training.loop import Runner
 from tests.standin import SETTING, RandomWalk, Silence, make_windows
 class Killing(EventLog):
     def add(self, epoch):
@@ -161,9 +161,8 @@ def test_a_run_that_does_not_tell_its_beginning_is_refused_with_its_file(folder)
 @pytest.fixture(scope="module")
 def tiny_series():
     """The series of `make_tiny_windows`."""
-    from rdrop_cli.series.columns import WEATHER_COLUMNS
     from rdrop_cli.series.synthetic import generate_weather
-    from rdrop_cli.series.table import Series, Source
+    from rdrop_cli.series.table import WEATHER_COLUMNS, Series, Source
 
     stamps, values = generate_weather(seed=1, rows=700)
     return Series(stamps, WEATHER_COLUMNS, values, Source("made", "test", "0" * 64, 700, None))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from rdrop_cli.anatomy.capture import capture_call
 from rdrop_cli.anatomy.identify import measure_errors
 from rdrop_cli.anatomy.reference import run_gru, run_lstm
-from rdrop_cli.nn.capture import capture_call
 from rdrop_cli.study.methods import CELLS, METHODS, Site
 
 CASES = [(cell, method.name) for cell in CELLS for method in METHODS.values() if cell in method.cells]

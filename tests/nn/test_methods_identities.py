@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from rdrop_cli.anatomy.capture import capture_call
 from rdrop_cli.anatomy.reference import run_gru, run_lstm
-from rdrop_cli.nn.capture import capture_call
 from rdrop_cli.study.methods import CELLS
 
 

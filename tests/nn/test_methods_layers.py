@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rdrop_cli.nn.capture import capture_call
+from rdrop_cli.anatomy.capture import capture_call
 from rdrop_cli.nn.layers import DropoutGRU, DropoutLSTM
 from rdrop_cli.study.methods import CELLS, METHODS
 

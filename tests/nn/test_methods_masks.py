@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rdrop_cli.nn.capture import capture_call, redraw_masks
+from rdrop_cli.anatomy.capture import capture_call, redraw_masks
 from rdrop_cli.nn.masks import draw_mask
 from rdrop_cli.study.methods import CELLS, METHODS
 

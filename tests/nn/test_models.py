@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from rdrop_cli.nn.blocks import list_directions
-from rdrop_cli.nn.learner import KerasLearner
+from rdrop_cli.anatomy.blocks import list_directions
 from rdrop_cli.nn.models import build_model
 from rdrop_cli.nn.randomness import MaskSeeds
+from rdrop_cli.nn.trainer import KerasTrainer
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import VARIANTS, Place
@@ -46,8 +46,8 @@ def weights_by_name(model):
     return {v.path.split("/", 1)[1].replace("forward_", ""): v.numpy() for v in model.trainable_variables}
 
 
-def train(learner, epoch):
-    return learner.train_epoch(epoch, lambda step, loss: None)
+def train(trainer, epoch):
+    return trainer.train_epoch(epoch, lambda step, loss: None)
 
 
 def call_in_training(model, x, step=0):
@@ -65,34 +65,34 @@ def assert_same_state(one, other):
 @pytest.mark.parametrize(("cell", "name"), TRAINED)
 def test_a_variant_trains_under_xla_is_saved_and_goes_on_bit_for_bit(tmp_path, tiny_windows, cell, name):
     config = configure(cell, name)
-    learner = KerasLearner(config, tiny_windows)
-    losses = [train(learner, 1)]
-    state = learner.get_state()
-    losses.append(train(learner, 2))
+    trainer = KerasTrainer(config, tiny_windows)
+    losses = [train(trainer, 1)]
+    state = trainer.get_state()
+    losses.append(train(trainer, 2))
     assert np.isfinite(losses).all()
-    end = learner.get_state()
+    end = trainer.get_state()
     assert not all(np.array_equal(state[key], end[key]) for key in state)
 
-    learner.set_state(state)  # its seed generators stand elsewhere by now
-    assert train(learner, 2) == losses[1]
-    assert_same_state(learner.get_state(), end)
+    trainer.set_state(state)  # its seed generators stand elsewhere by now
+    assert train(trainer, 2) == losses[1]
+    assert_same_state(trainer.get_state(), end)
 
-    other = KerasLearner(config, tiny_windows)  # the same names, so that another process can read the state
+    other = KerasTrainer(config, tiny_windows)  # the same names, so that another process can read the state
     other.set_state(end)
     x = tiny_windows.matrix[:15].reshape(3, 5, 14)
-    learner.save_model(tmp_path / "model.keras")
+    trainer.save_model(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
-    expected = learner.model(x)
+    expected = trainer.model(x)
     np.testing.assert_array_equal(loaded(x), expected)
     np.testing.assert_array_equal(other.model(x), expected)
-    np.testing.assert_array_equal(call_in_training(loaded, x), call_in_training(learner.model, x))
+    np.testing.assert_array_equal(call_in_training(loaded, x), call_in_training(trainer.model, x))
 
 
 @pytest.mark.parametrize(
     ("cell", "name"), [("gru", "dropout-before"), pytest.param("lstm", "zoneout", marks=pytest.mark.slow)]
 )
 def test_another_learner_goes_on_bit_for_bit(tiny_windows, cell, name):
-    first, second = (KerasLearner(configure(cell, name), tiny_windows) for _ in range(2))
+    first, second = (KerasTrainer(configure(cell, name), tiny_windows) for _ in range(2))
     train(first, 1)
     second.set_state(first.get_state())
     assert train(second, 2) == train(first, 2)
@@ -163,4 +163,4 @@ def test_the_books_other_networks_have_its_sizes_and_activations():
 @pytest.mark.parametrize("name", [variant.name for variant in VARIANTS.values() if variant.method])
 def test_a_method_of_our_own_is_never_taken_for_keras_layer(tiny_windows, name):
     """The compiled kernel computes Keras's own GRU: it would train these without any dropout."""
-    assert KerasLearner(configure("gru", name, engine="auto"), tiny_windows).engine == "xla"
+    assert KerasTrainer(configure("gru", name, engine="auto"), tiny_windows).engine == "xla"

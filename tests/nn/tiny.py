@@ -1,8 +1,7 @@
 """A protocol and windows small enough to train on in a second."""
 
-from rdrop_cli.series.columns import WEATHER_COLUMNS
 from rdrop_cli.series.synthetic import generate_weather
-from rdrop_cli.series.table import Series, Source
+from rdrop_cli.series.table import WEATHER_COLUMNS, Series, Source
 from rdrop_cli.series.windows import Windows, make_windows
 from rdrop_cli.study.protocol import Protocol
 

@@ -10,9 +10,9 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from rdrop_cli.analysis.arm import read_arm
-from rdrop_cli.analysis.arms import judge_arms
 from rdrop_cli.analysis.collect import build_curves
+from rdrop_cli.analysis.network import read_arm
+from rdrop_cli.analysis.networks import judge_arms
 from rdrop_cli.analysis.rate_grid import RateGrid, list_rate_grids, require_rate_grids
 from rdrop_cli.errors import RdropError
 from rdrop_cli.plots.rates import MISSING_STYLE, describe_rates, draw_rates

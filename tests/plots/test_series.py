@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rdrop_cli.plots.series import MOST_BINS, bin_readings, choose_bin_seconds, draw_series
-from rdrop_cli.series.oddities import SENTINEL
+from rdrop_cli.series.quality import SENTINEL
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import make_windows
 from rdrop_cli.study.protocol import Protocol

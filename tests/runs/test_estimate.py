@@ -12,7 +12,7 @@ from rdrop_cli.runs.estimate import (
     count_validation_windows,
     estimate_work,
 )
-from rdrop_cli.runs.standing import Standing, Status
+from rdrop_cli.runs.progress import Standing, Status
 from rdrop_cli.series.windows import make_windows
 from rdrop_cli.study.protocol import find_protocol
 

@@ -5,8 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from rdrop_cli.series.describe import describe_plan, describe_series, list_periods
-from rdrop_cli.series.oddities import SENTINEL
-from rdrop_cli.series.summary import summarise_columns
+from rdrop_cli.series.quality import SENTINEL, summarise_columns
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import make_windows
 from rdrop_cli.study.protocol import Protocol

@@ -11,9 +11,9 @@ import pytest
 
 from rdrop_cli.errors import DataError
 from rdrop_cli.series import jena
-from rdrop_cli.series.columns import WEATHER_COLUMNS
 from rdrop_cli.series.jena import CSV_NAME, install_jena, is_installed, load_jena
 from rdrop_cli.series.synthetic import generate_weather
+from rdrop_cli.series.table import WEATHER_COLUMNS
 from tests.series.servers import offer, say, serve
 from tests.series.weather_files import ROWS, pack, weather_csv
 

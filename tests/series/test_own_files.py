@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from rdrop_cli.errors import DataError, RdropError, UsageError
-from rdrop_cli.series.csv_layout import infer_layout
-from rdrop_cli.series.datasets import load_dataset
+from rdrop_cli.series.csv.layout import infer_layout
+from rdrop_cli.series.load import load_dataset
 from rdrop_cli.series.table import Series
 
 Load = Callable[..., Series]

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.series.datasets import load_dataset
-from rdrop_cli.series.lines import name_row
-from rdrop_cli.series.sampling import measure_extent
+from rdrop_cli.series.load import load_dataset
+from rdrop_cli.series.quality import measure_extent, name_row
 from rdrop_cli.series.table import Series
 
 

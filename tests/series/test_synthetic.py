@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from rdrop_cli.errors import UsageError
-from rdrop_cli.series.columns import WEATHER_COLUMNS
 from rdrop_cli.series.synthetic import MAX_ROWS, generate_weather
+from rdrop_cli.series.table import WEATHER_COLUMNS
 
 ROWS_PER_HOUR, ROWS_PER_DAY = 6, 144
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdrop_cli.errors import DataError, UsageError
-from rdrop_cli.series.oddities import SENTINEL
+from rdrop_cli.series.quality import SENTINEL
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import Windows, average_by_day, forecast_naively, make_windows
 from rdrop_cli.study.protocol import PROTOCOLS, Protocol

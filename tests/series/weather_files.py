@@ -3,8 +3,8 @@
 import zipfile
 from pathlib import Path
 
-from rdrop_cli.series.columns import WEATHER_COLUMNS
 from rdrop_cli.series.synthetic import generate_weather
+from rdrop_cli.series.table import WEATHER_COLUMNS
 
 ROWS = 300
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rdrop_cli.planning.request import Request, fit_to_series, parse_seeds, plan_runs
 from rdrop_cli.study.config import MAX_SEED, RunConfig
 from rdrop_cli.study.duration import UNIT_SECONDS, parse_rows
 from rdrop_cli.study.extent import Extent
-from rdrop_cli.study.plan import Request, fit_to_series, parse_seeds, plan_runs
 from tests.torture.fuzz_target import Target, read_or_refuse
 
 SECONDS_APART = 600

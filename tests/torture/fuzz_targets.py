@@ -12,9 +12,10 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+from tests.series.test_csv_reader_made_files import check as check_csv
 
-from rdrop_cli.analysis.daily import COLUMNS as DAILY_COLUMNS
-from rdrop_cli.analysis.daily import read_daily_errors
+from rdrop_cli.analysis.run import COLUMNS as DAILY_COLUMNS
+from rdrop_cli.analysis.run import read_daily_errors
 from rdrop_cli.cli.runs import show
 from rdrop_cli.files import sha256_of_file, write_json
 from rdrop_cli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
@@ -24,7 +25,6 @@ from rdrop_cli.runs.metrics import build_metrics
 from rdrop_cli.series.archive import extract_csv
 from rdrop_cli.series.jena import CSV_NAME, load_jena
 from rdrop_cli.study.config import RunConfig
-from tests.series.test_csv_reader_made_files import check as check_csv
 from tests.standin import PROTOCOL, SETTING
 from tests.torture import planted
 from tests.torture.fuzz_options import assert_trainable, target_plan, target_rows, target_seeds

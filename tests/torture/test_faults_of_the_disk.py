@@ -90,7 +90,7 @@ def test_a_full_disk_under_the_data_costs_the_parsed_copy_only(train, disk, weat
 def test_a_run_on_a_read_only_disk_can_be_read_and_goes_on_when_it_can_be_written(rdrop, disk, monkeypatch):
     folder = make_folder(disk / "runs")
     with folder.lock(), pytest.raises(KeyboardInterrupt):
-        run(folder, learner=RandomWalk(stop_at_step=8))
+        run(folder, trainer=RandomWalk(stop_at_step=8))
     before = snapshot(folder.path)
     with read_only(disk):
         for command in ("runs", f"show {folder.run_id}"):
@@ -135,7 +135,7 @@ def test_a_run_whose_every_checkpoint_is_damaged_is_refused_in_one_line(train, w
     runs_dir = tmp_path / "runs"
     folder = make_folder(runs_dir)
     with folder.lock(), pytest.raises(KeyboardInterrupt):
-        run(folder, learner=RandomWalk(stop_at_step=8))
+        run(folder, trainer=RandomWalk(stop_at_step=8))
     for path in folder.checkpoints_path.iterdir():
         path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(Exception, match="no checkpoint can be read") as caught, folder.lock():

@@ -14,14 +14,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.series.test_csv_reader_made_files import check as check_csv
 
 from rdrop_cli.errors import DataError, RdropError
-from rdrop_cli.runner import Runner
 from rdrop_cli.runs.checkpoint import load_checkpoint, save_checkpoint
 from rdrop_cli.runs.folder import create_run_folder
-from rdrop_cli.series.datasets import load_dataset
+from rdrop_cli.series.load import load_dataset
 from rdrop_cli.study.config import RunConfig
-from tests.series.test_csv_reader_made_files import check as check_csv
+from rdrop_cli.training.loop import Runner
 from tests.standin import PROTOCOL, SETTING, RandomWalk, Silence, make_windows, run
 from tests.torture.crash_points import draw_nothing
 from tests.torture.fuzz_targets import assert_sound
@@ -268,8 +268,8 @@ def test_a_fuzzer_that_meets_a_traceback_says_so():
 def test_a_walk_of_another_size_cannot_be_gone_on_with(folder):
     checkpoint, _ = load_checkpoint(folder.checkpoints_path)
     assert checkpoint
-    learner = RandomWalk()
-    learner.weights = np.zeros(5, np.float32)
+    trainer = RandomWalk()
+    trainer.weights = np.zeros(5, np.float32)
     save_checkpoint(folder.checkpoints_path, checkpoint)
     with pytest.raises(DataError, match="of another network"):
-        run(folder, learner=learner)
+        run(folder, trainer=trainer)

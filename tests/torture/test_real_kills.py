@@ -21,15 +21,15 @@ class Counter(randomness.MaskSeeds):
         super().__init__(model, seed)
         super().set_step(tf.constant(0, tf.int64))
     def set_step(self, step): ...
-import rdrop_cli.nn.learner as learner
-learner.MaskSeeds = Counter
+import rdrop_cli.nn.trainer as trainer
+trainer.MaskSeeds = Counter
 """
 NO_OPTIMIZER_SLOTS = """
-from rdrop_cli.nn.learner import KerasLearner
+from rdrop_cli.nn.trainer import KerasTrainer
 def set_weights(self, state):
     for variable in self.model.trainable_variables:
         variable.assign(state[variable.path])
-KerasLearner.set_state = set_weights
+KerasTrainer.set_state = set_weights
 """
 
 

@@ -1,0 +1,122 @@
+"""The validation errors of a run's best network, day by day, as the run folder keeps them."""
+
+import csv
+import math
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.analysis.curves import Curve, check_curve
+from rdrop_cli.errors import DataError
+
+COLUMNS = ["day", "windows", "val_mae"]
+
+
+@dataclass(frozen=True, eq=False)
+class DailyErrors:
+    """The standardised validation error of a run's best network on each calendar day.
+
+    Attributes:
+        days: ISO dates in their order, shape (day,).
+        windows: validation windows whose target lies on the day, shape (day,).
+        val_mae: mean absolute error over them, shape (day,).
+    """
+
+    days: tuple[str, ...]
+    windows: npt.NDArray[np.float64]
+    val_mae: npt.NDArray[np.float64]
+
+
+def read_daily_errors(path: Path) -> DailyErrors | None:
+    """Read a run's `daily_errors.csv`; None where there is none.
+
+    Raises:
+        DataError: it is damaged, naming the line.
+    """
+    try:
+        header, *rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines())) or [[]]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path.name}: cannot be read ({error})") from error
+    if header != COLUMNS or not rows:
+        raise DataError(f"{path.name}: expected lines of {','.join(COLUMNS)}, received {','.join(header)[:60]!r}")
+    table = [_parse_row(path, line, row) for line, row in enumerate(rows, start=2)]
+    days, windows, val_mae = zip(*table, strict=True)
+    if list(days) != sorted(set(days)):
+        raise DataError(f"{path.name}: its days are not in order, or one is there twice")
+    return DailyErrors(days, np.array(windows), np.array(val_mae))
+
+
+def _parse_row(path: Path, line: int, row: list[str]) -> tuple[str, float, float]:
+    try:
+        day, windows, error = date.fromisoformat(row[0]).isoformat(), int(row[1]), float(row[2])
+        if len(row) == len(COLUMNS) and windows > 0 and 0 <= error < np.inf:
+            return day, float(windows), error
+    except (ValueError, IndexError):
+        pass
+    raise DataError(f"{path.name}: line {line}: expected a day, windows and an error, received {','.join(row)[:60]!r}")
+
+
+@dataclass(frozen=True, eq=False)
+class RunCurves:
+    """The curves of one finished run; errors are standardised mean absolute errors.
+
+    Attributes:
+        loss: training loss, dropout on, shape (epoch,).
+        val_loss: validation error, shape (epoch,).
+        train_mae: training error without dropout, shape (epoch,); None where nobody measured it (published runs).
+        naive_val_mae: error of the naive forecast on the same validation windows.
+        test_mae: test error of the model of the best validation epoch; None where it was not measured.
+        target_std: one standardised unit of the target in its own `unit`: °C for temperature.
+        unit: the target's; empty where its name tells none.
+        daily: validation errors of the best network by day; None where they were not kept.
+
+    Raises:
+        DataError: a curve is empty, of another length than the others, or not finite; or a figure is not finite.
+    """
+
+    variant: str
+    seed: int
+    loss: Curve
+    val_loss: Curve
+    train_mae: Curve | None
+    naive_val_mae: float
+    test_mae: float | None
+    target_std: float
+    unit: str = "°C"
+    daily: DailyErrors | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("val_loss", "loss", "train_mae"):  # the others are measured by the first
+            curve = getattr(self, name)
+            if curve is not None:
+                # The arrays are frozen with the rest: object.__setattr__ is how a frozen dataclass converts a field.
+                object.__setattr__(self, name, self._check(name, curve))
+        for name in ("naive_val_mae", "test_mae", "target_std"):
+            figure = getattr(self, name)
+            if figure is not None and not math.isfinite(figure):
+                raise DataError(f"{self}: {name} is {figure}: leave this run out")
+
+    def __str__(self) -> str:
+        return f"{self.variant}, seed {self.seed}"
+
+    @property
+    def epochs(self) -> int:
+        """The number of epochs."""
+        return len(self.val_loss)
+
+    def _check(self, name: str, values: Curve) -> Curve:
+        curve = check_curve(f"{self}: {name}", values, least_epochs=1).copy()
+        if len(curve) != len(self.val_loss):
+            raise DataError(f"{self}: {name} has {len(curve)} epochs, val_loss has {len(self.val_loss)}")
+        curve.flags.writeable = False
+        return curve
+
+
+def count_equal_epochs(runs: tuple[RunCurves, ...]) -> int:
+    """Return the number of epochs that all of the runs have: more epochs alone make a lower best score."""
+    return min(run.epochs for run in runs)

@@ -1,0 +1,131 @@
+"""Race the contenders: every one made ready, then round by round each in turn, so that noise falls on all alike."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+from rdrop_cli.errors import RdropError
+from rdrop_cli.study.config import RunConfig
+
+TEAMS = {  # which contender, and whether it has a process on each core or one on all
+    "book": ("book", False),
+    "keras": ("keras", False),
+    "rdrop": ("rdrop", True),
+    "rdrop_alone": ("rdrop", False),
+}
+WARM_UP_STEPS = 5
+WINDOWS = 12_800  # measured in a round, a hundred of the book's batches
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A median and the quartiles around it."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> "Spread":
+        low, middle, high = quantiles(values, n=4, method="inclusive") if len(values) > 1 else values * 3
+        return cls(middle, low, high)
+
+
+@dataclass
+class Team:
+    """The processes of one contender: one on all cores, or one a core that work side by side."""
+
+    name: str
+    processes: list["subprocess.Popen[str]"]
+    ready: list[dict[str, Any]]
+    train_rates: list[float] = field(default_factory=list)
+    measure_rates: list[float] = field(default_factory=list)
+    peak_mb: float = 0.0
+
+    def run(self, action: str, amount: int) -> float:
+        """Let all processes do an amount each, at once; return what they did together in a second."""
+        for process in self.processes:
+            _send(process, [action, amount])
+        answers = [_receive(process) for process in self.processes]
+        self.peak_mb = sum(answer["peak_mb"] for answer in answers)
+        return sum(amount / float(answer["seconds"]) for answer in answers)
+
+    def summarise(self) -> dict[str, Any]:
+        """Return medians and quartiles; rates are of all processes of the team together."""
+        return {
+            "processes": len(self.processes),
+            "engine": self.ready[0]["engine"],
+            "train_steps_per_second": vars(Spread.of(self.train_rates)),
+            "windows_per_second": vars(Spread.of(self.measure_rates)),
+            "first_step_seconds": median(answer["first_step_seconds"] for answer in self.ready),
+            "peak_mb": self.peak_mb,
+        }
+
+
+def race(
+    config: RunConfig, data_dir: Path, cores: list[int], rounds: int, steps: int, note: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Race the contenders on one variant; return for each its rates, its time to the first step, and its memory.
+
+    The book's way and Keras's defaults get one process on all cores; rdrop one on each core, as `--jobs` gives it, and
+    in a turn of its own one process on all cores, as a single run has it.
+    """
+    with ExitStack() as stack:
+        teams = []
+        for name, (contender, one_a_core) in TEAMS.items():
+            note(f"{config.variant}: making {name} ready")
+            shares = [[core] for core in cores] if one_a_core else [cores]
+            teams.append(stack.enter_context(make_ready(name, contender, config, data_dir, shares)))
+        for number in range(rounds):
+            for team in teams:
+                team.train_rates.append(team.run("train", steps))
+            for team in teams:
+                team.measure_rates.append(team.run("measure", WINDOWS))
+            rates = ", ".join(f"{team.name} {team.train_rates[-1]:.1f}" for team in teams)
+            note(f"{config.variant}: round {number + 1} of {rounds}, steps a second: {rates}")
+        return {team.name: team.summarise() for team in teams}
+
+
+@contextmanager
+def make_ready(name: str, contender: str, config: RunConfig, data_dir: Path, shares: list[list[int]]) -> Iterator[Team]:
+    """Start a contender's processes one after the other, so that each is alone on its way to the first step."""
+    processes: list[subprocess.Popen[str]] = []
+    try:
+        ready = []
+        for cores in shares:
+            command = [sys.executable, "-m", "rdrop_cli.bench.worker"]
+            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            processes.append(process)
+            _send(
+                process, {"contender": contender, "config": config.to_json(), "data_dir": str(data_dir), "cores": cores}
+            )
+            ready.append(_receive(process))
+        team = Team(name, processes, ready)
+        team.run("train", WARM_UP_STEPS)
+        team.run("measure", WINDOWS)
+        yield team
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
+def _send(process: "subprocess.Popen[str]", value: Any) -> None:
+    assert process.stdin is not None
+    process.stdin.write(json.dumps(value) + "\n")
+    process.stdin.flush()
+
+
+def _receive(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RdropError(f"a process of the benchmark ended with code {process.wait()}; what it said is above")
+    answer: dict[str, Any] = json.loads(line)
+    return answer

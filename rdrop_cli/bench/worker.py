@@ -1,0 +1,60 @@
+"""One process of the benchmark: makes itself ready, then trains or measures what it is told, by JSON lines."""
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rdrop_cli.jobs.worker import keep_to_cores
+from rdrop_cli.study.config import RunConfig
+
+
+def main() -> None:
+    """Read the contender, its configuration and its cores; then answer each order with the seconds that it took."""
+    started = time.monotonic() - _seconds_since_start()
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    order = json.loads(sys.stdin.readline())
+    keep_to_cores(order["cores"])
+    contender = _make_contender(order)
+    contender.train(1)
+    ready = {"first_step_seconds": time.monotonic() - started, "engine": getattr(contender, "engine", "keras")}
+    _answer(answers, ready)
+    for line in sys.stdin:
+        action, amount = json.loads(line)
+        start = time.monotonic()
+        getattr(contender, action)(amount)
+        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        _answer(answers, {"seconds": time.monotonic() - start, "peak_mb": peak_mb})
+
+
+def _make_contender(order: dict[str, Any]) -> Any:
+    """Import, load and build: part of the time to the first step."""
+    from rdrop_cli.bench.implementations import CONTENDERS
+    from rdrop_cli.series.load import load_dataset
+    from rdrop_cli.series.windows import make_windows
+
+    config = RunConfig.from_json(order["config"])
+    windows = make_windows(load_dataset(config.dataset, Path(order["data_dir"])), config.protocol)
+    return CONTENDERS[order["contender"]](config, windows)
+
+
+def _seconds_since_start() -> float:
+    """Seconds since this process was started, by Linux's account; 0 where there is none."""
+    try:
+        ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+        return float(Path("/proc/uptime").read_text().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError):
+        return 0.0
+
+
+def _answer(stream: Any, value: dict[str, Any]) -> None:
+    stream.write(json.dumps(value) + "\n")
+    stream.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""What a training process tells its parent: the calls of a `Reporter`, one JSON line each."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any, TextIO
+
+from rdrop_cli.files import without_nan
+from rdrop_cli.jobs.task import Outcome, Task
+from rdrop_cli.runs.history import Epoch
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.training.loop import Reporter
+
+STEP_SECONDS = 0.1  # between two messages about steps: more than an eye can follow would only cost time
+
+
+class MessageReporter:
+    """A `Reporter` that writes each call as a line."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last_step = 0.0
+
+    def begin(self, run_id: str, config: RunConfig, epochs_done: int, target_std: float) -> None:
+        self.send("begin", run_id, config.to_json(), epochs_done, target_std)
+
+    def step(self, epoch: int, step: int, loss: float) -> None:
+        now = time.monotonic()
+        if now - self._last_step >= STEP_SECONDS:
+            self._last_step = now
+            self.send("step", epoch, step, loss)
+
+    def measure(self, what: str) -> None:
+        self.send("measure", what)
+
+    def epoch(self, epoch: Epoch) -> None:
+        self.send("epoch", asdict(epoch))
+
+    def note(self, text: str) -> None:
+        self.send("note", text)
+
+    def send(self, kind: str, *values: Any) -> None:
+        """Write one message."""
+        self._stream.write(json.dumps([kind, *without_nan(values)]) + "\n")
+        self._stream.flush()
+
+
+def replay(message: list[Any], reporter: Reporter) -> None:
+    """Make the call that a message stands for; what is not a reporter's call is passed over."""
+    kind, *values = message
+    if kind == "begin":
+        run_id, config, epochs_done, target_std = values
+        reporter.begin(run_id, RunConfig.from_json(config), epochs_done, target_std)
+    elif kind == "epoch":
+        reporter.epoch(Epoch(**values[0]))
+    elif kind in ("step", "measure", "note"):
+        getattr(reporter, kind)(*values)
+
+
+SECONDS_TO_END = 5.0  # for a process to write down that it was interrupted
+
+
+def start_child() -> "subprocess.Popen[str]":
+    """Start a process that waits for a task; it ends when its stdin does, that is, with its parent."""
+    # A session of its own: Ctrl-C reaches the parent alone, which then ends the others in order.
+    return subprocess.Popen(
+        [sys.executable, "-m", "rdrop_cli.jobs.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def follow_child(
+    process: "subprocess.Popen[str]", order: dict[str, Any], hear: Callable[[list[Any]], None]
+) -> list[Any]:
+    """Hand over what is to be done, pass on what the process tells, and return its last message when it has ended."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    last: list[Any] = ["nothing"]
+    try:
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()
+    except BrokenPipeError:
+        return last
+    for line in process.stdout:
+        last = json.loads(line)
+        hear(last)
+    # stdin stays open until the process has ended: its end would tell it that its parent is gone
+    process.wait()
+    return last
+
+
+def conclude(task: Task, last: list[Any], code: int) -> Outcome:
+    """Return what became of a task, by the last message of its process and the code with which that ended."""
+    if last[0] == "done":
+        return Outcome(task, *last[1:])
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+    return Outcome(task, failure=f"{task}: its process {how}", exit_code=1)
+
+
+def end_children(processes: Iterable["subprocess.Popen[str]"]) -> None:
+    """Ask processes to end, and make those end that do not."""
+    ending = list(processes)
+    for process in ending:
+        process.terminate()
+    for process in ending:
+        try:
+            process.wait(SECONDS_TO_END)
+        except subprocess.TimeoutExpired:
+            process.kill()

@@ -1,0 +1,89 @@
+"""Share a machine's cores and GPUs among processes that know nothing of each other.
+
+What a process holds is told by file locks in the machine's temporary folder: the kernel lets go of them when the
+process ends, however it ends. Every user has a folder of their own; to keep users apart is the scheduler's work.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack
+from itertools import takewhile
+from pathlib import Path
+
+from rdrop_cli.system import list_cores
+
+
+def hold_free(names: Iterable[str], most: int, held: ExitStack) -> list[str]:
+    """Hold what nobody holds of `names`, in their order, up to `most`, until `held` is closed; does not wait.
+
+    Raises:
+        OSError: the temporary folder cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    folder = Path(tempfile.gettempdir()) / f"rdrop-leases-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    taken: list[str] = []
+    for name in names:
+        if len(taken) == most:
+            break
+        try:
+            held.enter_context(FileLock(folder / f"{name.replace('/', '_')}.lock", timeout=0))
+        except Timeout:
+            continue
+        taken.append(name)
+    return taken
+
+
+def hold_cores(count: int, held: ExitStack) -> list[int]:
+    """Hold up to `count` of the cores that this process may run on; none where others hold them all."""
+    names = {f"core-{core}": core for core in list_cores()}
+    return [names[name] for name in hold_free(names, count, held)]
+
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+DEVICE = re.compile(r"\d+|(GPU|MIG)-\S+")  # as CUDA names them in that variable
+LISTED = re.compile(r"^GPU (\d+): .*\(UUID: (GPU-[^)]+)\)", re.MULTILINE)
+SECONDS_TO_LIST = 30
+SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def list_gpus() -> dict[str, str]:
+    """Return the GPUs that this process may use: what CUDA calls each, and a name that the whole machine shares.
+
+    Those of CUDA_VISIBLE_DEVICES up to the first that is no device, as CUDA reads it; where it is not set, those that
+    `nvidia-smi -L` lists. Within a batch job every GPU may be number 0, so that the shared name is the UUID.
+    """
+    uuids = _list_uuids()
+    visible = os.environ.get(VISIBLE)
+    if visible is None:
+        return {uuid: uuid for uuid in uuids.values()}
+    names = takewhile(DEVICE.fullmatch, (name.strip() for name in visible.split(",")))
+    return {name: uuids.get(name, f"GPU-{name}" if name.isdigit() else name) for name in names}
+
+
+def _list_uuids() -> dict[str, str]:
+    """Return the UUID of each GPU by its number; none where there is no driver that tells."""
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return {}
+    try:
+        listed = subprocess.run([program, "-L"], capture_output=True, text=True, timeout=SECONDS_TO_LIST, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    return dict(LISTED.findall(listed.stdout))
+
+
+def hold_gpu(held: ExitStack) -> str | None:
+    """Wait until one of the GPUs is free and hold it; return what CUDA calls it, or None where there is none."""
+    names = {shared: name for name, shared in list_gpus().items()}
+    if not names:
+        return None
+    while not (taken := hold_free(names, 1, held)):
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    return names[taken[0]]

@@ -1,0 +1,92 @@
+"""A network in training: one epoch at a time, its errors on any windows, and its state as plain arrays."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from rdrop_cli.nn.engines import choose_engine
+from rdrop_cli.nn.models import build_model
+from rdrop_cli.nn.pipeline import WindowPipeline
+from rdrop_cli.nn.randomness import MaskSeeds
+from rdrop_cli.runs.checkpoint import State
+from rdrop_cli.series.windows import Windows
+from rdrop_cli.study.config import RunConfig
+
+
+class KerasTrainer:
+    """Trains a Keras model with RMSprop on the mean absolute error; the study's training step.
+
+    All randomness is a function of the seed and the step (`randomness`), so the state is the variables alone.
+    """
+
+    def __init__(self, config: RunConfig, windows: Windows) -> None:
+        self._config = config
+        self._pipeline = WindowPipeline(windows)
+        self.model = build_model(config, len(windows.offsets), windows.matrix.shape[1])
+        self._optimizer = keras.optimizers.RMSprop(name="rmsprop")
+        self._optimizer.build(self.model.trainable_variables)
+        self._masks = MaskSeeds(self.model, config.seed)
+        self._engine = choose_engine(config.engine, self.model, self._pipeline)
+        self._train_step = tf.function(self._compute_train_step, jit_compile=self._engine.jit_compile)
+
+    @property
+    def engine(self) -> str:
+        """What computes the network: `native`, `xla` or `keras`."""
+        return self._engine.name
+
+    def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float:
+        """Train the steps of an epoch, counted from 1; return the mean loss, measured with dropout on.
+
+        `on_step` is told the step within the epoch, from 1, and its loss.
+        """
+        steps = self._config.protocol.steps_per_epoch
+        return self.train_steps((epoch - 1) * steps, epoch * steps, on_step)
+
+    def train_steps(self, first: int, last: int, on_step: Callable[[int, float], None]) -> float:
+        """Train the steps [first, last), counted from 0 over the whole run; return their mean loss, dropout on."""
+        batches = self._pipeline.stream_training(self._config.seed, first, last, self._config.protocol.batch_size)
+        total = 0.0
+        for i, (step, x, y) in enumerate(batches, start=1):
+            loss = float(self._train_step(step, x, y))
+            total += loss
+            on_step(i, loss)
+        return total / (last - first)
+
+    def measure_errors(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
+        """Return the standardised absolute error of each window, dropout off: shape (window,)."""
+        windows = self._pipeline.windows
+        targets = windows.matrix[np.asarray(rows) + windows.horizon_rows, windows.target_column]
+        errors: npt.NDArray[np.float32] = np.abs(self._engine.predict(rows) - targets)
+        return errors
+
+    def get_state(self) -> State:
+        """Return weights and optimizer slots by path."""
+        return {variable.path: variable.numpy() for variable in self._stateful_variables()}
+
+    def set_state(self, state: State) -> None:
+        """Restore what `get_state` returned, here or in another process.
+
+        Raises:
+            KeyError: a variable is missing; ValueError: a shape differs.
+        """
+        for variable in self._stateful_variables():
+            variable.assign(state[variable.path])
+
+    def save_model(self, path: Path) -> None:
+        """Write the model as a `.keras` file."""
+        self.model.save(path)
+
+    def _stateful_variables(self) -> list[keras.Variable]:
+        return [*self.model.trainable_variables, *self._optimizer.variables]
+
+    def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        self._masks.set_step(step)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(tf.abs(self._engine.call(x)[:, 0] - y))
+        variables = self.model.trainable_variables
+        self._optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+        return loss

@@ -1,0 +1,1 @@
+"""Read CSV files as people have them, and say on which line something is wrong."""

@@ -1,0 +1,203 @@
+"""Run one training from its first epoch to its last file, or go on where it stopped.
+
+Knows neither Keras nor the terminal: the network is a `Trainer`, and what happens is told to a `Reporter`.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.errors import DataError, RdropError
+from rdrop_cli.files import replace_atomically, write_json, write_text
+from rdrop_cli.runs.checkpoint import Checkpoint, State, load_checkpoint, remove_old_checkpoints, save_checkpoint
+from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.history import Epoch, History
+from rdrop_cli.runs.metrics import Setting, build_metrics
+from rdrop_cli.series.windows import Windows, average_by_day
+from rdrop_cli.study.config import RunConfig
+
+Errors = npt.NDArray[np.float32]
+
+
+class Trainer(Protocol):
+    """A network in training; see `rdrop_cli.nn.trainer` for what each does."""
+
+    def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float: ...
+    def measure_errors(self, rows: npt.NDArray[np.int64] | range) -> Errors: ...
+    def get_state(self) -> State: ...
+    def set_state(self, state: State) -> None: ...
+    def save_model(self, path: Path) -> None: ...
+
+
+class Reporter(Protocol):
+    """Is told how a run goes on."""
+
+    def begin(self, run_id: str, config: RunConfig, epochs_done: int, target_std: float) -> None: ...
+    def step(self, epoch: int, step: int, loss: float) -> None: ...
+    def measure(self, what: str) -> None: ...
+    def epoch(self, epoch: Epoch) -> None: ...
+    def note(self, text: str) -> None: ...
+
+
+class EpochLog(Protocol):
+    """Keeps the epochs in another program's form too; see `rdrop_cli.nn.events`."""
+
+    def begin(self, history: History) -> None: ...
+    def add(self, epoch: Epoch) -> None: ...
+
+
+class DivergedError(RdropError):
+    """The loss of a run is no longer a finite number."""
+
+
+class Runner:
+    """One run: its configuration, data, network and folder, and the epochs so far."""
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        windows: Windows,
+        setting: Setting,
+        trainer: Trainer,
+        reporter: Reporter,
+        log: EpochLog | None = None,
+    ) -> None:
+        self.folder = folder
+        self.config = folder.read_config()
+        self._created_at = folder.read_created_at()
+        self._windows = windows
+        self._setting = setting
+        self._trainer = trainer
+        self._reporter = reporter
+        self._log = log
+        self._history = History()
+        self._best: State = {}
+
+    def run(self) -> dict[str, Any]:
+        """Train to the last epoch, measure the test windows with the best model, and return the metrics.
+
+        The caller holds the folder's lock.
+
+        Raises:
+            DivergedError: a loss is not finite; the run has ended as `failed`, its last good state kept.
+            DataError: no checkpoint can be read, or it is of another configuration.
+        """
+        self._restore()
+        epochs_done = len(self._history.epochs)
+        self._reporter.begin(self.folder.run_id, self.config, epochs_done, self._setting.target_std)
+        self._write_metrics("interrupted")  # true until the last line of this method is reached
+        if self._log:
+            self._log.begin(self._history)
+        try:
+            for number in range(epochs_done + 1, self.config.epochs + 1):
+                self._run_epoch(number)
+            return self._finish()
+        except DivergedError as error:
+            self._write_metrics("failed", failure=str(error))
+            raise
+
+    def _restore(self) -> None:
+        checkpoint, damaged = load_checkpoint(self.folder.checkpoints_path)
+        for line in damaged:
+            self._reporter.note(f"damaged checkpoint passed over: {line}")
+        if checkpoint:
+            self._check_origin(checkpoint)
+            self._trainer.set_state(checkpoint.state)
+            self._history, self._best = checkpoint.history, checkpoint.best
+
+    def _check_origin(self, checkpoint: Checkpoint) -> None:
+        """Refuse a whole checkpoint that this configuration cannot have written."""
+        shapes = _describe_shapes(self._trainer.get_state())
+        numbers = [epoch.epoch for epoch in checkpoint.history.epochs]
+        if (
+            not 1 <= len(numbers) <= self.config.epochs
+            or numbers != list(range(1, len(numbers) + 1))
+            or any(_describe_shapes(state) != shapes for state in (checkpoint.state, checkpoint.best))
+        ):
+            raise DataError(
+                f"{self.folder.checkpoints_path}: the checkpoint is whole, but of another network or configuration "
+                f"than {self.folder.config_path.name} tells; start the run anew"
+            )
+
+    def _run_epoch(self, number: int) -> None:
+        start = time.monotonic()
+
+        def on_step(step: int, loss: float) -> None:
+            if not math.isfinite(loss):
+                raise DivergedError(f"{self.folder.run_id}: the loss is {loss} at epoch {number}, step {step}")
+            self._reporter.step(number, step, loss)
+
+        loss = self._trainer.train_epoch(number, on_step)
+        train_seconds = time.monotonic() - start
+        val_loss = self._measure(number, "validation", self._windows.validation)
+        sample = self._windows.sample_train_rows(self.config.protocol.train_windows_measured)
+        train_mae = self._measure(number, "training", sample)
+        epoch = Epoch(number, loss, val_loss, train_mae, train_seconds, time.monotonic() - start)
+        self._history.epochs.append(epoch)
+        self._commit()
+        if self._log:
+            self._log.add(epoch)
+        self._reporter.epoch(epoch)
+
+    def _measure(self, number: int, what: str, rows: npt.NDArray[np.int64] | range) -> float:
+        self._reporter.measure(what)
+        error = float(self._trainer.measure_errors(rows).mean(dtype=np.float64))
+        if not math.isfinite(error):
+            raise DivergedError(f"{self.folder.run_id}: the {what} error is {error} after epoch {number}")
+        return error
+
+    def _commit(self) -> None:
+        """Save the checkpoint, which is the truth, then what is derived from it for readers."""
+        state = self._trainer.get_state()
+        if self._history.best is self._history.last:
+            self._best = state
+        save_checkpoint(self.folder.checkpoints_path, Checkpoint(state, self._best, self._history))
+        if self._history.best is self._history.last:
+            self._save_model()
+        write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
+        self._write_metrics("interrupted")
+
+    def _save_model(self) -> None:
+        with replace_atomically(self.folder.model_path) as temporary:
+            self._trainer.save_model(temporary)
+
+    def _finish(self) -> dict[str, Any]:
+        """Measure the test windows with the best epoch's network and write what a finished run has."""
+        from rdrop_cli.plots.loss import draw_run
+
+        remove_old_checkpoints(self.folder.checkpoints_path)  # a kill may have come between saving and removing
+        self._trainer.set_state(self._best)
+        self._save_model()
+        self._write_daily_errors()
+        test_mae = self._measure(self._history.best.epoch, "test", self._windows.test)
+        write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
+        metrics = self._build_metrics("completed", test_mae=test_mae)
+        draw_run(metrics, self.folder.plot_path)
+        write_json(self.folder.metrics_path, metrics)
+        return metrics
+
+    def _write_daily_errors(self) -> None:
+        """Keep the best network's validation error by day, to tell later how much of it belongs to this one period."""
+        self._reporter.measure("daily validation")
+        errors = self._trainer.measure_errors(self._windows.validation)
+        days = average_by_day(self._windows, self._windows.validation, errors)
+        lines = ["day,windows,val_mae", *(f"{day},{count},{error!r}" for day, count, error in days)]
+        write_text(self.folder.daily_errors_path, "\n".join(lines) + "\n")
+
+    def _write_metrics(self, status: str, failure: str | None = None) -> None:
+        write_json(self.folder.metrics_path, self._build_metrics(status, failure=failure))
+
+    def _build_metrics(self, status: str, test_mae: float | None = None, failure: str | None = None) -> dict[str, Any]:
+        return build_metrics(
+            self.folder.run_id, self._created_at, self.config, self._setting, self._history, status, test_mae, failure
+        )
+
+
+def _describe_shapes(state: State) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Return the shape and the type of every variable."""
+    return {name: (value.shape, value.dtype.str) for name, value in state.items()}

@@ -1,0 +1,93 @@
+"""A run from its configuration to its folder: what the command, and a Python program, call to train."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.metrics import Setting
+from rdrop_cli.series.table import Series, Source
+from rdrop_cli.series.windows import Windows, forecast_naively, make_windows
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.training.loop import Reporter, Runner
+
+if TYPE_CHECKING:
+    from rdrop_cli.nn.events import EventLog
+    from rdrop_cli.nn.trainer import KerasTrainer
+
+
+def train_run(
+    config: RunConfig,
+    series: Series,
+    make_folder: Callable[[], RunFolder],
+    reporter: Reporter,
+    tensorboard: bool = False,
+) -> dict[str, Any]:
+    """Train one configuration in the folder that `make_folder` gives, or go on with it; return its metrics.
+
+    `make_folder` is called when all that can be refused has been checked, so that no half-made run stays behind.
+    `tensorboard` keeps event files as well; a run that was begun with them has them to its end.
+
+    Raises:
+        DataError: the series is not the one that the configuration was made for, or does not fit its protocol.
+        RdropError: another process is at work on the run, or its loss is not finite.
+        MemoryError: the network or its windows do not fit into memory.
+    """
+    if series.source.sha256 != config.dataset_sha256:
+        raise DataError(
+            f"{series.source.name}: not the data that the run was begun on (SHA-256 {series.source.sha256[:12]}…, "
+            f"begun on {config.dataset_sha256[:12]}…)"
+        )
+    windows = make_windows(series, config.protocol)
+    with _raise_memory_error():
+        return _train(config, series.source, windows, make_folder, reporter, tensorboard)
+
+
+def _train(
+    config: RunConfig,
+    source: Source,
+    windows: Windows,
+    make_folder: Callable[[], RunFolder],
+    reporter: Reporter,
+    tensorboard: bool,
+) -> dict[str, Any]:
+    trainer, environment = _make_trainer(config, windows)  # the slow part: imports TensorFlow
+    setting = Setting(
+        source=source,
+        engine=trainer.engine,
+        target_std=windows.target_std,
+        naive_val_mae=forecast_naively(windows, windows.validation),
+        train_windows_per_epoch=config.protocol.steps_per_epoch * config.protocol.batch_size,
+        environment=environment,
+    )
+    folder = make_folder()
+    with folder.lock(), _open_event_log(folder, setting.target_std, tensorboard) as log:
+        return Runner(folder, windows, setting, trainer, reporter, log).run()
+
+
+def _open_event_log(
+    folder: RunFolder, target_std: float, wanted: bool
+) -> "AbstractContextManager[EventLog] | AbstractContextManager[None]":
+    """Return the log of a run that is to have one, or has one already."""
+    from rdrop_cli.nn.events import EventLog, has_event_log
+
+    return EventLog(folder, target_std) if wanted or has_event_log(folder) else nullcontext()
+
+
+@contextmanager
+def _raise_memory_error() -> Iterator[None]:
+    """Raise what Python calls it when memory runs out in TensorFlow, which has an exception of its own for that."""
+    try:
+        yield
+    except Exception as error:
+        if type(error).__name__ == "ResourceExhaustedError":
+            raise MemoryError from error
+        raise
+
+
+def _make_trainer(config: RunConfig, windows: Windows) -> tuple["KerasTrainer", dict[str, Any]]:
+    from rdrop_cli.nn.environment import describe_environment
+    from rdrop_cli.nn.trainer import KerasTrainer
+
+    return KerasTrainer(config, windows), describe_environment()

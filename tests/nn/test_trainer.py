@@ -1,0 +1,154 @@
+"""Training is a function of the configuration alone, and is what Keras itself would compute."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rdrop_cli.errors import RdropError
+from rdrop_cli.nn.pipeline import WindowPipeline
+from rdrop_cli.nn.randomness import MaskSeeds, derive_seed
+from rdrop_cli.nn.trainer import KerasTrainer
+from rdrop_cli.study.config import RunConfig
+from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
+
+
+@pytest.fixture(scope="module")
+def tiny_windows():
+    return make_tiny_windows()
+
+
+@pytest.fixture(scope="module")
+def config() -> RunConfig:
+    return RunConfig("dropout", 5, 0.3, 0.3, 3, TINY_PROTOCOL, "made", "0" * 64)
+
+
+def train(trainer, epochs):
+    return [trainer.train_epoch(epoch, lambda step, loss: None) for epoch in epochs]
+
+
+def assert_same_state(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        assert np.array_equal(one[name], other[name]), name
+
+
+@pytest.fixture(scope="module")
+def trained(config, tiny_windows):
+    """Losses and state after two epochs with nothing measured between."""
+    trainer = KerasTrainer(config, tiny_windows)
+    return train(trainer, (1, 2)), trainer.get_state()
+
+
+def test_the_same_configuration_gives_the_same_bits(config, tiny_windows, trained):
+    trainer = KerasTrainer(config, tiny_windows)
+    assert train(trainer, (1, 2)) == trained[0]
+    assert_same_state(trainer.get_state(), trained[1])
+
+
+def test_measuring_between_epochs_changes_nothing_that_follows(config, tiny_windows, trained):
+    trainer = KerasTrainer(config, tiny_windows)
+    losses = train(trainer, (1,))
+    trainer.measure_errors(tiny_windows.validation)
+    trainer.measure_errors(tiny_windows.train)
+    assert losses + train(trainer, (2,)) == trained[0]
+    assert_same_state(trainer.get_state(), trained[1])
+
+
+def test_another_process_goes_on_from_the_state_bit_for_bit(config, tiny_windows, trained):
+    first, second = KerasTrainer(config, tiny_windows), KerasTrainer(config, tiny_windows)
+    train(first, (1,))
+    second.set_state(first.get_state())
+    assert train(second, (2,)) == trained[0][1:]
+    assert_same_state(second.get_state(), trained[1])
+
+
+def test_without_the_masks_reset_measuring_would_change_what_follows(config, tiny_windows, trained, monkeypatch):
+    monkeypatch.setattr(MaskSeeds, "set_step", lambda self, step: None)
+    trainer = KerasTrainer(config, tiny_windows)
+    losses = train(trainer, (1,))
+    trainer.measure_errors(tiny_windows.validation)
+    learner_unmeasured = KerasTrainer(config, tiny_windows)
+    assert losses + train(trainer, (2,)) != train(learner_unmeasured, (1, 2))
+
+
+def test_errors_are_those_of_the_model_with_dropout_off(config, tiny_windows):
+    trainer = KerasTrainer(config, tiny_windows)
+    rows = np.arange(60, 90)
+    x, y = next(iter(WindowPipeline(tiny_windows).stream_rows(rows, len(rows))))
+    expected = np.abs(trainer.model(x, training=False).numpy()[:, 0] - y.numpy())
+    np.testing.assert_allclose(trainer.measure_errors(rows), expected, atol=1e-6)
+
+
+def test_variants_of_one_seed_begin_with_the_same_weights(config, tiny_windows):
+    baseline = KerasTrainer(replace(config, variant="baseline", dropout=0.0, recurrent_dropout=0.0), tiny_windows)
+    dropout = KerasTrainer(config, tiny_windows)
+    other_seed = KerasTrainer(replace(config, seed=6), tiny_windows)
+    for one, same, other in zip(*(m.model.get_weights() for m in (baseline, dropout, other_seed)), strict=True):
+        assert np.array_equal(one, same)
+        assert not one.any() or not np.array_equal(one, other)  # biases begin at zero
+
+
+def test_initial_recurrent_weights_are_orthogonal(config, tiny_windows):
+    recurrent_kernel = KerasTrainer(config, tiny_windows).model.get_weights()[1]
+    np.testing.assert_allclose(recurrent_kernel @ recurrent_kernel.T, np.eye(len(recurrent_kernel)), atol=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["native", "xla", "keras"])
+def test_the_baseline_is_trained_as_keras_fit_trains_it(config, tiny_windows, engine):
+    """`fit` on the very same batches, uncompiled: losses equal to rounding over two epochs."""
+    baseline = replace(config, variant="baseline", dropout=0.0, recurrent_dropout=0.0, engine=engine)
+    trainer = KerasTrainer(baseline, tiny_windows)
+    model = keras.models.clone_model(trainer.model)
+    model.set_weights(trainer.model.get_weights())
+    model.compile(optimizer="rmsprop", loss="mae", jit_compile=False)
+    steps = baseline.protocol.steps_per_epoch
+    batches = WindowPipeline(tiny_windows).stream_training(baseline.seed, 0, 2 * steps, baseline.protocol.batch_size)
+    batches = batches.map(lambda step, x, y: (x, y[:, tf.newaxis]))
+    expected = model.fit(batches, epochs=2, steps_per_epoch=steps, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(train(trainer, (1, 2)), expected, rtol=2e-5)
+
+
+def test_the_kernel_trains_the_dropout_model_as_keras_does_uncompiled(config, tiny_windows):
+    native, keras_default = (
+        KerasTrainer(replace(config, engine=engine), tiny_windows) for engine in ("native", "keras")
+    )
+    np.testing.assert_allclose(train(native, (1, 2)), train(keras_default, (1, 2)), rtol=2e-5)
+    rows = tiny_windows.validation
+    np.testing.assert_allclose(native.measure_errors(rows), keras_default.measure_errors(rows), atol=2e-5)
+
+
+def test_auto_is_the_kernel_and_without_a_compiler_xla(config, tiny_windows, monkeypatch, tmp_path):
+    assert KerasTrainer(config, tiny_windows).engine == "native"
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("RDROP_CACHE_DIR", str(tmp_path))
+    other_size = replace(config, protocol=replace(config.protocol, units=3))
+    assert KerasTrainer(other_size, tiny_windows).engine == "xla"
+    with pytest.raises(RdropError, match="--engine native: CXX=no-such-compiler: no such compiler"):
+        KerasTrainer(replace(other_size, engine="native"), tiny_windows)
+
+
+def test_a_method_is_not_mistaken_for_the_layer_that_it_derives_from(config, tiny_windows):
+    method = KerasTrainer(replace(config, variant="naive-step"), tiny_windows)
+    plain = KerasTrainer(replace(config, variant="baseline", dropout=0.0, recurrent_dropout=0.0), tiny_windows)
+    assert (method.engine, plain.engine) == ("xla", "native")
+    assert train(method, (1,)) != train(plain, (1,))
+
+
+def test_masks_differ_between_steps_and_between_layers_of_one_seed(tiny_windows):
+    layers = [keras.layers.GRU(4, recurrent_dropout=0.5, seed=7, return_sequences=True) for _ in range(2)]
+    model = keras.Sequential([keras.Input((6, 3)), *layers])
+    seeds = MaskSeeds(model, seed=1)
+    states = []
+    for step in (0, 1):
+        seeds.set_step(tf.constant(step, tf.int64))
+        states += [tuple(layer.cell.seed_generator.state.numpy()) for layer in layers]
+    assert len(set(states)) == 4
+
+
+def test_purposes_and_seeds_get_unrelated_streams():
+    seeds = {derive_seed(seed, purpose) for seed in range(50) for purpose in ("windows", "masks 0", "masks 1")}
+    assert len(seeds) == 150
+    assert all(0 <= seed < 2**31 for seed in seeds)

@@ -1,0 +1,233 @@
+"""From a request to the runs."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.planning.request import Request, fit_to_series, parse_seeds, plan_runs
+from rdrop_cli.study.config import MAX_SEED
+from rdrop_cli.study.extent import Extent
+from rdrop_cli.study.protocol import PROTOCOLS, Protocol
+
+
+def extent(
+    rows: int, seconds: int, own_file: bool = False, columns: tuple[str, ...] = ("T (degC)", "p (mbar)")
+) -> Extent:
+    """Return the extent of a series that begins with 2009."""
+    stamps = np.datetime64("2009-01-01", "s") + seconds * np.arange(rows)
+    return Extent("made", own_file, seconds, stamps, columns, "abc")
+
+
+JENA = extent(420_551, 600)
+HOURLY = extent(10_000, 3600, own_file=True)
+
+
+def test_a_request_for_nothing_in_particular_is_the_study() -> None:
+    baseline, dropout = plan_runs(Request())
+    assert (baseline.variant, baseline.epochs, baseline.dropout, baseline.recurrent_dropout) == ("baseline", 20, 0, 0)
+    assert (dropout.variant, dropout.epochs, dropout.dropout, dropout.recurrent_dropout) == ("dropout", 40, 0.2, 0.2)
+    for config in (baseline, dropout):
+        assert (config.dataset, config.seed) == ("jena", 0)
+        assert config.protocol == PROTOCOLS["book"]
+
+
+def test_variants_keep_the_order_in_which_they_are_named_and_are_run_once() -> None:
+    runs = plan_runs(Request(variants=("dropout", "baseline", "dropout")))
+    assert [run.variant for run in runs] == ["dropout", "baseline"]
+
+
+def test_rates_reach_the_variants_that_have_them_and_no_other() -> None:
+    baseline, dropout = plan_runs(Request(dropout=0.5, recurrent_dropout=0.0))
+    assert (baseline.dropout, baseline.recurrent_dropout) == (0, 0)
+    assert (dropout.dropout, dropout.recurrent_dropout) == (0.5, 0)
+
+
+@pytest.mark.parametrize("option", ["dropout", "recurrent_dropout"])
+def test_a_rate_that_no_named_variant_has_is_refused(option: str) -> None:
+    name = option.replace("_", "-")
+    with pytest.raises(UsageError, match=f"--{name}: baseline has no such rate"):
+        plan_runs(Request(variants=("baseline",), **{option: 0.3}))
+
+
+def test_wanted_epochs_hold_for_all_variants() -> None:
+    assert [run.epochs for run in plan_runs(Request(epochs=3))] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("target", "p (mbar)"),
+        ("batch_size", 64),
+        ("steps_per_epoch", 7),
+        ("units", 16),
+        ("sentinels", "fill"),
+    ],
+)
+def test_an_option_changes_its_part_of_the_protocol_alone(option: str, value: object) -> None:
+    (run,) = plan_runs(Request(variants=("baseline",), protocol="demo", **{option: value}))
+    assert run.protocol.to_json() == PROTOCOLS["demo"].to_json() | {option: value}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"variants": ("baseline", "lstm")}, "no variant 'lstm'"),
+        ({"protocol": "film"}, "--protocol: .*'film'"),
+        ({"engine": "torch"}, "--engine: .*'torch'"),
+        ({"seed": -1}, "--seed: .*-1"),
+        ({"epochs": 0}, "--epochs: .*0"),
+        ({"dropout": 1.0}, r"--dropout: .*\[0, 1\), received 1"),
+        ({"batch_size": 0}, "batch_size must be at least 1"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_any_data_are_read(wrong: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        plan_runs(Request(**wrong))
+
+
+def test_lengths_become_rows_when_the_series_is_known() -> None:
+    request = Request(variants=("baseline",), lookback="5d", every="2h", horizon="12h")
+    (planned,) = plan_runs(request)
+    assert planned.dataset_sha256 == ""
+    config = fit_to_series(planned, request, JENA)
+    protocol = config.protocol
+    assert (protocol.lookback_rows, protocol.step_rows, protocol.horizon_rows) == (720, 12, 72)
+    assert config.dataset_sha256 == "abc"
+
+
+def test_lengths_that_are_not_wanted_stay_the_protocols() -> None:
+    (planned,) = plan_runs(Request(variants=("baseline",)))
+    assert fit_to_series(planned, Request(), JENA).protocol == PROTOCOLS["book"]
+
+
+@pytest.mark.parametrize("option", ["lookback", "every", "horizon"])
+def test_a_length_that_fits_no_reading_is_refused_by_its_option(option: str) -> None:
+    (planned,) = plan_runs(Request(variants=("baseline",)))
+    with pytest.raises(UsageError, match=f"--{option}: 25min is no whole number of readings"):
+        fit_to_series(planned, Request(**{option: "25min"}), JENA)
+
+
+def test_a_length_of_no_rows_is_refused() -> None:
+    (planned,) = plan_runs(Request(variants=("baseline",)))
+    with pytest.raises(UsageError, match="horizon_rows must be at least 1"):
+        fit_to_series(planned, Request(horizon="0h"), JENA)
+
+
+def fit(request: Request, series: Extent) -> Protocol:
+    (planned,) = plan_runs(replace(request, variants=("baseline",)))
+    return fit_to_series(planned, request, series).protocol
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+@pytest.mark.parametrize("rows", [420_551, 300])
+def test_the_named_datasets_keep_the_protocols_rows_and_steps(name: str, rows: int) -> None:
+    assert fit(Request(protocol=name), extent(rows, 600)) == PROTOCOLS[name]
+
+
+def test_on_a_file_of_the_users_lengths_are_times_splits_shares_and_an_epoch_one_pass() -> None:
+    protocol = fit(Request(), HOURLY)
+    assert (protocol.lookback_rows, protocol.step_rows, protocol.horizon_rows) == (240, 1, 24)
+    assert (protocol.train_stop_row, protocol.val_stop_row) == (5000, 7500)
+    assert protocol.steps_per_epoch == (5000 - 240) // 128
+    assert protocol.target == "T (degC)"
+
+
+def test_ten_minute_readings_of_the_users_have_the_protocols_own_rows() -> None:
+    protocol = fit(Request(), extent(420_551, 600, own_file=True))
+    book = PROTOCOLS["book"]
+    assert (protocol.lookback_rows, protocol.step_rows, protocol.horizon_rows) == (1440, 6, 144)
+    assert protocol.steps_per_epoch == book.steps_per_epoch  # a pass is longer
+
+
+def test_a_step_shorter_than_the_sampling_is_one_row() -> None:
+    protocol = fit(Request(), extent(2000, 86_400, own_file=True))
+    assert (protocol.lookback_rows, protocol.step_rows, protocol.horizon_rows) == (10, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "message"),
+    [
+        (2700, "--every: the protocol's 1 h is no whole number of readings, which are 45 min apart"),
+        (7 * 86_400, "--lookback: the protocol's 10 d is no whole number of readings, which are 7 d apart"),
+    ],
+)
+def test_a_protocols_length_between_two_readings_names_the_option_to_change(seconds: int, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        fit(Request(), extent(10_000, seconds, own_file=True))
+
+
+def test_wanted_steps_stay_and_an_epoch_has_one_at_least() -> None:
+    assert fit(Request(steps_per_epoch=900), HOURLY).steps_per_epoch == 900
+    assert fit(Request(batch_size=100_000), HOURLY).steps_per_epoch == 1
+
+
+def test_the_only_column_is_the_target_and_of_several_one_must_be_named() -> None:
+    assert fit(Request(), replace(HOURLY, columns=("load_MW",))).target == "load_MW"
+    with pytest.raises(UsageError, match="--target: name the column of made to predict, one of load_MW, wind"):
+        fit(Request(), replace(HOURLY, columns=("load_MW", "wind")))
+    assert fit(Request(target="wind"), replace(HOURLY, columns=("load_MW", "wind"))).target == "wind"
+
+
+def test_the_time_column_is_kept_with_the_configuration() -> None:
+    (planned,) = plan_runs(Request(variants=("baseline",), time="utc"))
+    assert planned.time_column == "utc"
+
+
+@pytest.mark.parametrize("series", [JENA, HOURLY], ids=["jena", "file"])
+def test_splits_are_rows_shares_or_dates(series: Extent) -> None:
+    protocol = fit(Request(train_stop="4000", val_stop="60%"), series)
+    assert (protocol.train_stop_row, protocol.val_stop_row) == (4000, series.rows * 6 // 10)
+    protocol = fit(Request(train_stop="0.4", val_stop="2010-01-10"), replace(HOURLY, own_file=series.own_file))
+    assert (protocol.train_stop_row, protocol.val_stop_row) == (4000, 24 * 374)
+
+
+def test_splits_out_of_order_are_refused_with_both() -> None:
+    with pytest.raises(
+        UsageError, match=r"--train-stop: 80% \(row 8000\) must come before --val-stop: 75% \(row 7500\)"
+    ):
+        fit(Request(train_stop="80%"), HOURLY)
+    with pytest.raises(UsageError, match="must come before"):
+        fit(Request(train_stop="0.5", val_stop="50%"), HOURLY)
+
+
+@pytest.mark.parametrize(
+    "request_", [Request(), Request(lookback="3d"), Request(train_stop="60%", val_stop="80%"), Request(horizon="5d")]
+)
+def test_a_series_too_short_is_told_the_least_rows_and_they_are_enough(request_: Request) -> None:
+    with pytest.raises(DataError, match=r"made: too short: it has 300 rows.* need (\d+) when split at") as caught:
+        fit(request_, extent(300, 3600, own_file=True))
+    needed = int(re.search(r"need (\d+)", str(caught.value))[1])  # type: ignore[index]
+    fit(request_, extent(needed, 3600, own_file=True)).check_layout()
+    with pytest.raises(DataError, match="too short"):
+        fit(request_, extent(needed - 1, 3600, own_file=True))
+
+
+def test_another_seed_changes_the_seed_alone() -> None:
+    request = Request(variants=("dropout",), epochs=3)
+    (run,), (other,) = plan_runs(request), plan_runs(request.with_seed(7))
+    assert other.to_json() == run.to_json() | {"seed": 7}
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [
+        ("3", [3]),
+        ("0-4", [0, 1, 2, 3, 4]),
+        ("1,3,5", [1, 3, 5]),
+        ("0-2, 7", [0, 1, 2, 7]),
+        ("5,0-2,1", [5, 0, 1, 2]),
+        ("4-4", [4]),
+        (str(MAX_SEED), [MAX_SEED]),
+    ],
+)
+def test_seeds_are_written_as_ranges_and_lists(text: str, seeds: list[int]) -> None:
+    assert parse_seeds(text) == seeds
+
+
+@pytest.mark.parametrize("text", ["", ",", "1,", "-1", "4-0", "1-2-3", "a", "1.5", str(MAX_SEED + 1), "0-99999999"])
+def test_what_names_no_seeds_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--seeds: expected seeds such as 0-4 or 1,3,5, received '"):
+        parse_seeds(text)

@@ -1,0 +1,228 @@
+"""Which runs go into one picture."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rdrop_cli.errors import RdropError
+from rdrop_cli.runs.comparable import (
+    LeftOut,
+    choose_named,
+    choose_newest,
+    find_same_configurations,
+    read_runs,
+    tell_left_out,
+)
+from rdrop_cli.runs.find import list_run_folders
+from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.study.config import RunConfig
+
+SaveRun = Callable[..., RunFolder]
+
+
+def day(number: int) -> str:
+    return f"2026-01-{number:02}T00:00:00+00:00"
+
+
+def ids(runs: list[dict[str, object]]) -> list[object]:
+    return [run["run_id"] for run in runs]
+
+
+def test_the_newest_complete_run_of_each_variant_and_seed_is_chosen(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "d-new", variant="dropout", created_at=day(5))
+    save_run(tmp_path, "d-old", variant="dropout", created_at=day(2))
+    save_run(tmp_path, "b1", variant="baseline", seed=1, created_at=day(4))
+    save_run(tmp_path, "b0-begun", variant="baseline", created_at=day(6), status="interrupted")
+    save_run(tmp_path, "b0-new", variant="baseline", created_at=day(3))
+    save_run(tmp_path, "b0-old", variant="baseline", created_at=day(1))
+    runs, left_out = choose_newest(tmp_path)
+    assert ids(runs) == ["b0-new", "b1", "d-new"]
+    assert left_out == []
+
+
+def test_a_variant_without_a_complete_run_has_its_newest_with_an_epoch(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "old", created_at=day(1), status="interrupted")
+    save_run(tmp_path, "new", created_at=day(2), status="interrupted")
+    save_run(tmp_path, "without", created_at=day(3), val_loss=(), status="interrupted")
+    assert ids(choose_newest(tmp_path)[0]) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("other", "reason"),
+    [({"sha256": "6" * 64}, "other data than newest"), ({"horizon_rows": 6}, "another protocol than newest")],
+)
+def test_what_cannot_be_compared_with_the_newest_is_left_out_and_told(
+    save_run: SaveRun, tmp_path: Path, other: dict[str, object], reason: str
+) -> None:
+    save_run(tmp_path, "d-other", variant="dropout", created_at=day(2), **other)
+    save_run(tmp_path, "d-same", variant="dropout", created_at=day(1))
+    save_run(tmp_path, "newest", variant="baseline", created_at=day(3))
+    runs, (told,) = choose_newest(tmp_path)
+    assert ids(runs) == ["newest", "d-same"]
+    assert told.startswith(f"d-other: {reason}")
+
+
+def test_a_run_with_other_rates_than_most_of_its_variant_is_left_out_and_told(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    for seed in (0, 1):
+        save_run(tmp_path, f"usual-{seed}", variant="dropout", seed=seed, created_at=day(1))
+    save_run(tmp_path, "odd", config=replace(tiny_config, dropout=0.5), variant="dropout", seed=2, created_at=day(2))
+    runs, (told,) = choose_newest(tmp_path)
+    assert ids(runs) == ["usual-0", "usual-1"]
+    assert told.startswith("odd: ")
+    assert "dropout 0.5" in told
+
+
+def test_of_rates_with_as_many_runs_the_variants_own_are_usual(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    save_run(tmp_path, "own", variant="dropout", created_at=day(1))
+    save_run(tmp_path, "odd", config=replace(tiny_config, dropout=0.5), variant="dropout", created_at=day(2))
+    assert ids(choose_newest(tmp_path)[0]) == ["own"]
+
+
+def test_where_both_rates_were_varied_the_heat_map_is_named(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    for number, (dropout, recurrent) in enumerate([(0.2, 0.2), (0.1, 0.2), (0.2, 0.5)], start=1):
+        config = replace(tiny_config, dropout=dropout, recurrent_dropout=recurrent)
+        save_run(tmp_path, f"{dropout}-{recurrent}", config=config, variant="dropout", created_at=day(number))
+    runs, told = choose_newest(tmp_path)
+    assert ids(runs) == ["0.2-0.2"]
+    assert [line.split(":")[0] for line in told] == ["0.2-0.5", "0.1-0.2", "other rates side by side"]
+    assert told[-1].endswith("rdrop plot --rates")
+
+
+def test_many_runs_with_other_rates_are_told_in_one_line(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    for seed in range(8):
+        config = replace(tiny_config, dropout=0.1 + 0.8 * (seed < 7) * (seed + 1) / 10)
+        save_run(tmp_path, f"s{seed}", config=config, variant="dropout", seed=seed, created_at=day(1 + seed))
+    (line,) = choose_newest(tmp_path)[1]
+    assert line == "7 runs with other rates or epochs than most of their variant: s6, s5, s4 and 4 more"
+
+
+def test_five_runs_left_out_are_named_each_and_more_by_their_kind() -> None:
+    begun = [
+        LeftOut(f"b{number}", f"interrupted, {number} of 20 epochs", "that are not complete") for number in range(5)
+    ]
+    damaged = LeftOut("d", "metrics.json: is not there", "that cannot be read")
+    assert tell_left_out(begun) == [str(left) for left in begun]
+    assert tell_left_out([*begun, damaged]) == [
+        "5 runs that are not complete: b0, b1, b2 and 2 more",
+        "d: metrics.json: is not there",
+    ]
+    assert tell_left_out([]) == []
+
+
+def test_a_run_that_cannot_be_read_is_told(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "good")
+    save_run(tmp_path, "bad").metrics_path.write_text("{")
+    runs, (told,) = choose_newest(tmp_path)
+    assert ids(runs) == ["good"]
+    assert told.startswith("bad: metrics.json: cannot be read as JSON")
+
+
+def test_with_nothing_to_draw_there_is_nothing_to_choose(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "begun", val_loss=(), status="interrupted")
+    with pytest.raises(RdropError, match=r"no run in .* has finished an epoch"):
+        choose_newest(tmp_path)
+
+
+def test_named_runs_come_in_the_order_in_which_they_are_named(save_run: SaveRun, tmp_path: Path) -> None:
+    for run_id in ("one", "two", "three"):
+        save_run(tmp_path, run_id)
+    runs, warnings = choose_named(["two", "on"], tmp_path)
+    assert ids(runs) == ["two", "one"]
+    assert warnings == []
+
+
+def test_named_runs_that_measured_another_thing_are_drawn_with_a_warning(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "one")
+    save_run(tmp_path, "two", sha256="6" * 64)
+    runs, (warning,) = choose_named(["one", "two"], tmp_path)
+    assert ids(runs) == ["one", "two"]
+    assert warning.startswith("two: other data than one")
+
+
+def test_a_named_run_without_an_epoch_is_refused(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "begun", val_loss=(), status="interrupted")
+    with pytest.raises(RdropError, match="begun: has not finished an epoch"):
+        choose_named(["begun"], tmp_path)
+
+
+def test_a_complete_run_of_the_same_configuration_comes_before_one_begun(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    save_run(tmp_path, "a-long", val_loss=(0.3,) * 4, status="interrupted")
+    save_run(tmp_path, "b-done", val_loss=(0.3,))
+    save_run(tmp_path, "c-short", val_loss=(0.3,), status="interrupted")
+    assert find_same_configurations([tiny_config], tmp_path) == {tiny_config: RunFolder(tmp_path / "b-done")}
+
+
+def test_of_several_begun_the_one_with_the_most_epochs_is_gone_on_with(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    for run_id, epochs in (("a", 1), ("b", 3), ("c", 2)):
+        save_run(tmp_path, run_id, val_loss=(0.3,) * epochs, status="interrupted")
+    assert find_same_configurations([tiny_config], tmp_path) == {tiny_config: RunFolder(tmp_path / "b")}
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"epochs": 6}, {"dropout": 0.3}, {"dataset_sha256": "6" * 64}])
+def test_a_run_of_another_configuration_is_another(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig, other: dict[str, object]
+) -> None:
+    save_run(tmp_path, "other", config=replace(tiny_config, **other))
+    assert find_same_configurations([tiny_config], tmp_path) == {}
+
+
+def test_a_run_whose_configuration_cannot_be_read_is_none_to_go_on_with(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    save_run(tmp_path, "b").config_path.write_text("{")
+    assert find_same_configurations([tiny_config], tmp_path) == {}
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text('{"schema_version": 2}')])
+def test_a_run_without_metrics_is_gone_on_with_unless_another_has_epochs(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig, spoil: Callable[[Path], object]
+) -> None:
+    spoil(save_run(tmp_path, "b").metrics_path)
+    assert find_same_configurations([tiny_config], tmp_path) == {tiny_config: RunFolder(tmp_path / "b")}
+    save_run(tmp_path, "c", val_loss=(0.3,), status="interrupted")
+    assert find_same_configurations([tiny_config], tmp_path) == {tiny_config: RunFolder(tmp_path / "c")}
+
+
+def test_many_configurations_are_found_in_one_reading(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    configs = [replace(tiny_config, seed=seed) for seed in range(3)]
+    for config in configs[:2]:
+        save_run(tmp_path, f"s{config.seed}", config=config)
+    assert find_same_configurations(configs, tmp_path) == {
+        config: RunFolder(tmp_path / f"s{config.seed}") for config in configs[:2]
+    }
+
+
+def test_runs_come_newest_first(save_run: SaveRun, tmp_path: Path) -> None:
+    for day, run_id in ((3, "a"), (1, "c"), (2, "b")):
+        save_run(tmp_path, run_id, created_at=f"2026-01-0{day}T00:00:00+00:00")
+    runs, unreadable = read_runs(list_run_folders(tmp_path))
+    assert [run.metrics["run_id"] for run in runs] == ["a", "b", "c"]
+    assert unreadable == []
+
+
+def test_a_run_that_cannot_be_read_is_told_and_hides_no_other(save_run: SaveRun, tmp_path: Path) -> None:
+    save_run(tmp_path, "good")
+    save_run(tmp_path, "damaged").metrics_path.write_text("{")
+    save_run(tmp_path, "unfinished").metrics_path.unlink()
+    runs, unreadable = read_runs(list_run_folders(tmp_path))
+    assert [run.folder.run_id for run in runs] == ["good"]
+    assert [(left.run, left.reason.split(":")[0]) for left in unreadable] == [
+        ("damaged", "metrics.json"),
+        ("unfinished", "metrics.json"),
+    ]

@@ -1,0 +1,43 @@
+"""A target's quantity and unit are read from its column's name."""
+
+import pytest
+
+from rdrop_cli.study.units import format_error, name_target
+
+
+@pytest.mark.parametrize(
+    ("column", "named"),
+    [
+        ("T (degC)", ("temperature", "°C")),
+        ("Tpot (K)", ("Tpot", "K")),
+        ("max. wv (m/s)", ("max. wv", "m/s")),
+        ("a (b) (c)", ("a (b)", "c")),
+        ("load [MW]", ("load", "MW")),
+        ("load_MW", ("load", "MW")),
+        ("indoor_degC", ("indoor", "°C")),
+        ("humidity_pct", ("humidity", "%")),
+        ("price", ("price", "")),
+        ("main_k", ("main_k", "")),
+        ("_MW", ("_MW", "")),
+        ("a [b", ("a [b", "")),
+        ("Open(USD)", ("Open(USD)", "")),
+        ("a (b) c", ("a (b) c", "")),
+        ("", ("", "")),
+    ],
+)
+def test_a_column_tells_its_quantity_and_unit(column, named):
+    assert name_target(column) == named
+
+
+@pytest.mark.parametrize(
+    ("error", "unit", "told"),
+    [
+        (2.349, "°C", "2.35 °C"),
+        (2607.37, "MW", "2607 MW"),
+        (2.349, "", "2.35"),
+        (0.00123, "m", "0.00123 m"),
+        (0.0, "m", "0.00 m"),
+    ],
+)
+def test_an_error_is_told_with_its_unit_and_the_digits_that_it_has(error, unit, told):
+    assert format_error(error, unit) == told

@@ -1,0 +1,142 @@
+"""The runner with a stand-in network that takes a millisecond: what it writes, and that it goes on where it stopped."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rdrop_cli.errors import DataError, RdropError
+from rdrop_cli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.history import History
+from rdrop_cli.training.loop import DivergedError
+from tests.standin import RandomWalk, Silence, make_folder, make_windows, run
+
+
+@pytest.fixture
+def windows():
+    return make_windows()
+
+
+@pytest.fixture
+def folder(tmp_path) -> RunFolder:
+    return make_folder(tmp_path)
+
+
+def test_a_finished_run_has_every_file_and_figure(folder, windows):
+    metrics = run(folder, windows, RandomWalk())
+    assert {path.name for path in folder.path.iterdir()} == {
+        "config.json", "metrics.json", "history.csv", "daily_errors.csv", "loss.png", "model.keras", "checkpoints",
+    }  # fmt: skip
+    assert json.loads(folder.metrics_path.read_text()) == metrics
+    assert metrics["status"] == "completed"
+    assert [len(curve) for curve in metrics["history"].values()] == [4, 4, 4]
+    assert metrics["best"]["val_mae"] == min(metrics["history"]["val_loss"])
+    assert metrics["best"]["val_mae_unscaled"] == metrics["best"]["val_mae"] * 8.0
+    assert metrics["final"]["val_mae"] == metrics["history"]["val_loss"][-1]
+    assert metrics["naive"] == {"val_mae": 0.3, "val_mae_unscaled": pytest.approx(2.4)}
+    assert len(folder.history_path.read_text().splitlines()) == 5
+
+
+def test_the_test_error_is_that_of_the_best_epoch(folder, windows):
+    trainer = RandomWalk()
+    metrics = run(folder, windows, trainer)
+    assert metrics["best"]["epoch"] < 4, "the walk has to turn away from its goal for this test to tell anything"
+    assert metrics["test"]["mae"] == pytest.approx(metrics["best"]["val_mae"])
+    assert folder.model_path.read_bytes() == trainer.weights.tobytes()
+
+
+@pytest.mark.parametrize("stop_at_step", [1, 4, 8, 12])
+def test_a_run_stopped_at_any_step_ends_as_if_it_had_not_been(tmp_path, windows, stop_at_step):
+    whole = make_folder(tmp_path)
+    expected = run(whole, windows, RandomWalk())
+    stopped = make_folder(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run(stopped, windows, RandomWalk(stop_at_step))
+    assert json.loads(stopped.metrics_path.read_text())["status"] == "interrupted"
+    resumed = run(stopped, windows, RandomWalk())
+    assert resumed["history"] == expected["history"]
+    assert stopped.model_path.read_bytes() == whole.model_path.read_bytes()
+    assert resumed["test"] == expected["test"]
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_as_failed_and_names_epoch_and_step(folder, windows):
+    with pytest.raises(DivergedError, match="the loss is nan at epoch 3, step 2"):
+        run(folder, windows, RandomWalk(diverge_at_step=8))
+    metrics = json.loads(folder.metrics_path.read_text())
+    assert metrics["status"] == "failed"
+    assert "epoch 3, step 2" in metrics["failure"]
+    assert len(metrics["history"]["val_loss"]) == 2, "the last good epochs are kept"
+
+
+def test_a_best_network_without_a_finite_test_error_ends_the_run_as_failed(folder, windows):
+    run(folder, windows)
+    checkpoint, _ = load_checkpoint(folder.checkpoints_path)
+    spoilt = {"weights": np.full(4, np.nan, np.float32)}
+    save_checkpoint(folder.checkpoints_path, Checkpoint(checkpoint.state, spoilt, checkpoint.history))
+    with pytest.raises(DivergedError, match="the test error is nan after epoch"):
+        run(folder, windows)
+    assert folder.read_metrics()["status"] == "failed"
+
+
+def test_a_damaged_checkpoint_costs_an_epoch_and_not_the_run(folder, tmp_path, windows):
+    expected = run(make_folder(tmp_path), windows, RandomWalk())
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, windows, RandomWalk(stop_at_step=11))
+    newest = max(folder.checkpoints_path.iterdir())
+    newest.write_bytes(newest.read_bytes()[:-20])
+    reporter = Silence()
+    assert run(folder, windows, RandomWalk(), reporter)["history"] == expected["history"]
+    assert newest.name in reporter.notes[0]
+
+
+def test_nothing_is_told_to_be_running_when_a_run_has_died(folder, windows):
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, windows, RandomWalk(stop_at_step=5))
+    assert folder.read_metrics()["status"] == "interrupted"
+    with folder.lock():
+        assert folder.read_metrics()["status"] == "running"
+
+
+def test_what_a_killed_process_left_half_written_goes_when_the_run_goes_on(folder, windows):
+    folder.checkpoints_path.mkdir()
+    for path in (folder.path / ".metrics.0a1b2c3d.tmp.json", folder.checkpoints_path / ".epoch-0001.0a1b2c3d.tmp.ckpt"):
+        path.write_text("half of")
+    with folder.lock():
+        run(folder, windows)
+    assert [path for path in folder.path.rglob("*") if ".tmp" in path.name] == []
+
+
+def test_no_run_is_written_through_a_link(folder, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    folder.checkpoints_path.symlink_to(elsewhere)
+    with pytest.raises(RdropError, match="checkpoints: is a link"), folder.lock():
+        raise AssertionError("the run was begun")
+
+
+FOREIGN = {
+    "of another network": lambda c: Checkpoint({"kernel": np.zeros(4, np.float32)}, c.best, c.history),
+    "of another shape": lambda c: Checkpoint({"weights": np.zeros(5, np.float32)}, c.best, c.history),
+    "of another type": lambda c: Checkpoint({"weights": np.zeros(4)}, c.best, c.history),
+    "without the best epoch": lambda c: Checkpoint(c.state, {}, c.history),
+    "with more epochs than planned": lambda c: Checkpoint(c.state, c.best, extend(c.history, range(4, 7))),
+    "with an epoch twice": lambda c: Checkpoint(c.state, c.best, extend(c.history, [3])),
+}
+
+
+def extend(history, numbers):
+    return History(history.epochs + [replace(history.last, epoch=number) for number in numbers])
+
+
+@pytest.mark.parametrize("change", FOREIGN.values(), ids=FOREIGN)
+def test_a_whole_checkpoint_of_another_configuration_is_refused(folder, windows, change):
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, windows, RandomWalk(stop_at_step=11))
+    checkpoint, _ = load_checkpoint(folder.checkpoints_path)
+    for path in folder.checkpoints_path.iterdir():
+        path.unlink()
+    save_checkpoint(folder.checkpoints_path, change(checkpoint))
+    with pytest.raises(DataError, match="of another network or configuration"):
+        run(folder, windows)
