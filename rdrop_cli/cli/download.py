@@ -26,7 +26,7 @@ def download(
     from rdrop_cli.cli.console import make_console, warn_if_unverified
     from rdrop_cli.cli.progress import show_download
     from rdrop_cli.series.jena import install_jena
-    from rdrop_cli.series.quality import find_oddities
+    from rdrop_cli.series.quality import assess_quality
 
     console = make_console()
     series = None if source or force else _load_if_sound(data_dir)
@@ -34,7 +34,7 @@ def download(
         with show_download() as on_progress:
             series = install_jena(source, data_dir, on_progress)
     warn_if_unverified(console, series.source)
-    for line in find_oddities(series).describe(sentinels="keep"):
+    for line in assess_quality(series).describe(sentinels="keep"):
         console.print(line, markup=False)
     report = series.source.to_json()
     typer.echo(to_json(report) if as_json else f"{report['name']}: {report['rows']} rows, SHA-256 {report['sha256']}")

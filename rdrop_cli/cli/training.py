@@ -19,10 +19,11 @@ from rdrop_cli.runs.find import find_run
 from rdrop_cli.runs.folder import RunFolder, check_writable
 from rdrop_cli.series.describe import describe_plan, describe_series
 from rdrop_cli.series.load import load_dataset
-from rdrop_cli.series.quality import find_oddities, measure_extent
+from rdrop_cli.series.quality import assess_quality, measure_extent
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import make_windows
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.reading import Reading
 
 
 @dataclass(frozen=True)
@@ -138,10 +139,10 @@ def _read_metrics_if_complete(folder: RunFolder) -> dict[str, Any] | None:
 
 def load_and_tell(dataset: str, sentinels: str, data_dir: Path, time_column: str = "") -> Series:
     """Load a dataset and say what is odd about it, and of a user's file what was made of it."""
-    series = load_dataset(dataset, data_dir, time_column)
+    series = load_dataset(dataset, data_dir, Reading(time=time_column))
     warn_if_unverified(make_console(), series.source)
     _tell(series, describe_series(series) if series.time_column else ())
-    _tell(series, find_oddities(series).describe(sentinels))
+    _tell(series, assess_quality(series).describe(sentinels))
     return series
 
 

@@ -11,6 +11,7 @@ from rdrop_cli.jobs.series_file import read_parcel
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
 from rdrop_cli.series.load import load_dataset
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.reading import Reading
 from rdrop_cli.training.loop import Reporter
 from rdrop_cli.training.train import train_run
 
@@ -71,7 +72,7 @@ def do_task(task: Task, reporter: Reporter) -> Outcome:
         if task.parcel:
             series = read_parcel(task.parcel)
         else:
-            series = load_dataset(task.config.dataset, task.data_dir, task.config.time_column)
+            series = load_dataset(task.config.dataset, task.data_dir, Reading(time=task.config.time_column))
         return Outcome(task, metrics=train_run(task.config, series, make_folder, reporter, task.tensorboard))
     except (RdropError, MemoryError, OSError) as error:
         return fail(task, error)

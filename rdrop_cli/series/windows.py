@@ -1,13 +1,14 @@
 """Windows over a series: which rows belong to which period, and the one standardised matrix they are cut from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.series.quality import fill_missing, name_row
+from rdrop_cli.series.quality import fill_missing, find_measured
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.protocol import Protocol
 
@@ -18,11 +19,16 @@ class Windows:
 
     Attributes:
         matrix: float32 of shape (row, feature), each column standardised with its training mean and deviation.
+        columns: names of the features.
+        excluded: columns of the series that are no features, each with the reason.
         target_column: index of the predicted column.
         offsets: int32 of shape (time,), rows of a window relative to the row it ends before, all negative.
         horizon_rows: rows from there to the target.
-        stamps: datetime64[s] of shape (row,).
-        train, validation, test: ranges of rows before which a window ends.
+        timestamps: datetime64[s] of shape (row,).
+        train: the range of rows before which a training window ends.
+        validation, test: int64 of shape (window,), likewise; without the windows whose target, or whose newest reading
+            of the target, was not measured but filled, as these errors would not be those of a forecast.
+        unmeasured: how many of these there are.
         target_mean, target_std: in the target's own units; one standardised unit is `target_std` of them.
     """
 
@@ -30,12 +36,16 @@ class Windows:
     target_column: int
     offsets: npt.NDArray[np.int32]
     horizon_rows: int
-    stamps: npt.NDArray[np.datetime64]
+    timestamps: npt.NDArray[np.datetime64]
     train: range
-    validation: range
-    test: range
+    validation: npt.NDArray[np.int64]
+    test: npt.NDArray[np.int64]
     target_mean: float
     target_std: float
+    columns: tuple[str, ...] = ()
+    excluded: dict[str, str] = field(default_factory=dict)
+    unmeasured: int = 0
+    measured_train: npt.NDArray[np.int64] | None = None
 
     @property
     def step_rows(self) -> int:
@@ -44,8 +54,8 @@ class Windows:
 
     def sample_train_rows(self, count: int) -> npt.NDArray[np.int64]:
         """Return `count` training rows, evenly spaced: the fixed sample for the error without dropout."""
-        count = min(count, len(self.train))
-        return np.linspace(self.train.start, self.train.stop - 1, count).round().astype(np.int64)
+        rows = np.asarray(self.train, np.int64) if self.measured_train is None else self.measured_train
+        return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(np.int64)]
 
 
 def make_windows(series: Series, protocol: Protocol) -> Windows:
@@ -57,40 +67,72 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
     """
     _check_target(series, protocol.target)
     protocol.check_layout()
-    periods = _lay_out_periods(series, protocol)
+    train, validation, test = _lay_out_periods(series, protocol)
+    _check_order(series, protocol)
+    target = series.columns.index(protocol.target)
+    measured = np.ones(series.rows, bool)
     if protocol.sentinels == "fill":
+        measured = find_measured(series)[:, target]
         series = fill_missing(series)
     _check_missing(series)
-    target = series.columns.index(protocol.target)
-    matrix, mean, std = _standardise(series.values, protocol.train_stop_row)
+    constant = np.ptp(series.values[: protocol.train_stop_row], axis=0) == 0
+    if constant[target]:
+        raise DataError(f"{series.name}: {protocol.target!r} is constant over the training rows: nothing to learn")
+    features = [i for i, name in enumerate(series.columns) if not constant[i] or name in series.keep]
+    matrix, mean, std = _standardise(series.values[:, features], protocol.train_stop_row)
     too_large = ~(np.isfinite(std) & np.isfinite(matrix).all(axis=0))
     if too_large.any():
-        column = series.columns[int(too_large.argmax())]
-        raise DataError(f"{series.source.name}: {column!r} holds readings too large to standardise; correct them")
-    if std[target] == 0:
-        raise DataError(
-            f"{series.source.name}: {protocol.target!r} is constant over the training rows: there is nothing to learn"
-        )
+        column = series.columns[features[int(too_large.argmax())]]
+        raise DataError(f"{series.name}: {column!r} holds readings too large to standardise; correct them")
+    target = features.index(target)
+    kept = {rows: _keep_measured(rows, measured, protocol) for rows in (train, validation, test)}
+    for period, rows in (("validation", validation), ("test", test)):
+        if not len(kept[rows]):
+            raise DataError(
+                f"{series.name}: no target of the {period} period was measured; move --train-stop, --val-stop"
+            )
     return Windows(
         matrix=matrix,
         target_column=target,
         offsets=np.arange(-protocol.lookback_rows, 0, protocol.step_rows, dtype=np.int32),
         horizon_rows=protocol.horizon_rows,
-        stamps=series.stamps,
-        train=periods[0],
-        validation=periods[1],
-        test=periods[2],
+        timestamps=series.timestamps,
+        train=train,
+        validation=kept[validation],
+        test=kept[test],
         target_mean=float(mean[target]),
         target_std=float(std[target]),
+        columns=tuple(series.columns[i] for i in features),
+        excluded={name: "constant in training" for i, name in enumerate(series.columns) if i not in features},
+        unmeasured=len(validation) + len(test) - len(kept[validation]) - len(kept[test]),
+        measured_train=kept[train] if len(kept[train]) else None,
     )
+
+
+def _keep_measured(rows: range, measured: npt.NDArray[np.bool_], protocol: Protocol) -> npt.NDArray[np.int64]:
+    """Return the rows of windows whose target and whose newest reading of it were measured."""
+    ends = np.asarray(rows, np.int64)
+    return ends[measured[ends + protocol.horizon_rows] & measured[ends - protocol.step_rows]]
+
+
+def _check_order(series: Series, protocol: Protocol) -> None:
+    """Check that validation begins when training has ended, and the test when validation has."""
+    stops = (0, protocol.train_stop_row, protocol.val_stop_row, series.rows)
+    periods = [series.timestamps[start:stop] for start, stop in pairwise(stops)]
+    for before, after in pairwise(periods):
+        if after.min() < before.max():
+            raise DataError(
+                f"{series.name}: a period begins at {after.min()}, before the one that it follows has ended at "
+                f"{before.max()}; sort the rows by time (--sort)"
+            )
 
 
 def _check_target(series: Series, target: str) -> None:
     if target in series.columns:
         return
     name = series.source.name
-    if target in series.left_out:
-        raise DataError(f"{name}: column {target!r} cannot be predicted: it is {series.left_out[target]}, no numbers")
+    if target in series.excluded:
+        raise DataError(f"{name}: column {target!r} cannot be predicted: {series.excluded[target]}")
     near = get_close_matches(target, series.columns, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise DataError(f"{name}: no column {target!r} to predict; it has {', '.join(series.columns)}{hint}")
@@ -100,10 +142,10 @@ def _check_missing(series: Series) -> None:
     missing = np.isnan(series.values)
     if missing.any():
         column = int(missing.any(axis=0).argmax())
-        where, count = name_row(series, int(missing[:, column].argmax())), missing[:, column].sum()
+        where, count = series.name_row(int(missing[:, column].argmax())), missing[:, column].sum()
         raise DataError(
             f"{series.source.name}: {series.columns[column]!r}: {count} missing readings, the first in "
-            f"{where}; --sentinels fill interpolates what is missing, and -9999 likewise"
+            f"{where}; --sentinels fill interpolates what is missing, and sentinels likewise"
         )
 
 
@@ -130,25 +172,24 @@ def _standardise(
     matrix = np.empty(values.shape, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused by the caller
         mean = training.mean(axis=0)
-        # A column that never changed has no deviation, but for the rounding of its mean.
+        # A column that never changed has no deviation, but for the rounding of its mean; it is here to be kept.
         std = np.where(np.ptp(training, axis=0) == 0, 0.0, training.std(axis=0))
         for column in range(values.shape[1]):  # one column at a time: no second float64 matrix in memory
-            # A column that never changed says nothing; dividing by 1 keeps it finite.
             matrix[:, column] = (values[:, column] - mean[column]) / (std[column] or 1.0)
     return matrix, mean, std
 
 
-def average_by_day(windows: Windows, rows: range, errors: npt.NDArray[np.float32]) -> list[tuple[str, int, float]]:
+def average_by_day(
+    windows: Windows, rows: npt.NDArray[np.int64], errors: npt.NDArray[np.float32]
+) -> list[tuple[str, int, float]]:
     """Return (ISO day, windows, mean error) for each calendar day on which targets of the windows before `rows` lie."""
-    targets = windows.stamps[rows.start + windows.horizon_rows : rows.stop + windows.horizon_rows]
+    targets = windows.timestamps[rows + windows.horizon_rows]
     days, position, counts = np.unique(targets.astype("datetime64[D]"), return_inverse=True, return_counts=True)
     sums = np.bincount(position, weights=errors.astype(np.float64))
     return [(str(day), int(n), float(total / n)) for day, n, total in zip(days, counts, sums, strict=True)]
 
 
-def forecast_naively(windows: Windows, rows: range) -> float:
+def forecast_naively(windows: Windows, rows: npt.NDArray[np.int64]) -> float:
     """Return the standardised MAE of "in one horizon as now", now being a window's last timestep (book, 6.3.2)."""
     target = windows.matrix[:, windows.target_column].astype(np.float64)
-    now = target[rows.start + windows.offsets[-1] : rows.stop + windows.offsets[-1]]
-    later = target[rows.start + windows.horizon_rows : rows.stop + windows.horizon_rows]
-    return float(np.abs(later - now).mean())
+    return float(np.abs(target[rows + windows.horizon_rows] - target[rows + windows.offsets[-1]]).mean())

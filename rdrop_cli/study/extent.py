@@ -15,7 +15,7 @@ class Extent:
     Attributes:
         name: of the dataset.
         own_file: whether it is a file of the user's, for which the protocols' rows and target mean nothing.
-        sampling_seconds: from one reading to the next, at least 1.
+        sampling_seconds: from one reading to the next.
         stamps: datetime64[s] of shape (row,).
         columns: those that hold numbers.
         sha256: of the series, as every run records it.
@@ -23,7 +23,7 @@ class Extent:
 
     name: str
     own_file: bool
-    sampling_seconds: int
+    sampling_seconds: float
     stamps: "npt.NDArray[np.datetime64]"
     columns: tuple[str, ...]
     sha256: str
@@ -39,4 +39,5 @@ class Extent:
 
 def format_stamp(stamp: "np.datetime64") -> str:
     """Render a stamp to the minute, and to the second where it has seconds: `2014-01-01 00:10`."""
-    return str(stamp).replace("T", " ").removesuffix(":00")
+    text = str(stamp).replace("T", " ")
+    return text.rstrip("0") if "." in text else text.removesuffix(":00")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rdrop_cli.series.csv.header import MAX_COLUMNS
 
 from rdrop_cli.errors import DataError
 from rdrop_cli.series.csv import header
-from rdrop_cli.series.csv.header import MAX_COLUMNS
 from rdrop_cli.series.csv.read import read_csv
 
 HEADER = b'"Date Time","T (degC)","wv (m/s)"\n'

@@ -14,9 +14,9 @@ from typing import TypeVar
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rdrop_cli.series.csv.cells import MISSING
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.series.csv.cells import MISSING
 from rdrop_cli.series.csv.layout import Layout, infer_layout
 from rdrop_cli.series.csv.read import Parsed, read_by_layout, read_csv
 

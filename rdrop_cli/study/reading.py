@@ -1,0 +1,101 @@
+"""How a user's file is read, where the file itself does not say or says it wrongly."""
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from rdrop_cli.errors import DataError, UsageError
+
+SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The options of reading; what is empty is decided by the whole file, and told.
+
+    Attributes:
+        time: the column of timestamps; several that make one together are joined by `+`, as `date+hour`.
+        date_format: of the timestamps, as in `datetime.strptime`.
+        timezone: in which timestamps without an offset are local time, such as `Europe/Berlin`.
+        decimal: the decimal mark of all numbers, `.` or `,`; the other one groups thousands.
+        separator: between cells, itself or its name.
+        encoding: of the text, by a name that Python knows.
+        missing: cells that stand for no reading, as text or as a number.
+        where: `COLUMN=VALUE`, all of which the rows that are read must have.
+        sort: order the rows by time.
+        resample: the length of equal steps, such as `1h`, over which readings are averaged.
+        keep: columns that are inputs although they only count rows or never change in training.
+
+    Raises:
+        UsageError: a value that cannot be meant.
+    """
+
+    time: str = ""
+    date_format: str = ""
+    timezone: str = ""
+    decimal: str = ""
+    separator: str = ""
+    encoding: str = ""
+    missing: tuple[str, ...] = ()
+    where: tuple[str, ...] = ()
+    sort: bool = False
+    resample: str = ""
+    keep: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("missing", "where", "keep"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(str(item) for item in value))
+        object.__setattr__(self, "separator", SEPARATORS.get(self.separator, self.separator))
+        if self.decimal not in ("", ".", ","):
+            raise UsageError(f"--decimal: expected . or , received {self.decimal!r}")
+        if self.separator not in ("", *SEPARATORS.values()):
+            raise UsageError(f"--separator: expected one of {', '.join(SEPARATORS)}, received {self.separator!r}")
+        for condition in self.where:
+            if not condition.partition("=")[0] or "=" not in condition:
+                raise UsageError(f"--where: expected COLUMN=VALUE, received {condition!r}")
+        _check_encoding(self.encoding)
+        _check_timezone(self.timezone)
+
+    @property
+    def conditions(self) -> dict[str, str]:
+        """The values that rows must have, by column."""
+        return {name: value for name, _, value in (condition.partition("=") for condition in self.where)}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the options that are set."""
+        default = Reading()
+        return {name: value for name, value in asdict(self).items() if value != getattr(default, name)}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Reading":
+        """Rebuild the options from `to_json`.
+
+        Raises:
+            DataError: an option that is not known, or of another type.
+        """
+        kinds = {field.name: type(field.default) for field in fields(cls)}
+        for name, item in value.items():
+            if name not in kinds or not isinstance(item, list | tuple if kinds[name] is tuple else kinds[name]):
+                raise DataError(f"not an option of reading: {name} = {item!r}")
+        try:
+            return cls(**value)
+        except UsageError as error:
+            raise DataError(str(error)) from error
+
+
+def _check_encoding(name: str) -> None:
+    import codecs
+
+    try:
+        codecs.lookup(name or "utf-8")
+    except (LookupError, ValueError) as error:
+        raise UsageError(f"--encoding: expected a name such as cp1252 or utf-16, received {name!r}") from error
+
+
+def _check_timezone(name: str) -> None:
+    from zoneinfo import ZoneInfo
+
+    try:
+        ZoneInfo(name or "UTC")
+    except (KeyError, ValueError, OSError) as error:
+        raise UsageError(f"--timezone: expected a name such as Europe/Berlin, received {name!r}") from error
