@@ -1,13 +1,11 @@
 """Find runs: all of a folder, the one that a user names, or those with a property."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rdrop_cli.errors import RdropError, UsageError
+from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.runs.schema import read_cell
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import find_variant
 
@@ -35,15 +33,15 @@ class Filter:
                     raise UsageError(f"--{option}: expected one of {', '.join(known)}, received {value!r}")
 
     def asks(self) -> bool:
-        """Whether any run may be left out."""
+        """Whether any run may be skipped."""
         return bool(self.variants or self.cells or self.statuses)
 
-    def keeps(self, metrics: Mapping[str, Any]) -> bool:
+    def keeps(self, metrics: Metrics) -> bool:
         """Whether a run is wanted."""
         wanted_and_found = (
-            (self.variants, metrics["variant"]),
-            (self.cells, read_cell(metrics)),
-            (self.statuses, metrics["status"]),
+            (self.variants, metrics.variant),
+            (self.cells, metrics.cell),
+            (self.statuses, metrics.status),
         )
         return all(found in wanted for wanted, found in wanted_and_found if wanted)
 
@@ -51,12 +49,25 @@ class Filter:
 def list_run_folders(runs_dir: Path) -> list[RunFolder]:
     """Return the folders in `runs_dir` that hold a run's config, by name; none where there is no such folder.
 
-    A hidden folder is none: it holds what is left of a run that is being removed.
+    A hidden folder is none: it holds what remains of a run that is being removed. A folder that this user may not
+    enter counts as a run, whose reading then says so; `lost+found` belongs to the file system.
+
+    Raises:
+        RdropError: `runs_dir` is a link to nowhere, as to a disk that is not mounted.
     """
     if not runs_dir.is_dir():
+        if runs_dir.is_symlink():
+            raise RdropError(f"{runs_dir}: links to {runs_dir.readlink()}, which does not exist; is its disk mounted?")
         return []
-    paths = sorted(path for path in runs_dir.iterdir() if not path.name.startswith("."))
-    return [RunFolder(path) for path in paths if (path / "config.json").is_file()]
+    paths = sorted(path for path in runs_dir.iterdir() if not path.name.startswith(".") and path.name != "lost+found")
+    return [RunFolder(path) for path in paths if _may_hold_a_run(path)]
+
+
+def _may_hold_a_run(folder: Path) -> bool:
+    try:
+        return (folder / "config.json").is_file()
+    except PermissionError:
+        return True
 
 
 def find_run(name: str, runs_dir: Path) -> RunFolder:

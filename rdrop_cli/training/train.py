@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rdrop_cli.errors import DataError
+from rdrop_cli.runs.document import Environment, Metrics
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.metrics import Setting
 from rdrop_cli.series.table import Series, Source
@@ -23,7 +24,7 @@ def train_run(
     make_folder: Callable[[], RunFolder],
     reporter: Reporter,
     tensorboard: bool = False,
-) -> dict[str, Any]:
+) -> Metrics:
     """Train one configuration in the folder that `make_folder` gives, or go on with it; return its metrics.
 
     `make_folder` is called when all that can be refused has been checked, so that no half-made run stays behind.
@@ -40,7 +41,9 @@ def train_run(
             f"begun on {config.dataset_sha256[:12]}…)"
         )
     windows = make_windows(series, config.protocol)
-    with _raise_memory_error():
+    from rdrop_cli.nn.environment import standard_precision  # the slow part: imports TensorFlow
+
+    with _raise_memory_error(), standard_precision():
         return _train(config, series.source, windows, make_folder, reporter, tensorboard)
 
 
@@ -51,8 +54,8 @@ def _train(
     make_folder: Callable[[], RunFolder],
     reporter: Reporter,
     tensorboard: bool,
-) -> dict[str, Any]:
-    trainer, environment = _make_trainer(config, windows)  # the slow part: imports TensorFlow
+) -> Metrics:
+    trainer, environment = _make_trainer(config, windows)
     setting = Setting(
         source=source,
         engine=trainer.engine,
@@ -86,7 +89,7 @@ def _raise_memory_error() -> Iterator[None]:
         raise
 
 
-def _make_trainer(config: RunConfig, windows: Windows) -> tuple["KerasTrainer", dict[str, Any]]:
+def _make_trainer(config: RunConfig, windows: Windows) -> tuple["KerasTrainer", Environment]:
     from rdrop_cli.nn.environment import describe_environment
     from rdrop_cli.nn.trainer import KerasTrainer
 

@@ -75,7 +75,7 @@ def test_new_and_interrupted_runs_come_to_the_local_bits_though_a_worker_is_kill
     assert not psutil.pid_exists(worker)
     assert not is_training(training), "a training ends with its worker"
     assert sum("its worker was lost" in note for note in listeners[1].notes) == 1
-    assert outcomes[2].metrics["run_id"] == folder.run_id
+    assert outcomes[2].metrics.run_id == folder.run_id
     assert len(listeners[2].epochs) < EPOCHS, "it went on, and did not begin again"
     assert folder.config_path.read_bytes() == config
     assert len(list_run_folders(execution.runs_dir)) == 2, "what is refused leaves nothing"
@@ -93,7 +93,7 @@ def test_a_run_that_another_process_holds_is_told_and_left(cluster, execution, r
     task = Task(configs[0], execution.runs_dir, execution.data_dir, folder.path)
     with folder.lock():
         (outcome,) = run_on_cluster([task], series, cluster.address, [Listener()])
-    assert "is at work on it" in outcome.failure
+    assert "locked by" in outcome.failure
 
 
 def test_another_version_is_told_before_anything_starts(cluster, execution, request_runs, monkeypatch):
