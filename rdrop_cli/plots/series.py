@@ -93,7 +93,7 @@ def _draw_readings(axes: "Axes", series: Series, target: str) -> None:
 def choose_bin_seconds(series: Series) -> float:
     """Return how much time one point of the picture stands for: one reading, or a length that people know."""
     span = float((series.timestamps.max() - series.timestamps.min()) / np.timedelta64(1, "s"))
-    reading = series.sampling_seconds or 1
+    reading = series.sampling_seconds if series.sampling_seconds > 0 else 1
     if span / reading <= MOST_BINS + 1:
         return reading
     return next((seconds for seconds in BIN_SECONDS if seconds >= max(reading, span / MOST_BINS)), span / MOST_BINS)

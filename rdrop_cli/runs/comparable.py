@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rdrop_cli.errors import DataError, RdropError
@@ -181,17 +181,22 @@ def find_same_configurations(configs: Iterable[RunConfig], runs_dir: Path) -> di
 
     A run whose metrics cannot be read is one to go on with: they are written anew from its checkpoint.
     """
-    wanted = set(configs)
+    wanted = {_identify(config): config for config in configs}
     found: dict[RunConfig, tuple[bool, int, RunFolder]] = {}
     for folder in list_run_folders(runs_dir):
         try:
-            config = folder.read_config()
+            config = wanted.get(_identify(folder.read_config()))
         except DataError:
             continue  # `rdrop runs` names it
-        if config in wanted:
+        if config:
             rank = (*_rank_progress(folder), folder)
             found[config] = max(found.get(config, rank), rank, key=lambda ranked: ranked[:2])
     return {config: folder for config, (_, _, folder) in found.items()}
+
+
+def _identify(config: RunConfig) -> RunConfig:
+    """Return what two configurations of one training have in common: the data by content, however it is named."""
+    return replace(config, dataset="")
 
 
 def _rank_progress(folder: RunFolder) -> tuple[bool, int]:

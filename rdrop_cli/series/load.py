@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAMED = ("jena", "synthetic")
+LEAST_COUNTED = 10  # rows: of fewer, numbers may follow each other by chance
 SYNTHETIC_SEED = 0  # the embedded dataset is one series, the same for every run
 SYNTHETIC_ROWS = 420_551  # as long as the Jena data, so that every protocol fits
 
@@ -139,7 +140,7 @@ def _make_series(label: str, table: Table, source: Source, reading: Reading) -> 
 
 def _find_counter(name: str, column: npt.NDArray[np.float64]) -> str | None:
     """Say of a column that counts the rows, or is the index of a data frame, that it is one."""
-    if len(column) < 3 or np.isnan(column).any() or not (column == np.round(column)).all():
+    if len(column) < LEAST_COUNTED or np.isnan(column).any() or not (column == np.round(column)).all():
         return None
     steps = np.diff(column)
     if (steps == steps[0]).all() and steps[0] != 0:

@@ -60,7 +60,7 @@ def _order(label: str, table: Table, reading: Reading, find_groups: FindGroups) 
         return table
     if back.any() and _is_evident(table, back):
         return _note(_sort(table), f"order: {back.sum()} rows went back in time by a swap, sorted")
-    if back.any() or (steps == 0).mean() > MOST_REPEATS:
+    if back.any() or (steps == 0).sum() > MOST_REPEATS * len(steps):
         _refuse(label, table, steps, find_groups)
     return table
 
@@ -86,6 +86,10 @@ def _refuse(label: str, table: Table, steps: npt.NDArray[np.float64], find_group
     where = f"{label}: line {table.lines[row]}" if len(table.lines) else f"{label}: row {row}"
     before, now = (format_stamp(time.astype("datetime64[s]")) for time in table.timestamps[row - 1 : row + 1])
     said = f"{where}: {now} comes after {before}" if back else f"{where}: the same timestamp as the row before"
+    if back and not table.zoned and _may_be_summer_time(table, steps):
+        raise DataError(
+            f"{said}: clocks put back? name the local time with --timezone, such as Europe/Berlin, or sort with --sort"
+        )
     groups = find_groups()
     if groups:
         name, values = groups
@@ -96,12 +100,14 @@ def _refuse(label: str, table: Table, steps: npt.NDArray[np.float64], find_group
         )
     if not back:
         raise DataError(f"{said}, as many are; keep one row a timestamp, a column a sensor, or average with --resample")
-    gone_back = -steps[steps < 0]
-    if not table.zoned and (gone_back <= UNIT_SECONDS["h"]).all() and len(gone_back) < 100:
-        raise DataError(
-            f"{said}: clocks put back? name the local time with --timezone, such as Europe/Berlin, or sort with --sort"
-        )
     raise DataError(f"{said}: rows are not in the order of time; sort them with --sort")
+
+
+def _may_be_summer_time(table: Table, steps: npt.NDArray[np.float64]) -> bool:
+    """Tell whether times go back by an hour at most, and once a year."""
+    years = (table.timestamps.max() - table.timestamps.min()) / np.timedelta64(365, "D")
+    back = -steps[steps < 0]
+    return bool((back <= UNIT_SECONDS["h"]).all() and len(back) <= years + 1)
 
 
 def _resample(label: str, table: Table, length: str) -> Table:

@@ -178,16 +178,17 @@ def _standardise(
 
 
 def average_by_day(
-    windows: Windows, rows: npt.NDArray[np.int64], errors: npt.NDArray[np.float32]
+    windows: Windows, rows: npt.NDArray[np.int64] | range, errors: npt.NDArray[np.float32]
 ) -> list[tuple[str, int, float]]:
     """Return (ISO day, windows, mean error) for each calendar day on which targets of the windows before `rows` lie."""
-    targets = windows.timestamps[rows + windows.horizon_rows]
+    targets = windows.timestamps[np.asarray(rows) + windows.horizon_rows]
     days, position, counts = np.unique(targets.astype("datetime64[D]"), return_inverse=True, return_counts=True)
     sums = np.bincount(position, weights=errors.astype(np.float64))
     return [(str(day), int(n), float(total / n)) for day, n, total in zip(days, counts, sums, strict=True)]
 
 
-def forecast_naively(windows: Windows, rows: npt.NDArray[np.int64]) -> float:
+def forecast_naively(windows: Windows, rows: npt.NDArray[np.int64] | range) -> float:
     """Return the standardised MAE of "in one horizon as now", now being a window's last timestep (book, 6.3.2)."""
     target = windows.matrix[:, windows.target_column].astype(np.float64)
-    return float(np.abs(target[rows + windows.horizon_rows] - target[rows + windows.offsets[-1]]).mean())
+    ends = np.asarray(rows)
+    return float(np.abs(target[ends + windows.horizon_rows] - target[ends + windows.offsets[-1]]).mean())

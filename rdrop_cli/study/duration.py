@@ -31,7 +31,7 @@ def count_rows(option: str, length: str, seconds: float, sampling_seconds: float
         UsageError: they are not a whole number.
     """
     rows = round(seconds / sampling_seconds) if sampling_seconds > 0 else 0
-    if abs(rows * sampling_seconds - seconds) > 1e-6 or not rows:
+    if abs(rows * sampling_seconds - seconds) > 1e-6 or sampling_seconds <= 0:
         apart = format_seconds(sampling_seconds)
         raise UsageError(f"{option}: {length} is no whole number of readings, which are {apart} apart")
     return rows

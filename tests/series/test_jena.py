@@ -61,7 +61,7 @@ def test_a_csv_is_installed_and_read(csv_path: Path, data_dir: Path, content: by
     series = install_jena(str(csv_path), data_dir)
     stamps, values = generate_weather(0, ROWS)
     assert series.columns == WEATHER_COLUMNS
-    assert np.array_equal(series.stamps, stamps)
+    assert np.array_equal(series.timestamps, stamps)
     assert np.array_equal(series.values, values)
     assert series.source.to_json() == {
         "name": "jena",
@@ -126,7 +126,7 @@ WRONG: dict[str, tuple[Callable[[], bytes], str]] = {
     "a row more": (lambda: weather_csv(ROWS + 1), f"expected {ROWS} rows from 2009-01-01T00:10:00, received 301"),
     "another start": (lambda: weather_csv(skip=1), "received 300 from 2009-01-01T00:20:00"),
     "text in a cell": (lambda: weather_csv().replace(b"2009 01:00:00,", b"2009 01:00:00,x"), "line 7, column 'p "),
-    "a web page": (lambda: b"<!DOCTYPE html><html><body>Sorry</body></html>", "separated by commas"),
+    "a web page": (lambda: b"<!DOCTYPE html><html><body>Sorry</body></html>", "has one column"),
     "no zip": (lambda: b"PK\x03\x04 and no more", "not a whole zip"),
 }
 

@@ -34,7 +34,7 @@ def test_the_embedded_dataset_is_the_generators_first_weather(tmp_path: Path) ->
     series = load_dataset("synthetic", tmp_path)
     stamps, values = generate_weather(0, ROWS)
     assert series.columns == WEATHER_COLUMNS
-    assert np.array_equal(series.stamps, stamps)
+    assert np.array_equal(series.timestamps, stamps)
     assert np.array_equal(series.values, values)
     assert (series.source.name, series.source.rows, series.source.verified) == ("synthetic", ROWS, True)
     assert series.source.sha256 == hashlib.sha256(values.tobytes()).hexdigest()

@@ -66,10 +66,13 @@ class Layout:
         """Return the layout in which a column is taken for text."""
         return replace(self, numbers=tuple(number for number in self.numbers if number != index))
 
-    def join_time(self, cells: Sequence[str]) -> str:
-        """Return the text of a row's timestamp."""
-        parts = [cells[index].strip() for index in self.time]
-        return join_timestamp([self.names[index] for index in self.time], parts)
+    def join_times(self, columns: Sequence[Sequence[str]]) -> Sequence[str]:
+        """Return the texts of the rows' timestamps, of all columns of cells."""
+        if len(self.time) == 1:
+            return columns[self.time[0]]
+        names = [self.names[index] for index in self.time]
+        rows = zip(*(columns[index] for index in self.time), strict=True)
+        return [join_timestamp(names, [part.strip() for part in parts]) for parts in rows]
 
 
 def join_timestamp(names: Sequence[str], parts: Sequence[str]) -> str:
@@ -164,6 +167,16 @@ def _is_reading(row: Row, usual: list[str]) -> bool:
     return bool(pairs) and all(_kind_of(cell) == kind for cell, kind in pairs)
 
 
+def _is_damaged_reading(row: Row, usual: list[str], above: Row) -> bool:
+    """Tell whether a row above the readings is one without its timestamp, and not a second row of a header.
+
+    Numbers are part of a header, heights as it were, where the names above them are repeated.
+    """
+    numbers = [cell for cell, kind in zip(row, usual, strict=False) if kind == "number"]
+    names = [name for name in above if name.strip()]
+    return bool(numbers) and all(map(is_number, numbers)) and len(set(names)) == len(names)
+
+
 def _kind_of(cell: str) -> str:
     if is_number(cell):
         return "number"
@@ -171,9 +184,10 @@ def _kind_of(cell: str) -> str:
 
 
 def _find_usual_kind(column: Sequence[str]) -> str:
+    """Return what most cells are, but for some of the header's: `number`, `time` or, empty, neither."""
     kinds = Counter(_kind_of(cell) for cell in column if not is_missing(cell))
-    kind, count = kinds.most_common(1)[0] if kinds else ("", 0)
-    return kind if count > kinds.total() / 2 else ""
+    below = max(1, kinds.total() - MOST_HEADER_ROWS)
+    return next((kind for kind in ("time", "number") if kinds[kind] > below / 2 or kinds[kind] == below), "")
 
 
 def _find_header(rows: Sequence[Row], start: int, width: int) -> tuple[int, list[Row]]:
@@ -183,6 +197,8 @@ def _find_header(rows: Sequence[Row], start: int, width: int) -> tuple[int, list
     first = next(
         (n for n in range(start, len(rows)) if len(rows[n]) >= width - 1 and _is_reading(rows[n], usual)), len(rows)
     )
+    while first - 1 > start and _is_damaged_reading(rows[first - 1], usual, rows[first - 2]):
+        first -= 1
     header: list[Row] = []
     for number in range(first - 1, max(start, first - MOST_HEADER_ROWS) - 1, -1):
         row = rows[number]
@@ -274,13 +290,13 @@ def _holds_timestamps(name: str, index: int, cells: list[str]) -> bool:
     """Tell whether a column holds timestamps; of numbers only where its name or its place says so too."""
     some = [cell for cell in cells if not is_missing(cell)][:200]
     formats = [find_format(cell) for cell in some]
-    if not some or formats.count(None) > 0.1 * len(some):
+    if formats.count(None) == len(some) or formats.count(None) > max(1, 0.1 * len(some)):
         return False
-    column = TimestampColumn("", "")
-    try:
-        column.add([cell for cell, form in zip(some, formats, strict=True) if form], range(len(some)))
-    except DataError:
-        return False
+    if set(formats) == {"%d.%m.%y"}:  # or times of day, with points
+        try:
+            TimestampColumn("", "").add(some, range(len(some)))
+        except DataError:
+            return False
     return not is_number(some[0]) or bool(_TIME_NAME.search(name)) or (index == 0 and len(set(some)) == len(some))
 
 

@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from rdrop_cli.errors import DataError
 
@@ -39,6 +40,7 @@ def is_number(cell: str) -> bool:
     return classify(cell) is not None
 
 
+@lru_cache(maxsize=10_000)
 def classify(cell: str) -> str | None:
     """Return what a cell shows of the marks of its file; None where it is no number."""
     text = cell.strip().replace("\u2212", "-")

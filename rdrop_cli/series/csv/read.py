@@ -192,9 +192,9 @@ class _Reader:
                 for found, lines_read in rows:
                     here, line = line, layout.first_line + lines_read
                     cells = found if len(found) == width else self._fit(found, here)
-                    if not any(cells) or not any(cell.strip() for cell in cells):
+                    if not "".join(cells).strip():
                         continue
-                    if all(cells[index].strip() == value for index, value in conditions):
+                    if not conditions or all(cells[index].strip() == value for index, value in conditions):
                         yield here, cells
             except csv.Error as error:
                 raise DataError(f"{label}: line {line}: {error}") from error
@@ -225,12 +225,8 @@ class _Reader:
         while chunk := list(islice(rows, CHUNK_ROWS)):
             numbers, cells = zip(*chunk, strict=True)
             columns = list(zip(*cells, strict=True))
-            pieces.append(
-                np.column_stack(
-                    [self._convert_column(index, columns[index], numbers, decimals) for index in layout.numbers]
-                )
-            )
-            times.add([layout.join_time(row) for row in cells], numbers)
+            pieces.append(self._convert_numbers(columns, numbers, decimals))
+            times.add(layout.join_times(columns), numbers)
             lines.append(np.array(numbers, np.int64))
         if not pieces:
             where = ", ".join(self._reading.where)
@@ -249,6 +245,20 @@ class _Reader:
             texts=layout.text_columns,
             notes=self._list_notes(decimals, times.formats),
         )
+
+    def _convert_numbers(
+        self, columns: Sequence[Sequence[str]], lines: Sequence[int], decimals: dict[str, str]
+    ) -> npt.NDArray[np.float64]:
+        """Return the readings of some rows, or raise for the first cell that is no number."""
+        converted, faults = [], []
+        for index in self._layout.numbers:
+            try:
+                converted.append(self._convert_column(index, columns[index], lines, decimals))
+            except _NoNumberError as fault:
+                faults.append(fault)
+        if faults:
+            raise min(faults, key=lambda fault: fault.line)
+        return np.column_stack(converted)
 
     def _convert_column(
         self, index: int, cells: Sequence[str], lines: Sequence[int], decimals: dict[str, str]

@@ -1,6 +1,7 @@
 """Timestamps as people write them: one order of day and month for the whole column, decided by its values."""
 
 import re
+from functools import lru_cache
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -53,6 +54,7 @@ _MIDNIGHT_24 = re.compile(r"([T ])24((?:[:.]00){0,2}|00)$")
 FIRST, LAST = np.datetime64("0001-01-01T00:00:00", "us"), np.datetime64("9999-12-31T23:59:59", "us")
 
 
+@lru_cache(maxsize=10_000)
 def find_format(text: str, order: str = DAY_FIRST) -> str | None:
     """Return the format that a timestamp has, for `strptime`, `ISO8601`, or `epoch` with its unit; None for none."""
     text = text.strip()

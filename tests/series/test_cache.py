@@ -4,13 +4,14 @@ import io
 import random
 import zipfile
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
-from rdrop_cli.series.csv.cache import read_through_cache
+from rdrop_cli.series.cache import read_through_cache
 
-from rdrop_cli.series.csv.read import Parsed
+from rdrop_cli.series.csv.read import Table
 
 KEY = "0123456789abcdef" * 4
 CENTRAL_RECORD = b"PK\x01\x02"  # of a member, in the list at a zip's end (APPNOTE.TXT 4.3.12)
@@ -21,17 +22,19 @@ class Source:
 
     def __init__(self) -> None:
         stamps = np.datetime64("2009-01-01", "s") + 600 * np.arange(40)
-        self.table: Parsed = (stamps, ("T (degC)", "größe"), np.random.default_rng(0).normal(size=(40, 2)))
+        values = np.random.default_rng(0).normal(size=(40, 2))
+        self.table = Table(stamps.astype("datetime64[us]"), ("T (degC)", "größe"), values, np.arange(40), notes=("a",))
         self.readings = 0
 
-    def read(self) -> Parsed:
+    def read(self) -> Table:
         self.readings += 1
         return self.table
 
     def is_what_comes_from(self, folder: Path) -> bool:
-        stamps, columns, values = read_through_cache(folder, KEY, self.read)
-        same_types = stamps.dtype == "datetime64[s]" and values.dtype == np.float64
-        return same_types and all(map(np.array_equal, (stamps, columns, values), self.table))
+        table = read_through_cache(folder, KEY, self.read)
+        same_types = table.timestamps.dtype == "datetime64[us]" and table.values.dtype == np.float64
+        same = all(np.array_equal(getattr(table, f.name), getattr(self.table, f.name)) for f in fields(Table))
+        return same_types and same
 
 
 @pytest.fixture
@@ -129,7 +132,7 @@ def test_a_place_that_cannot_be_written_costs_only_time(source: Source, tmp_path
 
 
 def test_what_goes_wrong_in_reading_is_told_and_leaves_no_copy(tmp_path: Path) -> None:
-    def fail() -> Parsed:
+    def fail() -> Table:
         raise ValueError("line 3")
 
     with pytest.raises(ValueError, match="line 3"):
