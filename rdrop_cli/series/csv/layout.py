@@ -126,7 +126,10 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
         notes.append(f"above the header: {len(skipped)} lines, not read")
     sample = [_fit(row, width) for row in rows[first:] if any(cell.strip() for cell in row) and len(row) > width // 2]
     if not sample:
-        raise DataError(f"{label}: no readings below the header; expected lines of a timestamp and numbers")
+        raise DataError(
+            f"{label}: no readings below the header; expected lines of a timestamp and numbers, "
+            "told apart by --separator, --time and --date-format where the file does not tell"
+        )
     time = _find_time(label, names, sample, reading, first + 1)
     numbers = _find_numbers(label, names, sample, time, reading)
     if not numbers:
