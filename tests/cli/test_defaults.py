@@ -11,7 +11,8 @@ import pytest
 import typer
 
 from rdrop_cli.cli.app import app
-from rdrop_cli.cli.defaults import FOLDERS, MAX_BYTES, SETTABLE, list_options
+from rdrop_cli.cli.defaults import FOLDERS, SETTABLE, list_options
+from rdrop_cli.planning.toml import MAX_BYTES
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +106,7 @@ def test_config_says_where_defaults_could_be_set_when_none_is(rdrop, tmp_path):
 
 
 FAULTS = [
-    ("[train]\n\nepochs = \n", "rdrop.toml: is no TOML: Invalid value (at line 3"),
+    ("[train]\n\nepochs = \n", "rdrop.toml: invalid TOML: Invalid value (at line 3"),
     (
         "x = 1\n[train]\n",
         "rdrop.toml:1: only runs_dir and data_dir stand outside the tables; put 'x' under its command",
@@ -124,7 +125,7 @@ FAULTS = [
     ("[variants]\ncell = 1\n", "`rdrop variants` takes no 'cell' from a file; there are none"),
     ("[[train]]\nepochs = 3\n", "rdrop.toml:1: only runs_dir and data_dir stand outside the tables"),
     ("train = {epochs = 0.5}\n", "rdrop.toml:1: train.epochs: expected a whole number, received 0.5"),
-    ("a = " + "[" * 9999, "rdrop.toml: is no TOML"),
+    ("a = " + "[" * 9999, "rdrop.toml: invalid TOML"),
     ("a = 1" + "0" * 9999, "rdrop.toml"),
     ("[bench]\nsteps = 0x" + "f" * 9999, "rdrop.toml:2: bench.steps: expected a smaller number"),
     ("#" * (MAX_BYTES + 1), "expected a TOML file of at most 64 KiB"),

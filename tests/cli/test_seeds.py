@@ -55,5 +55,5 @@ def test_an_interrupted_run_is_gone_on_with(start, rdrop, weather_csv, tmp_path)
     process.communicate()
     result = rdrop(*command, "--json")
     assert result.code == 0, result.err
-    assert "going on after epoch" in result.err
+    assert "resuming after epoch" in result.err
     assert [run["run_id"] for run in json.loads(result.out)] == [folder.name]

@@ -7,7 +7,8 @@ import pytest
 
 from rdrop_cli.errors import UsageError
 from rdrop_cli.planning.request import plan_runs
-from rdrop_cli.planning.study_file import MAX_BYTES, read_sweep
+from rdrop_cli.planning.study_file import read_sweep
+from rdrop_cli.planning.toml import MAX_BYTES
 
 STUDY = """# How much dropout does this GRU need?
 [study]

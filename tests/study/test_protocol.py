@@ -38,7 +38,7 @@ def test_every_named_protocol_fits_together_and_the_published_data(name: str) ->
 
 
 def test_an_unknown_protocol_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(UsageError, match=r"--protocol: expected one of book, demo.*received 'bok'"):
+    with pytest.raises(UsageError, match=r"protocol: expected one of book, demo.*received 'bok'"):
         find_protocol("bok")
 
 
@@ -51,7 +51,7 @@ def test_every_length_and_count_is_at_least_one(field: str, value: int) -> None:
 
 def test_sentinels_are_kept_or_filled_and_nothing_else() -> None:
     assert replace(PROTOCOLS["book"], sentinels="fill").sentinels == "fill"
-    with pytest.raises(UsageError, match=r"--sentinels: expected one of .*'drop'"):
+    with pytest.raises(UsageError, match=r"sentinels: expected one of .*'drop'"):
         replace(PROTOCOLS["book"], sentinels="drop")
 
 

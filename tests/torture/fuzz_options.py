@@ -6,11 +6,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
-
-from rdrop_cli.planning.request import Request, fit_to_series, parse_seeds, plan_runs
-from rdrop_cli.study.config import MAX_SEED, RunConfig
 from rdrop_cli.study.duration import UNIT_SECONDS, parse_rows
 from rdrop_cli.study.extent import Extent
+
+from rdrop_cli.planning.fit import fit_to_series
+from rdrop_cli.planning.request import Request, parse_seeds, plan_runs
+from rdrop_cli.study.config import MAX_SEED, RunConfig
 from tests.torture.fuzz_target import Target, read_or_refuse
 
 SECONDS_APART = 600
