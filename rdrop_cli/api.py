@@ -7,8 +7,8 @@
     run = api.train(config, series)
     print(api.judge().to_json())
 
-`docs/api.md` shows it step by step. What cannot be done raises `rdrop_cli.errors.RdropError`, with a message of one line.
-TensorFlow is imported by `make_model` and `train`, and not before.
+`docs/api.md` shows it step by step. What cannot be done raises `rdrop_cli.errors.RdropError`, in one
+line. TensorFlow is imported by `make_model` and `train`, and not before.
 """
 
 import warnings

@@ -68,7 +68,7 @@ class DataError(RdropError):
 def show_value(value: object) -> str:
     """Render a value as it was received, or its beginning."""
     try:
-        text = f"{value:g}" if isinstance(value, float) else repr(value)
+        text = repr(value)
     except ValueError:  # Python writes no number of more than 4300 digits in decimals
         return "a number too long to show"
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

@@ -183,7 +183,7 @@ def _check(default: Default, options: dict[str, TyperOption], ctx: typer.Context
 
     if default.option not in options:
         if default.command:
-            hint = suggest(default.option, options, "" if options else "it takes none")
+            hint = suggest(default.option, options)
             raise UsageError(
                 f"{default.origin}: `rdrop {default.command}` takes no {default.option!r} from a file; {hint}"
             )

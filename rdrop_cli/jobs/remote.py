@@ -1,7 +1,7 @@
-"""What runs within a Dask worker: takes an order, trains in a child process, and returns the finished folder.
+"""What runs within a Dask worker: takes a task, trains in a child process, and returns the finished folder.
 
-Nothing of rdrop's own is known to the worker but this module, which it imports; the series comes as one block of bytes, the run
-as a table of files, and both live in the worker's local directory.
+Nothing of rdrop's own is known to the worker but this module, which it imports; the series comes as one block of bytes,
+the run as a table of files, and both live in the worker's local directory.
 """
 
 import os

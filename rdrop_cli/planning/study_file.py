@@ -41,7 +41,8 @@ class StudyFile:
         except UsageError as error:
             key = _KEYS_OF_FIELDS.get(error.field, error.field)
             message = error.describe(_name_key)
-            raise self.locate(message, "grid" if key in GRID_KEYS else "study", key) from error
+            keys = ("grid", key) if key in GRID_KEYS else ("grid",) if key == "grid" else ("study", key)
+            raise self.locate(message, *keys) from error
 
 
 def _name_key(field: str, value: str) -> str:
@@ -81,7 +82,7 @@ def read_sweep(path: Path) -> Sweep:
     with file.locate_errors():
         request = {key: _read_option(key, value) for key, value in tables["study"].items() if key != "seeds"}
         seeds = _read_seeds(tables["study"].get("seeds", "0"))
-        arms = _expand_grid(file, tables["grid"], request, len(seeds))
+        arms = _expand_grid(tables["grid"], request, len(seeds))
         for arm in arms:
             plan_runs(arm)
     return Sweep(file, tuple(arms), tuple(seeds))
@@ -147,7 +148,7 @@ def _read_rates(name: str, value: Any) -> Sequence[float]:
     return [float(rate) for rate in rates]
 
 
-def _expand_grid(file: StudyFile, grid: dict[str, Any], request: dict[str, Any], seeds: int) -> list[Request]:
+def _expand_grid(grid: dict[str, Any], request: dict[str, Any], seeds: int) -> list[Request]:
     """Return one request for each variant, cell and pair of rates; a rate that a variant lacks does not multiply it."""
     names = _read_list("variants", grid["variants"], (str,), "names such as ['baseline', 'dropout']")
     cells = _read_list("cells", grid.get("cells", [DEFAULT_CELL]), (str,), "names such as ['gru']")
@@ -162,7 +163,8 @@ def _expand_grid(file: StudyFile, grid: dict[str, Any], request: dict[str, Any],
     }
     runs = seeds * len(cells) * sum(len(dropout) * len(recurrent) for dropout, recurrent in choices.values())
     if runs > MOST_RUNS:
-        raise file.locate(f"asks for {runs} runs; at most {MOST_RUNS} are trained by one file", "grid")
+        message = f"asks for {runs} runs; at most {MOST_RUNS} are trained by one file"
+        raise UsageError(message, field="grid", show_field=False)
     return [
         Request(**request, variants=(name,), cell=cell, dropout=dropout, recurrent_dropout=recurrent)
         for cell in cells

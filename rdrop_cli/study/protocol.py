@@ -68,7 +68,8 @@ class Protocol:
             )
         if self.train_stop_row <= self.lookback_rows:
             raise UsageError(
-                f"training stops at row {self.train_stop_row}, before the first window of {self.lookback_rows} rows ends",
+                f"training stops at row {self.train_stop_row}, before the first window of {self.lookback_rows} rows "
+                "ends",
                 field="train_stop",
                 change=("train_stop", "lookback"),
             )
