@@ -169,12 +169,15 @@ def test_a_file_saved_on_windows_is_read(read):
 
 def test_an_option_that_is_refused_later_is_named_with_the_line_of_its_key(read):
     sweep = read()
-    with pytest.raises(UsageError, match=r"study.toml: line 3: dataset: expected jena, received 'x'"):
-        with sweep.file.locate_errors():
-            raise ValueRefusedError("dataset", "x", "jena")
-    with pytest.raises(UsageError, match=r"study.toml: line 10: cells: too few; change train_stop or cells$"):
-        with sweep.file.locate_errors():
-            raise UsageError("too few", field="cell", change=("train_stop", "cell"))
-    with pytest.raises(UsageError, match=r"study.toml: missing; use sentinels = \"fill\"$"):
-        with sweep.file.locate_errors():
-            raise UsageError("missing", change=[("sentinels", "fill")])
+    with (
+        pytest.raises(UsageError, match=r"study.toml: line 3: dataset: expected jena, received 'x'"),
+        sweep.file.locate_errors(),
+    ):
+        raise ValueRefusedError("dataset", "x", "jena")
+    with (
+        pytest.raises(UsageError, match=r"study.toml: line 10: cells: too few; change train_stop or cells$"),
+        sweep.file.locate_errors(),
+    ):
+        raise UsageError("too few", field="cell", change=("train_stop", "cell"))
+    with pytest.raises(UsageError, match=r"study.toml: missing; use sentinels = \"fill\"$"), sweep.file.locate_errors():
+        raise UsageError("missing", change=[("sentinels", "fill")])

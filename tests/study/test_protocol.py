@@ -62,7 +62,7 @@ def test_sentinels_are_kept_or_filled_and_nothing_else() -> None:
     [
         (
             {"lookback_rows": 13},
-            "lookback: a window of 13 rows is not a multiple of the step of 3 rows; change lookback or every",
+            "lookback: a window of 13 rows is not a multiple of the step of 3 rows",
         ),
         ({"train_stop_row": 12}, "training stops at row 12, before the first window of 12 rows ends"),
         ({"val_stop_row": 133}, "validation stops at row 133; the first window .* ends before row 133"),
