@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rdrop_cli.cli.options import AsJson, complete_variants
+from rdrop_cli.cli.options import AsJson, Quiet, complete_variants
 from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, plan_runs
-from rdrop_cli.study.methods import METHODS
+from rdrop_cli.study.methods import CELLS, METHODS
 from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS, find_variant
 
 if TYPE_CHECKING:
@@ -24,26 +24,34 @@ def anatomy(
     variants: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[VARIANT]...",
-            help="Variants (see `rdrop variants`); all that the cell has when none is named.",
+            metavar="VARIANT",
+            help="Networks to check; see `rdrop variants`. [default: all with the cell]",
             autocompletion=complete_variants,
         ),
     ] = None,
-    cell: Annotated[str, typer.Option(help="gru or lstm.")] = DEFAULT_CELL,
-    dropout: Annotated[float | None, typer.Option(help="Rate of `dropout`, in [0, 1). [the variant's]")] = None,
-    recurrent_dropout: Annotated[
-        float | None, typer.Option(help="Rate of `recurrent_dropout`, in [0, 1). [the variant's]")
+    cell: Annotated[str, typer.Option(metavar="CELL", help=f"Recurrent cell: {' or '.join(CELLS)}.")] = DEFAULT_CELL,
+    dropout: Annotated[
+        float | None, typer.Option(metavar="RATE", help="Rate of `dropout`, in [0, 1). [default: the variant's]")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Draw the cells, unrolled, too; .png, .svg or .pdf.")
+    recurrent_dropout: Annotated[
+        float | None,
+        typer.Option(metavar="RATE", help="Rate of `recurrent_dropout`, in [0, 1). [default: the variant's]"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Also draw the unrolled cells: .png, .svg or .pdf."),
     ] = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Capture the masks of a training step, and name the method whose equations the layer's output follows."""
+    """Check which published equations a layer computes.
+
+    Captures the masks of a training step and compares the layer's output with the equations of every method.
+    """
     from rdrop_cli.plots.style import check_ending
 
-    if out:
-        check_ending(out)
+    if output:
+        check_ending(output)
     named = tuple(variants or (name for name, variant in VARIANTS.items() if cell in variant.cells))
     request = Request(variants=named, cell=cell, dropout=dropout, recurrent_dropout=recurrent_dropout)
     configs = plan_runs(request)
@@ -55,8 +63,8 @@ def anatomy(
         typer.echo(to_json([found.to_json() for found in anatomies]))
     else:
         typer.echo("\n\n".join("\n".join(_describe(found)) for found in anatomies))
-    if out:
-        _draw(anatomies, out)
+    if output:
+        _draw(anatomies, output)
 
 
 def _describe(found: "Anatomy") -> Iterator[str]:

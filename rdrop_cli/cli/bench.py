@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir
+from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Quiet
 from rdrop_cli.files import to_json
 
 CONTENDERS = {
@@ -17,16 +17,22 @@ CONTENDERS = {
 
 
 def bench(
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds; each contender has its turn in each.")] = 7,
-    steps: Annotated[int, typer.Option(min=1, help="Training steps of a turn.")] = 40,
+    rounds: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Rounds; every implementation runs once a round.")
+    ] = 7,
+    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps a round.")] = 40,
     growth: Annotated[
         Path | None,
-        typer.Option(metavar="PICTURE", help="Measure instead how a step's cost grows with size, and draw it."),
+        typer.Option(metavar="FILE", help="Measure how the time of a step grows with size instead; draw it to FILE."),
     ] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Measure training and validation at the book's size against the book's way and Keras's defaults."""
+    """Measure training speed against the book's code and Keras.
+
+    Trains at the book's size on the synthetic series, in turns, and compares medians over the rounds.
+    """
     from rdrop_cli.bench.compare import race
     from rdrop_cli.bench.growth import measure_growth
     from rdrop_cli.bench.plot import draw_growth

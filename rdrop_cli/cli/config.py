@@ -1,4 +1,4 @@
-"""`rdrop config`: the defaults that hold here, and what sets them."""
+"""`rdrop config`: the settings in effect, and where they come from."""
 
 import json
 import os
@@ -24,14 +24,14 @@ class Effective:
 
 
 def config(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Print every default that is not the built-in one, and what sets it."""
+    """Show settings you changed, and where."""
     found = list(dict.fromkeys(_list_effective(ctx)))
     if as_json:
         typer.echo(to_json([asdict(effective) for effective in found]))
         return
     if not found:
         files = " or ".join(map(str, [PROJECT_FILE, *find_user_file()]))
-        typer.echo(make_printable(f"every default is the built-in one; {files} may set others"), err=True)
+        typer.echo(make_printable(f"no setting is changed; set defaults in {files}"), err=True)
     width = max((len(effective.origin) for effective in found), default=0)
     for effective in found:
         value = json.dumps(effective.value, ensure_ascii=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir, complete_run_ids
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, Quiet, RunsDir, complete_run_ids
 from rdrop_cli.errors import DataError, RdropError, UsageError
 
 if TYPE_CHECKING:
@@ -18,31 +18,36 @@ def export(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...",
-            help="Runs by id, beginning of it, or folder; all when none is named.",
+            metavar="RUN",
+            help="Run ids, their beginnings, or folders. [default: all]",
             autocompletion=complete_run_ids,
         ),
     ] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="Print one table: a row for every epoch of every run.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the table to this file.")] = None,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Write one table with a row for every epoch of every run.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="File for the table. [default: stdout]")
+    ] = None,
     mlflow: Annotated[
         str | None,
-        typer.Option("--mlflow", metavar="URI", help="Log complete runs in this store, as sqlite:///mlflow.db."),
+        typer.Option("--mlflow", metavar="URI", help="Log complete runs to this store, such as sqlite:///mlflow.db."),
     ] = None,
-    experiment: Annotated[str, typer.Option(help="The MLflow experiment.")] = "rdrop",
+    experiment: Annotated[str, typer.Option(metavar="NAME", help="MLflow experiment.")] = "rdrop",
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Hand runs to other programs: as one CSV table, or to MLflow."""
+    """Export runs to CSV or MLflow."""
     if csv == (mlflow is not None):
         raise UsageError(f"export: expected one of --csv and --mlflow URI, received {'both' if csv else 'neither'}")
     if csv and as_json:
-        raise UsageError("--json goes with --mlflow; `rdrop runs --json` prints runs as JSON")
-    if out and not csv:
-        raise UsageError("--out goes with --csv")
+        raise UsageError("--json needs --mlflow; for runs as JSON use `rdrop runs --json`")
+    if output and not csv:
+        raise UsageError("--output needs --csv")
     chosen = _choose_runs(runs or [], runs_dir)
     if mlflow is None:
-        _export_csv(chosen, out)
+        _export_csv(chosen, output)
     else:
         _export_to_mlflow(chosen, bool(runs), mlflow, experiment, as_json)
 
@@ -61,7 +66,7 @@ def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
     return sorted(readable, key=lambda run: (run.metrics["created_at"], run.metrics["run_id"]))
 
 
-def _export_csv(runs: list["Run"], out: Path | None) -> None:
+def _export_csv(runs: list["Run"], output: Path | None) -> None:
     from rdrop_cli.export.tidy import format_tidy_csv
     from rdrop_cli.files import write_text
     from rdrop_cli.runs.comparable import has_epochs
@@ -70,9 +75,9 @@ def _export_csv(runs: list["Run"], out: Path | None) -> None:
         if not has_epochs(run.metrics):
             _tell_left_out(f"{run.folder.run_id}: has not finished an epoch")
     table = format_tidy_csv(run.metrics for run in runs)
-    if out:
-        write_text(out, table)
-        typer.echo(str(out))
+    if output:
+        write_text(output, table)
+        typer.echo(str(output))
     else:
         typer.echo(table, nl=False)
 
@@ -110,4 +115,4 @@ def _describe_complete(runs: list["Run"], named: bool) -> list["Record"]:
 def _tell_left_out(line: str) -> None:
     from rdrop_cli.cli.console import make_console
 
-    make_console().print(f"left out: {line}", markup=False)
+    make_console().print(f"skipped: {line}", markup=False)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, RunsDir, complete_run_ids
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, Quiet, RunsDir, complete_run_ids
 from rdrop_cli.errors import RdropError, UsageError
 
 
@@ -21,33 +21,42 @@ def plot(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...",
-            help="Runs by id, beginning of it, or folder; the newest of each variant and seed when none is named.",
+            metavar="RUN",
+            help="Run ids, their beginnings, or folders. [default: the newest of each variant and seed]",
             autocompletion=complete_run_ids,
         ),
     ] = None,
-    out: Annotated[
+    output: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The picture; .png, .svg or .pdf. [RUNS_DIR/comparison.png, or rates.png]"),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Picture to write: .png, .svg or .pdf. [default: RUNS_DIR/comparison.png or rates.png]",
+        ),
     ] = None,
     unit: Annotated[
-        Unit, typer.Option("--unit", help="Unit of the error: the target's own, or standardised.")
+        Unit, typer.Option("--unit", metavar="UNIT", help="Unit of the error: target (its own) or standardised.")
     ] = Unit.TARGET,
-    published: Annotated[
-        bool, typer.Option("--published", help="Lay the published validation curves of the variants over it.")
-    ] = False,
+    published: Annotated[bool, typer.Option("--published", help="Add the published validation curves.")] = False,
     rates: Annotated[
         bool,
-        typer.Option("--rates", help="Draw a heat map instead: the best error over dropout and recurrent dropout."),
+        typer.Option("--rates", help="Draw a heat map of the best error over the two dropout rates instead."),
     ] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    quiet: Quiet = False,
 ) -> None:
-    """Overlay training and validation loss of runs, seeds of a variant as their mean, and the naive forecast."""
+    """Plot the loss curves of runs, or their errors over the rates.
+
+    Seeds of one variant are drawn as their mean, with the error of the naive forecast beside them.
+    """
     from rdrop_cli.plots.style import check_ending
 
     if rates and published:
-        raise UsageError("--published: was given with --rates, and only curves were published; leave one of them out")
-    path = out or runs_dir / ("rates.png" if rates else "comparison.png")
+        raise UsageError(
+            "--published: was given with --rates, and only curves were published; leave one of them output"
+        )
+    path = output or runs_dir / ("rates.png" if rates else "comparison.png")
     check_ending(path)
     unscaled = unit is Unit.TARGET
     if rates:

@@ -1,4 +1,4 @@
-"""`rdrop rm`: remove runs."""
+"""`rdrop rm`: delete runs."""
 
 import sys
 from pathlib import Path
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 def rm(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[RUN]...", help="Runs by whole id, or by folder in RUNS_DIR.", autocompletion=complete_run_ids
-        ),
+        typer.Argument(metavar="RUN", help="Whole run ids, or folders in RUNS_DIR.", autocompletion=complete_run_ids),
     ] = None,
     variants: OfVariants = None,
     cells: OfCells = None,
     statuses: OfStatuses = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where nobody can be asked.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Show what would be deleted; delete nothing.")
+    ] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Remove runs, by name or by what they are, after showing them and asking."""
+    """Delete runs after confirmation, by id or by filter."""
     from rdrop_cli.runs.find import Filter
     from rdrop_cli.runs.remove import check_removable, remove_runs
 
@@ -54,12 +54,12 @@ def rm(
             typer.echo(make_printable(line))
     if not dry_run and folders:
         if not yes:
-            _ask(f"Remove {_count(doomed)} from {runs_dir.resolve()}?")
+            _ask(f"Delete {_count(doomed)} from {runs_dir.resolve()}?")
         remove_runs(folders, runs_dir)
     if as_json:
         typer.echo(to_json([run | {"removed": not dry_run} for run in doomed]))
     else:
-        done = "would be removed" if dry_run else "removed"
+        done = "would be deleted" if dry_run else "deleted"
         typer.echo(make_printable(f"{_count(doomed)} {done}"), err=True)
 
 
@@ -70,13 +70,13 @@ def _choose_runs(names: list[str], wanted: "Filter", runs_dir: Path) -> "list[Ru
     from rdrop_cli.runs.find import find_named_run, list_run_folders
 
     if bool(names) == wanted.asks():
-        raise UsageError("name runs, or choose them by --status, --variant or --cell: one of the two")
+        raise UsageError("pass either run ids or filters (--status, --variant, --cell)")
     if names:
         named = [find_named_run(name, runs_dir) for name in names]
         return list({folder.path.resolve(): folder for folder in named}.values())
     readable, unreadable = read_runs(list_run_folders(runs_dir))
     for left in unreadable:
-        make_console().print(f"left out: {left}; name it to remove it", markup=False)
+        make_console().print(f"skipped: {left}; pass its id to delete it", markup=False)
     return [run.folder for run in reversed(readable) if wanted.keeps(run.metrics)]
 
 
@@ -104,9 +104,9 @@ def _read_status(folder: "RunFolder") -> str:
 def _ask(question: str) -> None:
     """Ask, and go on only after a yes."""
     if not (sys.stdin and sys.stdin.isatty()):  # it is None where the process was given none
-        raise UsageError("nobody can be asked: stdin is no terminal; add --yes to remove, or --dry-run to look")
+        raise UsageError("not a terminal, cannot confirm; pass --yes to delete, or --dry-run to look")
     if not typer.confirm(make_printable(question), err=True):
-        raise RdropError("nothing was removed")
+        raise RdropError("nothing was deleted")
 
 
 def _count(doomed: list[dict[str, Any]]) -> str:

@@ -12,6 +12,7 @@ from rdrop_cli.cli.options import (
     OfCells,
     OfStatuses,
     OfVariants,
+    Quiet,
     RunsDir,
     complete_run_ids,
 )
@@ -57,16 +58,25 @@ def list_runs(
     cells: OfCells = None,
     statuses: OfStatuses = None,
     sort: Annotated[
-        SortKey, typer.Option("--sort", help="Smallest first; val_mae is the best epoch's, final the last's.")
+        SortKey,
+        typer.Option(
+            "--sort",
+            metavar="KEY",
+            help=f"Sort by {', '.join(SortKey)}; final is the last epoch's val_mae.",
+        ),
     ] = SortKey.CREATED,
-    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="Largest, or newest, first.")] = False,
+    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="Sort in descending order.")] = False,
     limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, help="List the first so many only. [all]", show_default=False)
+        int | None,
+        typer.Option(
+            "--limit", "-n", metavar="N", min=1, help="List at most N runs. [default: all]", show_default=False
+        ),
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """List the runs, oldest first."""
+    """List runs with their errors, oldest first."""
     from rdrop_cli.cli.console import make_console
     from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import Filter, list_run_folders
@@ -74,7 +84,7 @@ def list_runs(
     wanted = Filter(tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()))
     runs, unreadable = read_runs(list_run_folders(runs_dir))
     for left in unreadable:
-        make_console().print(f"left out: {left}", markup=False)
+        make_console().print(f"skipped: {left}", markup=False)
     kept = [run.metrics for run in reversed(runs) if wanted.keeps(run.metrics)]
     listed = sort_runs(kept, sort, reverse)[:limit]
     if as_json:
@@ -82,9 +92,9 @@ def list_runs(
     elif listed:
         print_table(listed)
     elif runs:
-        make_console().print(f"none of the {len(runs)} runs in {runs_dir} is such a one", markup=False)
+        make_console().print(f"no run in {runs_dir} matches the filters", markup=False)
     else:
-        make_console().print(f"no runs in {runs_dir}; `rdrop train` makes some", markup=False)
+        make_console().print(f"no runs in {runs_dir}; start one with `rdrop train`", markup=False)
 
 
 def sort_runs(runs: Sequence[Metrics], key: SortKey, reverse: bool = False) -> list[Metrics]:
@@ -143,12 +153,12 @@ def _format_rates(run: Metrics) -> str:
 
 def show(
     run: Annotated[
-        str, typer.Argument(help="Its id, a beginning of it, or its folder.", autocompletion=complete_run_ids)
+        str, typer.Argument(metavar="RUN", help="Run id, its beginning, or folder.", autocompletion=complete_run_ids)
     ],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Print one run: what it was, what it measured, epoch by epoch."""
+    """Show one run epoch by epoch."""
     from rdrop_cli.runs.find import find_run
 
     metrics = find_run(run, runs_dir).read_metrics()

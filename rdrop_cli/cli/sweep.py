@@ -14,9 +14,11 @@ from rdrop_cli.cli.options import (
     AsJson,
     DataDir,
     Jobs,
+    Quiet,
     RunsDir,
     Scheduler,
     TensorBoard,
+    Verbose,
 )
 from rdrop_cli.cli.signals import Terminated
 from rdrop_cli.files import to_json
@@ -33,9 +35,12 @@ TOLD = {"complete": "complete", "begun": "to go on with", "new": "new"}  # of ea
 
 
 def sweep(
-    study: Annotated[Path, typer.Argument(metavar="STUDY", help="TOML file: variants, cells, rates, seeds, protocol.")],
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="TOML file with variants, cells, rates, seeds and protocol.")
+    ],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Show the grid, the time and the disk it takes; write nothing.")
+        bool,
+        typer.Option("--dry-run", "-n", help="Show the runs, and the time and disk space they need; train nothing."),
     ] = False,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
@@ -43,8 +48,13 @@ def sweep(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Train the grid of a study file; what is complete is left, what was interrupted gone on with."""
+    """Train every combination listed in a study file.
+
+    Complete runs are skipped and interrupted ones resumed: after a stop, run the same command again.
+    """
     from rdrop_cli.cli.console import make_console
     from rdrop_cli.cli.train import print_results
     from rdrop_cli.cli.training import Execution, settle_runs, train_missing

@@ -10,7 +10,7 @@ from rdrop_cli.study.variants import VARIANTS, Variant
 
 
 def variants(as_json: AsJson = False) -> None:
-    """List the variants: name, rates of dropout and recurrent_dropout, what it is, and its paper."""
+    """List the networks that can be trained, with their papers."""
     if as_json:
         typer.echo(to_json([asdict(variant) | {"cells": variant.cells} for variant in VARIANTS.values()]))
         return
