@@ -13,7 +13,7 @@ import rdrop_cli
 from rdrop_cli.cli.anatomy import anatomy
 from rdrop_cli.cli.bench import bench
 from rdrop_cli.cli.config import config
-from rdrop_cli.cli.console import Verbosity, set_verbosity
+from rdrop_cli.cli.console import Verbosity, print_error, set_verbosity
 from rdrop_cli.cli.defaults import read_default_map
 from rdrop_cli.cli.download import download
 from rdrop_cli.cli.export import export
@@ -29,7 +29,7 @@ from rdrop_cli.cli.sweep import sweep
 from rdrop_cli.cli.train import train
 from rdrop_cli.cli.variants import variants
 from rdrop_cli.cli.verdict import verdict
-from rdrop_cli.errors import RdropError, make_printable
+from rdrop_cli.errors import RdropError
 
 HELP = "Does your recurrent network overfit, and which dropout helps? Train and compare."
 GROUPS: dict[str, dict[str, Callable[..., None]]] = {
@@ -99,7 +99,7 @@ def run_command(arguments: list[str]) -> int:
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo(f"rdrop: {make_printable(' '.join(message.split()))}", err=True)
+    print_error(" ".join(message.split()))
     return code
 
 

@@ -1,9 +1,10 @@
 """What goes to a terminal: who hears what, and tables that fit its width."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
 from rdrop_cli.errors import UsageError, make_printable
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
     from rdrop_cli.series.table import Source
 
-UNLIMITED = 1000  # columns of a pipe or a file: nothing is narrower than a table there
+UNLIMITED = 100_000  # columns of a pipe or a file
+WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "drop_whitespace": True}
 GAP = 2  # columns between two of a table
 READABLE = 24  # columns of the narrowest column of sentences
 
@@ -57,16 +59,35 @@ def make_console(stderr: bool = True) -> "Console":
             return super().render_str(make_printable(text), **how)
 
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"  # rich would keep bold
-    quiet = stderr and _verbosity is Verbosity.QUIET
-    console = PrintableConsole(stderr=stderr, highlight=False, soft_wrap=True, color_system=colours, quiet=quiet)
+    console = PrintableConsole(stderr=stderr, highlight=False, soft_wrap=True, color_system=colours)
     if not console.is_terminal:
         console.width = UNLIMITED
     return console
 
 
-def note(text: str) -> None:
-    """Print a line to stderr."""
-    make_console().print(text, markup=False)
+def note(text: str, style: str | None = None) -> None:
+    """Print a line to stderr, unless `--quiet` is given."""
+    if _verbosity is not Verbosity.QUIET:
+        _print_wrapped(make_console(), text, style)
+
+
+def print_error(text: str) -> None:
+    """Print a line to stderr, `--quiet` or not."""
+    _print_wrapped(make_console(), f"rdrop: {text}")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines to stdout."""
+    console = make_console(stderr=False)
+    for line in lines:
+        _print_wrapped(console, line)
+
+
+def _print_wrapped(console: "Console", text: str, style: str | None = None) -> None:
+    """Print a line, wrapped between words to the terminal's width; a longer word, as of a path, stays whole."""
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    for line in wrap(make_printable(text), console.width, subsequent_indent=indent, **WHOLE_WORDS) or [""]:
+        console.print(line, markup=False, style=style)
 
 
 @dataclass(frozen=True)
@@ -91,6 +112,8 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
     Where the columns do not fit, the optional ones go, from the right; where that is not enough, or none is optional,
     every row becomes a card: a line for each of its cells.
     """
+    if not rows:
+        return
     console = make_console(stderr=False)
     rows = [[make_printable(cell) for cell in row] for row in rows]
     shown = list(range(len(columns)))
@@ -124,7 +147,7 @@ def _build_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> An
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, GAP, 0, 0), collapse_padding=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, GAP - 1, 0, 0))
     for column in columns:
         table.add_column(column.name, justify="right" if column.right else "left", no_wrap=not column.wraps)
     for row in rows:
@@ -133,21 +156,22 @@ def _build_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> An
 
 
 def _print_cards(columns: Sequence[Column], rows: Sequence[Sequence[str]], console: "Console") -> None:
-    width = max(_measure(column.name) for column in columns[1:])
+    label = max(_measure(column.name) for column in columns)
+    indent = " " * (label + 4)
     for number, (head, *cells) in enumerate(rows):
         if number:
             console.print()
         console.print(head, style="bold", markup=False)
         for column, cell in zip(columns[1:], cells, strict=True):
-            console.print(f"  {column.name:<{width}}  {cell}", markup=False)
+            line = f"  {column.name:<{label}}  {cell}"
+            console.print("\n".join(wrap(line, console.width, subsequent_indent=indent, **WHOLE_WORDS)), markup=False)
 
 
-def warn_if_unverified(console: "Console", source: "Source") -> None:
+def warn_if_unverified(source: "Source") -> None:
     """Warn that a dataset has the published structure but not the published content."""
     if source.verified is False:
-        console.print(
+        note(
             f"WARNING: {source.name} from {source.origin} has the published structure but another checksum "
             f"(SHA-256 {source.sha256[:12]}…): these are not the published readings. Every run records this.",
             style="bold yellow",
-            markup=False,
         )

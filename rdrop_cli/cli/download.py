@@ -33,7 +33,7 @@ def download(
     if series is None:
         with show_download() as on_progress:
             series = install_jena(source, data_dir, on_progress)
-    warn_if_unverified(console, series.source)
+    warn_if_unverified(series.source)
     for line in find_oddities(series).describe(sentinels="keep"):
         console.print(line, markup=False)
     report = series.source.to_json()

@@ -1,4 +1,4 @@
-"""`rdrop export`: finished runs in the form of other programs."""
+"""`rdrop export`: runs as a CSV table, or in MLflow."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.console import note
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, Quiet, RunsDir, complete_run_ids
 from rdrop_cli.errors import DataError, RdropError, UsageError
 
@@ -53,7 +54,7 @@ def export(
 
 
 def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
-    """Return the runs that are named, or all that can be read, oldest first; the others are told."""
+    """Return the runs that are named, or all that can be read, oldest first; the others are skipped."""
     from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import find_run, list_run_folders
 
@@ -62,7 +63,7 @@ def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
     for left in unreadable:
         if names:
             raise DataError(str(left))
-        _tell_left_out(str(left))
+        _note_skipped(str(left))
     return sorted(readable, key=lambda run: (run.metrics["created_at"], run.metrics["run_id"]))
 
 
@@ -73,7 +74,7 @@ def _export_csv(runs: list["Run"], output: Path | None) -> None:
 
     for run in runs:
         if not has_epochs(run.metrics):
-            _tell_left_out(f"{run.folder.run_id}: has not finished an epoch")
+            _note_skipped(f"{run.folder.run_id}: has not finished an epoch")
     table = format_tidy_csv(run.metrics for run in runs)
     if output:
         write_text(output, table)
@@ -96,7 +97,7 @@ def _export_to_mlflow(runs: list["Run"], named: bool, uri: str, experiment: str,
 
 
 def _describe_complete(runs: list["Run"], named: bool) -> list["Record"]:
-    """Return what is to be logged; a run that is not complete is told, or, where it was named, a failure."""
+    """Return what is to be logged; a run that is not complete is skipped, or an error if it was named."""
     from rdrop_cli.export.mlflow_store import describe_run
 
     records = []
@@ -106,13 +107,11 @@ def _describe_complete(runs: list["Run"], named: bool) -> list["Record"]:
         except DataError as error:
             if named:
                 raise
-            _tell_left_out(str(error))
+            _note_skipped(str(error))
     if not records:
-        raise RdropError("no complete run to log; `rdrop train` makes some")
+        raise RdropError("no complete run to log; start one with `rdrop train`")
     return records
 
 
-def _tell_left_out(line: str) -> None:
-    from rdrop_cli.cli.console import make_console
-
-    make_console().print(f"skipped: {line}", markup=False)
+def _note_skipped(line: str) -> None:
+    note(f"skipped: {line}")

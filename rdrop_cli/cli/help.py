@@ -24,7 +24,7 @@ rdrop inspect load.csv --target load_MW --lookback 5d --horizon 24h
 rdrop train baseline dropout --seeds 0-4
 rdrop train gal --cell lstm --dropout 0.2 --recurrent-dropout 0.5
 rdrop train --dataset load.csv --target load_MW --lookback 5d --horizon 24h
-rdrop train --resume 20260101
+rdrop train --resume dropout-s0
 """,
     "sweep": """
 rdrop sweep study.toml --dry-run
@@ -35,12 +35,12 @@ rdrop runs --sort val_mae --limit 5
 rdrop runs --variant dropout --status completed --json
 """,
     "show": """
-rdrop show 20260101-120000
-rdrop show runs/20260101-120000-gru-dropout-0 --json
+rdrop show dropout-s0
+rdrop show runs/dropout-s0-20260101-120000-1a2b --json
 """,
     "plot": """
 rdrop plot --published
-rdrop plot 20260101-12 20260101-13 --output curves.svg
+rdrop plot baseline-s0 dropout-s0 --output curves.svg
 rdrop plot --rates
 """,
     "verdict": """
@@ -56,7 +56,7 @@ rdrop export --csv --output epochs.csv
 rdrop export --mlflow sqlite:///mlflow.db
 """,
     "rm": """
-rdrop rm 20260101-120000-gru-dropout-0
+rdrop rm dropout-s0-20260101-120000-1a2b
 rdrop rm --status failed --dry-run
 """,
     "variants": """

@@ -168,7 +168,7 @@ def _print(series: "Series", plan: Plan, picture: Path | None) -> None:
     from rdrop_cli.cli.console import make_console, warn_if_unverified
 
     console = make_console(stderr=False)
-    warn_if_unverified(make_console(), series.source)
+    warn_if_unverified(series.source)
     _print_columns(series)
     for line in _describe(series, plan):
         console.print(line, markup=False)

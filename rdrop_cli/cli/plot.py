@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
+from rdrop_cli.cli.console import note
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, Quiet, RunsDir, complete_run_ids
 from rdrop_cli.errors import RdropError, UsageError
+
+TOO_MANY = "not drawn, too many for one picture; pass their ids to draw them"
 
 
 class Unit(StrEnum):
@@ -53,9 +56,7 @@ def plot(
     from rdrop_cli.plots.style import check_ending
 
     if rates and published:
-        raise UsageError(
-            "--published: was given with --rates, and only curves were published; leave one of them output"
-        )
+        raise UsageError("--published adds published curves, and --rates draws none; pass one of them")
     path = output or runs_dir / ("rates.png" if rates else "comparison.png")
     check_ending(path)
     unscaled = unit is Unit.TARGET
@@ -78,8 +79,11 @@ def _plot_curves(names: list[str], runs_dir: Path, path: Path, unscaled: bool, p
         newest, warnings = choose_newest(runs_dir)
         chosen, too_many = keep_legible(newest)
         if too_many:
-            warnings = [*warnings, f"not drawn, to be legible; name the runs to see them: {', '.join(too_many)}"]
-    _tell(warnings)
+            warnings = [
+                *warnings,
+                f"{TOO_MANY}: {', '.join(too_many)}",
+            ]
+    _note(warnings)
     draw_comparison(chosen, path, unscaled, match_published(chosen) if published else {})
 
 
@@ -91,17 +95,15 @@ def _plot_rates(names: list[str], runs_dir: Path, path: Path, unscaled: bool) ->
     from rdrop_cli.runs.comparable import tell_left_out
 
     collection = collect_runs(names, runs_dir)
-    _tell(tell_left_out(collection.left_out))
+    _note(tell_left_out(collection.left_out))
     if not collection.used:
-        raise RdropError(f"no run in {runs_dir} is complete; `rdrop train` makes some")
+        raise RdropError(f"no run in {runs_dir} is complete; start one with `rdrop train`")
     grids = require_rate_grids(judge_arms(collection.arms, collection.usual))
     if too_many := [grid.network for grid in grids[MOST_PANELS:]]:
-        _tell([f"not drawn, to be legible; name the runs to see them: {', '.join(too_many)}"])
+        _note([f"{TOO_MANY}: {', '.join(too_many)}"])
     draw_rates(grids, collection.used[0], path, unscaled)
 
 
-def _tell(notes: list[str]) -> None:
-    from rdrop_cli.cli.console import make_console
-
+def _note(notes: list[str]) -> None:
     for line in notes:
-        make_console().print(f"note: {line}", markup=False)
+        note(f"note: {line}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rdrop_cli.cli.console import Column, note, print_table
 from rdrop_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     AsJson,
@@ -48,10 +49,8 @@ def rm(
         check_removable(folder, runs_dir)
     doomed = [_describe(folder) for folder in folders]
     if not as_json:
-        width = max((len(run["run_id"]) for run in doomed), default=0)
-        for run in doomed:
-            line = f"{run['run_id']:<{width}}  {run['status']:<11}  {_format_bytes(run['bytes']):>9}"
-            typer.echo(make_printable(line))
+        rows = [(run["run_id"], run["status"], _format_bytes(run["bytes"])) for run in doomed]
+        print_table((Column("run"), Column("status"), Column("size", right=True)), rows)
     if not dry_run and folders:
         if not yes:
             _ask(f"Delete {_count(doomed)} from {runs_dir.resolve()}?")
@@ -60,12 +59,11 @@ def rm(
         typer.echo(to_json([run | {"removed": not dry_run} for run in doomed]))
     else:
         done = "would be deleted" if dry_run else "deleted"
-        typer.echo(make_printable(f"{_count(doomed)} {done}"), err=True)
+        note(f"{_count(doomed)} {done}")
 
 
 def _choose_runs(names: list[str], wanted: "Filter", runs_dir: Path) -> "list[RunFolder]":
     """Return the runs that are named, or those that are wanted, each once."""
-    from rdrop_cli.cli.console import make_console
     from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import find_named_run, list_run_folders
 
@@ -76,7 +74,7 @@ def _choose_runs(names: list[str], wanted: "Filter", runs_dir: Path) -> "list[Ru
         return list({folder.path.resolve(): folder for folder in named}.values())
     readable, unreadable = read_runs(list_run_folders(runs_dir))
     for left in unreadable:
-        make_console().print(f"skipped: {left}; pass its id to delete it", markup=False)
+        note(f"skipped: {left}; pass its id to delete it")
     return [run.folder for run in reversed(readable) if wanted.keeps(run.metrics)]
 
 

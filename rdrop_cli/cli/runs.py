@@ -1,11 +1,12 @@
 """`rdrop runs` and `rdrop show`: what has been run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
+from rdrop_cli.cli.console import Column, note, print_lines, print_table
 from rdrop_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     AsJson,
@@ -23,8 +24,16 @@ from rdrop_cli.study.units import format_error, name_target
 from rdrop_cli.study.variants import label_network
 
 Metrics = dict[str, Any]
-WIDEST = 1000  # columns of a terminal: more than any table takes
-COLUMNS = ("run", "status", "epochs", "best val MAE", "unscaled", "at epoch", "last val MAE", "test MAE", "unscaled")
+COLUMNS = (
+    Column("run"),
+    Column("status"),
+    Column("epochs", right=True),
+    Column("best val MAE", right=True),
+    Column("epoch", right=True, optional=True),
+    Column("test MAE", right=True, optional=True),
+    Column("last val MAE", right=True, optional=True),
+)
+RATES = Column("rates")
 KEYS_LISTED = (
     "run_id",
     "created_at",
@@ -77,24 +86,23 @@ def list_runs(
     quiet: Quiet = False,
 ) -> None:
     """List runs with their errors, oldest first."""
-    from rdrop_cli.cli.console import make_console
     from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import Filter, list_run_folders
 
     wanted = Filter(tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()))
     runs, unreadable = read_runs(list_run_folders(runs_dir))
     for left in unreadable:
-        make_console().print(f"skipped: {left}", markup=False)
+        note(f"skipped: {left}")
     kept = [run.metrics for run in reversed(runs) if wanted.keeps(run.metrics)]
     listed = sort_runs(kept, sort, reverse)[:limit]
     if as_json:
         typer.echo(to_json([{key: run.get(key) for key in KEYS_LISTED} | _name_data(run) for run in listed]))
     elif listed:
-        print_table(listed)
+        print_runs(listed)
     elif runs:
-        make_console().print(f"no run in {runs_dir} matches the filters", markup=False)
+        note(f"no run in {runs_dir} matches the filters")
     else:
-        make_console().print(f"no runs in {runs_dir}; start one with `rdrop train`", markup=False)
+        note(f"no runs in {runs_dir}; start one with `rdrop train`")
 
 
 def sort_runs(runs: Sequence[Metrics], key: SortKey, reverse: bool = False) -> list[Metrics]:
@@ -117,29 +125,13 @@ def _find_key(run: Metrics, key: SortKey) -> Any:
     }[key]
 
 
-def print_table(runs: Sequence[Metrics]) -> None:
-    """Print one line a run to stdout, with the rates where runs of one variant differ in them.
-
-    No cell is cut, however narrow the terminal: an id or a figure without its end is of no use.
-    """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from rdrop_cli.cli.console import make_console
-
-    show_rates = _differ_in_rates(runs)
-    columns = ("run", "rates", *COLUMNS[1:]) if show_rates else COLUMNS
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, justify="left" if column in ("run", "rates", "status") else "right", no_wrap=True)
-    for metrics in runs:
-        run_id, *cells = _format_row(metrics)
-        rates = [_format_rates(metrics)] if show_rates else []
-        table.add_row(*(Text(cell) for cell in (run_id, *rates, *cells)))
-    console = make_console(stderr=False)
-    console.width = WIDEST
-    console.print(table)
+def print_runs(runs: Sequence[Metrics]) -> None:
+    """Print a line a run to stdout, with the rates where runs of one variant differ in them."""
+    if not _differ_in_rates(runs):
+        print_table(COLUMNS, [_format_row(run) for run in runs])
+        return
+    rows = [(run_id, _format_rates(run), *cells) for run in runs for run_id, *cells in [_format_row(run)]]
+    print_table((COLUMNS[0], RATES, *COLUMNS[1:]), rows)
 
 
 def _differ_in_rates(runs: Sequence[Metrics]) -> bool:
@@ -165,9 +157,8 @@ def show(
     if as_json:
         typer.echo(to_json({"schema_version": SCHEMA_VERSION, **metrics}))
         return
-    print_table([metrics])
-    typer.echo(_describe(metrics))
-    typer.echo("epoch    loss  val_loss  train_mae")
+    print_lines(_describe(metrics))
+    typer.echo("\nepoch    loss  val_loss  train_mae")
     history = metrics["history"]
     for number, row in enumerate(zip(history["loss"], history["val_loss"], history["train_mae"], strict=True), start=1):
         typer.echo(f"{number:>5}  " + "    ".join(f"{value:.4f}" for value in row))
@@ -184,25 +175,22 @@ def _format_row(metrics: Metrics) -> tuple[str, ...]:
         metrics["run_id"],
         metrics["status"],
         f"{epochs['done']}/{epochs['planned']}",
-        _number(best.get("val_mae"), 4),
-        _format_unscaled(best.get("val_mae_unscaled"), unit),
-        _number(best.get("epoch"), 0),
-        _number(final.get("val_mae"), 4),
-        _number(test.get("mae"), 4),
-        _format_unscaled(test.get("mae_unscaled"), unit),
+        _format_error(best.get("val_mae"), best.get("val_mae_unscaled"), unit),
+        "-" if best.get("epoch") is None else f"{best['epoch']}",
+        _format_error(test.get("mae"), test.get("mae_unscaled"), unit),
+        _format_error(final.get("val_mae"), None, unit),
     )
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+def _format_error(standardised: float | None, unscaled: float | None, unit: str) -> str:
+    """Render an error, and in brackets what it is in the target's unit: `0.2637 (2.33 °C)`."""
+    if standardised is None:
+        return "-"
+    return f"{standardised:.4f}" + ("" if unscaled is None else f" ({format_error(unscaled, unit)})")
 
 
-def _format_unscaled(error: float | None, unit: str) -> str:
-    return "-" if error is None else format_error(error, unit)
-
-
-def _describe(metrics: Metrics) -> str:
-    """Render what a run was; what `find_fault` does not ask for may be missing, or be anything."""
+def _describe(metrics: Metrics) -> Iterator[str]:
+    """Yield what a run is and measured, a line each; what `find_fault` does not ask for may be missing or anything."""
     data, naive, target = metrics["dataset"], metrics["naive"], metrics["protocol"]["target"]
     unit = name_target(target)[1]
     timing, environment = (get_object(metrics, key) for key in ("timing", "environment"))
@@ -210,17 +198,16 @@ def _describe(metrics: Metrics) -> str:
     verified = data.get("verified")
     checked = "no published checksum" if verified is None else "verified" if verified else "NOT the published file"
     versions = "".join(f"{name} {environment.get(name)}, " for name in ("keras", "tensorflow"))
-    lines = [
-        f"variant    {metrics['variant']}, seed {metrics['seed']}{rates}",
-        f"data       {data['name']}, {data.get('rows')} rows, SHA-256 {data['sha256'][:12]}… ({checked})",
-        f"protocol   {metrics['protocol']['name']}, target {target}",
-        f"naive      {naive['val_mae']:.4f} ({_format_unscaled(naive['val_mae_unscaled'], unit)}) on validation",
-        f"time       {_describe_speed(timing)}",
-        f"computed   {versions}{environment.get('device')}, engine {metrics.get('engine')}",
-    ]
+    for column, cell in zip(COLUMNS, _format_row(metrics), strict=True):
+        yield f"{column.name:<12}  {cell}"
+    yield f"naive error   {_format_error(naive['val_mae'], naive['val_mae_unscaled'], unit)} on validation"
     if metrics.get("failure"):
-        lines.insert(0, f"failure    {metrics['failure']}")
-    return "\n".join(make_printable(line) for line in lines)
+        yield f"failure       {metrics['failure']}"
+    yield f"variant       {metrics['variant']}, seed {metrics['seed']}{rates}"
+    yield f"data          {data['name']}, {data.get('rows')} rows, SHA-256 {data['sha256'][:12]}… ({checked})"
+    yield f"protocol      {metrics['protocol']['name']}, target {target}"
+    yield f"time          {_describe_speed(timing)}"
+    yield f"environment   {versions}{environment.get('device')}, engine {metrics.get('engine')}"
 
 
 def _describe_speed(timing: Metrics) -> str:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from rdrop_cli.runs.progress import Standing
     from rdrop_cli.study.config import RunConfig
 
-TOLD = {"complete": "complete", "begun": "to go on with", "new": "new"}  # of each status of a run
+COUNTED = {"complete": "complete", "begun": "to resume", "new": "new"}  # of each status of a run
 
 
 def sweep(
@@ -55,7 +55,7 @@ def sweep(
 
     Complete runs are skipped and interrupted ones resumed: after a stop, run the same command again.
     """
-    from rdrop_cli.cli.console import make_console
+    from rdrop_cli.cli.console import note
     from rdrop_cli.cli.train import print_results
     from rdrop_cli.cli.training import Execution, settle_runs, train_missing
     from rdrop_cli.planning.study_file import read_sweep
@@ -70,7 +70,7 @@ def sweep(
     try:
         results = train_missing(configs, series, execution)
     except (KeyboardInterrupt, Terminated):
-        make_console().print("or with the whole sweep: the same command goes on where it stopped")
+        note("or resume the whole sweep: run the same command again")
         raise
     print_results(results, as_json)
 
@@ -91,6 +91,7 @@ class GridRow:
 
 def _rehearse(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
     """Print what a sweep would do; no run is begun, and no runs folder made."""
+    from rdrop_cli.cli.console import print_lines
     from rdrop_cli.cli.training import settle_runs
     from rdrop_cli.jobs.pool import choose_jobs
     from rdrop_cli.runs.estimate import estimate_work
@@ -109,7 +110,7 @@ def _rehearse(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
         typer.echo(to_json({"grid": [asdict(row) for row in rows], "estimate": asdict(estimate)}))
     else:
         _print_grid(rows)
-        typer.echo("\n".join(_describe(standings, estimate)))
+        print_lines(_describe(standings, estimate))
 
 
 def _sum_up(standings: "Sequence[Standing]") -> list[GridRow]:
@@ -134,33 +135,35 @@ def _sum_up(standings: "Sequence[Standing]") -> list[GridRow]:
 
 def _print_grid(rows: Sequence[GridRow]) -> None:
     """Print the grid to stdout."""
-    from rich import box
-    from rich.table import Table
+    from rdrop_cli.cli.console import Column, print_table
 
-    from rdrop_cli.cli.console import make_console
+    figures = ("epochs", "seeds", *COUNTED.values())
+    columns = (Column("network"), Column("rates"), *(Column(name, right=True) for name in figures))
+    print_table(columns, [(row.network, _format_rates(row), *map(str, _list_figures(row))) for row in rows])
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for field in fields(GridRow):
-        header = TOLD.get(field.name, field.name.replace("_", " "))
-        table.add_column(header, justify="left" if field.name == "network" else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*("-" if value is None else f"{value}" for value in astuple(row)))
-    make_console(stderr=False).print(table)
+
+def _list_figures(row: GridRow) -> tuple[int, ...]:
+    return (row.epochs, row.seeds, row.complete, row.begun, row.new)
+
+
+def _format_rates(row: GridRow) -> str:
+    """Render the rates, dropout first: `0.2 0.5`; `-` is a rate that the network does not have."""
+    return " ".join("-" if rate is None else f"{rate:g}" for rate in (row.dropout, row.recurrent_dropout))
 
 
 def _describe(standings: "Sequence[Standing]", estimate: "Estimate") -> Iterator[str]:
-    """Yield the lines below the grid: runs, time, disk, and what the estimate rests on."""
+    """Yield the lines below the grid: runs, time, disk space, and what the estimate is based on."""
     from rdrop_cli.cli.progress import format_seconds
 
     count = Counter(str(standing.status) for standing in standings)
-    yield f"{_count(len(standings), 'run')}: " + ", ".join(f"{count[name]} {words}" for name, words in TOLD.items())
+    yield f"{_count(len(standings), 'run')}: " + ", ".join(f"{count[name]} {words}" for name, words in COUNTED.items())
     if not estimate.bases:
         return
-    jobs = f"with {estimate.jobs} at once" if estimate.jobs > 1 else "one after another"
+    jobs = f"{estimate.jobs} in parallel" if estimate.jobs > 1 else "one after another"
     yield f"time: about {format_seconds(estimate.seconds)} on this machine, {jobs}"
     folders = f"{_count(estimate.folders_measured, 'complete run')} here" if estimate.folders_measured else "a guess"
     yield f"disk: about {estimate.new_bytes / 1e6:.1f} MB for the new runs ({folders})"
-    yield "the time rests on:"
+    yield "estimate based on:"
     yield from (f"  {basis}" for basis in estimate.bases)
 
 

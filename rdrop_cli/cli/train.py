@@ -184,13 +184,13 @@ def train(
 
 def print_results(results: "Results", as_json: bool) -> None:
     """Print what was trained to stdout and what failed to stderr; end with the first failure's exit code."""
-    from rdrop_cli.cli.runs import print_table
+    from rdrop_cli.cli.runs import print_runs
 
     for outcome in results.failures:
         typer.echo(f"rdrop: {outcome.failure}", err=True)
     if as_json:
         typer.echo(to_json(results.metrics))
     elif results.metrics:
-        print_table(results.metrics)
+        print_runs(results.metrics)
     if results.failures:
         raise typer.Exit(results.failures[0].exit_code)

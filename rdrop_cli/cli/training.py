@@ -139,7 +139,7 @@ def _read_metrics_if_complete(folder: RunFolder) -> dict[str, Any] | None:
 def load_and_tell(dataset: str, sentinels: str, data_dir: Path, time_column: str = "") -> Series:
     """Load a dataset and say what is odd about it, and of a user's file what was made of it."""
     series = load_dataset(dataset, data_dir, time_column)
-    warn_if_unverified(make_console(), series.source)
+    warn_if_unverified(series.source)
     _tell(series, describe_series(series) if series.time_column else ())
     _tell(series, find_oddities(series).describe(sentinels))
     return series
