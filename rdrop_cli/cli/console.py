@@ -68,25 +68,25 @@ def make_console(stderr: bool = True) -> "Console":
 def note(text: str, style: str | None = None) -> None:
     """Print a line to stderr, unless `--quiet` is given."""
     if _verbosity is not Verbosity.QUIET:
-        _print_wrapped(make_console(), text, style)
+        print_wrapped(make_console(), text, style)
 
 
 def print_error(text: str) -> None:
     """Print a line to stderr, `--quiet` or not."""
-    _print_wrapped(make_console(), f"rdrop: {text}")
+    print_wrapped(make_console(), f"rdrop: {text}")
 
 
 def print_lines(lines: Iterable[str]) -> None:
     """Print lines to stdout."""
     console = make_console(stderr=False)
     for line in lines:
-        _print_wrapped(console, line)
+        print_wrapped(console, line)
 
 
-def _print_wrapped(console: "Console", text: str, style: str | None = None) -> None:
+def print_wrapped(console: "Console", text: str, style: str | None = None, whole: bool = False) -> None:
     """Print a line, wrapped between words to the terminal's width; a longer word, as of a path, stays whole."""
-    indent = " " * (len(text) - len(text.lstrip()) + 2)
-    for line in wrap(make_printable(text), console.width, subsequent_indent=indent, **WHOLE_WORDS) or [""]:
+    indent, width = " " * (len(text) - len(text.lstrip()) + 2), UNLIMITED if whole else console.width
+    for line in wrap(make_printable(text), width, subsequent_indent=indent, **WHOLE_WORDS) or [""]:
         console.print(line, markup=False, style=style)
 
 

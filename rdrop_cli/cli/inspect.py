@@ -58,7 +58,10 @@ def inspect(
     val_stop: ValStop = None,
     sentinels: Sentinels = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The picture; .png, .svg or .pdf. [RUNS_DIR/NAME-inspect.png]")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The picture; .png, .svg or .pdf. [RUNS_DIR/NAME-inspect.png]"
+        ),
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,

@@ -153,14 +153,14 @@ def _format_rates(row: GridRow) -> str:
 
 def _describe(standings: "Sequence[Standing]", estimate: "Estimate") -> Iterator[str]:
     """Yield the lines below the grid: runs, time, disk space, and what the estimate is based on."""
-    from rdrop_cli.cli.progress import format_seconds
+    from rdrop_cli.cli.progress import format_rough
 
     count = Counter(str(standing.status) for standing in standings)
     yield f"{_count(len(standings), 'run')}: " + ", ".join(f"{count[name]} {words}" for name, words in COUNTED.items())
     if not estimate.bases:
         return
     jobs = f"{estimate.jobs} in parallel" if estimate.jobs > 1 else "one after another"
-    yield f"time: about {format_seconds(estimate.seconds)} on this machine, {jobs}"
+    yield f"time: about {format_rough(estimate.seconds)} on this machine, {jobs}"
     folders = f"{_count(estimate.folders_measured, 'complete run')} here" if estimate.folders_measured else "a guess"
     yield f"disk: about {estimate.new_bytes / 1e6:.1f} MB for the new runs ({folders})"
     yield "estimate based on:"

@@ -154,14 +154,14 @@ def _tell(series: Series, lines: Iterable[str]) -> None:
 def _train(tasks: list[Task], series: Series, execution: Execution) -> Results:
     """Do tasks, several side by side where the machine carries them; when stopped, say how to go on."""
     check_writable(execution.runs_dir)
-    with TrainingDisplay() as display:
-        reporters = [RunProgress(display) for _ in tasks]
+    with TrainingDisplay("importing TensorFlow") as display:
+        reporters = [RunProgress(display, task.config) for task in tasks]
         try:
             outcomes = _do_tasks(tasks, series, execution, reporters)
         except (KeyboardInterrupt, Terminated):
             begun = [reporter.run_id for reporter in reporters if reporter.run_id]
             for run_id in [run_id for run_id in begun if (execution.runs_dir / run_id).is_dir()]:
-                display.note(f"go on with: rdrop train --resume {run_id}")
+                display.note(f"resume with: rdrop train --resume {run_id}", whole=True)
             if execution.scheduler:
                 display.note(KEPT)
             raise

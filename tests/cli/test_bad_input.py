@@ -28,7 +28,7 @@ WRONG_USAGE = [
     ("train --dataset {csv} --lookback 5h --every 2h", "must be a multiple of the step"),
     ("train --dataset {csv} --train-stop 100", "training stops at row 100"),
     ("train dropout --resume some-run", "--resume goes on with one run as it was begun; leave out dropout"),
-    ("plot --out picture.gif", "expected a name ending in .png, .svg, .pdf, received '.gif'"),
+    ("plot --output picture.gif", "expected a name ending in .png, .svg, .pdf, received '.gif'"),
     ("plot --unit kelvin", "--unit"),
     ("download --from ftp://host/file.zip", "expected an address such as https://"),
     ("show", "Missing argument"),

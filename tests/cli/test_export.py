@@ -63,7 +63,7 @@ def test_no_runs_are_a_table_without_rows(rdrop, tmp_path):
         ([], 2, "expected one of --csv and --mlflow URI, received neither"),
         (["--csv", "--mlflow", "sqlite:///mlflow.db"], 2, "received both"),
         (["--csv", "--json"], 2, "--json goes with --mlflow"),
-        (["--mlflow", "sqlite:///mlflow.db", "-o", "file"], 2, "--out goes with --csv"),
+        (["--mlflow", "sqlite:///mlflow.db", "-o", "file"], 2, "--output goes with --csv"),
         (["--csv", "rubbish"], 1, "rubbish: metrics.json: cannot be read"),
         (["--csv", "nothing"], 1, "no run 'nothing'"),
         (["--csv", "-o", "no/such/folder.csv"], 1, "No such file or directory"),

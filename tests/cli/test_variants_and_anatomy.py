@@ -84,7 +84,7 @@ def test_rates_too_small_to_tell_methods_apart_are_told(rdrop):
 
 def test_anatomy_draws_the_cells(rdrop, tmp_path):
     picture = tmp_path / "cells.svg"
-    result = rdrop("anatomy", "gal", "naive-step", "--out", picture)
+    result = rdrop("anatomy", "gal", "naive-step", "--output", picture)
     assert result.err == f"drawn: {picture}\n"
     text = picture.read_text()
     assert "naive-step" in text
@@ -100,7 +100,7 @@ WRONG_USAGE = [
     ("anatomy baseline --dropout 0.5", "--dropout: baseline has no such rate"),
     ("anatomy masked-carry --cell lstm", "--cell lstm: masked-carry is only for gru"),
     ("anatomy --cell rnn", "--cell: expected one of gru, lstm, received 'rnn'"),
-    ("anatomy gal --out cells.gif", "expected a name ending in .png, .svg, .pdf, received '.gif'"),
+    ("anatomy gal --output cells.gif", "expected a name ending in .png, .svg, .pdf, received '.gif'"),
     ("train masked-carry --cell lstm", "--cell lstm: masked-carry is only for gru"),
     ("train --cell rnn", "--cell: expected one of gru, lstm, received 'rnn'"),
     ("train zoneout --recurrent-dropout 1", "--recurrent-dropout: expected a rate in [0, 1), received 1"),
