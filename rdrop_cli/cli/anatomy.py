@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rdrop_cli.cli.console import note, print_lines
+from rdrop_cli.cli.hints import check_variant_names
 from rdrop_cli.cli.options import AsJson, Quiet, complete_variants
 from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, plan_runs
@@ -50,6 +51,7 @@ def anatomy(
 
     if output:
         check_ending(output)
+    check_variant_names(variants or (), "anatomy")
     named = tuple(variants or (name for name, variant in VARIANTS.items() if cell in variant.cells))
     request = Request(variants=named, cell=cell, dropout=dropout, recurrent_dropout=recurrent_dropout)
     configs = plan_runs(request)

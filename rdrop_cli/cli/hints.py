@@ -68,13 +68,13 @@ def _describe_bounds(parameter: Any) -> str:
 
 def _suggest_point(received: object) -> str:
     point = str(received).replace(",", ".")
-    return f"; did you mean {point}?" if point != received and point.replace(".", "", 1).isdigit() else ""
+    return f"; did you mean {point!r}?" if point != received and point.replace(".", "", 1).isdigit() else ""
 
 
 def suggest(typed: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?` where something known is near to what was typed, else nothing."""
     near = get_close_matches(typed, list(known), n=1)
-    return f"; did you mean {near[0]}?" if near else ""
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def check_variant_names(names: Sequence[str], command: str) -> None:

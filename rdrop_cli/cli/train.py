@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.hints import check_variant_names
 from rdrop_cli.cli.options import (
     DATA,
     DATASETS,
@@ -149,10 +150,11 @@ def train(
     """
     from rdrop_cli.cli.training import Execution, resume_run, train_new_runs
 
+    check_variant_names(variants or (), "train")
     execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     if resume is not None:
         if variants:
-            raise UsageError(f"--resume goes on with one run as it was begun; leave out {' '.join(variants)}")
+            raise UsageError(f"--resume resumes one run with its own settings; remove {' '.join(variants)}")
         results = resume_run(resume, execution)
     else:
         request = Request(
