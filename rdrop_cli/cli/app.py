@@ -73,7 +73,6 @@ def run_command(arguments: list[str]) -> int:
 
     Whatever a user can cause ends in one line on stderr.
     """
-    set_verbosity(Verbosity.NORMAL)
     _encode_anything()
     try:
         with end_on_sigterm():
@@ -93,6 +92,8 @@ def run_command(arguments: list[str]) -> int:
         where = f"{error.filename}: " if error.filename else ""
         hint = "; free some space and run the command again" if error.errno == errno.ENOSPC else ""
         return _fail(f"{where}{error.strerror or error}{hint}", RdropError.exit_code)
+    finally:
+        set_verbosity(Verbosity.NORMAL)
     if code == INTERRUPTED:  # typer has caught the KeyboardInterrupt itself
         return _fail("stopped", INTERRUPTED)
     return code if isinstance(code, int) else 0

@@ -204,7 +204,7 @@ def _describe(metrics: Metrics) -> Iterator[str]:
     if metrics.get("failure"):
         yield f"failure       {metrics['failure']}"
     yield f"variant       {metrics['variant']}, seed {metrics['seed']}{rates}"
-    yield f"data          {data['name']}, {data.get('rows')} rows, SHA-256 {data['sha256'][:12]}… ({checked})"
+    yield f"data          {data['name']}, {data.get('rows')} rows, SHA-256 {data['sha256'][:12]} ({checked})"
     yield f"protocol      {metrics['protocol']['name']}, target {target}"
     yield f"time          {_describe_speed(timing)}"
     yield f"environment   {versions}{environment.get('device')}, engine {metrics.get('engine')}"

@@ -1,18 +1,15 @@
 """`rdrop runs` sorted and filtered, `rdrop rm`, and what completes a word."""
 
-import fcntl
 import json
 import os
-import pty
-import struct
 import subprocess
 import sys
-import termios
 from dataclasses import replace
 
 import pytest
 
 from rdrop_cli.runs.folder import RunFolder
+from tests.cli.conftest import run_on_terminal
 from tests.cli.test_fast_start import PROBE
 
 MIB = 1 << 20
@@ -93,38 +90,6 @@ def test_rates_are_shown_where_runs_of_one_variant_differ_in_them(rdrop, save_ru
     out = rdrop("runs", "--runs-dir", runs).out
     assert "rates" in out
     assert "0.2 0.5" in out
-
-
-def run_on_terminal(*arguments, columns=80, answer="", **environment):
-    """Run a command on a terminal of its own; return its exit code and all that it wrote there."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environment = {**os.environ, "TERM": "xterm-256color", **environment}
-    command = [sys.executable, "-m", "rdrop_cli", *map(str, arguments)]
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
-    os.close(theirs)
-    os.write(ours, answer.encode())
-    written = b""
-    while True:
-        try:
-            part = os.read(ours, 1 << 16)
-        except OSError:  # how Linux says that the other end is closed
-            break
-        if not part:
-            break
-        written += part
-    os.close(ours)
-    return process.wait(), written.decode()
-
-
-def test_a_narrow_terminal_cuts_no_id_and_no_figure(save_run, tmp_path):
-    run_id = "semeniuta-sequence-lstm-s12-20260101-000000-abcd"
-    save_run(tmp_path, run_id, variant="semeniuta-sequence")
-    code, written = run_on_terminal("runs", "--runs-dir", tmp_path, columns=60)
-    assert code == 0
-    for whole in (run_id, "completed", "0.2600", "2.08 °C", "0.2700"):
-        assert whole in written
-    assert "…" not in written
 
 
 def test_no_color_leaves_a_terminal_without_escapes(runs_dir):
