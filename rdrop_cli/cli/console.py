@@ -83,11 +83,18 @@ def print_lines(lines: Iterable[str]) -> None:
         print_wrapped(console, line)
 
 
-def print_wrapped(console: "Console", text: str, style: str | None = None, whole: bool = False) -> None:
+def print_wrapped(console: "Console", text: str, style: str | None = None) -> None:
     """Print a line, wrapped between words to the terminal's width; a longer word, as of a path, stays whole."""
-    indent, width = " " * (len(text) - len(text.lstrip()) + 2), UNLIMITED if whole else console.width
-    for line in wrap(make_printable(text), width, subsequent_indent=indent, **WHOLE_WORDS) or [""]:
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    for line in wrap(make_printable(text), console.width, subsequent_indent=indent, **WHOLE_WORDS) or [""]:
         console.print(line, markup=False, style=style)
+
+
+def print_command(console: "Console", words: str, command: str) -> None:
+    """Print a command to be copied behind its words, or where both do not fit, whole on a line of its own."""
+    line = f"{words} {command}"
+    for part in [line] if len(line) <= console.width else [words, f"  {command}"]:
+        console.print(make_printable(part), markup=False)
 
 
 @dataclass(frozen=True)

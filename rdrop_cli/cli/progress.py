@@ -74,10 +74,10 @@ class TrainingDisplay:
         if not self.live:
             self.note(stage)
 
-    def note(self, text: str, whole: bool = False) -> None:
-        """Print a line above the display; a `whole` one, a command to be copied, is not wrapped."""
+    def note(self, text: str) -> None:
+        """Print a line above the display."""
         if self._shown is not Verbosity.QUIET:
-            print_wrapped(self.console, text, whole=whole)
+            print_wrapped(self.console, text)
 
     def count_step(self) -> None:
         """Begin to measure the speed of training with the first step of any run."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rdrop_cli.cli.console import make_console, warn_if_unverified
+from rdrop_cli.cli.console import make_console, print_command, warn_if_unverified
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay
 from rdrop_cli.cli.signals import Terminated
 from rdrop_cli.errors import DataError, RdropError, UsageError
@@ -161,7 +161,7 @@ def _train(tasks: list[Task], series: Series, execution: Execution) -> Results:
         except (KeyboardInterrupt, Terminated):
             begun = [reporter.run_id for reporter in reporters if reporter.run_id]
             for run_id in [run_id for run_id in begun if (execution.runs_dir / run_id).is_dir()]:
-                display.note(f"resume with: rdrop train --resume {run_id}", whole=True)
+                print_command(display.console, "resume with:", f"rdrop train --resume {run_id}")
             if execution.scheduler:
                 display.note(KEPT)
             raise
