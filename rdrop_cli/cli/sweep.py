@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.console import Column, note, print_lines, print_table
 from rdrop_cli.cli.options import (
     DEFAULT_DATA_DIR,
     DEFAULT_RUNS_DIR,
@@ -55,7 +56,7 @@ def sweep(
 
     Complete runs are skipped and interrupted ones resumed: after a stop, run the same command again.
     """
-    from rdrop_cli.cli.console import note
+    note(f"reading {study}")
     from rdrop_cli.cli.train import print_results
     from rdrop_cli.cli.training import Execution, settle_runs, train_missing
     from rdrop_cli.planning.study_file import read_sweep
@@ -91,7 +92,6 @@ class GridRow:
 
 def _rehearse(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
     """Print what a sweep would do; no run is begun, and no runs folder made."""
-    from rdrop_cli.cli.console import print_lines
     from rdrop_cli.cli.training import settle_runs
     from rdrop_cli.jobs.pool import choose_jobs
     from rdrop_cli.runs.estimate import estimate_work
@@ -135,8 +135,6 @@ def _sum_up(standings: "Sequence[Standing]") -> list[GridRow]:
 
 def _print_grid(rows: Sequence[GridRow]) -> None:
     """Print the grid to stdout."""
-    from rdrop_cli.cli.console import Column, print_table
-
     figures = ("epochs", "seeds", *COUNTED.values())
     columns = (Column("network"), Column("rates"), *(Column(name, right=True) for name in figures))
     print_table(columns, [(row.network, _format_rates(row), *map(str, _list_figures(row))) for row in rows])

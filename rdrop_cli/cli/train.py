@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.console import note
 from rdrop_cli.cli.hints import check_variant_names
 from rdrop_cli.cli.options import (
     DATA,
@@ -148,9 +149,10 @@ def train(
     Runs are trained in parallel if cores and memory allow. An interrupted run is resumed with --resume, or by running
     the same command again with --seeds.
     """
+    check_variant_names(variants or (), "train")
+    note(f"reading {dataset}" if resume is None else f"resuming {resume}")  # before the imports, which take a while
     from rdrop_cli.cli.training import Execution, resume_run, train_new_runs
 
-    check_variant_names(variants or (), "train")
     execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     if resume is not None:
         if variants:

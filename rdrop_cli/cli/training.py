@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rdrop_cli.cli.console import make_console, print_command, warn_if_unverified
+from rdrop_cli.cli.console import note, print_command, warn_if_unverified
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay
 from rdrop_cli.cli.signals import Terminated
 from rdrop_cli.errors import DataError, RdropError, UsageError
@@ -101,7 +101,7 @@ def train_missing(configs: Sequence[RunConfig], series: Series, execution: Execu
         else:
             tasks.append(_make_task(config, execution, folder))
     if complete:
-        make_console().print(f"{len(complete)} of {len(configs)} runs are complete already")
+        note(f"{len(complete)} of {len(configs)} runs are already complete")
     trained = _train(tasks, series, execution)
     return Results(complete + trained.metrics, trained.failures)
 
@@ -115,7 +115,7 @@ def resume_run(name: str, execution: Execution) -> Results:
         raise RdropError(f"{folder.path}: is not in {runs_dir}, and nothing else is written; add --runs-dir {parent}")
     metrics = _read_metrics_if_complete(folder)
     if metrics:
-        make_console().print(f"{folder.run_id}: is complete; nothing to do", markup=False)
+        note(f"{folder.run_id}: already complete")
         return Results([metrics], [])
     config = folder.read_config()
     series = load_and_tell(config.dataset, config.protocol.sentinels, execution.data_dir, config.time_column)
@@ -146,9 +146,8 @@ def load_and_tell(dataset: str, sentinels: str, data_dir: Path, time_column: str
 
 
 def _tell(series: Series, lines: Iterable[str]) -> None:
-    console = make_console()
     for line in lines:
-        console.print(f"{series.source.name}: {line}", markup=False)
+        note(f"{series.source.name}: {line}")
 
 
 def _train(tasks: list[Task], series: Series, execution: Execution) -> Results:
