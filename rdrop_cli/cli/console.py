@@ -1,7 +1,8 @@
 """What goes to a terminal: who hears what, and tables that fit its width."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from textwrap import wrap
@@ -69,6 +70,17 @@ def note(text: str, style: str | None = None) -> None:
     """Print a line to stderr, unless `--quiet` is given."""
     if _verbosity is not Verbosity.QUIET:
         print_wrapped(make_console(), text, style)
+
+
+@contextmanager
+def show_stage(text: str) -> Iterator[None]:
+    """Show on a terminal, while the block lasts, what is done in it."""
+    console = make_console()
+    if console.is_terminal and not console.is_dumb_terminal and _verbosity is not Verbosity.QUIET:
+        with console.status(text):
+            yield
+    else:
+        yield
 
 
 def print_error(text: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdrop_cli.cli.console import Column, note, print_lines, print_table
+from rdrop_cli.cli.console import Column, note, print_lines, print_table, show_stage
 from rdrop_cli.cli.options import (
     DEFAULT_DATA_DIR,
     DEFAULT_RUNS_DIR,
@@ -56,10 +56,10 @@ def sweep(
 
     Complete runs are skipped and interrupted ones resumed: after a stop, run the same command again.
     """
-    note(f"reading {study}")
-    from rdrop_cli.cli.train import print_results
-    from rdrop_cli.cli.training import Execution, settle_runs, train_missing
-    from rdrop_cli.planning.study_file import read_sweep
+    with show_stage("starting"):
+        from rdrop_cli.cli.train import print_results
+        from rdrop_cli.cli.training import Execution, settle_runs, train_missing
+        from rdrop_cli.planning.study_file import read_sweep
 
     execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     wanted = read_sweep(study)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdrop_cli.cli.console import note
+from rdrop_cli.cli.console import show_stage
 from rdrop_cli.cli.hints import check_variant_names
 from rdrop_cli.cli.options import (
     DATA,
@@ -150,8 +150,8 @@ def train(
     the same command again with --seeds.
     """
     check_variant_names(variants or (), "train")
-    note(f"reading {dataset}" if resume is None else f"resuming {resume}")  # before the imports, which take a while
-    from rdrop_cli.cli.training import Execution, resume_run, train_new_runs
+    with show_stage("starting"):
+        from rdrop_cli.cli.training import Execution, resume_run, train_new_runs
 
     execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     if resume is not None:

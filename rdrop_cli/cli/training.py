@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rdrop_cli.cli.console import note, print_command, warn_if_unverified
+from rdrop_cli.cli.console import note, print_command, show_stage, warn_if_unverified
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay
 from rdrop_cli.cli.signals import Terminated
 from rdrop_cli.errors import DataError, RdropError, UsageError
@@ -138,7 +138,8 @@ def _read_metrics_if_complete(folder: RunFolder) -> dict[str, Any] | None:
 
 def load_and_tell(dataset: str, sentinels: str, data_dir: Path, time_column: str = "") -> Series:
     """Load a dataset and say what is odd about it, and of a user's file what was made of it."""
-    series = load_dataset(dataset, data_dir, time_column)
+    with show_stage(f"reading {dataset}"):
+        series = load_dataset(dataset, data_dir, time_column)
     warn_if_unverified(series.source)
     _tell(series, describe_series(series) if series.time_column else ())
     _tell(series, find_oddities(series).describe(sentinels))
