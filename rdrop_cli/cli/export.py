@@ -60,20 +60,19 @@ def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
 
     folders = dict.fromkeys(find_run(name, runs_dir) for name in names) if names else list_run_folders(runs_dir)
     readable, unreadable = read_runs(folders)
-    for left in unreadable:
+    for skipped in unreadable:
         if names:
-            raise DataError(str(left))
-        _note_skipped(str(left))
-    return sorted(readable, key=lambda run: (run.metrics["created_at"], run.metrics["run_id"]))
+            raise DataError(str(skipped))
+        _note_skipped(str(skipped))
+    return sorted(readable, key=lambda run: (run.metrics.created_at, run.metrics.run_id))
 
 
 def _export_csv(runs: list["Run"], output: Path | None) -> None:
     from rdrop_cli.export.tidy import format_tidy_csv
     from rdrop_cli.files import write_text
-    from rdrop_cli.runs.comparable import has_epochs
 
     for run in runs:
-        if not has_epochs(run.metrics):
+        if not run.metrics.has_epochs:
             _note_skipped(f"{run.folder.run_id}: has not finished an epoch")
     table = format_tidy_csv(run.metrics for run in runs)
     if output:

@@ -94,7 +94,7 @@ def _describe(folder: "RunFolder") -> dict[str, Any]:
 
 def _read_status(folder: "RunFolder") -> str:
     try:
-        return str(folder.read_metrics()["status"])
+        return folder.read_metrics().status
     except RdropError:
         return "unreadable"
 

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from rdrop_cli.cli.training import Execution
     from rdrop_cli.planning.study_file import Sweep
     from rdrop_cli.runs.estimate import Estimate
-    from rdrop_cli.runs.progress import Standing
+    from rdrop_cli.runs.progress import Progress
     from rdrop_cli.study.config import RunConfig
 
-COUNTED = {"complete": "complete", "begun": "to resume", "new": "new"}  # of each status of a run
+STATES = ("complete", "interrupted", "new")
 
 
 def sweep(
@@ -73,7 +73,7 @@ def sweep(
     except (KeyboardInterrupt, Terminated):
         note("or resume the whole sweep: run the same command again")
         raise
-    print_results(results, as_json)
+    print_results(results, runs_dir, as_json)
 
 
 @dataclass(frozen=True)
@@ -86,38 +86,38 @@ class GridRow:
     epochs: int
     seeds: int
     complete: int
-    begun: int
+    interrupted: int
     new: int
 
 
 def _rehearse(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
-    """Print what a sweep would do; no run is begun, and no runs folder made."""
+    """Print what a sweep would do; no run is started, and no runs folder made."""
     from rdrop_cli.cli.training import settle_runs
     from rdrop_cli.jobs.pool import choose_jobs
     from rdrop_cli.runs.estimate import estimate_work
-    from rdrop_cli.runs.progress import Status, find_standings
+    from rdrop_cli.runs.progress import State, find_progress
     from rdrop_cli.system import list_cores
 
     with wanted.file.blame():
         configs, series = settle_runs(wanted.requests, execution)
-    standings = find_standings(configs, execution.runs_dir)
-    left = max(1, sum(standing.status is not Status.COMPLETE for standing in standings))
+    progress = find_progress(configs, execution.runs_dir)
+    left = max(1, sum(run.state is not State.COMPLETE for run in progress))
     cores = len(list_cores())
     jobs = min(execution.jobs or choose_jobs(left), left, cores)  # more than cores are no faster
-    estimate = estimate_work(standings, series.source.rows, execution.runs_dir, jobs, threads=max(1, cores // jobs))
-    rows = _sum_up(standings)
+    estimate = estimate_work(progress, series.source.rows, execution.runs_dir, jobs, threads=max(1, cores // jobs))
+    rows = _sum_up(progress)
     if as_json:
         typer.echo(to_json({"grid": [asdict(row) for row in rows], "estimate": asdict(estimate)}))
     else:
         _print_grid(rows)
-        print_lines(_describe(standings, estimate))
+        print_lines(_describe(progress, estimate))
 
 
-def _sum_up(standings: "Sequence[Standing]") -> list[GridRow]:
+def _sum_up(progress: "Sequence[Progress]") -> list[GridRow]:
     """Return the rows of the grid, in the order of the file."""
     counts: dict[RunConfig, Counter[str]] = {}
-    for standing in standings:
-        counts.setdefault(replace(standing.config, seed=0), Counter())[standing.status] += 1
+    for run in progress:
+        counts.setdefault(replace(run.config, seed=0), Counter())[run.state] += 1
     return [
         GridRow(
             network=config.label,
@@ -126,7 +126,7 @@ def _sum_up(standings: "Sequence[Standing]") -> list[GridRow]:
             epochs=config.epochs,
             seeds=count.total(),
             complete=count["complete"],
-            begun=count["begun"],
+            interrupted=count["interrupted"],
             new=count["new"],
         )
         for config, count in counts.items()
@@ -135,13 +135,13 @@ def _sum_up(standings: "Sequence[Standing]") -> list[GridRow]:
 
 def _print_grid(rows: Sequence[GridRow]) -> None:
     """Print the grid to stdout."""
-    figures = ("epochs", "seeds", *COUNTED.values())
+    figures = ("epochs", "seeds", *STATES)
     columns = (Column("network"), Column("rates"), *(Column(name, right=True) for name in figures))
     print_table(columns, [(row.network, _format_rates(row), *map(str, _list_figures(row))) for row in rows])
 
 
 def _list_figures(row: GridRow) -> tuple[int, ...]:
-    return (row.epochs, row.seeds, row.complete, row.begun, row.new)
+    return (row.epochs, row.seeds, row.complete, row.interrupted, row.new)
 
 
 def _format_rates(row: GridRow) -> str:
@@ -149,17 +149,21 @@ def _format_rates(row: GridRow) -> str:
     return " ".join("-" if rate is None else f"{rate:g}" for rate in (row.dropout, row.recurrent_dropout))
 
 
-def _describe(standings: "Sequence[Standing]", estimate: "Estimate") -> Iterator[str]:
+def _describe(progress: "Sequence[Progress]", estimate: "Estimate") -> Iterator[str]:
     """Yield the lines below the grid: runs, time, disk space, and what the estimate is based on."""
     from rdrop_cli.cli.progress import format_rough
 
-    count = Counter(str(standing.status) for standing in standings)
-    yield f"{_count(len(standings), 'run')}: " + ", ".join(f"{count[name]} {words}" for name, words in COUNTED.items())
+    count = Counter(str(run.state) for run in progress)
+    yield f"{_count(len(progress), 'run')}: " + ", ".join(f"{count[state]} {state}" for state in STATES)
     if not estimate.bases:
         return
     jobs = f"{estimate.jobs} in parallel" if estimate.jobs > 1 else "one after another"
     yield f"time: about {format_rough(estimate.seconds)} on this machine, {jobs}"
-    folders = f"{_count(estimate.folders_measured, 'complete run')} here" if estimate.folders_measured else "a guess"
+    folders = (
+        f"{_count(estimate.folders_measured, 'complete run')} here"
+        if estimate.folders_measured
+        else "default size; no complete run here"
+    )
     yield f"disk: about {estimate.new_bytes / 1e6:.1f} MB for the new runs ({folders})"
     yield "estimate based on:"
     yield from (f"  {basis}" for basis in estimate.bases)

@@ -1,10 +1,11 @@
 """`rdrop train`: train variants, or go on with an interrupted run."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdrop_cli.cli.console import show_stage
+from rdrop_cli.cli.console import note, print_error, print_lines, show_stage
 from rdrop_cli.cli.hints import check_variant_names
 from rdrop_cli.cli.options import (
     DATA,
@@ -183,18 +184,22 @@ def train(
         )
         wanted_seeds = None if seeds is None else parse_seeds(seeds)
         results = train_new_runs(request, wanted_seeds, execution)
-    print_results(results, as_json)
+    print_results(results, runs_dir, as_json)
 
 
-def print_results(results: "Results", as_json: bool) -> None:
+def print_results(results: "Results", runs_dir: Path, as_json: bool) -> None:
     """Print what was trained to stdout and what failed to stderr; end with the first failure's exit code."""
+    from rdrop_cli.cli.answer import answer, name_next_step
     from rdrop_cli.cli.runs import print_runs
+    from rdrop_cli.runs.schema import to_builtins
 
     for outcome in results.failures:
-        typer.echo(f"rdrop: {outcome.failure}", err=True)
+        print_error(str(outcome.failure))
     if as_json:
-        typer.echo(to_json(results.metrics))
+        typer.echo(to_json([to_builtins(metrics) for metrics in results.metrics]))
     elif results.metrics:
         print_runs(results.metrics)
+        print_lines(["", answer(results.metrics)])
+        note(name_next_step(results.metrics, runs_dir))
     if results.failures:
         raise typer.Exit(results.failures[0].exit_code)
