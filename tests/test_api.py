@@ -94,7 +94,7 @@ def test_what_cannot_be_trained_is_refused_in_the_words_of_the_command(plant):
         api.plan("dropout", series, epoch=3)
     config = api.plan("dropout", series, **SHORT)
     other = replace(series, source=replace(series.source, sha256="0" * 64))
-    with pytest.raises(DataError, match="not the data that the run was begun on"):
+    with pytest.raises(DataError, match="not the data that the run was started on"):
         api.train(config, other, runs_dir=plant.parent / "runs")
     assert not (plant.parent / "runs").exists()
 

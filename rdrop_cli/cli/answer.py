@@ -22,7 +22,8 @@ def answer(runs: "Sequence[Metrics]") -> str:
     """
     networks: dict[str, list[Metrics]] = {}
     for run in runs:
-        networks.setdefault(run.label_with_rates, []).append(run)
+        name = run.label_with_rates if any(run.rates.pair) else run.label
+        networks.setdefault(name, []).append(run)
     means = {name: _average_error(members) for name, members in networks.items()}
     best = sorted(means, key=lambda name: means[name])
     unit = runs[0].unit

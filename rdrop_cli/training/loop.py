@@ -106,7 +106,7 @@ class Runner:
     def _restore(self) -> None:
         checkpoint, damaged = load_checkpoint(self.folder.checkpoints_path)
         for line in damaged:
-            self._reporter.note(f"damaged checkpoint passed over: {line}")
+            self._reporter.note(f"skipping corrupt checkpoint: {line}")
         if checkpoint:
             self._check_origin(checkpoint)
             self._trainer.set_state(checkpoint.state)
@@ -122,8 +122,8 @@ class Runner:
             or any(_describe_shapes(state) != shapes for state in (checkpoint.state, checkpoint.best))
         ):
             raise DataError(
-                f"{self.folder.checkpoints_path}: the checkpoint is whole, but of another network or configuration "
-                f"than {self.folder.config_path.name} tells; start the run anew"
+                f"{self.folder.checkpoints_path}: checkpoint does not match {self.folder.config_path.name}; "
+                "start a new run"
             )
 
     def _run_epoch(self, number: int) -> None:

@@ -37,8 +37,8 @@ def train_run(
     """
     if series.source.sha256 != config.dataset_sha256:
         raise DataError(
-            f"{series.source.name}: not the data that the run was begun on (SHA-256 {series.source.sha256[:12]}…, "
-            f"begun on {config.dataset_sha256[:12]}…)"
+            f"{series.source.name}: not the data that the run was started on (SHA-256 {series.source.sha256[:12]}…, "
+            f"started on {config.dataset_sha256[:12]}…)"
         )
     windows = make_windows(series, config.protocol)
     from rdrop_cli.nn.environment import standard_precision  # the slow part: imports TensorFlow

@@ -161,7 +161,7 @@ def test_a_run_at_work_keeps_all_that_were_named(rdrop, runs_dir):
     with RunFolder(runs_dir / "zoneout-s0-e").lock():
         result = rdrop("rm", "baseline-s0-a", "zoneout-s0-e", "--runs-dir", runs_dir, "--yes")
     assert result.code == 1
-    assert "zoneout-s0-e: a process is at work on it" in result.err
+    assert "zoneout-s0-e: run is locked by another process" in result.err
     assert list_left(runs_dir) == "abcde"
 
 

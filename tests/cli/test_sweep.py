@@ -82,7 +82,7 @@ def test_an_interrupted_sweep_goes_on_and_trains_nothing_twice(start, rdrop, wri
     assert 2 <= len(before) < 4
     result = rdrop(*command, 1, "--json")
     assert result.code == 0, result.err
-    assert "of 4 runs are complete already" in result.err
+    assert "of 4 runs are already complete" in result.err
     assert "going on after epoch" in result.err
     runs = json.loads(result.out)
     assert [

@@ -252,7 +252,7 @@ def test_published_curves_have_no_place_in_a_heat_map(rdrop, sweep):
 def test_curves_of_a_sweep_are_those_of_the_usual_rates_and_the_heat_map_is_named(rdrop, sweep, tmp_path):
     result = rdrop("plot", "--runs-dir", sweep, "--output", tmp_path / "curves.svg")
     assert result.code == 0
-    assert "note: other rates side by side: rdrop plot --rates" in result.err
+    assert "note: to compare rates: rdrop plot --rates" in result.err
     assert "24 runs with other rates" in result.err
     assert "dropout, 3 seeds" in (tmp_path / "curves.svg").read_text()
 

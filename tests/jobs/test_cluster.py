@@ -69,7 +69,7 @@ def test_new_and_interrupted_runs_come_to_the_local_bits_though_a_worker_is_kill
 
     outcomes = run_on_cluster([refused, new, begun], series, cluster.address, listeners)
 
-    assert "not the data that the run was begun on" in outcomes[0].failure, "one that is refused costs no other"
+    assert "not the data that the run was started on" in outcomes[0].failure, "one that is refused costs no other"
     assert [outcome.failure for outcome in outcomes[1:]] == [None, None]
     worker, training = killed[0]
     assert not psutil.pid_exists(worker)

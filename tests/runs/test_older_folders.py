@@ -65,7 +65,7 @@ def test_an_older_complete_run_is_not_trained_again(place, rdrop):
     before = snapshot(place / "runs")
     result = rdrop("train", "--resume", "dropout")
     assert result.code == 0, result.err
-    assert "is complete; nothing to do" in result.err
+    assert "already complete" in result.err
     assert snapshot(place / "runs") == before
 
 
