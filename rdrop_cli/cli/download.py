@@ -22,7 +22,7 @@ def download(
     force: Annotated[bool, typer.Option("--force", help="Fetch again what is already there.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Download the Jena climate dataset, check it, and keep a parsed copy."""
+    """Download and verify the Jena climate dataset."""
     from rdrop_cli.cli.console import make_console, warn_if_unverified
     from rdrop_cli.cli.progress import show_download
     from rdrop_cli.series.jena import install_jena

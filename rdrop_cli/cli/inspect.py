@@ -67,7 +67,7 @@ def inspect(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Show columns, sampling, gaps, periods and the naive error of a dataset, and whether it can be trained on."""
+    """Show the columns, gaps, periods and naive error of a dataset."""
     from rdrop_cli.plots.style import check_ending
     from rdrop_cli.series.load import load_dataset
 

@@ -15,7 +15,7 @@ def report(
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
 ) -> None:
-    """Write verdicts, curves, runs, protocol and environment into one HTML file that needs no network."""
+    """Write verdicts, curves and runs to one HTML file."""
     from rdrop_cli.cli.verdict import judge_and_tell
     from rdrop_cli.report.html import write_report
 

@@ -18,9 +18,10 @@ def make(tmp_path):
     """Return the metrics of runs of variants with these validation curves, one a seed."""
 
     def save(**curves):
+        folder = tmp_path / f"runs-{len(list(tmp_path.iterdir()))}"
         return [
             save_made_run(
-                tmp_path, f"{variant}-s{seed}", variant, seed, curve, np.linspace(0.4, 0.1, len(curve))
+                folder, f"{variant}-s{seed}", variant, seed, curve, np.linspace(0.4, 0.1, len(curve))
             ).read_metrics()
             for variant, of_variant in curves.items()
             for seed, curve in enumerate(of_variant)
