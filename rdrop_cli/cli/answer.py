@@ -1,5 +1,6 @@
 """What `rdrop train` and `rdrop sweep` say at their end: the answer in a sentence, and the next command."""
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,12 +34,12 @@ def answer(runs: "Sequence[Metrics]") -> str:
     return f"validation MAE: {listed}; naive forecast {format_error(runs[0].naive.val_mae_in_unit, unit)}"
 
 
-def name_next_step(runs: "Sequence[Metrics]", runs_dir: Path) -> str:
-    """Return the command that is most useful now."""
-    folder = "" if runs_dir == DEFAULT_RUNS_DIR else f" --runs-dir {runs_dir}"
-    if len({run.seed for run in runs}) < ENOUGH_SEEDS:
-        return f"next: repeat with --seeds 0-{ENOUGH_SEEDS - 1}, then test the claims with `rdrop verdict{folder}`"
-    return f"next: test the claims with `rdrop verdict{folder}`, draw the curves with `rdrop plot{folder}`"
+def name_next_step(runs: "Sequence[Metrics]", runs_dir: Path) -> tuple[str, str]:
+    """Return what is most useful now, and the command for it."""
+    folder = "" if runs_dir == DEFAULT_RUNS_DIR else f" --runs-dir {shlex.quote(str(runs_dir))}"
+    few = len({run.seed for run in runs}) < ENOUGH_SEEDS
+    first = f"repeat with --seeds 0-{ENOUGH_SEEDS - 1}, then" if few else "test the book's claims with"
+    return f"next: {first}", f"rdrop verdict{folder}"
 
 
 def _average_error(runs: "Sequence[Metrics]") -> float:

@@ -72,6 +72,12 @@ def note(text: str, style: str | None = None) -> None:
         print_wrapped(make_console(), text, style)
 
 
+def note_command(words: str, command: str) -> None:
+    """Print a command to be copied, with its words, to stderr, unless `--quiet` is given."""
+    if _verbosity is not Verbosity.QUIET:
+        print_command(make_console(), words, command)
+
+
 @contextmanager
 def show_stage(text: str) -> Iterator[None]:
     """Show on a terminal, while the block lasts, what is done in it."""

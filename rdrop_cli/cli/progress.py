@@ -145,7 +145,7 @@ class RunProgress:
         self._best: Epoch | None = None
         resumed = f", resumed after epoch {epochs_done}" if epochs_done else ""
         if self._display.detailed:
-            self.note(f"{run_id}: {config.epochs} epochs of {self._steps} steps{resumed}")
+            self.note(f"{run_id}: {_count(config.epochs, 'epoch')} of {_count(self._steps, 'step')}{resumed}")
         self._count(epochs_done * self._steps)
         # Not a new line: a run whose worker was lost begins once more.
         self._display.bars.reset(
@@ -218,6 +218,10 @@ def show_download() -> Iterator[Callable[[int, int | None], None]]:
     with Progress(*columns, console=console, disable=hidden) as bar:
         task = bar.add_task("download", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def format_clock(seconds: float) -> str:

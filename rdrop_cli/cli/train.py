@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdrop_cli.cli.console import note, print_error, print_lines, show_stage
+from rdrop_cli.cli.console import note_command, print_error, print_lines, show_stage
 from rdrop_cli.cli.hints import check_variant_names
 from rdrop_cli.cli.options import (
     DATA,
@@ -200,6 +200,6 @@ def print_results(results: "Results", runs_dir: Path, as_json: bool) -> None:
     elif results.metrics:
         print_runs(results.metrics)
         print_lines(["", answer(results.metrics)])
-        note(name_next_step(results.metrics, runs_dir))
+        note_command(*name_next_step(results.metrics, runs_dir))
     if results.failures:
         raise typer.Exit(results.failures[0].exit_code)
