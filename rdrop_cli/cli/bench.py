@@ -101,7 +101,7 @@ def _print_results(results: dict[str, Any]) -> None:
         for name, text in IMPLEMENTATIONS.items()
     ]
     print_table(columns, rows)
-    print_lines(_compare(results))
+    print_lines(["", *_compare(results)])
 
 
 def _compare(results: dict[str, Any]) -> Iterator[str]:

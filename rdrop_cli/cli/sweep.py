@@ -110,7 +110,7 @@ def _rehearse(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
         typer.echo(to_json({"grid": [asdict(row) for row in rows], "estimate": asdict(estimate)}))
     else:
         _print_grid(rows)
-        print_lines(_describe(progress, estimate))
+        print_lines(["", *_describe(progress, estimate)])
 
 
 def _sum_up(progress: "Sequence[Progress]") -> list[GridRow]:
@@ -145,8 +145,8 @@ def _list_figures(row: GridRow) -> tuple[int, ...]:
 
 
 def _format_rates(row: GridRow) -> str:
-    """Render the rates, dropout first: `0.2 0.5`; `-` is a rate that the network does not have."""
-    return " ".join("-" if rate is None else f"{rate:g}" for rate in (row.dropout, row.recurrent_dropout))
+    """Render the rates, dropout first: `0.2/0.5`; `-` is a rate that the network does not have."""
+    return "/".join("-" if rate is None else f"{rate:g}" for rate in (row.dropout, row.recurrent_dropout))
 
 
 def _describe(progress: "Sequence[Progress]", estimate: "Estimate") -> Iterator[str]:

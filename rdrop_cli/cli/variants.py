@@ -25,4 +25,4 @@ def _describe(variant: Variant) -> str:
 
 
 def _format_rates(variant: Variant) -> str:
-    return " ".join(f"{rate:g}" if rate else "-" for rate in (variant.dropout, variant.recurrent_dropout))
+    return "/".join(f"{rate:g}" if rate else "-" for rate in (variant.dropout, variant.recurrent_dropout))

@@ -99,8 +99,8 @@ def test_a_dry_run_tells_the_grid_and_writes_nothing(rdrop, write_study, dirs, t
     assert list_files(tmp_path) == before
     assert not (tmp_path / "runs").exists()
     rows = [line.split() for line in result.out.splitlines()]
-    assert ["baseline", "-", "-", "2", "5", "0", "0", "5"] in rows
-    assert ["dropout", "0.3", "0.2", "2", "5", "0", "0", "5"] in rows
+    assert ["baseline", "-/-", "2", "5", "0", "0", "5"] in rows
+    assert ["dropout", "0.3/0.2", "2", "5", "0", "0", "5"] in rows
     assert "15 runs: 0 complete, 0 interrupted, 15 new" in result.out
     assert re.search(r"time: about \d+ (s|min) on this machine, one after another", result.out)
     assert "disk: about 5.2 MB for the new runs (default size; no complete run here)" in result.out
