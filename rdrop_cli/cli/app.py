@@ -14,7 +14,7 @@ from rdrop_cli.cli.anatomy import anatomy
 from rdrop_cli.cli.bench import bench
 from rdrop_cli.cli.config import config
 from rdrop_cli.cli.console import Verbosity, print_error, set_verbosity
-from rdrop_cli.cli.defaults import read_default_map
+from rdrop_cli.cli.defaults import name_flag, read_default_map
 from rdrop_cli.cli.download import download
 from rdrop_cli.cli.export import export
 from rdrop_cli.cli.help import GroupedCommand, GroupedCommands
@@ -78,7 +78,7 @@ def run_command(arguments: list[str]) -> int:
         with end_on_sigterm():
             code = app(arguments or ["--help"], prog_name="rdrop", standalone_mode=False)
     except RdropError as error:
-        return _fail(str(error), error.exit_code)
+        return _fail(error.describe(name_flag), error.exit_code)
     except typer.TyperException as error:
         return _fail(explain_usage(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):

@@ -24,6 +24,7 @@ from rdrop_cli.cli.console import Verbosity, get_verbosity, make_console, print_
 from rdrop_cli.runs.history import Epoch
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.units import format_error, name_target
+from rdrop_cli.training.loop import Callback
 
 BAR_COLUMNS = 12
 NARROW = 80  # columns below which a run has no bar
@@ -125,8 +126,8 @@ class _TimeLeft(ProgressColumn):
         return Text("" if left is None or task.finished else f"{format_clock(left)} left")
 
 
-class RunProgress:
-    """The `Reporter` of one run, in a display."""
+class RunProgress(Callback):
+    """The `Callback` of one run, in a display."""
 
     def __init__(self, display: TrainingDisplay, config: RunConfig) -> None:
         self._display, self._config = display, config
@@ -143,9 +144,9 @@ class RunProgress:
         self.run_id, self._target_std = run_id, target_std
         self._start, self._epochs_before = time.monotonic(), epochs_done
         self._best: Epoch | None = None
-        resumed = f", resumed after epoch {epochs_done}" if epochs_done else ""
-        if self._display.detailed:
-            self.note(f"{run_id}: {_count(config.epochs, 'epoch')} of {_count(self._steps, 'step')}{resumed}")
+        resuming = f", resuming after epoch {epochs_done}" if epochs_done else ""
+        if self._display.detailed or resuming:
+            self.note(f"{run_id}: {_count(config.epochs, 'epoch')} of {_count(self._steps, 'step')}{resuming}")
         self._count(epochs_done * self._steps)
         # Not a new line: a run whose worker was lost begins once more.
         self._display.bars.reset(

@@ -26,7 +26,7 @@ from rdrop_cli.files import to_json
 from rdrop_cli.study.variants import VARIANTS
 
 if TYPE_CHECKING:
-    from rdrop_cli.cli.training import Execution
+    from rdrop_cli.jobs.launch import Execution
     from rdrop_cli.planning.study_file import Sweep
     from rdrop_cli.runs.estimate import Estimate
     from rdrop_cli.runs.progress import Progress
@@ -58,18 +58,19 @@ def sweep(
     """
     with show_stage("starting"):
         from rdrop_cli.cli.train import print_results
-        from rdrop_cli.cli.training import Execution, settle_runs, train_missing
+        from rdrop_cli.cli.training import train
+        from rdrop_cli.jobs.launch import Execution, plan_training
         from rdrop_cli.planning.study_file import read_sweep
 
     execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     wanted = read_sweep(study)
     if dry_run:
-        _rehearse(wanted, execution, as_json)
+        _dry_run(wanted, execution, as_json)
         return
-    with wanted.file.blame():
-        configs, series = settle_runs(wanted.requests, execution)
+    with wanted.file.locate_errors(), show_stage(f"reading {wanted.requests[0].dataset}"):
+        plan = plan_training(wanted.requests, execution, skip_complete=True)
     try:
-        results = train_missing(configs, series, execution)
+        results = train(plan, execution)
     except (KeyboardInterrupt, Terminated):
         note("or resume the whole sweep: run the same command again")
         raise
@@ -90,21 +91,23 @@ class GridRow:
     new: int
 
 
-def _rehearse(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
+def _dry_run(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
     """Print what a sweep would do; no run is started, and no runs folder made."""
-    from rdrop_cli.cli.training import settle_runs
+    from rdrop_cli.cli.training import describe_data
+    from rdrop_cli.jobs.launch import plan_training
     from rdrop_cli.jobs.pool import choose_jobs
     from rdrop_cli.runs.estimate import estimate_work
     from rdrop_cli.runs.progress import State, find_progress
     from rdrop_cli.system import list_cores
 
-    with wanted.file.blame():
-        configs, series = settle_runs(wanted.requests, execution)
-    progress = find_progress(configs, execution.runs_dir)
+    with wanted.file.locate_errors(), show_stage(f"reading {wanted.requests[0].dataset}"):
+        plan = plan_training(wanted.requests, execution)
+    describe_data(plan)
+    progress = find_progress(plan.configs, execution.runs_dir)
     left = max(1, sum(run.state is not State.COMPLETE for run in progress))
     cores = len(list_cores())
     jobs = min(execution.jobs or choose_jobs(left), left, cores)  # more than cores are no faster
-    estimate = estimate_work(progress, series.source.rows, execution.runs_dir, jobs, threads=max(1, cores // jobs))
+    estimate = estimate_work(progress, plan.series.source.rows, execution.runs_dir, jobs, threads=max(1, cores // jobs))
     rows = _sum_up(progress)
     if as_json:
         typer.echo(to_json({"grid": [asdict(row) for row in rows], "estimate": asdict(estimate)}))

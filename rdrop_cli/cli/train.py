@@ -1,11 +1,13 @@
-"""`rdrop train`: train variants, or go on with an interrupted run."""
+"""`rdrop train`: train networks, or resume an interrupted run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rdrop_cli.cli.console import note_command, print_error, print_lines, show_stage
+from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.cli.hints import check_variant_names
 from rdrop_cli.cli.options import (
     DATA,
@@ -45,7 +47,11 @@ if TYPE_CHECKING:
     from rdrop_cli.cli.training import Results
 
 
+RESUME_TAKES = ("resume", "runs_dir", "data_dir", "as_json", "jobs", "scheduler", "tensorboard", "quiet", "verbose")
+
+
 def train(
+    ctx: typer.Context,
     variants: Annotated[
         list[str] | None,
         typer.Argument(
@@ -150,14 +156,14 @@ def train(
     Runs are trained in parallel if cores and memory allow. An interrupted run is resumed with --resume, or by running
     the same command again with --seeds.
     """
-    check_variant_names(variants or (), "train")
+    _check_options(ctx, variants or ())
     with show_stage("starting"):
-        from rdrop_cli.cli.training import Execution, resume_run, train_new_runs
+        from rdrop_cli.cli.training import resume_run
+        from rdrop_cli.cli.training import train as train_plan
+        from rdrop_cli.jobs.launch import Execution, plan_training
 
     execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     if resume is not None:
-        if variants:
-            raise UsageError(f"--resume resumes one run with its own settings; remove {' '.join(variants)}")
         results = resume_run(resume, execution)
     else:
         request = Request(
@@ -182,9 +188,24 @@ def train(
             units=units,
             sentinels=sentinels,
         )
-        wanted_seeds = None if seeds is None else parse_seeds(seeds)
-        results = train_new_runs(request, wanted_seeds, execution)
+        requests = [request] if seeds is None else [request.with_seed(seed) for seed in parse_seeds(seeds)]
+        with show_stage(f"reading {dataset}"):
+            plan = plan_training(requests, execution, skip_complete=seeds is not None)
+        results = train_plan(plan, execution)
     print_results(results, runs_dir, as_json)
+
+
+def _check_options(ctx: typer.Context, variants: Sequence[str]) -> None:
+    """Refuse options on the command line of which one would have no effect; a file of defaults may set them."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if "resume" in given:
+        ignored = [*variants, *(name_flag(name, "") for name in given if name not in (*RESUME_TAKES, "variants"))]
+        if ignored:
+            raise UsageError(f"--resume resumes one run with its own settings; remove {' '.join(ignored)}")
+    if "seed" in given and "seeds" in given:
+        raise UsageError("--seed and --seeds exclude each other; remove one of them")
+    check_variant_names(variants, "train")
 
 
 def print_results(results: "Results", runs_dir: Path, as_json: bool) -> None:

@@ -83,7 +83,7 @@ def test_an_interrupted_sweep_goes_on_and_trains_nothing_twice(start, rdrop, wri
     result = rdrop(*command, 1, "--json")
     assert result.code == 0, result.err
     assert "of 4 runs are already complete" in result.err
-    assert "going on after epoch" in result.err
+    assert "resuming after epoch" in result.err
     runs = json.loads(result.out)
     assert [
         (run["seed"], run["status"], run["epochs"]["done"]) for run in sorted(runs, key=lambda run: run["seed"])

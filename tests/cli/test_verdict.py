@@ -246,7 +246,7 @@ def test_without_several_rates_there_is_no_heat_map(rdrop, eight_seeds, tmp_path
 def test_published_curves_have_no_place_in_a_heat_map(rdrop, sweep):
     result = rdrop("plot", "--rates", "--published", "--runs-dir", sweep)
     assert (result.code, result.out) == (2, "")
-    assert "--published: was given with --rates" in result.err
+    assert "--published adds published curves, and --rates draws none" in result.err
 
 
 def test_curves_of_a_sweep_are_those_of_the_usual_rates_and_the_heat_map_is_named(rdrop, sweep, tmp_path):
