@@ -1,13 +1,12 @@
 """Say what was wrong with a line that was typed, and what was probably meant."""
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from rdrop_cli.errors import UsageError
+from rdrop_cli.errors import UsageError, find_nearest
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import VARIANTS
 
@@ -73,8 +72,8 @@ def _suggest_point(received: object) -> str:
 
 def suggest(typed: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?` where something known is near to what was typed, else nothing."""
-    near = get_close_matches(typed, list(known), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = find_nearest(typed, known)
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def check_variant_names(names: Sequence[str], command: str) -> None:

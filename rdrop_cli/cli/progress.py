@@ -100,8 +100,10 @@ class TrainingDisplay:
 
     def describe(self) -> str:
         """Return how far all runs are: `7 of 20 runs · 4 min left`."""
-        ended = sum(run.ended for run in self._runs)
-        return " · ".join((f"{ended} of {len(self._runs)} runs", *self._describe_time()))
+        complete = sum(run.complete for run in self._runs)
+        failed = sum(run.ended and not run.complete for run in self._runs)
+        counts = [f"{complete} of {len(self._runs)} runs", *([f"{failed} failed"] if failed else [])]
+        return " · ".join((*counts, *self._describe_time()))
 
     def _describe_time(self) -> Iterator[str]:
         """Yield the time that is left, where a step has been timed, and the time since the start."""
@@ -133,7 +135,7 @@ class RunProgress(Callback):
         self._display, self._config = display, config
         self._steps = config.protocol.steps_per_epoch
         self.run_id: str | None = None
-        self.ended = False
+        self.complete = self.ended = False
         self.steps_trained, self.steps_left = 0, config.epochs * self._steps
         self._name = f"{config.full_label} s{config.seed}"
         self._unit = name_target(config.protocol.target)[1]
@@ -175,14 +177,13 @@ class RunProgress(Callback):
         if self._display.detailed:
             left = elapsed / done * (self._config.epochs - epoch.epoch)
             self.note(self._describe_epoch(epoch, elapsed, left))
-        if epoch.epoch == self._config.epochs:
-            self.end()
+        self.complete = epoch.epoch == self._config.epochs
 
     def end(self) -> None:
-        """Take the run's line away, and, where nothing else tells that it has ended, leave one."""
+        """Take the run's line away, and, where nothing else tells that it is complete, leave one."""
         self.ended, self.steps_left = True, 0
         self._display.bars.update(self._task, visible=False)
-        if not (self._display.detailed or self._display.live) and self._best:
+        if not (self._display.detailed or self._display.live) and self.complete and self._best:
             self.note(f"{self._describe_best(self._best)}; {self._display.describe()}")
 
     def note(self, text: str) -> None:

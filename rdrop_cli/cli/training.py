@@ -43,7 +43,7 @@ def train(plan: TrainingPlan, execution: Execution) -> Results:
     describe_data(plan)
     if plan.complete:
         note(f"{len(plan.complete)} of {len(plan.configs)} runs are already complete")
-    outcomes = _run_with_display(plan, execution)
+    outcomes = _run_with_display(plan, execution) if plan.tasks else []
     trained = [outcome.metrics for outcome in outcomes if outcome.metrics]
     return Results(plan.complete + trained, [outcome for outcome in outcomes if not outcome.metrics])
 

@@ -155,6 +155,8 @@ def train(run, epochs):
         for step in range(1, config.protocol.steps_per_epoch + 1):
             run.step(epoch, step, 0.5)
         run.epoch(Epoch(epoch, 0.5, 0.26, 0.25, 1.0, 1.5))
+    if epochs == config.epochs:
+        run.end()
 
 
 def test_a_pipe_gets_a_line_a_run_that_says_how_many_are_left(show):
@@ -178,6 +180,15 @@ def test_a_terminal_keeps_no_line_of_many_runs_and_one_of_each_epoch_of_one(show
     display, runs, file = show(runs=1, terminal=True)
     train(runs[0], runs[0]._config.epochs)
     assert file.getvalue().count("\nepoch") == runs[0]._config.epochs
+
+
+def test_a_failed_run_is_counted_and_leaves_no_bar(show):
+    display, runs, file = show(runs=2, terminal=True)
+    train(runs[0], 1)
+    runs[0].end()
+    assert display.describe().startswith("0 of 2 runs · 1 failed · ")
+    display.console.print(display._render())
+    assert "epoch 1/" not in file.getvalue()
 
 
 def test_verbose_keeps_a_line_of_each_epoch(show):
