@@ -33,7 +33,7 @@ def check_scheduler(address: str) -> None:
     if not whole:
         raise UsageError(f"--scheduler: expected tcp://HOST:PORT or tls://HOST:PORT, received {address!r}")
     if find_spec("distributed") is None:
-        raise RdropError("--scheduler needs the cluster extra: pip install 'rdrop[cluster]'")
+        raise RdropError("--scheduler needs the cluster extra: pip install 'rdrop-cli[cluster]'")
 
 
 @contextmanager
