@@ -1,4 +1,4 @@
-"""The study from a Python program: data, windows, networks, training and verdict, as the commands have them.
+"""The Python interface: data, windows, networks, training and verdict as functions.
 
     from rdrop_cli import api
 
