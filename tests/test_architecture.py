@@ -10,7 +10,17 @@ from pathlib import Path
 import pytest
 
 from docs.draw_architecture import collect_data, render_table
-from tests.imports import LAYERS, PACKAGE, TREES, ancestors, find_imports, imports_within, layer_of, list_imports, part_of
+from tests.imports import (
+    LAYERS,
+    PACKAGE,
+    TREES,
+    ancestors,
+    find_imports,
+    imports_within,
+    layer_of,
+    list_imports,
+    part_of,
+)
 
 REPOSITORY = Path(__file__).parents[1]
 PAGE = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")

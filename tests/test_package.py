@@ -5,6 +5,7 @@ import email
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,9 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 UV = Path(sys.executable).with_name("uv")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-TINY = "--dataset synthetic --protocol demo --epochs 1 --steps-per-epoch 3 --units 4 --runs-dir runs --json".split()
+TINY = shlex.split(
+    "--dataset synthetic --protocol demo --epochs 1 --steps-per-epoch 3 --units 4 --runs-dir runs --json"
+)
 
 
 def run(*command: str | Path, cwd: Path) -> str:
