@@ -4,7 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
+from sphinx.highlighting import lexers
 
 import rdrop_cli
 
@@ -22,6 +24,8 @@ default_role = "literal"  # docstrings write code between single backquotes
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 88
+
+lexers["csv"] = TextLexer()  # Pygments has none for CSV
 
 html_theme = "furo"
 html_title = f"rdrop {version}"
