@@ -9,16 +9,17 @@ and placed as near to it as their widths allow.
 import ast
 import json
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import dropwhile, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tests.imports import LAYERS, PACKAGE, TREES, imports_within, part_of
+from tests.imports import LAYERS, PACKAGE, ROOT, TREES, imports_within, part_of
 
 DOCS = Path(__file__).parent
-GROUND = LAYERS[0]
+PACKAGES = list(dropwhile(lambda layer: not (ROOT / layer[0]).is_dir(), LAYERS))[:-1]  # and `api`; no entry point
+GROUND = [room for layer in LAYERS[: LAYERS.index(PACKAGES[0])] for room in layer if room != PACKAGE]
 BOX_WIDTH, BOX_HEIGHT, WAYPOINT_WIDTH, ROW_HEIGHT = 2.2, 0.68, 0.7, 1.15  # inches
 LINE, GREY = "#5b7083", "#eeeeee"
 BEGIN, END = "<!-- written by `make architecture` -->", "<!-- end -->"
@@ -36,7 +37,7 @@ def count_modules(room: str) -> int:
 
 def collect_needs() -> dict[str, list[str]]:
     """Return for each room the rooms that it imports, the ground floor and the entry point aside."""
-    rooms = [room for layer in LAYERS[1:-1] for room in layer]
+    rooms = [room for layer in PACKAGES for room in layer]
     found = {(part_of(each.module), part_of(each.target)) for each in imports_within()}
     return {room: [other for other in rooms if other != room and (room, other) in found] for room in rooms}
 
@@ -59,7 +60,8 @@ def collect_data() -> dict[str, Any]:
     """Return what the picture shows: layers from the top down, all imports, and the arrows that are drawn."""
     needs = collect_needs()
     return {
-        "layers": [list(layer) for layer in reversed(LAYERS[:-1])],
+        "layers": [list(layer) for layer in reversed(PACKAGES)],
+        "ground": GROUND,
         "imports": needs,
         "arrows": [list(arrow) for arrow in remove_implied(needs)],
     }
@@ -81,7 +83,7 @@ class Drawing:
 
 def lay_out(data: dict[str, Any]) -> Drawing:
     """Give every room and waypoint its place."""
-    drawing = Drawing([list(row) for row in data["layers"][:-1]])
+    drawing = Drawing([list(row) for row in data["layers"]])
     row_of = {room: number for number, row in enumerate(drawing.rows) for room in row}
     for start, end in data["arrows"]:
         passed = range(row_of[start] + 1, row_of[end])
@@ -133,7 +135,7 @@ def draw(data: dict[str, Any], target: Path) -> None:
         for room, y in y_of.items():
             if ">" not in room:
                 draw_box(axes, (drawing.x[room], y), BOX_WIDTH, room, read_purpose(room).partition(":")[0])
-        names = "   ".join(room for room in GROUND if room != PACKAGE)
+        names = "   ".join(GROUND)
         ground = (middle, -ROW_HEIGHT * len(drawing.rows))
         draw_box(axes, ground, width - 0.4, names, "used by every layer; arrows not drawn", GREY)
         figure.savefig(target, metadata={"Description": json.dumps(data), "Date": None})
@@ -174,7 +176,7 @@ def draw_arrow(axes: Any, points: list[tuple[float, float]]) -> None:
 def render_table() -> str:
     """Render the table of rooms, from the top layer down, for the page."""
     lines = ["| package | what is in it | files |", "|---|---|---|"]
-    for layer in reversed(LAYERS[1:-1]):
+    for layer in reversed(PACKAGES):
         lines += [f"| `{room}` | {read_purpose(room)} | {count_modules(room)} |" for room in layer]
     return "\n".join(lines)
 

@@ -4,10 +4,12 @@ import os
 import sys
 
 from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_sigterm
+from rdrop_cli.system import ignore_foreign_settings
 
 
 def main() -> None:
     """Run the command given by the process's arguments and exit with its code."""
+    ignore_foreign_settings()
     try:
         with end_on_sigterm():
             from rdrop_cli.cli.app import run_command

@@ -12,7 +12,10 @@ PACKAGE = "rdrop_cli"
 ROOT = Path(rdrop_cli.__file__).parent
 # From the ground up. A room imports itself and the layers below it, never a room of its own layer.
 LAYERS = (
-    (PACKAGE, "system", "errors", "files"),
+    ("registration",),
+    (PACKAGE, "system", "errors"),
+    ("locks",),
+    ("files",),
     ("study",),
     ("series",),
     ("planning",),

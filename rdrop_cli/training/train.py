@@ -40,7 +40,9 @@ def train_run(
             f"begun on {config.dataset_sha256[:12]}…)"
         )
     windows = make_windows(series, config.protocol)
-    with _raise_memory_error():
+    from rdrop_cli.nn.environment import standard_precision  # the slow part: imports TensorFlow
+
+    with _raise_memory_error(), standard_precision():
         return _train(config, series.source, windows, make_folder, reporter, tensorboard)
 
 
@@ -52,7 +54,7 @@ def _train(
     reporter: Reporter,
     tensorboard: bool,
 ) -> dict[str, Any]:
-    trainer, environment = _make_trainer(config, windows)  # the slow part: imports TensorFlow
+    trainer, environment = _make_trainer(config, windows)
     setting = Setting(
         source=source,
         engine=trainer.engine,
