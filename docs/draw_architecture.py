@@ -135,7 +135,7 @@ def draw(data: dict[str, Any], target: Path) -> None:
         for room, y in y_of.items():
             if ">" not in room:
                 draw_box(axes, (drawing.x[room], y), BOX_WIDTH, room, read_purpose(room).partition(":")[0])
-        names = "   ".join(GROUND)
+        names = " · ".join(GROUND)
         ground = (middle, -ROW_HEIGHT * len(drawing.rows))
         draw_box(axes, ground, width - 0.4, names, "used by every layer; arrows not drawn", GREY)
         figure.savefig(target, metadata={"Description": json.dumps(data), "Date": None})

@@ -117,7 +117,7 @@ def test_the_picture_shows_the_imports_as_they_are() -> None:
     (description,) = re.findall(r"<dc:description>(.*?)</dc:description>", picture)
     assert json.loads(html.unescape(description)) == collect_data()
     for room in {part_of(module) for module in TREES} - {PACKAGE, "__main__"}:
-        assert re.search(rf">(?:\w+   )*{room}(?:   \w+)*</text>", picture), room
+        assert re.search(rf">(?:\w+ · )*{room}(?: · \w+)*</text>", picture), room
 
 
 def test_the_table_of_the_page_is_written_from_the_docstrings() -> None:
