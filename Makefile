@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-demo test-slow test-package torture fuzz coverage lint format docs architecture dist clean
+.PHONY: help install demo study bench test test-demo test-slow test-package torture fuzz coverage lint format schema docs architecture dist clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -62,6 +62,9 @@ lint: install ## Check style, formatting and types
 format: install ## Format the code
 	$(VENV)/bin/ruff check --fix-only .
 	$(VENV)/bin/ruff format .
+
+schema: install ## Write the JSON Schemas of metrics.json and config.json and their tables (docs/run-folder.md)
+	$(VENV)/bin/python -m rdrop_cli.runs.json_schema docs
 
 docs: install ## Build the documentation site (docs/_build/html); warnings are errors
 	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rdrop_cli.errors import DataError
+from rdrop_cli.runs.document import Environment, Metrics
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.metrics import Setting
 from rdrop_cli.series.table import Series, Source
@@ -23,7 +24,7 @@ def train_run(
     make_folder: Callable[[], RunFolder],
     reporter: Reporter,
     tensorboard: bool = False,
-) -> dict[str, Any]:
+) -> Metrics:
     """Train one configuration in the folder that `make_folder` gives, or go on with it; return its metrics.
 
     `make_folder` is called when all that can be refused has been checked, so that no half-made run stays behind.
@@ -53,7 +54,7 @@ def _train(
     make_folder: Callable[[], RunFolder],
     reporter: Reporter,
     tensorboard: bool,
-) -> dict[str, Any]:
+) -> Metrics:
     trainer, environment = _make_trainer(config, windows)
     setting = Setting(
         source=source,
@@ -88,7 +89,7 @@ def _raise_memory_error() -> Iterator[None]:
         raise
 
 
-def _make_trainer(config: RunConfig, windows: Windows) -> tuple["KerasTrainer", dict[str, Any]]:
+def _make_trainer(config: RunConfig, windows: Windows) -> tuple["KerasTrainer", Environment]:
     from rdrop_cli.nn.environment import describe_environment
     from rdrop_cli.nn.trainer import KerasTrainer
 
