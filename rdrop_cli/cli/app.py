@@ -12,7 +12,7 @@ import rdrop_cli
 from rdrop_cli.cli.anatomy import anatomy
 from rdrop_cli.cli.bench import bench
 from rdrop_cli.cli.config import config
-from rdrop_cli.cli.defaults import read_default_map
+from rdrop_cli.cli.defaults import name_flag, read_default_map
 from rdrop_cli.cli.download import download
 from rdrop_cli.cli.export import export
 from rdrop_cli.cli.inspect import inspect
@@ -77,7 +77,7 @@ def run_command(arguments: list[str]) -> int:
         with end_on_sigterm():
             code = app(arguments or ["--help"], prog_name="rdrop", standalone_mode=False)
     except RdropError as error:
-        return _fail(str(error), error.exit_code)
+        return _fail(error.describe(name_flag), error.exit_code)
     except typer.TyperException as error:
         return _fail(error.format_message() or "no such command", error.exit_code)
     except (KeyboardInterrupt, typer.Abort):

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from rdrop_cli.cli.defaults import PROJECT_FILE, find_user_file, list_options, settle_defaults
+from rdrop_cli.cli.defaults import PROJECT_FILE, find_user_file, list_options, resolve_defaults
 from rdrop_cli.cli.options import AsJson
 from rdrop_cli.errors import make_printable
 from rdrop_cli.files import to_json
@@ -40,10 +40,10 @@ def config(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 def _list_effective(ctx: typer.Context) -> Iterator[Effective]:
     """Yield what is set for each option of each command; of what all commands share, more than once."""
-    settled = settle_defaults(ctx)
+    resolved = resolve_defaults(ctx)
     for command, options in list_options(ctx).items():
         for option, parameter in options.items():
-            default = settled.get(command, {}).get(option)
+            default = resolved.get(command, {}).get(option)
             variable = parameter.envvar if isinstance(parameter.envvar, str) else ""
             if os.environ.get(variable):
                 effective = Effective(option, os.environ[variable], f"environment {variable}")

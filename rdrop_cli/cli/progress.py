@@ -21,6 +21,7 @@ from rdrop_cli.cli.console import make_console
 from rdrop_cli.runs.history import Epoch
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.units import format_error, name_target
+from rdrop_cli.training.loop import Callback
 
 
 class TrainingDisplay:
@@ -54,8 +55,8 @@ class TrainingDisplay:
         self.console.print(text, markup=False)
 
 
-class RunProgress:
-    """The `Reporter` of one run, in a display."""
+class RunProgress(Callback):
+    """The `Callback` of one run, in a display."""
 
     def __init__(self, display: TrainingDisplay) -> None:
         self._display = display
@@ -68,8 +69,8 @@ class RunProgress:
         self._start, self._epochs_before = time.monotonic(), epochs_done
         steps = config.protocol.steps_per_epoch
         self._name = f"{config.full_label} s{config.seed}"
-        going_on = f", going on after epoch {epochs_done}" if epochs_done else ""
-        self.note(f"{run_id}: {config.epochs} epochs of {steps} steps{going_on}")
+        resuming = f", resuming after epoch {epochs_done}" if epochs_done else ""
+        self.note(f"{run_id}: {config.epochs} epochs of {steps} steps{resuming}")
         # Not a new line: a run whose worker was lost begins once more.
         self._display.bar.reset(
             self._task,

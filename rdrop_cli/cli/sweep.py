@@ -23,7 +23,7 @@ from rdrop_cli.files import to_json
 from rdrop_cli.study.variants import VARIANTS
 
 if TYPE_CHECKING:
-    from rdrop_cli.cli.training import Execution
+    from rdrop_cli.jobs.launch import Execution
     from rdrop_cli.planning.study_file import Sweep
     from rdrop_cli.runs.estimate import Estimate
     from rdrop_cli.runs.progress import Progress
@@ -47,20 +47,21 @@ def sweep(
     """Train the grid of a study file; complete runs are skipped, interrupted ones resumed."""
     from rdrop_cli.cli.console import make_console
     from rdrop_cli.cli.train import print_results
-    from rdrop_cli.cli.training import Execution, settle_runs, train_missing
+    from rdrop_cli.cli.training import train
+    from rdrop_cli.jobs.launch import Execution, plan_training
     from rdrop_cli.planning.study_file import read_sweep
 
     execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     wanted = read_sweep(study)
     if dry_run:
-        _rehearse(wanted, execution, as_json)
+        _dry_run(wanted, execution, as_json)
         return
-    with wanted.file.blame():
-        configs, series = settle_runs(wanted.requests, execution)
+    with wanted.file.locate_errors():
+        plan = plan_training(wanted.requests, execution, skip_complete=True)
     try:
-        results = train_missing(configs, series, execution)
+        results = train(plan, execution)
     except (KeyboardInterrupt, Terminated):
-        make_console().print("or with the whole sweep: the same command goes on where it stopped")
+        make_console().print("or resume the whole sweep: run the same command again")
         raise
     print_results(results, as_json)
 
@@ -79,21 +80,24 @@ class GridRow:
     new: int
 
 
-def _rehearse(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
+def _dry_run(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
     """Print what a sweep would do; no run is started, and no runs folder made."""
-    from rdrop_cli.cli.training import settle_runs
+    from rdrop_cli.cli.training import describe_data
+    from rdrop_cli.jobs.launch import plan_training
     from rdrop_cli.jobs.pool import choose_jobs
     from rdrop_cli.runs.estimate import estimate_work
     from rdrop_cli.runs.progress import State, find_progress
     from rdrop_cli.system import list_cores
 
-    with wanted.file.blame():
-        configs, series = settle_runs(wanted.requests, execution)
-    progress = find_progress(configs, execution.runs_dir)
+    with wanted.file.locate_errors():
+        plan = plan_training(wanted.requests, execution)
+    describe_data(plan)
+    progress = find_progress(plan.configs, execution.runs_dir)
     left = max(1, sum(run.state is not State.COMPLETE for run in progress))
     cores = len(list_cores())
     jobs = min(execution.jobs or choose_jobs(left), left, cores)  # more than cores are no faster
-    estimate = estimate_work(progress, series.source.rows, execution.runs_dir, jobs, threads=max(1, cores // jobs))
+    series_rows, threads = plan.series.source.rows, max(1, cores // jobs)
+    estimate = estimate_work(progress, series_rows, execution.runs_dir, jobs, threads)
     rows = _sum_up(progress)
     if as_json:
         typer.echo(to_json({"grid": [asdict(row) for row in rows], "estimate": asdict(estimate)}))

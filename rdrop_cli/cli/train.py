@@ -1,9 +1,11 @@
-"""`rdrop train`: train variants, or go on with an interrupted run."""
+"""`rdrop train`: train variants, or resume an interrupted run."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.cli.options import (
     DATASETS,
     DEFAULT_DATA_DIR,
@@ -35,7 +37,11 @@ if TYPE_CHECKING:
     from rdrop_cli.cli.training import Results
 
 
+RESUME_TAKES = ("resume", "runs_dir", "data_dir", "as_json", "jobs", "scheduler", "tensorboard", "quiet", "verbose")
+
+
 def train(
+    ctx: typer.Context,
     variants: Annotated[
         list[str] | None,
         typer.Argument(
@@ -89,12 +95,13 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train variants, side by side where the machine carries it; each leaves a folder with its curves and numbers."""
-    from rdrop_cli.cli.training import Execution, resume_run, train_new_runs
+    from rdrop_cli.cli.training import resume_run
+    from rdrop_cli.cli.training import train as train_plan
+    from rdrop_cli.jobs.launch import Execution, plan_training
 
+    _check_options(ctx, variants or ())
     execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     if resume is not None:
-        if variants:
-            raise UsageError(f"--resume goes on with one run as it was begun; leave out {' '.join(variants)}")
         results = resume_run(resume, execution)
     else:
         request = Request(
@@ -119,9 +126,21 @@ def train(
             units=units,
             sentinels=sentinels,
         )
-        wanted_seeds = None if seeds is None else parse_seeds(seeds)
-        results = train_new_runs(request, wanted_seeds, execution)
+        requests = [request] if seeds is None else [request.with_seed(seed) for seed in parse_seeds(seeds)]
+        results = train_plan(plan_training(requests, execution, skip_complete=seeds is not None), execution)
     print_results(results, as_json)
+
+
+def _check_options(ctx: typer.Context, variants: Sequence[str]) -> None:
+    """Refuse options on the command line of which one would have no effect; a file of defaults may set them."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if "resume" in given:
+        ignored = [*variants, *(name_flag(name, "") for name in given if name not in (*RESUME_TAKES, "variants"))]
+        if ignored:
+            raise UsageError(f"--resume resumes one run with its own settings; remove {' '.join(ignored)}")
+    if "seed" in given and "seeds" in given:
+        raise UsageError("--seed and --seeds exclude each other; remove one of them")
 
 
 def print_results(results: "Results", as_json: bool) -> None:

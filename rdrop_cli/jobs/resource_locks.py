@@ -18,7 +18,7 @@ from pathlib import Path
 from rdrop_cli.system import list_cores
 
 
-def hold_free(names: Iterable[str], most: int, held: ExitStack) -> list[str]:
+def lock_free(names: Iterable[str], most: int, held: ExitStack) -> list[str]:
     """Hold what nobody holds of `names`, in their order, up to `most`, until `held` is closed; does not wait.
 
     Raises:
@@ -26,7 +26,7 @@ def hold_free(names: Iterable[str], most: int, held: ExitStack) -> list[str]:
     """
     from filelock import FileLock, Timeout
 
-    folder = Path(tempfile.gettempdir()) / f"rdrop-leases-{os.getuid()}"
+    folder = Path(tempfile.gettempdir()) / f"rdrop-locks-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     taken: list[str] = []
     for name in names:
@@ -40,10 +40,10 @@ def hold_free(names: Iterable[str], most: int, held: ExitStack) -> list[str]:
     return taken
 
 
-def hold_cores(count: int, held: ExitStack) -> list[int]:
+def lock_cores(count: int, held: ExitStack) -> list[int]:
     """Hold up to `count` of the cores that this process may run on; none where others hold them all."""
     names = {f"core-{core}": core for core in list_cores()}
-    return [names[name] for name in hold_free(names, count, held)]
+    return [names[name] for name in lock_free(names, count, held)]
 
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -79,11 +79,11 @@ def _list_uuids() -> dict[str, str]:
     return dict(LISTED.findall(listed.stdout))
 
 
-def hold_gpu(held: ExitStack) -> str | None:
+def lock_gpu(held: ExitStack) -> str | None:
     """Wait until one of the GPUs is free and hold it; return what CUDA calls it, or None where there is none."""
     names = {shared: name for name, shared in list_gpus().items()}
     if not names:
         return None
-    while not (taken := hold_free(names, 1, held)):
+    while not (taken := lock_free(names, 1, held)):
         time.sleep(SECONDS_BETWEEN_LOOKS)
     return names[taken[0]]

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rdrop_cli.errors import DataError, RdropError
@@ -179,16 +179,17 @@ def keep_newest_of_each_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Skipp
 def find_same_configurations(configs: Iterable[RunConfig], runs_dir: Path) -> dict[RunConfig, RunFolder]:
     """Return, of each configuration that there is a run of, the complete one, else the one with the most epochs.
 
-    A run whose metrics cannot be read is one to go on with: they are written anew from its checkpoint.
+    The checksum says which data a run was trained on, whatever path they had. A run whose metrics cannot be read is
+    one to resume: they are written anew from its checkpoint.
     """
-    wanted = set(configs)
+    wanted = {replace(config, dataset=""): config for config in configs}
     found: dict[RunConfig, tuple[bool, int, RunFolder]] = {}
     for folder in list_run_folders(runs_dir):
         try:
-            config = folder.read_config()
+            config = wanted.get(replace(folder.read_config(), dataset=""))
         except DataError:
             continue  # `rdrop runs` names it
-        if config in wanted:
+        if config is not None:
             rank = (*_rank_progress(folder), folder)
             found[config] = max(found.get(config, rank), rank, key=lambda ranked: ranked[:2])
     return {config: folder for config, (_, _, folder) in found.items()}

@@ -86,4 +86,4 @@ def test_a_run_does_not_go_on_with_other_data(start, rdrop, weather_csv, tmp_pat
     data.write_text(data.read_text().replace("20.0", "20.1"))
     result = rdrop("train", "--resume", folder.name, *dirs)
     assert result.code == 1
-    assert "not the data that the run was begun on" in result.err
+    assert "not the data that the run was started on" in result.err

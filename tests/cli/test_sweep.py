@@ -77,13 +77,13 @@ def test_an_interrupted_sweep_goes_on_and_trains_nothing_twice(start, rdrop, wri
     _, err = process.communicate(timeout=60)
     assert process.returncode != 0
     if number == signal.SIGTERM:
-        assert "or with the whole sweep: the same command goes on where it stopped" in err
+        assert "or resume the whole sweep: run the same command again" in err
     before = {path.name for path in (tmp_path / "runs").iterdir()}
     assert 2 <= len(before) < 4
     result = rdrop(*command, 1, "--json")
     assert result.code == 0, result.err
     assert "of 4 runs are complete already" in result.err
-    assert "going on after epoch" in result.err
+    assert "resuming after epoch" in result.err
     runs = json.loads(result.out)
     assert [
         (run["seed"], run["status"], run["epochs"]["done"]) for run in sorted(runs, key=lambda run: run["seed"])

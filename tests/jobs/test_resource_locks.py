@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from rdrop_cli.jobs.remote import count_cores
-from rdrop_cli.jobs.resource_locks import VISIBLE, hold_cores, hold_free, list_gpus
+from rdrop_cli.jobs.resource_locks import VISIBLE, list_gpus, lock_cores, lock_free
 from rdrop_cli.system import list_cores
 
 HOLDER = """
 import os, sys
 from contextlib import ExitStack
-from rdrop_cli.jobs.worker import take_place
+from rdrop_cli.jobs.worker import lock_resources
 with ExitStack() as held:
-    take_place(1, held)
+    lock_resources(1, held)
     print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
     sys.stdin.read()
 """
@@ -99,13 +99,13 @@ def test_a_gpu_has_one_name_on_the_machine_whatever_its_number_is_called(driver,
 def test_cores_are_held_until_they_are_let_go(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with ExitStack() as held:
-        taken = hold_cores(1, held)
+        taken = lock_cores(1, held)
         assert taken == list_cores()[:1]
-        assert taken[0] not in hold_cores(len(list_cores()), held)
-        assert hold_cores(1, held) == [], "all are held; a run then goes where the kernel puts it"
+        assert taken[0] not in lock_cores(len(list_cores()), held)
+        assert lock_cores(1, held) == [], "all are held; a run then goes where the kernel puts it"
     with ExitStack() as held:
-        assert hold_free(["a/b", "c"], 1, held) == ["a/b"]
-        assert hold_free(["a/b", "c"], 2, held) == ["c"]
+        assert lock_free(["a/b", "c"], 1, held) == ["a/b"]
+        assert lock_free(["a/b", "c"], 2, held) == ["c"]
 
 
 @pytest.mark.parametrize(("told", "cores"), [("4", 4), ("1", 1), ("0", 1), ("", 1), ("many", 1)])
