@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.errors import DataError, ValueRefusedError
 from rdrop_cli.series.archive import open_table
 from rdrop_cli.series.download import fetch
 
@@ -153,18 +153,12 @@ def open_content(name: str) -> Iterator[Content]:
     else:
         path = Path(name)
         if not path.is_file():
-            raise UsageError(_explain_absence(name, path))
+            what = "it is a folder" if path.is_dir() else "there is no such file" if path.suffix else ""
+            raise ValueRefusedError("dataset", name, "jena, synthetic or the path of a CSV", what)
         with refuse_damage(str(path)):
             file = path.open("rb")
         with file:
             yield _describe(file, str(path), path.name, str(path.resolve()))
-
-
-def _explain_absence(name: str, path: Path) -> str:
-    expected = "--dataset: expected jena, synthetic or the path of a CSV, received"
-    if path.is_dir():
-        return f"{expected} the folder {name!r}"
-    return f"{expected} {name!r}" + ("; there is no such file" if path.suffix else "")
 
 
 def _describe(file: BinaryIO, label: str, file_name: str, origin: str) -> Content:

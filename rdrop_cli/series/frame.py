@@ -29,7 +29,7 @@ def read_frame_file(content: Content, reading: Reading) -> Table:
 
     for option in TEXT_OPTIONS:
         if getattr(reading, option):
-            raise UsageError(f"--{option}: is of text files; {content.label} is {content.kind}")
+            raise UsageError(f"is of text files; {content.label} is {content.kind}", field=option)
     content.file.seek(0)
     try:
         read = pd.read_parquet if content.kind == "parquet" else pd.read_excel
@@ -61,7 +61,7 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
     if len(set(names)) < len(names):
         raise DataError(f"{label}: column names must differ; received {', '.join(names)[:120]}")
     for name, value in reading.conditions.items():
-        find_column(label, names, name, "--where")
+        find_column(label, names, name, "where")
         frame = frame[frame[name].astype(str) == value]
     if frame.empty:
         raise DataError(f"{label}: no readings")
@@ -98,7 +98,7 @@ def _find_time(label: str, frame: "pd.DataFrame", reading: Reading) -> str:
 
     names = [str(name) for name in frame.columns]
     if reading.time:
-        return names[find_column(label, names, reading.time, "--time")]
+        return names[find_column(label, names, reading.time, "time")]
     for name in names:
         if is_datetime64_any_dtype(frame[name]):
             return name

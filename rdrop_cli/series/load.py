@@ -39,9 +39,7 @@ def load_dataset(name: str, data_dir: Path, reading: Reading | None = None) -> S
     reading = reading or Reading()
     if name in NAMED and (options := reading.to_json()):
         option, value = next(iter(options.items()))
-        raise UsageError(
-            f"--{option.replace('_', '-')}: is for a file of your own; {name} is read as it is, received {value!r}"
-        )
+        raise UsageError(f"is for a file of your own; {name} is read as it is, received {value!r}", field=option)
     if name == "jena":
         return load_jena(data_dir)
     if name == "synthetic":
@@ -135,6 +133,7 @@ def _make_series(label: str, table: Table, source: Source, reading: Reading) -> 
         notes=table.notes,
         lines=table.lines,
         keep=reading.keep,
+        time_named=bool(reading.time),
     )
 
 

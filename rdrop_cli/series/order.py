@@ -1,18 +1,18 @@
 """The order of time: timestamps that do not rise are refused, or put in order where that is asked for or evident."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.errors import DataError
+from rdrop_cli.errors import DataError, ValueRefusedError
 from rdrop_cli.series.csv.read import Table
 from rdrop_cli.series.csv.timestamps import localise
 from rdrop_cli.series.sampling import find_sampling, measure_seconds
-from rdrop_cli.study.duration import UNIT_SECONDS, format_seconds, parse_rows
-from rdrop_cli.study.extent import format_stamp
 from rdrop_cli.study.reading import Reading
+from rdrop_cli.study.units import UNIT_SECONDS, format_seconds, format_stamp
 
 FindGroups = Callable[[], tuple[str, list[str]] | None]
 MOST_SWAPS = 0.01  # of the rows
@@ -34,7 +34,7 @@ def put_in_order(label: str, table: Table, reading: Reading, find_groups: FindGr
         table = _note(replace(table, timestamps=local), f"timestamps: {reading.timezone}, turned into UTC")
     table = _order(label, table, reading, find_groups)
     if reading.resample:
-        return _resample(label, table, reading.resample)
+        return _resample(table, reading.resample)
     return _round(table)
 
 
@@ -110,13 +110,14 @@ def _may_be_summer_time(table: Table, steps: npt.NDArray[np.float64]) -> bool:
     return bool((back <= UNIT_SECONDS["h"]).all() and len(back) <= years + 1)
 
 
-def _resample(label: str, table: Table, length: str) -> Table:
+def _resample(table: Table, length: str) -> Table:
     """Average the readings of equal steps; a step without any has none."""
     import pandas as pd
 
-    seconds = parse_rows("--resample", length, 1) if not length.isdigit() else 0
-    if seconds <= 0:
-        raise DataError(f"{label}: --resample: expected a length such as 1h or 10min, received {length!r}")
+    match = re.fullmatch(r"([1-9]\d{0,8})(d|h|min|s)", length.strip())
+    if not match:
+        raise ValueRefusedError("resample", length, "a length such as 1h or 10min")
+    seconds = int(match[1]) * UNIT_SECONDS[match[2]]
     frame = pd.DataFrame(table.values, index=pd.DatetimeIndex(table.timestamps))
     means = frame.resample(pd.Timedelta(seconds=seconds)).mean()
     table = replace(

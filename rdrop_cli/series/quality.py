@@ -8,9 +8,7 @@ import numpy.typing as npt
 from rdrop_cli.errors import DataError
 from rdrop_cli.series.sampling import measure_seconds
 from rdrop_cli.series.table import Series
-from rdrop_cli.study.duration import format_seconds
-from rdrop_cli.study.extent import Extent
-from rdrop_cli.study.units import name_target
+from rdrop_cli.study.units import format_seconds, name_target
 
 SENTINEL = -9999.0  # what the Jena station writes where the wind sensor gave nothing
 # What loggers and archives write for no reading: nines, and the limits of small integers.
@@ -175,23 +173,6 @@ def _list_counts(counts: dict[str, int]) -> str:
 
 
 LEAST_REGULAR = 0.9  # of the steps; a gap or a repeat now and then is told, and no more
-
-
-def measure_extent(series: Series) -> Extent:
-    """Return what a plan has to know of a series.
-
-    Raises:
-        DataError: fewer than nine steps in ten are the usual one.
-    """
-    check_sampling(series)
-    return Extent(
-        name=series.name,
-        own_file=series.own_file,
-        sampling_seconds=series.sampling_seconds,
-        stamps=series.timestamps,
-        columns=series.columns,
-        sha256=series.sha256,
-    )
 
 
 def check_sampling(series: Series) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.study.duration import UNIT_SECONDS, format_seconds
+from rdrop_cli.study.units import UNIT_SECONDS, format_seconds
 
 CLOCK, WEEKDAYS, MONTHS = "clock", "weekdays", "months"
 TOLERANCE = 0.05  # of a step: a logger may be early or late

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from rdrop_cli.errors import make_printable
 from rdrop_cli.series.sampling import Sampling, find_sampling
-from rdrop_cli.study.extent import format_stamp
+from rdrop_cli.study.units import format_stamp
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Series:
         excluded: columns of the user's data that are not among these, each with the reason.
         notes: what was taken for what when the data were read.
         lines: int64 of shape (row,): the line of the user's file; empty where a row has none.
+        time_named: whether the user named the column of timestamps, rather than rdrop.
         keep: columns that are inputs although they never change in training.
     """
 
@@ -62,6 +63,7 @@ class Series:
     notes: tuple[str, ...] = ()
     lines: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     keep: tuple[str, ...] = ()
+    time_named: bool = False
 
     @property
     def name(self) -> str:

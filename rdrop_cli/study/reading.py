@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
 
 SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
 
@@ -47,12 +47,12 @@ class Reading:
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(str(item) for item in value))
         object.__setattr__(self, "separator", SEPARATORS.get(self.separator, self.separator))
         if self.decimal not in ("", ".", ","):
-            raise UsageError(f"--decimal: expected . or , received {self.decimal!r}")
+            raise ValueRefusedError("decimal", self.decimal, ". or ")
         if self.separator not in ("", *SEPARATORS.values()):
-            raise UsageError(f"--separator: expected one of {', '.join(SEPARATORS)}, received {self.separator!r}")
+            raise ValueRefusedError("separator", self.separator, f"one of {', '.join(SEPARATORS)}")
         for condition in self.where:
             if not condition.partition("=")[0] or "=" not in condition:
-                raise UsageError(f"--where: expected COLUMN=VALUE, received {condition!r}")
+                raise ValueRefusedError("where", condition, "COLUMN=VALUE")
         _check_encoding(self.encoding)
         _check_timezone(self.timezone)
 
@@ -89,7 +89,7 @@ def _check_encoding(name: str) -> None:
     try:
         codecs.lookup(name or "utf-8")
     except (LookupError, ValueError) as error:
-        raise UsageError(f"--encoding: expected a name such as cp1252 or utf-16, received {name!r}") from error
+        raise ValueRefusedError("encoding", name, "a name such as cp1252 or utf-16") from error
 
 
 def _check_timezone(name: str) -> None:
@@ -98,4 +98,4 @@ def _check_timezone(name: str) -> None:
     try:
         ZoneInfo(name or "UTC")
     except (KeyError, ValueError, OSError) as error:
-        raise UsageError(f"--timezone: expected a name such as Europe/Berlin, received {name!r}") from error
+        raise ValueRefusedError("timezone", name, "a name such as Europe/Berlin") from error

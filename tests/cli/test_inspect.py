@@ -68,7 +68,7 @@ def test_columns_sampling_gaps_periods_and_the_naive_error_are_shown(inspect, lo
 
 
 def test_json_says_the_same_with_all_digits(inspect, load_csv: Path, tmp_path):
-    result = inspect(load_csv, "--target", "load_MW", "--json", "--out", tmp_path / "seen.svg")
+    result = inspect(load_csv, "--target", "load_MW", "--json", "--output", tmp_path / "seen.svg")
     assert result.code == 0, result.err
     seen = json.loads(result.out)
     series = load_dataset(str(load_csv), tmp_path / "data")
@@ -159,7 +159,7 @@ def test_the_embedded_dataset_is_inspected_by_its_name(inspect, tmp_path, monkey
         (("nowhere.csv",), 2, "expected jena, synthetic or the path of a CSV, received 'nowhere.csv'"),
         (("{csv}", "--time", "noon"), 2, "has no column 'noon'"),
         (("{csv}", "--protocol", "film"), 2, "--protocol: expected one of"),
-        (("{csv}", "--out", "picture.gif"), 2, "expected a name ending in .png, .svg, .pdf"),
+        (("{csv}", "--output", "picture.gif"), 2, "expected a name ending in .png, .svg, .pdf"),
         (("{text}",), 1, "no readings below the header"),
         (("jena",), 1, "the Jena data are not in"),
     ],
@@ -181,7 +181,7 @@ def test_a_folder_that_cannot_be_written_costs_the_picture_alone(inspect, load_c
     assert any(line.startswith("periods: ") for line in result.out.splitlines())
     assert "picture: " not in result.out
     assert result.err.startswith("no picture: ")
-    assert "--out" in result.err
+    assert "--output" in result.err
 
 
 def test_what_was_taken_for_what_is_told_with_the_option_to_have_it_otherwise(inspect, tmp_path):
@@ -223,7 +223,7 @@ def test_targets_that_were_filled_are_not_counted_and_told(inspect, tmp_path):
     counted = measured[now] & measured[later]
     assert period["windows"] == counted.sum() < 0.3 * len(ends)
     error = np.abs(values[later] - values[now])[counted].mean()
-    assert seen["naive"]["val_mae_unscaled"] == pytest.approx(error, rel=1e-4)
+    assert seen["naive"]["val_mae_in_unit"] == pytest.approx(error, rel=1e-4)
     assert (
         "windows of validation and test, whose target or newest reading was filled"
         in inspect(tmp_path / "level.csv", small=small).out

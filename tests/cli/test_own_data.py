@@ -100,7 +100,7 @@ def swap_first_stamps(table: list[list[str]]) -> list[list[str]]:
 def test_what_is_trained_already_is_found_again_by_the_same_words(write: Write, train):
     options = ("--target", "load_MW", "--seeds", "0", "--json")
     first, second = train(write(), *options), train(write(), *options)
-    assert "1 of 1 runs are complete already" in second.err
+    assert "1 of 1 runs are already complete" in second.err
     assert json.loads(second.out)[0]["run_id"] == json.loads(first.out)[0]["run_id"]
 
 
@@ -123,7 +123,7 @@ def set_column(column, text):
 
 BAD = {
     "irregular sampling": (stretch, (), 1, "no regular sampling: line 5 comes 2 h after the row before it"),
-    "rows in disorder": (lambda table: table[::2] + table[1::2], (), 1, "rows are not in the order of time; sort them with --sort"),
+    "rows in disorder": (lambda table: table[::2] + table[1::2], (), 1, "not in the order of time; sort them with --sort"),
     "a constant target": (set_column(2, "5.0"), (), 1, "'load_MW' is constant over the training rows"),
     "an unknown target": ((lambda t: t), ("--target", "load"), 1, "no column 'load' to predict; it has load_MW, T"),
     "a slip in the target": ((lambda t: t), ("--target", "load_MV"), 1, "did you mean 'load_MW'?"),

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rdrop_cli.series.cache import read_through_cache
 
+from rdrop_cli.series.cache import read_through_cache
 from rdrop_cli.series.csv.read import Table
 
 KEY = "0123456789abcdef" * 4

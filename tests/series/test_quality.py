@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rdrop_cli.series.quality import SENTINEL, DataQuality, fill_missing, find_gaps, assess_quality
+from rdrop_cli.series.quality import SENTINEL, DataQuality, assess_quality, fill_missing, find_gaps
 from rdrop_cli.series.table import Series
 
 

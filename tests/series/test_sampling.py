@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.planning.lengths import parse_rows
 from rdrop_cli.series.load import load_dataset
-from rdrop_cli.series.quality import measure_extent
+from rdrop_cli.series.quality import check_sampling
 from rdrop_cli.series.table import Series
-from rdrop_cli.study.duration import parse_rows
 
 
 def load_minutes(folder: Path, minutes: list[int], blank_after: int | None = None) -> Series:
@@ -24,21 +24,13 @@ def load_minutes(folder: Path, minutes: list[int], blank_after: int | None = Non
 
 def refuse(series: Series) -> str:
     with pytest.raises(DataError) as caught:
-        measure_extent(series)
+        check_sampling(series)
     return str(caught.value)
-
-
-def test_the_extent_is_that_of_the_series(tmp_path: Path) -> None:
-    series = load_minutes(tmp_path, [0, 60, 120])
-    extent = measure_extent(series)
-    assert (extent.rows, extent.sampling_seconds, extent.own_file) == (3, 3600, True)
-    assert (extent.name, extent.columns, extent.sha256) == ("load", ("MW",), series.source.sha256)
-    assert str(extent) == "3 rows from 2014-01-01 00:00 to 2014-01-01 02:00"
 
 
 def test_one_step_in_ten_may_be_another_and_two_may_not(tmp_path: Path) -> None:
     minutes = [60 * n for n in range(11)]
-    assert measure_extent(load_minutes(tmp_path, [*minutes[:-1], 700])).sampling_seconds == 3600
+    check_sampling(load_minutes(tmp_path, [*minutes[:-1], 700]))
     said = refuse(load_minutes(tmp_path, [*minutes[:4], 217, *minutes[5:]]))
     assert said == (
         "load: no regular sampling: line 6 comes 37 min after the row before it, the usual step is 1 h, and only 80% "
@@ -69,8 +61,8 @@ def test_trading_days_are_steps_of_their_own(tmp_path: Path) -> None:
     path.write_text("Date,Close\n" + "".join(f"{day},{100 + n % 7}.5\n" for n, day in enumerate(trading)))
     series = load_dataset(str(path), tmp_path / "data")
     assert str(series.sampling) == "1 trading day"
-    assert parse_rows("--lookback", "60d", series.sampling_seconds) == 60
-    assert measure_extent(series).rows == len(trading)
+    assert parse_rows("lookback", "60d", series.sampling_seconds) == 60
+    check_sampling(series)
     assert series.sampling.find_gaps(series.timestamps).sum() == 1  # the holiday, and no weekend
 
 
@@ -80,10 +72,10 @@ def test_months_and_years_are_steps_of_their_own(tmp_path: Path, months: int, te
     path = tmp_path / "level.csv"
     path.write_text("month,level\n" + "".join(f"{day},{n % 11}.5\n" for n, day in enumerate(times)))
     series = load_dataset(str(path), tmp_path / "data")
-    assert parse_rows("--lookback", text, series.sampling_seconds) == rows
+    assert parse_rows("lookback", text, series.sampling_seconds) == rows
     assert series.sampling.find_regular(series.timestamps).all()
     with pytest.raises(UsageError, match="no whole number of readings"):
-        parse_rows("--lookback", "10d", series.sampling_seconds)
+        parse_rows("lookback", "10d", series.sampling_seconds)
 
 
 def test_ten_readings_a_second_keep_their_times(tmp_path: Path) -> None:
@@ -93,8 +85,8 @@ def test_ten_readings_a_second_keep_their_times(tmp_path: Path) -> None:
     series = load_dataset(str(path), tmp_path / "data")
     assert np.array_equal(series.timestamps, times)
     assert (series.sampling_seconds, str(series.sampling)) == (0.1, "100 ms")
-    assert parse_rows("--lookback", "5s", series.sampling_seconds) == 50
-    assert parse_rows("--every", "200ms", series.sampling_seconds) == 2
+    assert parse_rows("lookback", "5s", series.sampling_seconds) == 50
+    assert parse_rows("every", "200ms", series.sampling_seconds) == 2
 
 
 def test_a_loggers_milliseconds_are_rounded_away_and_told(tmp_path: Path) -> None:

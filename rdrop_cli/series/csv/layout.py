@@ -5,9 +5,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
-from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.errors import DataError, UsageError, suggest
 from rdrop_cli.series.csv.numbers import is_missing, is_number
 from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, TimestampColumn, find_format
 from rdrop_cli.study.reading import SEPARATORS, Reading
@@ -253,7 +252,7 @@ def _add_unit(name: str, unit: str) -> str:
 def _find_time(label: str, names: list[str], sample: list[Row], reading: Reading, line: int) -> tuple[int, ...]:
     if reading.time:
         wanted = [reading.time] if reading.time in names else [part.strip() for part in reading.time.split("+")]
-        return tuple(_find_named(label, names, part, "--time") for part in wanted)
+        return tuple(_find_named(label, names, part, "time") for part in wanted)
     columns = [[row[index].strip() for row in sample] for index in range(len(names))]
     found = [index for index, cells in enumerate(columns) if _holds_timestamps(names[index], index, cells)]
     for index in found:
@@ -275,9 +274,8 @@ def _find_time(label: str, names: list[str], sample: list[Row], reading: Reading
 def _find_named(label: str, names: Sequence[str], wanted: str, option: str) -> int:
     if wanted in names:
         return names.index(wanted)
-    near = get_close_matches(wanted, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it has {list_names(names)}"
-    raise UsageError(f"{option}: {label} has no column {wanted!r}; {hint}")
+    hint = suggest(wanted, names, f"it has {list_names(names)}")
+    raise UsageError(f"{label} has no column {wanted!r}; {hint}", field=option)
 
 
 def find_column(label: str, names: Sequence[str], wanted: str, option: str) -> int:
@@ -329,7 +327,7 @@ def _find_part(names: list[str], options: set[str]) -> int | None:
 def _find_numbers(
     label: str, names: list[str], sample: list[Row], time: tuple[int, ...], reading: Reading
 ) -> tuple[int, ...]:
-    chosen = {find_column(label, names, name, "--where") for name in reading.conditions}
+    chosen = {find_column(label, names, name, "where") for name in reading.conditions}
     numbers = []
     for index in range(len(names)):
         cells = [

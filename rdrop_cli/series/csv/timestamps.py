@@ -1,8 +1,8 @@
 """Timestamps as people write them: one order of day and month for the whole column, decided by its values."""
 
 import re
-from functools import lru_cache
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np

@@ -131,11 +131,13 @@ def check(content: bytes) -> None:
     """Read a file: a refusal is one line with the path, and what is taken says so in plain Python too."""
     with file_of(content) as path:
         try:
-            table = read(path)
+            table, refusal = read(path), ""
         except DataError as error:
-            assert str(error).startswith(f"{path}: ")
-            assert str(error).isprintable()
-            return
+            table, refusal = None, str(error)
+    assert refusal.isprintable()
+    if table is None:
+        assert refusal.startswith(f"{path}: ")
+        return
     assert len(table.timestamps) == len(table.lines) == len(table.values) > 0
     assert not np.isinf(table.values).any()
     assert all(name.isprintable() for name in (*table.columns, *table.texts, *table.notes))
