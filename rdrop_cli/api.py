@@ -90,10 +90,9 @@ def plan(variant: str, series: Series, **options: Any) -> RunConfig:
 
 
 def _make_request(variants: tuple[str, ...], series: Series, options: dict[str, Any]) -> Request:
-    """Return the request that the command would make for this series: the same file, the same time column."""
+    """Return the request that the command would make for this series: the same file, read alike."""
     dataset = series.source.origin if series.time_column else series.source.name
-    time = series.time_column if series.time_named else None
-    return Request(variants=variants, dataset=dataset, time=time, **options)
+    return Request(variants=variants, dataset=dataset, reading=series.reading, **options)
 
 
 def cut_windows(

@@ -36,13 +36,13 @@ from rdrop_cli.cli.reading_options import (
     Time,
     Timezone,
     Where,
+    collect_reading,
 )
 from rdrop_cli.errors import RdropError, make_printable
 from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.study.reading import Reading
 
 if TYPE_CHECKING:
     from rdrop_cli.series.table import Series
@@ -61,6 +61,7 @@ class Plan:
 
 
 def inspect(
+    ctx: typer.Context,
     dataset: Annotated[str, typer.Argument(help=DATASETS)] = "jena",
     protocol: ProtocolName = "book",
     target: Target = None,
@@ -102,7 +103,7 @@ def inspect(
         dataset=dataset,
         protocol=protocol,
         target=target,
-        time=time,
+        reading=collect_reading(ctx.params),
         lookback=lookback,
         every=every,
         horizon=horizon,
@@ -111,20 +112,7 @@ def inspect(
         sentinels=sentinels,
     )
     (planned,) = plan_runs(request)
-    reading = Reading(
-        time=time or "",
-        date_format=date_format,
-        timezone=timezone,
-        decimal=decimal,
-        separator=separator,
-        encoding=encoding,
-        missing=tuple(missing or ()),
-        where=tuple(where or ()),
-        sort=sort,
-        resample=resample,
-        keep=tuple(keep or ()),
-    )
-    series = load_dataset(dataset, data_dir, reading)
+    series = load_dataset(dataset, data_dir, request.reading)
     plan = _plan(series, request, planned)
     picture = _draw_if_possible(series, plan, out, runs_dir / f"{series.name}-inspect.png")
     if as_json:

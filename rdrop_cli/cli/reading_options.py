@@ -1,10 +1,14 @@
 """The options that say how a user's file is read, shared by the commands that read one."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Annotated, Any
 
 import typer
 
-READING = "How a file is read"
+from rdrop_cli.study.reading import Reading
+
+READING = "Reading a file"
 Time = Annotated[
     str | None,
     typer.Option(
@@ -44,3 +48,13 @@ Keep = Annotated[
         metavar="COLUMN", help="Keep one that counts rows or is constant; may be repeated.", rich_help_panel=READING
     ),
 ]
+
+
+def collect_reading(params: Mapping[str, Any]) -> Reading:
+    """Return the options of reading among a command's parameters.
+
+    Raises:
+        UsageError: a value that cannot be meant.
+    """
+    given = {field.name: params.get(field.name) for field in fields(Reading)}
+    return Reading(**{name: value for name, value in given.items() if value is not None})

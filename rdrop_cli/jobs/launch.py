@@ -25,7 +25,6 @@ from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows, make_windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.study.reading import Reading
 from rdrop_cli.training.loop import Callback
 
 
@@ -91,7 +90,7 @@ def plan_training(
     """
     first = plan_runs(requests[0])[0]
     if series is None:
-        series = load_dataset(first.dataset, execution.data_dir, Reading(time=first.time_column))
+        series = load_dataset(first.dataset, execution.data_dir, first.reading)
     configs = plan_on_series(requests, series)
     windows = {protocol: make_windows(series, protocol) for protocol in {config.protocol: None for config in configs}}
     found = find_same_configurations(configs, execution.runs_dir) if skip_complete else {}
@@ -113,7 +112,7 @@ def plan_resume(folder: RunFolder, execution: Execution) -> TrainingPlan:
         UsageError, DataError: the configuration or the dataset cannot be read.
     """
     config = folder.read_config()
-    series = load_dataset(config.dataset, execution.data_dir, Reading(time=config.time_column))
+    series = load_dataset(config.dataset, execution.data_dir, config.reading)
     return TrainingPlan([config], series, {}, [_make_task(config, execution, folder)])
 
 

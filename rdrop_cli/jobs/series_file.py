@@ -15,6 +15,7 @@ import numpy as np
 from rdrop_cli.errors import DataError
 from rdrop_cli.files import replace_atomically
 from rdrop_cli.series.table import Series, Source
+from rdrop_cli.study.reading import Reading
 
 DIGEST_BYTES = 32
 
@@ -23,7 +24,11 @@ def serialise_series(series: Series) -> bytes:
     """Return a series as bytes."""
     arrays = {"timestamps": series.timestamps.astype(np.int64), "values": series.values, "lines": series.lines}
     record = {field.name: getattr(series, field.name) for field in fields(series) if field.name not in arrays}
-    record |= {"source": series.source.to_json(), "unit": str(series.timestamps.dtype)}
+    record |= {
+        "source": series.source.to_json(),
+        "reading": series.reading.to_json(),
+        "unit": str(series.timestamps.dtype),
+    }
     text = json.dumps(record)
     buffer = io.BytesIO()
     np.savez(buffer, record=np.frombuffer(text.encode(), np.uint8), **arrays)  # type: ignore[arg-type]
@@ -64,5 +69,5 @@ def read_series_file(path: Path) -> Series:
         record = json.loads(arrays["record"].tobytes())
         timestamps, values, lines = arrays["timestamps"].astype(record.pop("unit")), arrays["values"], arrays["lines"]
     record = {name: tuple(item) if isinstance(item, list) else item for name, item in record.items()}
-    record["source"] = Source(**record["source"])
+    record |= {"source": Source(**record["source"]), "reading": Reading.from_json(record["reading"])}
     return Series(timestamps=timestamps, values=values, lines=lines, **record)

@@ -15,7 +15,6 @@ from rdrop_cli.series.load import load_dataset
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.reading import Reading
 from rdrop_cli.training.loop import Callback
 from rdrop_cli.training.train import train_run
 
@@ -84,7 +83,7 @@ def do_task(task: Task, callback: Callback, series: Series | None = None, window
         if task.series_file:
             series = read_series_file(task.series_file)
         elif series is None:
-            series = load_dataset(task.config.dataset, task.data_dir, Reading(time=task.config.time_column))
+            series = load_dataset(task.config.dataset, task.data_dir, task.config.reading)
         return Outcome(task, metrics=train_run(task.config, series, make_folder, callback, task.tensorboard, windows))
     except (RdropError, MemoryError, OSError) as error:
         return fail(task, error)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.study.config import MAX_SEED, RunConfig
 from rdrop_cli.study.protocol import Protocol, find_protocol
+from rdrop_cli.study.reading import AS_FOUND, Reading
 from rdrop_cli.study.variants import DEFAULT_CELL, STUDY, Variant, find_variant
 
 MOST_SEEDS = 10_000  # more is a slip of the keyboard
@@ -17,7 +18,7 @@ class Request:
 
     `lookback`, `every` and `horizon` are texts such as `10d` or a number of rows, `train_stop` and `val_stop` such as
     `2014-01-01`, `50%` or a row; they can only be understood when the series, and so the time of its rows, is known.
-    `time` names the column of a user's file that holds the stamps.
+    `reading` says how a user's file is read.
     """
 
     variants: tuple[str, ...] = ()
@@ -30,7 +31,6 @@ class Request:
     dropout: float | None = None
     recurrent_dropout: float | None = None
     target: str | None = None
-    time: str | None = None
     lookback: str | None = None
     every: str | None = None
     horizon: str | None = None
@@ -40,6 +40,7 @@ class Request:
     steps_per_epoch: int | None = None
     units: int | None = None
     sentinels: str | None = None
+    reading: Reading = AS_FOUND
 
     def with_seed(self, seed: int) -> "Request":
         """Return the same request for another seed."""
@@ -102,7 +103,7 @@ def _configure(variant: Variant, protocol: Protocol, request: Request) -> RunCon
         dataset_sha256="",
         engine=request.engine,
         cell=request.cell,
-        time_column=request.time or "",
+        reading=request.reading,
     )
 
 

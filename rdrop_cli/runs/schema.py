@@ -172,6 +172,8 @@ def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
     """Return a document of a readable schema as this one has it."""
     document = reduce(lambda value, older: _rename(value, _RENAMED[older]), range(version, SCHEMA_VERSION), document)
     document["schema_version"] = SCHEMA_VERSION
+    if "time_column" in document:  # of a configuration, before there were other options of reading
+        document["reading"] = {"time": document.pop("time_column")}
     if version < SCHEMA_VERSION and "history" in document:  # metrics: what the first versions did not record
         document = {"cell": DEFAULT_CELL, "engine": None} | document
         protocol = document.get("protocol")

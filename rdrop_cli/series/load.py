@@ -132,8 +132,7 @@ def _make_series(label: str, table: Table, source: Source, reading: Reading) -> 
         excluded={name: why for name, why in excluded.items() if name not in nameless},
         notes=table.notes,
         lines=table.lines,
-        keep=reading.keep,
-        time_named=bool(reading.time),
+        reading=reading,
     )
 
 

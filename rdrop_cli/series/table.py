@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from rdrop_cli.errors import make_printable
 from rdrop_cli.series.sampling import Sampling, find_sampling
+from rdrop_cli.study.reading import AS_FOUND, Reading
 from rdrop_cli.study.units import format_stamp
 
 
@@ -50,8 +51,7 @@ class Series:
         excluded: columns of the user's data that are not among these, each with the reason.
         notes: what was taken for what when the data were read.
         lines: int64 of shape (row,): the line of the user's file; empty where a row has none.
-        time_named: whether the user named the column of timestamps, rather than rdrop.
-        keep: columns that are inputs although they never change in training.
+        reading: how the user asked for the data to be read.
     """
 
     timestamps: npt.NDArray[np.datetime64]
@@ -62,8 +62,7 @@ class Series:
     excluded: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     lines: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    keep: tuple[str, ...] = ()
-    time_named: bool = False
+    reading: Reading = AS_FOUND
 
     @property
     def name(self) -> str:

@@ -77,7 +77,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
     constant = np.ptp(series.values[: protocol.train_stop_row], axis=0) == 0
     if constant[target]:
         raise DataError(f"{series.name}: {protocol.target!r} is constant over the training rows: nothing to learn")
-    features = [i for i, name in enumerate(series.columns) if not constant[i] or name in series.keep]
+    features = [i for i, name in enumerate(series.columns) if not constant[i] or name in series.reading.keep]
     matrix, mean, std = _standardise(series.values[:, features], protocol.train_stop_row)
     too_large = ~(np.isfinite(std) & np.isfinite(matrix).all(axis=0))
     if too_large.any():

@@ -1,7 +1,7 @@
 """How a user's file is read, where the file itself does not say or says it wrongly."""
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Annotated, Any
 
 from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
 
@@ -12,34 +12,23 @@ SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space":
 class Reading:
     """The options of reading; what is empty is decided by the whole file, and told.
 
-    Attributes:
-        time: the column of timestamps; several that make one together are joined by `+`, as `date+hour`.
-        date_format: of the timestamps, as in `datetime.strptime`.
-        timezone: in which timestamps without an offset are local time, such as `Europe/Berlin`.
-        decimal: the decimal mark of all numbers, `.` or `,`; the other one groups thousands.
-        separator: between cells, itself or its name.
-        encoding: of the text, by a name that Python knows.
-        missing: cells that stand for no reading, as text or as a number.
-        where: `COLUMN=VALUE`, all of which the rows that are read must have.
-        sort: order the rows by time.
-        resample: the length of equal steps, such as `1h`, over which readings are averaged.
-        keep: columns that are inputs although they only count rows or never change in training.
+    The text of each annotation documents the field in the JSON Schema of `config.json`.
 
     Raises:
         UsageError: a value that cannot be meant.
     """
 
-    time: str = ""
-    date_format: str = ""
-    timezone: str = ""
-    decimal: str = ""
-    separator: str = ""
-    encoding: str = ""
-    missing: tuple[str, ...] = ()
-    where: tuple[str, ...] = ()
-    sort: bool = False
-    resample: str = ""
-    keep: tuple[str, ...] = ()
+    time: Annotated[str, "the column of timestamps; several that make one together are joined by `+`"] = ""
+    date_format: Annotated[str, "of the timestamps, as in `datetime.strptime`"] = ""
+    timezone: Annotated[str, "in which timestamps without an offset are local time, as `Europe/Berlin`"] = ""
+    decimal: Annotated[str, "the decimal mark of all numbers, `.` or `,`; the other one groups thousands"] = ""
+    separator: Annotated[str, "between cells"] = ""
+    encoding: Annotated[str, "of the text, by a name that Python knows"] = ""
+    missing: Annotated[tuple[str, ...], "cells that stand for no reading, as text or as a number"] = ()
+    where: Annotated[tuple[str, ...], "`COLUMN=VALUE`, all of which the rows that are read must have"] = ()
+    sort: Annotated[bool, "whether rows are ordered by time"] = False
+    resample: Annotated[str, "the length of equal steps, as `1h`, over which readings are averaged"] = ""
+    keep: Annotated[tuple[str, ...], "inputs although they only count rows or never change in training"] = ()
 
     def __post_init__(self) -> None:
         for name in ("missing", "where", "keep"):
@@ -53,8 +42,10 @@ class Reading:
         for condition in self.where:
             if not condition.partition("=")[0] or "=" not in condition:
                 raise ValueRefusedError("where", condition, "COLUMN=VALUE")
-        _check_encoding(self.encoding)
-        _check_timezone(self.timezone)
+        if self.encoding:
+            _check_encoding(self.encoding)
+        if self.timezone:
+            _check_timezone(self.timezone)
 
     @property
     def conditions(self) -> dict[str, str]:
@@ -87,7 +78,7 @@ def _check_encoding(name: str) -> None:
     import codecs
 
     try:
-        codecs.lookup(name or "utf-8")
+        codecs.lookup(name)
     except (LookupError, ValueError) as error:
         raise ValueRefusedError("encoding", name, "a name such as cp1252 or utf-16") from error
 
@@ -96,6 +87,9 @@ def _check_timezone(name: str) -> None:
     from zoneinfo import ZoneInfo
 
     try:
-        ZoneInfo(name or "UTC")
+        ZoneInfo(name)
     except (KeyError, ValueError, OSError) as error:
         raise ValueRefusedError("timezone", name, "a name such as Europe/Berlin") from error
+
+
+AS_FOUND = Reading()

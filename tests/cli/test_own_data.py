@@ -74,7 +74,7 @@ def test_the_named_time_column_is_kept_so_that_a_run_can_be_gone_on_with(write: 
     assert "(time column 'local')" in result.err
     (metrics,) = json.loads(result.out)
     config = tmp_path / "runs" / metrics["run_id"] / "config.json"
-    assert json.loads(config.read_text())["time_column"] == "local"
+    assert json.loads(config.read_text())["reading"]["time"] == "local"
     metrics_path = config.with_name("metrics.json")
     metrics_path.write_text(metrics_path.read_text().replace('"completed"', '"interrupted"'))
     again = rdrop(
@@ -123,7 +123,7 @@ def set_column(column, text):
 
 BAD = {
     "irregular sampling": (stretch, (), 1, "no regular sampling: line 5 comes 2 h after the row before it"),
-    "rows in disorder": (lambda table: table[::2] + table[1::2], (), 1, "not in the order of time; sort them with --sort"),
+    "rows in disorder": (lambda t: t[::2] + t[1::2], (), 1, "not in the order of time; sort them with --sort"),
     "a constant target": (set_column(2, "5.0"), (), 1, "'load_MW' is constant over the training rows"),
     "an unknown target": ((lambda t: t), ("--target", "load"), 1, "no column 'load' to predict; it has load_MW, T"),
     "a slip in the target": ((lambda t: t), ("--target", "load_MV"), 1, "did you mean 'load_MW'?"),

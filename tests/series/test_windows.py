@@ -14,6 +14,7 @@ from rdrop_cli.series.quality import SENTINEL
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import Windows, average_by_day, forecast_naively, make_windows
 from rdrop_cli.study.protocol import PROTOCOLS, Protocol
+from rdrop_cli.study.reading import Reading
 
 JENA_ROWS = 420_551
 Table = list[list[float]]
@@ -214,7 +215,7 @@ def test_a_column_that_is_constant_in_training_is_no_input_unless_it_is_kept(
     assert windows.columns == ("T (degC)", "wv (m/s)")
     assert windows.excluded == {"p (mbar)": "constant in training"}
     assert np.abs(windows.matrix).max() < 10
-    kept = make_windows(replace(tiny_series, values=values, keep=("p (mbar)",)), tiny_protocol)
+    kept = make_windows(replace(tiny_series, values=values, reading=Reading(keep=("p (mbar)",))), tiny_protocol)
     assert kept.columns == tiny_series.columns
     assert kept.matrix[250:, 1] == pytest.approx(4000, rel=1e-3)
 
