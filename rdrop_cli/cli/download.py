@@ -18,6 +18,10 @@ def download(
         str | None,
         typer.Option("--from", metavar="PATH|URL", help="A local CSV or zip, or another address."),
     ] = None,
+    example: Annotated[
+        Path | None,
+        typer.Option("--example", metavar="FILE", help="Write a small made series of hourly load to FILE instead."),
+    ] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     force: Annotated[bool, typer.Option("--force", help="Fetch again what is already there.")] = False,
     as_json: AsJson = False,
@@ -29,6 +33,11 @@ def download(
     from rdrop_cli.series.quality import assess_quality
 
     console = make_console()
+    if example:
+        from rdrop_cli.series.example import write_example
+
+        typer.echo(f"{example}: {write_example(example)} rows of hourly load, made by rdrop and not measured")
+        return
     series = None if source or force else _load_if_sound(data_dir)
     if series is None:
         with show_download() as on_progress:

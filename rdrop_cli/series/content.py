@@ -193,7 +193,7 @@ def _open_zstandard(label: str, file: BinaryIO) -> IO[bytes]:
     try:
         import zstandard
     except ImportError as error:
-        raise DataError(f"{label}: is compressed by zstd; pip install 'rdrop[files]', or unpack it first") from error
+        raise DataError(f"{label}: is packed by zstd; unpack it, or pip install 'rdrop-cli[files]'") from error
     return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file, closefd=False))
 
 

@@ -36,7 +36,7 @@ def read_frame_file(content: Content, reading: Reading) -> Table:
         frame = read(content.file)
     except ImportError as error:
         raise DataError(
-            f"{content.label}: {content.kind} files need another library: pip install 'rdrop[files]', or save it as CSV"
+            f"{content.label}: {content.kind} needs another library: pip install 'rdrop-cli[files]'"
         ) from error
     except Exception as error:  # whatever the library trips over
         raise DataError(f"{content.label}: cannot be read as {content.kind}: {str(error)[:120]}") from error

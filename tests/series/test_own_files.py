@@ -460,7 +460,7 @@ def test_parquet_and_excel_are_read_or_say_what_to_install(tmp_path: Path, kind:
         frame.to_parquet(path) if kind == "parquet" else frame.to_excel(path, index=False)
     except ImportError:
         path.write_bytes(b"PAR1" + bytes(100) if kind == "parquet" else b"\xd0\xcf\x11\xe0" + bytes(600))
-        with pytest.raises(DataError, match=r"pip install 'rdrop\[files\]'|cannot be read as"):
+        with pytest.raises(DataError, match=r"pip install 'rdrop-cli\[files\]'|cannot be read as"):
             load_dataset(str(path), tmp_path / "data")
         return
     assert is_as_plain(load_dataset(str(path), tmp_path / "data"))
