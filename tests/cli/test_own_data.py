@@ -138,7 +138,7 @@ BAD = {
     ),
     "a word among numbers": (set_cell(40, 2, "high"), (), 1, "line 42, column 'load_MW': expected a number"),
     "too short": (lambda table: table[:50], (), 1, "too short: it has 50 rows, and windows of 12 rows (--lookback)"),
-    "splits out of order": ((lambda t: t), ("--train-stop", "80%"), 2, "--train-stop: 80% (row 560) must come before"),
+    "splits out of order": ((lambda t: t), ("--train-stop", "80%"), 2, "training stops at 80% (row 560), not before"),
     "a split that is none": ((lambda t: t), ("--val-stop", "spring"), 2, "--val-stop: expected a row, a fraction"),
     "a split too late": ((lambda t: t), ("--val-stop", "2015-01-01"), 2, "--val-stop: 2015-01-01 is not within load"),
     "a length between readings": ((lambda t: t), ("--horizon", "90min"), 2, "--horizon: 90min is no whole number of"),

@@ -55,7 +55,7 @@ def test_a_split_outside_the_series_is_refused_with_its_range(text: str) -> None
 
 def test_a_date_in_a_gap_is_the_row_after_it_and_stamps_may_go_back() -> None:
     stamps = np.concatenate([STAMPS[:100], STAMPS[200:300], STAMPS[290:400]])
-    series = replace(YEAR, stamps=stamps)
+    series = replace(YEAR, timestamps=stamps)
     assert parse_split("train_stop", format_stamp(STAMPS[150]), series) == 100
     assert parse_split("train_stop", format_stamp(STAMPS[295]), series) == 195  # the first time
 

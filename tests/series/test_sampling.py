@@ -74,7 +74,7 @@ def test_months_and_years_are_steps_of_their_own(tmp_path: Path, months: int, te
     series = load_dataset(str(path), tmp_path / "data")
     assert parse_rows("lookback", text, series.sampling_seconds) == rows
     assert series.sampling.find_regular(series.timestamps).all()
-    with pytest.raises(UsageError, match="no whole number of readings"):
+    with pytest.raises(UsageError, match="not a whole number of readings"):
         parse_rows("lookback", "10d", series.sampling_seconds)
 
 

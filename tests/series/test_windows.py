@@ -291,7 +291,7 @@ def test_missing_readings_are_refused_by_column_and_row_and_cured_by_filling(
     values[[40, 41], 1] = np.nan
     holes = replace(tiny_series, values=values)
     with pytest.raises(
-        DataError, match=r"made: 'p \(mbar\)': 2 missing readings, the first in row 40; --sentinels fill"
+        DataError, match=r"made: 'p \(mbar\)': 2 missing readings, the first in row 40, which can be interpolated"
     ):
         make_windows(holes, tiny_protocol)
     filled = make_windows(holes, replace(tiny_protocol, sentinels="fill")).matrix[:, 1]
