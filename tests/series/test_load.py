@@ -91,5 +91,5 @@ def test_jena_is_what_was_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("name", ["jenna", "", ".", "nowhere/at/all.csv"])
 def test_a_name_that_is_neither_a_dataset_nor_a_file_is_wrong_usage(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="--dataset: expected jena, synthetic or the path of a CSV, received "):
+    with pytest.raises(UsageError, match="dataset: expected jena, synthetic or the path of a CSV, received "):
         load_dataset(name, tmp_path)

@@ -121,7 +121,7 @@ def test_repeated_names_are_numbered_and_told(load: Load) -> None:
 
 def test_an_unknown_column_is_answered_with_the_nearest(load: Load) -> None:
     assert "no column 'ut'; did you mean 'utc'?" in refuse(load, *PLAIN, time="ut", error=UsageError)
-    assert "--where: " in refuse(load, *PLAIN, where=("station=a",), error=UsageError)
+    assert "where: " in refuse(load, *PLAIN, where=("station=a",), error=UsageError)
 
 
 # Numbers
@@ -331,7 +331,7 @@ def test_an_encoding_that_is_named_is_the_one(load: Load) -> None:
     assert load(*lines, encoding="cp1251").columns  # detected, or at least read
     path_reading = Reading(encoding="cp1251")
     assert path_reading.encoding == "cp1251"
-    with pytest.raises(UsageError, match="--encoding"):
+    with pytest.raises(UsageError, match="encoding: expected"):
         Reading(encoding="martian")
 
 
@@ -475,5 +475,5 @@ def test_the_options_of_reading_survive_json() -> None:
 
 
 def test_the_named_datasets_take_no_options_of_reading(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--time: is for a file of your own"):
+    with pytest.raises(UsageError, match="time: is for a file of your own"):
         load_dataset("synthetic", tmp_path, Reading(time="utc"))
