@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-from tests.series.test_csv_reader_made_files import check as check_csv
+from tests.series.csv.test_read_made_files import check as check_csv
 
 from rdrop_cli.analysis.run import COLUMNS as DAILY_COLUMNS
 from rdrop_cli.analysis.run import read_daily_errors

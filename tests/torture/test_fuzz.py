@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.series.test_csv_reader_made_files import check as check_csv
+from tests.series.csv.test_read_made_files import check as check_csv
 
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.runs.checkpoint import load_checkpoint, save_checkpoint
