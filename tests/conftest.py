@@ -1,7 +1,9 @@
 """A series, a protocol and runs that are small enough to check by hand."""
 
 import signal
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from rdrop_cli.runs.metrics import Setting, build_metrics
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
+from tests.processes import ForkServer, WarmPopen
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So it is in a job that a shell has put into the background, and whatever is started by one inherits it.
@@ -36,6 +39,20 @@ def no_defaults_of_the_developer(tmp_path_factory: pytest.TempPathFactory) -> It
         for name in ("RDROP_RUNS_DIR", "RDROP_DATA_DIR"):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """A process that has imported TensorFlow, from which others are forked."""
+    with closing(ForkServer.start()) as server:
+        yield server
+
+
+@pytest.fixture
+def warm_processes(fork_server: ForkServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork the Python programs that a test starts from a process that has imported TensorFlow."""
+    monkeypatch.setattr(WarmPopen, "server", fork_server)
+    monkeypatch.setattr(subprocess, "Popen", WarmPopen)
 
 
 @pytest.fixture

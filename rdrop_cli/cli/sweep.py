@@ -18,7 +18,7 @@ from rdrop_cli.cli.options import (
     Scheduler,
     TensorBoard,
 )
-from rdrop_cli.cli.signals import Terminated
+from rdrop_cli.cli.signals import notice_on_signal
 from rdrop_cli.files import to_json
 from rdrop_cli.study.variants import VARIANTS
 
@@ -57,11 +57,9 @@ def sweep(
         return
     with wanted.file.blame():
         configs, series = settle_runs(wanted.requests, execution)
-    try:
+    rerun = "or run the same command again to resume the whole sweep"
+    with notice_on_signal(lambda: [rerun], make_console().print):
         results = train_missing(configs, series, execution)
-    except (KeyboardInterrupt, Terminated):
-        make_console().print("or with the whole sweep: the same command goes on where it stopped")
-        raise
     print_results(results, as_json)
 
 

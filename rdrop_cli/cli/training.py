@@ -1,13 +1,15 @@
 """Train from the shell: load the data, show progress, and say how to go on after an interruption."""
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rdrop_cli.cli.console import make_console, warn_if_unverified
+from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay
-from rdrop_cli.cli.signals import Terminated
+from rdrop_cli.cli.signals import notice_on_signal
 from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.jobs.cluster import KEPT, run_on_cluster
 from rdrop_cli.jobs.connection import check_scheduler
@@ -156,18 +158,36 @@ def _train(tasks: list[Task], series: Series, execution: Execution) -> Results:
     check_writable(execution.runs_dir)
     with TrainingDisplay() as display:
         reporters = [RunProgress(display) for _ in tasks]
-        try:
+        with notice_on_signal(lambda: _list_notices(tasks, reporters, execution), display.note):
             outcomes = _do_tasks(tasks, series, execution, reporters)
-        except (KeyboardInterrupt, Terminated):
-            begun = [reporter.run_id for reporter in reporters if reporter.run_id]
-            for run_id in [run_id for run_id in begun if (execution.runs_dir / run_id).is_dir()]:
-                display.note(f"go on with: rdrop train --resume {run_id}")
-            if execution.scheduler:
-                display.note(KEPT)
-            raise
     return Results(
         [outcome.metrics for outcome in outcomes if outcome.metrics],
         [outcome for outcome in outcomes if not outcome.metrics],
+    )
+
+
+def _list_notices(tasks: list[Task], reporters: list[RunProgress], execution: Execution) -> list[str]:
+    """Say how to resume each run that has begun and is not complete."""
+    names = [
+        task.folder.name if task.folder else reporter.run_id for task, reporter in zip(tasks, reporters, strict=True)
+    ]
+    lines = [
+        f"resume with: rdrop train --resume {shlex.quote(run_id)}{_name_folders(execution)}"
+        for run_id in names
+        if run_id and _can_be_resumed(RunFolder(execution.runs_dir / run_id))
+    ]
+    return [*lines, KEPT] if execution.scheduler else lines
+
+
+def _can_be_resumed(folder: RunFolder) -> bool:
+    return folder.path.is_dir() and not _read_metrics_if_complete(folder)
+
+
+def _name_folders(execution: Execution) -> str:
+    """Return the options without which a command would look for the run in other folders."""
+    runs_dir, data_dir = (shlex.quote(str(path)) for path in (execution.runs_dir, execution.data_dir))
+    return (f" --runs-dir {runs_dir}" if execution.runs_dir != DEFAULT_RUNS_DIR else "") + (
+        f" --data-dir {data_dir}" if execution.data_dir != DEFAULT_DATA_DIR else ""
     )
 
 

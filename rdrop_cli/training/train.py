@@ -10,6 +10,7 @@ from rdrop_cli.runs.metrics import Setting
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import Windows, forecast_naively, make_windows
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.training.interruption import delay_signals
 from rdrop_cli.training.loop import Reporter, Runner
 
 if TYPE_CHECKING:
@@ -52,18 +53,20 @@ def _train(
     reporter: Reporter,
     tensorboard: bool,
 ) -> dict[str, Any]:
-    trainer, environment = _make_trainer(config, windows)  # the slow part: imports TensorFlow
-    setting = Setting(
-        source=source,
-        engine=trainer.engine,
-        target_std=windows.target_std,
-        naive_val_mae=forecast_naively(windows, windows.validation),
-        train_windows_per_epoch=config.protocol.steps_per_epoch * config.protocol.batch_size,
-        environment=environment,
-    )
-    folder = make_folder()
-    with folder.lock(), _open_event_log(folder, setting.target_std, tensorboard) as log:
-        return Runner(folder, windows, setting, trainer, reporter, log).run()
+    with delay_signals() as check_signals:
+        trainer, environment = _make_trainer(config, windows)  # the slow part: imports TensorFlow
+        setting = Setting(
+            source=source,
+            engine=trainer.engine,
+            target_std=windows.target_std,
+            naive_val_mae=forecast_naively(windows, windows.validation),
+            train_windows_per_epoch=config.protocol.steps_per_epoch * config.protocol.batch_size,
+            environment=environment,
+        )
+        check_signals()
+        folder = make_folder()
+        with folder.lock(), _open_event_log(folder, setting.target_std, tensorboard) as log:
+            return Runner(folder, windows, setting, trainer, reporter, log, check_signals).run()
 
 
 def _open_event_log(

@@ -77,7 +77,7 @@ def test_an_interrupted_sweep_goes_on_and_trains_nothing_twice(start, rdrop, wri
     _, err = process.communicate(timeout=60)
     assert process.returncode != 0
     if number == signal.SIGTERM:
-        assert "or with the whole sweep: the same command goes on where it stopped" in err
+        assert "or run the same command again to resume the whole sweep" in err
     before = {path.name for path in (tmp_path / "runs").iterdir()}
     assert 2 <= len(before) < 4
     result = rdrop(*command, 1, "--json")
