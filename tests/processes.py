@@ -1,4 +1,4 @@
-"""Start rdrop in processes that need not import TensorFlow: forked from a server that has imported it, and done no more.
+"""Start rdrop in processes that need not import TensorFlow: forked from a server that has imported it and no more.
 
 A forked process is as real as another: a child of this process with a pid, pipes, signals and an exit code of its own.
 `WarmPopen` is a `subprocess.Popen` for `python -m MODULE` and `python -c CODE`; nothing is computed in the server, so
@@ -17,7 +17,7 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[1]
 PR_SET_CHILD_SUBREAPER = 36
@@ -79,11 +79,12 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
         start_new_session, process_group,
     ) -> None:  # fmt: skip
         if not self.server or not _is_warm(args):
-            return super()._execute_child(
+            super()._execute_child(
                 args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell,
                 p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, restore_signals, gid, gids, uid, umask,
                 start_new_session, process_group,
             )  # fmt: skip
+            return
         order = {
             "arguments": [str(argument) for argument in args[1:]],
             "cwd": str(cwd or Path.cwd()),
@@ -102,14 +103,14 @@ def _is_warm(args: Any) -> bool:
     """Whether a command is one that the server can do: rdrop, or a program that is given as code."""
     if not isinstance(args, list) or args[0] != sys.executable:
         return False
-    return args[1] == "-c" or args[1:2] == ["-m"] and args[2].startswith("rdrop_cli")
+    return args[1] == "-c" or (args[1:2] == ["-m"] and args[2].startswith("rdrop_cli"))
 
 
 def serve(descriptor: int) -> None:
     """Import what rdrop needs, then fork a process for each order, until nobody can give one any more."""
     import rdrop_cli.cli.training
     import rdrop_cli.nn.trainer
-    import rdrop_cli.plots.loss
+    import rdrop_cli.plots.loss  # noqa: F401
 
     connection = socket.socket(fileno=descriptor)
     while True:
@@ -122,7 +123,7 @@ def serve(descriptor: int) -> None:
             child = os.fork()
             if not child:
                 connection.close()
-                return _become(json.loads(message), descriptors)
+                _become(json.loads(message), descriptors)
             os.write(telling, str(child).encode())
             os._exit(0)
         os.waitpid(middle, 0)  # from here on the child is one of the client's
@@ -131,15 +132,15 @@ def serve(descriptor: int) -> None:
             os.close(used)
 
 
-def _become(order: dict[str, Any], descriptors: list[int]) -> None:
+def _become(order: dict[str, Any], descriptors: list[int]) -> NoReturn:
     """Be the process that was ordered; its end is that of the program."""
     if order["session"]:
         os.setsid()
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
     os.closerange(3, 64)
-    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: PTH123, SIM115
-    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: PTH123, SIM115
+    sys.stdin, sys.stdout = open(0, closefd=False), open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     os.chdir(order["cwd"])
     os.environ.clear()
     os.environ.update(order["environment"])
@@ -156,8 +157,8 @@ def _become(order: dict[str, Any], descriptors: list[int]) -> None:
             runpy.run_module(program, run_name="__main__", alter_sys=True)
         else:
             exec(compile(program, "<string>", "exec"), {"__name__": "__main__"})
-    except SystemExit as exit:
-        code = exit.code
+    except SystemExit as end:
+        code = end.code
     except BaseException:
         traceback.print_exc()
         code = 1

@@ -12,7 +12,6 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
-from tests.series.csv.test_read_made_files import check as check_csv
 
 from rdrop_cli.analysis.run import COLUMNS as DAILY_COLUMNS
 from rdrop_cli.analysis.run import read_daily_errors
@@ -25,6 +24,7 @@ from rdrop_cli.runs.metrics import build_metrics
 from rdrop_cli.series.archive import extract_csv
 from rdrop_cli.series.jena import CSV_NAME, load_jena
 from rdrop_cli.study.config import RunConfig
+from tests.series.csv.test_read_made_files import check as check_csv
 from tests.standin import PROTOCOL, SETTING
 from tests.torture import planted
 from tests.torture.fuzz_options import assert_trainable, target_plan, target_rows, target_seeds

@@ -14,7 +14,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.series.csv.test_read_made_files import check as check_csv
 
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.runs.checkpoint import load_checkpoint, save_checkpoint
@@ -22,6 +21,7 @@ from rdrop_cli.runs.folder import create_run_folder
 from rdrop_cli.series.load import load_dataset
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.training.loop import Runner
+from tests.series.csv.test_read_made_files import check as check_csv
 from tests.standin import PROTOCOL, SETTING, RandomWalk, Silence, make_windows, run
 from tests.torture.crash_points import draw_nothing
 from tests.torture.fuzz_targets import assert_sound
