@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
@@ -17,6 +18,7 @@ from rdrop_cli.series.load import load_dataset
 from rdrop_cli.series.quality import measure_extent
 from rdrop_cli.system import list_cores
 
+pytestmark = pytest.mark.usefixtures("warm_processes")
 TINY = {
     "protocol": "demo",
     "lookback": "5h",
@@ -65,11 +67,9 @@ def make_task(weather_csv, tmp_path):
 
 
 def find_workers(parent: int) -> list[int]:
-    """Return the training processes that a process has started."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=False
-    )
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "rdrop_cli.jobs.worker" in line]
+    """Return the training processes that a process has started: they alone are in sessions of their own."""
+    children = [child.pid for child in psutil.Process(parent).children()]
+    return [pid for pid in children if is_alive(pid) and os.getsid(pid) == pid]
 
 
 def test_outcomes_and_progress_come_back_in_the_order_of_the_tasks(make_task):
