@@ -11,7 +11,9 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # before and after the command, Ctrl-C ends without a traceback
     _open_standard_streams()
     from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_signals
+    from rdrop_cli.system import ignore_foreign_settings
 
+    ignore_foreign_settings()
     try:
         with end_on_signals():
             from rdrop_cli.cli.app import run_command

@@ -1,6 +1,6 @@
 """The only way that anything reaches the disk: whole or not at all."""
 
-import fcntl
+import errno
 import hashlib
 import json
 import math
@@ -12,6 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from rdrop_cli.locks import lock_now
+
+# VirtualBox, CIFS, WSL and several FUSE file systems.
+CANNOT_SYNC_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP)
 TRIES, SECONDS_BETWEEN_TRIES = 50, 0.01
 TOKEN_BYTES = 4
 TEMPORARIES = f".*.{'[0-9a-f]' * 2 * TOKEN_BYTES}.tmp*"
@@ -56,8 +60,8 @@ def _work_in(folder: Path) -> Iterator[None]:
         return
     try:
         with suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            remove_temporaries(folder)
+            if lock_now(descriptor, exclusive=True):
+                remove_temporaries(folder)
         with suppress(OSError):
             _share(descriptor)
         yield
@@ -68,8 +72,7 @@ def _work_in(folder: Path) -> Iterator[None]:
 def _share(descriptor: int) -> None:
     """Wait while others remove temporary files, but not for a stranger, such as `flock runs rdrop train`."""
     for _ in range(TRIES):
-        with suppress(BlockingIOError):
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        if lock_now(descriptor, exclusive=False):
             return
         time.sleep(SECONDS_BETWEEN_TRIES)
 
@@ -89,10 +92,20 @@ def make_folder(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Ask the kernel to bring a file, or the names in a folder, to the disk."""
+    """Ask the operating system to write a file, or the names in a folder, to the disk.
+
+    Raises:
+        OSError: it cannot. A folder on a file system that syncs only files is passed over.
+    """
+    is_folder = path.is_dir()
+    if is_folder and os.name == "nt":  # which cannot open one
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if not (is_folder and error.errno in CANNOT_SYNC_FOLDERS):
+            raise
     finally:
         os.close(descriptor)
 

@@ -1,10 +1,125 @@
-"""The processor cores that this process may use."""
+"""What this machine gives to a process: cores and memory.
 
+What only some operating systems have is used here and in `locks`, each with a fallback.
+"""
+
+import math
 import os
+import sys
+import warnings
+from pathlib import Path
+
+CGROUPS = Path("/sys/fs/cgroup")
+OWN_CGROUPS = Path("/proc/self/cgroup")
+MEMINFO = Path("/proc/meminfo")
+# MPLBACKEND of a notebook's kernel names a module that may be missing here; PYTHONWARNINGS=error ends the libraries.
+FOREIGN_SETTINGS = ("MPLBACKEND", "PYTHONWARNINGS")
+UNLIMITED = 1 << 60  # bytes; version 1 of cgroups writes a number near 2**63 where there is no limit
+
+
+def clean_environment() -> dict[str, str]:
+    """Return the environment for a training process, without what a notebook or a CI means for itself alone."""
+    return {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS}
+
+
+def ignore_foreign_settings() -> None:
+    """Free this process from those settings: a library's warning is no error of the user's, and no window is opened."""
+    for name in FOREIGN_SETTINGS:
+        os.environ.pop(name, None)
+    if sys.warnoptions:
+        warnings.resetwarnings()
+        for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)
 
 
 def list_cores() -> list[int]:
-    """Return the cores that the calling thread may run on now; a run may be given more on its way."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
+    """Return the cores that the calling thread may use now: its affinity, cut to the CPU quota of its container."""
+    has_affinity = hasattr(os, "sched_getaffinity")
+    cores = sorted(os.sched_getaffinity(0)) if has_affinity else list(range(os.cpu_count() or 1))
+    quota = _read_cpu_quota()
+    return cores if quota is None else cores[: max(1, math.floor(quota))]
+
+
+def set_cores(process_or_thread: int, cores: list[int]) -> None:
+    """Let a process or thread (0: this one) run on these cores only, where the operating system allows the choice."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(process_or_thread, cores)
+
+
+def measure_available_bytes() -> int | None:
+    """Return the memory that new processes can take, in bytes; None where the operating system does not tell.
+
+    Page cache counts as available. In a container it is what its limit leaves.
+    """
+    free = [number for number in (_read_meminfo("MemAvailable"), _measure_container_bytes()) if number is not None]
+    return min(free, default=None)
+
+
+def _read_meminfo(name: str) -> int | None:
+    try:
+        lines = MEMINFO.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{name}:")), None)
+
+
+def _measure_container_bytes() -> int | None:
+    """Return what the memory limits of this process's cgroups leave, page cache counted as free."""
+    left = []
+    for folder in _list_cgroups("memory"):
+        for limit_name, used_name in (
+            ("memory.max", "memory.current"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        ):
+            limit, used = _read_number(folder / limit_name), _read_number(folder / used_name)
+            if limit is not None and used is not None and limit < UNLIMITED:
+                left.append(max(0, limit - used + _read_statistic(folder / "memory.stat", "inactive_file")))
+    return min(left, default=None)
+
+
+def _read_cpu_quota() -> float | None:
+    """Return the cores that the CPU quota of this process's cgroups amounts to; None without a quota."""
+    quotas = []
+    for folder in _list_cgroups("cpu"):
+        words = _read_words(folder / "cpu.max") or [
+            *_read_words(folder / "cpu.cfs_quota_us"),
+            *_read_words(folder / "cpu.cfs_period_us"),
+        ]
+        if len(words) == 2 and words[0].isdigit() and int(words[1]) > 0:
+            quotas.append(int(words[0]) / int(words[1]))
+    return min(quotas, default=None)
+
+
+def _list_cgroups(controller: str) -> list[Path]:
+    """Return the folders of this process's cgroup and those above it, of version 2 and of version 1."""
+    try:
+        lines = OWN_CGROUPS.read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return []
+    folders = []
+    for line in lines:
+        _, controllers, place = line.split(":", 2)
+        if controllers and controller not in controllers.split(","):
+            continue
+        root = CGROUPS / controller if controllers else CGROUPS
+        inner = root / place.lstrip("/")
+        # A container sees its own group as the root, whatever its path outside is.
+        folders += [folder for folder in (inner, *inner.parents) if folder.is_relative_to(root)]
+    return folders
+
+
+def _read_words(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="ascii").split()
+    except OSError:
+        return []
+
+
+def _read_number(path: Path) -> int | None:
+    words = _read_words(path)
+    return int(words[0]) if words and words[0].isdigit() else None
+
+
+def _read_statistic(path: Path, name: str) -> int:
+    words = _read_words(path)
+    return int(words[words.index(name) + 1]) if name in words else 0

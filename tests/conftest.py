@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -20,6 +20,10 @@ from rdrop_cli.series.table import Series, Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
 from tests.processes import ForkServer, WarmPopen
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So it is in a job that a shell has put into the background, and whatever is started by one inherits it.
@@ -148,3 +152,19 @@ def save_run(tiny_config: RunConfig, make_metrics: Callable[..., dict[str, Any]]
         return folder
 
     return save
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> "list[Axes]":
+    """The axes of the figures that were drawn and saved."""
+    from rdrop_cli.plots import style
+
+    axes: list[Axes] = []
+    save = style.save_figure
+
+    def keep(figure: "Figure", path: Path) -> None:
+        save(figure, path)
+        axes.extend(figure.axes)
+
+    monkeypatch.setattr(style, "save_figure", keep)
+    return axes

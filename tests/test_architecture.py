@@ -15,7 +15,10 @@ PACKAGE = "rdrop_cli"
 ROOT = Path(rdrop_cli.__file__).parent
 # From the ground up. A part may import itself and what is below it, and never its neighbours on one layer.
 LAYERS = (
-    {PACKAGE, "system", "errors", "files"},  # the version, the machine, one-line errors, atomic writes
+    {"registration"},  # of the layers with Keras, when a program imports it
+    {PACKAGE, "system", "errors"},  # the version, the machine, one-line errors
+    {"locks"},  # of files, released by the operating system
+    {"files"},  # atomic writes
     {"study"},  # what is run, as plain data
     {"series"},  # data and windows
     {"planning"},  # from a request to configurations that fit a series

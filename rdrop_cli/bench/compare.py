@@ -12,6 +12,7 @@ from typing import Any
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.system import clean_environment
 
 TEAMS = {  # which contender, and whether it has a process on each core or one on all
     "book": ("book", False),
@@ -99,8 +100,10 @@ def make_ready(name: str, contender: str, config: RunConfig, data_dir: Path, sha
     try:
         ready = []
         for cores in shares:
-            command = [sys.executable, "-m", "rdrop_cli.bench.worker"]
-            process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            command = [sys.executable, "-P", "-m", "rdrop_cli.bench.worker"]
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=clean_environment(), text=True
+            )
             processes.append(process)
             _send(
                 process, {"contender": contender, "config": config.to_json(), "data_dir": str(data_dir), "cores": cores}

@@ -43,8 +43,12 @@ def connect(scheduler: str) -> Iterator["Client"]:
     Raises:
         RdropError: nobody answers, or there are no certificates for an address that asks for some.
     """
-    import dask
-    from distributed import Client
+    try:
+        import dask
+        from distributed import Client
+    except Exception as error:  # a slip in a file of Dask's settings, which it reads when it is imported
+        reason = " ".join(str(error).split())
+        raise RdropError(f"Dask cannot start ({reason:.300}); correct its settings, or set DASK_CONFIG") from error
 
     for name in ("distributed", "distributed.client"):
         logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is told in one line

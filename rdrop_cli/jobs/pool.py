@@ -1,6 +1,5 @@
 """Run tasks side by side in processes of their own: one that fails or is killed does not stop the others."""
 
-import os
 import queue
 import subprocess
 import threading
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from rdrop_cli.jobs.process import conclude, end_children, follow_child, replay, start_child, stop_together
 from rdrop_cli.jobs.task import Outcome, Task
-from rdrop_cli.system import list_cores
+from rdrop_cli.system import list_cores, measure_available_bytes, set_cores
 from rdrop_cli.training.loop import Reporter
 
 BYTES_PER_JOB = 1_500_000_000  # what one training takes at the book's size, with room to spare
@@ -20,10 +19,8 @@ BYTES_PER_JOB = 1_500_000_000  # what one training takes at the book's size, wit
 
 def choose_jobs(tasks: int) -> int:
     """Return how many tasks the machine's cores and free memory carry at once, at least one."""
-    by_memory = tasks
-    if hasattr(os, "sysconf") and "SC_AVPHYS_PAGES" in os.sysconf_names:
-        free_bytes = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        by_memory = free_bytes // BYTES_PER_JOB
+    available_bytes = measure_available_bytes()
+    by_memory = tasks if available_bytes is None else available_bytes // BYTES_PER_JOB
     return max(1, min(tasks, len(list_cores()), by_memory))
 
 
@@ -109,4 +106,4 @@ def _spread_over(pid: int, cores: list[int]) -> None:
     """Let all threads of a process use these cores; a convenience, so that a failure is none."""
     with suppress(OSError, AttributeError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
-            os.sched_setaffinity(int(thread.name), cores)
+            set_cores(int(thread.name), cores)

@@ -17,6 +17,7 @@ from rdrop_cli.files import without_nan
 from rdrop_cli.jobs.task import Outcome, Task
 from rdrop_cli.runs.history import Epoch
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.system import clean_environment
 from rdrop_cli.training.loop import Reporter
 
 STEP_SECONDS = 0.1  # between two messages about steps: more than an eye can follow would only cost time
@@ -70,11 +71,13 @@ SECONDS_TO_END = 5.0  # for a process to write down that it was interrupted
 
 def start_child() -> "subprocess.Popen[str]":
     """Start a process that waits for a task; it ends when its stdin does, that is, with its parent."""
+    # -P: a json.py in the current folder is not the standard library's.
     # A session of its own: Ctrl-C reaches the parent alone, which then ends the others in order.
     return subprocess.Popen(
-        [sys.executable, "-m", "rdrop_cli.jobs.worker"],
+        [sys.executable, "-P", "-m", "rdrop_cli.jobs.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        env=clean_environment(),
         text=True,
         start_new_session=True,
     )

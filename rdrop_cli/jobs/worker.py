@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from rdrop_cli.jobs.process import MessageReporter
 from rdrop_cli.jobs.resource_locks import VISIBLE, hold_cores, hold_gpu
 from rdrop_cli.jobs.task import Task, do_task
+from rdrop_cli.system import set_cores
 
 
 def main() -> None:
@@ -38,8 +39,7 @@ def take_place(cores: int, held: ExitStack) -> None:
 def keep_to_cores(cores: list[int]) -> None:
     """Use these cores only, and as many threads."""
     if cores:
-        if hasattr(os, "sched_setaffinity"):
-            os.sched_setaffinity(0, cores)
+        set_cores(0, cores)
         for pool in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
             os.environ[pool] = str(len(cores))
 

@@ -1,6 +1,8 @@
 """What a run was computed with: recorded, because another machine or version gives other last digits."""
 
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -9,6 +11,19 @@ import tensorflow as tf
 
 import rdrop_cli
 from rdrop_cli.system import list_cores
+
+
+@contextmanager
+def standard_precision() -> Iterator[None]:
+    """Compute in float32, whatever `keras.json` or the caller's notebook has set; restore their settings afterwards."""
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
+    keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
 
 
 def count_threads() -> int:

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from rdrop_cli.nn.environment import standard_precision
 from rdrop_cli.nn.layers import DropoutGRU, DropoutLSTM
 from rdrop_cli.nn.randomness import derive_seed
 from rdrop_cli.study.config import RunConfig
@@ -14,6 +15,7 @@ METHOD_LAYERS = {"gru": DropoutGRU, "lstm": DropoutLSTM}
 PLACES_BEFORE = (Place.DROPOUT_BEFORE, Place.LOCKED_BEFORE, Place.SPATIAL_BEFORE)
 
 
+@standard_precision()
 def build_model(config: RunConfig, timesteps: int, features: int) -> keras.Sequential:
     """Build recurrent layer(s) → Dense(1) on (batch, time, feature), giving the standardised target (batch, 1).
 

@@ -1,5 +1,8 @@
 """How every picture looks: the colour of each variant, fonts, and how a figure reaches the disk."""
 
+import errno
+import logging
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,6 +42,19 @@ UNKNOWN_COLOUR = PALETTE[-1]
 NAIVE_COLOUR = "#666666"
 ERROR_MAP = (
     "viridis_r"  # equal steps look equal, to every kind of colour vision and in grey; the lowest error is bright
+)
+# With the scripts that DejaVu Sans lacks; those that are installed are used.
+FALLBACK_FONTS = (
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Source Han Sans SC"),
+    *(
+        "Microsoft YaHei",
+        "SimHei",
+        "PingFang SC",
+        "Hiragino Sans",
+        "Arial Unicode MS",
+        "Noto Sans",
+        "Noto Sans Devanagari",
+    ),
 )
 ENDINGS = (".png", ".svg", ".pdf")
 SETTINGS: dict[Any, Any] = {
@@ -88,19 +104,59 @@ def check_ending(path: Path) -> None:
 
 
 @contextmanager
-def draw_figure(path: Path, **subplots: Any) -> Iterator[tuple["Figure", Any]]:
-    """Yield a figure and its axes; on a clean exit the picture replaces `path`, in the format of its ending."""
-    import matplotlib
+def draw_figure(
+    path: Path, figsize: tuple[float, float] | None = None, **subplots: Any
+) -> Iterator[tuple["Figure", Any]]:
+    """Yield a figure and its axes; on a clean exit the picture replaces `path`, in the format of its ending.
 
-    matplotlib.use("agg")
-    from matplotlib import pyplot
+    Neither the user's backend nor their styles change it: no window is opened, and every setting is rdrop's.
+    A logged warning names characters that no installed font has.
+    """
+    from matplotlib import rc_context, rcdefaults, rcParams
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
 
-    with pyplot.rc_context(SETTINGS):
-        figure, axes = pyplot.subplots(layout="constrained", **subplots)
-        try:
-            yield figure, axes
-            metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
-            with replace_atomically(path) as temporary:
-                figure.savefig(temporary, dpi=160, metadata=metadata)
-        finally:
-            pyplot.close(figure)
+    with rc_context(), warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", "Glyph .* missing", UserWarning)
+        rcdefaults()
+        rcParams.update({**SETTINGS, "font.family": choose_fonts()})
+        figure = Figure(figsize=figsize, layout="constrained")
+        FigureCanvasAgg(figure)
+        yield figure, figure.subplots(**subplots)
+        save_figure(figure, path)
+    _report(caught, path)
+
+
+def save_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure in the format of the path's ending; the same figure has the same bytes.
+
+    Raises:
+        FileNotFoundError: the folder is missing; OSError: it cannot be written.
+    """
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
+    metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
+    with replace_atomically(path) as temporary:
+        figure.savefig(temporary, dpi=160, metadata=metadata)
+
+
+def choose_fonts() -> list[str]:
+    """Return matplotlib's own font, then the installed ones that have what it lacks."""
+    from matplotlib.font_manager import fontManager
+
+    installed = set(fontManager.get_font_names())
+    return ["DejaVu Sans", *(font for font in FALLBACK_FONTS if font in installed)]
+
+
+def _report(caught: Sequence[warnings.WarningMessage], path: Path) -> None:
+    """Log one line on missing characters, and pass on every other warning."""
+    missing = [str(each.message) for each in caught if str(each.message).startswith("Glyph ")]
+    if missing:
+        numbers = {int(text.split()[1]) for text in missing}
+        characters = "".join(sorted(map(chr, numbers)))
+        logging.getLogger("rdrop").warning(
+            "%s: no installed font has %s; install one that does, such as Noto Sans CJK", path, characters
+        )
+    for each in caught:
+        if not str(each.message).startswith("Glyph "):
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)

@@ -51,12 +51,25 @@ class Filter:
 def list_run_folders(runs_dir: Path) -> list[RunFolder]:
     """Return the folders in `runs_dir` that hold a run's config, by name; none where there is no such folder.
 
-    A hidden folder is none: it holds what is left of a run that is being removed.
+    A hidden folder is none: it holds what remains of a run that is being removed. A folder that this user may not
+    enter counts as a run, whose reading then says so; `lost+found` belongs to the file system.
+
+    Raises:
+        RdropError: `runs_dir` is a link to nowhere, as to a disk that is not mounted.
     """
     if not runs_dir.is_dir():
+        if runs_dir.is_symlink():
+            raise RdropError(f"{runs_dir}: links to {runs_dir.readlink()}, which does not exist; is its disk mounted?")
         return []
-    paths = sorted(path for path in runs_dir.iterdir() if not path.name.startswith("."))
-    return [RunFolder(path) for path in paths if (path / "config.json").is_file()]
+    paths = sorted(path for path in runs_dir.iterdir() if not path.name.startswith(".") and path.name != "lost+found")
+    return [RunFolder(path) for path in paths if _may_hold_a_run(path)]
+
+
+def _may_hold_a_run(folder: Path) -> bool:
+    try:
+        return (folder / "config.json").is_file()
+    except PermissionError:
+        return True
 
 
 def find_run(name: str, runs_dir: Path) -> RunFolder:

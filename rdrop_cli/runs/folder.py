@@ -15,6 +15,7 @@ from typing import Any
 
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.files import make_folder, remove_temporaries, sync, write_json
+from rdrop_cli.locks import LockedError, hold_lock, is_lock_held
 from rdrop_cli.runs.schema import READABLE, SCHEMA_VERSION, find_fault, measure_depth, upgrade_document
 from rdrop_cli.study.config import RunConfig
 
@@ -91,18 +92,8 @@ class RunFolder:
         return metrics
 
     def is_locked(self) -> bool:
-        """Whether a live process is at work on the run: told by the kernel's lock, not by a stored word."""
-        from filelock import FileLock, Timeout
-
-        if not self.lock_path.exists():
-            return False
-        try:
-            with FileLock(self.lock_path, timeout=0):
-                return False
-        except Timeout:
-            return True
-        except OSError:  # a folder that cannot be written: no process writes in it
-            return False
+        """Whether a live process is at work on the run: told by a file lock, not by a stored word."""
+        return is_lock_held(self.lock_path)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -111,16 +102,13 @@ class RunFolder:
         Raises:
             RdropError: another process holds it, named with its host.
         """
-        from filelock import FileLock, Timeout
-
         try:
-            with FileLock(self.lock_path, timeout=LOOK_SECONDS):
+            with hold_lock(self.lock_path, LOOK_SECONDS):
                 self._clean_up()
                 write_json(self._owner_path, {"pid": os.getpid(), "host": socket.gethostname()})
                 yield
-        except Timeout as error:
-            owner = self._describe_owner()
-            raise RdropError(f"{self.run_id}: {owner} is at work on it; wait for it or stop it") from error
+        except LockedError as error:
+            raise RdropError(f"{self.run_id}: locked by {self._describe_owner()}; wait for it or stop it") from error
 
     def _clean_up(self) -> None:
         """Remove what a killed process has left half-written, and refuse to write anywhere but in this folder."""
@@ -146,13 +134,14 @@ class RunFolder:
 
 
 def check_writable(runs_dir: Path) -> None:
-    """Make the runs folder if need be and write in it, to fail before hours of work and not after.
+    """Make the runs folder if need be, write and lock in it, to fail before hours of work and not after.
 
     Raises:
+        RdropError: no file can be locked.
         OSError: it cannot be made or written.
     """
     make_folder(runs_dir)
-    with tempfile.TemporaryFile(dir=runs_dir):
+    with tempfile.NamedTemporaryFile(dir=runs_dir, prefix=".") as file, hold_lock(Path(file.name), 0):
         pass
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.files import sync
+from rdrop_cli.locks import LockedError, hold_lock
 from rdrop_cli.runs.folder import LOOK_SECONDS, RunFolder
 
 PREFIX = ".removed-"  # of a folder that is no run any more; `list_run_folders` passes over it
@@ -61,16 +62,14 @@ def remove_runs(folders: Sequence[RunFolder], runs_dir: Path) -> None:
 
 
 def _remove(folder: RunFolder) -> None:
-    from filelock import FileLock, Timeout
-
     doomed = folder.path.with_name(f"{PREFIX}{folder.run_id}-{secrets.token_hex(4)}")
     try:
         # Not `folder.lock()`: that writes, and a full disk is why runs are removed.
-        with FileLock(folder.lock_path, timeout=LOOK_SECONDS):
+        with hold_lock(folder.lock_path, LOOK_SECONDS):
             folder.path.rename(doomed)
             sync(doomed.parent)  # or a power cut could bring the name back after its files have gone
             _delete(doomed)
-    except Timeout as error:
+    except LockedError as error:
         raise _refuse_busy(folder) from error
 
 

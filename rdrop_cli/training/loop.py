@@ -192,7 +192,10 @@ class Runner:
         test_mae = self._measure(self._history.best.epoch, "test", self._windows.test)
         write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
         metrics = self._build_metrics("completed", test_mae=test_mae)
-        draw_run(metrics, self.folder.plot_path)
+        try:
+            draw_run(metrics, self.folder.plot_path)
+        except Exception as error:  # the numbers are there, and `rdrop plot` draws them again
+            self._reporter.note(f"{self.folder.plot_path}: not drawn ({type(error).__name__}: {error})")
         write_json(self.folder.metrics_path, metrics)
         return metrics
 

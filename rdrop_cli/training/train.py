@@ -41,7 +41,9 @@ def train_run(
             f"begun on {config.dataset_sha256[:12]}…)"
         )
     windows = make_windows(series, config.protocol)
-    with _raise_memory_error():
+    from rdrop_cli.nn.environment import standard_precision  # the slow part: imports TensorFlow
+
+    with _raise_memory_error(), standard_precision():
         return _train(config, series.source, windows, make_folder, reporter, tensorboard)
 
 
@@ -54,7 +56,7 @@ def _train(
     tensorboard: bool,
 ) -> dict[str, Any]:
     with delay_signals() as check_signals:
-        trainer, environment = _make_trainer(config, windows)  # the slow part: imports TensorFlow
+        trainer, environment = _make_trainer(config, windows)
         setting = Setting(
             source=source,
             engine=trainer.engine,

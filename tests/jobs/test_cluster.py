@@ -93,7 +93,7 @@ def test_a_run_that_another_process_holds_is_told_and_left(cluster, execution, r
     task = Task(configs[0], execution.runs_dir, execution.data_dir, folder.path)
     with folder.lock():
         (outcome,) = run_on_cluster([task], series, cluster.address, [Listener()])
-    assert "is at work on it" in outcome.failure
+    assert "locked by" in outcome.failure
 
 
 def test_another_version_is_told_before_anything_starts(cluster, execution, request_runs, monkeypatch):

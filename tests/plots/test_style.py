@@ -6,10 +6,10 @@ from pathlib import Path
 import matplotlib.figure
 import numpy as np
 import pytest
-from matplotlib import pyplot
 from matplotlib.colors import to_rgb
 
 from rdrop_cli.errors import UsageError
+from rdrop_cli.plots import style
 from rdrop_cli.plots.style import NAIVE_COLOUR, check_ending, colour_of, draw_figure
 from rdrop_cli.study.variants import STUDY, VARIANTS
 
@@ -83,19 +83,32 @@ def test_the_same_picture_has_the_same_bytes(tmp_path: Path, ending: str) -> Non
     assert (tmp_path / f"one{ending}").read_bytes() == (tmp_path / f"two{ending}").read_bytes()
 
 
-def test_a_drawing_that_fails_leaves_the_old_picture_and_no_figure(tmp_path: Path) -> None:
+def test_a_drawing_that_fails_leaves_the_old_picture(tmp_path: Path) -> None:
     path = tmp_path / "picture.png"
     path.write_bytes(b"old")
     with pytest.raises(ZeroDivisionError), draw_figure(path):
         raise ZeroDivisionError
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
-    assert pyplot.get_fignums() == []
 
 
-def test_a_drawn_figure_is_let_go(tmp_path: Path) -> None:
-    draw(tmp_path / "picture.svg")
-    assert pyplot.get_fignums() == []
+def test_the_users_style_changes_no_picture(tmp_path: Path) -> None:
+    draw(tmp_path / "plain.svg")
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black", "lines.linewidth": 9}):
+        draw(tmp_path / "styled.svg")
+    assert (tmp_path / "styled.svg").read_bytes() == (tmp_path / "plain.svg").read_bytes()
+
+
+def test_characters_without_a_font_are_named_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(style, "FALLBACK_FONTS", ())
+    with draw_figure(tmp_path / "picture.png") as (_, axes):
+        axes.set_title("温度")
+        axes.set_xlabel("温")
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{tmp_path / 'picture.png'}: no installed font has 度温; install one that does, such as Noto Sans CJK"
+    ]
 
 
 def test_a_picture_that_cannot_be_written_is_told_by_its_name(tmp_path: Path) -> None:

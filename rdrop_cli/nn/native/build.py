@@ -8,10 +8,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from filelock import FileLock
-
 from rdrop_cli.errors import RdropError
 from rdrop_cli.files import replace_atomically
+from rdrop_cli.locks import LockedError, hold_lock
 
 SOURCES = (Path(__file__).with_name("gru.cpp"), Path(__file__).with_name("lanes.h"))
 COMPILERS = ("c++", "g++", "clang++")
@@ -43,10 +42,13 @@ def build_library(units: int, features: int) -> Path:
     library = folder / f"gru-{units}x{features}-{_digest(command)}.so"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(library.with_suffix(".lock")):
-            if not library.exists():
-                with replace_atomically(library) as unfinished:
-                    _run([*command, str(SOURCES[0]), "-o", str(unfinished)])
+        if not library.exists():  # a file takes its name when it is whole
+            with hold_lock(library.with_suffix(".lock"), BUILD_TIMEOUT_S):
+                if not library.exists():
+                    with replace_atomically(library) as unfinished:
+                        _run([*command, str(SOURCES[0]), "-o", str(unfinished)])
+    except LockedError as error:
+        raise NativeUnavailableError(f"{library}: another process compiles the kernel, and does not end") from error
     except OSError as error:
         raise NativeUnavailableError(
             f"{folder}: the compiled kernel cannot be kept there ({error.strerror or error}); "
