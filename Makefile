@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-demo test-slow torture fuzz lint format clean
+.PHONY: help install demo study bench test test-demo test-slow torture fuzz schema lint format clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -47,6 +47,9 @@ torture: install ## Kill the real command 200 times (KILLS=25 for fewer; ten a m
 
 fuzz: install ## Try 230 000 inputs on every reader and the command line (three minutes); RDROP_FUZZ_SEED=1 for others
 	RDROP_FUZZ=2000 $(VENV)/bin/pytest -q -n 2 --dist loadfile tests/torture/test_fuzz*.py tests/torture/test_coverage_guided.py
+
+schema: install ## Write the JSON Schema of a run's files, and their tables, into docs/
+	$(VENV)/bin/python -m rdrop_cli.runs.json_schema docs
 
 lint: install ## Check style, formatting and types
 	$(VENV)/bin/ruff check .

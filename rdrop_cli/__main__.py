@@ -23,17 +23,19 @@ def main() -> None:
         code = run_command(sys.argv[1:])
     if code not in (INTERRUPTED, TERMINATED):
         sys.exit(code)
-    for stream in (sys.stdout, sys.stderr):
-        if stream:
-            stream.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
     os._exit(code)  # TensorFlow would take another second to come down
 
 
 def _open_standard_streams() -> None:
-    """Open those of the descriptors 0, 1 and 2 that are closed, so that no other file gets their numbers."""
+    """Open the standard streams that are closed, so that no other file gets their numbers."""
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(descriptor)
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ def train(config: RunConfig, series: Series, runs_dir: str | Path = "runs", list
     """
     make_folder = partial(create_run_folder, Path(runs_dir), config)
     metrics = train_run(config, series, make_folder, listener or Listener())
-    return Run(RunFolder(Path(runs_dir) / metrics["run_id"]), metrics)
+    return Run(RunFolder(Path(runs_dir) / metrics.run_id), metrics)
 
 
 def judge(runs_dir: str | Path = "runs", names: Sequence[str] = ()) -> "StudyVerdict":
@@ -151,7 +151,7 @@ def judge(runs_dir: str | Path = "runs", names: Sequence[str] = ()) -> "StudyVer
 
 def read_runs(runs_dir: str | Path = "runs") -> list[Run]:
     """Read the runs of a folder, newest first; a warning names each that cannot be read."""
-    runs, left_out = _read_runs(list_run_folders(Path(runs_dir)))
-    for left in left_out:
-        warnings.warn(f"left out: {left}", stacklevel=2)
+    runs, skipped = _read_runs(list_run_folders(Path(runs_dir)))
+    for run in skipped:
+        warnings.warn(f"skipped: {run}", stacklevel=2)
     return runs

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from rdrop_cli.files import write_json
-from rdrop_cli.runs.folder import SCHEMA_VERSION, RunFolder
+from rdrop_cli.runs.document import Environment, Metrics
+from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics
+from rdrop_cli.runs.schema import write_config, write_metrics
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
@@ -106,9 +107,7 @@ def make_history() -> Callable[[Sequence[float]], History]:
 
 
 @pytest.fixture
-def make_metrics(
-    tiny_config: RunConfig, make_history: Callable[[Sequence[float]], History]
-) -> Callable[..., dict[str, Any]]:
+def make_metrics(tiny_config: RunConfig, make_history: Callable[[Sequence[float]], History]) -> Callable[..., Metrics]:
     """Make the metrics document of a run as the tool itself builds it."""
 
     def make(
@@ -123,14 +122,14 @@ def make_metrics(
         dataset: str = "made",
         config: RunConfig = tiny_config,
         **protocol: Any,
-    ) -> dict[str, Any]:
+    ) -> Metrics:
         config = replace(config, variant=variant, seed=seed, protocol=replace(config.protocol, **protocol))
         setting = Setting(
             source=Source(dataset, "test", sha256, 300, verified),
             target_std=TARGET_STD,
             naive_val_mae=0.29,
             train_windows_per_epoch=32,
-            environment={"python": "3"},
+            environment=Environment(python="3"),
             engine="native",
         )
         test_mae = 0.27 if status == "completed" else None
@@ -140,15 +139,14 @@ def make_metrics(
 
 
 @pytest.fixture
-def save_run(tiny_config: RunConfig, make_metrics: Callable[..., dict[str, Any]]) -> Callable[..., RunFolder]:
+def save_run(tiny_config: RunConfig, make_metrics: Callable[..., Metrics]) -> Callable[..., RunFolder]:
     """Leave a run's folder with its config and metrics; takes a config and what `make_metrics` takes."""
 
     def save(runs_dir: Path, run_id: str, config: RunConfig = tiny_config, **how: Any) -> RunFolder:
         folder = RunFolder(runs_dir / run_id)
         folder.path.mkdir(parents=True)
-        stamp = {"schema_version": SCHEMA_VERSION, "created_at": how.get("created_at", CREATED_AT)}
-        write_json(folder.config_path, stamp | config.to_json())
-        write_json(folder.metrics_path, make_metrics(run_id, config=config, **how))
+        write_config(folder.config_path, config, how.get("created_at", CREATED_AT))
+        write_metrics(folder.metrics_path, make_metrics(run_id, config=config, **how))
         return folder
 
     return save

@@ -78,7 +78,8 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
         p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, restore_signals, gid, gids, uid, umask,
         start_new_session, process_group,
     ) -> None:  # fmt: skip
-        if not self.server or not _is_warm(args):
+        program = _read_program(args)
+        if not self.server or not program:
             super()._execute_child(
                 args, executable, preexec_fn, close_fds, pass_fds, cwd, env, startupinfo, creationflags, shell,
                 p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite, restore_signals, gid, gids, uid, umask,
@@ -86,7 +87,7 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
             )  # fmt: skip
             return
         order = {
-            "arguments": [str(argument) for argument in args[1:]],
+            "arguments": program,
             "cwd": str(cwd or Path.cwd()),
             "environment": dict(os.environ if env is None else env),
             "session": start_new_session,
@@ -99,11 +100,12 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
             os.close(pipe)
 
 
-def _is_warm(args: Any) -> bool:
-    """Whether a command is one that the server can do: rdrop, or a program that is given as code."""
+def _read_program(args: Any) -> list[str] | None:
+    """Return what a command gives to Python, where the server can do it: rdrop, or a program that is given as code."""
     if not isinstance(args, list) or args[0] != sys.executable:
-        return False
-    return args[1] == "-c" or (args[1:2] == ["-m"] and args[2].startswith("rdrop_cli"))
+        return None
+    what, program, *arguments = [str(argument) for argument in args[1:] if argument != "-P"]
+    return [what, program, *arguments] if what == "-c" or program.startswith("rdrop_cli") else None
 
 
 def serve(descriptor: int) -> None:

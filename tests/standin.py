@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from rdrop_cli.runs.document import Environment
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
 from rdrop_cli.runs.metrics import Setting
 from rdrop_cli.series.table import Source
@@ -26,7 +27,9 @@ PROTOCOL = Protocol(
     train_windows_measured=5,
 )
 SOURCE = Source("made", "test", "0" * 64, 100, None)
-SETTING = Setting(SOURCE, target_std=8.0, naive_val_mae=0.3, train_windows_per_epoch=6, environment={}, engine="none")
+SETTING = Setting(
+    SOURCE, target_std=8.0, naive_val_mae=0.3, train_windows_per_epoch=6, environment=Environment(), engine="none"
+)
 
 
 class RandomWalk:

@@ -47,7 +47,7 @@ def test_the_example_of_the_documentation_ends_with_a_verdict(tmp_path, monkeypa
     assert [claim.id for claim in judged.claims if claim.verdict == "undecided"]
     assert judged.collection.describe().startswith("baseline seeds 0-1, dropout seeds 0-1; plant data")
     assert len(list_run_folders(Path("runs"))) == 5
-    written = [run.metrics["variant"] for run in api.read_runs()]
+    written = [run.metrics.variant for run in api.read_runs()]
     assert sorted(written) == ["baseline"] * 2 + ["dropout"] * 3
 
 
@@ -102,7 +102,7 @@ def test_what_cannot_be_trained_is_refused_in_the_words_of_the_command(plant):
 def test_a_run_that_cannot_be_read_is_warned_about(tmp_path):
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "config.json").write_text("{")
-    with pytest.warns(UserWarning, match="left out: broken"):
+    with pytest.warns(UserWarning, match="skipped: broken"):
         assert api.read_runs(tmp_path) == []
 
 

@@ -4,21 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from msgspec.structs import asdict
+
 from rdrop_cli.analysis.network import Arm, label_arms, read_arm
 from rdrop_cli.analysis.run import DailyErrors, RunCurves, read_daily_errors
 from rdrop_cli.errors import DataError
 from rdrop_cli.runs.comparable import (
-    LeftOut,
-    Metrics,
     Run,
+    Skipped,
     keep_comparable,
     keep_newest_of_each_seed,
     keep_usual_settings,
     read_runs,
 )
+from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run, list_run_folders
-from rdrop_cli.runs.schema import read_cell
-from rdrop_cli.study.units import name_target
 from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS
 
 MOST_ARMS_NAMED = 3
@@ -43,7 +44,7 @@ class Collection:
     used: tuple[Metrics, ...] = ()
     arms: Mapping[Arm, Sequence[RunCurves]] = field(default_factory=dict)
     usual: frozenset[Arm] = frozenset()
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -55,10 +56,10 @@ class Collection:
         """Name what is judged in one line: `baseline seeds 0-4, dropout seeds 0-4; jena data, book protocol`."""
         seeds = [f"{variant} {_name_seeds([run.seed for run in runs])}" for variant, runs in self.by_variant.items()]
         first = self.metrics[0]
-        cell = read_cell(first)
+        cell = first.cell
         network = "" if cell == DEFAULT_CELL else f", {cell} cell"
-        warning = " (not the published file)" if first["dataset"].get("verified") is False else ""
-        setting = f"{first['dataset']['name']} data{warning}, {first['protocol']['name']} protocol{network}"
+        warning = " (not the published file)" if first.dataset.verified is False else ""
+        setting = f"{first.dataset.name} data{warning}, {first.protocol.name} protocol{network}"
         return f"{', '.join(seeds)}; {setting}"
 
 
@@ -93,7 +94,7 @@ def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
     comparable, differing = keep_comparable(fit, reference, any_cell=True)
     used, replaced = keep_newest_of_each_seed(comparable)
     usual = _find_usual(comparable)
-    in_claims = usual[read_cell(reference.metrics)]
+    in_claims = usual[reference.metrics.cell]
     chosen = [run for run in used if read_arm(run.metrics) in in_claims]
     daily, damaged = _read_daily(chosen)
     return Collection(
@@ -120,7 +121,7 @@ def _find_usual(runs: Sequence[Run]) -> dict[str, frozenset[Arm]]:
     """
     by_cell: dict[str, list[Run]] = {}
     for run in runs:
-        by_cell.setdefault(read_cell(run.metrics), []).append(run)
+        by_cell.setdefault(run.metrics.cell, []).append(run)
     return {
         cell: frozenset(read_arm(run.metrics) for run in keep_usual_settings(of_cell)[0])
         for cell, of_cell in by_cell.items()
@@ -140,17 +141,17 @@ def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurve
     Raises:
         DataError: it has finished no epoch.
     """
-    history, test = metrics["history"], metrics["test"]
+    history, test = metrics.history, metrics.test
     return RunCurves(
-        variant=metrics["variant"],
-        seed=metrics["seed"],
-        loss=history["loss"],
-        val_loss=history["val_loss"],
-        train_mae=history["train_mae"],
-        naive_val_mae=metrics["naive"]["val_mae"],
-        test_mae=test["mae"] if test else None,
-        target_std=metrics["target_std"],
-        unit=name_target(metrics["protocol"]["target"])[1],
+        variant=metrics.variant,
+        seed=metrics.seed,
+        loss=np.array(history.loss, np.float64),
+        val_loss=np.array(history.val_loss, np.float64),
+        train_mae=np.array(history.train_mae, np.float64),
+        naive_val_mae=metrics.naive.val_mae,
+        test_mae=test.mae if test else None,
+        target_std=metrics.target_std,
+        unit=metrics.unit,
         daily=daily,
     )
 
@@ -158,7 +159,7 @@ def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurve
 _UNFIT = {"failed": "that failed", "interrupted": "that are not complete"}
 
 
-def _keep_fit(runs: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
+def _keep_fit(runs: Sequence[Run]) -> tuple[list[Run], list[Skipped]]:
     """Keep, in their order, the complete runs whose figures are finite."""
     fit, unfit = [], []
     for run in runs:
@@ -166,21 +167,18 @@ def _keep_fit(runs: Sequence[Run]) -> tuple[list[Run], list[LeftOut]]:
             _check_fit(run)
             fit.append(run)
         except DataError as error:
-            unfit.append(
-                LeftOut(run.folder.run_id, str(error), _UNFIT.get(run.metrics["status"], "that are not whole"))
-            )
+            unfit.append(Skipped(run.folder.run_id, str(error), _UNFIT.get(run.metrics.status, "that are not whole")))
     return fit, unfit
 
 
 def _check_fit(run: Run) -> None:
-    status, epochs = run.metrics["status"], run.metrics["epochs"]
+    status, epochs = run.metrics.status, run.metrics.epochs
     if status == "failed":
-        raise DataError(f"failed: {run.metrics.get('failure')}")
+        raise DataError(f"failed: {run.metrics.failure}")
     if status != "completed":
         hint = f"; go on with: rdrop train --resume {run.folder.run_id}" if status == "interrupted" else ""
-        raise DataError(f"{status}, {epochs['done']} of {epochs['planned']} epochs are done{hint}")
+        raise DataError(f"{status}, {epochs.done} of {epochs.planned} epochs are done{hint}")
     build_curves(run.metrics)
-    read_arm(run.metrics)
 
 
 def _read_daily(runs: Sequence[Run]) -> tuple[list[DailyErrors | None], list[str]]:
@@ -196,17 +194,17 @@ def _read_daily(runs: Sequence[Run]) -> tuple[list[DailyErrors | None], list[str
 
 
 def _note_unverified(run: Run) -> list[str]:
-    data = run.metrics["dataset"]
-    if data.get("verified") is not False:
+    data = run.metrics.dataset
+    if data.verified is not False:
         return []
-    return [f"{data['name']}: the data have the published structure but another checksum: not the published readings"]
+    return [f"{data.name}: the data have the published structure but another checksum: not the published readings"]
 
 
 def _note_other_rates(runs: Sequence[Run]) -> list[str]:
     """Tell of variants that were not trained with the study's rates, of which the claims speak."""
     notes = {}
     for run in runs:
-        variant, rates = VARIANTS.get(run.metrics["variant"]), run.metrics["rates"]
+        variant, rates = VARIANTS.get(run.metrics.variant), asdict(run.metrics.rates)
         differing = [name for name, rate in rates.items() if variant and getattr(variant, name, rate) != rate]
         if variant and differing:
             received = ", ".join(f"{name.replace('_', ' ')} {rates[name]}" for name in differing)

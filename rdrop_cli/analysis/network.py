@@ -4,9 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rdrop_cli.errors import DataError
-from rdrop_cli.runs.comparable import Metrics
-from rdrop_cli.runs.schema import read_cell
+from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.variants import VARIANTS, label_network
 
 
@@ -24,28 +22,13 @@ class Arm:
     def name(self) -> str:
         """The network and, where it drops, its rates: `dropout-lstm 0.2/0.5`."""
         variant, rates = VARIANTS.get(self.variant), (self.dropout, self.recurrent_dropout)
-        network = label_network(self.variant, self.cell)
-        return f"{network} {format_rates(*rates)}" if any(rates) or (variant and variant.drops) else network
-
-
-def format_rates(dropout: float, recurrent_dropout: float) -> str:
-    return f"{dropout:g}/{recurrent_dropout:g}"
+        drops = any(rates) or (variant is not None and variant.drops)
+        return label_network(self.variant, self.cell, rates if drops else None)
 
 
 def read_arm(run: Metrics) -> Arm:
-    """Return the arm that a run belongs to.
-
-    Raises:
-        DataError: its rates are no rates, or its cell has no name.
-    """
-    rates = [run["rates"].get(name, 0.0) for name in ("dropout", "recurrent_dropout")]
-    for rate in rates:
-        if type(rate) not in (int, float) or not 0 <= rate < 1:
-            raise DataError(f"rates: expected numbers in [0, 1), received {str(rate)[:40]!r}")
-    cell = read_cell(run)
-    if not cell.isprintable():
-        raise DataError(f"cell: expected a name, received {cell[:40]!r}")
-    return Arm(run["variant"], cell, float(rates[0]), float(rates[1]), run["epochs"]["planned"])
+    """Return the arm that a run belongs to."""
+    return Arm(run.variant, run.cell, *run.rates.pair, run.epochs.planned)
 
 
 def label_arms(arms: Iterable[Arm]) -> dict[Arm, str]:

@@ -12,8 +12,7 @@ import numpy as np
 
 from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.errors import UsageError
-from rdrop_cli.runs.comparable import Metrics, has_own_rates
-from rdrop_cli.runs.schema import read_cell
+from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.protocol import PROTOCOLS
 from rdrop_cli.study.variants import DEFAULT_CELL
 
@@ -43,7 +42,7 @@ def find_published(runs: Sequence[Metrics]) -> dict[str, RunCurves]:
     """
     if _list_unlike_published(runs[0]):
         return {}
-    variants = {run["variant"] for run in runs if has_own_rates(run)}
+    variants = {run.variant for run in runs if run.has_own_rates}
     return {variant: run for variant, run in load_published().items() if variant in variants}
 
 
@@ -62,7 +61,7 @@ def match_published(runs: Sequence[Metrics]) -> dict[str, RunCurves]:
     if published:
         return published
     if unlike := _list_unlike_published(runs[0]):
-        reason = f"{runs[0]['run_id']} differs from the published runs in {', '.join(unlike)}"
+        reason = f"{runs[0].run_id} differs from the published runs in {', '.join(unlike)}"
     else:
         reason = f"only {', '.join(load_published())} at the study's rates were published"
     raise UsageError(f"--published: there is no published curve to lay over these runs: {reason}")
@@ -70,9 +69,9 @@ def match_published(runs: Sequence[Metrics]) -> dict[str, RunCurves]:
 
 def _list_unlike_published(run: Metrics) -> list[str]:
     """Name the fields in which a run differs from the published ones so that their errors may not be compared."""
-    book, protocol = PROTOCOLS["book"].to_json(), run["protocol"]
-    unlike = [name for name in book if name not in FREE_FIELDS and protocol.get(name) != book[name]]
-    return unlike if read_cell(run) == DEFAULT_CELL else ["cell", *unlike]
+    book, protocol = PROTOCOLS["book"].to_json(), run.protocol.to_json()
+    unlike = [name for name in book if name not in FREE_FIELDS and protocol[name] != book[name]]
+    return unlike if run.cell == DEFAULT_CELL else ["cell", *unlike]
 
 
 def _build_run(model: str, rows: list[dict[str, str]]) -> RunCurves:

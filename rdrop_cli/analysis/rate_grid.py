@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rdrop_cli.analysis.network import format_rates
 from rdrop_cli.analysis.networks import ArmVerdict
 from rdrop_cli.errors import RdropError
-from rdrop_cli.study.variants import label_network
+from rdrop_cli.study.variants import format_rates, label_network
 
 LEAST_VALUES = 2  # of each rate: fewer are a row, no grid
 

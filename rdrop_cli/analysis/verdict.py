@@ -44,9 +44,7 @@ class StudyVerdict:
             "claims": [asdict(verdict) for verdict in self.claims],
             "benefits": [asdict(verdict) for verdict in self.benefits],
             "arms": [verdict.to_json() for verdict in self.arms],
-            "runs": [
-                {name: metrics[name] for name in ("run_id", "variant", "seed")} for metrics in self.collection.used
-            ],
+            "runs": [{"run_id": run.run_id, "variant": run.variant, "seed": run.seed} for run in self.collection.used],
             "left_out": [{"run": left.run, "reason": left.reason} for left in self.collection.left_out],
             "notes": list(self.collection.notes),
         }

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rdrop_cli.jobs.worker import keep_to_cores
-from rdrop_cli.study.config import RunConfig
+from rdrop_cli.runs.schema import parse_config
 
 
 def main() -> None:
@@ -37,7 +37,7 @@ def _make_contender(order: dict[str, Any]) -> Any:
     from rdrop_cli.series.load import load_dataset
     from rdrop_cli.series.windows import make_windows
 
-    config = RunConfig.from_json(order["config"])
+    config = parse_config(order["config"])
     windows = make_windows(load_dataset(config.dataset, Path(order["data_dir"])), config.protocol)
     return CONTENDERS[order["contender"]](config, windows)
 

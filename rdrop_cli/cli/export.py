@@ -54,21 +54,20 @@ def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
 
     folders = dict.fromkeys(find_run(name, runs_dir) for name in names) if names else list_run_folders(runs_dir)
     readable, unreadable = read_runs(folders)
-    for left in unreadable:
+    for skipped in unreadable:
         if names:
-            raise DataError(str(left))
-        _tell_left_out(str(left))
-    return sorted(readable, key=lambda run: (run.metrics["created_at"], run.metrics["run_id"]))
+            raise DataError(str(skipped))
+        _tell_skipped(str(skipped))
+    return sorted(readable, key=lambda run: (run.metrics.created_at, run.metrics.run_id))
 
 
 def _export_csv(runs: list["Run"], out: Path | None) -> None:
     from rdrop_cli.export.tidy import format_tidy_csv
     from rdrop_cli.files import write_text
-    from rdrop_cli.runs.comparable import has_epochs
 
     for run in runs:
-        if not has_epochs(run.metrics):
-            _tell_left_out(f"{run.folder.run_id}: has not finished an epoch")
+        if not run.metrics.has_epochs:
+            _tell_skipped(f"{run.folder.run_id}: has not finished an epoch")
     table = format_tidy_csv(run.metrics for run in runs)
     if out:
         write_text(out, table)
@@ -101,13 +100,13 @@ def _describe_complete(runs: list["Run"], named: bool) -> list["Record"]:
         except DataError as error:
             if named:
                 raise
-            _tell_left_out(str(error))
+            _tell_skipped(str(error))
     if not records:
         raise RdropError("no complete run to log; `rdrop train` makes some")
     return records
 
 
-def _tell_left_out(line: str) -> None:
+def _tell_skipped(line: str) -> None:
     from rdrop_cli.cli.console import make_console
 
-    make_console().print(f"left out: {line}", markup=False)
+    make_console().print(f"skipped: {line}", markup=False)

@@ -161,7 +161,7 @@ def _measure_naively(windows: "Windows") -> dict[str, float]:
 
     val, test = forecast_naively(windows, windows.validation), forecast_naively(windows, windows.test)
     std = windows.target_std
-    return {"val_mae": val, "val_mae_unscaled": val * std, "test_mae": test, "test_mae_unscaled": test * std}
+    return {"val_mae": val, "val_mae_in_unit": val * std, "test_mae": test, "test_mae_in_unit": test * std}
 
 
 def _print(series: "Series", plan: Plan, picture: Path | None) -> None:
@@ -212,7 +212,7 @@ def _describe(series: "Series", plan: Plan) -> Iterator[str]:
     if plan.windows:
         yield from describe_plan(plan.protocol, plan.windows, series.sampling_seconds)
         naive, (_, unit) = _measure_naively(plan.windows), name_target(plan.protocol.target)
-        val, test = (format_error(naive[f"{period}_mae_unscaled"], unit) for period in ("val", "test"))
+        val, test = (format_error(naive[f"{period}_mae_in_unit"], unit) for period in ("val", "test"))
         yield (
             f"naive forecast, later as now: MAE {naive['val_mae']:.4f} standardised ({val}) in validation, "
             f"{naive['test_mae']:.4f} ({test}) in test"

@@ -49,15 +49,15 @@ def plot(
         raise UsageError("--published: was given with --rates, and only curves were published; leave one of them out")
     path = out or runs_dir / ("rates.png" if rates else "comparison.png")
     check_ending(path)
-    unscaled = unit is Unit.TARGET
+    in_unit = unit is Unit.TARGET
     if rates:
-        _plot_rates(runs or [], runs_dir, path, unscaled)
+        _plot_rates(runs or [], runs_dir, path, in_unit)
     else:
-        _plot_curves(runs or [], runs_dir, path, unscaled, published)
+        _plot_curves(runs or [], runs_dir, path, in_unit, published)
     typer.echo(str(path))
 
 
-def _plot_curves(names: list[str], runs_dir: Path, path: Path, unscaled: bool, published: bool) -> None:
+def _plot_curves(names: list[str], runs_dir: Path, path: Path, in_unit: bool, published: bool) -> None:
     from rdrop_cli.analysis.published import match_published
     from rdrop_cli.plots.groups import keep_legible
     from rdrop_cli.plots.loss import draw_comparison
@@ -71,24 +71,24 @@ def _plot_curves(names: list[str], runs_dir: Path, path: Path, unscaled: bool, p
         if too_many:
             warnings = [*warnings, f"not drawn, to be legible; name the runs to see them: {', '.join(too_many)}"]
     _tell(warnings)
-    draw_comparison(chosen, path, unscaled, match_published(chosen) if published else {})
+    draw_comparison(chosen, path, in_unit, match_published(chosen) if published else {})
 
 
-def _plot_rates(names: list[str], runs_dir: Path, path: Path, unscaled: bool) -> None:
+def _plot_rates(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> None:
     from rdrop_cli.analysis.collect import collect_runs
     from rdrop_cli.analysis.networks import judge_arms
     from rdrop_cli.analysis.rate_grid import require_rate_grids
     from rdrop_cli.plots.rates import MOST_PANELS, draw_rates
-    from rdrop_cli.runs.comparable import tell_left_out
+    from rdrop_cli.runs.comparable import describe_skipped
 
     collection = collect_runs(names, runs_dir)
-    _tell(tell_left_out(collection.left_out))
+    _tell(describe_skipped(collection.left_out))
     if not collection.used:
         raise RdropError(f"no run in {runs_dir} is complete; `rdrop train` makes some")
     grids = require_rate_grids(judge_arms(collection.arms, collection.usual))
     if too_many := [grid.network for grid in grids[MOST_PANELS:]]:
         _tell([f"not drawn, to be legible; name the runs to see them: {', '.join(too_many)}"])
-    draw_rates(grids, collection.used[0], path, unscaled)
+    draw_rates(grids, collection.used[0], path, in_unit)
 
 
 def _tell(notes: list[str]) -> None:

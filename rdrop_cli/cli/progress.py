@@ -94,11 +94,11 @@ class RunProgress:
     def epoch(self, epoch: Epoch) -> None:
         done = epoch.epoch - self._epochs_before
         elapsed = time.monotonic() - self._start
-        unscaled = format_error(epoch.val_loss * self._target_std, self._unit)
+        in_unit = format_error(epoch.val_loss * self._target_std, self._unit)
         remaining = elapsed / done * (self._config.epochs - epoch.epoch)
         self.note(
             f"{self._name}  epoch {epoch.epoch:>2}/{self._config.epochs}"
-            f"  loss {epoch.loss:.4f}  val_loss {epoch.val_loss:.4f} ({unscaled})"
+            f"  loss {epoch.loss:.4f}  val_loss {epoch.val_loss:.4f} ({in_unit})"
             f"  train_mae {epoch.train_mae:.4f}  {format_seconds(elapsed)} elapsed, {format_seconds(remaining)} left"
         )
         if epoch.epoch == self._config.epochs:

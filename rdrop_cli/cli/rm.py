@@ -75,8 +75,8 @@ def _choose_runs(names: list[str], wanted: "Filter", runs_dir: Path) -> "list[Ru
         named = [find_named_run(name, runs_dir) for name in names]
         return list({folder.path.resolve(): folder for folder in named}.values())
     readable, unreadable = read_runs(list_run_folders(runs_dir))
-    for left in unreadable:
-        make_console().print(f"left out: {left}; name it to remove it", markup=False)
+    for run in unreadable:
+        make_console().print(f"skipped: {run}; name it to remove it", markup=False)
     return [run.folder for run in reversed(readable) if wanted.keeps(run.metrics)]
 
 
@@ -96,7 +96,7 @@ def _describe(folder: "RunFolder") -> dict[str, Any]:
 
 def _read_status(folder: "RunFolder") -> str:
     try:
-        return str(folder.read_metrics()["status"])
+        return folder.read_metrics().status
     except RdropError:
         return "unreadable"
 

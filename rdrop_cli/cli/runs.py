@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,15 +15,14 @@ from rdrop_cli.cli.options import (
     RunsDir,
     complete_run_ids,
 )
-from rdrop_cli.errors import make_printable
 from rdrop_cli.files import to_json
-from rdrop_cli.runs.schema import SCHEMA_VERSION, get_object, read_cell
-from rdrop_cli.study.units import format_error, name_target
-from rdrop_cli.study.variants import label_network
+from rdrop_cli.study.units import format_error
 
-Metrics = dict[str, Any]
+if TYPE_CHECKING:
+    from rdrop_cli.runs.document import Metrics, Timing
+
 WIDEST = 1000  # columns of a terminal: more than any table takes
-COLUMNS = ("run", "status", "epochs", "best val MAE", "unscaled", "at epoch", "last val MAE", "test MAE", "unscaled")
+COLUMNS = ("run", "status", "epochs", "best val MAE", "in unit", "at epoch", "last val MAE", "test MAE", "in unit")
 KEYS_LISTED = (
     "run_id",
     "created_at",
@@ -37,6 +36,7 @@ KEYS_LISTED = (
     "final",
     "test",
     "unit",
+    "dataset",
 )
 
 
@@ -73,12 +73,12 @@ def list_runs(
 
     wanted = Filter(tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()))
     runs, unreadable = read_runs(list_run_folders(runs_dir))
-    for left in unreadable:
-        make_console().print(f"left out: {left}", markup=False)
+    for run in unreadable:
+        make_console().print(f"skipped: {run}", markup=False)
     kept = [run.metrics for run in reversed(runs) if wanted.keeps(run.metrics)]
     listed = sort_runs(kept, sort, reverse)[:limit]
     if as_json:
-        typer.echo(to_json([{key: run.get(key) for key in KEYS_LISTED} | _name_data(run) for run in listed]))
+        typer.echo(to_json([_list_fields(run) for run in listed]))
     elif listed:
         print_table(listed)
     elif runs:
@@ -87,27 +87,26 @@ def list_runs(
         make_console().print(f"no runs in {runs_dir}; `rdrop train` makes some", markup=False)
 
 
-def sort_runs(runs: Sequence[Metrics], key: SortKey, reverse: bool = False) -> list[Metrics]:
+def sort_runs(runs: "Sequence[Metrics]", key: SortKey, reverse: bool = False) -> "list[Metrics]":
     """Sort runs; those alike keep their order, and those without the figure come last either way."""
     known = [run for run in runs if _find_key(run, key) is not None]
     unknown = [run for run in runs if _find_key(run, key) is None]
     return sorted(known, key=lambda run: _find_key(run, key), reverse=reverse) + unknown
 
 
-def _find_key(run: Metrics, key: SortKey) -> Any:
-    best, final, test = (run.get(part) or {} for part in ("best", "final", "test"))
+def _find_key(run: "Metrics", key: SortKey) -> Any:
     return {
-        SortKey.CREATED: run["created_at"],
-        SortKey.VARIANT: label_network(run["variant"], read_cell(run)),
-        SortKey.SEED: run["seed"],
-        SortKey.EPOCHS: run["epochs"]["done"],
-        SortKey.VAL_MAE: best.get("val_mae"),
-        SortKey.FINAL: final.get("val_mae"),
-        SortKey.TEST_MAE: test.get("mae"),
+        SortKey.CREATED: run.created_at,
+        SortKey.VARIANT: run.label,
+        SortKey.SEED: run.seed,
+        SortKey.EPOCHS: run.epochs.done,
+        SortKey.VAL_MAE: run.best.val_mae if run.best else None,
+        SortKey.FINAL: run.final.val_mae if run.final else None,
+        SortKey.TEST_MAE: run.test.mae if run.test else None,
     }[key]
 
 
-def print_table(runs: Sequence[Metrics]) -> None:
+def print_table(runs: "Sequence[Metrics]") -> None:
     """Print one line a run to stdout, with the rates where runs of one variant differ in them.
 
     No cell is cut, however narrow the terminal: an id or a figure without its end is of no use.
@@ -125,20 +124,15 @@ def print_table(runs: Sequence[Metrics]) -> None:
         table.add_column(column, justify="left" if column in ("run", "rates", "status") else "right", no_wrap=True)
     for metrics in runs:
         run_id, *cells = _format_row(metrics)
-        rates = [_format_rates(metrics)] if show_rates else []
+        rates = [str(metrics.rates)] if show_rates else []
         table.add_row(*(Text(cell) for cell in (run_id, *rates, *cells)))
     console = make_console(stderr=False)
     console.width = WIDEST
     console.print(table)
 
 
-def _differ_in_rates(runs: Sequence[Metrics]) -> bool:
-    return len({(run["variant"], _format_rates(run)) for run in runs}) > len({run["variant"] for run in runs})
-
-
-def _format_rates(run: Metrics) -> str:
-    """Render the rates in their order, dropout first: `0.2 0.5`."""
-    return make_printable(" ".join(str(rate) for rate in run["rates"].values()))
+def _differ_in_rates(runs: "Sequence[Metrics]") -> bool:
+    return len({(run.variant, run.rates) for run in runs}) > len({run.variant for run in runs})
 
 
 def show(
@@ -150,36 +144,40 @@ def show(
 ) -> None:
     """Print one run: what it was, what it measured, epoch by epoch."""
     from rdrop_cli.runs.find import find_run
+    from rdrop_cli.runs.schema import to_builtins
 
     metrics = find_run(run, runs_dir).read_metrics()
     if as_json:
-        typer.echo(to_json({"schema_version": SCHEMA_VERSION, **metrics}))
+        typer.echo(to_json(to_builtins(metrics)))
         return
     print_table([metrics])
     typer.echo(_describe(metrics))
     typer.echo("epoch    loss  val_loss  train_mae")
-    history = metrics["history"]
-    for number, row in enumerate(zip(history["loss"], history["val_loss"], history["train_mae"], strict=True), start=1):
+    history = metrics.history
+    for number, row in enumerate(zip(history.loss, history.val_loss, history.train_mae, strict=True), start=1):
         typer.echo(f"{number:>5}  " + "    ".join(f"{value:.4f}" for value in row))
 
 
-def _name_data(metrics: Metrics) -> Metrics:
-    return {"dataset": metrics["dataset"], "protocol": metrics["protocol"]["name"]}
+def _list_fields(metrics: "Metrics") -> dict[str, Any]:
+    """Return what `rdrop runs --json` has of a run."""
+    from rdrop_cli.runs.schema import to_builtins
+
+    document = to_builtins(metrics)
+    return {key: document[key] for key in KEYS_LISTED} | {"protocol": metrics.protocol.name}
 
 
-def _format_row(metrics: Metrics) -> tuple[str, ...]:
-    best, final, test = (metrics.get(key) or {} for key in ("best", "final", "test"))
-    epochs, unit = metrics["epochs"], name_target(metrics["protocol"]["target"])[1]
+def _format_row(metrics: "Metrics") -> tuple[str, ...]:
+    best, final, test = metrics.best, metrics.final, metrics.test
     return (
-        metrics["run_id"],
-        metrics["status"],
-        f"{epochs['done']}/{epochs['planned']}",
-        _number(best.get("val_mae"), 4),
-        _format_unscaled(best.get("val_mae_unscaled"), unit),
-        _number(best.get("epoch"), 0),
-        _number(final.get("val_mae"), 4),
-        _number(test.get("mae"), 4),
-        _format_unscaled(test.get("mae_unscaled"), unit),
+        metrics.run_id,
+        metrics.status,
+        f"{metrics.epochs.done}/{metrics.epochs.planned}",
+        _number(best.val_mae if best else None, 4),
+        _format_in_unit(best.val_mae_in_unit if best else None, metrics.unit),
+        _number(best.epoch if best else None, 0),
+        _number(final.val_mae if final else None, 4),
+        _number(test.mae if test else None, 4),
+        _format_in_unit(test.mae_in_unit if test else None, metrics.unit),
     )
 
 
@@ -187,33 +185,29 @@ def _number(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _format_unscaled(error: float | None, unit: str) -> str:
+def _format_in_unit(error: float | None, unit: str) -> str:
     return "-" if error is None else format_error(error, unit)
 
 
-def _describe(metrics: Metrics) -> str:
-    """Render what a run was; what `find_fault` does not ask for may be missing, or be anything."""
-    data, naive, target = metrics["dataset"], metrics["naive"], metrics["protocol"]["target"]
-    unit = name_target(target)[1]
-    timing, environment = (get_object(metrics, key) for key in ("timing", "environment"))
-    rates = "".join(f", {name.replace('_', ' ')} {rate}" for name, rate in metrics["rates"].items())
-    verified = data.get("verified")
-    checked = "no published checksum" if verified is None else "verified" if verified else "NOT the published file"
-    versions = "".join(f"{name} {environment.get(name)}, " for name in ("keras", "tensorflow"))
+def _describe(metrics: "Metrics") -> str:
+    """Render what a run was."""
+    data, naive, environment = metrics.dataset, metrics.naive, metrics.environment
+    rates = f"dropout {metrics.rates.dropout:g}, recurrent dropout {metrics.rates.recurrent_dropout:g}"
+    checked = {None: "no published checksum", True: "verified", False: "NOT the published file"}[data.verified]
+    versions = f"keras {environment.keras or '?'}, tensorflow {environment.tensorflow or '?'}"
+    naive_in_unit = _format_in_unit(naive.val_mae_in_unit, metrics.unit)
     lines = [
-        f"variant    {metrics['variant']}, seed {metrics['seed']}{rates}",
-        f"data       {data['name']}, {data.get('rows')} rows, SHA-256 {data['sha256'][:12]}… ({checked})",
-        f"protocol   {metrics['protocol']['name']}, target {target}",
-        f"naive      {naive['val_mae']:.4f} ({_format_unscaled(naive['val_mae_unscaled'], unit)}) on validation",
-        f"time       {_describe_speed(timing)}",
-        f"computed   {versions}{environment.get('device')}, engine {metrics.get('engine')}",
+        f"variant    {metrics.variant}, seed {metrics.seed}, {rates}",
+        f"data       {data.name}, {data.rows} rows, SHA-256 {data.sha256[:12]}… ({checked})",
+        f"protocol   {metrics.protocol.name}, target {metrics.protocol.target}",
+        f"naive      {naive.val_mae:.4f} ({naive_in_unit}) on validation",
+        f"time       {_describe_speed(metrics.timing)}",
+        f"computed   {versions}, {environment.device or '?'}, engine {metrics.engine or '?'}",
     ]
-    if metrics.get("failure"):
-        lines.insert(0, f"failure    {metrics['failure']}")
-    return "\n".join(make_printable(line) for line in lines)
+    if metrics.failure:
+        lines.insert(0, f"failure    {metrics.failure}")
+    return "\n".join(lines)
 
 
-def _describe_speed(timing: Metrics) -> str:
-    seconds, speed = timing.get("seconds"), timing.get("train_windows_per_second")
-    known = [number if isinstance(number, float) else 0.0 for number in (seconds, speed)]
-    return "{:.0f} s, {:.0f} training windows a second".format(*known)
+def _describe_speed(timing: "Timing") -> str:
+    return f"{timing.seconds:.0f} s, {timing.train_windows_per_second or 0:.0f} training windows a second"

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from rdrop_cli.cli.training import Execution
     from rdrop_cli.planning.study_file import Sweep
     from rdrop_cli.runs.estimate import Estimate
-    from rdrop_cli.runs.progress import Standing
+    from rdrop_cli.runs.progress import Progress
     from rdrop_cli.study.config import RunConfig
 
-TOLD = {"complete": "complete", "begun": "to go on with", "new": "new"}  # of each status of a run
+STATES = ("complete", "interrupted", "new")
 
 
 def sweep(
@@ -44,7 +44,7 @@ def sweep(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Train the grid of a study file; what is complete is left, what was interrupted gone on with."""
+    """Train the grid of a study file; complete runs are skipped, interrupted ones resumed."""
     from rdrop_cli.cli.console import make_console
     from rdrop_cli.cli.train import print_results
     from rdrop_cli.cli.training import Execution, settle_runs, train_missing
@@ -73,38 +73,38 @@ class GridRow:
     epochs: int
     seeds: int
     complete: int
-    begun: int
+    interrupted: int
     new: int
 
 
 def _rehearse(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
-    """Print what a sweep would do; no run is begun, and no runs folder made."""
+    """Print what a sweep would do; no run is started, and no runs folder made."""
     from rdrop_cli.cli.training import settle_runs
     from rdrop_cli.jobs.pool import choose_jobs
     from rdrop_cli.runs.estimate import estimate_work
-    from rdrop_cli.runs.progress import Status, find_standings
+    from rdrop_cli.runs.progress import State, find_progress
     from rdrop_cli.system import list_cores
 
     with wanted.file.blame():
         configs, series = settle_runs(wanted.requests, execution)
-    standings = find_standings(configs, execution.runs_dir)
-    left = max(1, sum(standing.status is not Status.COMPLETE for standing in standings))
+    progress = find_progress(configs, execution.runs_dir)
+    left = max(1, sum(run.state is not State.COMPLETE for run in progress))
     cores = len(list_cores())
     jobs = min(execution.jobs or choose_jobs(left), left, cores)  # more than cores are no faster
-    estimate = estimate_work(standings, series.source.rows, execution.runs_dir, jobs, threads=max(1, cores // jobs))
-    rows = _sum_up(standings)
+    estimate = estimate_work(progress, series.source.rows, execution.runs_dir, jobs, threads=max(1, cores // jobs))
+    rows = _sum_up(progress)
     if as_json:
         typer.echo(to_json({"grid": [asdict(row) for row in rows], "estimate": asdict(estimate)}))
     else:
         _print_grid(rows)
-        typer.echo("\n".join(_describe(standings, estimate)))
+        typer.echo("\n".join(_describe(progress, estimate)))
 
 
-def _sum_up(standings: "Sequence[Standing]") -> list[GridRow]:
+def _sum_up(progress: "Sequence[Progress]") -> list[GridRow]:
     """Return the rows of the grid, in the order of the file."""
     counts: dict[RunConfig, Counter[str]] = {}
-    for standing in standings:
-        counts.setdefault(replace(standing.config, seed=0), Counter())[standing.status] += 1
+    for run in progress:
+        counts.setdefault(replace(run.config, seed=0), Counter())[run.state] += 1
     return [
         GridRow(
             network=config.label,
@@ -113,7 +113,7 @@ def _sum_up(standings: "Sequence[Standing]") -> list[GridRow]:
             epochs=config.epochs,
             seeds=count.total(),
             complete=count["complete"],
-            begun=count["begun"],
+            interrupted=count["interrupted"],
             new=count["new"],
         )
         for config, count in counts.items()
@@ -129,19 +129,19 @@ def _print_grid(rows: Sequence[GridRow]) -> None:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for field in fields(GridRow):
-        header = TOLD.get(field.name, field.name.replace("_", " "))
+        header = field.name.replace("_", " ")
         table.add_column(header, justify="left" if field.name == "network" else "right", no_wrap=True)
     for row in rows:
         table.add_row(*("-" if value is None else f"{value}" for value in astuple(row)))
     make_console(stderr=False).print(table)
 
 
-def _describe(standings: "Sequence[Standing]", estimate: "Estimate") -> Iterator[str]:
+def _describe(progress: "Sequence[Progress]", estimate: "Estimate") -> Iterator[str]:
     """Yield the lines below the grid: runs, time, disk, and what the estimate rests on."""
     from rdrop_cli.cli.progress import format_seconds
 
-    count = Counter(str(standing.status) for standing in standings)
-    yield f"{_count(len(standings), 'run')}: " + ", ".join(f"{count[name]} {words}" for name, words in TOLD.items())
+    count = Counter(str(run.state) for run in progress)
+    yield f"{_count(len(progress), 'run')}: " + ", ".join(f"{count[state]} {state}" for state in STATES)
     if not estimate.bases:
         return
     jobs = f"with {estimate.jobs} at once" if estimate.jobs > 1 else "one after another"

@@ -127,11 +127,12 @@ def train(
 def print_results(results: "Results", as_json: bool) -> None:
     """Print what was trained to stdout and what failed to stderr; end with the first failure's exit code."""
     from rdrop_cli.cli.runs import print_table
+    from rdrop_cli.runs.schema import to_builtins
 
     for outcome in results.failures:
         typer.echo(f"rdrop: {outcome.failure}", err=True)
     if as_json:
-        typer.echo(to_json(results.metrics))
+        typer.echo(to_json([to_builtins(metrics) for metrics in results.metrics]))
     elif results.metrics:
         print_table(results.metrics)
     if results.failures:

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rdrop_cli.cli.console import make_console, warn_if_unverified
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR
@@ -17,6 +16,7 @@ from rdrop_cli.jobs.pool import choose_jobs, run_tasks
 from rdrop_cli.jobs.task import Outcome, Task, do_task
 from rdrop_cli.planning.request import Request, fit_to_series, plan_runs
 from rdrop_cli.runs.comparable import find_same_configurations
+from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run
 from rdrop_cli.runs.folder import RunFolder, check_writable
 from rdrop_cli.series.describe import describe_plan, describe_series
@@ -31,7 +31,7 @@ from rdrop_cli.study.config import RunConfig
 class Results:
     """The metrics of the runs that are complete, and the failures, each with its exit code."""
 
-    metrics: list[dict[str, Any]]
+    metrics: list[Metrics]
     failures: list[Outcome]
 
 
@@ -129,13 +129,13 @@ def _make_task(config: RunConfig, execution: Execution, folder: RunFolder | None
     return Task(config, execution.runs_dir, execution.data_dir, path, execution.tensorboard)
 
 
-def _read_metrics_if_complete(folder: RunFolder) -> dict[str, Any] | None:
+def _read_metrics_if_complete(folder: RunFolder) -> Metrics | None:
     """Return the metrics of a complete run; where there are none to be read, going on writes them anew."""
     try:
         metrics = folder.read_metrics()
     except DataError:
         return None
-    return metrics if metrics["status"] == "completed" else None
+    return metrics if metrics.status == "completed" else None
 
 
 def load_and_tell(dataset: str, sentinels: str, data_dir: Path, time_column: str = "") -> Series:

@@ -56,19 +56,19 @@ def verdict(
 
 
 def judge_and_tell(names: Sequence[str], runs_dir: Path) -> "StudyVerdict":
-    """Judge runs, and say on stderr which were left out and what is to be known about the others.
+    """Judge runs, and say on stderr which are skipped and what is to be known about the others.
 
     Raises:
         RdropError: no run can be judged.
     """
     from rdrop_cli.analysis.verdict import judge_runs
     from rdrop_cli.cli.console import make_console
-    from rdrop_cli.runs.comparable import tell_left_out
+    from rdrop_cli.runs.comparable import describe_skipped
 
     judged = judge_runs(names, runs_dir)
     collection = judged.collection
     for line in [
-        *(f"left out: {line}" for line in tell_left_out(collection.left_out)),
+        *(f"skipped: {line}" for line in describe_skipped(collection.left_out)),
         *(f"note: {note}" for note in collection.notes),
     ]:
         make_console().print(line, markup=False)

@@ -14,10 +14,11 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import asdict
+
 from rdrop_cli.errors import DataError, RdropError, UsageError
-from rdrop_cli.export.tidy import read_epoch_seconds
-from rdrop_cli.runs.comparable import Metrics, Run, has_epochs
-from rdrop_cli.runs.schema import get_object
+from rdrop_cli.runs.comparable import Run
+from rdrop_cli.runs.document import Metrics
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,13 +27,6 @@ if TYPE_CHECKING:
 RUN_ID_TAG = "rdrop.run_id"
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
 ARTIFACTS = ("metrics.json", "config.json", "history.csv", "daily_errors.csv", "loss.png", "model.keras")
-VERSIONS = ("rdrop", "python", "tensorflow", "keras", "numpy", "system", "device", "threads")
-MEASURED = {
-    "best": ("epoch", "val_mae", "val_mae_unscaled"),
-    "final": ("loss", "train_mae", "val_mae", "val_mae_unscaled"),
-    "test": ("mae", "mae_unscaled"),
-    "naive": ("val_mae", "val_mae_unscaled"),
-}
 METRICS_PER_BATCH = 1000  # MLflow takes no more in one request
 RUNS_PER_PAGE = 1000
 # For the call, where the user has not set them: seconds instead of minutes until a store that is not there is given up,
@@ -81,21 +75,21 @@ def describe_run(run: Run) -> Record:
         DataError: the run is not complete, or does not tell its configuration or its beginning.
     """
     metrics = run.metrics
-    if metrics["status"] != "completed" or not has_epochs(metrics):
-        raise DataError(f"{metrics['run_id']}: {metrics['status']}; only complete runs are logged")
-    created_at = metrics["created_at"]
+    if metrics.status != "completed" or not metrics.has_epochs:
+        raise DataError(f"{metrics.run_id}: {metrics.status}; only complete runs are logged")
+    created_at = metrics.created_at
     try:
         start_ms = round(datetime.fromisoformat(created_at).timestamp() * 1000)
     except (ValueError, OverflowError) as error:
-        raise DataError(f"{metrics['run_id']}: created_at is {created_at!r:.40}, which is no time") from error
-    seconds = accumulate(each or 0.0 for each in read_epoch_seconds(metrics))
+        raise DataError(f"{metrics.run_id}: created_at is {created_at!r:.40}, which is no time") from error
+    seconds = accumulate(metrics.timing.epoch_seconds)
     times = [start_ms + round(1000 * each) for each in seconds]
     return Record(
-        run_id=metrics["run_id"],
+        run_id=metrics.run_id,
         start_ms=start_ms,
         end_ms=times[-1],
         params=_describe_params(run),
-        tags={RUN_ID_TAG: metrics["run_id"], **_describe_versions(metrics)},
+        tags={RUN_ID_TAG: metrics.run_id, **_describe_versions(metrics)},
         metrics=[*_list_curves(metrics, times), *_list_measured(metrics, times)],
         # No link is followed: a stranger's folder could name any file of the user with it.
         artifacts=[path for name in ARTIFACTS if (path := run.folder.path / name).is_file() and not path.is_symlink()],
@@ -162,20 +156,19 @@ def _describe_params(run: Run) -> dict[str, str]:
     """Flatten the configuration; the engine is the one that computed the run, and not what was asked for."""
     config = run.folder.read_config().to_json()
     protocol = {f"protocol.{name}": value for name, value in config.pop("protocol").items()}
-    computed = {"engine": run.metrics.get("engine"), "unit": run.metrics.get("unit")}
-    params = {**config, **protocol, **computed, "target_std": run.metrics["target_std"]}
+    computed = {"engine": run.metrics.engine, "unit": run.metrics.unit}
+    params = {**config, **protocol, **computed, "target_std": run.metrics.target_std}
     return {name: str(value) for name, value in params.items() if value not in (None, "")}
 
 
 def _describe_versions(metrics: Metrics) -> dict[str, str]:
-    known = get_object(metrics, "environment")
-    return {f"rdrop.environment.{name}": str(known[name]) for name in VERSIONS if name in known}
+    return {f"rdrop.environment.{name}": str(value) for name, value in metrics.environment.known().items()}
 
 
 def _list_curves(metrics: Metrics, times: list[int]) -> Iterator[tuple[str, float, int, int]]:
-    history = metrics["history"]
-    curves = {name: history[name] for name in ("loss", "val_loss", "train_mae")}
-    curves["val_mae_unscaled"] = [value * metrics["target_std"] for value in history["val_loss"]]
+    history = metrics.history
+    curves = {"loss": history.loss, "val_loss": history.val_loss, "train_mae": history.train_mae}
+    curves["val_mae_in_unit"] = [value * metrics.target_std for value in history.val_loss]
     for name, curve in curves.items():
         for epoch, (value, time_ms) in enumerate(zip(curve, times, strict=True), start=1):
             yield name, float(value), time_ms, epoch
@@ -183,9 +176,10 @@ def _list_curves(metrics: Metrics, times: list[int]) -> Iterator[tuple[str, floa
 
 def _list_measured(metrics: Metrics, times: list[int]) -> Iterator[tuple[str, float, int, int]]:
     """Yield what is measured once, at the last epoch: `best_val_mae`, `test_mae` and the like."""
-    for part, names in MEASURED.items():
-        for name in names if metrics[part] else ():
-            yield f"{part}_{name}", float(metrics[part][name]), times[-1], len(times)
+    parts = {"best": metrics.best, "final": metrics.final, "test": metrics.test, "naive": metrics.naive}
+    for part, figures in parts.items():
+        for name, value in asdict(figures).items() if figures else ():
+            yield f"{part}_{name}", float(value), times[-1], len(times)
 
 
 def _connect(uri: str) -> "MlflowClient":

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 from rdrop_cli.files import without_nan
 from rdrop_cli.jobs.task import Outcome, Task
 from rdrop_cli.runs.history import Epoch
+from rdrop_cli.runs.schema import parse_config, parse_metrics, to_builtins
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.system import clean_environment
 from rdrop_cli.training.loop import Reporter
@@ -48,6 +49,11 @@ class MessageReporter:
     def note(self, text: str) -> None:
         self.send("note", text)
 
+    def finish(self, outcome: Outcome) -> None:
+        """Write what became of the task, as the last message."""
+        metrics = to_builtins(outcome.metrics) if outcome.metrics else None
+        self.send("done", metrics, outcome.failure, outcome.exit_code)
+
     def send(self, kind: str, *values: Any) -> None:
         """Write one message."""
         self._stream.write(json.dumps([kind, *without_nan(values)]) + "\n")
@@ -59,7 +65,7 @@ def replay(message: list[Any], reporter: Reporter) -> None:
     kind, *values = message
     if kind == "begin":
         run_id, config, epochs_done, target_std = values
-        reporter.begin(run_id, RunConfig.from_json(config), epochs_done, target_std)
+        reporter.begin(run_id, parse_config(config), epochs_done, target_std)
     elif kind == "epoch":
         reporter.epoch(Epoch(**values[0]))
     elif kind in ("step", "measure", "note"):
@@ -106,7 +112,8 @@ def follow_child(
 def conclude(task: Task, last: list[Any], code: int) -> Outcome:
     """Return what became of a task, by the last message of its process and the code with which that ended."""
     if last[0] == "done":
-        return Outcome(task, *last[1:])
+        metrics, failure, exit_code = last[1:]
+        return Outcome(task, parse_metrics(metrics) if metrics else None, failure, exit_code)
     how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
     return Outcome(task, failure=f"{task}: its process {how}", exit_code=1)
 

@@ -22,7 +22,8 @@ from rdrop_cli.jobs.process import conclude, end_children, follow_child, start_c
 from rdrop_cli.jobs.series_file import keep_parcel
 from rdrop_cli.jobs.task import Task, fail
 from rdrop_cli.jobs.transfer import Files, read_files, write_files
-from rdrop_cli.study.config import RunConfig
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.schema import parse_config
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -62,7 +63,7 @@ class Delivery:
     """What became of an order: the files of its folder, and what an `Outcome` says."""
 
     files: Files
-    metrics: dict[str, Any] | None = None
+    metrics: Metrics | None = None
     failure: str | None = None
     exit_code: int = 0
 
@@ -104,7 +105,7 @@ def train_on_worker(order: Order, parcel: bytes) -> Delivery:
     scratch = Path(worker.local_directory)
     with TemporaryDirectory(prefix="rdrop-", dir=scratch) as runs_dir:
         folder = Path(runs_dir) / order.run_id
-        task = Task(RunConfig.from_json(order.config), folder.parent, scratch, folder, order.tensorboard)
+        task = Task(parse_config(order.config), folder.parent, scratch, folder, order.tensorboard)
         try:
             write_files(order.files, folder)
             return _train_in_child(replace(task, parcel=keep_parcel(parcel, scratch)), order, worker)

@@ -8,7 +8,9 @@ from typing import Any
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.jobs.series_file import read_parcel
+from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
+from rdrop_cli.runs.schema import parse_config
 from rdrop_cli.series.load import load_dataset
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.training.loop import Reporter
@@ -45,7 +47,7 @@ class Task:
     def from_json(cls, value: dict[str, Any]) -> "Task":
         folder, parcel = (Path(value[name]) if value[name] else None for name in ("folder", "parcel"))
         runs_dir, data_dir = Path(value["runs_dir"]), Path(value["data_dir"])
-        return cls(RunConfig.from_json(value["config"]), runs_dir, data_dir, folder, bool(value["tensorboard"]), parcel)
+        return cls(parse_config(value["config"]), runs_dir, data_dir, folder, bool(value["tensorboard"]), parcel)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Outcome:
     """
 
     task: Task
-    metrics: dict[str, Any] | None = None
+    metrics: Metrics | None = None
     failure: str | None = None
     exit_code: int = 0
 

@@ -24,8 +24,7 @@ def main() -> None:
             take_place(value["cores_to_hold"], held)
         keep_to_cores(value["cores"])  # before TensorFlow is imported, which then sizes its thread pools
         reporter = MessageReporter(messages)
-        outcome = do_task(Task.from_json(value), reporter)
-        reporter.send("done", outcome.metrics, outcome.failure, outcome.exit_code)
+        reporter.finish(do_task(Task.from_json(value), reporter))
 
 
 def take_place(cores: int, held: ExitStack) -> None:

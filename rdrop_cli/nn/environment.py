@@ -3,13 +3,13 @@
 import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 import rdrop_cli
+from rdrop_cli.runs.document import Environment
 from rdrop_cli.system import list_cores
 
 
@@ -31,17 +31,17 @@ def count_threads() -> int:
     return len(list_cores())
 
 
-def describe_environment() -> dict[str, Any]:
+def describe_environment() -> Environment:
     """Return versions, the device, and the threads that a step may use."""
     gpus = tf.config.list_physical_devices("GPU")
     details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
-    return {
-        "rdrop": rdrop_cli.__version__,
-        "python": platform.python_version(),
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "numpy": np.__version__,
-        "system": f"{platform.system()} {platform.machine()}",
-        "device": details.get("device_name", "GPU") if gpus else "CPU",
-        "threads": count_threads(),
-    }
+    return Environment(
+        rdrop=rdrop_cli.__version__,
+        python=platform.python_version(),
+        tensorflow=tf.__version__,
+        keras=keras.__version__,
+        numpy=np.__version__,
+        system=f"{platform.system()} {platform.machine()}",
+        device=details.get("device_name", "GPU") if gpus else "CPU",
+        threads=count_threads(),
+    )

@@ -32,7 +32,7 @@ def has_event_log(folder: RunFolder) -> bool:
 class EventLog:
     """Scalars by epoch, and the configuration as text; to be left as a context, which closes the file.
 
-    `loss`, `val_loss` and `train_mae` are standardised errors, `val_mae_unscaled` is in the target's own unit; the form
+    `loss`, `val_loss` and `train_mae` are standardised errors, `val_mae_in_unit` is in the target's own unit; the form
     holds float32. An epoch's wall time is the run's creation plus the seconds that its epochs have taken: what
     TensorBoard shows as relative time is time at work, and the same whether the run was stopped in between or not.
     """
@@ -82,7 +82,7 @@ class EventLog:
             "loss": epoch.loss,
             "val_loss": epoch.val_loss,
             "train_mae": epoch.train_mae,
-            "val_mae_unscaled": epoch.val_loss * self._target_std,
+            "val_mae_in_unit": epoch.val_loss * self._target_std,
         }
         self._write_summary(epoch.epoch, [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()])
 

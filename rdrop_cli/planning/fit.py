@@ -40,7 +40,7 @@ def choose_target(protocol_target: str, extent: Extent) -> str:
 
 def limit_steps(protocol: Protocol) -> int:
     """Return the protocol's steps an epoch, or fewer: at most one pass over the training windows, at least one step."""
-    windows = protocol.train_stop_row - protocol.lookback_rows
+    windows = len(protocol.train_rows)
     return max(1, min(protocol.steps_per_epoch, windows // protocol.batch_size))
 
 

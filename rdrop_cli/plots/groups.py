@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.runs.comparable import Metrics, describe_settings, explain_difference
-from rdrop_cli.runs.schema import read_cell
-from rdrop_cli.study.variants import STUDY, label_network
+from rdrop_cli.runs.comparable import explain_difference, read_settings
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.study.variants import STUDY
 
 MOST_GROUPS = 8  # in one picture: more lines cannot be told apart
 
@@ -23,30 +23,28 @@ class Group:
 
     @property
     def variant(self) -> str:
-        return str(self.runs[0]["variant"])
+        return self.runs[0].variant
 
     @property
     def epochs(self) -> int:
         """The number of epochs, which all have."""
-        return len(self.runs[0]["history"]["val_loss"])
+        return len(self.runs[0].history.val_loss)
 
     def curves(self, key: str) -> npt.NDArray[np.float64]:
         """Return one kind of curve of every run, standardised, shape (run, epoch)."""
-        return np.array([run["history"][key] for run in self.runs], dtype=np.float64)
+        return np.array([getattr(run.history, key) for run in self.runs], dtype=np.float64)
 
 
 def keep_legible(runs: Sequence[Metrics]) -> tuple[list[Metrics], list[str]]:
     """Keep the runs of eight groups at most, in their order: the study's two networks, and the best of the others.
 
     Returns:
-        The runs, and the names of the networks that are left out.
+        The runs, and the labels of the networks that are skipped.
     """
     groups = group_seeds(list(runs))
     ranked = sorted(groups, key=lambda group: (group.variant not in STUDY, group.curves("val_loss").min(axis=1).mean()))
-    kept = {run["run_id"] for group in ranked[:MOST_GROUPS] for run in group.runs}
-    return [run for run in runs if run["run_id"] in kept], [
-        _name_network(group.runs[0]) for group in ranked[MOST_GROUPS:]
-    ]
+    kept = {run.run_id for group in ranked[:MOST_GROUPS] for run in group.runs}
+    return [run for run in runs if run.run_id in kept], [group.runs[0].label for group in ranked[MOST_GROUPS:]]
 
 
 def group_seeds(runs: list[Metrics]) -> list[Group]:
@@ -63,17 +61,17 @@ def group_seeds(runs: list[Metrics]) -> list[Group]:
             group.append(index)
     groups = []
     for group in alike:
-        apart = len({runs[i]["seed"] for i in group}) < len(group)
+        apart = len({runs[i].seed for i in group}) < len(group)
         groups += [[i] for i in group] if apart else [group]
-    times_named = Counter(_name_network(runs[group[0]]) for group in groups)
+    times_named = Counter(runs[group[0]].label for group in groups)
     return [_make_group([runs[i] for i in group], labels[group[0]], times_named) for group in sorted(groups)]
 
 
 def _differ_by_seed_alone(one: Metrics, other: Metrics) -> bool:
     return (
-        one["variant"] == other["variant"]
-        and len(one["history"]["val_loss"]) == len(other["history"]["val_loss"])
-        and describe_settings(one) == describe_settings(other)
+        one.variant == other.variant
+        and len(one.history.val_loss) == len(other.history.val_loss)
+        and read_settings(one) == read_settings(other)
         and explain_difference(one, other) is None
     )
 
@@ -81,21 +79,17 @@ def _differ_by_seed_alone(one: Metrics, other: Metrics) -> bool:
 def _make_group(runs: list[Metrics], label: str, times_named: Counter[str]) -> Group:
     if len(runs) == 1:
         return Group(label, (runs[0],))
-    name = _name_network(runs[0])
-    rates = f" {'/'.join(str(rate) for rate in runs[0]['rates'].values())}" if times_named[name] > 1 else ""
-    return Group(f"{name}{rates}, {len(runs)} seeds", tuple(runs))
+    run = runs[0]
+    label = run.label_with_rates if times_named[run.label] > 1 else run.label
+    return Group(f"{label}, {len(runs)} seeds", tuple(runs))
 
 
 def label_runs(runs: list[Metrics]) -> list[str]:
     """Label each run by what tells it from the others: variant and cell, then seed, then id."""
-    names = [_name_network(run) for run in runs]
-    seeded = [f"{name}, seed {run['seed']}" for name, run in zip(names, runs, strict=True)]
+    names = [run.label for run in runs]
+    seeded = [f"{name}, seed {run.seed}" for name, run in zip(names, runs, strict=True)]
     by_name, by_seed = Counter(names), Counter(seeded)
     return [
-        name if by_name[name] == 1 else with_seed if by_seed[with_seed] == 1 else str(run["run_id"])
+        name if by_name[name] == 1 else with_seed if by_seed[with_seed] == 1 else run.run_id
         for run, name, with_seed in zip(runs, names, seeded, strict=True)
     ]
-
-
-def _name_network(run: Metrics) -> str:
-    return label_network(run["variant"], read_cell(run))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.plots.groups import Group, group_seeds
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, name_unit
-from rdrop_cli.runs.comparable import Metrics
+from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.units import name_target
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ LINES = (
 
 def draw_run(metrics: Metrics, path: Path) -> None:
     """Draw one run's curves in the target's unit, with its best epoch and the naive forecast."""
-    draw_comparison([metrics], path, unscaled=True)
+    draw_comparison([metrics], path, in_unit=True)
 
 
 def draw_comparison(
     runs: list[Metrics],
     path: Path,
-    unscaled: bool,
+    in_unit: bool,
     published: Mapping[str, RunCurves] | None = None,
     inches: tuple[float, float] = FIGURE_INCHES,
 ) -> None:
@@ -77,28 +77,28 @@ def draw_comparison(
     Args:
         runs: metrics of runs with at least one epoch.
         path: the picture; its ending chooses the format.
-        unscaled: in the target's unit instead of standardised units.
+        in_unit: in the target's unit instead of standardised units.
         published: published validation losses to lay over it, by variant.
         inches: width and height.
     """
     groups, overlaid = group_seeds(runs), list((published or {}).values())
     crowded = len(groups) > FEW_GROUPS
-    naive = runs[0]["naive"]["val_mae"] * _scale_of(runs[0], unscaled)
+    naive = runs[0].naive.val_mae * _scale_of(runs[0], in_unit)
     with draw_figure(path, figsize=inches) as (figure, axes):
-        drawn = [_draw_group(axes, group, _scale_of(group.runs[0], unscaled), crowded) for group in groups]
-        drawn += [_draw_published(axes, run, unscaled) for run in overlaid]
+        drawn = [_draw_group(axes, group, _scale_of(group.runs[0], in_unit), crowded) for group in groups]
+        drawn += [_draw_published(axes, run, in_unit) for run in overlaid]
         axes.axhline(naive, color=NAIVE_COLOUR, linewidth=1.4, linestyle=(0, (6, 2, 1, 2)))
         end = max(curves.epochs for curves in drawn) + 0.5
         drawn.append(Drawn("naive forecast", end, naive, naive, naive, NAIVE_COLOUR))
-        _label_axes(axes, runs, unscaled, characters=int(inches[0] * TITLE_CHARACTERS_PER_INCH))
+        _label_axes(axes, runs, in_unit, characters=int(inches[0] * TITLE_CHARACTERS_PER_INCH))
         _limit_axes(axes, drawn)
         _name_lines(axes, drawn)
         handles = _explain_lines(any(len(group.runs) > 1 for group in groups), bool(overlaid), crowded)
         figure.legend(handles=handles, loc="outside lower center", ncols=2 if inches == NARROW_INCHES else 4)
 
 
-def _scale_of(metrics: Metrics, unscaled: bool) -> float:
-    return float(metrics["target_std"]) if unscaled else 1.0
+def _scale_of(metrics: Metrics, in_unit: bool) -> float:
+    return metrics.target_std if in_unit else 1.0
 
 
 def _draw_group(axes: "Axes", group: Group, scale: float, crowded: bool) -> Drawn:
@@ -118,8 +118,8 @@ def _draw_group(axes: "Axes", group: Group, scale: float, crowded: bool) -> Draw
     return Drawn(group.label, group.epochs, mean[-1], low, high, colour)
 
 
-def _draw_published(axes: "Axes", run: RunCurves, unscaled: bool) -> Drawn:
-    colour, values = colour_of(run.variant), run.val_loss * (run.target_std if unscaled else 1.0)
+def _draw_published(axes: "Axes", run: RunCurves, in_unit: bool) -> Drawn:
+    colour, values = colour_of(run.variant), run.val_loss * (run.target_std if in_unit else 1.0)
     axes.plot(range(1, run.epochs + 1), values, color=colour, **PUBLISHED_STYLE)
     label = f"{run.variant}, published"
     return Drawn(label, run.epochs, values[-1], values.min(), values.max(), colour, weight="normal")
@@ -159,10 +159,10 @@ def spread_apart(heights: list[float], gap: float) -> list[float]:
     return spread
 
 
-def _label_axes(axes: "Axes", runs: list[Metrics], unscaled: bool, characters: int) -> None:
+def _label_axes(axes: "Axes", runs: list[Metrics], in_unit: bool, characters: int) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    unit = name_unit(runs[0], unscaled)
+    unit = name_unit(runs[0], in_unit)
     axes.set_xlabel("epoch")
     axes.set_ylabel("mean absolute error" + (f" ({unit})" if unit else ""))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -171,10 +171,10 @@ def _label_axes(axes: "Axes", runs: list[Metrics], unscaled: bool, characters: i
 
 def describe_setting(runs: Sequence[Metrics]) -> str:
     """Say what is forecast from which data, as far as the runs have it in common."""
-    quantity, _ = name_target(str(runs[0]["protocol"]["target"]))
-    datasets = sorted({str(run["dataset"]["name"]) for run in runs})
-    protocols = sorted({str(run["protocol"]["name"]) for run in runs})
-    unverified = any(run["dataset"].get("verified") is False for run in runs)
+    quantity, _ = name_target(runs[0].protocol.target)
+    datasets = sorted({run.dataset.name for run in runs})
+    protocols = sorted({run.protocol.name for run in runs})
+    unverified = any(run.dataset.verified is False for run in runs)
     warning = " — not the published file" if unverified else ""
     return f"Forecasting {quantity}: {', '.join(datasets)} data{warning}, {', '.join(protocols)} protocol"
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdrop_cli.analysis.network import format_rates
 from rdrop_cli.analysis.networks import ArmVerdict, Figure
 from rdrop_cli.analysis.rate_grid import RateGrid
 from rdrop_cli.plots.loss import describe_setting
 from rdrop_cli.plots.style import ERROR_MAP, draw_figure, name_unit, read_on
-from rdrop_cli.runs.comparable import Metrics
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.study.variants import format_rates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ def count_seeds(figure: Figure) -> str:
     return f"{len(figure.seeds)} seeds" if len(figure.seeds) > 1 else "one seed"
 
 
-def draw_rates(grids: Sequence[RateGrid], run: Metrics, path: Path, unscaled: bool, columns: int = 2) -> None:
+def draw_rates(grids: Sequence[RateGrid], run: Metrics, path: Path, in_unit: bool, columns: int = 2) -> None:
     """Draw the mean best validation error over dropout and recurrent dropout, a panel a network, all in one scale.
 
     Every square has its value and its number of seeds; the best of a panel is outlined, what was not trained hatched.
@@ -65,13 +65,13 @@ def draw_rates(grids: Sequence[RateGrid], run: Metrics, path: Path, unscaled: bo
         grids: at least one; the first four are drawn.
         run: metrics of one of the runs, for what all have in common.
         path: the picture; its ending chooses the format.
-        unscaled: in the target's unit instead of standardised units.
+        in_unit: in the target's unit instead of standardised units.
         columns: of panels, at most.
     """
     shown = grids[:MOST_PANELS]
     columns = min(columns, len(shown))
     rows, inches = -(-len(shown) // columns), _measure_figure(shown, columns)
-    characters, writing = int(inches[0] * CHARACTERS_PER_INCH), _choose_writing(shown, run, unscaled)
+    characters, writing = int(inches[0] * CHARACTERS_PER_INCH), _choose_writing(shown, run, in_unit)
     with draw_figure(path, figsize=inches, nrows=rows, ncols=columns, squeeze=False) as (figure, panels):
         colours = _make_colours(shown, writing)
         for axes, grid in zip(panels.flat, shown, strict=False):
@@ -81,14 +81,14 @@ def draw_rates(grids: Sequence[RateGrid], run: Metrics, path: Path, unscaled: bo
         bar = figure.colorbar(colours, ax=panels, aspect=26)
         _explain_colours(bar, shown, writing)
         figure.suptitle(textwrap.fill(describe_setting([run]), int(characters * 0.75)), x=0.01, ha="left", fontsize=12)
-        caption = [textwrap.fill(line, characters) for line in describe_rates(shown, run, unscaled)]
+        caption = [textwrap.fill(line, characters) for line in describe_rates(shown, run, in_unit)]
         figure.supxlabel("\n".join(caption), x=0.01, ha="left", fontsize=9)
 
 
-def describe_rates(grids: Sequence[RateGrid], run: Metrics, unscaled: bool) -> list[str]:
+def describe_rates(grids: Sequence[RateGrid], run: Metrics, in_unit: bool) -> list[str]:
     """Say in words what the heat map shows: what the numbers are, then a line a panel."""
     shown = grids[:MOST_PANELS]
-    writing = _choose_writing(shown, run, unscaled)
+    writing = _choose_writing(shown, run, in_unit)
     hatched = " Hatched: not trained." if any(grid.has_gaps for grid in shown) else ""
     lines = [f"Mean over seeds of the best validation error{_in_brackets(writing.unit)}; lower is better.{hatched}"]
     for grid in shown:
@@ -109,12 +109,12 @@ def _in_brackets(unit: str) -> str:
     return f" ({unit})" if unit else ""
 
 
-def _choose_writing(grids: Sequence[RateGrid], run: Metrics, unscaled: bool) -> Writing:
-    per_unit = float(run["target_std"]) if unscaled else 1.0
+def _choose_writing(grids: Sequence[RateGrid], run: Metrics, in_unit: bool) -> Writing:
+    per_unit = run.target_std if in_unit else 1.0
     values = [square.best.mean * per_unit for grid in grids for square in grid.squares.values()]
     span = max(values) - min(values) or max(abs(value) for value in values) or 1.0
     decimals = min(MOST_DECIMALS, max(0, math.ceil(math.log10(LEVELS) - math.log10(span))))
-    return Writing(per_unit, name_unit(run, unscaled), decimals)
+    return Writing(per_unit, name_unit(run, in_unit), decimals)
 
 
 def _measure_figure(grids: Sequence[RateGrid], columns: int) -> tuple[float, float]:

@@ -3,14 +3,14 @@
 import errno
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import replace_atomically
-from rdrop_cli.study.units import name_target
+from rdrop_cli.runs.document import Metrics
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,9 +88,9 @@ def read_on(background: Sequence[float]) -> str:
     return "black" if luminance > 0.179 else "white"
 
 
-def name_unit(run: Mapping[str, Any], unscaled: bool) -> str:
+def name_unit(run: Metrics, in_unit: bool) -> str:
     """Return the unit in which errors of a run are drawn; empty where the target's own has no name."""
-    return name_target(str(run["protocol"]["target"]))[1] if unscaled else "standardised"
+    return run.unit if in_unit else "standardised"
 
 
 def check_ending(path: Path) -> None:

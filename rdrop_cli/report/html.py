@@ -25,10 +25,8 @@ from rdrop_cli.files import write_text
 from rdrop_cli.plots.groups import group_seeds, keep_legible
 from rdrop_cli.plots.loss import FIGURE_INCHES, NARROW_INCHES, draw_comparison
 from rdrop_cli.plots.rates import describe_rates, draw_rates
-from rdrop_cli.runs.comparable import Metrics
-from rdrop_cli.runs.schema import get_object, read_cell
-from rdrop_cli.study.units import format_error, name_target
-from rdrop_cli.study.variants import label_network
+from rdrop_cli.runs.document import Dataset, Metrics
+from rdrop_cli.study.units import format_error
 
 NONE = "–"
 
@@ -111,9 +109,9 @@ def _describe_rates(judged: StudyVerdict) -> dict[str, Any] | None:
     if not grids:
         return None
     return {
-        "pictures": [_embed(partial(draw_rates, grids, run, unscaled=True, columns=columns)) for columns in (2, 1)],
+        "pictures": [_embed(partial(draw_rates, grids, run, in_unit=True, columns=columns)) for columns in (2, 1)],
         "several": len(grids) > 1,
-        "alternative": f"Heat map of the errors over both rates. {' '.join(describe_rates(grids, run, unscaled=True))}",
+        "alternative": f"Heat map of the errors over both rates. {' '.join(describe_rates(grids, run, in_unit=True))}",
     }
 
 
@@ -123,10 +121,10 @@ def _describe_curves(runs: Sequence[Metrics]) -> dict[str, Any]:
     published = find_published(shown)
     return {
         "pictures": [
-            _embed(partial(draw_comparison, shown, unscaled=True, published=published, inches=inches))
+            _embed(partial(draw_comparison, shown, in_unit=True, published=published, inches=inches))
             for inches in (FIGURE_INCHES, NARROW_INCHES)
         ],
-        "alternative": _describe_picture(shown, name_target(runs[0]["protocol"]["target"])[1]),
+        "alternative": _describe_picture(shown, runs[0].unit),
         "not_drawn": too_many,
     }
 
@@ -141,11 +139,11 @@ def _embed(draw: Callable[[Path], None]) -> str:
 
 def _describe_runs(runs: Sequence[Metrics]) -> dict[str, Any]:
     """Return what is shown of the runs themselves: their figures, and what they were made with."""
-    protocol, unit = runs[0]["protocol"], name_target(runs[0]["protocol"]["target"])[1]
-    cells = ", ".join(dict.fromkeys(read_cell(run) for run in runs))
+    protocol, unit = runs[0].protocol.to_json(), runs[0].unit
+    cells = ", ".join(dict.fromkeys(run.cell for run in runs))
     return {
         "runs": [_describe_run(run, unit) for run in runs],
-        "dataset": _describe_dataset(runs[0]["dataset"]),
+        "dataset": _describe_dataset(runs[0].dataset),
         "protocol": {"cell": cells} | {name.replace("_", " "): value for name, value in protocol.items()},
         "environments": _group_environments(runs),
     }
@@ -153,48 +151,47 @@ def _describe_runs(runs: Sequence[Metrics]) -> dict[str, Any]:
 
 def _describe_picture(runs: list[Metrics], unit: str) -> str:
     """Say in words what the picture shows, for those who do not see it."""
-    sentences, scale = ["Validation error over epochs."], runs[0]["target_std"]
+    sentences, scale = ["Validation error over epochs."], runs[0].target_std
     for group in group_seeds(runs):
         mean = group.curves("val_loss").mean(axis=0) * scale
         lowest = f"lowest {format_error(mean.min(), unit)} at epoch {mean.argmin() + 1}"
         sentences.append(f"{group.label}: {lowest}, {format_error(mean[-1], unit)} after {group.epochs} epochs.")
-    sentences.append(f"The naive forecast: {format_error(runs[0]['naive']['val_mae'] * scale, unit)}.")
+    sentences.append(f"The naive forecast: {format_error(runs[0].naive.val_mae * scale, unit)}.")
     return " ".join(sentences)
 
 
 def _describe_run(run: Metrics, unit: str) -> dict[str, str]:
     """Return the cells of a run in the table of runs, by the heads of its columns."""
-    best, final, test, scale = run["best"] or {}, run["final"] or {}, run["test"] or {}, run["target_std"]
+    best, final, test = run.best, run.final, run.test
     cells = {
-        "Run": run["run_id"],
-        "Network": label_network(run["variant"], read_cell(run)),
-        "Seed": str(run["seed"]),
-        "Rates": ", ".join(str(rate) for rate in run["rates"].values()),
-        "Epochs": str(run["epochs"]["done"]),
-        "Best validation MAE": _format(best.get("val_mae"), 4),
-        f"Best in {unit}": _format(best.get("val_mae"), 2, scale),
-        "at epoch": str(best.get("epoch", NONE)),
-        "Last validation MAE": _format(final.get("val_mae"), 4),
-        "Test MAE": _format(test.get("mae"), 4),
-        f"Test in {unit}": _format(test.get("mae"), 2, scale),
-        "Minutes": _format(get_object(run, "timing").get("seconds"), 1, 1 / 60),
+        "Run": run.run_id,
+        "Network": run.label,
+        "Seed": str(run.seed),
+        "Rates": str(run.rates),
+        "Epochs": str(run.epochs.done),
+        "Best validation MAE": _format(best.val_mae if best else None, 4),
+        f"Best in {unit}": _format(best.val_mae_in_unit if best else None, 2),
+        "at epoch": str(best.epoch) if best else NONE,
+        "Last validation MAE": _format(final.val_mae if final else None, 4),
+        "Test MAE": _format(test.mae if test else None, 4),
+        f"Test in {unit}": _format(test.mae_in_unit if test else None, 2),
+        "Minutes": _format(run.timing.seconds / 60, 1),
     }
     return {head: cell for head, cell in cells.items() if unit or not head.endswith(" in ")}
 
 
-def _format(value: Any, digits: int, factor: float = 1.0) -> str:
-    return f"{value * factor:.{digits}f}" if isinstance(value, int | float) else NONE
+def _format(value: float | None, digits: int) -> str:
+    return NONE if value is None else f"{value:.{digits}f}"
 
 
-def _describe_dataset(dataset: dict[str, Any]) -> dict[str, Any]:
-    verified = dataset.get("verified")
-    checked = {True: "the published file", False: "NOT the published file"}
+def _describe_dataset(dataset: Dataset) -> dict[str, Any]:
+    checked = {True: "the published file", False: "NOT the published file", None: "nothing published to compare with"}
     return {
-        "name": dataset["name"],
-        "from": dataset.get("origin", NONE),
-        "readings": dataset.get("rows", NONE),
-        "SHA-256": dataset["sha256"],
-        "content": checked[verified] if isinstance(verified, bool) else "nothing published to compare with",
+        "name": dataset.name,
+        "from": dataset.origin,
+        "readings": dataset.rows,
+        "SHA-256": dataset.sha256,
+        "content": checked[dataset.verified],
     }
 
 
@@ -202,10 +199,10 @@ def _group_environments(runs: Sequence[Metrics]) -> list[dict[str, Any]]:
     """Return every environment that runs were made in, engine included, with the ids of those runs."""
     environments = list[dict[str, Any]]()
     for run in runs:
-        versions = {"engine": run.get("engine", NONE), **get_object(run, "environment")}
+        versions = {"engine": run.engine or NONE, **run.environment.known()}
         same = next((each for each in environments if each["versions"] == versions), None)
         if same:
-            same["runs"].append(run["run_id"])
+            same["runs"].append(run.run_id)
         else:
-            environments.append({"versions": versions, "runs": [run["run_id"]]})
+            environments.append({"versions": versions, "runs": [run.run_id]})
     return environments

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from rdrop_cli.errors import DataError
 from rdrop_cli.files import replace_atomically
 from rdrop_cli.runs.history import History
+from rdrop_cli.runs.schema import parse_history
 
 KEPT = 2
 DIGEST_BYTES = 32
@@ -94,5 +95,5 @@ def _read(path: Path) -> Checkpoint:
             raise ValueError(f"its {foreign[0][:40]!r} is no array")
         state = {name.removeprefix("state/"): arrays[name] for name in arrays if name.startswith("state/")}
         best = {name.removeprefix("best/"): arrays[name] for name in arrays if name.startswith("best/")}
-        history = History.from_json(json.loads(arrays["history"].tobytes()))
+        history = parse_history(arrays["history"].tobytes())
     return Checkpoint(state, best, history)

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
-from typing import Any
 
 from rdrop_cli.errors import DataError
+from rdrop_cli.runs.document import Timing
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.runs.progress import Standing, Status
+from rdrop_cli.runs.progress import Progress, State
 from rdrop_cli.runs.remove import measure_size
-from rdrop_cli.runs.schema import get_object
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import VARIANTS, label_network
@@ -51,9 +50,9 @@ class Measured:
 
     variant: str
     cell: str
-    engine: str
+    engine: str | None
     wanted: str
-    threads: object
+    threads: int | None
     speed: Speed
     folder_bytes: int | None
 
@@ -90,11 +89,11 @@ class Estimate:
     bases: tuple[Basis, ...]
 
 
-def estimate_work(standings: Sequence[Standing], rows: int, runs_dir: Path, jobs: int, threads: int) -> Estimate:
+def estimate_work(progress: Sequence[Progress], rows: int, runs_dir: Path, jobs: int, threads: int) -> Estimate:
     """Estimate what completing runs takes on this machine.
 
     Args:
-        standings: the runs that are wanted.
+        progress: the runs that are wanted.
         rows: of the series.
         runs_dir: where earlier runs are; those of any protocol and dataset count, by their speed.
         jobs: runs at work at once.
@@ -103,14 +102,14 @@ def estimate_work(standings: Sequence[Standing], rows: int, runs_dir: Path, jobs
     measured = [run for folder in list_run_folders(runs_dir) if (run := _measure(folder))]
     seconds: list[float] = []
     bases: dict[Basis, None] = {}
-    for standing in standings:
-        if standing.status is not Status.COMPLETE:
-            basis, speed = _choose_speed(standing.config, measured, threads)
+    for each in progress:
+        if each.state is not State.COMPLETE:
+            basis, speed = _choose_speed(each.config, measured, threads)
             bases[basis] = None
-            seconds.append(START_SECONDS + _count_seconds(standing, rows, speed))
+            seconds.append(START_SECONDS + _count_seconds(each, rows, speed))
     sizes = [run.folder_bytes for run in measured if run.folder_bytes is not None]
     folder_bytes = mean(sizes) if sizes else NOMINAL_FOLDER_BYTES
-    new = sum(standing.status is Status.NEW for standing in standings)
+    new = sum(run.state is State.NEW for run in progress)
     return Estimate(_schedule(seconds, jobs), jobs, round(new * folder_bytes), len(sizes), tuple(bases))
 
 
@@ -120,29 +119,27 @@ def _measure(folder: RunFolder) -> Measured | None:
         config, metrics = folder.read_config(), folder.read_metrics()
     except DataError:
         return None
-    speed = _find_speed(config.protocol, get_object(metrics, "timing"))
+    speed = _find_speed(config.protocol, metrics.timing)
     if speed is None:
         return None
     return Measured(
         variant=config.variant,
         cell=config.cell,
-        engine=str(metrics.get("engine")),
+        engine=metrics.engine,
         wanted=config.engine,
-        threads=get_object(metrics, "environment").get("threads"),
+        threads=metrics.environment.threads,
         speed=speed,
-        folder_bytes=measure_size(folder).size_bytes if metrics["status"] == "completed" else None,
+        folder_bytes=measure_size(folder).size_bytes if metrics.status == "completed" else None,
     )
 
 
-def _find_speed(protocol: Protocol, timing: dict[str, Any]) -> Speed | None:
+def _find_speed(protocol: Protocol, timing: Timing) -> Speed | None:
     """Return a run's speed; the seconds of its epochs that are not of training steps are of measuring.
 
     The median epoch counts: the first also compiles, and a machine may have slept in another.
     """
-    rate, seconds = timing.get("train_windows_per_second"), timing.get("epoch_seconds")
-    if not isinstance(rate, float) or not isinstance(seconds, list) or not seconds:
-        return None
-    if not all(isinstance(number, float) and LEAST < number < 1 / LEAST for number in (rate, *seconds)):
+    rate, seconds = timing.train_windows_per_second, timing.epoch_seconds
+    if rate is None or not seconds or not all(LEAST < number < 1 / LEAST for number in (rate, *seconds)):
         return None
     windows, products = protocol.steps_per_epoch * protocol.batch_size, count_products(protocol)
     training_share = min(windows / rate / mean(seconds), 1.0)
@@ -155,20 +152,10 @@ def count_products(protocol: Protocol) -> int:
     return protocol.timesteps * protocol.units * (protocol.units + FEATURES)
 
 
-def count_validation_windows(protocol: Protocol) -> int:
-    """Return the windows on which the error is measured after each epoch."""
-    return protocol.val_stop_row - (protocol.train_stop_row + 1 + protocol.lookback_rows)
-
-
-def count_test_windows(protocol: Protocol, rows: int) -> int:
-    """Return the windows of a series of `rows` rows on which the error is measured at the end."""
-    return rows - protocol.horizon_rows - 1 - (protocol.val_stop_row + 1 + protocol.lookback_rows)
-
-
 def _count_measured(protocol: Protocol) -> int:
     """Return the windows that are measured after each epoch: validation, and the sample of training."""
-    sample = min(protocol.train_windows_measured, protocol.train_stop_row - protocol.lookback_rows)
-    return max(count_validation_windows(protocol) + sample, 1)
+    sample = min(protocol.train_windows_measured, len(protocol.train_rows))
+    return max(len(protocol.validation_rows) + sample, 1)
 
 
 def _choose_speed(config: RunConfig, measured: Sequence[Measured], threads: int) -> tuple[Basis, Speed]:
@@ -197,12 +184,12 @@ def _guess_speed(config: RunConfig) -> Speed:
     return Speed(training, training * NOMINAL_MEASURING)
 
 
-def _count_seconds(standing: Standing, rows: int, speed: Speed) -> float:
+def _count_seconds(run: Progress, rows: int, speed: Speed) -> float:
     """Return what is left of a run: its epochs, then the daily validation errors and the test."""
-    protocol = standing.config.protocol
-    trained = standing.epochs_left * protocol.steps_per_epoch * protocol.batch_size
-    at_the_end = count_validation_windows(protocol) + count_test_windows(protocol, rows)
-    measured = standing.epochs_left * _count_measured(protocol) + at_the_end
+    protocol = run.config.protocol
+    trained = run.epochs_left * protocol.steps_per_epoch * protocol.batch_size
+    at_the_end = len(protocol.validation_rows) + len(protocol.find_test_rows(rows))
+    measured = run.epochs_left * _count_measured(protocol) + at_the_end
     return (trained * speed.training + measured * speed.measuring) * count_products(protocol)
 
 

@@ -1,13 +1,11 @@
 """Find runs: all of a folder, the one that a user names, or those with a property."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rdrop_cli.errors import RdropError, UsageError
+from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.runs.schema import read_cell
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import find_variant
 
@@ -35,15 +33,15 @@ class Filter:
                     raise UsageError(f"--{option}: expected one of {', '.join(known)}, received {value!r}")
 
     def asks(self) -> bool:
-        """Whether any run may be left out."""
+        """Whether any run may be skipped."""
         return bool(self.variants or self.cells or self.statuses)
 
-    def keeps(self, metrics: Mapping[str, Any]) -> bool:
+    def keeps(self, metrics: Metrics) -> bool:
         """Whether a run is wanted."""
         wanted_and_found = (
-            (self.variants, metrics["variant"]),
-            (self.cells, read_cell(metrics)),
-            (self.statuses, metrics["status"]),
+            (self.variants, metrics.variant),
+            (self.cells, metrics.cell),
+            (self.statuses, metrics.status),
         )
         return all(found in wanted for wanted, found in wanted_and_found if wanted)
 

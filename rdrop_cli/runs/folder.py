@@ -4,23 +4,22 @@ import json
 import os
 import secrets
 import socket
-import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from rdrop_cli.errors import DataError, RdropError
+from msgspec.structs import replace
+
+from rdrop_cli.errors import RdropError
 from rdrop_cli.files import make_folder, remove_temporaries, sync, write_json
 from rdrop_cli.locks import LockedError, hold_lock, is_lock_held
-from rdrop_cli.runs.schema import READABLE, SCHEMA_VERSION, find_fault, measure_depth, upgrade_document
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.schema import read_config, read_metrics, write_config
 from rdrop_cli.study.config import RunConfig
 
-MAX_DOCUMENT_BYTES = 64 << 20  # a million epochs
-MAX_DEPTH = 20  # of lists and objects in each other; rdrop's own documents have four
 LOOK_SECONDS = 0.2  # longer than `is_locked` holds the lock to look at it
 
 
@@ -66,29 +65,27 @@ class RunFolder:
         """Read the configuration.
 
         Raises:
-            DataError: it is not there or not a configuration of this schema.
+            DataError: it is not there, or not a run's configuration.
         """
-        value = read_document(self.config_path)
-        try:
-            return RunConfig.from_json({name: item for name, item in value.items() if name != "created_at"})
-        except (DataError, OverflowError) as error:  # a number that no float can hold
-            raise DataError(f"{self.config_path}: {error}") from error
+        return read_config(self.config_path)[0]
 
     def read_created_at(self) -> str:
-        """Return when the run was created, in UTC, ISO 8601."""
-        return str(read_document(self.config_path).get("created_at"))
+        """Return when the run was created, in UTC, ISO 8601.
 
-    def read_metrics(self) -> dict[str, Any]:
+        Raises:
+            DataError: as `read_config` does.
+        """
+        return read_config(self.config_path)[1]
+
+    def read_metrics(self) -> Metrics:
         """Read the metrics; `status` is `running` while a process holds the run's lock.
 
         Raises:
-            DataError: they are not there or not metrics of this schema.
+            DataError: they are not there, or not a run's metrics.
         """
-        metrics = read_document(self.metrics_path)
-        if fault := find_fault(metrics):
-            raise DataError(f"{self.metrics_path}: not a run's metrics: {fault}")
-        if metrics.get("status") == "interrupted" and self.is_locked():
-            metrics["status"] = "running"
+        metrics = read_metrics(self.metrics_path)
+        if metrics.status == "interrupted" and self.is_locked():
+            return replace(metrics, status="running")
         return metrics
 
     def is_locked(self) -> bool:
@@ -163,41 +160,5 @@ def create_run_folder(runs_dir: Path, config: RunConfig) -> RunFolder:
             continue
         break
     sync(runs_dir)
-    document = {"schema_version": SCHEMA_VERSION, "created_at": created_at.isoformat(timespec="seconds")}
-    write_json(folder.config_path, document | config.to_json())
+    write_config(folder.config_path, config, created_at.isoformat(timespec="seconds"))
     return folder
-
-
-def read_document(path: Path) -> dict[str, Any]:
-    """Read a JSON object that carries a schema's version, and return it as this schema has it, without the version.
-
-    Raises:
-        DataError: naming the file and what is wrong with it.
-    """
-    try:
-        value = json.loads(_read_small_file(path), parse_constant=_refuse_constant)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: is not there; the folder is no finished rdrop run") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error})") from error
-    if measure_depth(value) > MAX_DEPTH:
-        raise DataError(f"{path}: is nested deeper than {MAX_DEPTH} levels")
-    version = value.pop("schema_version", None) if isinstance(value, dict) else None
-    if type(version) is not int or version not in READABLE:
-        raise DataError(f"{path}: expected schema version {SCHEMA_VERSION} or lower, received {version!r:.40}")
-    return upgrade_document(value, version)
-
-
-def _refuse_constant(name: str) -> None:
-    """Refuse NaN and the infinities, which are no JSON: a document with one is not even equal to itself."""
-    raise ValueError(f"{name} is no JSON")
-
-
-def _read_small_file(path: Path) -> str:
-    """Read a regular file's text; a pipe or a device in its place could keep a reader for ever."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("not a regular file")
-    if status.st_size > MAX_DOCUMENT_BYTES:
-        raise ValueError(f"{status.st_size} bytes; at most {MAX_DOCUMENT_BYTES} are read")
-    return path.read_text(encoding="utf-8")

@@ -2,10 +2,8 @@
 
 import csv
 import io
-from dataclasses import asdict, astuple, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
-
-from rdrop_cli.runs.schema import LARGEST_ERROR
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class History:
         """Render one line an epoch, with the validation error in the target's own unit as well."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["epoch", "loss", "val_loss", "train_mae", "val_mae_unscaled", "train_seconds", "seconds"])
+        writer.writerow(["epoch", "loss", "val_loss", "train_mae", "val_mae_in_unit", "train_seconds", "seconds"])
         for e in self.epochs:
             times = f"{e.train_seconds:.3f}", f"{e.seconds:.3f}"
             writer.writerow([e.epoch, e.loss, e.val_loss, e.train_mae, e.val_loss * target_std, *times])
@@ -59,21 +57,3 @@ class History:
 
     def to_json(self) -> list[dict[str, Any]]:
         return [asdict(epoch) for epoch in self.epochs]
-
-    @classmethod
-    def from_json(cls, value: list[dict[str, Any]]) -> "History":
-        """Rebuild a history from `to_json`.
-
-        Raises:
-            KeyError: a figure is missing; TypeError: one is no number; ValueError: one is not finite, or no error.
-        """
-        names = [f.name for f in fields(Epoch)]
-        epochs = [Epoch(**{name: epoch[name] for name in names}) for epoch in value]
-        for epoch in epochs:
-            if type(epoch.epoch) is not int:
-                raise TypeError(f"epoch is {epoch.epoch!r}")
-            if any(type(figure) not in (int, float) for figure in astuple(epoch)):
-                raise TypeError(f"a figure of epoch {epoch.epoch} is no number")
-            if not all(abs(figure) <= LARGEST_ERROR for figure in astuple(epoch)):
-                raise ValueError(f"a figure of epoch {epoch.epoch} is not finite, or larger than any error")
-        return cls(epochs)

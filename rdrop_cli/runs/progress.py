@@ -1,4 +1,4 @@
-"""How far each of the runs that are wanted has come."""
+"""The progress of each of the runs that are wanted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,39 +11,39 @@ from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.study.config import RunConfig
 
 
-class Status(StrEnum):
-    """What training would do with a run: leave it, go on with it, or begin it."""
+class State(StrEnum):
+    """What training does with a run: skip it, resume it, or start it."""
 
     COMPLETE = "complete"
-    BEGUN = "begun"
+    INTERRUPTED = "interrupted"
     NEW = "new"
 
 
 @dataclass(frozen=True)
-class Standing:
+class Progress:
     """A run that is wanted, and how many of its epochs are done."""
 
     config: RunConfig
-    status: Status
+    state: State
     epochs_done: int = 0
 
     @property
     def epochs_left(self) -> int:
-        return 0 if self.status is Status.COMPLETE else self.config.epochs - self.epochs_done
+        return 0 if self.state is State.COMPLETE else self.config.epochs - self.epochs_done
 
 
-def find_standings(configs: Sequence[RunConfig], runs_dir: Path) -> list[Standing]:
-    """Return, in their order, where each wanted run stands in the runs folder, which need not be there."""
+def find_progress(configs: Sequence[RunConfig], runs_dir: Path) -> list[Progress]:
+    """Return, in their order, the progress of each wanted run in the runs folder, which need not exist."""
     there = find_same_configurations(configs, runs_dir)
-    return [_find_standing(config, there.get(config)) for config in configs]
+    return [_find_progress(config, there.get(config)) for config in configs]
 
 
-def _find_standing(config: RunConfig, folder: RunFolder | None) -> Standing:
+def _find_progress(config: RunConfig, folder: RunFolder | None) -> Progress:
     if folder is None:
-        return Standing(config, Status.NEW)
+        return Progress(config, State.NEW)
     try:
         metrics = folder.read_metrics()
-    except DataError:  # stopped before it had any: its checkpoint tells, when it is gone on with
-        return Standing(config, Status.BEGUN)
-    done = min(max(metrics["epochs"]["done"], 0), config.epochs)
-    return Standing(config, Status.COMPLETE if metrics["status"] == "completed" else Status.BEGUN, done)
+    except DataError:  # stopped before it had any: its checkpoint tells, when it is resumed
+        return Progress(config, State.INTERRUPTED)
+    state = State.COMPLETE if metrics.status == "completed" else State.INTERRUPTED
+    return Progress(config, state, min(metrics.epochs.done, config.epochs))

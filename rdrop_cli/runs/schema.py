@@ -1,54 +1,162 @@
-"""What a metrics document must hold to be read: it may come from another version, or from a stranger."""
+"""Read and write run documents: `metrics.json`, `config.json`, and the history in a checkpoint.
 
-from collections.abc import Mapping
-from typing import Any
+A document may come from another version of rdrop, or from a stranger: it is checked before it is typed, and refused in
+one line that names the file, the field and the value. Documents of older schemas are upgraded before they are checked.
+"""
 
+import json
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import MISSING, asdict, fields
+from functools import reduce
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.files import write_json
+from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
+from rdrop_cli.runs.history import Epoch, History
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.units import name_target
 from rdrop_cli.study.variants import DEFAULT_CELL
 
-MISSING = object()
-EACH = "of each name"  # in a shape: what every value of an object has to be
-LARGEST_ERROR = 1e100  # far above what float32 can hold, and far enough below float64 to be scaled and drawn
+READABLE = range(1, SCHEMA_VERSION + 1)
+MAX_DOCUMENT_BYTES = 64 << 20  # a million epochs
+MAX_DEPTH = 20  # of lists and objects in each other; rdrop's own documents have four
+LARGEST_NUMBER = 1e100  # far above what float32 can hold, and far enough below float64 to be scaled and drawn
 LARGEST_INTEGER = 2**53  # up to here a float64 has every whole number
-MEASURED = {"val_mae": float, "val_mae_unscaled": float}
-SHAPE: dict[str, Any] = {
-    "run_id": str,
-    "created_at": str,
-    "variant": str,
-    "status": str,
-    "seed": int,
-    "rates": {EACH: float},
-    "epochs": {"done": int, "planned": int},
-    "dataset": {"name": str, "sha256": str},
-    "protocol": {"name": str, "target": str},
-    "target_std": float,
-    "history": {"loss": [float], "val_loss": [float], "train_mae": [float]},
-    "best": ({"epoch": int, **MEASURED}, None),
-    "final": ({"loss": float, "train_mae": float, **MEASURED}, None),
-    "test": ({"mae": float, "mae_unscaled": float}, None),
-    "naive": MEASURED,
+# New names of fields, by the schema that they replace. Before schema 2, the target's own unit was always °C.
+_RENAMED = {
+    1: {"degc_per_unit": "target_std", "val_mae_degc": "val_mae_unscaled", "mae_degc": "mae_unscaled"},
+    2: {"val_mae_unscaled": "val_mae_in_unit", "mae_unscaled": "mae_in_unit"},
 }
 
-
-def find_fault(metrics: dict[str, Any]) -> str | None:
-    """Return what is wrong with a document, in words, or None; fields that are not in the shape are free."""
-    fault = _find_fault("metrics", metrics, SHAPE)
-    if not fault and len({len(curve) for name, curve in metrics["history"].items() if name in SHAPE["history"]}) > 1:
-        fault = "history has curves of different lengths"
-    return fault
+T = TypeVar("T")
 
 
-def _find_fault(name: str, value: Any, shape: Any) -> str | None:
-    if isinstance(shape, tuple):
-        return None if value is None else _find_fault(name, value, shape[0])
-    if isinstance(shape, dict) and isinstance(value, dict):
-        shapes = dict.fromkeys(value, shape[EACH]) if EACH in shape else shape
-        faults = (_find_fault(key, value.get(key, MISSING), inner) for key, inner in shapes.items())
-        return next((fault for fault in faults if fault), None)
-    if isinstance(shape, list) and isinstance(value, list):
-        return next((fault for item in value if (fault := _find_fault(name, item, shape[0]))), None)
-    if value is MISSING:
-        return f"{name} is missing"
-    return None if _fits(value, shape) else f"{name} is {repr(value)[:40]}"
+def read_metrics(path: Path) -> Metrics:
+    """Read `metrics.json`.
+
+    Raises:
+        DataError: it is not there, or not a run's metrics; the message names the file, the field and the value.
+    """
+    value = _read_document(path)
+    try:
+        return parse_metrics(value)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def parse_metrics(value: Any) -> Metrics:
+    """Check a document of this schema as it comes from JSON.
+
+    Raises:
+        DataError: naming the field and the value.
+    """
+    if fault := _find_fault("", value):
+        raise DataError(f"not a run's metrics: {fault}")
+    if isinstance(value, dict) and isinstance(value.get("protocol"), dict):
+        _check_names("a run's metrics", "protocol", value["protocol"], Protocol)
+    return _convert("a run's metrics", value, Metrics)
+
+
+def write_metrics(path: Path, metrics: Metrics) -> None:
+    """Write `metrics.json` atomically."""
+    write_json(path, to_builtins(metrics))
+
+
+def to_builtins(metrics: Metrics) -> dict[str, Any]:
+    """Return the document as JSON has it."""
+    value: dict[str, Any] = msgspec.to_builtins(metrics)
+    return value
+
+
+def read_config(path: Path) -> tuple[RunConfig, str]:
+    """Read `config.json`; return the configuration and when the run was created, UTC, ISO 8601.
+
+    Raises:
+        DataError: it is not there, or not a run's configuration.
+    """
+    value = _read_document(path)
+    del value["schema_version"]
+    created_at = value.pop("created_at", None)
+    try:
+        if not isinstance(created_at, str) or not created_at.isprintable():
+            raise DataError(f"not a run's configuration: created_at: expected a time, received {created_at!r:.40}")
+        return parse_config(value), created_at
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def parse_config(value: Any) -> RunConfig:
+    """Check a configuration as it comes from JSON.
+
+    Raises:
+        DataError: a field is missing, not known, of another type, or out of range.
+    """
+    kind = "a run's configuration"
+    if isinstance(value, dict):
+        _check_names(kind, "", value, RunConfig)
+        if isinstance(value.get("protocol"), dict):
+            _check_names(kind, "protocol", value["protocol"], Protocol)
+    return _convert(kind, value, RunConfig)
+
+
+def write_config(path: Path, config: RunConfig, created_at: str) -> None:
+    """Write `config.json` atomically."""
+    write_json(path, {"schema_version": SCHEMA_VERSION, "created_at": created_at} | asdict(config))
+
+
+def parse_history(content: bytes) -> History:
+    """Read the history in a checkpoint, a JSON list of epochs.
+
+    Raises:
+        DataError: it is no history.
+    """
+    try:
+        value = json.loads(content, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"not a run's history: cannot be read as JSON ({error})") from error
+    if measure_depth(value) > MAX_DEPTH:
+        raise DataError(f"not a run's history: is nested deeper than {MAX_DEPTH} levels")
+    if fault := _find_fault("", value):
+        raise DataError(f"not a run's history: {fault}")
+    return History(_convert("a run's history", value, list[Epoch]))
+
+
+def _read_document(path: Path) -> dict[str, Any]:
+    """Read a JSON object that carries a schema's version, and return it as the current schema has it."""
+    try:
+        value = json.loads(_read_small_file(path), parse_constant=_refuse_constant)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: is not there; the folder is no finished rdrop run") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path}: cannot be read as JSON ({error})") from error
+    if measure_depth(value) > MAX_DEPTH:
+        raise DataError(f"{path}: is nested deeper than {MAX_DEPTH} levels")
+    version = value.get("schema_version") if isinstance(value, dict) else None
+    if type(version) is not int or version not in READABLE:
+        raise DataError(f"{path}: expected schema version {SCHEMA_VERSION} or lower, received {version!r:.40}")
+    return _upgrade(value, version)
+
+
+def _refuse_constant(name: str) -> None:
+    """Refuse NaN and the infinities, which are no JSON: a document with one is not even equal to itself."""
+    raise ValueError(f"{name} is no JSON")
+
+
+def _read_small_file(path: Path) -> str:
+    """Read a regular file's text; a pipe or a device in its place could keep a reader for ever."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("not a regular file")
+    if status.st_size > MAX_DOCUMENT_BYTES:
+        raise ValueError(f"{status.st_size} bytes; at most {MAX_DOCUMENT_BYTES} are read")
+    return path.read_text(encoding="utf-8")
 
 
 def measure_depth(value: Any) -> int:
@@ -60,40 +168,85 @@ def measure_depth(value: Any) -> int:
     return depth
 
 
-def _fits(value: Any, kind: Any) -> bool:
-    """Whether a value is a printable text, an object, or a number that float64 can reckon with, as the kind asks."""
-    if kind is str:
-        return isinstance(value, str) and value.isprintable()
-    if kind is float:
-        return type(value) in (int, float) and abs(value) <= LARGEST_ERROR
-    if kind is int:
-        return type(value) is int and abs(value) <= LARGEST_INTEGER
-    return type(value) is kind
+def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
+    """Return a document of a readable schema as this one has it."""
+    document = reduce(lambda value, older: _rename(value, _RENAMED[older]), range(version, SCHEMA_VERSION), document)
+    document["schema_version"] = SCHEMA_VERSION
+    if version < SCHEMA_VERSION and "history" in document:  # metrics: what the first versions did not record
+        document = {"cell": DEFAULT_CELL, "engine": None} | document
+        protocol = document.get("protocol")
+        if version == 1 and isinstance(protocol, dict) and isinstance(protocol.get("target"), str):
+            document = {"unit": name_target(protocol["target"])[1]} | document
+    return document
 
 
-SCHEMA_VERSION = 2
-READABLE = range(1, SCHEMA_VERSION + 1)
-# Until the target could be anything, its own unit was always that of temperature.
-_NAMES_OF_1 = {"degc_per_unit": "target_std", "val_mae_degc": "val_mae_unscaled", "mae_degc": "mae_unscaled"}
-
-
-def upgrade_document(document: dict[str, Any], version: int) -> dict[str, Any]:
-    """Return a document of a readable schema with the names of this one."""
-    return _rename(document) if version == 1 else document
-
-
-def _rename(document: dict[str, Any]) -> dict[str, Any]:
+def _rename(document: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     """Rename keys, also within objects."""
-    inner = {key: _rename(item) if isinstance(item, dict) else item for key, item in document.items()}
-    return {_NAMES_OF_1.get(key, key): item for key, item in inner.items()}
+    inner = {key: _rename(item, names) if isinstance(item, dict) else item for key, item in document.items()}
+    return {names.get(key, key): item for key, item in inner.items()}
 
 
-def read_cell(metrics: Mapping[str, Any]) -> str:
-    """Return the name of a run's cell; early runs tell none and have the study's."""
-    return str(metrics.get("cell", DEFAULT_CELL))
+def _find_fault(name: str, value: Any) -> str | None:
+    """Return what cannot be printed or computed with, in words that name the field and the value, or None."""
+    if isinstance(value, dict | list):
+        return next((fault for key, item in _walk(name, value) if (fault := _find_fault(key, item))), None)
+    if isinstance(value, str):
+        wanted, fits = "printable text", value.isprintable()
+    elif isinstance(value, float):
+        wanted, fits = f"a number within {LARGEST_NUMBER:g}", abs(value) <= LARGEST_NUMBER
+    elif type(value) is int:
+        wanted, fits = "an integer within 2^53", abs(value) <= LARGEST_INTEGER
+    else:
+        return None
+    return None if fits else f"{name}: expected {wanted}, received {_show(value)}"
 
 
-def get_object(metrics: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return a part of the metrics; empty where it is not there, or no object."""
-    part = metrics.get(name)
-    return part if isinstance(part, dict) else {}
+def _walk(name: str, value: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield each item with its path; the names of an object are themselves texts to be checked."""
+    if isinstance(value, list):
+        yield from ((f"{name}[{index}]", item) for index, item in enumerate(value))
+        return
+    for key, item in value.items():
+        yield f"a name in {name or 'the document'}", key
+        yield f"{name}.{key}" if name else key, item
+
+
+def _check_names(kind: str, where: str, value: dict[str, Any], datatype: type[RunConfig] | type[Protocol]) -> None:
+    """Refuse fields that are not known, and a protocol that is not whole: both decide what a run's figures mean."""
+    known = {field.name: field for field in fields(datatype)}
+    prefix = f"{where}." if where else ""
+    if unknown := [name for name in value if name not in known]:
+        raise DataError(f"not {kind}: {_show(prefix + unknown[0])} is not known")
+    needed = [name for name, field in known.items() if datatype is Protocol or field.default is MISSING]
+    if missing := [name for name in needed if name not in value]:
+        raise DataError(f"not {kind}: {prefix}{missing[0]} is missing")
+
+
+def _convert(kind: str, value: Any, datatype: type[T]) -> T:
+    """Return a value as a type.
+
+    Raises:
+        DataError: naming the field and the value.
+    """
+    try:
+        return msgspec.convert(value, datatype)
+    except msgspec.ValidationError as error:
+        raise DataError(f"not {kind}: {_name_fault(str(error), value)}") from error
+    except UsageError as error:  # a value that cannot be trained with
+        raise DataError(f"not {kind}: {error}") from error
+
+
+def _name_fault(message: str, document: Any) -> str:
+    """Render a fault of msgspec, whose message ends in the path of the field, with the value that is there."""
+    what, _, path = message.partition(" - at `$")
+    where = path.rstrip("`").lstrip(".")
+    if missing := re.fullmatch(r"Object missing required field `(\w+)`", what):
+        return f"{where}.{missing[1]} is missing" if where else f"{missing[1]} is missing"
+    value = document
+    for name, index in re.findall(r"(\w+)(?=[.\[]|$)|\[(\d+)\]", where):
+        value = value[int(index)] if index else value[name]
+    return f"{where or 'the document'}: {what[:1].lower()}{what[1:]}, received {_show(value)}"
+
+
+def _show(value: Any) -> str:
+    return repr(value)[:40]

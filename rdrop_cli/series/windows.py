@@ -109,17 +109,15 @@ def _check_missing(series: Series) -> None:
 
 def _lay_out_periods(series: Series, protocol: Protocol) -> tuple[range, range, range]:
     """Return the rows before which training, validation and test windows end, as the book's generators do."""
-    lookback, rows = protocol.lookback_rows, len(series.values)
-    test = range(protocol.val_stop_row + 1 + lookback, rows - protocol.horizon_rows - 1)
+    rows = len(series.values)
+    test = protocol.find_test_rows(rows)
     if not test:
         raise DataError(
             f"{series.source.name}: too short: it has {rows} rows, and the first test window of protocol "
             f"{protocol.name} needs {protocol.least_rows}; choose shorter periods "
             "(--train-stop, --val-stop) or another protocol"
         )
-    training = range(lookback, protocol.train_stop_row)
-    validation = range(protocol.train_stop_row + 1 + lookback, protocol.val_stop_row)
-    return training, validation, test
+    return protocol.train_rows, protocol.validation_rows, test
 
 
 def _standardise(

@@ -1,10 +1,10 @@
 """The configuration of one run: everything that is needed to run it again."""
 
 import math
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
 
-from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.errors import UsageError
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import DEFAULT_CELL, check_cell, find_variant, label_network
 
@@ -16,24 +16,23 @@ ENGINES = ("auto", "native", "xla", "keras")
 class RunConfig:
     """One training: a variant with its rates and cell, a seed, a protocol, and the dataset by name and checksum.
 
-    Attributes:
-        time_column: the column of a user's file that holds the stamps; empty where the file itself tells.
+    The text of each annotation documents the field in the JSON Schema of `config.json`.
 
     Raises:
         UsageError: a value that cannot be trained with, named with what was received.
     """
 
-    variant: str
-    seed: int
-    dropout: float
-    recurrent_dropout: float
-    epochs: int
+    variant: Annotated[str, "a network of `rdrop variants`"]
+    seed: Annotated[int, "of initial weights, windows and masks"]
+    dropout: Annotated[float, "rate on the layer's input or output, in [0, 1)"]
+    recurrent_dropout: Annotated[float, "rate of the recurrent masks, in [0, 1)"]
+    epochs: Annotated[int, "epochs to train"]
     protocol: Protocol
-    dataset: str
-    dataset_sha256: str
-    engine: str = "auto"
-    cell: str = DEFAULT_CELL
-    time_column: str = ""
+    dataset: Annotated[str, "`jena`, `synthetic`, or the path of the user's file"]
+    dataset_sha256: Annotated[str, "of the file's bytes, or of the values where there is no file"]
+    engine: Annotated[str, "what was asked for: `auto`, `native`, `xla` or `keras`"] = "auto"
+    cell: Annotated[str, "`gru` or `lstm`"] = DEFAULT_CELL
+    time_column: Annotated[str, "column of the user's file that holds the stamps; empty where it is found"] = ""
 
     def __post_init__(self) -> None:
         check_cell(find_variant(self.variant), self.cell)
@@ -55,33 +54,9 @@ class RunConfig:
     @property
     def full_label(self) -> str:
         """The label, with the rates where they are not the variant's own: `dropout 0.1/0.5`."""
-        variant = find_variant(self.variant)
-        if (self.dropout, self.recurrent_dropout) == (variant.dropout, variant.recurrent_dropout):
-            return self.label
-        return f"{self.label} {self.dropout:g}/{self.recurrent_dropout:g}"
+        variant, rates = find_variant(self.variant), (self.dropout, self.recurrent_dropout)
+        own = rates == (variant.dropout, variant.recurrent_dropout)
+        return label_network(self.variant, self.cell, None if own else rates)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> "RunConfig":
-        """Rebuild a configuration from `to_json`.
-
-        Raises:
-            DataError: fields are missing, not known, of another type or out of range.
-        """
-        try:
-            config = cls(**{**value, "protocol": Protocol(**value["protocol"])})
-            _check_types(config)
-            _check_types(config.protocol)
-        except (TypeError, KeyError, UsageError) as error:
-            raise DataError(f"not a run's configuration: {error}") from error
-        return config
-
-
-def _check_types(part: RunConfig | Protocol) -> None:
-    """Raise TypeError for a field of another type; a whole number will do for a rate."""
-    for field in fields(part):
-        value = getattr(part, field.name)
-        if type(value) is not field.type and not (field.type is float and type(value) is int):
-            raise TypeError(f"{field.name} is {value!r}")

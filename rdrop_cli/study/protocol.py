@@ -1,7 +1,7 @@
 """How a study is set up: which rows are windows, what is predicted, how long is trained."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from rdrop_cli.errors import UsageError
 
@@ -17,26 +17,24 @@ class Protocol:
     the target column at row i + horizon. Rows below `train_stop_row` are for training and give the mean and the
     standard deviation; validation starts one lookback after them, and the test after `val_stop_row` likewise.
 
-    Attributes:
-        train_windows_measured: training windows, evenly spaced, on which the error without dropout is measured.
-        sentinels: `keep` or `fill`: what is done with -9999 readings. Missing ones can only be filled.
+    The text of each annotation documents the field in the JSON Schema of a run's files.
     """
 
-    name: str
-    summary: str
-    target: str = "T (degC)"
-    lookback_rows: int = 1440
-    step_rows: int = 6
-    horizon_rows: int = 144
-    train_stop_row: int = 200_000
-    val_stop_row: int = 300_000
-    batch_size: int = 128
-    steps_per_epoch: int = 500
-    epochs: int = 20
-    epochs_with_dropout: int = 40
-    units: int = 32
-    train_windows_measured: int = 10_240
-    sentinels: str = "keep"
+    name: Annotated[str, "`book`, `demo`, or what the user calls it"]
+    summary: Annotated[str, "one line"]
+    target: Annotated[str, "column that is predicted"] = "T (degC)"
+    lookback_rows: Annotated[int, "length of a window, in rows"] = 1440
+    step_rows: Annotated[int, "rows from one timestep of a window to the next"] = 6
+    horizon_rows: Annotated[int, "rows from the end of a window to its target"] = 144
+    train_stop_row: Annotated[int, "first row after training"] = 200_000
+    val_stop_row: Annotated[int, "first row after validation"] = 300_000
+    batch_size: Annotated[int, "windows in a training step"] = 128
+    steps_per_epoch: Annotated[int, "training steps in an epoch"] = 500
+    epochs: Annotated[int, "default epochs of a network without dropout"] = 20
+    epochs_with_dropout: Annotated[int, "default epochs of a network with dropout"] = 40
+    units: Annotated[int, "units of the recurrent layer"] = 32
+    train_windows_measured: Annotated[int, "training windows, evenly spaced, in the sample for `train_mae`"] = 10_240
+    sentinels: Annotated[str, "`keep` or `fill` -9999 readings; missing ones can only be filled"] = "keep"
 
     def __post_init__(self) -> None:
         for field, value in asdict(self).items():
@@ -56,30 +54,39 @@ class Protocol:
                 f"protocol {self.name}: the lookback ({self.lookback_rows} rows) must be a multiple of the step "
                 f"({self.step_rows} rows)"
             )
-        if self.train_stop_row <= self.lookback_rows:
+        if not self.train_rows:
             raise UsageError(
                 f"protocol {self.name}: training stops at row {self.train_stop_row}, before the first window of "
                 f"{self.lookback_rows} rows ends; move --train-stop or shorten --lookback"
             )
-        if self.val_stop_row <= self.train_stop_row + 1 + self.lookback_rows:
+        if not self.validation_rows:
             raise UsageError(
                 f"protocol {self.name}: validation stops at row {self.val_stop_row}; the first window after training "
-                f"ends before row {self.train_stop_row + 1 + self.lookback_rows}; move --val-stop or shorten --lookback"
+                f"ends before row {self.validation_rows.start}; move --val-stop or shorten --lookback"
             )
 
     def has_room(self, rows: int) -> bool:
         """Tell whether each period of a series of `rows` rows has room for a window."""
-        first_validation_row = self.train_stop_row + 1 + self.lookback_rows
-        return (
-            self.train_stop_row > self.lookback_rows
-            and self.val_stop_row > first_validation_row
-            and rows >= self.least_rows
-        )
+        return bool(self.train_rows and self.validation_rows and self.find_test_rows(rows))
+
+    @property
+    def train_rows(self) -> range:
+        """Rows before which training windows end, as the book's generators have them."""
+        return range(self.lookback_rows, self.train_stop_row)
+
+    @property
+    def validation_rows(self) -> range:
+        """Rows before which validation windows end, likewise."""
+        return range(self.train_stop_row + 1 + self.lookback_rows, self.val_stop_row)
+
+    def find_test_rows(self, rows: int) -> range:
+        """Return the rows before which test windows end in a series of `rows` rows, likewise."""
+        return range(self.val_stop_row + 1 + self.lookback_rows, rows - self.horizon_rows - 1)
 
     @property
     def least_rows(self) -> int:
         """Rows of the shortest series that has a test window."""
-        return self.val_stop_row + self.lookback_rows + self.horizon_rows + 3
+        return self.find_test_rows(0).start + 1 - self.find_test_rows(0).stop
 
     @property
     def timesteps(self) -> int:

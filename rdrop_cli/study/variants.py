@@ -157,6 +157,14 @@ def check_cell(variant: Variant, cell: str) -> None:
         raise UsageError(f"--cell {cell}: {variant.name} is only for {', '.join(variant.cells)}")
 
 
-def label_network(variant: str, cell: str) -> str:
-    """Return a variant's name, with the cell where that is not the study's: `dropout`, `dropout-lstm`."""
-    return variant if cell == DEFAULT_CELL else f"{variant}-{cell}"
+def label_network(variant: str, cell: str, rates: tuple[float, float] | None = None) -> str:
+    """Return a network's label: `dropout`; with another cell than the study's, `dropout-lstm`; with its dropout and
+    recurrent dropout where `rates` are given, `dropout-lstm 0.2/0.5`.
+    """
+    network = variant if cell == DEFAULT_CELL else f"{variant}-{cell}"
+    return f"{network} {format_rates(*rates)}" if rates else network
+
+
+def format_rates(dropout: float, recurrent_dropout: float) -> str:
+    """Render a pair of rates: `0.2/0.5`."""
+    return f"{dropout:g}/{recurrent_dropout:g}"

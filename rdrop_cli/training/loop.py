@@ -7,17 +7,19 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import DataError, RdropError
-from rdrop_cli.files import replace_atomically, write_json, write_text
+from rdrop_cli.files import replace_atomically, write_text
 from rdrop_cli.runs.checkpoint import Checkpoint, State, load_checkpoint, remove_old_checkpoints, save_checkpoint
+from rdrop_cli.runs.document import Metrics, Status
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics
+from rdrop_cli.runs.schema import write_metrics
 from rdrop_cli.series.windows import Windows, average_by_day
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.training.interruption import CheckSignals
@@ -83,7 +85,7 @@ class Runner:
         self._history = History()
         self._best: State = {}
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Metrics:
         """Train to the last epoch, measure the test windows with the best model, and return the metrics.
 
         The caller holds the folder's lock.
@@ -181,7 +183,7 @@ class Runner:
         with replace_atomically(self.folder.model_path) as temporary:
             self._trainer.save_model(temporary)
 
-    def _finish(self) -> dict[str, Any]:
+    def _finish(self) -> Metrics:
         """Measure the test windows with the best epoch's network and write what a finished run has."""
         from rdrop_cli.plots.loss import draw_run
 
@@ -196,7 +198,7 @@ class Runner:
             draw_run(metrics, self.folder.plot_path)
         except Exception as error:  # the numbers are there, and `rdrop plot` draws them again
             self._reporter.note(f"{self.folder.plot_path}: not drawn ({type(error).__name__}: {error})")
-        write_json(self.folder.metrics_path, metrics)
+        write_metrics(self.folder.metrics_path, metrics)
         return metrics
 
     def _write_daily_errors(self) -> None:
@@ -206,10 +208,10 @@ class Runner:
         lines = ["day,windows,val_mae", *(f"{day},{count},{error!r}" for day, count, error in days)]
         write_text(self.folder.daily_errors_path, "\n".join(lines) + "\n")
 
-    def _write_metrics(self, status: str, failure: str | None = None) -> None:
-        write_json(self.folder.metrics_path, self._build_metrics(status, failure=failure))
+    def _write_metrics(self, status: Status, failure: str | None = None) -> None:
+        write_metrics(self.folder.metrics_path, self._build_metrics(status, failure=failure))
 
-    def _build_metrics(self, status: str, test_mae: float | None = None, failure: str | None = None) -> dict[str, Any]:
+    def _build_metrics(self, status: Status, test_mae: float | None = None, failure: str | None = None) -> Metrics:
         return build_metrics(
             self.folder.run_id, self._created_at, self.config, self._setting, self._history, status, test_mae, failure
         )

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rdrop_cli.errors import DataError
+from rdrop_cli.runs.document import Environment, Metrics
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.metrics import Setting
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import Windows, forecast_naively, make_windows
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.training.interruption import delay_signals
+from rdrop_cli.training.interruption import CheckSignals, delay_signals
 from rdrop_cli.training.loop import Reporter, Runner
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def train_run(
     make_folder: Callable[[], RunFolder],
     reporter: Reporter,
     tensorboard: bool = False,
-) -> dict[str, Any]:
+) -> Metrics:
     """Train one configuration in the folder that `make_folder` gives, or go on with it; return its metrics.
 
     `make_folder` is called when all that can be refused has been checked, so that no half-made run stays behind.
@@ -41,10 +42,11 @@ def train_run(
             f"begun on {config.dataset_sha256[:12]}…)"
         )
     windows = make_windows(series, config.protocol)
-    from rdrop_cli.nn.environment import standard_precision  # the slow part: imports TensorFlow
+    with delay_signals() as check_signals:
+        from rdrop_cli.nn.environment import standard_precision  # the slow part: imports TensorFlow
 
-    with _raise_memory_error(), standard_precision():
-        return _train(config, series.source, windows, make_folder, reporter, tensorboard)
+        with _raise_memory_error(), standard_precision():
+            return _train(config, series.source, windows, make_folder, reporter, tensorboard, check_signals)
 
 
 def _train(
@@ -54,21 +56,21 @@ def _train(
     make_folder: Callable[[], RunFolder],
     reporter: Reporter,
     tensorboard: bool,
-) -> dict[str, Any]:
-    with delay_signals() as check_signals:
-        trainer, environment = _make_trainer(config, windows)
-        setting = Setting(
-            source=source,
-            engine=trainer.engine,
-            target_std=windows.target_std,
-            naive_val_mae=forecast_naively(windows, windows.validation),
-            train_windows_per_epoch=config.protocol.steps_per_epoch * config.protocol.batch_size,
-            environment=environment,
-        )
-        check_signals()
-        folder = make_folder()
-        with folder.lock(), _open_event_log(folder, setting.target_std, tensorboard) as log:
-            return Runner(folder, windows, setting, trainer, reporter, log, check_signals).run()
+    check_signals: CheckSignals,
+) -> Metrics:
+    trainer, environment = _make_trainer(config, windows)
+    setting = Setting(
+        source=source,
+        engine=trainer.engine,
+        target_std=windows.target_std,
+        naive_val_mae=forecast_naively(windows, windows.validation),
+        train_windows_per_epoch=config.protocol.steps_per_epoch * config.protocol.batch_size,
+        environment=environment,
+    )
+    check_signals()
+    folder = make_folder()
+    with folder.lock(), _open_event_log(folder, setting.target_std, tensorboard) as log:
+        return Runner(folder, windows, setting, trainer, reporter, log, check_signals).run()
 
 
 def _open_event_log(
@@ -91,7 +93,7 @@ def _raise_memory_error() -> Iterator[None]:
         raise
 
 
-def _make_trainer(config: RunConfig, windows: Windows) -> tuple["KerasTrainer", dict[str, Any]]:
+def _make_trainer(config: RunConfig, windows: Windows) -> tuple["KerasTrainer", Environment]:
     from rdrop_cli.nn.environment import describe_environment
     from rdrop_cli.nn.trainer import KerasTrainer
 

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from rdrop_cli.files import write_json, write_text
-from rdrop_cli.runs.folder import SCHEMA_VERSION, RunFolder
+from rdrop_cli.runs.document import Environment
+from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics
+from rdrop_cli.runs.schema import to_builtins, write_config
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import PROTOCOLS
@@ -59,7 +61,7 @@ def save_made_run(
         target_std=8.84,
         naive_val_mae=0.29,
         train_windows_per_epoch=64_000,
-        environment={"rdrop": "0.1.0", "python": "3.11.7", "keras": "3.15.1", "device": "CPU"},
+        environment=Environment(rdrop="0.1.0", python="3.11.7", keras="3.15.1", device="CPU"),
         engine="native",
     )
     epochs = zip(values, training, strict=True)
@@ -69,9 +71,8 @@ def save_made_run(
     metrics = build_metrics(run_id, created_at, config, setting, history, status, test_mae, failure)
     folder = RunFolder(runs_dir / run_id)
     folder.path.mkdir(parents=True)
-    stamp = {"schema_version": SCHEMA_VERSION, "created_at": created_at}
-    write_json(folder.config_path, stamp | config.to_json())
-    write_json(folder.metrics_path, metrics | (document or {}))
+    write_config(folder.config_path, config, created_at)
+    write_json(folder.metrics_path, to_builtins(metrics) | (document or {}))
     return folder
 
 

@@ -15,7 +15,7 @@ OTHER = "6" * 64
 
 
 def ids(collection):
-    return [metrics["run_id"] for metrics in collection.metrics]
+    return [metrics.run_id for metrics in collection.metrics]
 
 
 def reasons(collection):
@@ -49,13 +49,13 @@ UNFIT = {
     "without an epoch": ({"val_loss": []}, "expected at least 1 epochs, received 0"),
     "a loss that was not finite": (
         {"document": {"history": {name: [0.3, None] for name in ("loss", "val_loss", "train_mae")}}},
-        "metrics.json: not a run's metrics: loss is None",
+        "metrics.json: not a run's metrics: history.loss[1]: expected `float`, got `null`, received None",
     ),
     "of another schema": (
         {"document": {"schema_version": 99}},
-        "metrics.json: expected schema version 2 or lower, received 99",
+        "metrics.json: expected schema version 3 or lower, received 99",
     ),
-    "without its data": ({"document": {"dataset": {}}}, "metrics.json: not a run's metrics: name is missing"),
+    "without its data": ({"document": {"dataset": {}}}, "metrics.json: not a run's metrics: dataset.name is missing"),
 }
 
 
@@ -119,7 +119,8 @@ def test_a_run_without_a_word_on_its_cell_has_the_studys(tmp_path):
     save_made_run(tmp_path, "new", "baseline", 0, document={"cell": "gru"}, day=2)
     old = save_made_run(tmp_path, "old", "baseline", 1)
     metrics = json.loads(old.metrics_path.read_bytes())
-    metrics.pop("cell", None)
+    del metrics["cell"]
+    metrics["schema_version"] = 2
     old.metrics_path.write_text(json.dumps(metrics))
     assert ids(collect_runs([], tmp_path)) == ["new", "old"]
 
@@ -171,7 +172,7 @@ def test_another_cell_is_another_arm_and_never_judged_in_a_claim(tmp_path):
         "dropout 0.2/0.2",
         "dropout-lstm 0.2/0.2",
     ]
-    assert {run.get("cell") for run in collection.metrics} == {"gru"}
+    assert {run.cell for run in collection.metrics} == {"gru"}
     assert collection.left_out == ()
     assert collection.notes == (
         "the claims are judged on baseline; dropout 0.2/0.2. 2 runs with other rates, epochs or cells: "
@@ -189,10 +190,10 @@ def test_of_two_runs_of_one_arm_and_seed_the_newer_is_used_whether_a_rate_is_a_w
 
 def test_rates_that_are_none_are_unfit(tmp_path):
     save_made_run(tmp_path, "good")
-    save_made_run(tmp_path, "odd", "dropout", document={"rates": {"dropout": 1.0}})
+    save_made_run(tmp_path, "odd", "dropout", document={"rates": {"dropout": 1.0, "recurrent_dropout": 0.2}})
     collection = collect_runs([], tmp_path)
     assert ids(collection) == ["good"]
-    assert reasons(collection)["odd"].startswith("rates: expected numbers in [0, 1), received ")
+    assert reasons(collection)["odd"].endswith("rates.dropout: expected `float` < 1.0, received 1.0")
 
 
 def test_of_two_runs_of_one_seed_the_newest_complete_one_counts(tmp_path):

@@ -5,11 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from rdrop_cli.analysis.network import Arm, read_arm
+from rdrop_cli.analysis.network import Arm
 from rdrop_cli.analysis.networks import ArmVerdict, judge_arms
 from rdrop_cli.analysis.networks_text import ARMS_HEADS, Scale, describe_row, describe_table
 from rdrop_cli.analysis.stats import adjust_holm, sign_flip_p, t_interval
-from rdrop_cli.errors import DataError
 from rdrop_cli.files import to_json
 from tests.analysis.made import make_run, make_settling, make_v
 
@@ -270,16 +269,4 @@ def test_it_can_be_written_as_json(nine_seeds):
     ],
 )
 def test_an_arm_is_named_by_its_network_and_where_it_drops_its_rates(variant, cell, rates, name):
-    metrics = {
-        "variant": variant,
-        "cell": cell,
-        "rates": {"dropout": rates[0], "recurrent_dropout": rates[1]},
-        "epochs": {"planned": 40},
-    }
-    assert read_arm(metrics).name == name
-
-
-def test_a_cell_that_could_steer_a_terminal_is_refused():
-    metrics = {"variant": "baseline", "cell": "\x1b[2J", "rates": {}, "epochs": {"planned": 1}}
-    with pytest.raises(DataError, match="cell: expected a name"):
-        read_arm(metrics)
+    assert Arm(variant, cell, *rates, 40).name == name

@@ -105,7 +105,7 @@ def test_the_command_logs_complete_runs_once_and_prints_what_became_of_them(runs
     assert first.returncode == 0, first.stderr
     logged = json.loads(first.stdout)
     assert [(each["run_id"], each["state"]) for each in logged] == [("dropout-s0", "logged"), ("baseline-s0", "logged")]
-    assert all(line.startswith("left out: ") for line in first.stderr.splitlines()), "MLflow's own lines are not ours"
+    assert all(line.startswith("skipped: ") for line in first.stderr.splitlines()), "MLflow's own lines are not ours"
     again = run_python(*command, cwd=tmp_path)
     assert again.stdout.splitlines() == [f"{each['run_id']}: there ({each['mlflow_run_id']})" for each in logged]
 

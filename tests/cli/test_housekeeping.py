@@ -92,7 +92,7 @@ def test_rates_are_shown_where_runs_of_one_variant_differ_in_them(rdrop, save_ru
     save_run(runs, "dropout-s0-b", variant="dropout", config=replace(tiny_config, recurrent_dropout=0.5))
     out = rdrop("runs", "--runs-dir", runs).out
     assert "rates" in out
-    assert "0.2 0.5" in out
+    assert "0.2/0.5" in out
 
 
 def run_on_terminal(*arguments, columns=80, answer="", **environment):

@@ -94,7 +94,7 @@ def test_json_says_the_same_with_all_digits(inspect, load_csv: Path, tmp_path):
     for period in ("val", "test"):
         mae = forecast_naively(windows, windows.validation if period == "val" else windows.test)
         assert seen["naive"][f"{period}_mae"] == pytest.approx(mae)
-        assert seen["naive"][f"{period}_mae_unscaled"] == pytest.approx(mae * windows.target_std)
+        assert seen["naive"][f"{period}_mae_in_unit"] == pytest.approx(mae * windows.target_std)
     assert seen["refusal"] is None
     assert seen["picture"] == str(tmp_path / "seen.svg")
     assert (tmp_path / "seen.svg").read_text().startswith("<?xml")

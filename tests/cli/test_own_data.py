@@ -55,7 +55,7 @@ def test_a_grid_operators_file_is_trained_on_as_it_comes(write: Write, train, tm
     assert (protocol["lookback_rows"], protocol["step_rows"], protocol["horizon_rows"]) == (12, 1, 3)
     assert (protocol["train_stop_row"], protocol["val_stop_row"]) == (420, 23 * 24)
     assert protocol["steps_per_epoch"] == (420 - 12) // 16
-    assert metrics["naive"]["val_mae_unscaled"] > 1000  # MW
+    assert metrics["naive"]["val_mae_in_unit"] > 1000  # MW
     for line in (
         "load: 700 rows from 2014-01-01 00:00 to 2014-01-30 03:00, 1 h apart in all of the steps (time column 'utc')",
         "load: columns: load_MW, T (degC); left out: region (text)",

@@ -101,7 +101,7 @@ def test_a_dry_run_tells_the_grid_and_writes_nothing(rdrop, write_study, dirs, t
     rows = [line.split() for line in result.out.splitlines()]
     assert ["baseline", "-", "-", "2", "5", "0", "0", "5"] in rows
     assert ["dropout", "0.3", "0.2", "2", "5", "0", "0", "5"] in rows
-    assert "15 runs: 0 complete, 0 to go on with, 15 new" in result.out
+    assert "15 runs: 0 complete, 0 interrupted, 15 new" in result.out
     assert re.search(r"time: about \d+:\d\d on this machine, one after another", result.out)
     assert "disk: about 5.2 MB for the new runs (a guess)" in result.out
     assert "dropout: a guess, no run here is like it" in result.out
@@ -127,7 +127,7 @@ def test_a_dry_run_counts_what_is_there(rdrop, write_study, trained, weather_csv
 def test_a_dry_run_of_what_is_complete_has_nothing_to_estimate(rdrop, write_study, trained):
     study = write_study(seeds="0", grid='variants = ["baseline", "dropout"]')
     result = rdrop("sweep", study, "-n", "--runs-dir", trained, "--data-dir", trained.parent)
-    assert "2 runs: 2 complete, 0 to go on with, 0 new" in result.out
+    assert "2 runs: 2 complete, 0 interrupted, 0 new" in result.out
     assert "time" not in result.out
 
 

@@ -70,8 +70,8 @@ def test_what_is_left_out_is_named_on_stderr_and_in_the_json(rdrop, tmp_path):
     result = rdrop("verdict", "--runs-dir", tmp_path, "--json")
     assert result.code == 0
     assert [left["run"] for left in json.loads(result.out)["left_out"]] == ["begun", "other"]
-    assert "left out: begun: interrupted" in result.err
-    assert "left out: other: other data than" in result.err
+    assert "skipped: begun: interrupted" in result.err
+    assert "skipped: other: other data than" in result.err
 
 
 def test_runs_may_be_named(rdrop, eight_seeds):
@@ -124,7 +124,7 @@ def test_without_a_run_that_can_be_judged_there_is_no_verdict(rdrop, tmp_path):
     result = rdrop("verdict", "--runs-dir", tmp_path)
     assert (result.code, result.out) == (1, "")
     first, last = result.err.splitlines()
-    assert first.startswith("left out: begun: interrupted")
+    assert first.startswith("skipped: begun: interrupted")
     assert last == f"rdrop: no run in {tmp_path} can be judged; `rdrop train --seeds 0-7` makes some"
 
 
@@ -191,7 +191,7 @@ def test_claims_stand_on_the_studys_rates_and_stderr_is_short_however_many_runs_
     result = rdrop("verdict", "--runs-dir", sweep)
     assert result.out.startswith("baseline seeds 0-2, dropout seeds 0-2; ")
     assert result.err.splitlines() == [
-        "left out: 6 runs that are not complete: begun-0, begun-1, begun-2 and 3 more",
+        "skipped: 6 runs that are not complete: begun-0, begun-1, begun-2 and 3 more",
         "note: the claims are judged on dropout 0.2/0.2. 24 runs with other rates, epochs or cells: in the table of "
         "networks",
     ]

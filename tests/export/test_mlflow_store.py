@@ -6,10 +6,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.export.mlflow_store import RUN_ID_TAG, describe_run, log_records
 from rdrop_cli.runs.comparable import Run
+from rdrop_cli.runs.document import Curves, Timing
 from tests.analysis.made_runs import save_daily_errors, save_made_run
 from tests.export.conftest import IGNORE_NOLOAD
 
@@ -55,10 +57,10 @@ def test_a_run_is_read_back_as_it_was_measured(run, uri, client):
     for name in ("loss", "val_loss", "train_mae"):
         points = client.get_metric_history(logged.mlflow_run_id, name)
         assert [point.step for point in points] == list(range(1, 41))
-        assert [point.value for point in points] == metrics["history"][name]
-    assert stored.data.metrics["best_val_mae_unscaled"] == metrics["best"]["val_mae_unscaled"]
-    assert stored.data.metrics["test_mae"] == metrics["test"]["mae"]
-    assert stored.data.metrics["best_epoch"] == metrics["best"]["epoch"]
+        assert [point.value for point in points] == getattr(metrics.history, name)
+    assert stored.data.metrics["best_val_mae_in_unit"] == metrics.best.val_mae_in_unit
+    assert stored.data.metrics["test_mae"] == metrics.test.mae
+    assert stored.data.metrics["best_epoch"] == metrics.best.epoch
 
 
 def test_times_are_the_creation_and_the_seconds_that_the_epochs_took(run, uri, client):
@@ -133,11 +135,11 @@ def test_more_figures_than_a_server_takes_at_once_go_in_several_requests(tmp_pat
     folder = save_made_run(tmp_path / "runs", "long", val_loss=[0.3 - i / 1e4 for i in range(300)])
     (logged,) = log(Run(folder, folder.read_metrics()), uri)
     assert max(sizes) <= 1000 < sum(sizes)
-    assert len(client.get_metric_history(logged.mlflow_run_id, "val_mae_unscaled")) == 300
+    assert len(client.get_metric_history(logged.mlflow_run_id, "val_mae_in_unit")) == 300
 
 
 def test_an_id_with_quotation_marks_is_found_again(run, uri, client):
-    run.metrics["run_id"] = """it's a "run" `with` %s"""
+    run = Run(run.folder, replace(run.metrics, run_id="""it's a "run" `with` %s"""))
     assert [log(run, uri)[0].state for _ in range(2)] == ["logged", "there"]
 
 
@@ -146,13 +148,18 @@ def test_an_id_with_quotation_marks_is_found_again(run, uri, client):
     [
         ({"status": "interrupted"}, "dropout-s1: interrupted; only complete runs"),
         ({"created_at": "yesterday"}, "created_at is 'yesterday', which is no time"),
-        ({"history": {"loss": [], "val_loss": [], "train_mae": []}}, "only complete runs"),
+        (
+            {
+                "history": Curves(loss=[], val_loss=[], train_mae=[]),
+                "timing": Timing(seconds=0.0, epoch_seconds=[], train_windows_per_second=None),
+            },
+            "only complete runs",
+        ),
     ],
 )
 def test_a_run_that_cannot_be_logged_is_named(run, change, message):
-    run.metrics.update(change)
     with pytest.raises(DataError, match=message):
-        describe_run(run)
+        describe_run(Run(run.folder, replace(run.metrics, **change)))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec.structs import replace
 
 from rdrop_cli.export.tidy import COLUMNS, format_tidy_csv
+from rdrop_cli.runs.document import Rates
 
 SHA256 = "5ab1" * 16
 TEXTS = (
@@ -54,19 +56,18 @@ def test_every_number_comes_back_to_the_last_bit(two, make_metrics):
     table = read(two)
     for run, rows in zip(two, (table[:3], table[3:5], table[5:]), strict=True):
         for name in ("loss", "val_loss", "train_mae"):
-            assert list(rows[name]) == run["history"][name]
+            assert list(rows[name]) == getattr(run.history, name)
         best = rows[rows.is_best].iloc[0]
-        assert best.val_mae_unscaled == run["best"]["val_mae_unscaled"]
-        assert best.naive_val_mae_unscaled == run["naive"]["val_mae_unscaled"]
-        assert list(rows.epoch_seconds) == run["timing"]["epoch_seconds"]
+        assert best.val_mae_in_unit == run.best.val_mae_in_unit
+        assert best.naive_val_mae_in_unit == run.naive.val_mae_in_unit
+        assert list(rows.epoch_seconds) == run.timing.epoch_seconds
     assert list(table.test_mae[:3]) == [0.27] * 3
     assert table.test_mae[3:5].isna().all(), "what is not measured yet is an empty cell"
 
 
 @pytest.mark.parametrize("name", ['a,b "c"; d\t', "it's", "naïve — 気温", "\ud800\x1b[2J\n"])
 def test_no_name_breaks_a_row(make_metrics, name):
-    run = make_metrics(dataset=name)
-    run["unit"] = run["cell"] = name
+    run = replace(make_metrics(dataset=name), unit=name, cell=name)
     rows = list(csv.DictReader(io.StringIO(format_tidy_csv([run]))))
     assert [(row["epoch"], row["is_best"], None in row) for row in rows] == [
         ("1", "FALSE", False), ("2", "TRUE", False), ("3", "FALSE", False),
@@ -78,23 +79,16 @@ def test_no_name_breaks_a_row(make_metrics, name):
 @pytest.mark.parametrize("start", "=+-@")
 def test_a_spreadsheet_sees_a_text_where_a_name_looks_like_a_formula(make_metrics, start):
     run = make_metrics(f"{start}1+1", dataset=f"{start}cmd|' /C calc'!A0")
-    run["rates"]["dropout"] = -0.5
+    run = replace(run, rates=Rates(dropout=-0.5, recurrent_dropout=0.0))
     row = next(csv.DictReader(io.StringIO(format_tidy_csv([run]))))
     assert row["run_id"] == f"'{start}1+1"
     assert row["dataset"].startswith(f"'{start}cmd")
     assert row["dropout"] == "-0.5", "a number is no text"
 
 
-def test_what_a_document_does_not_tell_is_an_empty_cell(make_metrics):
-    run = make_metrics()
-    run["timing"] = {"epoch_seconds": [1.0, float("nan"), "soon"]}
-    for name in ("cell", "engine", "unit"):
-        del run[name]
-    rows = list(csv.DictReader(io.StringIO(format_tidy_csv([run]))))
-    assert [row["epoch_seconds"] for row in rows] == ["1.0", "", ""]
-    assert {row[name] for row in rows for name in ("cell", "engine", "unit")} == {""}
-    run["timing"] = "unknown"
-    assert next(csv.DictReader(io.StringIO(format_tidy_csv([run]))))["epoch_seconds"] == ""
+def test_what_an_early_run_does_not_record_is_an_empty_cell(make_metrics):
+    rows = list(csv.DictReader(io.StringIO(format_tidy_csv([replace(make_metrics(), engine=None, unit="")]))))
+    assert {row[name] for row in rows for name in ("engine", "unit")} == {""}
 
 
 def test_without_a_run_there_is_the_header_alone():

@@ -75,7 +75,7 @@ def test_new_and_interrupted_runs_come_to_the_local_bits_though_a_worker_is_kill
     assert not psutil.pid_exists(worker)
     assert not is_training(training), "a training ends with its worker"
     assert sum("its worker was lost" in note for note in listeners[1].notes) == 1
-    assert outcomes[2].metrics["run_id"] == folder.run_id
+    assert outcomes[2].metrics.run_id == folder.run_id
     assert len(listeners[2].epochs) < EPOCHS, "it went on, and did not begin again"
     assert folder.config_path.read_bytes() == config
     assert len(list_run_folders(execution.runs_dir)) == 2, "what is refused leaves nothing"

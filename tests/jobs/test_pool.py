@@ -75,10 +75,10 @@ def find_workers(parent: int) -> list[int]:
 def test_outcomes_and_progress_come_back_in_the_order_of_the_tasks(make_task):
     tasks, listeners = [make_task(seed) for seed in (3, 4)], [Listener(), Listener()]
     outcomes = run_tasks(tasks, 2, listeners)
-    assert [outcome.metrics["seed"] for outcome in outcomes] == [3, 4]
+    assert [outcome.metrics.seed for outcome in outcomes] == [3, 4]
     for outcome, listener in zip(outcomes, listeners, strict=True):
-        assert [epoch.val_loss for epoch in listener.epochs] == outcome.metrics["history"]["val_loss"]
-        assert listener.run_id == outcome.metrics["run_id"]
+        assert [epoch.val_loss for epoch in listener.epochs] == outcome.metrics.history.val_loss
+        assert listener.run_id == outcome.metrics.run_id
 
 
 def test_a_killed_process_and_a_refused_task_do_not_stop_the_others(make_task):
@@ -92,7 +92,7 @@ def test_a_killed_process_and_a_refused_task_do_not_stop_the_others(make_task):
     assert outcomes[1].failure is not None
     assert "training stops at row 8" in outcomes[1].failure
     assert outcomes[2].metrics is not None
-    assert outcomes[2].metrics["status"] == "completed"
+    assert outcomes[2].metrics.status == "completed"
 
 
 def test_trainings_end_when_their_parent_is_killed(make_task, tmp_path):

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from msgspec.structs import asdict
 
 from rdrop_cli.errors import DataError, RdropError
-from rdrop_cli.files import write_json
 from rdrop_cli.nn.events import EventLog, has_event_log
+from rdrop_cli.runs.schema import write_config
 from rdrop_cli.training.loop import Runner
 from rdrop_cli.training.train import train_run
 from tests.nn.tiny import TINY_PROTOCOL
@@ -22,7 +23,7 @@ with warnings.catch_warnings():
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
 
-TAGS = {"loss", "val_loss", "train_mae", "val_mae_unscaled"}
+TAGS = {"loss", "val_loss", "train_mae", "val_mae_in_unit"}
 CREATED_AT = 1_767_225_600.0  # 2026-01-01 in UTC
 
 
@@ -30,8 +31,7 @@ CREATED_AT = 1_767_225_600.0  # 2026-01-01 in UTC
 def folder(tmp_path):
     """A run that was created at a known time."""
     folder = make_folder(tmp_path)
-    document = {"schema_version": 2, "created_at": "2026-01-01T00:00:00+00:00"}
-    write_json(folder.config_path, document | folder.read_config().to_json())
+    write_config(folder.config_path, folder.read_config(), "2026-01-01T00:00:00+00:00")
     return folder
 
 
@@ -53,7 +53,7 @@ def list_steps(events, tag="val_loss"):
 def check_equal(events, metrics):
     """The scalars are the curves, in the float32 that the form holds."""
     assert set(events.Tags()["scalars"]) == TAGS
-    curves = metrics["history"] | {"val_mae_unscaled": np.multiply(metrics["history"]["val_loss"], 8.0)}
+    curves = asdict(metrics.history) | {"val_mae_in_unit": np.multiply(metrics.history.val_loss, 8.0)}
     for tag in TAGS:
         assert list_steps(events, tag) == list(range(1, len(curves[tag]) + 1))
         assert [event.value for event in events.Scalars(tag)] == list(np.float32(curves[tag]))
@@ -74,7 +74,7 @@ def test_the_configuration_is_there_as_text(folder):
 def test_relative_time_is_time_at_work(folder):
     metrics = run(folder)
     times = [event.wall_time for event in read(folder).Scalars("loss")]
-    np.testing.assert_allclose(times, CREATED_AT + np.cumsum(metrics["timing"]["epoch_seconds"]), rtol=1e-12)
+    np.testing.assert_allclose(times, CREATED_AT + np.cumsum(metrics.timing.epoch_seconds), rtol=1e-12)
 
 
 @pytest.mark.parametrize("stop_at_step", [1, 5, 12])
@@ -154,7 +154,7 @@ def test_a_full_disk_is_told_as_one_and_not_as_a_lack_of_memory(folder):
 
 
 def test_a_run_that_does_not_tell_its_beginning_is_refused_with_its_file(folder):
-    write_json(folder.config_path, {"schema_version": 2, "created_at": "once"} | folder.read_config().to_json())
+    write_config(folder.config_path, folder.read_config(), "once")
     with pytest.raises(DataError, match=r"config.json: created_at is 'once'"):
         run(folder)
 
@@ -184,7 +184,7 @@ def test_a_run_begun_with_event_files_keeps_them_without_being_asked_again(tmp_p
     assert list_steps(read(folder)) == [1]
     metrics = train_run(config, tiny_series, lambda: folder, Silence())
     assert list_steps(read(folder)) == [1, 2]
-    assert [event.value for event in read(folder).Scalars("loss")] == list(np.float32(metrics["history"]["loss"]))
+    assert [event.value for event in read(folder).Scalars("loss")] == list(np.float32(metrics.history.loss))
 
 
 def test_a_run_begun_without_has_none(folder):

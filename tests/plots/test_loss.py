@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,17 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from msgspec.structs import replace
 
 from rdrop_cli.plots.groups import label_runs
 from rdrop_cli.plots.loss import draw_comparison, draw_run, spread_apart
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of
+from rdrop_cli.runs.document import Curves, Metrics
 
-MakeMetrics = Callable[..., dict[str, Any]]
+MakeMetrics = Callable[..., Metrics]
 SVG_TEXT = "{http://www.w3.org/2000/svg}text"
 
 
 @pytest.fixture
-def both(make_metrics: MakeMetrics) -> list[dict[str, Any]]:
+def both(make_metrics: MakeMetrics) -> list[Metrics]:
     """A run of each variant; the baseline turns up."""
     return [
         make_metrics("b", variant="baseline", val_loss=(0.30, 0.26, 0.28)),
@@ -33,9 +34,9 @@ def read_texts(path: Path) -> list[str]:
 
 
 def test_a_comparison_names_lines_axes_and_units_in_text_that_can_be_searched(
-    both: list[dict[str, Any]], tmp_path: Path
+    both: list[Metrics], tmp_path: Path
 ) -> None:
-    draw_comparison(both, tmp_path / "loss.svg", unscaled=True)
+    draw_comparison(both, tmp_path / "loss.svg", in_unit=True)
     texts = read_texts(tmp_path / "loss.svg")
     assert {
         "Forecasting temperature: made data, tiny protocol",
@@ -51,42 +52,40 @@ def test_a_comparison_names_lines_axes_and_units_in_text_that_can_be_searched(
     } <= set(texts)
 
 
-def test_standardised_units_are_called_so(both: list[dict[str, Any]], tmp_path: Path) -> None:
-    draw_comparison(both, tmp_path / "loss.svg", unscaled=False)
+def test_standardised_units_are_called_so(both: list[Metrics], tmp_path: Path) -> None:
+    draw_comparison(both, tmp_path / "loss.svg", in_unit=False)
     texts = read_texts(tmp_path / "loss.svg")
     assert "mean absolute error (standardised)" in texts
     assert not [text for text in texts if "°C" in text]
 
 
-@pytest.mark.parametrize(("unscaled", "scale"), [(True, 8.0), (False, 1.0)])
+@pytest.mark.parametrize(("in_unit", "scale"), [(True, 8.0), (False, 1.0)])
 def test_every_curve_has_the_runs_numbers_and_its_variants_colour(
-    both: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes], unscaled: bool, scale: float
+    both: list[Metrics], tmp_path: Path, drawn: list[Axes], in_unit: bool, scale: float
 ) -> None:
-    draw_comparison(both, tmp_path / "loss.svg", unscaled)
+    draw_comparison(both, tmp_path / "loss.svg", in_unit)
     (axes,) = drawn
     lines = iter(axes.lines)
     for run in both:
         for key, style in (("val_loss", "-"), ("train_mae", "--"), ("loss", ":")):
             line = next(lines)
-            assert list(line.get_xdata()) == list(range(1, len(run["history"][key]) + 1))
-            assert list(line.get_ydata()) == pytest.approx([scale * error for error in run["history"][key]])
-            assert (line.get_color(), line.get_linestyle()) == (colour_of(run["variant"]), style)
+            assert list(line.get_xdata()) == list(range(1, len(getattr(run.history, key)) + 1))
+            assert list(line.get_ydata()) == pytest.approx([scale * error for error in getattr(run.history, key)])
+            assert (line.get_color(), line.get_linestyle()) == (colour_of(run.variant), style)
         best = next(lines)
-        assert (best.get_xdata()[0], best.get_ydata()[0]) == (run["best"]["epoch"], run["best"]["val_mae"] * scale)
-        assert best.get_color() == colour_of(run["variant"])
+        assert (best.get_xdata()[0], best.get_ydata()[0]) == (run.best.epoch, run.best.val_mae * scale)
+        assert best.get_color() == colour_of(run.variant)
     naive = next(lines)
     assert list(naive.get_ydata()) == pytest.approx([0.29 * scale] * 2)
     assert naive.get_color() == NAIVE_COLOUR
     assert list(lines) == []
 
 
-def test_everything_measured_lies_within_the_axes(
-    both: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]
-) -> None:
-    both[0]["history"]["loss"][0] = 9.0  # the first training loss is far above what is compared
-    draw_comparison(both, tmp_path / "loss.svg", unscaled=False)
+def test_everything_measured_lies_within_the_axes(both: list[Metrics], tmp_path: Path, drawn: list[Axes]) -> None:
+    both[0].history.loss[0] = 9.0  # the first training loss is far above what is compared
+    draw_comparison(both, tmp_path / "loss.svg", in_unit=False)
     low, high = drawn[0].get_ylim()
-    measured = [e for run in both for key in ("val_loss", "train_mae") for e in run["history"][key]] + [0.29]
+    measured = [e for run in both for key in ("val_loss", "train_mae") for e in getattr(run.history, key)] + [0.29]
     assert low < min(measured)
     assert max(measured) < high < 1
     left, right = drawn[0].get_xlim()
@@ -94,8 +93,8 @@ def test_everything_measured_lies_within_the_axes(
     assert right > 5
 
 
-def test_epochs_are_counted_in_whole_numbers(both: list[dict[str, Any]], tmp_path: Path, drawn: list[Axes]) -> None:
-    draw_comparison(both, tmp_path / "loss.svg", unscaled=True)
+def test_epochs_are_counted_in_whole_numbers(both: list[Metrics], tmp_path: Path, drawn: list[Axes]) -> None:
+    draw_comparison(both, tmp_path / "loss.svg", in_unit=True)
     assert all(float(tick).is_integer() for tick in drawn[0].get_xticks())
 
 
@@ -114,14 +113,14 @@ def test_curves_without_a_slope_are_drawn(make_metrics: MakeMetrics, tmp_path: P
 
 def test_errors_that_are_all_equal_are_drawn(make_metrics: MakeMetrics, tmp_path: Path) -> None:
     metrics = make_metrics(val_loss=(0.29,))
-    metrics["history"] = {"loss": [0.29], "val_loss": [0.29], "train_mae": [0.29]}
+    metrics = replace(metrics, history=Curves(loss=[0.29], val_loss=[0.29], train_mae=[0.29]))
     draw_run(metrics, tmp_path / "loss.png")
     assert (tmp_path / "loss.png").stat().st_size > 1000
 
 
-def test_the_same_comparison_has_the_same_bytes(both: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_the_same_comparison_has_the_same_bytes(both: list[Metrics], tmp_path: Path) -> None:
     for name in ("one.svg", "two.svg"):
-        draw_comparison(both, tmp_path / name, unscaled=True)
+        draw_comparison(both, tmp_path / name, in_unit=True)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
 
 
@@ -176,7 +175,7 @@ def test_labels_at_one_height_are_written_above_each_other(
 ) -> None:
     variants = ("baseline", "dropout", "gal", "moon")
     runs = [make_metrics(variant, variant=variant, val_loss=(0.3, 0.26)) for variant in variants]
-    draw_comparison(runs, tmp_path / "loss.svg", unscaled=True)
+    draw_comparison(runs, tmp_path / "loss.svg", in_unit=True)
     heights = sorted(text.xy[1] for text in drawn[0].texts)
     low, high = drawn[0].get_ylim()
     assert len(heights) == 5

@@ -1,5 +1,6 @@
 """The heat map over both rates: its numbers are the means of the runs, and it says how sure they are."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
+from msgspec.structs import replace
 
 from rdrop_cli.analysis.collect import build_curves
 from rdrop_cli.analysis.network import read_arm
@@ -17,9 +19,11 @@ from rdrop_cli.analysis.rate_grid import RateGrid, list_rate_grids, require_rate
 from rdrop_cli.errors import RdropError
 from rdrop_cli.plots.rates import MISSING_STYLE, describe_rates, draw_rates
 from rdrop_cli.plots.style import read_on
+from rdrop_cli.runs.document import Epochs, Metrics, Rates
+from rdrop_cli.study.units import name_target
 
-MakeMetrics = Callable[..., dict[str, Any]]
-Runs = list[dict[str, Any]]
+MakeMetrics = Callable[..., Metrics]
+Runs = list[Metrics]
 TARGET_STD = 8.0
 RATES = (0.1, 0.2, 0.5)
 
@@ -30,21 +34,21 @@ def error_of(dropout: float, recurrent: float, seed: int = 0) -> float:
 
 
 @pytest.fixture
-def make_run(make_metrics: MakeMetrics) -> Callable[..., dict[str, Any]]:
+def make_run(make_metrics: MakeMetrics) -> Callable[..., Metrics]:
     """Make a run's metrics from its rates and the best of its three epochs."""
 
     def make(
         best: float, seed: int, rates: tuple[float, float] = (0.0, 0.0), variant: str = "dropout", **parts: Any
-    ) -> dict[str, Any]:
+    ) -> Metrics:
         name = f"{variant}-{rates}-{seed}"
         metrics = make_metrics(name, variant=variant, seed=seed, val_loss=(best + 0.02, best, best + 0.01))
-        return metrics | {"rates": {"dropout": rates[0], "recurrent_dropout": rates[1]}} | parts
+        return replace(metrics, rates=Rates(dropout=rates[0], recurrent_dropout=rates[1]), **parts)
 
     return make
 
 
 @pytest.fixture
-def sweep(make_run: Callable[..., dict[str, Any]]) -> Runs:
+def sweep(make_run: Callable[..., Metrics]) -> Runs:
     """Three by three pairs over three seeds; 0.5/0.1 was not trained, 0.5/0.5 with one seed; and a baseline."""
     runs = [make_run(0.262 + 0.001 * seed, seed, variant="baseline") for seed in range(3)]
     for dropout in RATES:
@@ -80,11 +84,11 @@ def read_text(path: Path) -> str:
     return " ".join("".join(element.itertext()).strip() for element in texts).replace("\N{NO-BREAK SPACE}", " ")
 
 
-@pytest.mark.parametrize(("unscaled", "scale"), [(True, TARGET_STD), (False, 1.0)], ids=["target", "standardised"])
+@pytest.mark.parametrize(("in_unit", "scale"), [(True, TARGET_STD), (False, 1.0)], ids=["target", "standardised"])
 def test_every_square_has_the_mean_over_its_seeds_and_their_number(
-    sweep: Runs, tmp_path: Path, drawn: list[Axes], unscaled: bool, scale: float
+    sweep: Runs, tmp_path: Path, drawn: list[Axes], in_unit: bool, scale: float
 ) -> None:
-    draw_rates(lay_out(sweep), sweep[0], tmp_path / "rates.svg", unscaled)
+    draw_rates(lay_out(sweep), sweep[0], tmp_path / "rates.svg", in_unit)
     squares = read_squares(drawn[0])
     assert len(squares) == 8
     for (dropout, recurrent), (number, seeds) in squares.items():
@@ -150,9 +154,9 @@ def test_the_words_name_the_best_with_its_interval_the_baseline_and_what_is_bett
     assert "recurrent dropout" in text
 
 
-def test_a_best_square_of_one_seed_has_no_interval(make_run: Callable[..., dict[str, Any]]) -> None:
+def test_a_best_square_of_one_seed_has_no_interval(make_run: Callable[..., Metrics]) -> None:
     runs = [make_run(error_of(a, b), 0, (a, b)) for a in RATES for b in RATES]
-    lines = describe_rates(lay_out(runs), runs[0], unscaled=False)
+    lines = describe_rates(lay_out(runs), runs[0], in_unit=False)
     assert lines[1].endswith("0.2/0.5 with 0.2500\N{NO-BREAK SPACE}standardised, one seed.")
     assert "[" not in " ".join(lines)
     assert "Hatched" not in lines[0]
@@ -160,7 +164,7 @@ def test_a_best_square_of_one_seed_has_no_interval(make_run: Callable[..., dict[
 
 @pytest.mark.parametrize(("best", "marked"), [(0.257, True), (0.262, False)], ids=["among them", "worse than all"])
 def test_a_baseline_among_the_squares_is_marked_on_the_colours(
-    make_run: Callable[..., dict[str, Any]], tmp_path: Path, drawn: list[Axes], best: float, marked: bool
+    make_run: Callable[..., Metrics], tmp_path: Path, drawn: list[Axes], best: float, marked: bool
 ) -> None:
     runs = [make_run(best, 0, variant="baseline")]
     runs += [make_run(error_of(a, b), 0, (a, b)) for a in (0.1, 0.2) for b in (0.1, 0.5)]
@@ -174,10 +178,18 @@ def test_a_baseline_among_the_squares_is_marked_on_the_colours(
     ("target", "unit"), [("T (degC)", "°C"), ("load_MW", "MW"), ("price", "")], ids=["°C", "MW", "no unit"]
 )
 def test_errors_are_in_the_targets_own_unit(
-    make_run: Callable[..., dict[str, Any]], tmp_path: Path, target: str, unit: str
+    make_run: Callable[..., Metrics], tmp_path: Path, target: str, unit: str
 ) -> None:
     runs = [make_run(error_of(a, b), 0, (a, b)) for a in RATES for b in RATES]
-    runs = [run | {"protocol": run["protocol"] | {"target": target}, "target_std": 5120.0} for run in runs]
+    runs = [
+        replace(
+            run,
+            protocol=dataclasses.replace(run.protocol, target=target),
+            unit=name_target(target)[1],
+            target_std=5120.0,
+        )
+        for run in runs
+    ]
     draw_rates(lay_out(runs), runs[0], tmp_path / "rates.svg", True)
     text = read_text(tmp_path / "rates.svg")
     assert (f"mean best validation error ({unit});" if unit else "mean best validation error; lower") in text
@@ -187,7 +199,7 @@ def test_errors_are_in_the_targets_own_unit(
 
 
 def test_networks_are_panels_in_one_scale_the_one_with_most_pairs_first(
-    make_run: Callable[..., dict[str, Any]], tmp_path: Path, drawn: list[Axes]
+    make_run: Callable[..., Metrics], tmp_path: Path, drawn: list[Axes]
 ) -> None:
     runs = [make_run(error_of(a, b), 0, (a, b), cell="lstm") for a in RATES for b in RATES]
     runs += [make_run(error_of(a, b) + 0.1, 0, (a, b)) for a in (0.1, 0.2) for b in (0.1, 0.2)]
@@ -200,9 +212,9 @@ def test_networks_are_panels_in_one_scale_the_one_with_most_pairs_first(
     assert not faces[0] & faces[1]
 
 
-def test_pairs_of_other_epochs_than_most_are_not_in_the_grid(make_run: Callable[..., dict[str, Any]]) -> None:
+def test_pairs_of_other_epochs_than_most_are_not_in_the_grid(make_run: Callable[..., Metrics]) -> None:
     runs = [make_run(error_of(a, b), 0, (a, b)) for a in RATES for b in RATES]
-    runs += [make_run(0.4, 0, (a, 0.1), epochs={"done": 3, "planned": 9}) for a in RATES]
+    runs += [make_run(0.4, 0, (a, 0.1), epochs=Epochs(done=3, planned=9)) for a in RATES]
     (grid,) = lay_out(runs)
     assert (grid.epochs, len(grid.squares)) == (5, 9)
     assert {square.arm.epochs for square in grid.squares.values()} == {5}
@@ -216,7 +228,7 @@ def test_pairs_of_other_epochs_than_most_are_not_in_the_grid(make_run: Callable[
     ],
 )
 def test_fewer_than_two_values_of_either_rate_are_refused_in_a_line(
-    make_run: Callable[..., dict[str, Any]], pairs: list[tuple[float, float]], told: str
+    make_run: Callable[..., Metrics], pairs: list[tuple[float, float]], told: str
 ) -> None:
     rows = judge([make_run(0.25, 0, pair) for pair in pairs])
     assert list_rate_grids(rows) == []
@@ -226,11 +238,11 @@ def test_fewer_than_two_values_of_either_rate_are_refused_in_a_line(
 
 @pytest.mark.parametrize("side", [2, 6])
 def test_everything_written_lies_within_its_square_and_the_picture(
-    make_run: Callable[..., dict[str, Any]], tmp_path: Path, drawn: list[Axes], side: int
+    make_run: Callable[..., Metrics], tmp_path: Path, drawn: list[Axes], side: int
 ) -> None:
     rates = [round(0.1 * step, 1) for step in range(side)]
     runs = [make_run(5.0 + error_of(a, b, seed), seed, (a, b)) for a in rates for b in rates for seed in range(2)]
-    runs = [run | {"target_std": 1234.0} for run in runs]
+    runs = [replace(run, target_std=1234.0) for run in runs]
     draw_rates(lay_out(runs), runs[0], tmp_path / "rates.png", True)
     axes, figure = drawn[0], drawn[0].figure
     figure.draw_without_rendering()
@@ -245,7 +257,7 @@ def test_everything_written_lies_within_its_square_and_the_picture(
         assert artist.get_window_extent().y0 >= 0
 
 
-def test_equal_errors_are_drawn(make_run: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+def test_equal_errors_are_drawn(make_run: Callable[..., Metrics], tmp_path: Path) -> None:
     runs = [make_run(0.25, 0, (a, b)) for a in (0.1, 0.2) for b in (0.1, 0.2)]
     draw_rates(lay_out(runs), runs[0], tmp_path / "rates.png", True)
     assert (tmp_path / "rates.png").stat().st_size > 1000

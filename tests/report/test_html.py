@@ -171,10 +171,10 @@ def test_a_sweep_has_every_run_and_network_and_says_what_is_not_drawn(sweep: Pag
 
 
 def test_everything_from_files_is_escaped(tmp_path: Path) -> None:
-    environment = {"python": NASTY, NASTY: NASTY}
-    nasty = {"run_id": NASTY, "environment": environment, "engine": NASTY, "failure": NASTY, "timing": NASTY}
-    data = {"name": NASTY, "sha256": NASTY, "origin": NASTY, "rows": NASTY, "verified": [NASTY]}
-    save_made_run(tmp_path, "one", document=nasty | {"dataset": data, "protocol": {"name": NASTY, "target": NASTY}})
+    nasty = {"run_id": NASTY, "environment": dict.fromkeys(("python", "keras", "device"), NASTY), "engine": NASTY}
+    data = {"name": NASTY, "sha256": NASTY, "origin": NASTY, "rows": 1, "verified": None}
+    protocol = {"name": NASTY, "summary": NASTY, "target": NASTY}
+    save_made_run(tmp_path, "one", document=nasty | {"dataset": data, "unit": NASTY}, protocol=protocol)
     failed = {"failure": NASTY}
     save_made_run(tmp_path, "two", status="failed", document=failed)
     report = render_report(judge_runs([], tmp_path))
@@ -252,7 +252,7 @@ def test_without_a_run_there_is_no_report(rdrop: Callable[..., tuple[int, str, s
     save_made_run(tmp_path, "begun", status="interrupted")
     code, out, err = rdrop("report", "--runs-dir", tmp_path)
     assert (code, out) == (1, "")
-    assert err.splitlines()[0].startswith("left out: begun: interrupted")
+    assert err.splitlines()[0].startswith("skipped: begun: interrupted")
     assert err.splitlines()[1].startswith(f"rdrop: no run in {tmp_path} can be judged")
     assert not (tmp_path / "report.html").exists()
 

@@ -8,13 +8,14 @@ import pytest
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.runs.comparable import (
-    LeftOut,
+    Skipped,
     choose_named,
     choose_newest,
+    describe_skipped,
     find_same_configurations,
     read_runs,
-    tell_left_out,
 )
+from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.study.config import RunConfig
@@ -26,8 +27,8 @@ def day(number: int) -> str:
     return f"2026-01-{number:02}T00:00:00+00:00"
 
 
-def ids(runs: list[dict[str, object]]) -> list[object]:
-    return [run["run_id"] for run in runs]
+def ids(runs: list[Metrics]) -> list[object]:
+    return [run.run_id for run in runs]
 
 
 def test_the_newest_complete_run_of_each_variant_and_seed_is_chosen(save_run: SaveRun, tmp_path: Path) -> None:
@@ -108,15 +109,15 @@ def test_many_runs_with_other_rates_are_told_in_one_line(
 
 def test_five_runs_left_out_are_named_each_and_more_by_their_kind() -> None:
     begun = [
-        LeftOut(f"b{number}", f"interrupted, {number} of 20 epochs", "that are not complete") for number in range(5)
+        Skipped(f"b{number}", f"interrupted, {number} of 20 epochs", "that are not complete") for number in range(5)
     ]
-    damaged = LeftOut("d", "metrics.json: is not there", "that cannot be read")
-    assert tell_left_out(begun) == [str(left) for left in begun]
-    assert tell_left_out([*begun, damaged]) == [
+    damaged = Skipped("d", "metrics.json: is not there", "that cannot be read")
+    assert describe_skipped(begun) == [str(left) for left in begun]
+    assert describe_skipped([*begun, damaged]) == [
         "5 runs that are not complete: b0, b1, b2 and 2 more",
         "d: metrics.json: is not there",
     ]
-    assert tell_left_out([]) == []
+    assert describe_skipped([]) == []
 
 
 def test_a_run_that_cannot_be_read_is_told(save_run: SaveRun, tmp_path: Path) -> None:
@@ -155,7 +156,7 @@ def test_a_named_run_without_an_epoch_is_refused(save_run: SaveRun, tmp_path: Pa
         choose_named(["begun"], tmp_path)
 
 
-def test_a_complete_run_of_the_same_configuration_comes_before_one_begun(
+def test_a_complete_run_of_the_same_configuration_comes_before_an_interrupted_one(
     save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
 ) -> None:
     save_run(tmp_path, "a-long", val_loss=(0.3,) * 4, status="interrupted")
@@ -187,7 +188,7 @@ def test_a_run_whose_configuration_cannot_be_read_is_none_to_go_on_with(
     assert find_same_configurations([tiny_config], tmp_path) == {}
 
 
-@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text('{"schema_version": 2}')])
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text('{"schema_version": 3}')])
 def test_a_run_without_metrics_is_gone_on_with_unless_another_has_epochs(
     save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig, spoil: Callable[[Path], object]
 ) -> None:
@@ -212,7 +213,7 @@ def test_runs_come_newest_first(save_run: SaveRun, tmp_path: Path) -> None:
     for day, run_id in ((3, "a"), (1, "c"), (2, "b")):
         save_run(tmp_path, run_id, created_at=f"2026-01-0{day}T00:00:00+00:00")
     runs, unreadable = read_runs(list_run_folders(tmp_path))
-    assert [run.metrics["run_id"] for run in runs] == ["a", "b", "c"]
+    assert [run.metrics.run_id for run in runs] == ["a", "b", "c"]
     assert unreadable == []
 
 

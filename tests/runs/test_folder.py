@@ -10,11 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.runs.folder import SCHEMA_VERSION, RunFolder, check_writable, create_run_folder, read_document
+from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
+from rdrop_cli.runs.folder import RunFolder, check_writable, create_run_folder
+from rdrop_cli.runs.schema import read_metrics, to_builtins
 from rdrop_cli.study.config import RunConfig
 
 SaveRun = Callable[..., RunFolder]
@@ -119,7 +122,7 @@ def test_a_file_that_is_no_json_is_refused_by_name(tmp_path: Path, content: byte
     path = tmp_path / "metrics.json"
     path.write_bytes(content)
     with pytest.raises(DataError) as caught:
-        read_document(path)
+        read_metrics(path)
     assert str(caught.value).startswith(f"{path}: cannot be read as JSON (")
     assert "\n" not in str(caught.value)
 
@@ -128,8 +131,8 @@ def test_a_file_that_is_no_json_is_refused_by_name(tmp_path: Path, content: byte
 def test_json_that_is_no_document_is_refused_by_name(tmp_path: Path, content: str) -> None:
     path = tmp_path / "metrics.json"
     path.write_text(content)
-    with pytest.raises(DataError, match=r"metrics.json: expected schema version 2 or lower, received None"):
-        read_document(path)
+    with pytest.raises(DataError, match=r"metrics.json: expected schema version 3 or lower, received None"):
+        read_metrics(path)
 
 
 def test_a_folder_without_metrics_is_no_finished_run(tmp_path: Path, tiny_config: RunConfig) -> None:
@@ -145,8 +148,7 @@ def test_a_config_that_is_none_is_refused_by_its_files_name(save_run: SaveRun, t
     assert str(caught.value).startswith(f"{folder.config_path}: not a run's configuration")
 
 
-WITHOUT = ["run_id", "variant", "status", "seed", "rates", "epochs", "dataset", "protocol", "target_std", "history",
-           "best", "final", "test", "naive"]  # fmt: skip
+WITHOUT = [name for name in Metrics.__struct_fields__ if name not in ("schema_version", "failure")]
 
 
 @pytest.mark.parametrize("field", WITHOUT)
@@ -161,41 +163,108 @@ def test_metrics_without_one_of_their_figures_are_refused_by_name(
         folder.read_metrics()
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("run_id", 7),
-        ("run_id", "\x1b[2J"),  # would clear the terminal that lists it
-        ("seed", "0"),
-        ("epochs", 3),
-        ("rates", {"dropout": 10**400}),  # no float can hold it
-        ("rates", {"dropout": "much"}),
-        ("rates", {"dropout": None}),
-        ("target_std", "8"),
-        ("dataset", {}),
-        ("protocol", None),
-        ("history", []),
-        ("history", {"loss": [], "train_mae": []}),
-        ("history", {"loss": [0.3], "val_loss": ["0.3"], "train_mae": [0.3]}),
-        ("history", {"loss": [0.3], "val_loss": [None], "train_mae": [0.3]}),
-        ("history", {"loss": [0.3], "val_loss": [0.3, 0.2], "train_mae": [0.3]}),
-        ("best", {"epoch": 1}),
-        ("naive", {"val_mae": float("inf"), "val_mae_unscaled": 1.0}),
-    ],
-    ids=lambda value: repr(value)[:60],
-)
-def test_metrics_of_another_shape_are_refused_by_name(
-    save_run: SaveRun, tmp_path: Path, field: str, value: object
+def spoil(metrics: dict[str, Any], path: str, value: object) -> None:
+    """Put a value in the place of a field, or take the field away where the value is `MISSING`."""
+    *parents, name = path.split(".")
+    for parent in parents:
+        metrics = metrics[parent]
+    if value is MISSING:
+        del metrics[name]
+    else:
+        metrics[name] = value
+
+
+MISSING = object()
+REFUSED = [
+    ("run_id", 7, "run_id: expected `str`, got `int`, received 7"),
+    ("run_id", "\x1b[2J", r"run_id: expected printable text, received '\x1b[2J'"),  # would clear the terminal
+    ("cell", "\ud800", r"cell: expected printable text, received '\ud800'"),
+    ("failure", "a\nb", r"failure: expected printable text, received 'a\nb'"),
+    ("status", "lost", "status: invalid enum value 'lost', received 'lost'"),
+    ("seed", "0", "seed: expected `int`, got `str`, received '0'"),
+    ("seed", True, "seed: expected `int`, got `bool`, received True"),
+    ("seed", 2**53 + 1, "seed: expected an integer within 2^53, received 9007199254740993"),
+    ("epochs", 3, "epochs: expected `object`, got `int`, received 3"),
+    ("epochs.done", -1, "epochs.done: expected `int` >= 0, received -1"),
+    ("rates.dropout", 10**400, "rates.dropout: expected an integer within 2^53, received 1000"),
+    ("rates.dropout", "much", "rates.dropout: expected `float`, got `str`, received 'much'"),
+    ("rates.dropout", None, "rates.dropout: expected `float`, got `null`, received None"),
+    ("rates.dropout", 1.0, "rates.dropout: expected `float` < 1.0, received 1.0"),
+    ("rates.recurrent_dropout", MISSING, "rates.recurrent_dropout is missing"),
+    ("target_std", 1e101, "target_std: expected a number within 1e+100, received 1e+101"),
+    ("target_std", -1e400, "cannot be read as JSON (-Infinity is no JSON)"),
+    ("dataset", {}, "dataset.name is missing"),
+    ("dataset.verified", 0, "dataset.verified: expected `bool | null`, got `int`, received 0"),
+    ("protocol", None, "protocol: expected `object`, got `null`, received None"),
+    ("protocol.target", MISSING, "protocol.target is missing"),
+    ("protocol.stride", 2, "'protocol.stride' is not known"),
+    ("protocol.units", "4", "protocol.units: expected `int`, got `str`, received '4'"),
+    ("protocol.units", 0, "protocol tiny: units must be at least 1, received 0"),
+    ("history", [], "history: expected `object`, got `array`, received []"),
+    ("history.val_loss", MISSING, "history.val_loss is missing"),
+    ("history.val_loss", ["0.3"], "history.val_loss[0]: expected `float`, got `str`, received '0.3'"),
+    ("history.val_loss", [0.3, None], "history.val_loss[1]: expected `float`, got `null`, received None"),
+    ("history.val_loss", [0.3] * 4, "history: expected curves of equal length, received {"),
+    ("best", {"epoch": 1}, "best.val_mae is missing"),
+    ("naive.val_mae", float("nan"), "cannot be read as JSON (NaN is no JSON)"),
+    ("timing.epoch_seconds", [1.0], "the document: expected timing.epoch_seconds to be as long as the curves"),
+    ("timing.epoch_seconds", [1.0, -1.0, 1.0], "timing: expected durations of at least 0, received {"),
+    ("environment.threads", "2", "environment.threads: expected `int | null`, got `str`, received '2'"),
+    ("more", {"\x07": 1}, r"a name in more: expected printable text, received '\x07'"),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "message"), REFUSED, ids=[f"{row[0]}-{row[1]!r:.20}" for row in REFUSED])
+def test_metrics_that_are_none_are_refused_with_file_field_and_value(
+    save_run: SaveRun, tmp_path: Path, field: str, value: object, message: str
 ) -> None:
     folder = save_run(tmp_path, "run")
-    folder.metrics_path.write_text(json.dumps(json.loads(folder.metrics_path.read_bytes()) | {field: value}))
+    metrics = json.loads(folder.metrics_path.read_bytes())
+    spoil(metrics, field, value)
+    folder.metrics_path.write_text(json.dumps(metrics))
     with pytest.raises(DataError) as caught:
         folder.read_metrics()
     assert str(caught.value).startswith(f"{folder.metrics_path}: ")
+    assert message in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+def test_a_field_that_is_not_known_is_ignored_unless_figures_depend_on_it(save_run: SaveRun, tmp_path: Path) -> None:
+    folder = save_run(tmp_path, "run")
+    before = folder.read_metrics()
+    folder.metrics_path.write_text(json.dumps(json.loads(folder.metrics_path.read_bytes()) | {"notes": ["mine"]}))
+    assert folder.read_metrics() == before
+
+
+@pytest.mark.parametrize("deep", [21, 100_000])
+def test_a_document_nested_too_deep_is_refused(save_run: SaveRun, tmp_path: Path, deep: int) -> None:
+    folder = save_run(tmp_path, "run")
+    text = folder.metrics_path.read_text()
+    folder.metrics_path.write_text(text.replace("{", '{"more": ' + "[" * deep + "]" * deep + ",", 1))
+    with pytest.raises(DataError, match=r"metrics.json: (is nested deeper than 20 levels|cannot be read as JSON)"):
+        folder.read_metrics()
+
+
+def test_a_document_too_large_is_refused_unread(
+    save_run: SaveRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = save_run(tmp_path, "run")
+    monkeypatch.setattr("rdrop_cli.runs.schema.MAX_DOCUMENT_BYTES", 100)
+    with pytest.raises(DataError, match=r"bytes; at most 100 are read"):
+        folder.read_metrics()
+
+
+@pytest.mark.parametrize("created_at", [None, 7, "\x1b[2J"])
+def test_a_configuration_without_its_time_is_refused(save_run: SaveRun, tmp_path: Path, created_at: object) -> None:
+    folder = save_run(tmp_path, "run")
+    config = json.loads(folder.config_path.read_bytes())
+    folder.config_path.write_text(json.dumps(config | {"created_at": created_at}))
+    with pytest.raises(
+        DataError, match=r"config.json: not a run's configuration: created_at: expected a time, received"
+    ):
+        folder.read_config()
 
 
 def test_metrics_come_back_as_they_were_written(save_run: SaveRun, tmp_path: Path) -> None:
     folder = save_run(tmp_path, "run", val_loss=(0.3, 0.2))
-    written = json.loads(folder.metrics_path.read_bytes())
-    assert folder.read_metrics() | {"schema_version": SCHEMA_VERSION} == written
+    assert to_builtins(folder.read_metrics()) == json.loads(folder.metrics_path.read_bytes())

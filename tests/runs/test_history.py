@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from rdrop_cli.errors import DataError
 from rdrop_cli.runs.history import Epoch, History
+from rdrop_cli.runs.schema import parse_history
 
 MakeHistory = Callable[[Sequence[float]], History]
 
@@ -26,10 +28,10 @@ def test_a_curve_is_one_figure_of_every_epoch(make_history: MakeHistory) -> None
 def test_the_csv_has_a_line_an_epoch_and_the_error_in_degrees(make_history: MakeHistory) -> None:
     text = make_history([0.1 + 0.2, 0.25]).to_csv(target_std=8.0)
     first, second = csv.DictReader(io.StringIO(text))
-    assert list(first) == ["epoch", "loss", "val_loss", "train_mae", "val_mae_unscaled", "train_seconds", "seconds"]
+    assert list(first) == ["epoch", "loss", "val_loss", "train_mae", "val_mae_in_unit", "train_seconds", "seconds"]
     assert (first["epoch"], second["epoch"]) == ("1", "2")
     assert float(first["val_loss"]) == 0.1 + 0.2  # every digit
-    assert float(second["val_mae_unscaled"]) == 2.0
+    assert float(second["val_mae_in_unit"]) == 2.0
     assert (second["train_seconds"], second["seconds"]) == ("2.000", "3.000")
     assert "\r" not in text
 
@@ -40,16 +42,28 @@ def test_a_history_without_epochs_is_a_header_alone() -> None:
 
 def test_a_history_survives_json_to_the_last_digit() -> None:
     history = History([Epoch(1, 0.1 + 0.2, 1 / 3, 2e-308, 1e9 / 7, 3.0)])
-    assert History.from_json(json.loads(json.dumps(history.to_json()))) == history
+    assert parse_history(json.dumps(history.to_json()).encode()) == history
 
 
 def test_a_figure_from_a_later_version_is_left_out(make_history: MakeHistory) -> None:
     value = make_history([0.3]).to_json()
-    assert History.from_json([{**value[0], "gradient_norm": 1.0}]) == make_history([0.3])
+    assert parse_history(json.dumps([{**value[0], "gradient_norm": 1.0}]).encode()) == make_history([0.3])
 
 
-def test_an_epoch_without_one_of_its_figures_is_none(make_history: MakeHistory) -> None:
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda epoch: epoch.pop("train_mae"), r"\[0\].train_mae is missing"),
+        (lambda epoch: epoch.update(epoch=1.5), r"\[0\].epoch: expected `int`, got `float`, received 1.5"),
+        (lambda epoch: epoch.update(loss=True), r"\[0\].loss: expected `float`, got `bool`, received True"),
+        (lambda epoch: epoch.update(loss=1e101), r"\[0\].loss: expected a number within 1e\+100, received 1e\+101"),
+        (lambda epoch: epoch.update(loss=float("nan")), "cannot be read as JSON .NaN is no JSON"),
+    ],
+)
+def test_an_epoch_that_is_none_is_refused_with_its_field(
+    make_history: MakeHistory, spoil: Callable[[dict[str, object]], object], message: str
+) -> None:
     value = make_history([0.3]).to_json()
-    del value[0]["train_mae"]
-    with pytest.raises(KeyError):
-        History.from_json(value)
+    spoil(value[0])
+    with pytest.raises(DataError, match=f"not a run's history: {message}"):
+        parse_history(json.dumps(value).encode())

@@ -55,12 +55,12 @@ def test_a_second_process_is_refused_with_the_first_ones_process_and_host(folder
 
 
 def test_a_run_is_running_only_while_a_process_holds_it(folder: RunFolder) -> None:
-    assert folder.read_metrics()["status"] == "interrupted"
+    assert folder.read_metrics().status == "interrupted"
     with held_by_another_process(folder) as other:
-        assert folder.read_metrics()["status"] == "running"
+        assert folder.read_metrics().status == "running"
         other.communicate("")
         assert other.returncode == 0
-        assert folder.read_metrics()["status"] == "interrupted"
+        assert folder.read_metrics().status == "interrupted"
     assert json.loads(folder.metrics_path.read_bytes())["status"] == "interrupted"
 
 
@@ -69,7 +69,7 @@ def test_the_lock_of_a_killed_process_is_free(folder: RunFolder) -> None:
         other.send_signal(signal.SIGKILL)
         other.wait()
         assert not folder.is_locked()
-        assert folder.read_metrics()["status"] == "interrupted"
+        assert folder.read_metrics().status == "interrupted"
         with folder.lock():
             assert folder.is_locked()
 
@@ -78,7 +78,7 @@ def test_a_run_can_be_held_once_in_one_process_too(folder: RunFolder) -> None:
     with folder.lock():
         with pytest.raises(RdropError, match=f"process {os.getpid()} on "), folder.lock():
             raise AssertionError("the run was held twice")
-        assert folder.read_metrics()["status"] == "running"
+        assert folder.read_metrics().status == "running"
 
 
 def test_an_exception_lets_go_of_the_run(folder: RunFolder) -> None:
@@ -93,7 +93,7 @@ def test_an_exception_lets_go_of_the_run(folder: RunFolder) -> None:
 def test_what_has_ended_is_not_called_running(save_run: SaveRun, tmp_path: Path, status: str) -> None:
     folder = save_run(tmp_path, "ended", status=status)
     with folder.lock():
-        assert folder.read_metrics()["status"] == status
+        assert folder.read_metrics().status == status
 
 
 @pytest.mark.parametrize("owner", ["", "[]"])

@@ -1,68 +1,77 @@
 """The metrics document: what scripts rely on."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from rdrop_cli.files import write_json
-from rdrop_cli.runs.folder import SCHEMA_VERSION, read_document
+from rdrop_cli.runs import document
+from rdrop_cli.runs.document import (
+    SCHEMA_VERSION,
+    Best,
+    Curves,
+    Dataset,
+    Environment,
+    Epochs,
+    Metrics,
+    Naive,
+    Timing,
+)
 from rdrop_cli.runs.history import History
 from rdrop_cli.runs.metrics import Setting, build_metrics
+from rdrop_cli.runs.schema import read_metrics, write_metrics
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
 
-MakeMetrics = Callable[..., dict[str, Any]]
+MakeMetrics = Callable[..., Metrics]
 
 
 def test_a_finished_run_tells_everything(make_metrics: MakeMetrics) -> None:
     metrics = make_metrics("dropout-s3", variant="dropout", seed=3, val_loss=(0.30, 0.26, 0.28), verified=False)
-    assert metrics["schema_version"] == SCHEMA_VERSION
-    assert (metrics["run_id"], metrics["variant"], metrics["seed"]) == ("dropout-s3", "dropout", 3)
-    assert (metrics["status"], metrics["failure"]) == ("completed", None)
-    assert metrics["rates"] == {"dropout": 0.2, "recurrent_dropout": 0.2}
-    assert metrics["epochs"] == {"done": 3, "planned": 5}
-    assert metrics["dataset"].items() >= {"name": "made", "sha256": "5" * 64, "rows": 300, "verified": False}.items()
-    assert metrics["protocol"]["name"] == "tiny"
-    assert metrics["engine"] == "native"
-    assert metrics["history"]["val_loss"] == [0.30, 0.26, 0.28]
-    assert metrics["history"]["loss"] == pytest.approx([0.32, 0.28, 0.30])
-    assert metrics["history"]["train_mae"] == pytest.approx([0.29, 0.25, 0.27])
-    assert metrics["environment"] == {"python": "3"}
+    assert metrics.schema_version == SCHEMA_VERSION
+    assert (metrics.run_id, metrics.variant, metrics.seed) == ("dropout-s3", "dropout", 3)
+    assert (metrics.status, metrics.failure) == ("completed", None)
+    assert metrics.rates.pair == (0.2, 0.2)
+    assert metrics.epochs == Epochs(done=3, planned=5)
+    assert metrics.dataset == Dataset(name="made", origin="test", sha256="5" * 64, rows=300, verified=False)
+    assert metrics.protocol.name == "tiny"
+    assert metrics.engine == "native"
+    assert metrics.history.val_loss == [0.30, 0.26, 0.28]
+    assert metrics.history.loss == pytest.approx([0.32, 0.28, 0.30])
+    assert metrics.history.train_mae == pytest.approx([0.29, 0.25, 0.27])
+    assert metrics.environment == Environment(python="3")
 
 
 def test_errors_are_told_in_degrees_too(make_metrics: MakeMetrics) -> None:
     metrics = make_metrics(val_loss=(0.30, 0.26, 0.28))
-    assert metrics["target_std"] == 8.0
-    assert metrics["best"] == {"epoch": 2, "val_mae": 0.26, "val_mae_unscaled": pytest.approx(2.08)}
-    assert metrics["final"]["val_mae"] == 0.28
-    assert metrics["final"]["val_mae_unscaled"] == pytest.approx(2.24)
-    assert metrics["test"] == {"mae": 0.27, "mae_unscaled": pytest.approx(2.16)}
-    assert metrics["naive"] == {"val_mae": 0.29, "val_mae_unscaled": pytest.approx(2.32)}
+    assert metrics.target_std == 8.0
+    assert metrics.best == Best(epoch=2, val_mae=0.26, val_mae_in_unit=0.26 * 8)
+    assert metrics.final.val_mae == 0.28
+    assert metrics.final.val_mae_in_unit == pytest.approx(2.24)
+    assert metrics.test == document.Test(mae=0.27, mae_in_unit=0.27 * 8)
+    assert metrics.naive == Naive(val_mae=0.29, val_mae_in_unit=0.29 * 8)
 
 
 def test_time_is_told_in_all_by_epoch_and_in_windows_a_second(make_metrics: MakeMetrics) -> None:
-    timing = make_metrics(val_loss=(0.3, 0.3, 0.3))["timing"]  # 2 s of steps and 3 s in all, each epoch
-    assert timing == {"seconds": 9.0, "epoch_seconds": [3.0, 3.0, 3.0], "train_windows_per_second": 3 * 32 / 6.0}
+    timing = make_metrics(val_loss=(0.3, 0.3, 0.3)).timing  # 2 s of steps and 3 s in all, each epoch
+    assert timing == Timing(seconds=9.0, epoch_seconds=[3.0, 3.0, 3.0], train_windows_per_second=3 * 32 / 6.0)
 
 
 def test_a_run_that_has_not_finished_an_epoch_has_figures_to_come(make_metrics: MakeMetrics, tmp_path: Path) -> None:
     metrics = make_metrics(val_loss=(), status="interrupted")
-    assert (metrics["best"], metrics["final"], metrics["test"]) == (None, None, None)
-    assert metrics["history"] == {"loss": [], "val_loss": [], "train_mae": []}
-    assert metrics["timing"]["train_windows_per_second"] is None
-    assert metrics["naive"]["val_mae"] == 0.29
-    write_json(tmp_path / "metrics.json", metrics)
-    assert json.loads((tmp_path / "metrics.json").read_bytes()) == metrics
+    assert (metrics.best, metrics.final, metrics.test) == (None, None, None)
+    assert metrics.history == Curves(loss=[], val_loss=[], train_mae=[])
+    assert metrics.timing.train_windows_per_second is None
+    assert metrics.naive.val_mae == 0.29
+    write_metrics(tmp_path / "metrics.json", metrics)
+    assert read_metrics(tmp_path / "metrics.json") == metrics
 
 
 def test_the_document_comes_back_from_the_disk_as_it_was(make_metrics: MakeMetrics, tmp_path: Path) -> None:
     metrics = make_metrics()
-    write_json(tmp_path / "metrics.json", metrics)
-    assert read_document(tmp_path / "metrics.json") | {"schema_version": SCHEMA_VERSION} == metrics
+    write_metrics(tmp_path / "metrics.json", metrics)
+    assert read_metrics(tmp_path / "metrics.json") == metrics
 
 
 def test_a_failure_is_told_in_words(tiny_config: RunConfig) -> None:
@@ -72,9 +81,16 @@ def test_a_failure_is_told_in_words(tiny_config: RunConfig) -> None:
         target_std=8.0,
         naive_val_mae=0.29,
         train_windows_per_epoch=32,
-        environment={},
+        environment=Environment(),
     )
     metrics = build_metrics(
         "r", "2026", replace(tiny_config, variant="baseline"), setting, History(), "failed", failure="loss is nan"
     )
-    assert (metrics["status"], metrics["failure"]) == ("failed", "loss is nan")
+    assert (metrics.status, metrics.failure) == ("failed", "loss is nan")
+
+
+def test_a_part_is_read_by_its_name_in_the_json_too(make_metrics: Callable[..., Metrics]) -> None:
+    metrics = make_metrics()
+    assert metrics["best"]["val_mae"] == metrics.best.val_mae
+    with pytest.raises(KeyError, match="besst"):
+        metrics["besst"]

@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 
 from rdrop_cli.runs.checkpoint import load_checkpoint
+from rdrop_cli.runs.document import SCHEMA_VERSION, Epochs
 from rdrop_cli.runs.find import list_run_folders
-from rdrop_cli.runs.folder import SCHEMA_VERSION, RunFolder
+from rdrop_cli.runs.folder import RunFolder
 from tests.cli.conftest import rdrop
 
 __all__ = ["rdrop"]
@@ -39,7 +41,7 @@ def test_this_schema_has_its_fixture():
 
 def test_older_runs_are_read(place):
     assert find(place, "dropout").read_config().variant == "dropout"
-    assert find(place, "dropout").read_metrics()["status"] == "completed"
+    assert find(place, "dropout").read_metrics().status == "completed"
     checkpoint, damaged = load_checkpoint(find(place, "baseline").checkpoints_path)
     assert checkpoint
     assert damaged == []
@@ -69,10 +71,10 @@ def test_an_older_complete_run_is_not_trained_again(place, rdrop):
 
 def test_an_older_interrupted_run_is_gone_on_with(place, rdrop):
     folder = find(place, "baseline")
-    begun = folder.read_metrics()["history"]
+    begun = folder.read_metrics().history
     result = rdrop("train", "--resume", "baseline")
     assert result.code == 0, result.err
     metrics = folder.read_metrics()
-    assert metrics["status"] == "completed"
-    assert {name: curve[:2] for name, curve in metrics["history"].items()} == begun
-    assert metrics["epochs"] == {"done": 3, "planned": 3}
+    assert metrics.status == "completed"
+    assert {name: curve[:2] for name, curve in asdict(metrics.history).items()} == asdict(begun)
+    assert metrics.epochs == Epochs(done=3, planned=3)

@@ -1,10 +1,10 @@
-"""Of every wanted run it is known whether it is complete, begun or new."""
+"""Of every wanted run it is known whether it is complete, interrupted or new."""
 
 from dataclasses import replace
 
 import pytest
 
-from rdrop_cli.runs.progress import Status, find_standings
+from rdrop_cli.runs.progress import State, find_progress
 
 
 @pytest.fixture
@@ -12,19 +12,19 @@ def configs(tiny_config):
     return [replace(tiny_config, seed=seed) for seed in range(4)]
 
 
-def test_runs_are_complete_begun_or_new(tmp_path, configs, save_run):
+def test_runs_are_complete_interrupted_or_new(tmp_path, configs, save_run):
     save_run(tmp_path, "dropout-s0-a", config=configs[0], val_loss=[0.3] * 5)
     save_run(tmp_path, "dropout-s1-a", config=configs[1], seed=1, status="interrupted", val_loss=[0.3, 0.2])
     save_run(tmp_path, "dropout-s2-a", config=configs[2], seed=2).metrics_path.unlink()
-    standings = find_standings(configs, tmp_path)
-    assert [(standing.status, standing.epochs_done, standing.epochs_left) for standing in standings] == [
-        (Status.COMPLETE, 5, 0),
-        (Status.BEGUN, 2, 3),
-        (Status.BEGUN, 0, 5),
-        (Status.NEW, 0, 5),
+    progress = find_progress(configs, tmp_path)
+    assert [(run.state, run.epochs_done, run.epochs_left) for run in progress] == [
+        (State.COMPLETE, 5, 0),
+        (State.INTERRUPTED, 2, 3),
+        (State.INTERRUPTED, 0, 5),
+        (State.NEW, 0, 5),
     ]
 
 
 def test_without_a_runs_folder_all_are_new_and_none_is_made(tmp_path, configs):
-    assert {standing.status for standing in find_standings(configs, tmp_path / "runs")} == {Status.NEW}
+    assert {run.state for run in find_progress(configs, tmp_path / "runs")} == {State.NEW}
     assert not (tmp_path / "runs").exists()

@@ -73,7 +73,7 @@ def test_a_process_that_begins_after_the_check_keeps_its_run(runs_dir: Path, mon
     monkeypatch.setattr(remove, "check_removable", lambda *_: None)
     with folder.lock(), pytest.raises(RdropError, match="a process is at work on it"):
         remove_runs([folder], runs_dir)
-    assert folder.read_metrics()["status"] == "completed"
+    assert folder.read_metrics().status == "completed"
 
 
 def test_a_run_is_held_while_it_is_removed(runs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

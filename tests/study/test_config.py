@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.runs.schema import parse_config
 from rdrop_cli.study.config import MAX_SEED, RunConfig
 from rdrop_cli.study.protocol import Protocol
 
@@ -54,7 +55,7 @@ def test_a_configuration_survives_the_disk_to_the_last_digit(
     tiny_config: RunConfig, rate: float, seed: int, dataset: str
 ) -> None:
     config = replace(tiny_config, dropout=rate, seed=seed, dataset=dataset)
-    assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    assert parse_config(json.loads(json.dumps(config.to_json()))) == config
 
 
 def test_a_missing_field_is_refused(tiny_config: RunConfig) -> None:
@@ -62,15 +63,15 @@ def test_a_missing_field_is_refused(tiny_config: RunConfig) -> None:
         value = tiny_config.to_json()
         del value[name]
         with pytest.raises(DataError, match=f"not a run's configuration: .*{name}"):
-            RunConfig.from_json(value)
+            parse_config(value)
 
 
 def test_a_field_that_is_not_known_is_refused(tiny_config: RunConfig) -> None:
     value = tiny_config.to_json()
     with pytest.raises(DataError, match=r"not a run's configuration: .*zoneout"):
-        RunConfig.from_json(value | {"zoneout": 0.1})
+        parse_config(value | {"zoneout": 0.1})
     with pytest.raises(DataError, match=r"not a run's configuration: .*stride"):
-        RunConfig.from_json(value | {"protocol": value["protocol"] | {"stride": 2}})
+        parse_config(value | {"protocol": value["protocol"] | {"stride": 2}})
 
 
 @pytest.mark.parametrize("wrong", [{"variant": "lstm"}, {"seed": -1}, {"dropout": 2.0}, {"epochs": 0}])
@@ -78,14 +79,14 @@ def test_a_value_out_of_range_in_a_file_is_the_files_fault_and_no_wrong_usage(
     tiny_config: RunConfig, wrong: dict[str, object]
 ) -> None:
     with pytest.raises(DataError, match="not a run's configuration"):
-        RunConfig.from_json(tiny_config.to_json() | wrong)
+        parse_config(tiny_config.to_json() | wrong)
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(RunConfig)])
 def test_a_field_of_another_type_is_refused(tiny_config: RunConfig, field: str) -> None:
     for wrong in _values_of_another_type(getattr(tiny_config, field)):
         with pytest.raises(DataError, match="not a run's configuration"):
-            RunConfig.from_json(tiny_config.to_json() | {field: wrong})
+            parse_config(tiny_config.to_json() | {field: wrong})
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Protocol)])
@@ -93,7 +94,7 @@ def test_a_field_of_another_type_in_the_protocol_is_refused(tiny_config: RunConf
     value = tiny_config.to_json()
     for wrong in _values_of_another_type(getattr(tiny_config.protocol, field)):
         with pytest.raises(DataError, match="not a run's configuration"):
-            RunConfig.from_json(value | {"protocol": value["protocol"] | {field: wrong}})
+            parse_config(value | {"protocol": value["protocol"] | {field: wrong}})
 
 
 def _values_of_another_type(value: object) -> tuple[Any, ...]:

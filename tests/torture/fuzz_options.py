@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rdrop_cli.planning.request import Request, fit_to_series, parse_seeds, plan_runs
+from rdrop_cli.runs.schema import parse_config
 from rdrop_cli.study.config import MAX_SEED, RunConfig
 from rdrop_cli.study.duration import UNIT_SECONDS, parse_rows
 from rdrop_cli.study.extent import Extent
@@ -30,7 +31,7 @@ def assert_trainable(config: RunConfig) -> None:
     assert 0 <= config.recurrent_dropout < 1
     assert 0 <= config.seed <= MAX_SEED
     assert min(config.epochs, config.protocol.step_rows, config.protocol.units) >= 1
-    assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    assert parse_config(json.loads(json.dumps(config.to_json()))) == config
 
 
 def target_seeds(scratch: Path) -> Target:

@@ -16,11 +16,13 @@ import numpy as np
 from rdrop_cli.analysis.run import COLUMNS as DAILY_COLUMNS
 from rdrop_cli.analysis.run import read_daily_errors
 from rdrop_cli.cli.runs import show
-from rdrop_cli.files import sha256_of_file, write_json
+from rdrop_cli.files import sha256_of_file
 from rdrop_cli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from rdrop_cli.runs.folder import SCHEMA_VERSION, RunFolder
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import build_metrics
+from rdrop_cli.runs.schema import write_config, write_metrics
 from rdrop_cli.series.archive import extract_csv
 from rdrop_cli.series.jena import CSV_NAME, load_jena
 from rdrop_cli.study.config import RunConfig
@@ -37,23 +39,23 @@ CSV = b"Date Time,T (degC),p (mbar)\n01.01.2009 00:10:00,-8.5,990.5\n01.01.2009 
 DAILY = b"day,windows,val_mae\n2009-01-01,144,0.25\n2009-01-02,7,1e-3\n"
 
 
-def assert_sound(metrics: dict) -> None:
+def assert_sound(metrics: Metrics) -> None:
     """What is accepted has curves of finite numbers, of one length, and names that can be printed."""
-    curves = [metrics["history"][name] for name in ("loss", "val_loss", "train_mae")]
+    curves = [getattr(metrics.history, name) for name in ("loss", "val_loss", "train_mae")]
     assert len({len(curve) for curve in curves}) == 1
     assert all(type(value) in (int, float) and math.isfinite(value) for curve in curves for value in curve)
-    assert all(metrics[name].isprintable() for name in ("run_id", "variant", "status"))
-    assert type(metrics["seed"]) is int
+    assert all(getattr(metrics, name).isprintable() for name in ("run_id", "variant", "status"))
+    assert type(metrics.seed) is int
 
 
 def make_run(runs_dir: Path) -> RunFolder:
     """Leave a complete run of two epochs: the same bytes each time, so that the same seed makes the same inputs."""
     config = RunConfig("baseline", 0, 0.0, 0.0, 2, PROTOCOL, SETTING.source.name, SETTING.source.sha256)
     history = History([Epoch(number, 0.3, 0.26 + number / 100, 0.25, 2.0, 3.0) for number in (1, 2)])
-    folder, stamp = RunFolder(runs_dir / "run"), {"schema_version": SCHEMA_VERSION, "created_at": CREATED_AT}
+    folder = RunFolder(runs_dir / "run")
     folder.path.mkdir()
-    write_json(folder.config_path, stamp | config.to_json())
-    write_json(folder.metrics_path, build_metrics("run", CREATED_AT, config, SETTING, history, "completed", 0.27))
+    write_config(folder.config_path, config, CREATED_AT)
+    write_metrics(folder.metrics_path, build_metrics("run", CREATED_AT, config, SETTING, history, "completed", 0.27))
     weights = {"weights": np.zeros(4, np.float32)}
     save_checkpoint(folder.checkpoints_path, Checkpoint(weights, weights, history))
     return folder

@@ -85,7 +85,7 @@ class Tally:
 
 
 def is_complete(folder: RunFolder) -> bool:
-    return folder.metrics_path.exists() and folder.read_metrics()["status"] == "completed"
+    return folder.metrics_path.exists() and folder.read_metrics().status == "completed"
 
 
 def count_epochs(folder: RunFolder) -> int:
@@ -148,14 +148,14 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
 def fingerprint(folder: RunFolder) -> dict[str, object]:
     """Return what must be the same to the bit: curves, test error, and SHA-256 of weights and optimizer slots."""
     metrics = folder.read_metrics()
-    assert metrics["status"] == "completed"
+    assert metrics.status == "completed"
     checkpoint, damaged = load_checkpoint(folder.checkpoints_path)
     assert checkpoint
     assert damaged == []
     prints: dict[str, object] = {
-        name: [value.hex() for value in metrics["history"][name]] for name in ("loss", "val_loss", "train_mae")
+        name: [value.hex() for value in getattr(metrics.history, name)] for name in ("loss", "val_loss", "train_mae")
     }
-    prints["test"] = metrics["test"]["mae"].hex()
+    prints["test"] = metrics.test.mae.hex()
     groups = {"model": read_weights(folder.model_path), "state": checkpoint.state, "best": checkpoint.best}
     for group, arrays in groups.items():
         digest = hashlib.sha256()

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import asdict
 
 from rdrop_cli.runs.checkpoint import load_checkpoint
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.schema import read_metrics
 from tests.standin import Silence, make_folder, run
 from tests.torture.crash_points import BEYOND_THE_LAST, draw_nothing
 
@@ -96,14 +98,13 @@ def count_safe_epochs(folders: list[RunFolder]) -> int:
 
 def check_end(folder: RunFolder, metrics, expected, death: Death) -> None:
     whole, model = expected
-    for name, curve in whole["history"].items():
-        assert [value.hex() for value in metrics["history"][name]] == [value.hex() for value in curve], death
-    assert {key: metrics[key] for key in ("test", "best", "final", "status")} == {
-        key: whole[key] for key in ("test", "best", "final", "status")
-    }, death
+    for name, curve in asdict(whole.history).items():
+        assert [value.hex() for value in getattr(metrics.history, name)] == [value.hex() for value in curve], death
+    for part in ("test", "best", "final", "status"):
+        assert getattr(metrics, part) == getattr(whole, part), death
     assert folder.model_path.read_bytes() == model, death
     assert {str(path.relative_to(folder.path)) for path in folder.path.rglob("*")} == FILES, death
-    assert json.loads(folder.metrics_path.read_text()) == metrics, death
+    assert read_metrics(folder.metrics_path) == metrics, death
 
 
 @pytest.mark.parametrize("end", ["kill", "power"])

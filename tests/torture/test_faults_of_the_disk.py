@@ -58,7 +58,7 @@ def test_a_run_on_a_disk_that_is_full_after_any_page_goes_on_when_there_is_room(
                 json.loads(path.read_text())
             assert [path for path in folder.path.rglob("*") if ".tmp" in path.name] == []
         with folder.lock():
-            assert run(folder)["history"] == expected["history"]
+            assert run(folder).history == expected.history
     assert 5 < refused < MOST_PAGES
 
 
@@ -77,7 +77,7 @@ def test_the_command_ends_in_one_line_on_a_full_disk_and_goes_on_later(train, di
     for folder in list_run_folders(runs_dir):
         resumed = train("--resume", folder.run_id, "--runs-dir", runs_dir)
         assert resumed.code == 0, resumed.err
-        assert folder.read_metrics()["status"] == "completed"
+        assert folder.read_metrics().status == "completed"
 
 
 @pytest.mark.slow
@@ -101,7 +101,7 @@ def test_a_run_on_a_read_only_disk_can_be_read_and_goes_on_when_it_can_be_writte
     assert snapshot(folder.path) == before
     monkeypatch.setattr("rdrop_cli.plots.loss.draw_run", draw_nothing)
     with folder.lock():
-        assert run(folder)["status"] == "completed"
+        assert run(folder).status == "completed"
 
 
 def test_the_command_refuses_a_read_only_disk_before_it_trains(train, disk, weather_csv):
@@ -126,8 +126,8 @@ def test_a_damaged_checkpoint_is_named_and_what_is_derived_is_made_anew(train, w
     resumed = train("--resume", folder.run_id, "--runs-dir", runs_dir)
     assert resumed.code == 0, resumed.err
     assert f"damaged checkpoint passed over: {damaged}: its checksum does not match" in resumed.err
-    assert folder.read_metrics()["history"] == whole["history"]
-    assert folder.read_metrics()["test"] == whole["test"]
+    assert folder.read_metrics().history == whole.history
+    assert folder.read_metrics().test == whole.test
     assert all(path.exists() for path in (folder.history_path, folder.plot_path, folder.model_path))
 
 

@@ -79,7 +79,7 @@ def test_a_signal_ends_training_in_two_seconds_whatever_it_is_doing(weather_csv,
     for folder in list_run_folders(tmp_path / "runs"):
         assert not folder.is_locked()
         if folder.metrics_path.exists():
-            assert folder.read_metrics()["status"] == "interrupted"
+            assert folder.read_metrics().status == "interrupted"
 
 
 def test_a_loss_that_is_no_number_ends_the_run_as_failed(rdrop, weather_csv, tmp_path, monkeypatch):
@@ -91,8 +91,8 @@ def test_a_loss_that_is_no_number_ends_the_run_as_failed(rdrop, weather_csv, tmp
     (line,) = [line for line in result.err.splitlines() if line.startswith("rdrop: ")]
     assert line.startswith(f"rdrop: {folder.run_id}: the loss is ")
     assert "at epoch 1, step " in line
-    assert folder.read_metrics()["status"] == "failed"
-    assert "at epoch 1, step " in folder.read_metrics()["failure"]
+    assert folder.read_metrics().status == "failed"
+    assert "at epoch 1, step " in folder.read_metrics().failure
     assert load_checkpoint(folder.checkpoints_path) == (None, [])
     listed = rdrop("runs", *dirs[:2])
     assert listed.code == 0
@@ -118,7 +118,7 @@ def test_a_series_of_values_too_large_to_reckon_with_is_refused_or_fails(rdrop, 
     assert result.code == 1, result
     assert len([line for line in result.err.splitlines() if line.startswith("rdrop: ")]) == 1
     for folder in list_run_folders(tmp_path / "runs"):
-        assert folder.read_metrics()["status"] == "failed"
+        assert folder.read_metrics().status == "failed"
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ class Silence:
     def __getattr__(self, name): return lambda *values: None
 tasks = [Task.from_json(value) for value in json.loads(sys.argv[1])]
 outcomes = run_tasks(tasks, 2, [Silence() for _ in tasks])
-print(json.dumps([outcome.failure or outcome.metrics["status"] for outcome in outcomes]))
+print(json.dumps([outcome.failure or outcome.metrics.status for outcome in outcomes]))
 """
 
 

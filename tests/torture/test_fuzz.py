@@ -78,7 +78,7 @@ def test_metrics_of_any_shape(folder, rdrop, record_property):
             if metrics:
                 assert_sound(metrics)
                 accepted += 1
-    assert 0.05 < accepted / INPUTS < 0.95, "the inputs are all of one kind"
+    assert 0.01 < accepted / INPUTS < 0.95, "the inputs are all of one kind"
 
 
 def test_configurations_of_any_shape(folder, rdrop, record_property):
@@ -121,7 +121,7 @@ def test_checkpoints_of_any_content(folder, record_property):
             except RdropError:
                 continue
             assert_sound(metrics)
-            assert math.isfinite(metrics["test"]["mae"])
+            assert math.isfinite(metrics.test.mae)
             assert signed or payload == good[32:], "a checkpoint was taken against its checksum"
 
 
@@ -199,7 +199,7 @@ def test_a_series_in_a_file_of_any_name(rdrop, tmp_path, monkeypatch, name):
         result = rdrop(*command, "--runs-dir", runs_dir)
         assert result.code == 0
         assert_tame(result, (name, command))
-        assert "left out" not in result.err
+        assert "skipped" not in result.err
 
 
 def make_loop(path):

@@ -1,6 +1,5 @@
 """The runner with a stand-in network that takes a millisecond: what it writes, and that it goes on where it stopped."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -29,21 +28,21 @@ def test_a_finished_run_has_every_file_and_figure(folder, windows):
     assert {path.name for path in folder.path.iterdir()} == {
         "config.json", "metrics.json", "history.csv", "daily_errors.csv", "loss.png", "model.keras", "checkpoints",
     }  # fmt: skip
-    assert json.loads(folder.metrics_path.read_text()) == metrics
-    assert metrics["status"] == "completed"
-    assert [len(curve) for curve in metrics["history"].values()] == [4, 4, 4]
-    assert metrics["best"]["val_mae"] == min(metrics["history"]["val_loss"])
-    assert metrics["best"]["val_mae_unscaled"] == metrics["best"]["val_mae"] * 8.0
-    assert metrics["final"]["val_mae"] == metrics["history"]["val_loss"][-1]
-    assert metrics["naive"] == {"val_mae": 0.3, "val_mae_unscaled": pytest.approx(2.4)}
+    assert folder.read_metrics() == metrics
+    assert metrics.status == "completed"
+    assert len(metrics.history.loss) == 4
+    assert metrics.best.val_mae == min(metrics.history.val_loss)
+    assert metrics.best.val_mae_in_unit == metrics.best.val_mae * 8.0
+    assert metrics.final.val_mae == metrics.history.val_loss[-1]
+    assert (metrics.naive.val_mae, metrics.naive.val_mae_in_unit) == (0.3, pytest.approx(2.4))
     assert len(folder.history_path.read_text().splitlines()) == 5
 
 
 def test_the_test_error_is_that_of_the_best_epoch(folder, windows):
     trainer = RandomWalk()
     metrics = run(folder, windows, trainer)
-    assert metrics["best"]["epoch"] < 4, "the walk has to turn away from its goal for this test to tell anything"
-    assert metrics["test"]["mae"] == pytest.approx(metrics["best"]["val_mae"])
+    assert metrics.best.epoch < 4, "the walk has to turn away from its goal for this test to tell anything"
+    assert metrics.test.mae == pytest.approx(metrics.best.val_mae)
     assert folder.model_path.read_bytes() == trainer.weights.tobytes()
 
 
@@ -54,20 +53,20 @@ def test_a_run_stopped_at_any_step_ends_as_if_it_had_not_been(tmp_path, windows,
     stopped = make_folder(tmp_path)
     with pytest.raises(KeyboardInterrupt):
         run(stopped, windows, RandomWalk(stop_at_step))
-    assert json.loads(stopped.metrics_path.read_text())["status"] == "interrupted"
+    assert stopped.read_metrics().status == "interrupted"
     resumed = run(stopped, windows, RandomWalk())
-    assert resumed["history"] == expected["history"]
+    assert resumed.history == expected.history
     assert stopped.model_path.read_bytes() == whole.model_path.read_bytes()
-    assert resumed["test"] == expected["test"]
+    assert resumed.test == expected.test
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_as_failed_and_names_epoch_and_step(folder, windows):
     with pytest.raises(DivergedError, match="the loss is nan at epoch 3, step 2"):
         run(folder, windows, RandomWalk(diverge_at_step=8))
-    metrics = json.loads(folder.metrics_path.read_text())
-    assert metrics["status"] == "failed"
-    assert "epoch 3, step 2" in metrics["failure"]
-    assert len(metrics["history"]["val_loss"]) == 2, "the last good epochs are kept"
+    metrics = folder.read_metrics()
+    assert metrics.status == "failed"
+    assert "epoch 3, step 2" in metrics.failure
+    assert len(metrics.history.val_loss) == 2, "the last good epochs are kept"
 
 
 def test_a_best_network_without_a_finite_test_error_ends_the_run_as_failed(folder, windows):
@@ -77,7 +76,7 @@ def test_a_best_network_without_a_finite_test_error_ends_the_run_as_failed(folde
     save_checkpoint(folder.checkpoints_path, Checkpoint(checkpoint.state, spoilt, checkpoint.history))
     with pytest.raises(DivergedError, match="the test error is nan after epoch"):
         run(folder, windows)
-    assert folder.read_metrics()["status"] == "failed"
+    assert folder.read_metrics().status == "failed"
 
 
 def test_a_damaged_checkpoint_costs_an_epoch_and_not_the_run(folder, tmp_path, windows):
@@ -87,16 +86,16 @@ def test_a_damaged_checkpoint_costs_an_epoch_and_not_the_run(folder, tmp_path, w
     newest = max(folder.checkpoints_path.iterdir())
     newest.write_bytes(newest.read_bytes()[:-20])
     reporter = Silence()
-    assert run(folder, windows, RandomWalk(), reporter)["history"] == expected["history"]
+    assert run(folder, windows, RandomWalk(), reporter).history == expected.history
     assert newest.name in reporter.notes[0]
 
 
 def test_nothing_is_told_to_be_running_when_a_run_has_died(folder, windows):
     with pytest.raises(KeyboardInterrupt):
         run(folder, windows, RandomWalk(stop_at_step=5))
-    assert folder.read_metrics()["status"] == "interrupted"
+    assert folder.read_metrics().status == "interrupted"
     with folder.lock():
-        assert folder.read_metrics()["status"] == "running"
+        assert folder.read_metrics().status == "running"
 
 
 def test_what_a_killed_process_left_half_written_goes_when_the_run_goes_on(folder, windows):

@@ -1,0 +1,207 @@
+"""The run document: every field of `metrics.json` as a type, with what it means and its unit.
+
+`schema.py` reads, checks and upgrades it; `metrics.py` builds it. Fields that are not known are ignored.
+
+Errors are mean absolute errors (MAE), standardised: in standard deviations of the target over the training rows. Those
+whose name ends in `_in_unit` are in the target's own `unit`: the standardised error times `target_std`.
+"""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.variants import VARIANTS, format_rates, label_network
+
+SCHEMA_VERSION = 3
+Status = Literal["completed", "running", "interrupted", "failed"]
+Rate = Annotated[float, Meta(ge=0, lt=1)]
+Count = Annotated[int, Meta(ge=0)]
+
+
+class Fields(Struct, frozen=True, kw_only=True):
+    """A part of the document. `metrics["best"]["val_mae"]`, the path of the JSON, reads it as well as attributes do."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.__struct_fields__:
+            raise KeyError(name)
+        return getattr(self, name)
+
+
+class Rates(Fields, frozen=True, kw_only=True):
+    """Dropout rates."""
+
+    dropout: Annotated[Rate, Meta(description="rate on the layer's input or output, in [0, 1)")]
+    recurrent_dropout: Annotated[Rate, Meta(description="rate of the recurrent masks, in [0, 1)")]
+
+    @property
+    def pair(self) -> tuple[float, float]:
+        return self.dropout, self.recurrent_dropout
+
+    def __str__(self) -> str:
+        return format_rates(*self.pair)
+
+
+class Epochs(Fields, frozen=True, kw_only=True):
+    """How far the run is."""
+
+    done: Annotated[Count, Meta(description="epochs")]
+    planned: Annotated[Count, Meta(description="epochs")]
+
+
+class Dataset(Fields, frozen=True, kw_only=True):
+    """The data, as `series.table.Source` records them."""
+
+    name: Annotated[str, Meta(description="`jena`, `synthetic`, or the stem of the user's file")]
+    origin: Annotated[str, Meta(description="the address, the path or the generator")]
+    sha256: Annotated[str, Meta(description="of the file's bytes, or of the values where there is no file")]
+    rows: Annotated[Count, Meta(description="readings")]
+    verified: Annotated[
+        bool | None, Meta(description="whether it is the published file; null where nothing is published to compare")
+    ]
+
+
+class Curves(Fields, frozen=True, kw_only=True):
+    """Standardised MAE by epoch, all of one length.
+
+    Raises:
+        ValueError: the curves have different lengths.
+    """
+
+    loss: Annotated[list[float], Meta(description="training loss by epoch, dropout on; standardised")]
+    val_loss: Annotated[list[float], Meta(description="MAE on all validation windows by epoch; standardised")]
+    train_mae: Annotated[
+        list[float], Meta(description="MAE on a fixed sample of training windows by epoch, dropout off; standardised")
+    ]
+
+    def __post_init__(self) -> None:
+        if not len(self.loss) == len(self.val_loss) == len(self.train_mae):
+            raise ValueError("expected curves of equal length")
+
+
+class Best(Fields, frozen=True, kw_only=True):
+    """The epoch with the lowest validation error, the first of equals."""
+
+    epoch: Annotated[Count, Meta(description="counted from 1")]
+    val_mae: Annotated[float, Meta(description="MAE on the validation windows; standardised")]
+    val_mae_in_unit: Annotated[float, Meta(description="the same in `unit`")]
+
+
+class Final(Fields, frozen=True, kw_only=True):
+    """The last epoch."""
+
+    loss: Annotated[float, Meta(description="training loss, dropout on; standardised")]
+    train_mae: Annotated[float, Meta(description="MAE on the sample of training windows, dropout off; standardised")]
+    val_mae: Annotated[float, Meta(description="MAE on the validation windows; standardised")]
+    val_mae_in_unit: Annotated[float, Meta(description="the same in `unit`")]
+
+
+class Test(Fields, frozen=True, kw_only=True):
+    """The best epoch's network on the test windows."""
+
+    mae: Annotated[float, Meta(description="MAE; standardised")]
+    mae_in_unit: Annotated[float, Meta(description="the same in `unit`")]
+
+
+class Naive(Fields, frozen=True, kw_only=True):
+    """The forecast "in one horizon as now"."""
+
+    val_mae: Annotated[float, Meta(description="MAE on the validation windows; standardised")]
+    val_mae_in_unit: Annotated[float, Meta(description="the same in `unit`")]
+
+
+class Timing(Fields, frozen=True, kw_only=True):
+    """Wall time; pauses between sessions do not count.
+
+    Raises:
+        ValueError: a duration is negative.
+    """
+
+    seconds: Annotated[float, Meta(description="all epochs, in seconds")]
+    epoch_seconds: Annotated[list[float], Meta(description="each epoch with its measurements, in seconds")]
+    train_windows_per_second: Annotated[
+        float | None, Meta(description="training windows a second, over the training steps alone")
+    ]
+
+    def __post_init__(self) -> None:
+        if min(self.seconds, self.train_windows_per_second or 0.0, *self.epoch_seconds) < 0:
+            raise ValueError("expected durations of at least 0")
+
+
+class Environment(Fields, frozen=True, kw_only=True):
+    """What the run was computed with; null where a version of rdrop did not record it."""
+
+    rdrop: Annotated[str | None, Meta(description="version")] = None
+    python: Annotated[str | None, Meta(description="version")] = None
+    tensorflow: Annotated[str | None, Meta(description="version")] = None
+    keras: Annotated[str | None, Meta(description="version")] = None
+    numpy: Annotated[str | None, Meta(description="version")] = None
+    system: Annotated[str | None, Meta(description="operating system and machine")] = None
+    device: Annotated[str | None, Meta(description="`CPU`, or the name of the GPU")] = None
+    threads: Annotated[Count | None, Meta(description="threads that a step may use")] = None
+
+    def known(self) -> dict[str, str | int]:
+        """Return what was recorded, by name."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+class Metrics(Fields, frozen=True, kw_only=True):
+    """`metrics.json`: what a run is and what it measured.
+
+    Raises:
+        ValueError: the times are not of as many epochs as the curves.
+    """
+
+    schema_version: Annotated[int, Meta(description="version of this document")] = SCHEMA_VERSION
+    run_id: Annotated[str, Meta(description="name of the run's folder")]
+    created_at: Annotated[str, Meta(description="when the run was created, UTC, ISO 8601")]
+    variant: Annotated[str, Meta(description="a network of `rdrop variants`")]
+    cell: Annotated[str, Meta(description="`gru` or `lstm`")]
+    status: Annotated[
+        Status,
+        Meta(description="`interrupted` until the run ends; `running` is never on the disk: a lock says so"),
+    ]
+    failure: Annotated[str | None, Meta(description="why a run failed")] = None
+    seed: Annotated[int, Meta(description="of initial weights, windows and masks")]
+    rates: Rates
+    engine: Annotated[
+        str | None, Meta(description="what computed the network: `native`, `xla` or `keras`; null in early runs")
+    ]
+    epochs: Epochs
+    dataset: Dataset
+    protocol: Protocol
+    target_std: Annotated[float, Meta(description="one standardised unit of the target, in `unit`")]
+    unit: Annotated[str, Meta(description="the target's own unit; empty where its name tells none")]
+    history: Curves
+    best: Annotated[Best | None, Meta(description="null before the first epoch ends")]
+    final: Annotated[Final | None, Meta(description="null before the first epoch ends")]
+    test: Annotated[Test | None, Meta(description="null before the run is complete")]
+    naive: Naive
+    timing: Timing
+    environment: Environment
+
+    def __post_init__(self) -> None:
+        if len(self.timing.epoch_seconds) != len(self.history.loss):
+            raise ValueError("expected timing.epoch_seconds to be as long as the curves of history")
+
+    @property
+    def label(self) -> str:
+        """The variant's name, with the cell where that is not the study's."""
+        return label_network(self.variant, self.cell)
+
+    @property
+    def label_with_rates(self) -> str:
+        """The label with both rates: `dropout-lstm 0.2/0.5`."""
+        return label_network(self.variant, self.cell, self.rates.pair)
+
+    @property
+    def has_epochs(self) -> bool:
+        """Whether there is a curve to draw or judge."""
+        return bool(self.history.val_loss)
+
+    @property
+    def has_own_rates(self) -> bool:
+        """Whether the run was trained with the rates that its variant has where none are asked for."""
+        variant = VARIANTS.get(self.variant)
+        return variant is not None and self.rates.pair == (variant.dropout, variant.recurrent_dropout)
