@@ -104,8 +104,9 @@ def _read_program(args: Any) -> list[str] | None:
     """Return what a command gives to Python, where the server can do it: rdrop, or a program that is given as code."""
     if not isinstance(args, list) or args[0] != sys.executable:
         return None
-    what, program, *arguments = [str(argument) for argument in args[1:] if argument != "-P"]
-    return [what, program, *arguments] if what == "-c" or program.startswith("rdrop_cli") else None
+    program = [str(argument) for argument in args[1:] if argument != "-P"]
+    is_known = program[0] == "-c" or (program[0] == "-m" and program[1].startswith("rdrop_cli"))
+    return program if is_known else None
 
 
 def serve(descriptor: int) -> None:
