@@ -51,23 +51,22 @@ def wait_until_listening(process: "subprocess.Popen[str]") -> None:
     raise AssertionError(process.communicate())
 
 
-def count_epochs(runs_dir: Path) -> int:
-    return len(list(runs_dir.glob("*/checkpoints/epoch-*.ckpt")))
+def wait_for_epoch(process: "subprocess.Popen[str]", runs_dir: Path) -> None:
+    while not any(runs_dir.glob("*/checkpoints/epoch-*.ckpt")):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
 
 
 def interrupt(process, number, after_seconds, engine, runs_dir) -> Interruption:
-    """Send a signal some time after a process listens, and wait for its end."""
-    wait_until_listening(process)
+    """Send a signal after some time, and wait for the end."""
     time.sleep(after_seconds)
     assert process.poll() is None, process.communicate()
     begin = time.monotonic()
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
     seconds = time.monotonic() - begin
-    folders = list_run_folders(runs_dir)
-    return Interruption(
-        number, after_seconds, engine, seconds, process.returncode, err, folders[0].path if folders else None
-    )
+    folder = next((folder.path for folder in list_run_folders(runs_dir)), None)
+    return Interruption(number, after_seconds, engine, seconds, process.returncode, err, folder)
 
 
 def check(ended: Interruption, seconds_allowed: float = SECONDS_ALLOWED) -> None:
@@ -111,26 +110,36 @@ def train(tmp_path, weather_csv, start):
 @pytest.mark.parametrize("number", CODES)
 def test_a_signal_at_any_moment_of_training_ends_it_with_the_line(train, tmp_path, number, record_property):
     rng = random.Random(number)
-    after = [0.05, *(rng.uniform(0.1, 2) for _ in range(2))]
-    for place, seconds in enumerate(after):
-        check(interrupt(train(f"runs {place}", "native"), number, seconds, "native", tmp_path / f"runs {place}"))
+    after = [0.0, *(rng.uniform(0, 1.5) for _ in range(2))]
+    for moment, seconds in enumerate(after):
+        runs_dir = tmp_path / f"runs {moment}"
+        process = train(runs_dir.name, "native")
+        wait_until_listening(process)
+        if moment == 2:
+            wait_for_epoch(process, runs_dir)
+        check(interrupt(process, number, seconds, "native", runs_dir))
     record_property("moments", len(after))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("busy", [0, 2])
-@pytest.mark.timeout(60 * MOMENTS)
+@pytest.mark.timeout(60 * MOMENTS + 300)
 def test_a_signal_at_a_random_moment_ends_the_command_in_two_seconds_with_the_line(
     cold_start, weather_csv, tmp_path, busy, record_property
 ):
-    rng, ended = random.Random(busy), []
+    """Every other moment lies between the start and the first epochs, while TensorFlow is imported and compiles."""
+    rng, ended, startup_seconds = random.Random(busy), [], 0.0
     with busy_machine(busy):
         for moment in range(MOMENTS // 2 if busy else MOMENTS):
-            engine, runs_dir = ENGINES[moment % 3], tmp_path / str(moment)
+            engine, runs_dir = ENGINES[moment // 2 % 3], tmp_path / str(moment)
             dirs = ("--runs-dir", runs_dir, "--data-dir", tmp_path / "data")
             process = cold_start("train", "dropout", "--dataset", weather_csv, *ENDLESS, "--engine", engine, *dirs)
-            number = rng.choice(list(CODES))
-            ended.append(interrupt(process, number, rng.uniform(0, 16 if busy else 10), engine, runs_dir))
+            wait_until_listening(process)
+            begin, after_seconds = time.monotonic(), rng.uniform(0, startup_seconds)
+            if moment % 2 == 0:
+                wait_for_epoch(process, runs_dir)
+                startup_seconds, after_seconds = time.monotonic() - begin, rng.uniform(0, 2)
+            ended.append(interrupt(process, rng.choice(list(CODES)), after_seconds, engine, runs_dir))
             check(ended[-1])
     record_property("moments", len(ended))
     record_property("with a run begun", sum(one.folder is not None for one in ended))
@@ -141,8 +150,7 @@ def test_a_signal_at_a_random_moment_ends_the_command_in_two_seconds_with_the_li
 def test_a_second_signal_ends_the_command_at_once(train, tmp_path):
     process = train("runs", "native")
     wait_until_listening(process)
-    while not count_epochs(tmp_path / "runs"):
-        time.sleep(0.01)
+    wait_for_epoch(process, tmp_path / "runs")
     os.kill(process.pid, signal.SIGSTOP)  # so that it finds both
     begin = time.monotonic()
     process.send_signal(signal.SIGINT)
