@@ -9,7 +9,7 @@ def main() -> None:
     """Run the command given by the process's arguments and exit with its code."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # before and after the command, Ctrl-C ends without a traceback
-    _open_standard_streams()
+    _open_closed_streams()
     from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_signals
     from rdrop_cli.system import ignore_foreign_settings
 
@@ -28,14 +28,17 @@ def main() -> None:
     os._exit(code)  # TensorFlow would take another second to come down
 
 
-def _open_standard_streams() -> None:
-    """Open the standard streams that are closed, so that no other file gets their numbers."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(descriptor)
-    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
-    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
-    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+def _open_closed_streams() -> None:
+    """Connect a standard stream that the process was started without to nothing, as some daemons start programs.
+
+    Else the next file that is opened would get its number, and what is printed would be written into that file.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number, which is this one
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
 if __name__ == "__main__":

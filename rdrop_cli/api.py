@@ -1,4 +1,4 @@
-"""The study from a Python program: data, windows, networks, training and verdict, as the commands have them.
+"""The Python interface: data, windows, networks, training and verdict as functions::
 
     from rdrop_cli import api
 
@@ -7,12 +7,12 @@
     run = api.train(config, series)
     print(api.judge().to_json())
 
-`docs/api.md` shows it step by step. What cannot be done raises `rdrop_cli.errors.RdropError`, told in one line.
-TensorFlow is imported by `make_model` and `train`, and not before.
+`docs/api.md` has an example. Errors are `rdrop_cli.errors.RdropError`. `make_model`, `train` and `train_seeds` import
+TensorFlow.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,25 +20,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.planning.request import Request, fit_to_series, plan_runs
+from rdrop_cli.errors import RdropError
+from rdrop_cli.jobs.launch import Execution, plan_training, run_plan
+from rdrop_cli.jobs.task import Task
+from rdrop_cli.planning.fit import plan_on_series
+from rdrop_cli.planning.request import Request
 from rdrop_cli.runs.comparable import Run
 from rdrop_cli.runs.comparable import read_runs as _read_runs
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
-from rdrop_cli.runs.history import Epoch
 from rdrop_cli.series.load import load_dataset
-from rdrop_cli.series.quality import measure_extent
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows, make_windows
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.training.loop import Reporter
+from rdrop_cli.training.loop import Callback
 from rdrop_cli.training.train import train_run
 
 if TYPE_CHECKING:
     from rdrop_cli.analysis.verdict import StudyVerdict
 
 __all__ = [
-    "Listener",
+    "Callback",
     "cut_windows",
     "judge",
     "load_data",
@@ -47,26 +49,8 @@ __all__ = [
     "plan",
     "read_runs",
     "train",
+    "train_seeds",
 ]
-
-
-class Listener:
-    """Is told how a run goes on, and does nothing; override what is to be heard."""
-
-    def begin(self, run_id: str, config: RunConfig, epochs_done: int, target_std: float) -> None:
-        """Hear that a run begins, or goes on; an error times `target_std` is in the target's own unit."""
-
-    def step(self, epoch: int, step: int, loss: float) -> None:
-        """Hear the loss of a training step, both counted from 1."""
-
-    def measure(self, what: str) -> None:
-        """Hear that errors are being measured, and on what."""
-
-    def epoch(self, epoch: Epoch) -> None:
-        """Hear the figures of an epoch that is on the disk."""
-
-    def note(self, text: str) -> None:
-        """Hear what else has to be known."""
 
 
 def load_data(name_or_path: str | Path, data_dir: str | Path = "data", time_column: str = "") -> Series:
@@ -94,11 +78,15 @@ def plan(variant: str, series: Series, **options: Any) -> RunConfig:
         UsageError: an unknown variant, or a value that cannot be trained with.
         TypeError: there is no such option.
     """
-    own_file = bool(series.time_column)
-    dataset = series.source.origin if own_file else series.source.name  # what `rdrop train --resume` loads
-    request = Request(variants=(variant,), dataset=dataset, time=series.time_column or None, **options)
-    (config,) = plan_runs(request)
-    return fit_to_series(config, request, measure_extent(series))
+    (config,) = plan_on_series([_make_request((variant,), series, options)], series)
+    return config
+
+
+def _make_request(variants: tuple[str, ...], series: Series, options: dict[str, Any]) -> Request:
+    """Return the request that the command would make for this series: the same file, the same time column."""
+    dataset = series.source.origin if series.time_column else series.source.name
+    time = series.time_column if series.time_named else None
+    return Request(variants=variants, dataset=dataset, time=time, **options)
 
 
 def cut_windows(
@@ -124,18 +112,59 @@ def make_model(config: RunConfig, windows: Windows) -> Any:
     return build_model(config, len(windows.offsets), windows.matrix.shape[1])
 
 
-def train(config: RunConfig, series: Series, runs_dir: str | Path = "runs", listener: Reporter | None = None) -> Run:
+def train(config: RunConfig, series: Series, runs_dir: str | Path = "runs", callback: Callback | None = None) -> Run:
     """Train a network in a new folder of `runs_dir`, as `rdrop train` does, and return its folder and metrics.
 
     Raises:
         DataError: the series is not the one that the configuration was made for.
         RdropError: the loss is not finite.
         MemoryError: the network or its windows do not fit into memory.
-        KeyboardInterrupt: it was stopped; `rdrop train --resume` goes on with it.
+        KeyboardInterrupt: it was stopped; `train_seeds` with the same options resumes it.
     """
     make_folder = partial(create_run_folder, Path(runs_dir), config)
-    metrics = train_run(config, series, make_folder, listener or Listener())
+    metrics = train_run(config, series, make_folder, callback or Callback())
     return Run(RunFolder(Path(runs_dir) / metrics.run_id), metrics)
+
+
+def train_seeds(
+    variants: Sequence[str],
+    series: Series,
+    seeds: Sequence[int],
+    runs_dir: str | Path = "runs",
+    data_dir: str | Path = "data",
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    make_callback: Callable[[Task], Callback] = lambda task: Callback(),
+    **options: Any,
+) -> list[Run]:
+    """Train every variant with every seed, as `rdrop train` does with a list of seeds, and return all their runs.
+
+    Complete runs in `runs_dir` are skipped and interrupted ones resumed, so that the same call continues after a stop.
+
+    Args:
+        data_dir: where training processes of their own find the dataset, as in `load_data`.
+        jobs: runs trained at once, each in a process of its own; None for as many as cores and memory allow.
+        scheduler: the address of a Dask scheduler on whose workers to train, such as tcp://HOST:8786.
+        make_callback: called for each run that is trained.
+        options: as in `plan`.
+
+    Raises:
+        UsageError, DataError: what cannot be trained; nothing has been trained.
+        RdropError: a run failed, after all others are done.
+        KeyboardInterrupt: it was stopped.
+    """
+    execution = Execution(Path(runs_dir), Path(data_dir), jobs, scheduler=scheduler)
+    request = _make_request(tuple(variants), series, options)
+    wanted = [request.with_seed(seed) for seed in dict.fromkeys(seeds)]
+    if not wanted:
+        return []
+    plan = plan_training(wanted, execution, skip_complete=True, series=series)
+    outcomes = run_plan(plan, execution, make_callback)
+    failures = [outcome.failure for outcome in outcomes if outcome.failure]
+    if failures:
+        raise RdropError(f"{len(failures)} of {len(outcomes)} runs failed; the first: {failures[0]}")
+    metrics = plan.complete + [outcome.metrics for outcome in outcomes if outcome.metrics]
+    return [Run(RunFolder(execution.runs_dir / each.run_id), each) for each in metrics]
 
 
 def judge(runs_dir: str | Path = "runs", names: Sequence[str] = ()) -> "StudyVerdict":

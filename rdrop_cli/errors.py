@@ -1,17 +1,39 @@
 """What can go wrong for a user: one line that names the thing, what was received, and what to do."""
 
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+
+LONGEST_VALUE = 80
+
 
 class RdropError(Exception):
     """A failure at run time; the command ends with exit code 1.
 
     The message is a single line fit for stderr: it names the thing, what was received, and what to do. Names in it may
     come from a stranger's files, so that what could steer a terminal is escaped.
+
+    Attributes:
+        problem: what is wrong, without the name of an option.
+        field: the option that it is about, as the Python API names it: `val_stop`; may be empty.
+        change: the options to change, named likewise; `("sentinels", "fill")` is an option with the value to give it.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str) -> None:
-        super().__init__(make_printable(message))
+    def __init__(
+        self, problem: str, *, field: str = "", change: Sequence[str | tuple[str, str]] = (), show_field: bool = True
+    ) -> None:
+        self.problem, self.field, self.change, self._show_field = problem, field, tuple(change), show_field
+        super().__init__(self.describe())
+
+    def describe(self, name: Callable[[str, str], str] | None = None) -> str:
+        """Return the message, with options as `name(field, value)` writes them; else as the Python API does."""
+        write = name or (lambda field, value: f"{field}={value!r}" if value else field)
+        where = f"{write(self.field, '')}: " if self.field and self._show_field else ""
+        names = [write(item, "") if isinstance(item, str) else write(*item) for item in self.change]
+        action = "change" if all(isinstance(item, str) for item in self.change) else "use"
+        todo = f"; {action} {' or '.join(names)}" if names else ""
+        return make_printable(f"{where}{self.problem}{todo}")
 
 
 def make_printable(text: str) -> str:
@@ -25,5 +47,39 @@ class UsageError(RdropError):
     exit_code = 2
 
 
+class ValueRefusedError(UsageError):
+    """An option's value that cannot be used: what was expected, and what was received.
+
+    Attributes:
+        value: as received.
+        expected: in words.
+    """
+
+    def __init__(self, field: str, value: object, expected: str, hint: str = "") -> None:
+        self.value, self.expected = value, expected
+        received = f"expected {expected}, received {show_value(value)}"
+        super().__init__(f"{received}; {hint}" if hint else received, field=field)
+
+
 class DataError(RdropError):
     """Data that is not what it has to be: missing, damaged, or of another structure."""
+
+
+def show_value(value: object) -> str:
+    """Render a value as it was received, or its beginning."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits in decimals
+        return "a number too long to show"
+    return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
+
+
+def find_nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name that is most like this one; None where none is."""
+    return next(iter(get_close_matches(name, list(known), n=1)), None)
+
+
+def suggest(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """Return `did you mean 'dropout'?` where a known name is near; else `otherwise`, or all the known names."""
+    near = find_nearest(name, known)
+    return f"did you mean {near!r}?" if near else otherwise or f"expected one of {', '.join(known) or 'none'}"

@@ -14,7 +14,7 @@ from rdrop_cli.series.table import Source
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.training.loop import Runner
+from rdrop_cli.training.loop import TrainingLoop
 
 EPOCHS = 4
 PROTOCOL = Protocol(
@@ -114,4 +114,6 @@ def leave_run(path: Path, config: RunConfig, created_at: str, document: dict[str
 
 def run(folder, windows=None, trainer=None, reporter=None):
     """Run to the end, or go on, and return the metrics."""
-    return Runner(folder, windows or make_windows(), SETTING, trainer or RandomWalk(), reporter or Silence()).run()
+    return TrainingLoop(
+        folder, windows or make_windows(), SETTING, trainer or RandomWalk(), reporter or Silence()
+    ).run()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from rdrop_cli import api
-from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.study.variants import VARIANTS
 
@@ -86,7 +86,7 @@ def test_every_variant_has_its_network(plant):
         assert (model.name, model.input_shape, model.output_shape) == (variant, (None, 6, 1), (None, 1))
 
 
-def test_what_cannot_be_trained_is_refused_in_the_words_of_the_command(plant):
+def test_what_cannot_be_trained_is_refused(plant):
     series = load(plant)
     with pytest.raises(UsageError, match="did you mean 'dropout'"):
         api.plan("dropuot", series)
@@ -94,9 +94,94 @@ def test_what_cannot_be_trained_is_refused_in_the_words_of_the_command(plant):
         api.plan("dropout", series, epoch=3)
     config = api.plan("dropout", series, **SHORT)
     other = replace(series, source=replace(series.source, sha256="0" * 64))
-    with pytest.raises(DataError, match="not the data that the run was begun on"):
+    with pytest.raises(DataError, match="not the data that the run was started on"):
         api.train(config, other, runs_dir=plant.parent / "runs")
     assert not (plant.parent / "runs").exists()
+
+
+REFUSED = [
+    {"variant": "dropuot"},
+    {"protocol": "film"},
+    {"engine": "torch"},
+    {"cell": "gur"},
+    {"variant": "masked-carry", "cell": "lstm"},
+    {"variant": "baseline", "dropout": 0.3},
+    {"target": "nothing"},
+    *({name: 1.0} for name in ("dropout", "recurrent_dropout")),
+    *({name: 0} for name in ("epochs", "units", "batch_size", "steps_per_epoch")),
+    {"seed": -1},
+    {"sentinels": "drop"},
+    *({name: text} for name in ("lookback", "every", "horizon") for text in ("5x", "7min", "0h")),
+    *({name: text} for name in ("train_stop", "val_stop") for text in ("half", "400")),
+    {"lookback": "5h", "every": "2h"},
+    {"train_stop": "80%", "val_stop": "60%"},
+    {"train_stop": "4"},
+    {"val_stop": "152"},
+    {"lookback": "200h"},
+]
+
+
+@pytest.mark.parametrize("options", REFUSED, ids=str)
+def test_no_refusal_names_a_flag_of_the_command(plant, options):
+    series = load(plant)
+    with pytest.raises(RdropError) as caught:
+        api.make_windows(series, api.plan(**{"variant": "dropout", "series": series, **SHORT, **options}).protocol)
+    message = str(caught.value)
+    assert not re.search(r"--[a-z]", message), message
+    if isinstance(caught.value, UsageError):
+        assert caught.value.field in {*options, "variants"}, "the error names the argument"
+
+
+@pytest.mark.parametrize(
+    "refuse",
+    [
+        lambda plant: api.load_data("nowhere.csv"),
+        lambda plant: api.load_data("jena", time_column="time"),
+        lambda plant: api.load_data(plant, plant.parent / "data", time_column="tiem"),
+        lambda plant: api.train_seeds(["dropout"], load(plant), [-1], **SHORT),
+        lambda plant: api.train_seeds(["dropout"], load(plant), [0], jobs=0, **SHORT),
+        lambda plant: api.train_seeds(["dropout"], load(plant), [0], scheduler="head", **SHORT),
+    ],
+)
+def test_no_refusal_of_data_or_of_a_launch_names_a_flag_of_the_command(plant, refuse):
+    with pytest.raises(UsageError) as caught:
+        refuse(plant)
+    assert caught.value.field
+    assert not re.search(r"--[a-z]", str(caught.value))
+
+
+@pytest.mark.parametrize("time_column", ["", "time"])
+def test_a_plan_and_the_command_record_the_same_configuration(plant, time_column, monkeypatch):
+    from rdrop_cli.jobs.launch import Execution, plan_training
+    from rdrop_cli.planning.request import Request
+
+    monkeypatch.chdir(plant.parent)
+    request = Request(("dropout",), dataset="jena.csv", time=time_column or None, **SHORT)
+    execution = Execution(plant.parent / "runs", plant.parent / "data")
+    (of_command,) = plan_training([request], execution).configs
+    series = api.load_data("jena.csv", plant.parent / "data", time_column)
+    assert api.plan("dropout", series, **SHORT) == of_command
+
+
+def test_seeds_are_trained_once_and_interrupted_runs_resumed(plant):
+    class Stop(api.Callback):
+        def epoch(self, epoch):
+            raise KeyboardInterrupt
+
+    class Count(api.Callback):
+        def begin(self, run_id, config, epochs_done, target_std):
+            begun.append((config.seed, epochs_done))
+
+    begun = []
+    series, runs_dir = load(plant), plant.parent / "runs"
+    tiny = {**SHORT, "units": 2, "batch_size": 8, "steps_per_epoch": 2, "epochs": 2}
+    with pytest.raises(KeyboardInterrupt):
+        api.train(api.plan("baseline", series, **tiny), series, runs_dir, Stop())
+    runs = api.train_seeds(["baseline"], series, [0, 1], runs_dir, jobs=1, make_callback=lambda _: Count(), **tiny)
+    assert begun == [(0, 1), (1, 0)]
+    again = api.train_seeds(["baseline"], series, [0, 1], runs_dir, jobs=1, make_callback=lambda _: Count(), **tiny)
+    assert [run.folder.run_id for run in again] == [run.folder.run_id for run in runs]
+    assert len(begun) == 2
 
 
 def test_a_run_that_cannot_be_read_is_warned_about(tmp_path):

@@ -5,21 +5,20 @@ are written, what is fetched or removed, or that nobody is to be asked.
 """
 
 import os
-import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup, TyperOption
 
-from rdrop_cli.errors import UsageError
+from rdrop_cli.errors import UsageError, suggest
+
+if TYPE_CHECKING:
+    from rdrop_cli.planning.toml import TomlFile
 
 PROJECT_FILE = Path("rdrop.toml")
-MAX_BYTES = 64 << 10
 FOLDERS = ("runs_dir", "data_dir")  # of every command that has them: at the top of a file, or in the command's table
 DATA = ("time", "target", "protocol", "lookback", "every", "horizon", "train_stop", "val_stop", "sentinels")
 SETTABLE = {
@@ -34,9 +33,6 @@ SETTABLE = {
     "anatomy": ("cell",),
     "bench": ("rounds", "steps"),
 }
-LENGTHS = ("lookback", "every", "horizon", "train_stop", "val_stop")  # texts that may be a number of rows, or a date
-EXPECTED = {bool: "true or false", int: "a whole number"}  # and a text in quotes for everything else
-LARGEST = 2**53  # of whole numbers; Python refuses to write much larger ones down
 
 Options = dict[str, dict[str, TyperOption]]  # by command, and by the flag's name with underscores
 
@@ -45,8 +41,7 @@ Options = dict[str, dict[str, TyperOption]]  # by command, and by the flag's nam
 class Default:
     """A value that a file gives an option: of one command, or where `command` is empty of all that have it."""
 
-    path: Path
-    text: str
+    file: "TomlFile"
     command: str
     option: str
     value: Any
@@ -62,7 +57,7 @@ class Default:
     @property
     def origin(self) -> str:
         """The file and the line."""
-        return _locate(self.path, self.text, *self.keys)
+        return _locate(self.file, *self.keys)
 
 
 def read_default_map(ctx: typer.Context) -> dict[str, dict[str, Any]]:
@@ -74,25 +69,25 @@ def read_default_map(ctx: typer.Context) -> dict[str, dict[str, Any]]:
     options = list_options(ctx)
     return {
         command: {options[command][option].name: default.value for option, default in defaults.items()}
-        for command, defaults in settle_defaults(ctx).items()
+        for command, defaults in resolve_defaults(ctx).items()
     }
 
 
-def settle_defaults(ctx: typer.Context) -> dict[str, dict[str, Default]]:
+def resolve_defaults(ctx: typer.Context) -> dict[str, dict[str, Default]]:
     """Return the default that holds for each command and option that a file sets.
 
     Raises:
         UsageError: as `read_default_map` does.
     """
     options = list_options(ctx)
-    settled: dict[str, dict[str, Default]] = {}
+    resolved: dict[str, dict[str, Default]] = {}
     for path in (*find_user_file(), PROJECT_FILE):
         defaults = list(_read_defaults(path, options, ctx))
         for default in sorted(defaults, key=lambda default: bool(default.command)):  # a table's before those of all
             for command in [default.command] if default.command else options:
                 if default.option in options[command]:
-                    settled.setdefault(command, {})[default.option] = default
-    return settled
+                    resolved.setdefault(command, {})[default.option] = default
+    return resolved
 
 
 def find_path(ctx: typer.Context, parameter: str) -> Path | None:
@@ -146,45 +141,36 @@ def _get_group(ctx: typer.Context) -> TyperGroup:
 
 def _read_defaults(path: Path, options: Options, ctx: typer.Context) -> Iterator[Default]:
     """Yield what a file sets; nothing where there is no such file."""
-    text = _read_text(path)
-    if text is None:
+    file = _read_file(path)
+    if file is None:
         return
-    import tomllib
-
-    try:
-        document = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # a number of too many digits is a ValueError of its own
-        raise UsageError(f"{path}: is no TOML: {error}; mend it or move it away") from error
     folders = {option: found for each in options.values() for option, found in each.items() if option in FOLDERS}
-    for name, value in document.items():
+    for name, value in file.content.items():
         if isinstance(value, dict):
             if name not in options:
-                raise UsageError(f"{_locate(path, text, name)}: no command {name!r}{_suggest(name, options)}")
+                raise UsageError(f"{_locate(file, name)}: no command {name!r}; {suggest(name, options)}")
             for option, inner in value.items():
-                yield _check(Default(path, text, name, option, inner), options[name], ctx)
+                yield _check(Default(file, name, option, inner), options[name], ctx)
         else:
-            yield _check(Default(path, text, "", name, value), folders, ctx)
+            yield _check(Default(file, "", name, value), folders, ctx)
 
 
-def _read_text(path: Path) -> str | None:
+def _read_file(path: Path) -> "TomlFile | None":
+    """Read a file of defaults; the parser is imported only where there is one."""
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
-            raise UsageError(f"{path}: expected a TOML file of at most {MAX_BYTES >> 10} KiB; move it away")
-        return path.read_text(encoding="utf-8-sig")
+        path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: is not UTF-8 text (byte {error.start}); save it as UTF-8") from error
     except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror}); mend it or move it away") from error
+        raise UsageError(f"{path}: cannot be read ({error.strerror}); fix or remove the file") from error
+    from rdrop_cli.planning.toml import read_toml
+
+    return read_toml(path)
 
 
-def _locate(path: Path, text: str, *keys: str) -> str:
-    from rdrop_cli.planning.toml_lines import find_lines
-
-    line = find_lines(text).get(keys)
-    return f"{path}:{line}" if line else str(path)
+def _locate(file: "TomlFile", *keys: str) -> str:
+    line = file.find_line(*keys)
+    return f"{file.path}:{line}" if line else str(file.path)
 
 
 def _check(default: Default, options: dict[str, TyperOption], ctx: typer.Context) -> Default:
@@ -193,38 +179,30 @@ def _check(default: Default, options: dict[str, TyperOption], ctx: typer.Context
     Raises:
         UsageError: there is no such option, no file may set it, or it takes no such value.
     """
+    from rdrop_cli.planning.toml import WORDS, read_value
+
     if default.option not in options:
         if default.command:
-            hint = _suggest(default.option, options)
+            hint = suggest(default.option, options)
             raise UsageError(
-                f"{default.origin}: `rdrop {default.command}` takes no {default.option!r} from a file{hint}"
+                f"{default.origin}: `rdrop {default.command}` takes no {default.option!r} from a file; {hint}"
             )
         expected = f"only {' and '.join(FOLDERS)} stand outside the tables"
         raise UsageError(f"{default.origin}: {expected}; put {default.option!r} under its command, as in [train]")
-    value = _read_value(default, options[default.option])
+    option = options[default.option]
+    wanted = option.type_descriptor.annotation
+    kind = wanted if wanted in WORDS else str
+    is_path = wanted is Path or default.option == "dataset"
     try:
-        options[default.option].process_value(ctx, value)
+        value = read_value(default.option, default.value, (kind,), is_path)
+        option.process_value(ctx, value)
+    except UsageError as error:
+        raise UsageError(f"{default.origin}: {error.describe(lambda *_: default.name)}") from error
     except typer.BadParameter as error:
         raise UsageError(f"{default.origin}: {error.format_message()}") from error
     return replace(default, value=value)
 
 
-def _read_value(default: Default, parameter: TyperOption) -> Any:
-    """Return a value of the type that an option takes, with the user's home for `~/`, as a shell has it."""
-    value, wanted = default.value, parameter.type_descriptor.annotation
-    if type(value) is int and abs(value) > LARGEST:
-        raise UsageError(f"{default.origin}: {default.name}: expected a smaller number")
-    if default.option in LENGTHS and (type(value) is int or isinstance(value, date)):
-        value = str(value)
-    if type(value) is not (wanted if wanted in EXPECTED else str):
-        expected = EXPECTED.get(wanted, "a text in quotes")
-        received = f"{value!r:.40}" if isinstance(value, str | int | float) else f"a {type(value).__name__}"
-        raise UsageError(f"{default.origin}: {default.name}: expected {expected}, received {received}")
-    if isinstance(value, str) and value.startswith("~/") and (wanted is Path or default.option == "dataset"):
-        return os.path.expanduser(value)  # noqa: PTH111 -- leaves it as it is for a user without a home
-    return value
-
-
-def _suggest(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(known) or 'none'}"
+def name_flag(field: str, value: str) -> str:
+    """Return an option as it is written on the command line: `--val-stop`, `--sentinels fill`."""
+    return f"--{field.replace('_', '-')} {value}".rstrip()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.cli.options import (
     DATASETS,
     DEFAULT_DATA_DIR,
@@ -26,7 +27,7 @@ from rdrop_cli.cli.options import (
 )
 from rdrop_cli.errors import RdropError, make_printable
 from rdrop_cli.files import to_json
-from rdrop_cli.planning.request import Request, fit_to_series, plan_runs
+from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
 
@@ -58,13 +59,16 @@ def inspect(
     val_stop: ValStop = None,
     sentinels: Sentinels = None,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The picture; .png, .svg or .pdf. [RUNS_DIR/NAME-inspect.png]")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The picture; .png, .svg or .pdf. [RUNS_DIR/NAME-inspect.png]"
+        ),
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Show columns, sampling, gaps, periods and the naive error of a dataset, and whether it can be trained on."""
+    """Show the columns, gaps, periods and naive error of a dataset."""
     from rdrop_cli.plots.style import check_ending
     from rdrop_cli.series.load import load_dataset
 
@@ -95,14 +99,16 @@ def inspect(
 
 def _plan(series: "Series", request: Request, config: RunConfig) -> Plan:
     """Do what `rdrop train` does before it trains, as far as it goes."""
-    from rdrop_cli.series.quality import measure_extent
+    from rdrop_cli.planning.fit import fit_to_series
+    from rdrop_cli.series.quality import check_sampling
     from rdrop_cli.series.windows import make_windows
 
     try:
-        config = fit_to_series(config, request, measure_extent(series))
+        check_sampling(series)
+        config = fit_to_series(config, request, series)
         return Plan(config.protocol, windows=make_windows(series, config.protocol))
     except RdropError as error:
-        return Plan(config.protocol, refusal=str(error))
+        return Plan(config.protocol, refusal=error.describe(name_flag))
 
 
 def _draw(series: "Series", plan: Plan, path: Path) -> Path | None:
@@ -168,7 +174,7 @@ def _print(series: "Series", plan: Plan, picture: Path | None) -> None:
     from rdrop_cli.cli.console import make_console, warn_if_unverified
 
     console = make_console(stderr=False)
-    warn_if_unverified(make_console(), series.source)
+    warn_if_unverified(series.source)
     _print_columns(series)
     for line in _describe(series, plan):
         console.print(line, markup=False)
@@ -200,9 +206,7 @@ def _describe(series: "Series", plan: Plan) -> Iterator[str]:
     """Yield what is said below the table, a line each."""
     from rdrop_cli.series.describe import describe_plan, describe_series
     from rdrop_cli.series.quality import find_gaps, find_oddities
-    from rdrop_cli.study.duration import format_seconds
-    from rdrop_cli.study.extent import format_stamp
-    from rdrop_cli.study.units import format_error, name_target
+    from rdrop_cli.study.units import format_error, format_seconds, format_stamp, name_target
 
     yield from describe_series(series)
     yield from find_oddities(series).describe(plan.protocol.sentinels)

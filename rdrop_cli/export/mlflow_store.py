@@ -81,7 +81,7 @@ def describe_run(run: Run) -> Record:
     try:
         start_ms = round(datetime.fromisoformat(created_at).timestamp() * 1000)
     except (ValueError, OverflowError) as error:
-        raise DataError(f"{metrics.run_id}: created_at is {created_at!r:.40}, which is no time") from error
+        raise DataError(f"{metrics.run_id}: created_at is {created_at!r:.40}, not a time") from error
     seconds = accumulate(metrics.timing.epoch_seconds)
     times = [start_ms + round(1000 * each) for each in seconds]
     return Record(
@@ -192,7 +192,7 @@ def _connect(uri: str) -> "MlflowClient":
         import sqlalchemy  # noqa: F401 -- MLflow's small edition goes without, and then knows no database
         from mlflow import MlflowClient
     except ModuleNotFoundError as error:
-        raise UsageError("--mlflow needs the mlflow extra: pip install 'rdrop[mlflow]'") from error
+        raise UsageError("--mlflow needs the mlflow extra: pip install 'rdrop-cli[mlflow]'") from error
     if not uri:
         raise UsageError("--mlflow: expected a tracking URI such as sqlite:///mlflow.db, received nothing")
     if re.split(r"[+:]", uri)[0] in DATABASES:

@@ -1,6 +1,6 @@
 """Run tasks on a Dask cluster: the scheduler is only a queue, the run folders here are the truth.
 
-The series goes out once; each order carries a run's configuration, and its checkpoints where it is gone on with; what
+The series goes out once; each order carries a run's configuration, and its checkpoints where it is resumed; what
 comes back is a finished folder, and this process alone writes it into the runs folder. Dask itself gives the run of a
 worker that died to another one, where it begins again and comes to the same bits.
 """
@@ -19,38 +19,38 @@ from rdrop_cli.jobs.connection import check_scheduler, check_versions, connect
 from rdrop_cli.jobs.process import replay
 from rdrop_cli.jobs.remote import (
     TOPIC,
-    Delivery,
-    Order,
-    hold_parcel,
+    RemoteResult,
+    RemoteTask,
+    hold_series,
     read_versions,
     train_on_worker,
 )
-from rdrop_cli.jobs.series_file import name_parcel, pack_series
+from rdrop_cli.jobs.series_file import name_series_file, serialise_series
 from rdrop_cli.jobs.task import Outcome, Task, fail
-from rdrop_cli.jobs.transfer import CONFIG, METRICS, make_run_folder, publish_run, read_what_goes_on
+from rdrop_cli.jobs.transfer import CONFIG, METRICS, make_run_folder, publish_run, read_resume_files
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
 from rdrop_cli.series.table import Series
-from rdrop_cli.training.loop import Reporter
+from rdrop_cli.training.loop import Callback
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-KEPT = "what has come back is kept; `rdrop sweep` and --seeds go on with the rest"  # told when a sweep is cut short
+KEPT = "what has come back is kept"  # where training is stopped before all has
 
 
 def run_on_cluster(
-    tasks: Sequence[Task], series: Series, scheduler: str, reporters: Sequence[Reporter]
+    tasks: Sequence[Task], series: Series, scheduler: str, callbacks: Sequence[Callback]
 ) -> list[Outcome]:
     """Run tasks on the workers of a Dask scheduler; return what became of them, in their order.
 
-    Each task's progress goes to the reporter in its place. When this process is interrupted, the runs that are at work
+    Each task's progress goes to the callback in its place. When this process is interrupted, the runs that are at work
     are dropped, and their processes end; what has come back stays.
 
     Args:
         tasks: all on `series`.
         series: sent to the workers, which need no dataset.
         scheduler: such as tcp://HOST:PORT.
-        reporters: one a task.
+        callbacks: one a task.
 
     Raises:
         RdropError: nobody answers, versions differ, or the scheduler is lost.
@@ -61,19 +61,19 @@ def run_on_cluster(
         return []
     with connect(scheduler) as client:
         check_versions(client)
-        return _Sweep(client, tasks, reporters).run(series)
+        return _Sweep(client, tasks, callbacks).run(series)
 
 
 class _Sweep:
     """The tasks of one command on the cluster, and what has become of them so far."""
 
-    def __init__(self, client: "Client", tasks: Sequence[Task], reporters: Sequence[Reporter]) -> None:
+    def __init__(self, client: "Client", tasks: Sequence[Task], callbacks: Sequence[Callback]) -> None:
         self._client = client
         self._tasks = tasks
-        self._reporters = reporters
+        self._callbacks = callbacks
         self._name = secrets.token_hex(8)
         self._inbox: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
-        self._orders: dict[str, Order] = {}
+        self._orders: dict[str, RemoteTask] = {}
         self._places: dict[str, int] = {}
         self._outcomes: dict[int, Outcome] = {}
         self._begun: set[str] = set()
@@ -93,7 +93,7 @@ class _Sweep:
         return [self._outcomes[place] for place in range(len(self._tasks))]
 
     def _prepare(self, place: int, drafts: Path, held: ExitStack) -> None:
-        """Write the order of a task; a run to go on with is held until it has come back."""
+        """Write the order of a task; a run to resume is locked until it has come back."""
         task = self._tasks[place]
         try:
             if task.folder:
@@ -101,12 +101,12 @@ class _Sweep:
                 held.enter_context(folder.lock())
             else:
                 folder = self._draft(task, drafts)
-            files = read_what_goes_on(folder)
+            files = read_resume_files(folder)
         except (RdropError, OSError) as error:
             self._outcomes[place] = fail(task, error)
             return
         options = (task.tensorboard, read_versions(), self._name)
-        self._orders[folder.run_id] = Order(folder.run_id, task.config.to_json(), files, *options)
+        self._orders[folder.run_id] = RemoteTask(folder.run_id, task.config.to_json(), files, *options)
         self._places[folder.run_id] = place
 
     def _draft(self, task: Task, drafts: Path) -> RunFolder:
@@ -119,8 +119,8 @@ class _Sweep:
     def _submit(self, series: Series) -> dict[str, "Future"]:
         client = self._client
         client.subscribe_topic(TOPIC, lambda event: self._inbox.put(("message", event[1])))
-        parcel = pack_series(series)
-        sent = client.submit(hold_parcel, parcel, key=f"rdrop-parcel-{name_parcel(parcel)}")
+        serialised = serialise_series(series)
+        sent = client.submit(hold_series, serialised, key=f"rdrop-series-{name_series_file(serialised)}")
         futures: dict[str, Future] = {}
         for run_id, order in self._orders.items():
             place = self._places[run_id]
@@ -129,7 +129,7 @@ class _Sweep:
             futures[run_id] = client.submit(train_on_worker, order, sent, key=key, pure=False, priority=-place)
             futures[run_id].add_done_callback(lambda _, run_id=run_id: self._inbox.put(("done", run_id)))
         if futures and not client.scheduler_info()["workers"]:
-            self._reporters[0].note("the scheduler has no workers yet; waiting for some")
+            self._callbacks[0].note("the scheduler has no workers yet; waiting")
         return futures
 
     def _listen(self, futures: dict[str, "Future"]) -> None:
@@ -140,19 +140,20 @@ class _Sweep:
             if kind == "message":
                 sweep, run_id, message = content
                 if sweep == self._name:
-                    self._hear(run_id, message)
+                    self._handle(run_id, message)
             elif content in left:
                 future = left.pop(content)
                 self._outcomes[self._places[content]] = self._conclude(content, future)
+                self._callbacks[self._places[content]].end()
                 future.release()
 
-    def _hear(self, run_id: str, message: list[Any]) -> None:
-        reporter = self._reporters[self._places[run_id]]
+    def _handle(self, run_id: str, message: list[Any]) -> None:
+        callback = self._callbacks[self._places[run_id]]
         if message[0] == "begin":
             if run_id in self._begun:
-                reporter.note(f"{run_id}: its worker was lost; it begins again on another")
+                callback.note(f"{run_id}: its worker was lost; it starts again on another")
             self._begun.add(run_id)
-        replay(message, reporter)
+        replay(message, callback)
 
     def _conclude(self, run_id: str, future: "Future") -> Outcome:
         """Fetch a run that is done, and publish it.
@@ -166,7 +167,7 @@ class _Sweep:
         try:
             return self._publish(run_id, future.result())
         except CancelledError as error:
-            raise RdropError(f"the scheduler is lost; {KEPT}") from error
+            raise RdropError(f"connection to the scheduler lost; {KEPT}") from error
         except KilledWorker as error:
             died = f"its worker died {error.allowed_failures + 1} times, the last one was {error.last_worker.address}"
             return Outcome(task, failure=f"{task}: {died}", exit_code=1)
@@ -175,15 +176,15 @@ class _Sweep:
         except Exception as error:  # of Dask's own, such as a result that cannot be read: it costs this one run
             return Outcome(task, failure=f"{task}: {type(error).__name__}: {error}", exit_code=1)
 
-    def _publish(self, run_id: str, delivery: Delivery) -> Outcome:
+    def _publish(self, run_id: str, result: RemoteResult) -> Outcome:
         """Write a run that has begun into its folder; what was refused before leaves none."""
         task, order = self._tasks[self._places[run_id]], self._orders[run_id]
-        if METRICS in delivery.files:
-            files = delivery.files | {CONFIG: order.files[CONFIG]}
+        if METRICS in result.files:
+            files = result.files | {CONFIG: order.files[CONFIG]}
             if task.folder:
                 publish_run(files, RunFolder(task.folder))  # its lock is held since the order was written
             else:
                 folder = make_run_folder(task.runs_dir / run_id)
                 with folder.lock():
                     publish_run(files, folder)
-        return Outcome(task, delivery.metrics, delivery.failure, delivery.exit_code)
+        return Outcome(task, result.metrics, result.failure, result.exit_code)

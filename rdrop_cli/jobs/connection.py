@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from rdrop_cli.errors import RdropError, UsageError
+from rdrop_cli.errors import RdropError, ValueRefusedError
 from rdrop_cli.jobs.remote import explain_difference, read_versions
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ def check_scheduler(address: str) -> None:
     except ValueError:
         whole = False
     if not whole:
-        raise UsageError(f"--scheduler: expected tcp://HOST:PORT or tls://HOST:PORT, received {address!r}")
+        raise ValueRefusedError("scheduler", address, "tcp://HOST:PORT or tls://HOST:PORT")
     if find_spec("distributed") is None:
-        raise RdropError("--scheduler needs the cluster extra: pip install 'rdrop[cluster]'")
+        raise RdropError("needs the cluster extra: pip install 'rdrop-cli[cluster]'", field="scheduler")
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def connect(scheduler: str) -> Iterator["Client"]:
             client = Client(scheduler, timeout=SECONDS_TO_ANSWER, security=security, set_as_default=False, name="rdrop")
         except (OSError, ValueError, RuntimeError, ImportError) as error:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise RdropError(f"--scheduler {scheduler}: no Dask scheduler answers there ({reason})") from error
+            raise RdropError(f"no Dask scheduler answers at {scheduler} ({reason})", field="scheduler") from error
         with client:
             yield client
 
@@ -77,8 +77,9 @@ def _read_certificates(scheduler: str) -> "Security":
     security = Security()
     if urlsplit(scheduler).scheme == "tls" and not security.get_connection_args("client").get("ssl_context"):
         raise RdropError(
-            f"--scheduler {scheduler}: Dask's configuration names no certificates for TLS; "
-            "set distributed.comm.tls.ca-file, and client.cert and client.key below it"
+            f"{scheduler}: Dask's configuration names no certificates for TLS; "
+            "set distributed.comm.tls.ca-file, and client.cert and client.key below it",
+            field="scheduler",
         )
     return security
 

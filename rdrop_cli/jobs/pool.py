@@ -12,7 +12,7 @@ from pathlib import Path
 from rdrop_cli.jobs.process import conclude, end_children, follow_child, replay, start_child, stop_together
 from rdrop_cli.jobs.task import Outcome, Task
 from rdrop_cli.system import list_cores, measure_available_bytes, set_cores
-from rdrop_cli.training.loop import Reporter
+from rdrop_cli.training.loop import Callback
 
 BYTES_PER_JOB = 1_500_000_000  # what one training takes at the book's size, with room to spare
 
@@ -24,15 +24,15 @@ def choose_jobs(tasks: int) -> int:
     return max(1, min(tasks, len(list_cores()), by_memory))
 
 
-def run_tasks(tasks: Sequence[Task], jobs: int, reporters: Sequence[Reporter]) -> list[Outcome]:
+def run_tasks(tasks: Sequence[Task], jobs: int, callbacks: Sequence[Callback]) -> list[Outcome]:
     """Run tasks, `jobs` at a time, each on its share of the cores; return what became of them, in their order.
 
-    Each task's progress goes to the reporter in its place. When this process is interrupted, the running ones are
+    Each task's progress goes to the callback in its place. When this process is interrupted, the running ones are
     asked to end, and what they have finished stays.
     """
     pool = _Pool(jobs, len(tasks))
     with stop_together(pool.list_processes), ThreadPoolExecutor(max_workers=jobs) as threads:
-        futures = [threads.submit(pool.run, task, reporter) for task, reporter in zip(tasks, reporters, strict=True)]
+        futures = [threads.submit(pool.run, task, callback) for task, callback in zip(tasks, callbacks, strict=True)]
         try:
             return [future.result() for future in futures]
         except BaseException:
@@ -56,13 +56,15 @@ class _Pool:
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run(self, task: Task, reporter: Reporter) -> Outcome:
+    def run(self, task: Task, callback: Callback) -> Outcome:
         """Run one task in a process, waiting for a share of the cores."""
         cores = self._shares.get()
         with self._lock:
             self._waiting -= 1
         try:
-            return self._watch(task, cores, reporter)
+            outcome = self._watch(task, cores, callback)
+            callback.end()
+            return outcome
         finally:
             self._pass_on(cores)
 
@@ -87,14 +89,14 @@ class _Pool:
         self._stopped = True
         end_children(self._processes)
 
-    def _watch(self, task: Task, cores: list[int], reporter: Reporter) -> Outcome:
+    def _watch(self, task: Task, cores: list[int], callback: Callback) -> Outcome:
         if self._stopped:
-            return Outcome(task, failure="not begun", exit_code=1)
+            return Outcome(task, failure="not started", exit_code=1)
         with start_child() as process:
             with self._lock:
                 self._processes[process] = list(cores)
             try:
-                last = follow_child(process, task.to_json(cores), partial(replay, reporter=reporter))
+                last = follow_child(process, task.to_json(cores), partial(replay, callback=callback))
                 code = process.wait()
             finally:
                 with self._lock:

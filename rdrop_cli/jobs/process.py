@@ -1,4 +1,4 @@
-"""What a training process tells its parent: the calls of a `Reporter`, one JSON line each."""
+"""What a training process tells its parent: the calls of a `Callback`, one JSON line each."""
 
 import json
 import os
@@ -19,13 +19,13 @@ from rdrop_cli.runs.history import Epoch
 from rdrop_cli.runs.schema import parse_config, parse_metrics, to_builtins
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.system import clean_environment
-from rdrop_cli.training.loop import Reporter
+from rdrop_cli.training.loop import Callback
 
 STEP_SECONDS = 0.1  # between two messages about steps: more than an eye can follow would only cost time
 
 
-class MessageReporter:
-    """A `Reporter` that writes each call as a line."""
+class MessageCallback(Callback):
+    """A `Callback` that writes each call as a line."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -60,16 +60,16 @@ class MessageReporter:
         self._stream.flush()
 
 
-def replay(message: list[Any], reporter: Reporter) -> None:
-    """Make the call that a message stands for; what is not a reporter's call is passed over."""
+def replay(message: list[Any], callback: Callback) -> None:
+    """Make the call that a message stands for; what is not a callback's call is passed over."""
     kind, *values = message
     if kind == "begin":
         run_id, config, epochs_done, target_std = values
-        reporter.begin(run_id, parse_config(config), epochs_done, target_std)
+        callback.begin(run_id, parse_config(config), epochs_done, target_std)
     elif kind == "epoch":
-        reporter.epoch(Epoch(**values[0]))
+        callback.epoch(Epoch(**values[0]))
     elif kind in ("step", "measure", "note"):
-        getattr(reporter, kind)(*values)
+        getattr(callback, kind)(*values)
 
 
 SECONDS_TO_END = 5.0  # for a process to write down that it was interrupted
@@ -90,7 +90,7 @@ def start_child() -> "subprocess.Popen[str]":
 
 
 def follow_child(
-    process: "subprocess.Popen[str]", order: dict[str, Any], hear: Callable[[list[Any]], None]
+    process: "subprocess.Popen[str]", order: dict[str, Any], on_message: Callable[[list[Any]], None]
 ) -> list[Any]:
     """Hand over what is to be done, pass on what the process tells, and return its last message when it has ended."""
     assert process.stdin is not None
@@ -103,7 +103,7 @@ def follow_child(
         return last
     for line in process.stdout:
         last = json.loads(line)
-        hear(last)
+        on_message(last)
     # stdin stays open until the process has ended: its end would tell it that its parent is gone
     process.wait()
     return last

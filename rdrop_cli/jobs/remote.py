@@ -1,7 +1,7 @@
-"""What runs within a Dask worker: takes an order, trains in a child process, and returns the finished folder.
+"""What runs within a Dask worker: takes a task, trains in a child process, and returns the finished folder.
 
-Nothing of rdrop's own is known to the worker but this module, which it imports; the series comes as a parcel, the run
-as a table of files, and both live in the worker's local directory.
+Nothing of rdrop's own is known to the worker but this module, which it imports; the series comes as one block of bytes,
+the run as a table of files, and both live in the worker's local directory.
 """
 
 import os
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import rdrop_cli
 from rdrop_cli.errors import RdropError
 from rdrop_cli.jobs.process import conclude, end_children, follow_child, start_child
-from rdrop_cli.jobs.series_file import keep_parcel
+from rdrop_cli.jobs.series_file import store_series
 from rdrop_cli.jobs.task import Task, fail
 from rdrop_cli.jobs.transfer import Files, read_files, write_files
 from rdrop_cli.runs.document import Metrics
@@ -38,8 +38,8 @@ Versions = dict[str, str]
 
 
 @dataclass(frozen=True)
-class Order:
-    """A run to train or to go on with.
+class RemoteTask:
+    """A run to train or to resume.
 
     Attributes:
         run_id: the name of its folder.
@@ -59,7 +59,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Delivery:
+class RemoteResult:
     """What became of an order: the files of its folder, and what an `Outcome` says."""
 
     files: Files
@@ -68,9 +68,9 @@ class Delivery:
     exit_code: int = 0
 
 
-def hold_parcel(parcel: bytes) -> bytes:
+def hold_series(serialised: bytes) -> bytes:
     """Be the series on the cluster: a result that Dask hands from worker to worker, and makes anew when it is lost."""
-    return parcel
+    return serialised
 
 
 def read_versions() -> Versions:
@@ -92,7 +92,7 @@ def explain_difference(wanted: Versions, found: Versions) -> str | None:
     return f"has {'; '.join(different)}; install the same versions everywhere" if different else None
 
 
-def train_on_worker(order: Order, parcel: bytes) -> Delivery:
+def train_on_worker(order: RemoteTask, serialised: bytes) -> RemoteResult:
     """Do an order in a child process of this Dask worker; called by Dask, in one of the worker's threads.
 
     What can go wrong with one run is told in what is delivered, and is not raised: Dask would train it again.
@@ -101,28 +101,28 @@ def train_on_worker(order: Order, parcel: bytes) -> Delivery:
 
     worker = get_worker()
     if difference := explain_difference(order.versions, read_versions()):
-        return Delivery({}, failure=f"worker {worker.address} {difference}", exit_code=1)
+        return RemoteResult({}, failure=f"worker {worker.address} {difference}", exit_code=1)
     scratch = Path(worker.local_directory)
     with TemporaryDirectory(prefix="rdrop-", dir=scratch) as runs_dir:
         folder = Path(runs_dir) / order.run_id
         task = Task(parse_config(order.config), folder.parent, scratch, folder, order.tensorboard)
         try:
             write_files(order.files, folder)
-            return _train_in_child(replace(task, parcel=keep_parcel(parcel, scratch)), order, worker)
+            return _train_in_child(replace(task, series_file=store_series(serialised, scratch)), order, worker)
         except (RdropError, OSError) as error:
             outcome = fail(task, error)
-            return Delivery({}, failure=f"worker {worker.address}: {outcome.failure}", exit_code=outcome.exit_code)
+            return RemoteResult({}, failure=f"worker {worker.address}: {outcome.failure}", exit_code=outcome.exit_code)
 
 
-def _train_in_child(task: Task, order: Order, worker: "Worker") -> Delivery:
+def _train_in_child(task: Task, order: RemoteTask, worker: "Worker") -> RemoteResult:
     key = str(worker.get_current_task())
-    hear = _Relay(lambda message: worker.log_event(TOPIC, [order.sweep, order.run_id, message]))
-    asked = task.to_json([]) | {"cores_to_hold": count_cores()}
+    relay = _Relay(lambda message: worker.log_event(TOPIC, [order.sweep, order.run_id, message]))
+    asked = task.to_json([]) | {"cores_to_lock": count_cores()}
     with start_child() as process, _end_when(lambda: _is_unwanted(worker, key), process):
-        last = follow_child(process, asked, hear)
+        last = follow_child(process, asked, relay)
         outcome = conclude(task, last, process.wait())
     assert task.folder
-    return Delivery(read_files(task.folder), outcome.metrics, outcome.failure, outcome.exit_code)
+    return RemoteResult(read_files(task.folder), outcome.metrics, outcome.failure, outcome.exit_code)
 
 
 def count_cores() -> int:

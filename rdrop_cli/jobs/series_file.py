@@ -1,6 +1,6 @@
 """A series as one block of bytes, to be sent to machines that have neither the dataset nor a disk in common.
 
-A parcel is the SHA-256 of the rest, then an uncompressed `.npz` (no pickle) with stamps and values, and all else as
+It is the SHA-256 of the rest, then an uncompressed `.npz` (no pickle) with stamps and values, and all else as
 JSON. What is unpacked is the series that was packed, to the bit.
 """
 
@@ -19,7 +19,7 @@ from rdrop_cli.series.table import Series, Source
 DIGEST_BYTES = 32
 
 
-def pack_series(series: Series) -> bytes:
+def serialise_series(series: Series) -> bytes:
     """Return a series as bytes."""
     arrays = {"stamps": series.stamps.astype("datetime64[s]").astype(np.int64), "values": series.values}
     record = {field.name: getattr(series, field.name) for field in fields(series) if field.name not in arrays}
@@ -30,26 +30,26 @@ def pack_series(series: Series) -> bytes:
     return hashlib.sha256(payload).digest() + payload
 
 
-def name_parcel(parcel: bytes) -> str:
-    """Return the name that a parcel of this content has, and no other."""
-    return f"{parcel[:DIGEST_BYTES].hex()}.parcel"
+def name_series_file(serialised: bytes) -> str:
+    """Return the name that a series of this content has, and no other."""
+    return f"{serialised[:DIGEST_BYTES].hex()}.series"
 
 
-def keep_parcel(parcel: bytes, folder: Path) -> Path:
-    """Write a parcel into a folder unless it is there, and return its path.
+def store_series(serialised: bytes, folder: Path) -> Path:
+    """Write a serialised series into a folder unless it is there, and return its path.
 
     Raises:
         OSError: it cannot be written.
     """
-    path = folder / name_parcel(parcel)
+    path = folder / name_series_file(serialised)
     if not path.exists():
         with replace_atomically(path) as temporary:
-            temporary.write_bytes(parcel)
+            temporary.write_bytes(serialised)
     return path
 
 
-def read_parcel(path: Path) -> Series:
-    """Read the series from a parcel.
+def read_series_file(path: Path) -> Series:
+    """Read a serialised series.
 
     Raises:
         DataError: the file is damaged.

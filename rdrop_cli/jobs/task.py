@@ -7,23 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from rdrop_cli.errors import RdropError
-from rdrop_cli.jobs.series_file import read_parcel
+from rdrop_cli.jobs.series_file import read_series_file
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
 from rdrop_cli.runs.schema import parse_config
 from rdrop_cli.series.load import load_dataset
+from rdrop_cli.series.table import Series
+from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.training.loop import Reporter
+from rdrop_cli.training.loop import Callback
 from rdrop_cli.training.train import train_run
 
 
 @dataclass(frozen=True)
 class Task:
-    """A configuration to train in a new folder, or to go on with in `folder`.
+    """A configuration to train in a new folder, or to resume in `folder`.
 
     Attributes:
         tensorboard: whether the run writes event files too.
-        parcel: a file to read the series from (see `series.parcel`), where there is no dataset on the machine.
+        series_file: a file to read the series from (see `jobs.series_file`), where there is no dataset on the machine.
     """
 
     config: RunConfig
@@ -31,12 +33,17 @@ class Task:
     data_dir: Path
     folder: Path | None = None
     tensorboard: bool = False
-    parcel: Path | None = None
+    series_file: Path | None = None
 
     def to_json(self, cores: Sequence[int]) -> dict[str, Any]:
         """Render the task with the cores that it may use."""
-        folder, parcel = (str(path) if path else None for path in (self.folder, self.parcel))
-        places = {"runs_dir": str(self.runs_dir), "data_dir": str(self.data_dir), "folder": folder, "parcel": parcel}
+        folder, series_file = (str(path) if path else None for path in (self.folder, self.series_file))
+        places = {
+            "runs_dir": str(self.runs_dir),
+            "data_dir": str(self.data_dir),
+            "folder": folder,
+            "series_file": series_file,
+        }
         options = {"tensorboard": self.tensorboard, "cores": list(cores)}
         return {"config": self.config.to_json(), **places, **options}
 
@@ -45,9 +52,9 @@ class Task:
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Task":
-        folder, parcel = (Path(value[name]) if value[name] else None for name in ("folder", "parcel"))
+        folder, series_file = (Path(value[name]) if value[name] else None for name in ("folder", "series_file"))
         runs_dir, data_dir = Path(value["runs_dir"]), Path(value["data_dir"])
-        return cls(parse_config(value["config"]), runs_dir, data_dir, folder, bool(value["tensorboard"]), parcel)
+        return cls(parse_config(value["config"]), runs_dir, data_dir, folder, bool(value["tensorboard"]), series_file)
 
 
 @dataclass(frozen=True)
@@ -63,18 +70,21 @@ class Outcome:
     exit_code: int = 0
 
 
-def do_task(task: Task, reporter: Reporter) -> Outcome:
-    """Do a task in this process; what can go wrong with one run is told in its outcome, and is not raised."""
+def do_task(task: Task, callback: Callback, series: Series | None = None, windows: Windows | None = None) -> Outcome:
+    """Train a task in this process; what can go wrong with one run is in its outcome, and is not raised.
+
+    The series is loaded where it is not given, as in a training process of its own.
+    """
     if task.folder:
         make_folder = partial(RunFolder, task.folder)
     else:
         make_folder = partial(create_run_folder, task.runs_dir, task.config)
     try:
-        if task.parcel:
-            series = read_parcel(task.parcel)
-        else:
+        if task.series_file:
+            series = read_series_file(task.series_file)
+        elif series is None:
             series = load_dataset(task.config.dataset, task.data_dir, task.config.time_column)
-        return Outcome(task, metrics=train_run(task.config, series, make_folder, reporter, task.tensorboard))
+        return Outcome(task, metrics=train_run(task.config, series, make_folder, callback, task.tensorboard, windows))
     except (RdropError, MemoryError, OSError) as error:
         return fail(task, error)
 
@@ -84,7 +94,7 @@ def fail(task: Task, error: RdropError | MemoryError | OSError) -> Outcome:
     if isinstance(error, RdropError):
         return Outcome(task, failure=str(error), exit_code=error.exit_code)
     if isinstance(error, MemoryError):
-        failure = f"{task}: out of memory; use fewer --jobs, a smaller batch or fewer units"
+        failure = f"{task}: out of memory; use fewer jobs, a smaller batch or fewer units"
     else:
         failure = f"{error.filename or task}: {error.strerror or error}"
     return Outcome(task, failure=failure, exit_code=1)

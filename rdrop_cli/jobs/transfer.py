@@ -1,4 +1,4 @@
-"""A run's folder as a table of files, to be sent between machines, and published whole or to be gone on with."""
+"""A run's folder as a table of files, sent between machines and published whole, or to be resumed."""
 
 from pathlib import Path, PurePosixPath
 
@@ -32,8 +32,8 @@ def read_files(folder: Path, pattern: str = "**/*") -> Files:
     return files
 
 
-def read_what_goes_on(folder: RunFolder) -> Files:
-    """Read what is needed to go on with a run: all else is made from it."""
+def read_resume_files(folder: RunFolder) -> Files:
+    """Read what is needed to resume a run: all else is made from it."""
     return read_files(folder.path, CONFIG) | read_files(folder.path, "checkpoints/epoch-*.ckpt")
 
 
@@ -77,7 +77,7 @@ def write_files(files: Files, folder: Path) -> None:
 
 
 def _rank(name: str) -> int:
-    """Return a file's place in the order in which a run is written: after each, it can be gone on with."""
+    """Return a file's place in the order in which a run is written: after each, it can be resumed."""
     if name == CONFIG:
         return 0
     if name.startswith("checkpoints/"):
@@ -89,7 +89,7 @@ def publish_run(files: Files, folder: RunFolder) -> None:
     """Write a run that was trained elsewhere into its folder, which the caller has made and locked.
 
     The configuration is written first and once, then the checkpoints, which are the truth, then what is made from
-    them, and the metrics, which say that it is complete, last: a kill at any moment leaves a run to go on with.
+    them, and the metrics, which say that it is complete, last: a kill at any moment leaves a run to resume.
 
     Raises:
         DataError: a name is refused; nothing has been written.

@@ -7,8 +7,8 @@ import sys
 import threading
 from contextlib import ExitStack
 
-from rdrop_cli.jobs.process import MessageReporter
-from rdrop_cli.jobs.resource_locks import VISIBLE, hold_cores, hold_gpu
+from rdrop_cli.jobs.process import MessageCallback
+from rdrop_cli.jobs.resource_locks import VISIBLE, lock_cores, lock_gpu
 from rdrop_cli.jobs.task import Task, do_task
 from rdrop_cli.system import set_cores
 
@@ -20,19 +20,19 @@ def main() -> None:
     value = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     with ExitStack() as held:
-        if "cores_to_hold" in value:
-            take_place(value["cores_to_hold"], held)
+        if "cores_to_lock" in value:
+            lock_resources(value["cores_to_lock"], held)
         keep_to_cores(value["cores"])  # before TensorFlow is imported, which then sizes its thread pools
-        reporter = MessageReporter(messages)
-        reporter.finish(do_task(Task.from_json(value), reporter))
+        callback = MessageCallback(messages)
+        callback.finish(do_task(Task.from_json(value), callback))
 
 
-def take_place(cores: int, held: ExitStack) -> None:
+def lock_resources(cores: int, held: ExitStack) -> None:
     """Take a GPU, if there are any, and up to `cores` cores for this process alone, as long as `held` is open."""
-    gpu = hold_gpu(held)
+    gpu = lock_gpu(held)
     if gpu is not None:
         os.environ[VISIBLE] = gpu
-    keep_to_cores(hold_cores(cores, held))
+    keep_to_cores(lock_cores(cores, held))
 
 
 def keep_to_cores(cores: list[int]) -> None:

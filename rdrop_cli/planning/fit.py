@@ -1,57 +1,104 @@
-"""What the protocols mean on a series of the user's: their rows become times, fractions and one pass over the data."""
+"""Fit a planned run to a series: lengths, splits and target; the protocols' rows are those of the Jena data."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import count
 from math import ceil
+from pathlib import Path
 
 from rdrop_cli.errors import DataError, UsageError
-from rdrop_cli.planning.splits import parse_fraction
-from rdrop_cli.study.duration import count_rows, format_seconds
-from rdrop_cli.study.extent import Extent
-from rdrop_cli.study.protocol import SAMPLING_SECONDS, Protocol
+from rdrop_cli.planning.lengths import count_rows, describe_extent, parse_fraction, parse_rows, parse_split
+from rdrop_cli.planning.request import Request, plan_runs
+from rdrop_cli.series.quality import check_sampling
+from rdrop_cli.series.table import Series
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import LENGTHS, SAMPLING_SECONDS, Protocol
+from rdrop_cli.study.units import format_seconds
 
 TRAIN_STOP, VAL_STOP = "50%", "75%"  # where the user names no split
 
 
-def scale_length(option: str, protocol_rows: int, extent: Extent) -> int:
-    """Return a protocol's length in rows of the user's series; its step is at least one row.
+def plan_on_series(requests: Sequence[Request], series: Series) -> list[RunConfig]:
+    """Return the configurations that are asked for, fitted to the series that all requests share.
 
     Raises:
-        UsageError: it is no whole number of them.
+        UsageError: see `plan_runs` and `fit_to_series`.
+        DataError: the series is too short, or has no regular sampling.
     """
+    planned = [(request, config) for request in requests for config in plan_runs(request)]
+    check_sampling(series)
+    return [fit_to_series(config, request, series) for request, config in planned]
+
+
+def fit_to_series(config: RunConfig, request: Request, series: Series) -> RunConfig:
+    """Return a planned configuration with its lengths and splits in rows of the series, and the series' checksum.
+
+    On a series of the user's the protocol's lengths are times, its splits fractions, its target the only column where
+    there is but one, and an epoch at most one pass over the training windows.
+
+    Raises:
+        UsageError: a length that is no whole number of rows, a split outside the series, or no target to choose.
+        DataError: the user's series is too short.
+    """
+    own_file, dataset = bool(series.time_column), config.dataset
+    protocol = replace(config.protocol, **_fit_lengths(config.protocol, request, series))  # type: ignore[arg-type]
+    protocol = _fit_splits(protocol, request, series)
+    if own_file:
+        dataset = str(Path(dataset).resolve())  # to be found again from another folder
+        protocol = replace(protocol, summary=f"the {protocol.name} protocol's lengths in time, on {series.source.name}")
+    if own_file and request.target is None:
+        protocol = replace(protocol, target=_choose_target(protocol.target, series))
+    if own_file and request.steps_per_epoch is None:
+        protocol = replace(protocol, steps_per_epoch=_limit_steps(protocol))
+    return replace(config, protocol=protocol, dataset=dataset, dataset_sha256=series.source.sha256)
+
+
+def _fit_lengths(protocol: Protocol, request: Request, series: Series) -> dict[str, int]:
+    """Return the lengths that the user or the user's series changes, in rows, by the protocol's fields."""
+    rows = {}
+    for field in ("lookback", "every", "horizon"):
+        text, protocol_rows = getattr(request, field), getattr(protocol, LENGTHS[field])
+        if text is not None:
+            rows[LENGTHS[field]] = parse_rows(field, text, series.sampling_seconds)
+        elif series.time_column:
+            rows[LENGTHS[field]] = _scale_length(field, protocol_rows, series.sampling_seconds)
+    return rows
+
+
+def _scale_length(field: str, protocol_rows: int, sampling_seconds: int) -> int:
+    """Return a protocol's length in rows of the user's series; its step is at least one row."""
     seconds = protocol_rows * SAMPLING_SECONDS
-    if option == "--every" and seconds < extent.sampling_seconds:
+    if field == "every" and seconds < sampling_seconds:
         return 1
-    return count_rows(option, f"the protocol's {format_seconds(seconds)}", seconds, extent.sampling_seconds)
+    return count_rows(field, f"the protocol's {format_seconds(seconds)}", seconds, sampling_seconds)
 
 
-def choose_target(protocol_target: str, extent: Extent) -> str:
-    """Return the only column, or the protocol's target.
+def _fit_splits(protocol: Protocol, request: Request, series: Series) -> Protocol:
+    """Return the protocol with the splits that the user or the user's series changes."""
+    own_file = bool(series.time_column)
+    if not own_file and request.train_stop is None and request.val_stop is None:
+        return protocol
+    rows = (str(protocol.train_stop_row), str(protocol.val_stop_row))
+    train_default, val_default = (TRAIN_STOP, VAL_STOP) if own_file else rows
+    train_stop = train_default if request.train_stop is None else request.train_stop
+    val_stop = val_default if request.val_stop is None else request.val_stop
+    train_row, val_row = parse_split("train_stop", train_stop, series), parse_split("val_stop", val_stop, series)
+    protocol = replace(protocol, train_stop_row=train_row, val_stop_row=val_row)
+    _check_room(protocol, series, train_stop, val_stop)
+    if train_row >= val_row:
+        raise UsageError(
+            f"training stops at {train_stop} (row {train_row}), not before validation stops at {val_stop} "
+            f"(row {val_row}); {series.source.name} has {describe_extent(series)}",
+            field="train_stop",
+            change=("train_stop", "val_stop"),
+        )
+    return protocol
 
-    Raises:
-        UsageError: there are several columns, and none of that name.
-    """
-    if len(extent.columns) == 1:
-        return extent.columns[0]
-    if protocol_target in extent.columns:
-        return protocol_target
-    raise UsageError(f"--target: name the column of {extent.name} to predict, one of {', '.join(extent.columns)}")
 
-
-def limit_steps(protocol: Protocol) -> int:
-    """Return the protocol's steps an epoch, or fewer: at most one pass over the training windows, at least one step."""
-    windows = len(protocol.train_rows)
-    return max(1, min(protocol.steps_per_epoch, windows // protocol.batch_size))
-
-
-def check_room(protocol: Protocol, extent: Extent, train_stop: str, val_stop: str) -> None:
-    """Check that a series split by fractions is long enough; other splits are checked with the windows.
-
-    Raises:
-        DataError: it is not; with the least number of rows that would do.
-    """
-    train, val = parse_fraction(train_stop), parse_fraction(val_stop)
-    if train is None or val is None or train >= val or protocol.has_room(extent.rows):
+def _check_room(protocol: Protocol, series: Series, train_stop: str, val_stop: str) -> None:
+    """Check that a series split by fractions is long enough; other splits are checked with the windows."""
+    train, val, rows = parse_fraction(train_stop), parse_fraction(val_stop), len(series.stamps)
+    if train is None or val is None or train >= val or protocol.has_room(rows):
         return
 
     def has_room(rows: int) -> bool:
@@ -62,7 +109,23 @@ def check_room(protocol: Protocol, extent: Extent, train_stop: str, val_stop: st
     least = ceil(max(lookback / train, lookback / (val - train), (lookback + horizon) / (1 - val)))
     needed = next(rows for rows in count(least) if has_room(rows))
     raise DataError(
-        f"{extent.name}: too short: it has {extent.rows} rows, and windows of {lookback} rows (--lookback) with the "
-        f"target {horizon} rows ahead (--horizon) need {needed} when split at {train_stop} and {val_stop}; shorten "
-        "these or move --train-stop and --val-stop"
+        f"{series.source.name}: too short: it has {rows} rows, and windows of {lookback} rows with the target "
+        f"{horizon} rows ahead need {needed} when split at {train_stop} and {val_stop}",
+        change=("lookback", "horizon", "train_stop", "val_stop"),
     )
+
+
+def _choose_target(protocol_target: str, series: Series) -> str:
+    """Return the only column, or the protocol's target."""
+    if len(series.columns) == 1:
+        return series.columns[0]
+    if protocol_target in series.columns:
+        return protocol_target
+    columns = ", ".join(series.columns)
+    raise UsageError(f"name the column of {series.source.name} to predict, one of {columns}", field="target")
+
+
+def _limit_steps(protocol: Protocol) -> int:
+    """Return the protocol's steps an epoch, or fewer: at most one pass over the training windows, at least one step."""
+    windows = protocol.train_stop_row - protocol.lookback_rows
+    return max(1, min(protocol.steps_per_epoch, windows // protocol.batch_size))

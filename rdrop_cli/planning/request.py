@@ -3,12 +3,8 @@
 import re
 from dataclasses import dataclass, replace
 
-from rdrop_cli.errors import UsageError
-from rdrop_cli.planning.fit import TRAIN_STOP, VAL_STOP, check_room, choose_target, limit_steps, scale_length
-from rdrop_cli.planning.splits import parse_split
+from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.study.config import MAX_SEED, RunConfig
-from rdrop_cli.study.duration import parse_rows
-from rdrop_cli.study.extent import Extent
 from rdrop_cli.study.protocol import Protocol, find_protocol
 from rdrop_cli.study.variants import DEFAULT_CELL, STUDY, Variant, find_variant
 
@@ -61,7 +57,7 @@ def parse_seeds(text: str) -> list[int]:
         match = re.fullmatch(r"\s*(\d{1,10})(?:-(\d{1,10}))?\s*", part, re.ASCII)
         first, last = (int(match[1]), int(match[2] or match[1])) if match else (1, 0)
         if not first <= last <= min(first + MOST_SEEDS - len(seeds), MAX_SEED):
-            raise UsageError(f"--seeds: expected seeds such as 0-4 or 1,3,5, received {text!r}")
+            raise ValueRefusedError("seeds", text, "seeds such as 0-4 or 1,3,5")
         seeds += range(first, last + 1)
     return list(dict.fromkeys(seeds))
 
@@ -69,7 +65,7 @@ def parse_seeds(text: str) -> list[int]:
 def plan_runs(request: Request) -> list[RunConfig]:
     """Return one configuration for each named variant, the study's two when none is named.
 
-    Lengths and the dataset's checksum are still the defaults: `fit_to_series` settles them.
+    Lengths and the dataset's checksum are still the defaults; `fit_to_series` replaces them.
 
     Raises:
         UsageError: an unknown name, a rate that no named variant has, or a value out of range.
@@ -78,58 +74,6 @@ def plan_runs(request: Request) -> list[RunConfig]:
     protocol = _change_protocol(find_protocol(request.protocol), request)
     _check_rates_are_used(request, variants)
     return [_configure(variant, protocol, request) for variant in variants]
-
-
-def fit_to_series(config: RunConfig, request: Request, extent: Extent) -> RunConfig:
-    """Return a planned configuration with its lengths and splits in rows of the series, and the series' checksum.
-
-    On a series of the user's the protocol's lengths are times, its splits fractions, its target the only column where
-    there is but one, and an epoch at most one pass over the training windows.
-
-    Raises:
-        UsageError: a length that is no whole number of rows, a split outside the series, or no target to choose.
-        DataError: the user's series is too short.
-    """
-    protocol = replace(config.protocol, **_fit_lengths(config.protocol, request, extent))  # type: ignore[arg-type]
-    protocol = _fit_splits(protocol, request, extent)
-    if extent.own_file:
-        protocol = replace(protocol, summary=f"the {protocol.name} protocol's lengths in time, on {extent.name}")
-    if extent.own_file and request.target is None:
-        protocol = replace(protocol, target=choose_target(protocol.target, extent))
-    if extent.own_file and request.steps_per_epoch is None:
-        protocol = replace(protocol, steps_per_epoch=limit_steps(protocol))
-    return replace(config, protocol=protocol, dataset_sha256=extent.sha256)
-
-
-def _fit_lengths(protocol: Protocol, request: Request, extent: Extent) -> dict[str, int]:
-    """Return the lengths that the user or the user's series changes, in rows, by the protocol's fields."""
-    rows = {}
-    for field, option in (("lookback_rows", "lookback"), ("step_rows", "every"), ("horizon_rows", "horizon")):
-        text = getattr(request, option)
-        if text is not None:
-            rows[field] = parse_rows(f"--{option}", text, extent.sampling_seconds)
-        elif extent.own_file:
-            rows[field] = scale_length(f"--{option}", getattr(protocol, field), extent)
-    return rows
-
-
-def _fit_splits(protocol: Protocol, request: Request, extent: Extent) -> Protocol:
-    """Return the protocol with the splits that the user or the user's series changes."""
-    if not extent.own_file and request.train_stop is None and request.val_stop is None:
-        return protocol
-    rows = (str(protocol.train_stop_row), str(protocol.val_stop_row))
-    train_default, val_default = (TRAIN_STOP, VAL_STOP) if extent.own_file else rows
-    train_stop = train_default if request.train_stop is None else request.train_stop
-    val_stop = val_default if request.val_stop is None else request.val_stop
-    train_row, val_row = parse_split("--train-stop", train_stop, extent), parse_split("--val-stop", val_stop, extent)
-    protocol = replace(protocol, train_stop_row=train_row, val_stop_row=val_row)
-    check_room(protocol, extent, train_stop, val_stop)
-    if train_row >= val_row:
-        raise UsageError(
-            f"--train-stop: {train_stop} (row {train_row}) must come before --val-stop: {val_stop} (row {val_row}); "
-            f"{extent.name} has {extent}"
-        )
-    return protocol
 
 
 def _change_protocol(protocol: Protocol, request: Request) -> Protocol:
@@ -142,7 +86,7 @@ def _check_rates_are_used(request: Request, variants: list[Variant]) -> None:
     for name in ("dropout", "recurrent_dropout"):
         if getattr(request, name) is not None and not any(getattr(variant, name) for variant in variants):
             named = ", ".join(variant.name for variant in variants)
-            raise UsageError(f"--{name.replace('_', '-')}: {named} has no such rate; name a variant that drops")
+            raise UsageError(f"{named} has no such rate; name a variant that drops", field=name)
 
 
 def _configure(variant: Variant, protocol: Protocol, request: Request) -> RunConfig:

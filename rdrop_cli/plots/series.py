@@ -11,9 +11,8 @@ from rdrop_cli.series.describe import list_periods
 from rdrop_cli.series.quality import SENTINEL, Gap, find_gaps
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows
-from rdrop_cli.study.duration import UNIT_SECONDS, format_seconds
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.study.units import format_error, name_target
+from rdrop_cli.study.units import UNIT_SECONDS, format_error, format_seconds, name_target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

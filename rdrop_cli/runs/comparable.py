@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rdrop_cli.errors import DataError, RdropError
@@ -90,14 +90,14 @@ def choose_newest(runs_dir: Path) -> tuple[list[Metrics], list[str]]:
     readable, skipped = read_runs(list_run_folders(runs_dir))
     drawable = [run for run in readable if run.metrics.has_epochs]
     if not drawable:
-        raise RdropError(f"no run in {runs_dir} has finished an epoch; `rdrop train` makes some")
+        raise RdropError(f"no run in {runs_dir} has finished an epoch; start one with `rdrop train`")
     comparable, differing = keep_comparable(drawable, drawable[0])
     complete = {run.metrics.variant for run in comparable if run.metrics.status == "completed"}
     unfinished = {run.metrics.variant: run for run in reversed(comparable) if run.metrics.variant not in complete}
     wanted = [run for run in comparable if run.metrics.status == "completed"] + list(unfinished.values())
     alike, unusual = keep_usual_settings(wanted)
     newest, _ = keep_newest_of_each_seed(alike)
-    hint = ["other rates side by side: rdrop plot --rates"] if _have_rates_to_compare(wanted) else []
+    hint = ["to compare rates: rdrop plot --rates"] if _have_rates_to_compare(wanted) else []
     return [run.metrics for run in newest], [*describe_skipped([*skipped, *differing, *unusual]), *hint]
 
 
@@ -179,16 +179,17 @@ def keep_newest_of_each_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Skipp
 def find_same_configurations(configs: Iterable[RunConfig], runs_dir: Path) -> dict[RunConfig, RunFolder]:
     """Return, of each configuration that there is a run of, the complete one, else the one with the most epochs.
 
-    A run whose metrics cannot be read is one to go on with: they are written anew from its checkpoint.
+    The checksum says which data a run was trained on, whatever path they had. A run whose metrics cannot be read is
+    one to resume: they are written anew from its checkpoint.
     """
-    wanted = set(configs)
+    wanted = {replace(config, dataset=""): config for config in configs}
     found: dict[RunConfig, tuple[bool, int, RunFolder]] = {}
     for folder in list_run_folders(runs_dir):
         try:
-            config = folder.read_config()
+            config = wanted.get(replace(folder.read_config(), dataset=""))
         except DataError:
             continue  # `rdrop runs` names it
-        if config in wanted:
+        if config is not None:
             rank = (*_rank_progress(folder), folder)
             found[config] = max(found.get(config, rank), rank, key=lambda ranked: ranked[:2])
     return {config: folder for config, (_, _, folder) in found.items()}

@@ -6,10 +6,8 @@ import numpy as np
 
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows
-from rdrop_cli.study.duration import format_seconds
-from rdrop_cli.study.extent import format_stamp
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.study.units import name_target
+from rdrop_cli.study.units import format_seconds, format_stamp, name_target
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,7 @@ def load_jena(data_dir: Path) -> Series:
     """
     path = data_dir / CSV_NAME
     if not is_installed(data_dir):
-        raise DataError(f"the Jena data are not in {data_dir}: run `rdrop download`, or train on `--dataset synthetic`")
+        raise DataError(f"the Jena data are not in {data_dir}: run `rdrop download`, or train on the synthetic data")
     source = _read_record(data_dir)
     found = sha256_of_file(path)
     if found != source.sha256:

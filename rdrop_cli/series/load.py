@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
 from rdrop_cli.files import sha256_of_file
 from rdrop_cli.series.csv.cache import read_through_cache
 from rdrop_cli.series.csv.layout import infer_layout
@@ -29,7 +29,7 @@ def load_dataset(name: str, data_dir: Path, time_column: str = "") -> Series:
     """
     if name in NAMED and time_column:
         raise UsageError(
-            f"--time: names a column of a file of your own; {name} has its stamps, received {time_column!r}"
+            f"names a column of a file of your own; {name} has its stamps, received {time_column!r}", field="time"
         )
     if name == "jena":
         return load_jena(data_dir)
@@ -67,7 +67,7 @@ def load_file(name: str, data_dir: Path, time_column: str = "") -> Series:
     """
     path = Path(name)
     if not path.is_file():
-        raise UsageError(f"--dataset: expected jena, synthetic or the path of a CSV, received {name!r}")
+        raise ValueRefusedError("dataset", name, "jena, synthetic or the path of a CSV")
     layout = infer_layout(path, time_column)
     checksum = sha256_of_file(path)
     key = hashlib.sha256(f"{checksum} {layout}".encode()).hexdigest()  # the same bytes can be read in several ways
@@ -79,7 +79,7 @@ def load_file(name: str, data_dir: Path, time_column: str = "") -> Series:
         raise DataError(f"{path}: every column of numbers is empty: {', '.join(columns)}")
     if len(kept) < len(columns):
         columns, values = tuple(columns[index] for index in kept), np.ascontiguousarray(values[:, kept])
-    return Series(stamps, columns, values, source, layout.time_column, left_out)
+    return Series(stamps, columns, values, source, layout.time_column, left_out, bool(time_column))
 
 
 def _find_empty(columns: tuple[str, ...], values: npt.NDArray[np.float64]) -> list[str]:

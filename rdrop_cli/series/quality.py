@@ -11,9 +11,7 @@ from rdrop_cli.errors import DataError
 from rdrop_cli.series.csv.cells import iterate_rows
 from rdrop_cli.series.csv.header import SEPARATORS, read_header
 from rdrop_cli.series.table import Series
-from rdrop_cli.study.duration import format_seconds
-from rdrop_cli.study.extent import Extent
-from rdrop_cli.study.units import name_target
+from rdrop_cli.study.units import format_seconds, name_target
 
 SENTINEL = -9999.0  # what the Jena station writes where the wind sensor gave nothing
 
@@ -113,24 +111,12 @@ def name_row(series: Series, row: int) -> str:
 LEAST_REGULAR = 0.9  # of the steps; a gap or a repeat now and then is told, and no more
 
 
-def measure_extent(series: Series) -> Extent:
-    """Return what a plan has to know of a series.
+def check_sampling(series: Series) -> None:
+    """Check that most steps from reading to reading are equal.
 
     Raises:
         DataError: fewer than nine steps in ten are the usual one, or that does not go forward.
     """
-    _check_sampling(series)
-    return Extent(
-        name=series.source.name,
-        own_file=bool(series.time_column),
-        sampling_seconds=series.sampling_seconds,
-        stamps=series.stamps,
-        columns=series.columns,
-        sha256=series.source.sha256,
-    )
-
-
-def _check_sampling(series: Series) -> None:
     name, usual = series.source.name, series.sampling_seconds
     steps = np.diff(series.stamps).astype(np.int64)
     if not len(steps):

@@ -1,6 +1,7 @@
 """A multivariate time series in memory, with the record of where it came from."""
 
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,7 @@ class Series:
         columns: names with their units, e.g. `T (degC)`.
         values: float64 of shape (row, column), NaN where a reading is missing.
         time_column: the name that the stamps have in the user's file; empty where it is not the user's.
+        time_named: whether the user named that column, rather than rdrop.
         left_out: columns of the user's file that are not among these, each with the reason.
     """
 
@@ -53,8 +55,9 @@ class Series:
     source: Source
     time_column: str = ""
     left_out: dict[str, str] = field(default_factory=dict)
+    time_named: bool = False
 
-    @property
+    @cached_property
     def sampling_seconds(self) -> int:
         """The usual time between two readings, in seconds: the median, which gaps and repeats do not move."""
         return int(np.median(np.diff(self.stamps).astype(np.int64))) if len(self.stamps) > 1 else 0

@@ -1,12 +1,11 @@
 """Windows over a series: which rows belong to which period, and the one standardised matrix they are cut from."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.errors import DataError
+from rdrop_cli.errors import DataError, suggest
 from rdrop_cli.series.quality import fill_missing, name_row
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.protocol import Protocol
@@ -91,9 +90,8 @@ def _check_target(series: Series, target: str) -> None:
     name = series.source.name
     if target in series.left_out:
         raise DataError(f"{name}: column {target!r} cannot be predicted: it is {series.left_out[target]}, no numbers")
-    near = get_close_matches(target, series.columns, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise DataError(f"{name}: no column {target!r} to predict; it has {', '.join(series.columns)}{hint}")
+    hint = suggest(target, series.columns, "name one of them")
+    raise DataError(f"{name}: no column {target!r} to predict; it has {', '.join(series.columns)}; {hint}")
 
 
 def _check_missing(series: Series) -> None:
@@ -103,7 +101,8 @@ def _check_missing(series: Series) -> None:
         where, count = name_row(series, int(missing[:, column].argmax())), missing[:, column].sum()
         raise DataError(
             f"{series.source.name}: {series.columns[column]!r}: {count} missing readings, the first in "
-            f"{where}; --sentinels fill interpolates what is missing, and -9999 likewise"
+            f"{where}, which can be interpolated",
+            change=[("sentinels", "fill")],
         )
 
 
@@ -114,8 +113,8 @@ def _lay_out_periods(series: Series, protocol: Protocol) -> tuple[range, range, 
     if not test:
         raise DataError(
             f"{series.source.name}: too short: it has {rows} rows, and the first test window of protocol "
-            f"{protocol.name} needs {protocol.least_rows}; choose shorter periods "
-            "(--train-stop, --val-stop) or another protocol"
+            f"{protocol.name} needs {protocol.least_rows}",
+            change=("train_stop", "val_stop", "protocol"),
         )
     return protocol.train_rows, protocol.validation_rows, test
 

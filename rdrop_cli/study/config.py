@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from rdrop_cli.errors import UsageError
+from rdrop_cli.errors import ValueRefusedError
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import DEFAULT_CELL, check_cell, find_variant, label_network
 
@@ -36,15 +36,15 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         check_cell(find_variant(self.variant), self.cell)
-        for name, rate in (("dropout", self.dropout), ("recurrent-dropout", self.recurrent_dropout)):
+        for field, rate in (("dropout", self.dropout), ("recurrent_dropout", self.recurrent_dropout)):
             if not (math.isfinite(rate) and 0 <= rate < 1):
-                raise UsageError(f"--{name}: expected a rate in [0, 1), received {rate:g}")
+                raise ValueRefusedError(field, rate, "a rate in [0, 1)")
         if not 0 <= self.seed <= MAX_SEED:
-            raise UsageError(f"--seed: expected a whole number from 0 to {MAX_SEED}, received {self.seed}")
+            raise ValueRefusedError("seed", self.seed, f"a whole number from 0 to {MAX_SEED}")
         if self.engine not in ENGINES:
-            raise UsageError(f"--engine: expected one of {', '.join(ENGINES)}, received {self.engine!r}")
+            raise ValueRefusedError("engine", self.engine, f"one of {', '.join(ENGINES)}")
         if self.epochs < 1:
-            raise UsageError(f"--epochs: expected at least 1, received {self.epochs}")
+            raise ValueRefusedError("epochs", self.epochs, "at least 1")
 
     @property
     def label(self) -> str:

@@ -8,8 +8,9 @@ Notation, in Keras's gate order. U_k and W_k are the columns of gate k in the re
 """
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
+
+from rdrop_cli.errors import suggest
 
 
 class Site(StrEnum):
@@ -176,9 +177,7 @@ def find_method(name: object, cell: Cell) -> Method:
         ValueError: there is none of that name, or the cell does not have it.
     """
     if not isinstance(name, str) or name not in METHODS:
-        near = get_close_matches(str(name), METHODS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(METHODS)}"
-        raise ValueError(f"method={name!r}: {hint}")
+        raise ValueError(f"method={name!r}: {suggest(str(name), METHODS)}")
     method = METHODS[name]
     if cell.name not in method.cells:
         raise ValueError(f"method={name!r}: {cell.name} does not have it, only {', '.join(method.cells)}")

@@ -3,9 +3,17 @@
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from rdrop_cli.errors import UsageError
+from rdrop_cli.errors import UsageError, ValueRefusedError
 
 SENTINEL_TREATMENTS = ("keep", "fill")
+# The options that change a length, and the protocol's fields, in rows.
+LENGTHS = {
+    "lookback": "lookback_rows",
+    "every": "step_rows",
+    "horizon": "horizon_rows",
+    "train_stop": "train_stop_row",
+    "val_stop": "val_stop_row",
+}
 SAMPLING_SECONDS = 600  # from row to row of the Jena data, in whose rows the protocols are written
 
 
@@ -39,9 +47,10 @@ class Protocol:
     def __post_init__(self) -> None:
         for field, value in asdict(self).items():
             if isinstance(value, int) and value < 1:
-                raise UsageError(f"protocol {self.name}: {field} must be at least 1, received {value}")
+                option = next((option for option, rows in LENGTHS.items() if rows == field), field)
+                raise ValueRefusedError(option, value, "at least 1 row" if option != field else "at least 1")
         if self.sentinels not in SENTINEL_TREATMENTS:
-            raise UsageError(f"--sentinels: expected one of {SENTINEL_TREATMENTS}, received {self.sentinels!r}")
+            raise ValueRefusedError("sentinels", self.sentinels, f"one of {', '.join(SENTINEL_TREATMENTS)}")
 
     def check_layout(self) -> None:
         """Check that the periods have room for the windows.
@@ -51,18 +60,23 @@ class Protocol:
         """
         if self.lookback_rows % self.step_rows:
             raise UsageError(
-                f"protocol {self.name}: the lookback ({self.lookback_rows} rows) must be a multiple of the step "
-                f"({self.step_rows} rows)"
+                f"a window of {self.lookback_rows} rows is not a multiple of the step of {self.step_rows} rows",
+                field="lookback",
+                change=("lookback", "every"),
             )
         if not self.train_rows:
             raise UsageError(
-                f"protocol {self.name}: training stops at row {self.train_stop_row}, before the first window of "
-                f"{self.lookback_rows} rows ends; move --train-stop or shorten --lookback"
+                f"training stops at row {self.train_stop_row}, before the first window of {self.lookback_rows} rows "
+                "ends",
+                field="train_stop",
+                change=("train_stop", "lookback"),
             )
         if not self.validation_rows:
             raise UsageError(
-                f"protocol {self.name}: validation stops at row {self.val_stop_row}; the first window after training "
-                f"ends before row {self.validation_rows.start}; move --val-stop or shorten --lookback"
+                f"validation stops at row {self.val_stop_row}; the first window after training "
+                f"ends before row {self.validation_rows.start}",
+                field="val_stop",
+                change=("val_stop", "lookback"),
             )
 
     def has_room(self, rows: int) -> bool:
@@ -120,5 +134,5 @@ def find_protocol(name: str) -> Protocol:
         UsageError: there is none of that name.
     """
     if name not in PROTOCOLS:
-        raise UsageError(f"--protocol: expected one of {', '.join(PROTOCOLS)}, received {name!r}")
+        raise ValueRefusedError("protocol", name, f"one of {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]

@@ -1,6 +1,12 @@
-"""What is predicted, in words."""
+"""Quantities with their units: what is predicted, its error, lengths of time, and timestamps."""
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+UNIT_SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 
 _QUANTITIES = {"T": "temperature"}
 _UNITS = {"degC": "°C", "C": "°C", "celsius": "°C", "pct": "%", "percent": "%"}
@@ -29,3 +35,14 @@ def format_error(error: float, unit: str) -> str:
     places = 0 if abs(error) >= 1000 else 2
     digits = f"{error:.{places}f}" if abs(error) >= 0.1 or error == 0 else f"{error:.3g}"
     return f"{digits} {unit}".rstrip()
+
+
+def format_seconds(seconds: int) -> str:
+    """Render a length in the largest unit of which it is a whole number, one day as hours: `10 min`, `24 h`, `7 d`."""
+    unit = next(unit for unit, length in UNIT_SECONDS.items() if (seconds and not seconds % length) or unit == "s")
+    return "24 h" if seconds == UNIT_SECONDS["d"] else f"{seconds // UNIT_SECONDS[unit]} {unit}"
+
+
+def format_stamp(stamp: "np.datetime64") -> str:
+    """Render a timestamp to the minute, and to the second where it has seconds: `2014-01-01 00:10`."""
+    return str(stamp).replace("T", " ").removesuffix(":00")

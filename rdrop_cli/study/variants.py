@@ -1,10 +1,9 @@
 """The networks that are compared, as plain data."""
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 
-from rdrop_cli.errors import UsageError
+from rdrop_cli.errors import UsageError, ValueRefusedError, suggest
 from rdrop_cli.study.methods import CELLS, METHODS
 
 DEFAULT_CELL = "gru"  # the study's
@@ -139,9 +138,7 @@ def find_variant(name: str) -> Variant:
         UsageError: there is none of that name; the message proposes the nearest.
     """
     if name not in VARIANTS:
-        near = get_close_matches(name, VARIANTS, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(VARIANTS)}"
-        raise UsageError(f"no variant {name!r}: {hint}")
+        raise UsageError(f"no variant {name!r}; {suggest(name, VARIANTS)}", field="variants", show_field=False)
     return VARIANTS[name]
 
 
@@ -152,9 +149,9 @@ def check_cell(variant: Variant, cell: str) -> None:
         UsageError: it cannot, or there is no such cell.
     """
     if cell not in CELLS:
-        raise UsageError(f"--cell: expected one of {', '.join(CELLS)}, received {cell!r}")
+        raise ValueRefusedError("cell", cell, f"one of {', '.join(CELLS)}")
     if cell not in variant.cells:
-        raise UsageError(f"--cell {cell}: {variant.name} is only for {', '.join(variant.cells)}")
+        raise UsageError(f"{variant.name} has no {cell} cell, only {', '.join(variant.cells)}", field="cell")
 
 
 def label_network(variant: str, cell: str, rates: tuple[float, float] | None = None) -> str:

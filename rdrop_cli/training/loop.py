@@ -1,6 +1,6 @@
-"""Run one training from its first epoch to its last file, or go on where it stopped.
+"""Run one training from its first epoch to its last file, or resume it where it stopped.
 
-Knows neither Keras nor the terminal: the network is a `Trainer`, and what happens is told to a `Reporter`.
+Knows neither Keras nor the terminal: the network is a `Trainer`, and progress goes to a `Callback`.
 """
 
 import math
@@ -39,14 +39,26 @@ class Trainer(Protocol):
     def save_model(self, path: Path) -> None: ...
 
 
-class Reporter(Protocol):
-    """Is told how a run goes on."""
+class Callback:
+    """Is called while a run is trained, and does nothing; override the methods that you need."""
 
-    def begin(self, run_id: str, config: RunConfig, epochs_done: int, target_std: float) -> None: ...
-    def step(self, epoch: int, step: int, loss: float) -> None: ...
-    def measure(self, what: str) -> None: ...
-    def epoch(self, epoch: Epoch) -> None: ...
-    def note(self, text: str) -> None: ...
+    def begin(self, run_id: str, config: RunConfig, epochs_done: int, target_std: float) -> None:
+        """Called when a run starts or resumes; an error times `target_std` is in the target's own unit."""
+
+    def step(self, epoch: int, step: int, loss: float) -> None:
+        """Called after a training step with its loss; both numbers count from 1."""
+
+    def measure(self, what: str) -> None:
+        """Called before errors are measured on `what`."""
+
+    def epoch(self, epoch: Epoch) -> None:
+        """Called with the figures of an epoch that is on the disk."""
+
+    def note(self, text: str) -> None:
+        """Called with any other line that the user needs to see."""
+
+    def end(self) -> None:
+        """Called when nothing more will come: the run is complete, or has failed."""
 
 
 class EpochLog(Protocol):
@@ -60,7 +72,7 @@ class DivergedError(RdropError):
     """The loss of a run is no longer a finite number."""
 
 
-class Runner:
+class TrainingLoop:
     """One run: its configuration, data, network and folder, and the epochs so far."""
 
     def __init__(
@@ -69,7 +81,7 @@ class Runner:
         windows: Windows,
         setting: Setting,
         trainer: Trainer,
-        reporter: Reporter,
+        callback: Callback,
         log: EpochLog | None = None,
         check_signals: CheckSignals = lambda: None,
     ) -> None:
@@ -79,7 +91,7 @@ class Runner:
         self._windows = windows
         self._setting = setting
         self._trainer = trainer
-        self._reporter = reporter
+        self._callback = callback
         self._log = log
         self._check_signals = check_signals
         self._history = History()
@@ -96,7 +108,7 @@ class Runner:
         """
         self._restore()
         epochs_done = len(self._history.epochs)
-        self._reporter.begin(self.folder.run_id, self.config, epochs_done, self._setting.target_std)
+        self._callback.begin(self.folder.run_id, self.config, epochs_done, self._setting.target_std)
         self._write_metrics("interrupted")  # true until the last line of this method is reached
         if self._log:
             self._log.begin(self._history)
@@ -111,7 +123,7 @@ class Runner:
     def _restore(self) -> None:
         checkpoint, damaged = load_checkpoint(self.folder.checkpoints_path)
         for line in damaged:
-            self._reporter.note(f"damaged checkpoint passed over: {line}")
+            self._callback.note(f"skipping corrupt checkpoint: {line}")
         if checkpoint:
             self._check_origin(checkpoint)
             self._trainer.set_state(checkpoint.state)
@@ -127,8 +139,8 @@ class Runner:
             or any(_describe_shapes(state) != shapes for state in (checkpoint.state, checkpoint.best))
         ):
             raise DataError(
-                f"{self.folder.checkpoints_path}: the checkpoint is whole, but of another network or configuration "
-                f"than {self.folder.config_path.name} tells; start the run anew"
+                f"{self.folder.checkpoints_path}: the checkpoint does not match {self.folder.config_path.name}; "
+                "start a new run"
             )
 
     def _run_epoch(self, number: int) -> None:
@@ -137,7 +149,7 @@ class Runner:
         def on_step(step: int, loss: float) -> None:
             if not math.isfinite(loss):
                 raise DivergedError(f"{self.folder.run_id}: the loss is {loss} at epoch {number}, step {step}")
-            self._reporter.step(number, step, loss)
+            self._callback.step(number, step, loss)
             self._check_signals()
 
         loss = self._trainer.train_epoch(number, on_step)
@@ -150,7 +162,7 @@ class Runner:
         self._commit()
         if self._log:
             self._log.add(epoch)
-        self._reporter.epoch(epoch)
+        self._callback.epoch(epoch)
 
     def _measure(self, number: int, what: str, rows: Rows) -> float:
         error = float(self._measure_errors(what, rows).mean(dtype=np.float64))
@@ -160,7 +172,7 @@ class Runner:
 
     def _measure_errors(self, what: str, rows: Rows) -> Errors:
         """Return the error of each window: shape (window,)."""
-        self._reporter.measure(what)
+        self._callback.measure(what)
         pieces = []
         for start in range(0, len(rows), WINDOWS_AT_ONCE):
             self._check_signals()
@@ -197,7 +209,7 @@ class Runner:
         try:
             draw_run(metrics, self.folder.plot_path)
         except Exception as error:  # the numbers are there, and `rdrop plot` draws them again
-            self._reporter.note(f"{self.folder.plot_path}: not drawn ({type(error).__name__}: {error})")
+            self._callback.note(f"{self.folder.plot_path}: not drawn ({type(error).__name__}: {error})")
         write_metrics(self.folder.metrics_path, metrics)
         return metrics
 

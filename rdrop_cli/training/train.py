@@ -12,7 +12,7 @@ from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import Windows, forecast_naively, make_windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.training.interruption import CheckSignals, delay_signals
-from rdrop_cli.training.loop import Reporter, Runner
+from rdrop_cli.training.loop import Callback, TrainingLoop
 
 if TYPE_CHECKING:
     from rdrop_cli.nn.events import EventLog
@@ -23,30 +23,33 @@ def train_run(
     config: RunConfig,
     series: Series,
     make_folder: Callable[[], RunFolder],
-    reporter: Reporter,
+    callback: Callback,
     tensorboard: bool = False,
+    windows: Windows | None = None,
 ) -> Metrics:
-    """Train one configuration in the folder that `make_folder` gives, or go on with it; return its metrics.
+    """Train one configuration in the folder that `make_folder` gives, or resume it; return its metrics.
 
     `make_folder` is called when all that can be refused has been checked, so that no half-made run stays behind.
+    `windows` are those of the series under the configuration's protocol, where they are cut already.
     `tensorboard` keeps event files as well; a run that was begun with them has them to its end.
 
     Raises:
         DataError: the series is not the one that the configuration was made for, or does not fit its protocol.
-        RdropError: another process is at work on the run, or its loss is not finite.
+        RdropError: another process holds the run, or its loss is not finite.
         MemoryError: the network or its windows do not fit into memory.
     """
     if series.source.sha256 != config.dataset_sha256:
         raise DataError(
-            f"{series.source.name}: not the data that the run was begun on (SHA-256 {series.source.sha256[:12]}…, "
-            f"begun on {config.dataset_sha256[:12]}…)"
+            f"{series.source.name}: not the data that the run was started on (SHA-256 {series.source.sha256[:12]}…, "
+            f"started on {config.dataset_sha256[:12]}…)"
         )
-    windows = make_windows(series, config.protocol)
+    if windows is None:
+        windows = make_windows(series, config.protocol)
     with delay_signals() as check_signals:
         from rdrop_cli.nn.environment import standard_precision  # the slow part: imports TensorFlow
 
         with _raise_memory_error(), standard_precision():
-            return _train(config, series.source, windows, make_folder, reporter, tensorboard, check_signals)
+            return _train(config, series.source, windows, make_folder, callback, tensorboard, check_signals)
 
 
 def _train(
@@ -54,7 +57,7 @@ def _train(
     source: Source,
     windows: Windows,
     make_folder: Callable[[], RunFolder],
-    reporter: Reporter,
+    callback: Callback,
     tensorboard: bool,
     check_signals: CheckSignals,
 ) -> Metrics:
@@ -70,7 +73,7 @@ def _train(
     check_signals()
     folder = make_folder()
     with folder.lock(), _open_event_log(folder, setting.target_std, tensorboard) as log:
-        return Runner(folder, windows, setting, trainer, reporter, log, check_signals).run()
+        return TrainingLoop(folder, windows, setting, trainer, callback, log, check_signals).run()
 
 
 def _open_event_log(

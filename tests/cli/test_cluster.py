@@ -36,14 +36,14 @@ def test_without_the_extra_it_is_named(train, monkeypatch):
     monkeypatch.setattr("rdrop_cli.jobs.connection.find_spec", lambda name: None)
     result = train(NOBODY)
     assert result.code == 1
-    assert "--scheduler needs the cluster extra: pip install 'rdrop[cluster]'" in result.err
+    assert "--scheduler: needs the cluster extra: pip install 'rdrop-cli[cluster]'" in result.err
 
 
 def test_nobody_at_the_address_is_one_line(train, tmp_path, monkeypatch):
     monkeypatch.setattr("rdrop_cli.jobs.connection.SECONDS_TO_ANSWER", 0.3)
     result = train(NOBODY)
     assert result.code == 1
-    assert f"rdrop: --scheduler {NOBODY}: no Dask scheduler answers there" in result.err.splitlines()[-1]
+    assert f"rdrop: --scheduler: no Dask scheduler answers at {NOBODY}" in result.err.splitlines()[-1]
     assert list_run_folders(tmp_path / "runs") == []
 
 

@@ -74,7 +74,7 @@ def test_a_completed_run_is_left_as_it_is(trained, rdrop):
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
     result = rdrop("train", "--resume", folder.name, "--runs-dir", trained)
     assert result.code == 0
-    assert "is complete; nothing to do" in result.err
+    assert "already complete" in result.err
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 
@@ -89,4 +89,4 @@ def test_a_run_does_not_go_on_with_other_data(start, rdrop, weather_csv, tmp_pat
     data.write_text(data.read_text().replace("20.0", "20.1"))
     result = rdrop("train", "--resume", folder.name, *dirs)
     assert result.code == 1
-    assert "not the data that the run was begun on" in result.err
+    assert "not the data that the run was started on" in result.err

@@ -20,7 +20,7 @@ def test_seeds_are_read_as_ranges_and_lists(text, seeds):
     "text", ["", "a", "2-1", "1-", "-1", "1..3", "0-99999999", "0-9000,9001-19000", "9999999999", "1,,2", "1\x1f", "١"]
 )
 def test_what_is_no_list_of_seeds_is_refused(text):
-    with pytest.raises(UsageError, match="--seeds: expected seeds such as 0-4"):
+    with pytest.raises(UsageError, match="seeds: expected seeds such as 0-4"):
         parse_seeds(text)
 
 
@@ -35,7 +35,7 @@ def test_what_is_complete_is_not_trained_again_and_what_is_new_is(rdrop, weather
 
     first, _ = train("--seeds", "0-1")
     second, notes = train("--seeds", "0-2", "--jobs", 1)
-    assert "2 of 3 runs are complete already" in notes
+    assert "2 of 3 runs are already complete" in notes
     assert {seed: second[seed] for seed in (0, 1)} == first
     assert set(second) == {0, 1, 2}
     other_rates, _ = train("--seeds", "0", "--units", 5)
@@ -56,5 +56,5 @@ def test_an_interrupted_run_is_gone_on_with(start, rdrop, weather_csv, tmp_path)
     process.communicate()
     result = rdrop(*command, "--json")
     assert result.code == 0, result.err
-    assert "going on after epoch" in result.err
+    assert "resuming after epoch" in result.err
     assert [run["run_id"] for run in json.loads(result.out)] == [folder.name]

@@ -6,10 +6,10 @@ import psutil
 import pytest
 
 import rdrop_cli
-from rdrop_cli.cli.training import Execution, settle_runs, train_new_runs
 from rdrop_cli.errors import RdropError
 from rdrop_cli.jobs.cluster import run_on_cluster
 from rdrop_cli.jobs.connection import check_scheduler
+from rdrop_cli.jobs.launch import Execution, plan_training, run_plan
 from rdrop_cli.jobs.task import Task, do_task
 from rdrop_cli.planning.request import Request
 from rdrop_cli.runs.find import list_run_folders
@@ -37,6 +37,11 @@ def request_runs(weather_csv):
     return ask
 
 
+def plan_on_data(requests, execution):
+    plan = plan_training(requests, execution)
+    return plan.configs, plan.series
+
+
 def make_task(config, execution):
     return Task(config, execution.runs_dir, execution.data_dir)
 
@@ -50,14 +55,16 @@ def local(tmp_path_factory, weather_csv):
     """Return the fingerprints of the runs that this process makes itself, by seed."""
     folder = tmp_path_factory.mktemp("local")
     request = Request(variants=("dropout",), dataset=str(weather_csv), epochs=EPOCHS, **TINY)
-    train_new_runs(request, [0, 1], Execution(folder / "runs", folder / "data", jobs=1))
+    execution = Execution(folder / "runs", folder / "data", jobs=1)
+    plan = plan_training([request.with_seed(seed) for seed in (0, 1)], execution)
+    run_plan(plan, execution, lambda task: Listener())
     return read_fingerprints(folder / "runs")
 
 
 def test_new_and_interrupted_runs_come_to_the_local_bits_though_a_worker_is_killed(
     cluster, execution, request_runs, local
 ):
-    configs, series = settle_runs([request_runs(seed=seed) for seed in (0, 1)], execution)
+    configs, series = plan_on_data([request_runs(seed=seed) for seed in (0, 1)], execution)
     new, begun = (make_task(config, execution) for config in configs)
     with pytest.raises(KeyboardInterrupt):
         do_task(begun, Listener(interrupt))
@@ -69,7 +76,7 @@ def test_new_and_interrupted_runs_come_to_the_local_bits_though_a_worker_is_kill
 
     outcomes = run_on_cluster([refused, new, begun], series, cluster.address, listeners)
 
-    assert "not the data that the run was begun on" in outcomes[0].failure, "one that is refused costs no other"
+    assert "not the data that the run was started on" in outcomes[0].failure, "one that is refused costs no other"
     assert [outcome.failure for outcome in outcomes[1:]] == [None, None]
     worker, training = killed[0]
     assert not psutil.pid_exists(worker)
@@ -88,7 +95,7 @@ def interrupt():
 
 
 def test_a_run_that_another_process_holds_is_told_and_left(cluster, execution, request_runs, save_run):
-    configs, series = settle_runs([request_runs()], execution)
+    configs, series = plan_on_data([request_runs()], execution)
     folder = save_run(execution.runs_dir, "dropout-s0-20260101-000000-0000", config=configs[0], status="interrupted")
     task = Task(configs[0], execution.runs_dir, execution.data_dir, folder.path)
     with folder.lock():
@@ -97,7 +104,7 @@ def test_a_run_that_another_process_holds_is_told_and_left(cluster, execution, r
 
 
 def test_another_version_is_told_before_anything_starts(cluster, execution, request_runs, monkeypatch):
-    configs, series = settle_runs([request_runs()], execution)
+    configs, series = plan_on_data([request_runs()], execution)
     monkeypatch.setattr(rdrop_cli, "__version__", "9.9")
     with pytest.raises(RdropError, match=r"the scheduler has rdrop 0\.1\.0, not 9\.9; install the same versions"):
         run_on_cluster(
@@ -109,7 +116,7 @@ def test_another_version_is_told_before_anything_starts(cluster, execution, requ
     "text", ["", "here", "tcp://", "tcp://host", "http://host:1", "tcp://host:x", "tcp://h:1/path"]
 )
 def test_what_is_no_address_is_refused(text):
-    with pytest.raises(RdropError, match="--scheduler: expected tcp://HOST:PORT or tls://HOST:PORT") as caught:
+    with pytest.raises(RdropError, match="scheduler: expected tcp://HOST:PORT or tls://HOST:PORT") as caught:
         check_scheduler(text)
     assert caught.value.exit_code == 2
 
@@ -132,7 +139,7 @@ def start_cluster(tmp_path):
 @pytest.mark.slow
 def test_a_series_that_is_lost_with_the_only_worker_is_sent_anew(start_cluster, execution, request_runs, local):
     alone = start_cluster()
-    configs, series = settle_runs([request_runs()], execution)
+    configs, series = plan_on_data([request_runs()], execution)
     killed = []
     kill_twice = Listener(lambda: killed.append(alone.kill_worker()))
     kill_twice.begin = lambda *_: kill_twice.epochs.clear() if len(killed) < 2 else None
@@ -147,7 +154,7 @@ def test_a_run_whose_workers_keep_dying_is_told_and_the_next_command_does_it(
     start_cluster, execution, request_runs, local
 ):
     alone = start_cluster(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")
-    configs, series = settle_runs([request_runs()], execution)
+    configs, series = plan_on_data([request_runs()], execution)
     task = make_task(configs[0], execution)
     (outcome,) = run_on_cluster([task], series, alone.address, [Listener(alone.kill_worker)])
     assert outcome.failure.startswith("dropout seed 0: its worker died 1 times, the last one was tcp://")
@@ -159,14 +166,14 @@ def test_a_run_whose_workers_keep_dying_is_told_and_the_next_command_does_it(
 @pytest.mark.slow
 def test_a_lost_scheduler_is_told_and_ends_the_trainings(start_cluster, execution, request_runs):
     alone = start_cluster()
-    configs, series = settle_runs([request_runs(epochs=1000)], execution)
+    configs, series = plan_on_data([request_runs(epochs=1000)], execution)
     trainings = []
 
     def kill_scheduler():
         trainings.extend(alone.find_trainings())
         alone.processes[0].kill()
 
-    with pytest.raises(RdropError, match="the scheduler is lost; what has come back is kept"):
+    with pytest.raises(RdropError, match="connection to the scheduler lost; what has come back is kept"):
         run_on_cluster([make_task(configs[0], execution)], series, alone.address, [Listener(kill_scheduler)])
     assert len(trainings) == 1
     wait_for(lambda: not is_training(trainings[0]))

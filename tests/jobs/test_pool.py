@@ -13,9 +13,9 @@ import pytest
 
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
 from rdrop_cli.jobs.task import Task
-from rdrop_cli.planning.request import Request, fit_to_series, plan_runs
+from rdrop_cli.planning.fit import fit_to_series
+from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.series.load import load_dataset
-from rdrop_cli.series.quality import measure_extent
 from rdrop_cli.system import list_cores
 
 pytestmark = pytest.mark.usefixtures("warm_processes")
@@ -60,7 +60,7 @@ def make_task(weather_csv, tmp_path):
             variants=("baseline",), dataset=str(weather_csv), seed=seed, epochs=epochs, **{**TINY, **changes}
         )
         series = load_dataset(str(weather_csv), tmp_path / "data")
-        config = fit_to_series(plan_runs(request)[0], request, measure_extent(series))
+        config = fit_to_series(plan_runs(request)[0], request, series)
         return Task(config, tmp_path / "runs", tmp_path / "data")
 
     return make

@@ -8,8 +8,8 @@ import pytest
 
 from rdrop_cli.errors import DataError
 from rdrop_cli.jobs import transfer
-from rdrop_cli.jobs.series_file import keep_parcel, pack_series, read_parcel
-from rdrop_cli.jobs.transfer import make_run_folder, publish_run, read_files, read_what_goes_on, write_files
+from rdrop_cli.jobs.series_file import read_series_file, serialise_series, store_series
+from rdrop_cli.jobs.transfer import make_run_folder, publish_run, read_files, read_resume_files, write_files
 from rdrop_cli.runs.checkpoint import load_checkpoint
 from rdrop_cli.runs.comparable import find_same_configurations
 from rdrop_cli.runs.find import list_run_folders
@@ -21,7 +21,7 @@ FIXTURE = next((Path(__file__).parents[1] / "fixtures" / "schema-1" / "runs").gl
 def test_a_series_is_unpacked_to_the_bit(tiny_series, tmp_path):
     tiny_series.values[3, 1] = np.nan
     series = replace(tiny_series, time_column="when", left_out={"note": "is text"})
-    unpacked = read_parcel(keep_parcel(pack_series(series), tmp_path))
+    unpacked = read_series_file(store_series(serialise_series(series), tmp_path))
     for field in fields(series):
         was, now = getattr(series, field.name), getattr(unpacked, field.name)
         if isinstance(was, np.ndarray):
@@ -31,12 +31,12 @@ def test_a_series_is_unpacked_to_the_bit(tiny_series, tmp_path):
 
 
 def test_a_damaged_parcel_is_told(tiny_series, tmp_path):
-    path = keep_parcel(pack_series(tiny_series), tmp_path)
+    path = store_series(serialise_series(tiny_series), tmp_path)
     content = bytearray(path.read_bytes())
     content[1000] ^= 1
     path.write_bytes(content)
     with pytest.raises(DataError, match="its checksum does not match"):
-        read_parcel(path)
+        read_series_file(path)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_locks_links_and_half_written_files_stay_where_they_are(tmp_path):
 
 
 def test_only_what_cannot_be_made_again_travels_to_go_on():
-    assert set(read_what_goes_on(RunFolder(FIXTURE))) == {
+    assert set(read_resume_files(RunFolder(FIXTURE))) == {
         "config.json",
         "checkpoints/epoch-0002.ckpt",
         "checkpoints/epoch-0003.ckpt",
@@ -98,7 +98,7 @@ def test_a_stop_at_any_file_leaves_nothing_or_a_run_to_go_on_with(begun, tmp_pat
         runs_dir = tmp_path / f"stopped-{stop}"
         folder = make_run_folder(runs_dir / FIXTURE.name)
         if begun:
-            write_files(read_what_goes_on(RunFolder(FIXTURE)), folder.path)
+            write_files(read_resume_files(RunFolder(FIXTURE)), folder.path)
         left = [stop]
 
         def replace_or_stop(path, left=left):

@@ -3,26 +3,18 @@
 import re
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from rdrop_cli.errors import DataError, UsageError
-from rdrop_cli.planning.request import Request, fit_to_series, parse_seeds, plan_runs
+from rdrop_cli.planning.fit import fit_to_series
+from rdrop_cli.planning.request import Request, parse_seeds, plan_runs
+from rdrop_cli.series.table import Series
 from rdrop_cli.study.config import MAX_SEED
-from rdrop_cli.study.extent import Extent
 from rdrop_cli.study.protocol import PROTOCOLS, Protocol
+from tests.planning.series import make_series
 
-
-def extent(
-    rows: int, seconds: int, own_file: bool = False, columns: tuple[str, ...] = ("T (degC)", "p (mbar)")
-) -> Extent:
-    """Return the extent of a series that begins with 2009."""
-    stamps = np.datetime64("2009-01-01", "s") + seconds * np.arange(rows)
-    return Extent("made", own_file, seconds, stamps, columns, "abc")
-
-
-JENA = extent(420_551, 600)
-HOURLY = extent(10_000, 3600, own_file=True)
+JENA = make_series(420_551, 600)
+HOURLY = make_series(10_000, 3600, own_file=True)
 
 
 def test_a_request_for_nothing_in_particular_is_the_study() -> None:
@@ -47,8 +39,7 @@ def test_rates_reach_the_variants_that_have_them_and_no_other() -> None:
 
 @pytest.mark.parametrize("option", ["dropout", "recurrent_dropout"])
 def test_a_rate_that_no_named_variant_has_is_refused(option: str) -> None:
-    name = option.replace("_", "-")
-    with pytest.raises(UsageError, match=f"--{name}: baseline has no such rate"):
+    with pytest.raises(UsageError, match=f"{option}: baseline has no such rate"):
         plan_runs(Request(variants=("baseline",), **{option: 0.3}))
 
 
@@ -75,12 +66,12 @@ def test_an_option_changes_its_part_of_the_protocol_alone(option: str, value: ob
     ("wrong", "message"),
     [
         ({"variants": ("baseline", "lstm")}, "no variant 'lstm'"),
-        ({"protocol": "film"}, "--protocol: .*'film'"),
-        ({"engine": "torch"}, "--engine: .*'torch'"),
-        ({"seed": -1}, "--seed: .*-1"),
-        ({"epochs": 0}, "--epochs: .*0"),
-        ({"dropout": 1.0}, r"--dropout: .*\[0, 1\), received 1"),
-        ({"batch_size": 0}, "batch_size must be at least 1"),
+        ({"protocol": "film"}, "protocol: .*'film'"),
+        ({"engine": "torch"}, "engine: .*'torch'"),
+        ({"seed": -1}, "seed: .*-1"),
+        ({"epochs": 0}, "epochs: .*0"),
+        ({"dropout": 1.0}, r"dropout: .*\[0, 1\), received 1"),
+        ({"batch_size": 0}, "batch_size: expected at least 1, received 0"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_any_data_are_read(wrong: dict[str, object], message: str) -> None:
@@ -106,17 +97,17 @@ def test_lengths_that_are_not_wanted_stay_the_protocols() -> None:
 @pytest.mark.parametrize("option", ["lookback", "every", "horizon"])
 def test_a_length_that_fits_no_reading_is_refused_by_its_option(option: str) -> None:
     (planned,) = plan_runs(Request(variants=("baseline",)))
-    with pytest.raises(UsageError, match=f"--{option}: 25min is no whole number of readings"):
+    with pytest.raises(UsageError, match=f"{option}: 25min is not a whole number of readings"):
         fit_to_series(planned, Request(**{option: "25min"}), JENA)
 
 
 def test_a_length_of_no_rows_is_refused() -> None:
     (planned,) = plan_runs(Request(variants=("baseline",)))
-    with pytest.raises(UsageError, match="horizon_rows must be at least 1"):
+    with pytest.raises(UsageError, match="horizon: expected at least 1 row"):
         fit_to_series(planned, Request(horizon="0h"), JENA)
 
 
-def fit(request: Request, series: Extent) -> Protocol:
+def fit(request: Request, series: Series) -> Protocol:
     (planned,) = plan_runs(replace(request, variants=("baseline",)))
     return fit_to_series(planned, request, series).protocol
 
@@ -124,7 +115,7 @@ def fit(request: Request, series: Extent) -> Protocol:
 @pytest.mark.parametrize("name", PROTOCOLS)
 @pytest.mark.parametrize("rows", [420_551, 300])
 def test_the_named_datasets_keep_the_protocols_rows_and_steps(name: str, rows: int) -> None:
-    assert fit(Request(protocol=name), extent(rows, 600)) == PROTOCOLS[name]
+    assert fit(Request(protocol=name), make_series(rows, 600)) == PROTOCOLS[name]
 
 
 def test_on_a_file_of_the_users_lengths_are_times_splits_shares_and_an_epoch_one_pass() -> None:
@@ -136,27 +127,27 @@ def test_on_a_file_of_the_users_lengths_are_times_splits_shares_and_an_epoch_one
 
 
 def test_ten_minute_readings_of_the_users_have_the_protocols_own_rows() -> None:
-    protocol = fit(Request(), extent(420_551, 600, own_file=True))
+    protocol = fit(Request(), make_series(420_551, 600, own_file=True))
     book = PROTOCOLS["book"]
     assert (protocol.lookback_rows, protocol.step_rows, protocol.horizon_rows) == (1440, 6, 144)
     assert protocol.steps_per_epoch == book.steps_per_epoch  # a pass is longer
 
 
 def test_a_step_shorter_than_the_sampling_is_one_row() -> None:
-    protocol = fit(Request(), extent(2000, 86_400, own_file=True))
+    protocol = fit(Request(), make_series(2000, 86_400, own_file=True))
     assert (protocol.lookback_rows, protocol.step_rows, protocol.horizon_rows) == (10, 1, 1)
 
 
 @pytest.mark.parametrize(
     ("seconds", "message"),
     [
-        (2700, "--every: the protocol's 1 h is no whole number of readings, which are 45 min apart"),
-        (7 * 86_400, "--lookback: the protocol's 10 d is no whole number of readings, which are 7 d apart"),
+        (2700, "every: the protocol's 1 h is not a whole number of readings, which are 45 min apart"),
+        (7 * 86_400, "lookback: the protocol's 10 d is not a whole number of readings, which are 7 d apart"),
     ],
 )
 def test_a_protocols_length_between_two_readings_names_the_option_to_change(seconds: int, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        fit(Request(), extent(10_000, seconds, own_file=True))
+        fit(Request(), make_series(10_000, seconds, own_file=True))
 
 
 def test_wanted_steps_stay_and_an_epoch_has_one_at_least() -> None:
@@ -166,7 +157,7 @@ def test_wanted_steps_stay_and_an_epoch_has_one_at_least() -> None:
 
 def test_the_only_column_is_the_target_and_of_several_one_must_be_named() -> None:
     assert fit(Request(), replace(HOURLY, columns=("load_MW",))).target == "load_MW"
-    with pytest.raises(UsageError, match="--target: name the column of made to predict, one of load_MW, wind"):
+    with pytest.raises(UsageError, match="target: name the column of made to predict, one of load_MW, wind"):
         fit(Request(), replace(HOURLY, columns=("load_MW", "wind")))
     assert fit(Request(target="wind"), replace(HOURLY, columns=("load_MW", "wind"))).target == "wind"
 
@@ -177,19 +168,20 @@ def test_the_time_column_is_kept_with_the_configuration() -> None:
 
 
 @pytest.mark.parametrize("series", [JENA, HOURLY], ids=["jena", "file"])
-def test_splits_are_rows_shares_or_dates(series: Extent) -> None:
+def test_splits_are_rows_shares_or_dates(series: Series) -> None:
     protocol = fit(Request(train_stop="4000", val_stop="60%"), series)
-    assert (protocol.train_stop_row, protocol.val_stop_row) == (4000, series.rows * 6 // 10)
-    protocol = fit(Request(train_stop="0.4", val_stop="2010-01-10"), replace(HOURLY, own_file=series.own_file))
+    assert (protocol.train_stop_row, protocol.val_stop_row) == (4000, len(series.stamps) * 6 // 10)
+    protocol = fit(Request(train_stop="0.4", val_stop="2010-01-10"), replace(HOURLY, time_column=series.time_column))
     assert (protocol.train_stop_row, protocol.val_stop_row) == (4000, 24 * 374)
 
 
 def test_splits_out_of_order_are_refused_with_both() -> None:
     with pytest.raises(
-        UsageError, match=r"--train-stop: 80% \(row 8000\) must come before --val-stop: 75% \(row 7500\)"
+        UsageError,
+        match=r"train_stop: training stops at 80% \(row 8000\), not before validation stops at 75% \(row 7500\)",
     ):
         fit(Request(train_stop="80%"), HOURLY)
-    with pytest.raises(UsageError, match="must come before"):
+    with pytest.raises(UsageError, match="not before validation stops"):
         fit(Request(train_stop="0.5", val_stop="50%"), HOURLY)
 
 
@@ -198,11 +190,11 @@ def test_splits_out_of_order_are_refused_with_both() -> None:
 )
 def test_a_series_too_short_is_told_the_least_rows_and_they_are_enough(request_: Request) -> None:
     with pytest.raises(DataError, match=r"made: too short: it has 300 rows.* need (\d+) when split at") as caught:
-        fit(request_, extent(300, 3600, own_file=True))
+        fit(request_, make_series(300, 3600, own_file=True))
     needed = int(re.search(r"need (\d+)", str(caught.value))[1])  # type: ignore[index]
-    fit(request_, extent(needed, 3600, own_file=True)).check_layout()
+    fit(request_, make_series(needed, 3600, own_file=True)).check_layout()
     with pytest.raises(DataError, match="too short"):
-        fit(request_, extent(needed - 1, 3600, own_file=True))
+        fit(request_, make_series(needed - 1, 3600, own_file=True))
 
 
 def test_another_seed_changes_the_seed_alone() -> None:
@@ -229,5 +221,5 @@ def test_seeds_are_written_as_ranges_and_lists(text: str, seeds: list[int]) -> N
 
 @pytest.mark.parametrize("text", ["", ",", "1,", "-1", "4-0", "1-2-3", "a", "1.5", str(MAX_SEED + 1), "0-99999999"])
 def test_what_names_no_seeds_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="--seeds: expected seeds such as 0-4 or 1,3,5, received '"):
+    with pytest.raises(UsageError, match="seeds: expected seeds such as 0-4 or 1,3,5, received '"):
         parse_seeds(text)

@@ -23,10 +23,10 @@ def test_every_variant_is_found_by_its_name_and_says_what_it_is(name: str) -> No
 
 
 def test_a_slip_of_the_pen_is_answered_with_the_nearest_name() -> None:
-    with pytest.raises(UsageError, match="no variant 'dropuot': did you mean 'dropout'"):
+    with pytest.raises(UsageError, match="no variant 'dropuot'; did you mean 'dropout'"):
         find_variant("dropuot")
 
 
 def test_what_is_near_to_nothing_is_answered_with_all_names() -> None:
-    with pytest.raises(UsageError, match="no variant 'xyz': expected one of baseline, dropout"):
+    with pytest.raises(UsageError, match="no variant 'xyz'; expected one of baseline, dropout"):
         find_variant("xyz")

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import numpy as np
 
-from rdrop_cli.planning.request import Request, fit_to_series, parse_seeds, plan_runs
+from rdrop_cli.planning.fit import fit_to_series
+from rdrop_cli.planning.lengths import parse_rows
+from rdrop_cli.planning.request import Request, parse_seeds, plan_runs
 from rdrop_cli.runs.schema import parse_config
+from rdrop_cli.series.table import Series, Source
 from rdrop_cli.study.config import MAX_SEED, RunConfig
-from rdrop_cli.study.duration import UNIT_SECONDS, parse_rows
-from rdrop_cli.study.extent import Extent
+from rdrop_cli.study.units import UNIT_SECONDS
 from tests.torture.fuzz_target import Target, read_or_refuse
 
 SECONDS_APART = 600
 STAMPS = np.datetime64("2009-01-01", "s") + SECONDS_APART * np.arange(20_000)
-EXTENTS = [Extent("made", own_file, SECONDS_APART, STAMPS, ("T (degC)",), "0" * 64) for own_file in (False, True)]
+VALUES = np.zeros((len(STAMPS), 1))
+SOURCE = Source("made", "test", "0" * 64, len(STAMPS), None)
+ALL_SERIES = [Series(STAMPS, ("T (degC)",), VALUES, SOURCE, time_column) for time_column in ("", "time")]
 OPTIONS = (
     b"protocol=demo\nlookback=2d\nevery=1h\nhorizon=24h",
     b"epochs=3\nunits=4\ndropout=0.5\nrecurrent_dropout=0.1\nlookback=1440\ntrain_stop=2000\nval_stop=75%",
@@ -49,7 +53,7 @@ def target_seeds(scratch: Path) -> Target:
 def target_rows(scratch: Path) -> Target:
     def read(content: bytes) -> None:
         text = content.decode("utf-8", "replace")
-        rows = read_or_refuse(lambda: parse_rows("--every", text, SECONDS_APART))
+        rows = read_or_refuse(lambda: parse_rows("every", text, SECONDS_APART))
         if rows is not None:
             number, unit = re.match(r"(\d+)(.*)", text.strip(), re.DOTALL).groups()  # type: ignore[union-attr]
             assert rows * SECONDS_APART == int(number) * UNIT_SECONDS.get(unit, SECONDS_APART)
@@ -71,8 +75,8 @@ def target_plan(scratch: Path) -> Target:
             options = {name: kinds[name](value) for name, _, value in pairs if name in kinds}
         except ValueError:  # what Typer refuses
             return
-        for extent in EXTENTS:
-            for config in read_or_refuse(lambda extent=extent: plan(Request(**options), extent)) or ():
+        for series in ALL_SERIES:
+            for config in read_or_refuse(lambda series=series: plan(Request(**options), series)) or ():
                 protocol = config.protocol
                 assert_trainable(config)
                 assert protocol.timesteps * protocol.step_rows == protocol.lookback_rows
@@ -81,9 +85,9 @@ def target_plan(scratch: Path) -> Target:
     return Target(read, OPTIONS, [f"\n{name}=".encode() for name in kinds])
 
 
-def plan(request: Request, extent: Extent) -> list[RunConfig]:
+def plan(request: Request, series: Series) -> list[RunConfig]:
     """Return the configurations, as fitted to a series, whose layout was found good."""
-    configs = [fit_to_series(config, request, extent) for config in plan_runs(request)]
+    configs = [fit_to_series(config, request, series) for config in plan_runs(request)]
     for config in configs:
         config.protocol.check_layout()
     return configs

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
 
-from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.errors import DataError, UsageError, suggest
 from rdrop_cli.series.csv.cells import FIRST_DATA_LINE, is_finite_number, is_missing, iterate_rows
 from rdrop_cli.series.csv.header import SEPARATORS, check_names, read_header
 from rdrop_cli.series.csv.timestamps import EPOCH, OWN_FORMATS, PUBLISHED_FORMATS, find_format
@@ -96,9 +95,8 @@ def infer_layout(path: Path, time_column: str = "") -> Layout:
 def _find_named(path: Path, names: Sequence[str], wanted: str) -> int:
     if wanted in names:
         return names.index(wanted)
-    near = get_close_matches(wanted, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"it has {_list_names(names)}"
-    raise UsageError(f"--time: {path} has no column {wanted!r}; {hint}")
+    hint = suggest(wanted, names, f"it has {_list_names(names)}")
+    raise UsageError(f"{path} has no column {wanted!r}; {hint}", field="time")
 
 
 def _find_time(path: Path, names: Sequence[str], cells: Sequence[str]) -> int:
@@ -109,7 +107,7 @@ def _find_time(path: Path, names: Sequence[str], cells: Sequence[str]) -> int:
     seen = ", ".join(f"{n[:40]} ({c[:25]!r})" for n, c in zip(names[:SHOWN_COLUMNS], cells, strict=False))
     raise DataError(
         f"{path}: line {FIRST_DATA_LINE}: no column begins with a stamp such as 2009-01-01 00:10 or 01.01.2009 00:10: "
-        f"{seen}; rewrite the stamps, or name a column of seconds since 1970 with --time"
+        f"{seen}; rewrite the stamps, or name a column of seconds since 1970 as the time column"
     )
 
 

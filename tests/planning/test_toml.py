@@ -2,7 +2,7 @@
 
 import pytest
 
-from rdrop_cli.planning.toml_lines import find_lines
+from rdrop_cli.planning.toml import find_lines
 
 TEXT = '''# [grid] in a comment, dropout = 1
 "study" = {dataset = "a # [b]", epochs = 3} # {
