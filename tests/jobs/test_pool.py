@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
@@ -17,6 +18,7 @@ from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.series.load import load_dataset
 from rdrop_cli.system import list_cores
 
+pytestmark = pytest.mark.usefixtures("warm_processes")
 TINY = {
     "protocol": "demo",
     "lookback": "5h",
@@ -65,11 +67,9 @@ def make_task(weather_csv, tmp_path):
 
 
 def find_workers(parent: int) -> list[int]:
-    """Return the training processes that a process has started."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=False
-    )
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "rdrop_cli.jobs.worker" in line]
+    """Return the training processes that a process has started: they alone are in sessions of their own."""
+    children = [child.pid for child in psutil.Process(parent).children()]
+    return [pid for pid in children if is_alive(pid) and os.getsid(pid) == pid]
 
 
 def test_outcomes_and_progress_come_back_in_the_order_of_the_tasks(make_task):
@@ -95,23 +95,51 @@ def test_a_killed_process_and_a_refused_task_do_not_stop_the_others(make_task):
     assert outcomes[2].metrics.status == "completed"
 
 
-def test_trainings_end_when_their_parent_is_killed(make_task, tmp_path):
-    task = make_task(epochs=1000)
-    program = f"""
-import json, pathlib
+@pytest.fixture
+def start_pool(make_task):
+    """Start a process that trains endlessly in another one."""
+    started = []
+
+    def start():
+        task = json.dumps(make_task(epochs=100_000).to_json([]))
+        started.append(subprocess.Popen([sys.executable, "-c", POOL, task], cwd=Path(__file__).parents[2]))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+POOL = """
+import json, sys
 from rdrop_cli.jobs.pool import run_tasks
 from rdrop_cli.jobs.task import Task
 class Silence:
     def __getattr__(self, name): return lambda *values: None
-run_tasks([Task.from_json(json.loads({json.dumps(json.dumps(task.to_json([])))}))], 1, [Silence()])
+run_tasks([Task.from_json(json.loads(sys.argv[1]))], 1, [Silence()])
 """
-    parent = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2])
+
+
+def test_trainings_end_when_their_parent_is_killed(start_pool, tmp_path):
+    parent = start_pool()
     workers = wait_for(lambda: list((tmp_path / "runs").glob("*/checkpoints/*.ckpt")) and find_workers(parent.pid))
     parent.kill()
     parent.wait()
     wait_for(lambda: not any(is_alive(pid) for pid in workers))
     metrics = json.loads(next((tmp_path / "runs").glob("*/metrics.json")).read_text())
     assert metrics["status"] == "interrupted"
+
+
+def test_trainings_stop_with_their_parent_and_go_on_with_it(start_pool, tmp_path):
+    parent = start_pool()
+    checkpoints = "*/checkpoints/*.ckpt"
+    (worker,) = wait_for(lambda: list((tmp_path / "runs").glob(checkpoints)) and find_workers(parent.pid))
+    parent.send_signal(signal.SIGTSTP)  # Ctrl-Z
+    wait_for(lambda: all(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in (parent.pid, worker)))
+    stopped_at = max((tmp_path / "runs").glob(checkpoints)).name
+    parent.send_signal(signal.SIGCONT)
+    wait_for(lambda: max((tmp_path / "runs").glob(checkpoints)).name > stopped_at)
 
 
 def wait_for(condition, seconds=90):
