@@ -1,1 +1,1 @@
-"""What a layer's dropout does, found out from its numbers."""
+"""Identifying methods: which dropout a layer computes, found from its masks and outputs."""

@@ -192,7 +192,7 @@ def _connect(uri: str) -> "MlflowClient":
         import sqlalchemy  # noqa: F401 -- MLflow's small edition goes without, and then knows no database
         from mlflow import MlflowClient
     except ModuleNotFoundError as error:
-        raise UsageError("--mlflow needs the mlflow extra: pip install 'rdrop[mlflow]'") from error
+        raise UsageError("--mlflow needs the mlflow extra: pip install 'rdrop-cli[mlflow]'") from error
     if not uri:
         raise UsageError("--mlflow: expected a tracking URI such as sqlite:///mlflow.db, received nothing")
     if re.split(r"[+:]", uri)[0] in DATABASES:

@@ -1,4 +1,4 @@
-"""Everything that needs TensorFlow: nothing outside this package imports it."""
+"""Networks: layers, masks, the compiled kernel and the training step."""
 
 import os
 import sys
