@@ -14,7 +14,7 @@ from rdrop_cli.series.table import Source
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.training.loop import TrainingLoop
+from rdrop_cli.training.loop import Callback, TrainingLoop
 
 EPOCHS = 4
 PROTOCOL = Protocol(
@@ -67,16 +67,11 @@ class RandomWalk:
         return float(np.abs(1 - self.weights).mean())
 
 
-class Silence:
-    """A reporter that keeps the notes and shows nothing."""
+class Silence(Callback):
+    """Keeps the notes and shows nothing."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
-
-    def begin(self, run_id, config, epochs_done, target_std): ...
-    def step(self, epoch, step, loss): ...
-    def measure(self, what): ...
-    def epoch(self, epoch): ...
 
     def note(self, text):
         self.notes.append(text)

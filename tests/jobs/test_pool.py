@@ -17,6 +17,7 @@ from rdrop_cli.planning.fit import fit_to_series
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.series.load import load_dataset
 from rdrop_cli.system import list_cores
+from rdrop_cli.training.loop import Callback
 
 pytestmark = pytest.mark.usefixtures("warm_processes")
 TINY = {
@@ -32,17 +33,14 @@ TINY = {
 }
 
 
-class Listener:
+class Listener(Callback):
     """Keeps what it is told, and does something at the first epoch."""
 
     def __init__(self, at_first_epoch=lambda: None) -> None:
-        self.epochs, self.notes, self.at_first_epoch = [], [], at_first_epoch
+        self.epochs, self.notes, self.ends, self.at_first_epoch = [], [], 0, at_first_epoch
 
     def begin(self, run_id, config, epochs_done, target_std):
         self.run_id = run_id
-
-    def step(self, epoch, step, loss): ...
-    def measure(self, what): ...
 
     def epoch(self, epoch):
         self.epochs.append(epoch)
@@ -51,6 +49,9 @@ class Listener:
 
     def note(self, text):
         self.notes.append(text)
+
+    def end(self):
+        self.ends += 1
 
 
 @pytest.fixture
@@ -87,12 +88,14 @@ def test_a_killed_process_and_a_refused_task_do_not_stop_the_others(make_task):
             os.kill(pid, signal.SIGKILL)
 
     tasks = [make_task(seed=0, epochs=400), make_task(seed=1, train_stop="8"), make_task(seed=2)]
-    outcomes = run_tasks(tasks, 1, [Listener(kill_all_workers), Listener(), Listener()])
+    listeners = [Listener(kill_all_workers), Listener(), Listener()]
+    outcomes = run_tasks(tasks, 1, listeners)
     assert outcomes[0].failure == "baseline seed 0: its process was killed by signal 9"
     assert outcomes[1].failure is not None
     assert "training stops at row 8" in outcomes[1].failure
     assert outcomes[2].metrics is not None
     assert outcomes[2].metrics.status == "completed"
+    assert [listener.ends for listener in listeners] == [1, 1, 1]
 
 
 @pytest.fixture
