@@ -9,6 +9,7 @@ from rdrop_cli.system import ignore_foreign_settings
 
 def main() -> None:
     """Run the command given by the process's arguments and exit with its code."""
+    _open_closed_streams()
     ignore_foreign_settings()
     try:
         with end_on_sigterm():
@@ -21,6 +22,19 @@ def main() -> None:
         sys.stderr.flush()
         os._exit(code)  # TensorFlow would take another second to come down
     sys.exit(code)
+
+
+def _open_closed_streams() -> None:
+    """Connect a standard stream that the process was started without to nothing, as some daemons start programs.
+
+    Else the next file that is opened would get its number, and what is printed would be written into that file.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number, which is this one
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
 if __name__ == "__main__":

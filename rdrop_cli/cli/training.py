@@ -1,9 +1,8 @@
 """Show a training on the terminal: what was found in the data, progress, and how to resume after an interruption."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rdrop_cli.cli.console import make_console, warn_if_unverified
+from rdrop_cli.cli.console import note, print_command, warn_if_unverified
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay
 from rdrop_cli.cli.signals import Terminated
 from rdrop_cli.jobs.cluster import KEPT
@@ -34,7 +33,7 @@ def resume_run(name: str, execution: Execution) -> Results:
     folder = find_run_to_resume(name, execution.runs_dir)
     metrics = read_if_complete(folder)
     if metrics:
-        make_console().print(f"{folder.run_id}: is complete; nothing to do", markup=False)
+        note(f"{folder.run_id}: already complete")
         return Results([metrics], [])
     return train(plan_resume(folder, execution), execution)
 
@@ -43,8 +42,8 @@ def train(plan: TrainingPlan, execution: Execution) -> Results:
     """Train a plan; print what was found in its data, which runs are skipped, and the progress of the others."""
     describe_data(plan)
     if plan.complete:
-        make_console().print(f"{len(plan.complete)} of {len(plan.configs)} runs are complete already")
-    outcomes = _run_with_display(plan, execution)
+        note(f"{len(plan.complete)} of {len(plan.configs)} runs are already complete")
+    outcomes = _run_with_display(plan, execution) if plan.tasks else []
     trained = [outcome.metrics for outcome in outcomes if outcome.metrics]
     return Results(plan.complete + trained, [outcome for outcome in outcomes if not outcome.metrics])
 
@@ -52,28 +51,23 @@ def train(plan: TrainingPlan, execution: Execution) -> Results:
 def describe_data(plan: TrainingPlan) -> None:
     """Print what is unusual in the series of a plan, and of a user's file how it is read and cut."""
     series = plan.series
-    warn_if_unverified(make_console(), series.source)
+    warn_if_unverified(series.source)
     lines = describe_series(series) if series.time_column else []
     lines += find_oddities(series).describe(plan.configs[0].protocol.sentinels)
     if series.time_column:
         for protocol, windows in plan.windows.items():
             lines += describe_plan(protocol, windows, series.sampling_seconds)
-    _print_of(series.source.name, dict.fromkeys(lines))  # each once
-
-
-def _print_of(name: str, lines: Iterable[str]) -> None:
-    console = make_console()
-    for line in lines:
-        console.print(f"{name}: {line}", markup=False)
+    for line in dict.fromkeys(lines):  # each once
+        note(f"{series.source.name}: {line}")
 
 
 def _run_with_display(plan: TrainingPlan, execution: Execution) -> list[Outcome]:
     """Train with a line of progress for each run; when stopped, print how to resume."""
-    with TrainingDisplay() as display:
+    with TrainingDisplay("importing TensorFlow") as display:
         shown: list[RunProgress] = []
 
         def make_callback(task: Task) -> RunProgress:
-            shown.append(RunProgress(display))
+            shown.append(RunProgress(display, task.config))
             return shown[-1]
 
         try:
@@ -81,7 +75,7 @@ def _run_with_display(plan: TrainingPlan, execution: Execution) -> list[Outcome]
         except (KeyboardInterrupt, Terminated):
             started = [progress.run_id for progress in shown if progress.run_id]
             for run_id in [run_id for run_id in started if (execution.runs_dir / run_id).is_dir()]:
-                display.note(f"resume with: rdrop train --resume {run_id}")
+                print_command(display.console, "resume with:", f"rdrop train --resume {run_id}")
             if execution.scheduler:
                 display.note(f"{KEPT}; `rdrop sweep` and `rdrop train --seeds` resume the rest")
             raise

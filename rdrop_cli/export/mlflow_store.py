@@ -81,7 +81,7 @@ def describe_run(run: Run) -> Record:
     try:
         start_ms = round(datetime.fromisoformat(created_at).timestamp() * 1000)
     except (ValueError, OverflowError) as error:
-        raise DataError(f"{metrics.run_id}: created_at is {created_at!r:.40}, which is no time") from error
+        raise DataError(f"{metrics.run_id}: created_at is {created_at!r:.40}, not a time") from error
     seconds = accumulate(metrics.timing.epoch_seconds)
     times = [start_ms + round(1000 * each) for each in seconds]
     return Record(

@@ -62,7 +62,9 @@ class _Pool:
         with self._lock:
             self._waiting -= 1
         try:
-            return self._watch(task, cores, callback)
+            outcome = self._watch(task, cores, callback)
+            callback.end()
+            return outcome
         finally:
             self._pass_on(cores)
 
@@ -86,7 +88,7 @@ class _Pool:
 
     def _watch(self, task: Task, cores: list[int], callback: Callback) -> Outcome:
         if self._stopped:
-            return Outcome(task, failure="not begun", exit_code=1)
+            return Outcome(task, failure="not started", exit_code=1)
         with start_child() as process:
             with self._lock:
                 self._processes[process] = list(cores)

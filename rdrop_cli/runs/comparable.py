@@ -90,14 +90,14 @@ def choose_newest(runs_dir: Path) -> tuple[list[Metrics], list[str]]:
     readable, skipped = read_runs(list_run_folders(runs_dir))
     drawable = [run for run in readable if run.metrics.has_epochs]
     if not drawable:
-        raise RdropError(f"no run in {runs_dir} has finished an epoch; `rdrop train` makes some")
+        raise RdropError(f"no run in {runs_dir} has finished an epoch; start one with `rdrop train`")
     comparable, differing = keep_comparable(drawable, drawable[0])
     complete = {run.metrics.variant for run in comparable if run.metrics.status == "completed"}
     unfinished = {run.metrics.variant: run for run in reversed(comparable) if run.metrics.variant not in complete}
     wanted = [run for run in comparable if run.metrics.status == "completed"] + list(unfinished.values())
     alike, unusual = keep_usual_settings(wanted)
     newest, _ = keep_newest_of_each_seed(alike)
-    hint = ["other rates side by side: rdrop plot --rates"] if _have_rates_to_compare(wanted) else []
+    hint = ["to compare rates: rdrop plot --rates"] if _have_rates_to_compare(wanted) else []
     return [run.metrics for run in newest], [*describe_skipped([*skipped, *differing, *unusual]), *hint]
 
 

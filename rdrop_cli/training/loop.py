@@ -54,6 +54,9 @@ class Callback:
     def note(self, text: str) -> None:
         """Called with any other line that the user needs to see."""
 
+    def end(self) -> None:
+        """Called when nothing more will come: the run is complete, or has failed."""
+
 
 class EpochLog(Protocol):
     """Keeps the epochs in another program's form too; see `rdrop_cli.nn.events`."""

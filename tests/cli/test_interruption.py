@@ -71,7 +71,7 @@ def test_a_completed_run_is_left_as_it_is(trained, rdrop):
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
     result = rdrop("train", "--resume", folder.name, "--runs-dir", trained)
     assert result.code == 0
-    assert "is complete; nothing to do" in result.err
+    assert "already complete" in result.err
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 

@@ -147,7 +147,7 @@ def test_an_id_with_quotation_marks_is_found_again(run, uri, client):
     ("change", "message"),
     [
         ({"status": "interrupted"}, "dropout-s1: interrupted; only complete runs"),
-        ({"created_at": "yesterday"}, "created_at is 'yesterday', which is no time"),
+        ({"created_at": "yesterday"}, "created_at is 'yesterday', not a time"),
         (
             {
                 "history": Curves(loss=[], val_loss=[], train_mae=[]),

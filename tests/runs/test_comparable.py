@@ -93,7 +93,7 @@ def test_where_both_rates_were_varied_the_heat_map_is_named(
         save_run(tmp_path, f"{dropout}-{recurrent}", config=config, variant="dropout", created_at=day(number))
     runs, told = choose_newest(tmp_path)
     assert ids(runs) == ["0.2-0.2"]
-    assert [line.split(":")[0] for line in told] == ["0.2-0.5", "0.1-0.2", "other rates side by side"]
+    assert [line.split(":")[0] for line in told] == ["0.2-0.5", "0.1-0.2", "to compare rates"]
     assert told[-1].endswith("rdrop plot --rates")
 
 
@@ -111,11 +111,11 @@ def test_five_runs_left_out_are_named_each_and_more_by_their_kind() -> None:
     begun = [
         Skipped(f"b{number}", f"interrupted, {number} of 20 epochs", "that are not complete") for number in range(5)
     ]
-    damaged = Skipped("d", "metrics.json: is not there", "that cannot be read")
+    damaged = Skipped("d", "metrics.json: no such file", "that cannot be read")
     assert describe_skipped(begun) == [str(left) for left in begun]
     assert describe_skipped([*begun, damaged]) == [
         "5 runs that are not complete: b0, b1, b2 and 2 more",
-        "d: metrics.json: is not there",
+        "d: metrics.json: no such file",
     ]
     assert describe_skipped([]) == []
 
