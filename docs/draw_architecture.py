@@ -20,7 +20,7 @@ from tests.imports import LAYERS, PACKAGE, ROOT, TREES, imports_within, part_of
 DOCS = Path(__file__).parent
 PACKAGES = list(dropwhile(lambda layer: not (ROOT / layer[0]).is_dir(), LAYERS))[:-1]  # and `api`; no entry point
 GROUND = [room for layer in LAYERS[: LAYERS.index(PACKAGES[0])] for room in layer if room != PACKAGE]
-BOX_WIDTH, BOX_HEIGHT, WAYPOINT_WIDTH, ROW_HEIGHT = 2.2, 0.68, 0.7, 1.15  # inches
+BOX_WIDTH, BOX_HEIGHT, WAYPOINT_WIDTH, ROW_HEIGHT = 2.2, 0.66, 0.8, 1.4  # inches
 LINE, GREY = "#5b7083", "#eeeeee"
 BEGIN, END = "<!-- written by `make architecture` -->", "<!-- end -->"
 
@@ -164,7 +164,8 @@ def draw_arrow(axes: Any, points: list[tuple[float, float]]) -> None:
     half = np.array([0.0, BOX_HEIGHT / 2])
     stops = np.array([points[0] - half, *points[1:-1], points[-1] + half])
     slopes = np.gradient(stops, axis=0)  # from the stop before to the next; downwards at both ends
-    slopes[[0, -1]] = (0.0, -ROW_HEIGHT / 2)
+    slopes[:, 0] *= 0.8  # steeper, away from the corners of the boxes
+    slopes[[0, -1]] = (0.0, -ROW_HEIGHT / 3)
     vertices, codes = [stops[0]], [Curve.MOVETO]
     for (start, end), (leave, arrive) in zip(pairwise(stops), pairwise(slopes), strict=True):
         vertices += [start + leave / 3, end - arrive / 3, end]
