@@ -134,14 +134,14 @@ BAD = {
         lambda t: set_column(2, "low")(set_column(3, "warm")(t)), (), 1, "no column of numbers beside the stamps in",
     ),
     "missing readings": (
-        set_cell(40, 2, ""), (), 1, "'load_MW': 1 missing readings, the first in line 42; --sentinels fill",
+        set_cell(40, 2, ""), (), 1, "'load_MW': 1 missing readings, the first in line 42, which can be interpolated",
     ),
     "a word among numbers": (set_cell(40, 2, "high"), (), 1, "line 42, column 'load_MW': expected a number"),
-    "too short": (lambda table: table[:50], (), 1, "too short: it has 50 rows, and windows of 12 rows (--lookback)"),
-    "splits out of order": ((lambda t: t), ("--train-stop", "80%"), 2, "--train-stop: 80% (row 560) must come before"),
+    "too short": (lambda table: table[:50], (), 1, "too short: it has 50 rows, and windows of 12 rows with"),
+    "splits out of order": ((lambda t: t), ("--train-stop", "80%"), 2, "training stops at 80% (row 560), not before"),
     "a split that is none": ((lambda t: t), ("--val-stop", "spring"), 2, "--val-stop: expected a row, a fraction"),
     "a split too late": ((lambda t: t), ("--val-stop", "2015-01-01"), 2, "--val-stop: 2015-01-01 is not within load"),
-    "a length between readings": ((lambda t: t), ("--horizon", "90min"), 2, "--horizon: 90min is no whole number of"),
+    "a length between readings": ((lambda t: t), ("--horizon", "90min"), 2, "--horizon: 90min is not a whole number"),
 }  # fmt: skip
 
 
