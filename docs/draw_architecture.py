@@ -31,10 +31,6 @@ def read_purpose(room: str) -> str:
     return (ast.get_docstring(tree) or "").partition("\n")[0].rstrip(".")
 
 
-def count_modules(room: str) -> int:
-    return sum(part_of(module) == room for module in TREES)
-
-
 def collect_needs() -> dict[str, list[str]]:
     """Return for each room the rooms that it imports, the ground floor and the entry point aside."""
     rooms = [room for layer in PACKAGES for room in layer]
@@ -176,9 +172,9 @@ def draw_arrow(axes: Any, points: list[tuple[float, float]]) -> None:
 
 def render_table() -> str:
     """Render the table of rooms, from the top layer down, for the page."""
-    lines = ["| package | what is in it | files |", "|---|---|---|"]
+    lines = ["| package | what is in it |", "|---|---|"]
     for layer in reversed(PACKAGES):
-        lines += [f"| `{room}` | {read_purpose(room)} | {count_modules(room)} |" for room in layer]
+        lines += [f"| `{room}` | {read_purpose(room)} |" for room in layer]
     return "\n".join(lines)
 
 
