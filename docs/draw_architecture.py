@@ -28,7 +28,7 @@ BEGIN, END = "<!-- written by `make architecture` -->", "<!-- end -->"
 def read_purpose(room: str) -> str:
     """Return the first line of a package's docstring without its full stop."""
     tree = TREES.get(f"{PACKAGE}.{room}") or TREES[PACKAGE]
-    return (ast.get_docstring(tree) or "").partition("\n")[0].rstrip(".")
+    return (ast.get_docstring(tree) or "").partition("\n")[0].rstrip(".:")
 
 
 def collect_needs() -> dict[str, list[str]]:
