@@ -28,11 +28,7 @@ BEGIN, END = "<!-- written by `make architecture` -->", "<!-- end -->"
 def read_purpose(room: str) -> str:
     """Return the first line of a package's docstring without its full stop."""
     tree = TREES.get(f"{PACKAGE}.{room}") or TREES[PACKAGE]
-    return (ast.get_docstring(tree) or "").partition("\n")[0].rstrip(".")
-
-
-def count_modules(room: str) -> int:
-    return sum(part_of(module) == room for module in TREES)
+    return (ast.get_docstring(tree) or "").partition("\n")[0].rstrip(".:")
 
 
 def collect_needs() -> dict[str, list[str]]:
@@ -176,9 +172,9 @@ def draw_arrow(axes: Any, points: list[tuple[float, float]]) -> None:
 
 def render_table() -> str:
     """Render the table of rooms, from the top layer down, for the page."""
-    lines = ["| package | what is in it | files |", "|---|---|---|"]
+    lines = ["| package | what is in it |", "|---|---|"]
     for layer in reversed(PACKAGES):
-        lines += [f"| `{room}` | {read_purpose(room)} | {count_modules(room)} |" for room in layer]
+        lines += [f"| `{room}` | {read_purpose(room)} |" for room in layer]
     return "\n".join(lines)
 
 

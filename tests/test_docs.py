@@ -18,9 +18,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NOT_OURS = {".git", ".venv", "_build", "generated", "dist", "htmlcov"}
 # `rdrop` where the name of the distribution, rdrop-cli, is wanted: with an extra, or as something to install.
-WRONG_NAME = re.compile(
-    r"\brdrop\[(?:cluster|mlflow)|(?:\b(?:install|add)|--from|--with)(?: -\S+)* ['\"]?rdrop(?![-_\w/.])"
-)
+WRONG_NAME = re.compile(r"\brdrop\\?\[[a-z]|(?:\b(?:install|add)|--from|--with)(?: -\S+)* ['\"]?rdrop(?![-_\w/.])")
 
 
 def list_shell_lines(page: Path) -> list[str]:

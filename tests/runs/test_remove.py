@@ -130,7 +130,7 @@ def test_a_killed_removal_shows_no_run_and_the_next_one_ends_it(runs_dir: Path) 
 def test_nothing_outside_the_runs_folder_is_removed(runs_dir: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    with pytest.raises(RdropError, match=r"dropout-s0: not in .*elsewhere.*add --runs-dir"):
+    with pytest.raises(RdropError, match=r"dropout-s0: not in .*elsewhere; use runs_dir="):
         remove_runs([find_named_run(str(runs_dir / "dropout-s0"), elsewhere)], elsewhere)
     with pytest.raises(RdropError, match="not in"):
         remove_runs([RunFolder(runs_dir / "dropout-s0" / ".." / ".." / "runs" / ".." / "elsewhere")], runs_dir)
