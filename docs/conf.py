@@ -1,5 +1,6 @@
 """Settings of the documentation site; `make docs` builds it. Sphinx reads the names below."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from sphinx.application import Sphinx
 from sphinx.highlighting import lexers
 
 import rdrop_cli
+from rdrop_cli.cli.app import GROUPS
 
 DOCS = Path(__file__).parent
 
@@ -32,12 +34,23 @@ html_title = f"rdrop {version}"
 
 
 def write_cli_reference(app: Sphinx) -> None:
-    """Write `generated/cli.md` from the help texts of the commands, by Typer's own generator."""
+    """Write `generated/cli.md`: what `--help` prints, for every command in its group."""
     page = DOCS / "generated" / "cli.md"
     page.parent.mkdir(exist_ok=True)
-    command = [sys.executable, "-m", "typer", "rdrop_cli.cli.app", "utils", "docs"]
-    options = ["--name", "rdrop", "--title", "Command line reference", "--output", str(page)]
-    subprocess.run([*command, *options], check=True, stdout=subprocess.DEVNULL)
+    parts = ["# Command line reference", show_help(page.parent)]
+    for group, commands in GROUPS.items():
+        parts.append(f"## {group}")
+        for name in commands:
+            parts += [f"### rdrop {name}", show_help(page.parent, name)]
+    page.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
+
+
+def show_help(folder: Path, *command: str) -> str:
+    """Return a help text as a block of 88 columns; no file of defaults changes it."""
+    environment = {**os.environ, "COLUMNS": "88", "XDG_CONFIG_HOME": str(folder)}
+    line = [sys.executable, "-m", "rdrop_cli", *command, "--help"]
+    result = subprocess.run(line, cwd=folder, env=environment, check=True, capture_output=True, text=True)
+    return f"```text\n{result.stdout.strip()}\n```"
 
 
 def setup(app: Sphinx) -> None:

@@ -20,7 +20,7 @@ from tests.imports import LAYERS, PACKAGE, ROOT, TREES, imports_within, part_of
 DOCS = Path(__file__).parent
 PACKAGES = list(dropwhile(lambda layer: not (ROOT / layer[0]).is_dir(), LAYERS))[:-1]  # and `api`; no entry point
 GROUND = [room for layer in LAYERS[: LAYERS.index(PACKAGES[0])] for room in layer if room != PACKAGE]
-BOX_WIDTH, BOX_HEIGHT, WAYPOINT_WIDTH, ROW_HEIGHT = 2.2, 0.68, 0.7, 1.15  # inches
+BOX_WIDTH, BOX_HEIGHT, WAYPOINT_WIDTH, ROW_HEIGHT = 2.2, 0.66, 0.8, 1.4  # inches
 LINE, GREY = "#5b7083", "#eeeeee"
 BEGIN, END = "<!-- written by `make architecture` -->", "<!-- end -->"
 
@@ -28,11 +28,7 @@ BEGIN, END = "<!-- written by `make architecture` -->", "<!-- end -->"
 def read_purpose(room: str) -> str:
     """Return the first line of a package's docstring without its full stop."""
     tree = TREES.get(f"{PACKAGE}.{room}") or TREES[PACKAGE]
-    return (ast.get_docstring(tree) or "").partition("\n")[0].rstrip(".")
-
-
-def count_modules(room: str) -> int:
-    return sum(part_of(module) == room for module in TREES)
+    return (ast.get_docstring(tree) or "").partition("\n")[0].rstrip(".:")
 
 
 def collect_needs() -> dict[str, list[str]]:
@@ -164,7 +160,8 @@ def draw_arrow(axes: Any, points: list[tuple[float, float]]) -> None:
     half = np.array([0.0, BOX_HEIGHT / 2])
     stops = np.array([points[0] - half, *points[1:-1], points[-1] + half])
     slopes = np.gradient(stops, axis=0)  # from the stop before to the next; downwards at both ends
-    slopes[[0, -1]] = (0.0, -ROW_HEIGHT / 2)
+    slopes[:, 0] *= 0.8  # steeper, away from the corners of the boxes
+    slopes[[0, -1]] = (0.0, -ROW_HEIGHT / 3)
     vertices, codes = [stops[0]], [Curve.MOVETO]
     for (start, end), (leave, arrive) in zip(pairwise(stops), pairwise(slopes), strict=True):
         vertices += [start + leave / 3, end - arrive / 3, end]
@@ -175,9 +172,9 @@ def draw_arrow(axes: Any, points: list[tuple[float, float]]) -> None:
 
 def render_table() -> str:
     """Render the table of rooms, from the top layer down, for the page."""
-    lines = ["| package | what is in it | files |", "|---|---|---|"]
+    lines = ["| package | what is in it |", "|---|---|"]
     for layer in reversed(PACKAGES):
-        lines += [f"| `{room}` | {read_purpose(room)} | {count_modules(room)} |" for room in layer]
+        lines += [f"| `{room}` | {read_purpose(room)} |" for room in layer]
     return "\n".join(lines)
 
 

@@ -4,6 +4,7 @@ import ast
 import html
 import json
 import re
+from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -137,3 +138,27 @@ def test_the_glossary_is_short_and_sorted() -> None:
     terms = re.findall(r"^\| ([^|]+) \|", PAGE.partition("## Glossary")[2], flags=re.MULTILINE)[2:]
     assert 20 < len(terms) <= 30
     assert terms == sorted(terms)
+
+
+def list_texts(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Yield the texts of a module, docstrings excepted."""
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node
+
+
+def test_only_the_command_line_names_options() -> None:
+    named = [
+        f"{module}:{text.lineno}: {text.value}"
+        for module, tree in TREES.items()
+        if part_of(module) != "cli"
+        for text in list_texts(tree)
+        if re.search(r"(?<![\w-])--[a-z]", text.value) and not re.fullmatch(r"--[a-z-]+", text.value)
+    ]
+    assert named == []

@@ -18,9 +18,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NOT_OURS = {".git", ".venv", "_build", "generated", "dist", "htmlcov"}
 # `rdrop` where the name of the distribution, rdrop-cli, is wanted: with an extra, or as something to install.
-WRONG_NAME = re.compile(
-    r"\brdrop\[(?:cluster|mlflow)|(?:\b(?:install|add)|--from|--with)(?: -\S+)* ['\"]?rdrop(?![-_\w/.])"
-)
+WRONG_NAME = re.compile(r"\brdrop\\?\[[a-z]|(?:\b(?:install|add)|--from|--with)(?: -\S+)* ['\"]?rdrop(?![-_\w/.])")
 
 
 def list_shell_lines(page: Path) -> list[str]:
@@ -146,3 +144,17 @@ def test_the_changelog_begins_with_unreleased_and_dates_every_version():
     assert versions[0][0] == rdrop_cli.__version__
     dates = [date.fromisoformat(day) for _, day in versions]
     assert dates == sorted(dates, reverse=True)
+
+
+def test_the_dry_run_on_the_page_on_sweeps_is_what_the_command_prints(tmp_path, monkeypatch, capsys):
+    page = (ROOT / "docs" / "sweeps.md").read_text(encoding="utf-8")
+    (study,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    (shown,) = re.findall(r"rdrop sweep study.toml --dry-run --json\n```.*?```text\n(.*?)```", page, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    Path("study.toml").write_text(study, encoding="utf-8")
+    assert run_command(["sweep", "study.toml", "--dry-run"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    lines = [line for line in shown.splitlines() if line != "…" and not line.startswith("time: ")]  # of this machine
+    assert len(lines) > 10
+    assert [line for line in lines if line not in [each.rstrip() for each in printed]] == []

@@ -111,7 +111,7 @@ def test_the_metadata_name_the_distribution(metadata):
     assert metadata["Name"] == PROJECT["name"] == "rdrop-cli"
     assert metadata["Version"] == rdrop_cli.__version__
     assert metadata["License-Expression"] == "MIT"
-    assert set(metadata.get_all("Provides-Extra")) == {"cluster", "mlflow"}
+    assert set(metadata.get_all("Provides-Extra")) == set(PROJECT["optional-dependencies"])
 
 
 def test_the_description_on_the_index_points_at_no_file_beside_it(metadata):

@@ -24,7 +24,7 @@ from rdrop_cli.cli.plot import plot
 from rdrop_cli.cli.report import report
 from rdrop_cli.cli.rm import rm
 from rdrop_cli.cli.runs import list_runs, show
-from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_sigterm
+from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_signals
 from rdrop_cli.cli.sweep import sweep
 from rdrop_cli.cli.train import train
 from rdrop_cli.cli.variants import variants
@@ -75,7 +75,7 @@ def run_command(arguments: list[str]) -> int:
     """
     _encode_anything()
     try:
-        with end_on_sigterm():
+        with end_on_signals():
             code = app(arguments or ["--help"], prog_name="rdrop", standalone_mode=False)
     except RdropError as error:
         return _fail(error.describe(name_flag), error.exit_code)

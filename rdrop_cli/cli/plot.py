@@ -76,8 +76,9 @@ def _plot_curves(names: list[str], runs_dir: Path, path: Path, in_unit: bool, pu
     if names:
         chosen, warnings = choose_named(names, runs_dir)
     else:
-        newest, warnings = choose_newest(runs_dir)
-        chosen, too_many = keep_legible(newest)
+        newest = choose_newest(runs_dir)
+        chosen, too_many = keep_legible(newest.runs)
+        warnings = [*newest.notes, *(["to compare rates: rdrop plot --rates"] if newest.both_rates_vary else [])]
         if too_many:
             warnings = [
                 *warnings,

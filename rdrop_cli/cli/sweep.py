@@ -21,7 +21,7 @@ from rdrop_cli.cli.options import (
     TensorBoard,
     Verbose,
 )
-from rdrop_cli.cli.signals import Terminated
+from rdrop_cli.cli.signals import notice_on_signal
 from rdrop_cli.files import to_json
 from rdrop_cli.study.variants import VARIANTS
 
@@ -69,11 +69,8 @@ def sweep(
         return
     with wanted.file.locate_errors(), show_stage(f"reading {wanted.requests[0].dataset}"):
         plan = plan_training(wanted.requests, execution, skip_complete=True)
-    try:
+    with notice_on_signal(lambda: ["or resume the whole sweep: run the same command again"], note):
         results = train(plan, execution)
-    except (KeyboardInterrupt, Terminated):
-        note("or resume the whole sweep: run the same command again")
-        raise
     print_results(results, runs_dir, as_json)
 
 

@@ -1,10 +1,13 @@
 """Show a training on the terminal: what was found in the data, progress, and how to resume after an interruption."""
 
+import shlex
 from dataclasses import dataclass
+from functools import partial
 
 from rdrop_cli.cli.console import note, print_command, warn_if_unverified
+from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay
-from rdrop_cli.cli.signals import Terminated
+from rdrop_cli.cli.signals import notice_on_signal
 from rdrop_cli.jobs.cluster import KEPT
 from rdrop_cli.jobs.launch import (
     Execution,
@@ -16,8 +19,12 @@ from rdrop_cli.jobs.launch import (
 )
 from rdrop_cli.jobs.task import Outcome, Task
 from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.series.describe import describe_plan, describe_series
 from rdrop_cli.series.quality import assess_quality
+
+RESUME = "resume with:"
+REST = f"{KEPT}; `rdrop sweep` and `rdrop train --seeds` resume the rest"
 
 
 @dataclass(frozen=True)
@@ -70,12 +77,34 @@ def _run_with_display(plan: TrainingPlan, execution: Execution) -> list[Outcome]
             shown.append(RunProgress(display, task.config))
             return shown[-1]
 
-        try:
+        commands = partial(_list_commands, plan, shown, execution)
+        rest = [REST] if execution.scheduler else []
+        with (
+            notice_on_signal(lambda: rest, display.note),
+            notice_on_signal(commands, partial(print_command, display.console, RESUME)),
+        ):
             return run_plan(plan, execution, make_callback)
-        except (KeyboardInterrupt, Terminated):
-            started = [progress.run_id for progress in shown if progress.run_id]
-            for run_id in [run_id for run_id in started if (execution.runs_dir / run_id).is_dir()]:
-                print_command(display.console, "resume with:", f"rdrop train --resume {run_id}")
-            if execution.scheduler:
-                display.note(f"{KEPT}; `rdrop sweep` and `rdrop train --seeds` resume the rest")
-            raise
+
+
+def _list_commands(plan: TrainingPlan, shown: list[RunProgress], execution: Execution) -> list[str]:
+    """Return the command that resumes each run which has begun and is not complete."""
+    names = [
+        task.folder.name if task.folder else progress.run_id for task, progress in zip(plan.tasks, shown, strict=False)
+    ]
+    return [
+        f"rdrop train --resume {shlex.quote(run_id)}{_name_folders(execution)}"
+        for run_id in names
+        if run_id and _can_be_resumed(RunFolder(execution.runs_dir / run_id))
+    ]
+
+
+def _can_be_resumed(folder: RunFolder) -> bool:
+    return folder.path.is_dir() and not read_if_complete(folder)
+
+
+def _name_folders(execution: Execution) -> str:
+    """Return the options without which a command would look for the run in other folders."""
+    runs_dir, data_dir = (shlex.quote(str(path)) for path in (execution.runs_dir, execution.data_dir))
+    return (f" --runs-dir {runs_dir}" if execution.runs_dir != DEFAULT_RUNS_DIR else "") + (
+        f" --data-dir {data_dir}" if execution.data_dir != DEFAULT_DATA_DIR else ""
+    )

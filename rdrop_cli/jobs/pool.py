@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from rdrop_cli.jobs.process import conclude, end_children, follow_child, replay, start_child
+from rdrop_cli.jobs.process import conclude, end_children, follow_child, replay, start_child, stop_together
 from rdrop_cli.jobs.task import Outcome, Task
 from rdrop_cli.system import list_cores, measure_available_bytes, set_cores
 from rdrop_cli.training.loop import Callback
@@ -31,7 +31,7 @@ def run_tasks(tasks: Sequence[Task], jobs: int, callbacks: Sequence[Callback]) -
     asked to end, and what they have finished stays.
     """
     pool = _Pool(jobs, len(tasks))
-    with ThreadPoolExecutor(max_workers=jobs) as threads:
+    with stop_together(pool.list_processes), ThreadPoolExecutor(max_workers=jobs) as threads:
         futures = [threads.submit(pool.run, task, callback) for task, callback in zip(tasks, callbacks, strict=True)]
         try:
             return [future.result() for future in futures]
@@ -80,6 +80,9 @@ class _Pool:
             process = min(self._processes, key=lambda running: len(self._processes[running]))
             self._processes[process] += cores
             _spread_over(process.pid, self._processes[process])
+
+    def list_processes(self) -> list["subprocess.Popen[str]"]:
+        return list(self._processes)
 
     def stop(self) -> None:
         """Ask every process to end, and make those end that do not."""

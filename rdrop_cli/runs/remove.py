@@ -39,7 +39,7 @@ def check_removable(folder: RunFolder, runs_dir: Path) -> None:
         raise RdropError(f"{folder.path}: is a link to {folder.path.resolve()}; delete the run where it is")
     if folder.path.resolve().parent != runs_dir.resolve():
         parent = folder.path.resolve().parent
-        raise RdropError(f"{folder.path}: not in {runs_dir}; add --runs-dir {parent}")
+        raise RdropError(f"{folder.path}: not in {runs_dir}", change=[("runs_dir", str(parent))])
     if folder.is_locked():
         raise _refuse_busy(folder)
 

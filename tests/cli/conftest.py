@@ -8,6 +8,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,21 +69,32 @@ def trained(tmp_path_factory, weather_csv) -> Path:
     """A runs folder with both variants of the study, trained by the real command."""
     folder = tmp_path_factory.mktemp("trained")
     code = run_command(
-        ["train", "--dataset", str(weather_csv), *SMALL, "--runs-dir", str(folder / "runs"), "--data-dir", str(folder)]
+        [
+            "train",
+            "--dataset",
+            str(weather_csv),
+            *SMALL,
+            "--jobs",
+            "1",
+            "--runs-dir",
+            str(folder / "runs"),
+            "--data-dir",
+            str(folder),
+        ]
     )
     assert code == 0
     return folder / "runs"
 
 
-@pytest.fixture
-def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start a command in a process of its own, in a scratch folder."""
+@contextmanager
+def start_in(folder: Path, popen: type["subprocess.Popen[str]"]) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Yield what starts a command in a process of its own; those that are left at the end are killed."""
     started = []
 
-    def run(*arguments: str | Path) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
+    def run(*arguments: str | Path) -> "subprocess.Popen[str]":
+        process = popen(
             [sys.executable, "-m", "rdrop_cli", *map(str, arguments)],
-            cwd=tmp_path,
+            cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -94,6 +106,20 @@ def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def start(tmp_path, warm_processes) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start a command in a process that has imported TensorFlow already."""
+    with start_in(tmp_path, subprocess.Popen) as run:
+        yield run
+
+
+@pytest.fixture
+def cold_start(tmp_path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start a command as a shell does."""
+    with start_in(tmp_path, subprocess.Popen) as run:
+        yield run
 
 
 def run_on_terminal(*arguments, columns=80, answer="", **environment):

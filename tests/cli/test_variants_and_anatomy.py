@@ -136,3 +136,10 @@ def test_a_method_is_trained_with_the_other_cell_and_says_so(rdrop, weather_csv,
 def test_the_studys_cell_is_not_mentioned_in_a_runs_name():
     assert label_network("dropout", "gru") == "dropout"
     assert label_network("dropout", "lstm") == "dropout-lstm"
+
+
+def test_anatomy_lets_tensorflow_write_nothing_to_stderr(start):
+    process = start("anatomy", "baseline")
+    out, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, "")
+    assert out.startswith("baseline, gru: no dropout")
