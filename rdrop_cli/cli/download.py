@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir
-from rdrop_cli.errors import DataError
+from rdrop_cli.errors import DataError, name_options
 from rdrop_cli.files import to_json
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def download(
             series = install_jena(source, data_dir, on_progress)
     warn_if_unverified(series.source)
     for line in assess_quality(series).describe(sentinels="keep"):
-        console.print(line, markup=False)
+        console.print(name_options(line, name_flag), markup=False)
     report = series.source.to_json()
     typer.echo(to_json(report) if as_json else f"{report['name']}: {report['rows']} rows, SHA-256 {report['sha256']}")
 

@@ -38,7 +38,7 @@ from rdrop_cli.cli.reading_options import (
     Where,
     collect_reading,
 )
-from rdrop_cli.errors import RdropError, make_printable
+from rdrop_cli.errors import RdropError, make_printable, name_options
 from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.config import RunConfig
@@ -171,12 +171,13 @@ def _report(series: "Series", plan: Plan, picture: Path | None) -> dict[str, Any
     return {
         "dataset": series.source.to_json(),
         "time_column": series.time_column or None,
-        "notes": list(series.notes),
+        "notes": [name_options(note, name_flag) for note in series.notes],
         "sampling_seconds": series.sampling_seconds,
         "first": str(series.timestamps[0]),
         "last": str(series.timestamps[-1]),
         "columns": [asdict(column) for column in summarise_columns(series)],
-        "excluded": series.excluded | (plan.windows.excluded if plan.windows else {}),
+        "excluded": {name: name_options(why, name_flag) for name, why in series.excluded.items()}
+        | (plan.windows.excluded if plan.windows else {}),
         "sentinels": quality.sentinel_values,
         "gaps": quality.gaps,
         "longest_gaps": [
@@ -218,7 +219,7 @@ def _print(series: "Series", plan: Plan, picture: Path | None) -> None:
     warn_if_unverified(series.source)
     _print_columns(series)
     for line in _describe(series, plan):
-        console.print(line, markup=False)
+        console.print(name_options(line, name_flag), markup=False)
     if picture:
         console.print(f"picture: {picture}", markup=False)
 

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from rdrop_cli.cli.console import note, print_command, warn_if_unverified
+from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay
 from rdrop_cli.cli.signals import notice_on_signal
+from rdrop_cli.errors import name_options
 from rdrop_cli.jobs.cluster import KEPT
 from rdrop_cli.jobs.launch import (
     Execution,
@@ -65,7 +67,7 @@ def describe_data(plan: TrainingPlan) -> None:
         for protocol, windows in plan.windows.items():
             lines += describe_plan(protocol, windows, series.sampling_seconds)
     for line in dict.fromkeys(lines):  # each once
-        note(f"{series.source.name}: {line}")
+        note(f"{series.source.name}: {name_options(line, name_flag)}")
 
 
 def _run_with_display(plan: TrainingPlan, execution: Execution) -> list[Outcome]:

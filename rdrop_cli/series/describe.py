@@ -64,7 +64,7 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float)
         f"target: {protocol.target}, read as {quantity} in {unit or 'a unit that its name does not tell'}; "
         f"{horizon} ahead, from {lookback} before, a timestep every {step}",
         f"periods: {periods}",
-        *([f"constant in training, excluded: {constant}; --keep COLUMN keeps one"] if constant else []),
+        *([f"constant in training, excluded: {constant}; <keep> COLUMN keeps one"] if constant else []),
         *(
             [
                 f"not counted: {windows.unmeasured} windows of validation and test, whose target or newest reading was "
@@ -74,7 +74,7 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float)
             else []
         ),
         f"an epoch: {protocol.steps_per_epoch} steps of {protocol.batch_size} windows, {seen} in all; "
-        f"training has {len(windows.train)} (--steps-per-epoch)",
+        f"training has {len(windows.train)} (<steps_per_epoch>)",
     ]
 
 

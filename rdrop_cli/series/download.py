@@ -94,7 +94,7 @@ def fetch(
     max_bytes: int,
     check: Callable[[Path], None] | None = None,
     on_progress: Progress | None = None,
-    advice: str = "name another source with `rdrop download --from PATH|URL`",
+    advice: str = "name another source",
     tries: int = 3,
     timeout_seconds: float = 30,
     wait_seconds: float = 1,

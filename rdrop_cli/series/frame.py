@@ -110,7 +110,7 @@ def _find_time(label: str, frame: "pd.DataFrame", reading: Reading) -> str:
         except DataError:
             continue
         return name
-    raise DataError(f"{label}: no column of timestamps; name it with --time, or make it the index")
+    raise DataError(f"{label}: no column of timestamps; name it with <time>, or make it the index")
 
 
 def _convert_times(label: str, column: "pd.Series[Any]", reading: Reading) -> tuple[np.ndarray, bool]:

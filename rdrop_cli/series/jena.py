@@ -49,7 +49,7 @@ def install_jena(source: str | None, data_dir: Path, on_progress: Progress | Non
     if source is not None and "://" not in source:
         local = Path(source)
         if not local.is_file():
-            raise DataError(f"{source}: no such file; --from takes a CSV, a zip that holds one, or an address")
+            raise DataError(f"{source}: no such file; expected a CSV, a zip that holds one, or an address")
         _install(local, str(local.resolve()), data_dir)
     else:
         fetched = data_dir / f"{CSV_NAME}.zip"

@@ -56,7 +56,7 @@ def _order(label: str, table: Table, reading: Reading, find_groups: FindGroups) 
         back = steps < 0
     if reading.sort:
         if back.any():
-            table = _note(_sort(table), f"order: {back.sum()} rows went back in time, sorted (--sort)")
+            table = _note(_sort(table), f"order: {back.sum()} rows went back in time, sorted (<sort>)")
         return table
     if back.any() and _is_evident(table, back):
         return _note(_sort(table), f"order: {back.sum()} rows went back in time by a swap, sorted")
@@ -88,7 +88,7 @@ def _refuse(label: str, table: Table, steps: npt.NDArray[np.float64], find_group
     said = f"{where}: {now} comes after {before}" if back else f"{where}: the same timestamp as the row before"
     if back and not table.zoned and _may_be_summer_time(table, steps):
         raise DataError(
-            f"{said}: clocks put back? name the local time with --timezone, such as Europe/Berlin, or sort with --sort"
+            f"{said}: clocks put back? name the local time with <timezone>, such as Europe/Berlin, or sort with <sort>"
         )
     groups = find_groups()
     if groups:
@@ -96,11 +96,11 @@ def _refuse(label: str, table: Table, steps: npt.NDArray[np.float64], find_group
         shown = ", ".join(value[:30] for value in values[:SHOWN_GROUPS]) + (", …" if len(values) > SHOWN_GROUPS else "")
         raise DataError(
             f"{said}: a table in long form, with {len(values)} series that column {name!r} tells apart ({shown}); "
-            f"choose one with --where '{name}={values[0][:30]}'"
+            f"choose one with <where> '{name}={values[0][:30]}'"
         )
     if not back:
-        raise DataError(f"{said}, as many are; keep one row a timestamp, a column a sensor, or average with --resample")
-    raise DataError(f"{said}: rows are not in the order of time; sort them with --sort")
+        raise DataError(f"{said}, as many are; keep one row a timestamp, a column a sensor, or average with <resample>")
+    raise DataError(f"{said}: rows are not in the order of time; sort them with <sort>")
 
 
 def _may_be_summer_time(table: Table, steps: npt.NDArray[np.float64]) -> bool:
@@ -126,7 +126,7 @@ def _resample(table: Table, length: str) -> Table:
         values=means.to_numpy(np.float64),
         lines=np.empty(0, np.int64),
     )
-    return _note(table, f"resampled: means of {format_seconds(seconds)} (--resample)")
+    return _note(table, f"resampled: means of {format_seconds(seconds)} (<resample>)")
 
 
 def _round(table: Table) -> Table:

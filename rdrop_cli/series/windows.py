@@ -88,7 +88,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
     for period, rows in (("validation", validation), ("test", test)):
         if not len(kept[rows]):
             raise DataError(
-                f"{series.name}: no target of the {period} period was measured; move --train-stop, --val-stop"
+                f"{series.name}: no target of the {period} period was measured; move <train_stop>, <val_stop>"
             )
     return Windows(
         matrix=matrix,
@@ -122,7 +122,7 @@ def _check_order(series: Series, protocol: Protocol) -> None:
         if after.min() < before.max():
             raise DataError(
                 f"{series.name}: a period begins at {after.min()}, before the one that it follows has ended at "
-                f"{before.max()}; sort the rows by time (--sort)"
+                f"{before.max()}; sort the rows by time (<sort>)"
             )
 
 

@@ -26,7 +26,7 @@ def test_a_plan_is_told_in_three_lines(tiny_series: Series, tiny_protocol: Proto
         "target: T (degC), read as temperature in °C; 50 min ahead, from 2 h before, a timestep every 30 min",
         "periods: training to 2009-01-01 20:00 (108 windows), validation to 2009-01-02 09:20 (67 windows), "
         "test to 2009-01-03 02:00 (81 windows)",
-        "an epoch: 4 steps of 8 windows, 32 in all; training has 108 (--steps-per-epoch)",
+        "an epoch: 4 steps of 8 windows, 32 in all; training has 108 (<steps_per_epoch>)",
     ]
 
 

@@ -165,7 +165,7 @@ def test_a_wrong_file_from_an_address_leaves_nothing_behind(tmp_path: Path, data
 
 
 def test_a_source_that_is_no_file_is_refused(tmp_path: Path, data_dir: Path) -> None:
-    with pytest.raises(DataError, match="no such file; --from takes a CSV, a zip that holds one, or an address"):
+    with pytest.raises(DataError, match="no such file; expected a CSV, a zip that holds one, or an address"):
         install_jena(str(tmp_path / "nowhere.csv"), data_dir)
     assert not is_installed(data_dir)
 

@@ -34,7 +34,7 @@ def test_one_step_in_ten_may_be_another_and_two_may_not(tmp_path: Path) -> None:
     said = refuse(load_minutes(tmp_path, [*minutes[:4], 217, *minutes[5:]]))
     assert said == (
         "load: no regular sampling: line 6 comes 37 min after the row before it, the usual step is 1 h, and only 80% "
-        "of the steps are; average equal steps with --resample 1h"
+        "of the steps are; average equal steps with resample 1h"
     )
 
 
