@@ -171,7 +171,7 @@ def test_a_source_that_is_no_file_is_refused(tmp_path: Path, data_dir: Path) -> 
 
 
 def test_data_that_are_not_there_are_answered_with_what_to_do(data_dir: Path) -> None:
-    with pytest.raises(DataError, match="run `rdrop download`, or train on `--dataset synthetic`"):
+    with pytest.raises(DataError, match="run `rdrop download`, or train on the synthetic data"):
         load_jena(data_dir)
 
 
