@@ -452,18 +452,36 @@ def test_a_data_frame_is_read_as_the_file_of_its_rows(load: Load) -> None:
         load_frame(frame.reset_index(drop=True))
 
 
-@pytest.mark.parametrize("kind", ["parquet", "excel"])
-def test_parquet_and_excel_are_read_or_say_what_to_install(tmp_path: Path, kind: str) -> None:
+def write_as(kind: str, path: Path) -> None:
     frame = pd.DataFrame({"utc": pd.DatetimeIndex(HOURS), "MW": READINGS})
-    path = tmp_path / ("load.parquet" if kind == "parquet" else "load.xlsx")
-    try:
-        frame.to_parquet(path) if kind == "parquet" else frame.to_excel(path, index=False)
-    except ImportError:
-        path.write_bytes(b"PAR1" + bytes(100) if kind == "parquet" else b"\xd0\xcf\x11\xe0" + bytes(600))
-        with pytest.raises(DataError, match=r"pip install 'rdrop-cli\[files\]'|cannot be read as"):
-            load_dataset(str(path), tmp_path / "data")
-        return
+    if kind == "parquet":
+        frame.to_parquet(path)
+    elif kind == "excel":
+        frame.to_excel(path, index=False)
+    else:
+        frame.to_csv(path, index=False, compression="zstd")
+
+
+FORMATS = [("parquet", "pyarrow"), ("excel", "openpyxl"), ("zstd", "zstandard")]
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in FORMATS])
+def test_parquet_excel_and_zstd_are_read_by_their_content(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "load.csv"  # the name says nothing
+    write_as(kind, path.with_suffix({"parquet": ".parquet", "excel": ".xlsx", "zstd": ".zst"}[kind]))
+    next(tmp_path.glob("load.*")).rename(path)
     assert is_as_plain(load_dataset(str(path), tmp_path / "data"))
+
+
+@pytest.mark.parametrize(("kind", "library"), FORMATS)
+def test_a_missing_library_is_named_with_what_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, library: str
+) -> None:
+    path = tmp_path / {"parquet": "load.parquet", "excel": "load.xlsx", "zstd": "load.csv.zst"}[kind]
+    write_as(kind, path)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(DataError, match=r"pip install 'rdrop-cli\[files\]'"):
+        load_dataset(str(path), tmp_path / "data")
 
 
 def test_the_options_of_reading_survive_json() -> None:
