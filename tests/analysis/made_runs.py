@@ -27,7 +27,7 @@ def make_book_curve(variant: str, seed: int, noise: float = 0.001):
     """Return (val_loss, train_mae) as the book has them: a baseline that turns up at epoch 6, dropout level."""
     if variant == "baseline":
         up = make_v(20, 6, noise=noise, seed=seed)
-        return up, up - 0.002 * np.arange(20)
+        return up, up - 0.004 * np.arange(20)
     level = make_settling(40, pace=4, floor=0.26) + make_level(40, noise=noise, seed=100 + seed) - 0.27
     return level, level
 
