@@ -38,7 +38,7 @@ class NextSeeds:
 
 
 def choose_next_seeds(judged: StudyVerdict, claims: Names[str]) -> NextSeeds:
-    """Decide what a study that trains until it is decided does next: to the plan's next look that can decide anything."""
+    """Decide what a study that trains until it is decided does next: go to the next look that can decide."""
     reached = len(judged.seeds)
     waiting = [judged.find(each) for each in claims if judged.find(each).verdict == "undecided"]
     undecided = tuple(verdict.id for verdict in waiting)
@@ -75,7 +75,7 @@ def choose_plan(runs_dir: Path, sha256: str, protocol: str, looks: tuple[int, ..
     planned, seen = tuple(entry["looks"]), max((taken["seeds"] for taken in entry["taken"]), default=0)
     if planned != looks and seen >= min(planned[0], looks[0]):
         raise UsageError(
-            f"looks {','.join(map(str, looks))}: {runs_dir / LEDGER} has other ones, fixed on {entry['fixed_at'][:10]} and "
+            f"looks {','.join(map(str, looks))}: {runs_dir / LEDGER} has others, fixed on {entry['fixed_at'][:10]} and "
             f"looked at with {seen} seeds since: judge by those, or train fresh seeds into another runs folder"
         )
     return Plan(looks)

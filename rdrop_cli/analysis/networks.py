@@ -59,7 +59,7 @@ class NetworkRow:
 
 
 def find_references(collection: Collection) -> dict[Network, Network]:
-    """Return the network that each is compared with: the baseline of its cell with most seeds, else the first there is."""
+    """Return the network that each is compared with: the baseline of its cell, else the first there is."""
     references: dict[str, Network] = {}
     for network, runs in collection.networks.items():
         rival = references.get(network.cell)
@@ -91,7 +91,7 @@ def align_by_seed(networks: Sequence[Sequence[RunCurves]]) -> RunsBySeed:
 
 
 def build_rows(collection: Collection, answers: Mapping[Network, Answer]) -> list[NetworkRow]:
-    """Return the table: a cell after the other, within it the lowest difference first, at equal epochs and shared seeds."""
+    """Return the table by cell, in each the lowest difference first: at equal epochs, over shared seeds."""
     labels, references = label_networks(collection.networks), find_references(collection)
     rows = [
         _describe(network, labels, collection, references.get(network), answers.get(network))

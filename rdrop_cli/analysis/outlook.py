@@ -69,7 +69,7 @@ def foresee(answer: Answer, region: Region, margin: float, plan: Plan) -> Outloo
 
 
 def _count_seeds(effect: float, first: int, last: int) -> int | None:
-    """Return the seeds at which a mean so many deviations from its bound crosses the boundary in four of five studies."""
+    """Return the seeds at which four of five studies exclude a bound that is so many deviations away."""
     for seeds in range(first, last + 1):
         boundary = min(USUAL_BOUNDARY, math.sqrt(seeds) * 0.97)
         t = boundary * math.sqrt((seeds - 1) / (seeds - boundary**2))

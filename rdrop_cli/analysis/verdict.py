@@ -134,9 +134,8 @@ def confirm_best(collection: Collection, plan: Plan, first_fresh: int) -> StudyV
     Raises:
         UsageError: there is no seed on one side, or nothing to choose from.
     """
-    choosing, fresh = (
-        _keep_seeds(collection, lambda seed, low=low: (seed < first_fresh) is low) for low in (True, False)
-    )
+    choosing = _keep_seeds(collection, lambda seed: seed < first_fresh)
+    fresh = _keep_seeds(collection, lambda seed: seed >= first_fresh)
     if not choosing.networks or not fresh.networks:
         side = "below" if not choosing.networks else "at or above"
         raise UsageError(

@@ -134,7 +134,7 @@ def _measure_pair(runs: Sequence[RunCurves], measure: Any) -> list[float]:
 
 
 def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
-    """Draw the mean validation error of each network, with the 95 % t interval of the mean at every epoch as its band."""
+    """Draw the mean validation error of each network, with a band that is its 95 % t interval at every epoch."""
     from matplotlib.ticker import MaxNLocator
     from scipy import stats
 
@@ -221,5 +221,5 @@ def has_pairs(judged: StudyVerdict) -> bool:
 
 
 def _choose_unit(run: RunCurves) -> tuple[float, str]:
-    """Return what standardised errors are multiplied by, and the unit in brackets; standardised where it has no name."""
+    """Return what standardised errors are multiplied by, and the unit in brackets."""
     return (run.target_std, f" ({run.unit})") if run.unit else (1.0, " (standardised)")

@@ -64,8 +64,8 @@ def _write_claims(judged: StudyVerdict, asked: list[ClaimVerdict], explain: bool
             yield from textwrap.wrap(sentence, WIDTH, initial_indent="    ", subsequent_indent="    ")
     yield ""
     yield from textwrap.wrap(
-        f"Bars: ░ where the claim holds, ─ the interval, ● the answer, ○ published; shares from 0 to 100 %, errors from "
-        f"-{scale:.4f} to +{scale:.4f} (standardised).",
+        f"Bars: ░ where the claim holds, ─ the interval, ● the answer, ○ published; shares from 0 to 100 %, "
+        f"errors from -{scale:.4f} to +{scale:.4f} (standardised).",
         WIDTH,
     )
 
@@ -122,7 +122,8 @@ def _explain_rule(judged: StudyVerdict) -> str:
         f"at every seed from {looks[0]} to {looks[-1]}" if len(looks) > 10 else f"at {', '.join(map(str, looks))} seeds"
     )
     return (
-        f"How it is judged: one sign-flip test of all questions together, {times}; a claim holds where its interval lies in "
-        f"its region, does not hold where it lies outside. Errors are standardised; the margin is {judged.margin:.4f}, "
-        f"{format_share(judged.margin / judged.collection.curves.naive_val_mae)} of the naive forecast's error. {DISCLOSURE}"
+        f"How it is judged: one sign-flip test of all questions together, {times}; a claim holds where its "
+        f"interval lies in its region, does not hold where it lies outside. Errors are standardised; the margin is {judged.margin:.4f}, "
+        f"{format_share(judged.margin / judged.collection.curves.naive_val_mae)} of the naive forecast's "
+        f"error. {DISCLOSURE}"
     )

@@ -15,8 +15,8 @@ from rdrop_cli.study.variants import DEFAULT_CELL
 NONE = "–"
 VERDICTS = {"holds": "holds", "does-not-hold": "does not hold", "undecided": "undecided"}
 DISCLOSURE = (
-    "When these rules were fixed, the published curves were known, and one run of each of both networks on the same data; "
-    "no runs over seeds."
+    "When these rules were fixed, the published curves were known, and one run of each of both networks on the same "
+    "data; no runs over seeds."
 )
 
 
@@ -94,8 +94,8 @@ def summarise(judged: StudyVerdict) -> str:
     asked = [verdict for verdict in judged.claims if verdict.reason != "no-runs"]
     if not asked:
         return (
-            "The claims of the study cannot be judged: there are no seeds with complete runs of its networks, at its rates "
-            f"and of at least ten epochs. {_summarise_networks(judged)}"
+            "The claims of the study cannot be judged: there are no seeds with complete runs of its networks, "
+            f"at its rates and of at least ten epochs. {_summarise_networks(judged)}"
         ).strip()
     if len(judged.seeds) == 1:
         return _summarise_seed(judged, asked)
@@ -170,7 +170,8 @@ def _summarise_end(judged: StudyVerdict) -> str:
     if found.answer.estimate is None:
         return ""
     words = {"holds": "is lower", "does-not-hold": "is not lower", "undecided": "may be lower or higher"}
-    return f"Trained on as long as the baseline, its error at the end {words[found.verdict]}: {format_answer(found.answer)}."
+    answer = format_answer(found.answer)
+    return f"Trained on as long as the baseline, its error at the end {words[found.verdict]}: {answer}."
 
 
 def _summarise_networks(judged: StudyVerdict) -> str:
@@ -186,8 +187,8 @@ def _say_how_sure(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
         return _say_next_look(judged)
     scope = " and for periods like this one" if _covers_period(judged) else ", for this validation period"
     return (
-        f"{decided} of {len(asked)} claims that have runs are decided; the chance that any decision of this page is wrong "
-        f"is at most {ALPHA:.0%}, however often seeds are added{scope}."
+        f"{decided} of {len(asked)} claims that have runs are decided; the chance that any decision of this page is "
+        f"wrong is at most {ALPHA:.0%}, however often seeds are added{scope}."
     )
 
 
@@ -269,8 +270,8 @@ def _explain_period(verdict: ClaimVerdict) -> str:
             "How much of it belongs to this validation period cannot be told: no daily errors of eight weeks and more."
         )
     return (
-        f"The interval covers the period too: over {period.blocks} blocks of two weeks the difference has a standard error "
-        f"of {period.error:.4f}."
+        f"The interval covers the period too: over {period.blocks} blocks of two weeks the difference has a standard "
+        f"error of {period.error:.4f}."
     )
 
 
@@ -320,8 +321,8 @@ def write_notes(judged: StudyVerdict) -> list[str]:
     if chosen:
         fresh = max(chosen.seeds, default=0) + 1
         notes.append(
-            f"{chosen.label} is the best of {len(judged.networks)} networks on these very seeds, and partly so by chance: "
-            f"confirm it on fresh ones, with --confirm {fresh}."
+            f"{chosen.label} is the best of {len(judged.networks)} networks on these very seeds, and partly so by "
+            f"chance: confirm it on fresh ones, with --confirm {fresh}."
         )
     if len(judged.seeds) > judged.plan.looks[-1]:
         notes.append(
@@ -340,6 +341,5 @@ def _describe_attempts(row: NetworkRow) -> list[str]:
         parts.append(f"{attempts.failed} failed ({attempts.failures[0]})")
     if attempts.unfinished:
         parts.append(f"{attempts.unfinished} did not finish")
-    return [
-        f"{row.label}: {format_attempts(attempts)} seeds are judged; {' and '.join(parts)}. What is said is of the others."
-    ]
+    judged, what = format_attempts(attempts), " and ".join(parts)
+    return [f"{row.label}: {judged} seeds are judged; {what}. What is said is of the others."]

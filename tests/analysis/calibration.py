@@ -1,9 +1,9 @@
-"""Simulate the whole page: how often it decides wrongly, how often its intervals cover, how often it finds what is there.
+"""Simulate the whole page: how often it decides wrongly, covers, and finds what is there.
 
 `make calibrate` prints the table of docs/verdict.md; tests/analysis/test_calibration.py runs a small version.
 
-A scenario makes curves of many seeds, of which the real measures take the page's numbers: a population whose true answers
-are known. A study draws its seeds from it, and is judged at every look by the code that judges runs. A decision about a
+A scenario makes curves of many seeds, of which the real measures take the page's numbers: a population whose true
+answers are known. A study draws its seeds from it, and is judged at every look by the code that judges runs. A decision about a
 bound is false where the truth lies on the other side of it, or on it.
 """
 
@@ -291,8 +291,8 @@ def run_old_rule(
     """Judge as rdrop 0.1 did: Holm over sign flips of each family apart, and Student's interval; at one look each.
 
     Returns:
-        Studies with any false decision, at each of `SIZES` and peeking at every seed from 6 to 30; and decisions that are
-        true by question.
+        Studies with any false decision, at each of `SIZES` and peeking at every seed from 6 to 30; and
+        decisions that are true by question.
     """
     population = make_population(scenario, min(POPULATION, max(50, studies)), rng)
     truth = population.mean(axis=0)
