@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from rdrop_cli.analysis.claims import RARE, Measure, Question, Runs
+from rdrop_cli.analysis.claims import RARE, SIGN_BOUND, Measure, Question, Runs
 from rdrop_cli.analysis.joint_test import (
     ALPHA,
     ALPHA_RARE,
@@ -128,20 +128,22 @@ def _answer(
     compared: int,
 ) -> Answer:
     question = asked.question
+    if not by_seed:
+        return Answer(question)
     p = {bound: _adjust_p(looks, place, plan) for place, (of, bound) in enumerate(columns) if of == index}
     interval = _intersect_share(by_seed, looks, index) if question.is_share else mean_interval
+    shown, mean = [value > SIGN_BOUND for value in by_seed.values()], float(np.mean(list(by_seed.values())))
+    if question.bets_on_rarity:  # from above: an exact interval is valid at one look, a bet at all of them
+        interval = Interval(interval.low, bound_rare_share(shown))
     for bound in [bound for bound in p if p[bound] <= ALPHA]:
-        interval = _end_at(interval, bound, float(np.mean(list(by_seed.values()))))
-    if question.bets_on_rarity and by_seed:
-        shown = [value > 0.5 for value in by_seed.values()]
-        interval = Interval(interval.low, min(interval.high, bound_rare_share(shown)))
+        interval = _end_at(interval, bound, mean)
+    if question.bets_on_rarity:
         for bound in {*p, RARE}:
-            p[bound] = min(p.get(bound, 1.0), ALPHA / ALPHA_RARE / max(1e-300, bet_against_share(shown, bound)), 1.0)
-    known = interval if _bounds_anything(interval, question.is_share) and by_seed else None
+            p[bound] = min(p.get(bound, 1.0), ALPHA / ALPHA_RARE / bet_against_share(shown, bound))
+    known = interval if _bounds_anything(interval, question.is_share) else None
     period = measure_period({seed: asked.runs[seed] for seed in by_seed}, compared) if question.in_period else None
     looked = looks.seeds[-1] if looks.seeds else 0
-    final = _widen(known, float(np.mean(list(by_seed.values()))), period) if known else None
-    return Answer(question, by_seed, known, period, final, p, looked)
+    return Answer(question, by_seed, known, period, _widen(known, mean, period) if known else None, p, looked)
 
 
 def _adjust_p(looks: Looks, column: int, plan: Plan) -> float:

@@ -63,7 +63,7 @@ class Collection:
     @property
     def is_published_data(self) -> bool | None:
         """Whether the data are the published file; None where nothing was published to compare with."""
-        return self.used[0].dataset.verified
+        return self.used[0].dataset.verified if self.used else None
 
     @property
     def curves(self) -> RunCurves:

@@ -12,9 +12,8 @@ of which flips change the numerator alone. For a yes or no a seed (x = 1 or 0, b
 
 Looks. Seeds are taken in ascending order, and the test is made at every look of a plan that does not depend on the
 data. A look may spend what the spending rule gives it (Lan and DeMets 1983, Biometrika 70, 659-663), and flips that
-exceeded an
-earlier boundary are spent: over all looks together, at most the whole level of them does. This is exact where all
-questions are null, since the boundaries depend on the numbers only through their distances from the bounds.
+exceeded an earlier boundary are spent: over all looks together, at most the whole level of them does. This is exact
+where all questions are null, since the boundaries depend on the numbers only through their distances from the bounds.
 
 Intervals are simultaneous too. Where every question is far from its bounds, flips of the distances from them say little
 of how far apart the means may lie by chance; so the boundary of the intervals is that of the distances from the means

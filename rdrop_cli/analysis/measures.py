@@ -6,8 +6,7 @@ epochs.
 
 The lowest of n noisy epochs lies below the true curve, the further the noisier it is: of two networks alike in
 everything but their jitter the noisier one looks better. So no measure here takes an extreme and reads its value off
-the
-same epochs: the epoch is chosen on one half of them and read off the other (`measure_level`).
+the same epochs: the epoch is chosen on one half of them and read off the other (`measure_level`).
 """
 
 from typing import NamedTuple
@@ -77,8 +76,7 @@ def measure_level(val_loss: npt.ArrayLike) -> Level:
         b     = argmin over odd e, 1 < e < n, of the same
 
     The epoch is chosen by its two neighbours and its own error is read, so that noise which is independent from epoch
-    to
-    epoch has mean zero in it: a noisier network gains nothing. The minimum of 20 such epochs lies 1.9 standard
+    to epoch has mean zero in it: a noisier network gains nothing. The minimum of 20 such epochs lies 1.9 standard
     deviations too low, the lowest running median of five 0.7. Of fewer than four epochs there is nothing to choose:
     it is the last. (Splitting the sample between choosing and estimating: Cox 1975, Biometrika 62, 441-444.) At a
     sharp turn the level lies above the true minimum by about half an epoch's slope.

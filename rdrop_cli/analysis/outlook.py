@@ -8,7 +8,6 @@ from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.claims import Region
 from rdrop_cli.analysis.joint_test import ALPHA_RARE, RARE_SHARE, Plan
 
-LEAST_SEEDS = 4
 NORMAL_80 = 0.8416  # of the normal distribution below which 80 % lie
 # The boundary of S that ten questions of one page have at 12 seeds and more, within a tenth: see `joint_test`.
 USUAL_BOUNDARY = 3.1
@@ -35,21 +34,17 @@ def foresee(answer: Answer, region: Region, margin: float, plan: Plan) -> Outloo
     """Say what more seeds would bring to a claim that is undecided.
 
     The distance from the nearest bound is taken at the ends of its central 80 %, under Student's t, on the side of
-    the bound
-    where the seeds lie: so the range is conditional on the difference being real and of that direction.
+    the bound where the seeds lie: so the range is conditional on the difference being real and of that direction.
     """
     seeds, last = len(answer.by_seed), plan.looks[-1]
     if answer.question.bets_on_rarity and region.high < 0.5:
         return _foresee_rarity(answer.shown, seeds, region.high, last)
     first = plan.can_decide or last
-    if seeds < LEAST_SEEDS or answer.estimate is None:
+    if seeds < first or answer.estimate is None:
         return Outlook("first-look", first)
-    if answer.period and answer.seeds_interval and answer.interval:
-        decided = any(
-            not low_high[0] < bound < low_high[1] for bound in region.bounds for low_high in [answer.seeds_interval]
-        )
-        if decided:
-            return Outlook("period")
+    by_seeds = answer.seeds_interval
+    if answer.period and by_seeds and any(not by_seeds.low < bound < by_seeds.high for bound in region.bounds):
+        return Outlook("period")
     from scipy import stats
 
     spread = float(answer.values.std(ddof=1)) or 1e-12

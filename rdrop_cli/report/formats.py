@@ -58,7 +58,8 @@ def describe_protocol(judged: StudyVerdict) -> str:
     return (
         f"{describe_runs(judged.collection)}. Data SHA-256 {run.dataset.sha256[:12]}; {settings}. "
         f"Errors are standardised; a margin of {judged.margin:.4f} counts as a difference. "
-        f"Intervals and p are simultaneous over all questions and all looks (joint sign-flip max-T test, α = {ALPHA:g}, looks at {looks[0]} to {looks[-1]} seeds)."
+        f"Intervals and p are simultaneous over all questions and all looks "
+        f"(joint sign-flip max-T test, α = {ALPHA:g}, looks at {looks[0]} to {looks[-1]} seeds)."
     )
 
 

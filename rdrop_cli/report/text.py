@@ -123,7 +123,8 @@ def _explain_rule(judged: StudyVerdict) -> str:
     )
     return (
         f"How it is judged: one sign-flip test of all questions together, {times}; a claim holds where its "
-        f"interval lies in its region, does not hold where it lies outside. Errors are standardised; the margin is {judged.margin:.4f}, "
+        f"interval lies in its region, does not hold where it lies outside. "
+        f"Errors are standardised; the margin is {judged.margin:.4f}, "
         f"{format_share(judged.margin / judged.collection.curves.naive_val_mae)} of the naive forecast's "
         f"error. {DISCLOSURE}"
     )

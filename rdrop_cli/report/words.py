@@ -288,8 +288,9 @@ def explain_outlook(outlook: Outlook, verdict: ClaimVerdict, judged: StudyVerdic
         return f"The {last} seeds of the plan are not likely to decide it."
     if verdict.answer.question.bets_on_rarity and verdict.region.high < 0.5:
         return f"If no further seed overfits, {outlook.fewest} seeds in all decide it."
-    most = f"to {outlook.most}" if outlook.most else f"to more than {last}"
-    return f"If the difference is real, {outlook.fewest} {most} seeds in all would decide it."
+    most = f" to {outlook.most}" if outlook.most else f" to more than {last}"
+    seeds = f"{outlook.fewest}{most if outlook.most != outlook.fewest else ''}"
+    return f"If the difference is real, {seeds} seeds in all would decide it."
 
 
 def format_attempts(attempts: Attempts) -> str:
