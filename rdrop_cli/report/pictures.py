@@ -142,7 +142,7 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     shown, labels = list_shown(judged), label_networks(collection.networks)
     scale, unit = _choose_unit(collection.curves)
     published = load_published_like(collection.used[0]) if collection.used else {}
-    with draw_figure(path, figsize=(width, 5.0 if width == WIDE else 4.6)) as (figure, axes):
+    with draw_figure(path, figsize=(width, 5.0 if width == WIDE else 5.8)) as (figure, axes):
         for network in shown:
             runs, colour = collection.networks[network], colour_of(network.variant)
             curves = np.array([run.val_loss for run in runs]) * scale
@@ -183,7 +183,7 @@ def _limit_curves(axes: "Axes", runs: Sequence[RunCurves], scale: float, epochs:
     low, high = min(settled.min(), naive), max(settled.max(), naive)
     room = (high - low) or abs(high) or 1.0
     axes.set_ylim(low - 0.06 * room, high + 0.1 * room)
-    axes.set_xlim(1, epochs)
+    axes.set_xlim(1, max(2, epochs))
 
 
 def draw_shares(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:

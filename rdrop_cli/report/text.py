@@ -22,6 +22,7 @@ from rdrop_cli.report.words import (
 
 WIDTH = 80
 BAR = 50
+LEAST_SCALE = 0.01  # where all differences are zero
 SCALE_ROOM = 1.15  # of the largest end that is drawn
 
 
@@ -78,7 +79,7 @@ def measure_scale(verdicts: list[ClaimVerdict]) -> float:
         for judged in verdicts
         if not judged.claim.question.is_share and judged.answer.estimate is not None
     ]
-    return SCALE_ROOM * max((abs(end) for ends in reaches for end in ends), default=0.01)
+    return SCALE_ROOM * (max((abs(end) for ends in reaches for end in ends), default=0.0) or LEAST_SCALE)
 
 
 def draw_bar(verdict: ClaimVerdict, scale: float) -> str:

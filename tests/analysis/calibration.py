@@ -2,8 +2,9 @@
 
 `make calibrate` prints the table of docs/verdict.md; tests/analysis/test_calibration.py runs a small version.
 
-A scenario makes curves of many seeds, of which the real measures take the numbers of the page: a population whose true
-answers are known. A study draws its seeds from it, and is judged at every look by the code that judges runs. A decision about a
+A scenario makes curves of many seeds, of which the real measures take the numbers of the page: a population
+whose true answers are known. A study draws its seeds from it, and is judged at every look by the code that judges
+runs. A decision about a
 bound is false where the truth lies on the other side of it, or on it.
 """
 

@@ -5,11 +5,11 @@ import shlex
 from pathlib import Path
 
 import pytest
+from rdrop_cli.analysis.networks_text import ARMS_HEADS
+from rdrop_cli.analysis.stats import ALPHA, count_pairs_to_reach, smallest_sign_flip_p
 
 from rdrop_cli.analysis.claims import BENEFITS, CLAIMS, SCORE_MARGIN
-from rdrop_cli.analysis.networks_text import ARMS_HEADS
 from rdrop_cli.analysis.published import PUBLISHED_TARGET_STD
-from rdrop_cli.analysis.stats import ALPHA, count_pairs_to_reach, smallest_sign_flip_p
 from rdrop_cli.plots.groups import MOST_GROUPS
 from rdrop_cli.plots.loss import FEW_GROUPS
 from rdrop_cli.plots.rates import MOST_PANELS
