@@ -28,7 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.errors import UsageError
+from rdrop_cli.errors import ValueRefusedError
 
 ALPHA = 0.05  # chance of any false decision on a page
 ALPHA_RARE = 0.01  # of it, for the claim that something is rare, which signs cannot show
@@ -64,7 +64,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         if not self.looks or self.looks[0] < 1 or list(self.looks) != sorted(set(self.looks)):
-            raise UsageError(f"looks: expected ascending numbers of seeds such as 8,16,32, received {self.looks}")
+            raise ValueRefusedError("looks", self.looks, "ascending numbers of seeds such as 8,16,32")
 
     def spend(self, seeds: int) -> float:
         """Return the level that all looks up to so many seeds may use together: α · n / last.

@@ -75,8 +75,9 @@ def choose_plan(runs_dir: Path, sha256: str, protocol: str, looks: tuple[int, ..
     planned, seen = tuple(entry["looks"]), max((taken["seeds"] for taken in entry["taken"]), default=0)
     if planned != looks and seen >= min(planned[0], looks[0]):
         raise UsageError(
-            f"looks {','.join(map(str, looks))}: {runs_dir / LEDGER} has others, fixed on {entry['fixed_at'][:10]} and "
-            f"looked at with {seen} seeds since: judge by those, or train fresh seeds into another runs folder"
+            f"{runs_dir / LEDGER} has others, {','.join(map(str, planned))}, fixed on {entry['fixed_at'][:10]} and "
+            f"looked at with {seen} seeds since: judge by those, or train fresh seeds into another runs folder",
+            field="looks",
         )
     return Plan(looks)
 

@@ -69,8 +69,9 @@ def require_rate_grids(rows: Sequence[NetworkRow]) -> list[RateGrid]:
     largest = max(_lay_out(rows), key=lambda grid: len(grid.squares))
     pairs = ", ".join(format_rates(*pair) for pair in sorted(largest.squares))
     raise RdropError(
-        f"rates: expected at least two values of dropout and two of recurrent dropout for one network, received "
-        f"{pairs} for {largest.network}; `rdrop sweep` trains a grid"
+        f"expected at least two values of dropout and two of recurrent dropout for one network, received "
+        f"{pairs} for {largest.network}; `rdrop sweep` trains a grid",
+        field="rates",
     )
 
 

@@ -20,7 +20,7 @@ from rdrop_cli.analysis.networks import NetworkRow, align_by_seed, ask_differenc
 from rdrop_cli.analysis.outlook import Outlook, foresee
 from rdrop_cli.analysis.published import load_published_like
 from rdrop_cli.analysis.run import RunCurves
-from rdrop_cli.errors import UsageError
+from rdrop_cli.errors import UsageError, ValueRefusedError, suggest
 
 Verdict = Literal["holds", "does-not-hold", "undecided"]
 Reason = Literal["decided", "no-runs", "too-few-seeds", "across-bound", "period"]
@@ -138,12 +138,12 @@ def confirm_best(collection: Collection, plan: Plan, first_fresh: int) -> StudyV
     fresh = _keep_seeds(collection, lambda seed: seed >= first_fresh)
     if not choosing.networks or not fresh.networks:
         side = "below" if not choosing.networks else "at or above"
-        raise UsageError(
-            f"confirm {first_fresh}: there is no seed {side} {first_fresh}; train fresh seeds to confirm on"
-        )
+        raise UsageError(f"there is no seed {side} {first_fresh}; train fresh seeds to confirm on", field="confirm")
     row = next((row for row in judge_collection(choosing, plan).networks if row.is_chosen), None)
     if row is None:
-        raise UsageError("confirm: expected three networks or more of which one was chosen, and is not the reference")
+        raise UsageError(
+            "expected three networks or more, of which another than the reference is best", field="confirm"
+        )
     references = find_references(collection)
     kept = {
         network: runs for network, runs in fresh.networks.items() if network in (row.network, references[row.network])
@@ -269,7 +269,7 @@ def check_claim_ids(ids: Iterable[str]) -> None:
     """
     for claim_id in ids:
         if claim_id not in CLAIM_IDS:
-            raise UsageError(f"claim: expected one of {', '.join(CLAIM_IDS)}, received {claim_id!r}")
+            raise ValueRefusedError("require", claim_id, f"one of {', '.join(CLAIM_IDS)}", suggest(claim_id, CLAIM_IDS))
 
 
 def _describe_answer(answer: Answer) -> dict[str, Any]:

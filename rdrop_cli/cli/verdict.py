@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, ComparedRuns, RunsDir
-from rdrop_cli.errors import RdropError, UsageError
+from rdrop_cli.errors import RdropError, ValueRefusedError
 from rdrop_cli.files import to_json
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def parse_looks(text: str | None) -> tuple[int, ...] | None:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
-        raise UsageError(f"--looks: expected numbers of seeds such as 6,12,24, received {text!r}") from error
+        raise ValueRefusedError("looks", text, "numbers of seeds such as 6,12,24") from error
 
 
 def judge_and_tell(

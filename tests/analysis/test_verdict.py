@@ -118,7 +118,7 @@ def test_the_ledger_keeps_the_plan_and_the_looks_once(tmp_path):
     assert "baseline-overfits" in study["taken"][1]["decided"]
     assert choose_plan(tmp_path, SHA256, "book", (6, 12)) == Plan((6, 12))
     assert choose_plan(tmp_path, "another", "book", None) == Plan()
-    with pytest.raises(UsageError, match=r"looks 6,8: .* has others, fixed on .* looked at with 6 seeds"):
+    with pytest.raises(UsageError, match=r"looks: .*looks.json has others, 6,12, fixed on .* looked at with 6 seeds"):
         choose_plan(tmp_path, SHA256, "book", (6, 8))
 
 

@@ -118,7 +118,7 @@ def test_looks_are_planned_once_and_written_down(rdrop, tmp_path):
     assert "6 of 6 seeds [50 %, 100 %]" in rdrop("verdict", "--runs-dir", tmp_path).out
     refused = rdrop("verdict", "--runs-dir", tmp_path, "--looks", "8,16")
     assert (refused.code, refused.out) == (2, "")
-    assert "looks.json has others, fixed on" in refused.err
+    assert "looks.json has others, 6,12,24, fixed on" in refused.err
     assert rdrop("verdict", "--runs-dir", tmp_path, "--looks", "6;12").code == 2
 
 
@@ -160,8 +160,8 @@ def test_a_required_claim_that_is_refuted_ends_with_code_3(rdrop, tmp_path):
 def test_an_unknown_claim_is_wrong_usage_and_the_known_are_named(rdrop, one_seed):
     result = rdrop("verdict", "--runs-dir", one_seed, "--require", "overfits")
     assert (result.code, result.out) == (2, "")
-    assert result.err.startswith("rdrop: claim: expected one of baseline-overfits, ")
-    assert result.err.rstrip().endswith("received 'overfits'")
+    assert result.err.startswith("rdrop: --require: expected one of baseline-overfits, ")
+    assert "received 'overfits'; did you mean 'baseline-overfits'?" in result.err
 
 
 def test_without_a_run_that_can_be_judged_there_is_no_verdict(rdrop, tmp_path):
@@ -269,7 +269,7 @@ def test_without_several_rates_there_is_no_heat_map(rdrop, eight_seeds, tmp_path
     result = rdrop("plot", "--rates", "--runs-dir", eight_seeds, "--output", tmp_path / "rates.png")
     assert (result.code, result.out) == (1, "")
     (line,) = result.err.splitlines()
-    assert line.startswith("rdrop: rates: expected at least two values of dropout and two of recurrent dropout")
+    assert line.startswith("rdrop: --rates: expected at least two values of dropout and two of recurrent dropout")
     assert not (tmp_path / "rates.png").exists()
 
 
