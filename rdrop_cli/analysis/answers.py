@@ -31,11 +31,16 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Asked:
-    """A question with the runs that speak to it, by seed, and the bounds that claims about it ask of."""
+    """A question with the runs that speak to it, by seed, and the bounds that claims about it ask of.
+
+    Attributes:
+        networks: labels of those that the runs of a seed are of, in their order.
+    """
 
     question: Question
     runs: RunsBySeed
     bounds: tuple[float, ...]
+    networks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,7 @@ class Answer:
         interval: the one that decides: of seeds and period together.
         p: by bound, adjusted for every question and every look: a look excludes the bound where it is at most 0.05.
         looked: at how many seeds the last look was taken.
+        networks: labels of those that the question is about.
     """
 
     question: Question
@@ -59,6 +65,7 @@ class Answer:
     interval: Interval | None = None
     p: Mapping[float, float] = field(default_factory=dict)
     looked: int = 0
+    networks: tuple[str, ...] = ()
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -143,7 +150,8 @@ def _answer(
     known = interval if _bounds_anything(interval, question.is_share) else None
     period = measure_period({seed: asked.runs[seed] for seed in by_seed}, compared) if question.in_period else None
     looked = looks.seeds[-1] if looks.seeds else 0
-    return Answer(question, by_seed, known, period, _widen(known, mean, period) if known else None, p, looked)
+    final = _widen(known, mean, period) if known else None
+    return Answer(question, by_seed, known, period, final, p, looked, asked.networks)
 
 
 def _adjust_p(looks: Looks, column: int, plan: Plan) -> float:

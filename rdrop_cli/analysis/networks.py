@@ -78,6 +78,7 @@ def ask_differences(collection: Collection) -> dict[Network, Asked]:
             compare_with(labels[reference], labels[network]),
             align_by_seed([collection.networks[reference], collection.networks[network]]),
             (0.0,),
+            (labels[reference], labels[network]),
         )
         for network, reference in find_references(collection).items()
     }

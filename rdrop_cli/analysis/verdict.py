@@ -15,7 +15,7 @@ from rdrop_cli.analysis.answers import Answer, Asked, RunsBySeed, answer_questio
 from rdrop_cli.analysis.claims import CLAIM_IDS, CLAIMS, SIGN_BOUND, Claim, Question, Region, measure_margin
 from rdrop_cli.analysis.collect import Collection, collect_runs
 from rdrop_cli.analysis.joint_test import ALPHA, Interval, Plan
-from rdrop_cli.analysis.network import Network
+from rdrop_cli.analysis.network import Network, label_networks
 from rdrop_cli.analysis.networks import NetworkRow, align_by_seed, ask_differences, build_rows, find_references
 from rdrop_cli.analysis.outlook import Outlook, foresee
 from rdrop_cli.analysis.published import load_published_like
@@ -167,7 +167,8 @@ def _ask(question: Question, collection: Collection, margin: float) -> Asked:
     runs: RunsBySeed = {}
     if len(networks) == len(question.needs):
         runs = align_by_seed([collection.networks[network] for network in networks])
-    return Asked(question, runs, tuple(sorted(bounds)))
+    labels = label_networks(collection.networks)
+    return Asked(question, runs, tuple(sorted(bounds)), tuple(labels[network] for network in networks))
 
 
 def _find_same(network: Network, collection: Collection) -> str | None:
@@ -276,6 +277,7 @@ def _describe_answer(answer: Answer) -> dict[str, Any]:
     return {
         "id": answer.question.id,
         "number": answer.question.number,
+        "networks": list(answer.networks),
         "kind": "share" if answer.question.is_share else "mean",
         "by_seed": {str(seed): value for seed, value in answer.by_seed.items()},
         "estimate": answer.estimate,
