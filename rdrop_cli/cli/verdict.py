@@ -1,14 +1,15 @@
 """`rdrop verdict`: which of the study's claims hold, and which network does best."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.console import note
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, ComparedRuns, RunsDir
-from rdrop_cli.errors import RdropError, ValueRefusedError
+from rdrop_cli.errors import RdropError, ValueRefusedError, make_printable
 from rdrop_cli.files import to_json
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def verdict(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Test the book's claims on your runs, over seeds, and compare every network that was trained."""
+    """Test the book's claims on your runs, over seeds."""
     from rdrop_cli.analysis.verdict import check_claim_ids
 
     required = require or []
@@ -83,13 +84,14 @@ def verdict(
 def _render(judged: "StudyVerdict", output_format: Format, explain: bool) -> str:
     if output_format is Format.JSON:
         return to_json(judged.to_json())
-    if output_format is Format.TEXT:
-        from rdrop_cli.report.text import write_page
-
-        return "\n".join(write_page(judged, explain))
     from rdrop_cli.report.formats import write_latex, write_markdown
+    from rdrop_cli.report.text import write_page
 
-    return write_markdown(judged) if output_format is Format.MARKDOWN else write_latex(judged)
+    if output_format is Format.TEXT:
+        lines = list(write_page(judged, explain))
+    else:
+        lines = (write_markdown if output_format is Format.MARKDOWN else write_latex)(judged).splitlines()
+    return "\n".join(map(make_printable, lines))
 
 
 def parse_looks(text: str | None) -> tuple[int, ...] | None:
@@ -120,21 +122,15 @@ def judge_and_tell(
     from rdrop_cli.runs.comparable import describe_skipped
 
     collection = collect_runs(names, runs_dir)
-    _tell(f"skipped: {line}" for line in describe_skipped(collection.skipped))
+    for line in describe_skipped(collection.skipped):
+        note(f"skipped: {line}")
     if not collection.networks:
-        raise RdropError(f"no run in {runs_dir} can be judged; start some with: rdrop train --seeds 0-7")
+        raise RdropError(f"no run in {runs_dir} can be judged; start some with `rdrop train --seeds 0-7`")
     run = collection.used[0]
     plan = choose_plan(runs_dir, run.dataset.sha256, run.protocol.name, looks)
     judged = judge_collection(collection, plan) if confirm is None else confirm_best(collection, plan, confirm)
     try:
         record_look(runs_dir, judged)
     except OSError as error:
-        _tell([f"note: this look could not be written down in {runs_dir}: {error}"])
+        note(f"note: this look could not be written down in {runs_dir}: {error}")
     return judged
-
-
-def _tell(lines: Iterable[str]) -> None:
-    from rdrop_cli.cli.console import make_console
-
-    for line in lines:
-        make_console().print(line, markup=False)

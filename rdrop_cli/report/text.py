@@ -22,15 +22,16 @@ from rdrop_cli.report.words import (
 
 WIDTH = 80
 BAR = 50
+LONGEST_LABEL = 44  # with its numbers behind it
 LEAST_SCALE = 0.01  # where all differences are zero
 SCALE_ROOM = 1.15  # of the largest end that is drawn
 
 
 def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
     """Yield the lines of the page; with one seed at most ten."""
-    yield from textwrap.wrap(describe_runs(judged.collection), WIDTH)
+    yield from _wrap(describe_runs(judged.collection))
     yield ""
-    yield from textwrap.wrap(summarise(judged), WIDTH)
+    yield from _wrap(summarise(judged))
     asked = [verdict for verdict in judged.claims if verdict.reason != "no-runs"]
     if max((len(verdict.answer.seeds) for verdict in asked), default=0) < 2 and len(judged.seeds) < 2 and not explain:
         return
@@ -40,16 +41,22 @@ def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
     missing = [verdict.id for verdict in judged.claims if verdict.reason == "no-runs"]
     if missing:
         yield ""
-        yield from textwrap.wrap(f"Not judged, without runs: {', '.join(missing)}.", WIDTH)
+        yield from _wrap(f"Not judged, without runs: {', '.join(missing)}.")
     yield ""
     yield from _write_networks(judged)
     for note in write_notes(judged):
-        yield from textwrap.wrap(note, WIDTH)
+        yield from _wrap(note)
     if explain:
         yield ""
-        yield from textwrap.wrap(_explain_rule(judged), WIDTH)
+        yield from _wrap(_explain_rule(judged))
     else:
         yield "Reasons, sizes and outlook: rdrop verdict --explain"
+
+
+def _wrap(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _write_claims(judged: StudyVerdict, asked: list[ClaimVerdict], explain: bool) -> Iterator[str]:
@@ -60,14 +67,13 @@ def _write_claims(judged: StudyVerdict, asked: list[ClaimVerdict], explain: bool
         yield f"{row}{format_published(verdict):>10}"
         yield f"  {draw_bar(verdict, scale)}"
         if explain:
-            yield from textwrap.wrap(f"{verdict.claim.text}.", WIDTH, initial_indent="    ", subsequent_indent="    ")
+            yield from _wrap(f"{verdict.claim.text}.", indent="    ")
             sentence = explain_claim(verdict, judged)
-            yield from textwrap.wrap(sentence, WIDTH, initial_indent="    ", subsequent_indent="    ")
+            yield from _wrap(sentence, indent="    ")
     yield ""
-    yield from textwrap.wrap(
+    yield from _wrap(
         f"Bars: ░ where the claim holds, ─ the interval, ● the answer, ○ published; shares from 0 to 100 %, "
         f"errors from -{scale:.4f} to +{scale:.4f} (standardised).",
-        WIDTH,
     )
 
 
@@ -108,12 +114,15 @@ def _draw_interval(cells: list[str], interval: Interval | None, place: Callable[
 
 def _write_networks(judged: StudyVerdict) -> Iterator[str]:
     """Write two lines a network: its own numbers, and how it compares."""
-    width = max([24, *(len(row.label) for row in judged.networks)])
+    width = min(LONGEST_LABEL, max([24, *(len(row.label) for row in judged.networks)]))
     yield f"{'network':<{width}}{'seeds':>9}{'level':>9}{'overfit':>9}{'test':>9}"
     for row in judged.networks:
         shown, examined = row.overfitting
         overfit, test = f"{shown} of {examined}" if examined else NONE, f"{row.test:.4f}" if row.test else NONE
-        yield f"{row.label:<{width}}{format_attempts(row.attempts):>9}{row.level:>9.4f}{overfit:>9}{test:>9}"
+        if len(row.label) > width:
+            yield row.label
+        label = row.label if len(row.label) <= width else ""
+        yield f"{label:<{width}}{format_attempts(row.attempts):>9}{row.level:>9.4f}{overfit:>9}{test:>9}"
         yield f"  {describe_comparison(row)}"
 
 

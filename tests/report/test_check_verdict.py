@@ -32,7 +32,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def check(verdict: Path, runs: Path) -> tuple[int, list[str]]:
     """Run the checker as a stranger does: isolated, without anything that is installed."""
-    result = subprocess.run([sys.executable, "-I", "-S", CHECKER, verdict, runs], capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        [sys.executable, "-I", "-S", CHECKER, verdict, runs], capture_output=True, text=True, check=False
+    )
     assert result.stderr == ""
     return result.returncode, result.stdout.splitlines()
 
