@@ -170,7 +170,7 @@ def test_without_a_run_that_can_be_judged_there_is_no_verdict(rdrop, tmp_path):
     assert (result.code, result.out) == (1, "")
     first, last = result.err.splitlines()
     assert first.startswith("skipped: begun: interrupted")
-    assert last == f"rdrop: no run in {tmp_path} can be judged; start some with: rdrop train --seeds 0-7"
+    assert last == f"rdrop: no run in {tmp_path} can be judged; start some with `rdrop train --seeds 0-7`"
 
 
 def test_a_name_of_no_run_is_a_failure(rdrop, one_seed):
