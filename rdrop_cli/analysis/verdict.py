@@ -262,15 +262,15 @@ def _measure_size(question: Question, runs: RunsBySeed) -> tuple[float, float, f
     return (sum(sizes) / len(sizes), min(sizes), max(sizes)) if sizes else None
 
 
-def check_claim_ids(ids: Iterable[str]) -> None:
-    """Refuse what is no claim.
+def check_claim_ids(ids: Iterable[str], field: str = "require") -> None:
+    """Refuse what is no claim, in an option of that name.
 
     Raises:
         UsageError: naming those that there are.
     """
     for claim_id in ids:
         if claim_id not in CLAIM_IDS:
-            raise ValueRefusedError("require", claim_id, f"one of {', '.join(CLAIM_IDS)}", suggest(claim_id, CLAIM_IDS))
+            raise ValueRefusedError(field, claim_id, f"one of {', '.join(CLAIM_IDS)}", suggest(claim_id, CLAIM_IDS))
 
 
 def _describe_answer(answer: Answer) -> dict[str, Any]:
