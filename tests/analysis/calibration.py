@@ -191,10 +191,12 @@ class Tally:
     covered: int = 0
 
 
-def run_studies(scenario: Scenario, studies: int, rng: np.random.Generator, plan: Plan | None = None) -> Tally:
-    """Judge studies of 32 seeds at every look."""
+def run_studies(
+    scenario: Scenario, studies: int, rng: np.random.Generator, plan: Plan | None = None, seeds: int = POPULATION
+) -> Tally:
+    """Judge studies of 32 seeds at every look; they are drawn from a population of so many `seeds`."""
     plan, signs = plan or Plan(), make_signs(SEEDS, EXACT_SIGNS)
-    population = make_population(scenario, min(POPULATION, max(50, studies)), rng)
+    population = make_population(scenario, seeds, rng)
     truth = population.mean(axis=0)
     if scenario.alike:
         truth[[not question.is_share for question in FAMILY]] = 0.0
@@ -291,7 +293,7 @@ def _bet_on_rarity(values: np.ndarray) -> np.ndarray:
 
 
 def run_old_rule(
-    scenario: Scenario, studies: int, rng: np.random.Generator
+    scenario: Scenario, studies: int, rng: np.random.Generator, seeds: int = POPULATION
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Judge as rdrop 0.1 did: Holm over sign flips of each family apart, and Student's interval; at one look each.
 
@@ -299,7 +301,7 @@ def run_old_rule(
         Studies with any false decision, at each of `SIZES` and peeking at every seed from 6 to 30; and
         decisions that are true by question.
     """
-    population = make_population(scenario, min(POPULATION, max(50, studies)), rng)
+    population = make_population(scenario, seeds, rng)
     truth = population.mean(axis=0)
     means = [q for q, question in enumerate(FAMILY) if not question.is_share]
     if scenario.alike:
@@ -310,22 +312,22 @@ def run_old_rule(
     for _ in range(studies):
         values = population[rng.integers(len(population), size=30)][:, means]
         ever = False
-        for seeds in range(6, 31):
-            sample = values[:seeds]
-            flipped = np.abs(signs[:, :seeds] @ sample)
+        for seen in range(6, 31):
+            sample = values[:seen]
+            flipped = np.abs(signs[:, :seen] @ sample)
             p = (flipped >= flipped[0] * (1 - 1e-9)).mean(axis=0)
             order = np.argsort(p)
             holm = np.empty_like(p)
             holm[order] = np.minimum(1, np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)))
-            t = np.abs(sample.mean(axis=0)) / (sample.std(axis=0, ddof=1) / np.sqrt(seeds))
-            decided = (holm < 0.05) & (t > stats.t.ppf(0.975, seeds - 1))
+            t = np.abs(sample.mean(axis=0)) / (sample.std(axis=0, ddof=1) / np.sqrt(seen))
+            decided = (holm < 0.05) & (t > stats.t.ppf(0.975, seen - 1))
             right = np.sign(sample.mean(axis=0)) == np.sign(truth[means])
             wrong = bool((decided & ~right).any())
             ever |= wrong
-            if seeds in SIZES:
-                false[SIZES.index(seeds)] += wrong
+            if seen in SIZES:
+                false[SIZES.index(seen)] += wrong
                 for place, q in enumerate(means):
-                    found[FAMILY[q].id][SIZES.index(seeds)] += decided[place] and right[place]
+                    found[FAMILY[q].id][SIZES.index(seen)] += decided[place] and right[place]
         peeked += ever
     return np.append(false, peeked) / studies, {name: counts / studies for name, counts in found.items()}
 
