@@ -172,7 +172,7 @@ def _check_fit(run: Run) -> None:
     if status == "failed":
         raise DataError(f"failed: {run.metrics.failure}")
     if status != "completed":
-        hint = f"; resume with: rdrop train --resume {run.folder.run_id}" if status == "interrupted" else ""
+        hint = "; `rdrop train` resumes it" if status == "interrupted" else ""
         raise DataError(f"{status}, {epochs.done} of {epochs.planned} epochs are done{hint}")
     build_curves(run.metrics)
 

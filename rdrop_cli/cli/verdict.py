@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdrop_cli.cli.console import note
+from rdrop_cli.cli.console import note, note_command
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, ComparedRuns, RunsDir
 from rdrop_cli.errors import RdropError, ValueRefusedError, make_printable
 from rdrop_cli.files import to_json
@@ -72,6 +72,8 @@ def verdict(
     check_claim_ids(required)
     judged = judge_and_tell(runs or [], runs_dir, parse_looks(looks), confirm)
     typer.echo(_render(judged, Format.JSON if as_json else output_format, explain))
+    if output_format is Format.TEXT and not (as_json or explain):
+        note_command("reasons, sizes and what more seeds would bring:", "rdrop verdict --explain")
     unmet = [claim_id for claim_id in required if judged.find(claim_id).verdict != "holds"]
     if unmet:
         from rdrop_cli.report.words import VERDICTS

@@ -49,8 +49,6 @@ def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
     if explain:
         yield ""
         yield from _wrap(_explain_rule(judged))
-    else:
-        yield "Reasons, sizes and outlook: rdrop verdict --explain"
 
 
 def _wrap(text: str, indent: str = "") -> list[str]:

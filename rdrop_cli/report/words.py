@@ -323,7 +323,7 @@ def write_notes(judged: StudyVerdict) -> list[str]:
         fresh = max(chosen.seeds, default=0) + 1
         notes.append(
             f"{chosen.label} is the best of {len(judged.networks)} networks on these very seeds, and partly so by "
-            f"chance: confirm it on fresh ones, with --confirm {fresh}."
+            f"chance: train it and its reference on fresh ones, from {fresh} on, and confirm it on these."
         )
     if len(judged.seeds) > judged.plan.looks[-1]:
         notes.append(

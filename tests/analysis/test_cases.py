@@ -236,7 +236,7 @@ def test_a_winner_is_called_chosen_until_fresh_seeds_confirm_it():
     }
     judged = judge(studies)
     assert [row.label for row in judged.networks if row.is_chosen] == ["dropout 0.5/0.5"]
-    assert any("confirm it on fresh ones" in note for note in write_notes(judged))
+    assert any("and confirm it on these" in note for note in write_notes(judged))
     confirmed = confirm_best(judged.collection, Plan(), 8)
     assert [row.label for row in confirmed.networks] == ["dropout 0.5/0.5", "baseline"]
     assert confirmed.networks[0].answer.seeds == tuple(range(8, 16))

@@ -47,7 +47,7 @@ def test_the_curves_are_those_of_the_metrics(tmp_path):
 
 
 UNFIT = {
-    "interrupted": ({"status": "interrupted"}, "interrupted, 20 of 20 epochs are done; resume with: rdrop train"),
+    "interrupted": ({"status": "interrupted"}, "interrupted, 20 of 20 epochs are done; `rdrop train` resumes it"),
     "failed": ({"status": "failed", "failure": "the loss is nan at epoch 3"}, "failed: the loss is nan at epoch 3"),
     "without an epoch": ({"val_loss": []}, "expected at least 1 epochs, received 0"),
     "a loss that was not finite": (
