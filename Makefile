@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-demo test-slow test-package torture fuzz coverage lint format schema docs architecture dist clean
+.PHONY: help install demo study bench test test-demo test-slow test-package torture fuzz calibrate coverage lint format schema docs architecture dist clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -53,6 +53,9 @@ fuzz: install ## Fuzz every reader and the command line (three minutes; RDROP_FU
 
 coverage: install ## Run the tests and list the lines that they miss (htmlcov/index.html)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile --cov --cov-report term --cov-report html
+
+calibrate: install ## Simulate the whole verdict, 100 000 studies where nothing is there (half an hour; docs/verdict.md)
+	$(VENV)/bin/python -m tests.analysis.calibration
 
 lint: install ## Check style, formatting and types
 	$(VENV)/bin/ruff check .
