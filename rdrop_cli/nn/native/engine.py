@@ -65,10 +65,11 @@ class NativeEngine:
                 loss, gradients = self._network.differentiate(
                     weights, self._find_sequences(rows), targets, step=step, threads=count_threads()
                 )
-                # RMSprop, in the order of Keras's operations.
-                velocity *= rho
-                velocity += np.float32(1 - optimizer.rho) * np.square(gradients)
-                weights -= rate * gradients / np.sqrt(velocity + epsilon)
+                # RMSprop, in the order of Keras's operations; a run that diverges is seen by its loss.
+                with np.errstate(over="ignore", invalid="ignore"):
+                    velocity *= rho
+                    velocity += np.float32(1 - optimizer.rho) * np.square(gradients)
+                    weights -= rate * gradients / np.sqrt(velocity + epsilon)
                 done += 1
                 yield loss
         finally:

@@ -86,6 +86,14 @@ INLINE Vec clamp(Vec x, float most) {
 #endif
 }
 
+static inline Longs xor3(Longs a, Longs b, Longs c) {
+#if defined(__AVX512F__)
+  return (Longs)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, (__m512i)c, 0x96);
+#else
+  return a ^ b ^ c;
+#endif
+}
+
 INLINE Vec reciprocal(Vec x) {
 #if defined(__AVX512F__)
   Vec guess = (Vec)_mm512_rcp14_ps((__m512)x);  // a fifth of a division's time, with a step of Newton's
@@ -152,6 +160,27 @@ static inline float total(Vec v) {
   memcpy(parts, &v, sizeof v);
   for (int i = 1; i < VEC / 4; i++) parts[0] += parts[i];
   return (parts[0][0] + parts[0][1]) + (parts[0][2] + parts[0][3]);
+}
+
+// The totals of COUNT vectors.
+template <int COUNT>
+static inline void find_totals(const Vec* v, float* totals) {
+#if defined(__AVX512F__)
+  // Halves of pairs are added until 16 vectors have become one, their totals in their order.
+  const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+  for (int first = 0; first < COUNT; first += VEC) {
+    __m512 part[VEC];
+    for (int i = 0; i < VEC; i++) part[i] = first + i < COUNT ? (__m512)v[first + i] : _mm512_setzero_ps();
+    for (int half = VEC / 2; half; half /= 2)
+      for (int i = 0; i < half; i++)
+        part[i] = _mm512_permutex2var_ps(part[i], low, part[i + half]) +
+                  _mm512_permutex2var_ps(part[i], high, part[i + half]);
+    memcpy(totals + first, &part[0], sizeof(float) * (COUNT - first < VEC ? COUNT - first : VEC));
+  }
+#else
+  for (int i = 0; i < COUNT; i++) totals[i] = total(v[i]);
+#endif
 }
 
 // Timesteps of lanes in memory, `stride` apart.

@@ -68,7 +68,7 @@ struct Layer {
     room.d_state.resize(states() * spec.units);
     room.input_bits.resize(spec.input.count * spec.features);
     room.recurrent_bits.resize((draws_each_step() ? timesteps : 1) * state_masks * spec.units);
-    if (training) room.deltas.resize(4 * spec.units * DELTA_STRIDE);
+    if (training) room.deltas.resize(CHUNK * pad(4 * spec.units));
   }
 
   void run(LayerRoom& room, const Samples& samples, Steps x, const Given& output) const {
@@ -207,8 +207,10 @@ struct Layer {
       for (int s = 0; s < 4; s++)
         for (int i = 0; i < COUNT; i++) sum[s][i][0] = sum[s][i][1] = fill(bias[s * spec.units + u + i]);
       for (int gate = 0; gate < Cell::GATES; gate++) {
-        weight = add_product(sum[Cell::X_SUM[gate]], weight, x[gate], spec.features, 1);
-        weight = add_product(sum[Cell::H_SUM[gate]], weight, h[gate], spec.units, 1);
+        const Terms of_x = {x[gate], spec.features}, of_h = {h[gate], spec.units};
+        const int x_sum = Cell::X_SUM[gate], h_sum = Cell::H_SUM[gate];
+        weight = x_sum == h_sum ? add_products(sum[x_sum], weight, of_x, of_h) : add_products(sum[x_sum], weight, of_x);
+        if (x_sum != h_sum) weight = add_products(sum[h_sum], weight, of_h);
       }
       finish<Cell>(sum[0], COUNT, now, next, u, masks);
     });
@@ -227,8 +229,8 @@ struct Layer {
 
   template <class Cell>
   void differentiate_cell(LayerRoom& room, Steps x, const Given& d_output, Steps d_x, float* gradients) const {
-    const int64_t stride = pad(rows()), block = spec.units * DELTA_STRIDE;
-    Lanes *deltas = room.deltas.data(), *d_state = room.d_state.data();
+    const int64_t stride = pad(rows()), units = spec.units;
+    Lanes* d_state = room.d_state.data();
     std::fill(room.d_state.begin(), room.d_state.end(), Lanes{});
     for (int64_t end = timesteps, begin; end > 0; end = begin) {
       begin = (end - 1) / CHUNK * CHUNK;
@@ -238,11 +240,11 @@ struct Layer {
           for (int64_t u = 0; u < spec.units; u++)
             for (int v = 0; v < 2; v++) d_state[u][v] += given[u][v];
         }
-        Lanes* delta = deltas + (j - begin);
+        Lanes* delta = room.deltas.data() + (j - begin) * pad(4 * units);
         differentiate_states<Cell>(room.records.data() + j * stride, d_state, delta, step_masks(room, j));
         const Lanes *of_x[Cell::GATES], *of_h[Cell::GATES];
         for (int gate = 0; gate < Cell::GATES; gate++)
-          of_x[gate] = delta + Cell::X_SUM[gate] * block, of_h[gate] = delta + Cell::H_SUM[gate] * block;
+          of_x[gate] = delta + Cell::X_SUM[gate] * units, of_h[gate] = delta + Cell::H_SUM[gate] * units;
         project_back(back_to_h.data(), read_masks(room, j), of_h, Cell::GATES, spec.units, d_state);
         if (d_x.data)
           project_back(back_to_x.data(), input_masks(room), of_x, Cell::GATES, spec.units, d_x.at(time_of(j)));
@@ -257,7 +259,7 @@ struct Layer {
       for (int v = 0; v < 2; v++) {
         Vec d_sum[4];
         Cell::differentiate(now, d_state, spec.units, u, v, masks, spec.activation, d_sum);
-        for (int s = 0; s < 4; s++) delta[(s * spec.units + u) * DELTA_STRIDE][v] = d_sum[s];
+        for (int s = 0; s < 4; s++) delta[s * spec.units + u][v] = d_sum[s];
       }
       // Records come from the outer caches: the one before this is fetched while this one is worked on.
       for (int row = 0; row < Cell::ROWS; row++)
@@ -268,12 +270,13 @@ struct Layer {
   // Those of the timesteps [begin, begin + steps) in the order of reading.
   template <class Cell>
   void add_weight_gradients(LayerRoom& room, Steps x, int64_t begin, int64_t steps, float* kernel) const {
-    const int64_t units = spec.units, block = units * DELTA_STRIDE, stride = pad(rows());
+    const int64_t units = spec.units, stride = pad(rows());
     float *recurrent = kernel + spec.features * columns(), *b = recurrent + units * columns();
-    const Lanes *of_x[Cell::GATES], *of_h[Cell::GATES], *h = room.records.data() + begin * stride;
+    const Lanes* h = room.records.data() + begin * stride;
+    Steps of_x[Cell::GATES], of_h[Cell::GATES];
     for (int gate = 0; gate < Cell::GATES; gate++) {
-      of_x[gate] = room.deltas.data() + Cell::X_SUM[gate] * block;
-      of_h[gate] = room.deltas.data() + Cell::H_SUM[gate] * block;
+      of_x[gate] = {room.deltas.data() + Cell::X_SUM[gate] * units, pad(4 * units)};
+      of_h[gate] = {room.deltas.data() + Cell::H_SUM[gate] * units, pad(4 * units)};
       add_sums(steps, of_x[gate], units, b + gate * units);
       if (Cell::BIASES == 2) add_sums(steps, of_h[gate], units, b + columns() + gate * units);
     }

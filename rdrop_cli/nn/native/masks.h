@@ -36,7 +36,7 @@ struct Generator {
     uint32_t k = key[0], l = key[1];
     for (int round = 0; round < 10; round++, k += WEYL_A, l += WEYL_B) {
       Longs p = multiply_low(a, PHILOX_A), q = multiply_low(c, PHILOX_B);
-      a = (q >> 32) ^ b ^ (uint64_t)k, b = q, c = (p >> 32) ^ d ^ (uint64_t)l, d = p;
+      a = xor3(q >> 32, b, Longs{} + k), b = q, c = xor3(p >> 32, d, Longs{} + l), d = p;
     }
     words[0] = a, words[1] = b, words[2] = c, words[3] = d;
   }
@@ -61,17 +61,15 @@ struct Samples {
   int64_t at(int lane) const { return first + (lane < lanes() ? lane : lanes() - 1); }
 };
 
-// Bits of elements [start(lane), start(lane) + count) of a mask, for each lane.
-template <class Start>
-static void draw_bits(const Generator& generator, uint64_t least, int64_t count, const Start& start, Bits* bits) {
+// Bits of elements [start, start + count) of a mask, for each lane's start.
+static inline void draw_bits(const Generator& generator, uint64_t least, int64_t count, const int64_t* start,
+                             Bits* bits) {
   constexpr int HALF = VEC / 2, PARTS = LANES / HALF;
   Longs group[PARTS];
+  memcpy(group, start, sizeof group);
+  for (Longs& part : group) part /= 4;
   Bits begins_at[4] = {};  // lanes by the word of a group that their first element is
-  for (int lane = 0; lane < LANES; lane++) {
-    int64_t element = start(lane);
-    group[lane / HALF][lane % HALF] = element / 4;
-    begins_at[element % 4] |= 1u << lane;
-  }
+  for (int lane = 0; lane < LANES; lane++) begins_at[start[lane] % 4] |= 1u << lane;
   memset(bits, 0, count * sizeof *bits);
   for (int64_t element = 0; element < count + 3; element += 4) {
     Bits large[4] = {};
@@ -86,15 +84,17 @@ static void draw_bits(const Generator& generator, uint64_t least, int64_t count,
           int64_t u = element + word - begin;
           if (u >= 0 && u < count) bits[u] |= large[word] & begins_at[begin];
         }
+    if (begins_at[0] == ALL_LANES && element + 4 >= count) break;
   }
 }
 
 // Draw each of the spec's masks, (sample, timesteps, count) in TensorFlow, at one timestep: bits[mask][count].
 static inline void draw_masks(const MaskSpec& spec, int64_t step, const Samples& samples, int64_t timesteps, int64_t t,
                               int64_t count, Bits* bits) {
+  alignas(64) int64_t start[LANES];
+  for (int lane = 0; lane < LANES; lane++) start[lane] = (samples.at(lane) * timesteps + t) * count;
   for (int64_t i = 0; i < spec.count; i++)
-    draw_bits(spec.generator(step, i), spec.least(), count,
-              [&](int lane) { return (samples.at(lane) * timesteps + t) * count; }, bits + i * count);
+    draw_bits(spec.generator(step, i), spec.least(), count, start, bits + i * count);
 }
 
 // A mask that a whole batch shares, element by element: scale[e] is 0 or `kept`.

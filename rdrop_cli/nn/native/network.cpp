@@ -190,13 +190,16 @@ class Network {
   }
 
   void gather(const Call& call, const Samples& samples, Steps x) const {
-    const int64_t features = stages[0].features();
-    for (int lane = 0; lane < LANES; lane++) {
-      const float* row = call.rows + call.starts[samples.at(lane)] * features;
-      float* to = (float*)x.data + lane;
-      for (int64_t t = 0; t < spec.timesteps; t++, row += call.stride * features, to += x.stride * LANES)
-        for (int64_t k = 0; k < features; k++) to[k * LANES] = row[k];
-    }
+    constexpr int64_t FEW = 8;  // timesteps, whose lanes stay in the nearest cache until all have been filled
+    const int64_t features = stages[0].features(), row_stride = call.stride * features;
+    const float* row[LANES];
+    for (int lane = 0; lane < LANES; lane++) row[lane] = call.rows + call.starts[samples.at(lane)] * features;
+    for (int64_t begin = 0; begin < spec.timesteps; begin += FEW)
+      for (int lane = 0; lane < LANES; lane++)
+        for (int64_t t = begin; t < std::min(begin + FEW, spec.timesteps); t++, row[lane] += row_stride) {
+          float* to = (float*)x.at(t) + lane;
+          for (int64_t k = 0; k < features; k++) to[k * LANES] = row[lane][k];
+        }
   }
 
   const MaskSpec& given_spec(int64_t i) const { return i < spec.stages ? stages[i].spec.given : spec.returned; }

@@ -8,8 +8,7 @@
 
 #include "lanes.h"
 
-constexpr int CHUNK = 32;  // timesteps over which an outer product is summed in registers
-constexpr int DELTA_STRIDE = CHUNK + 1;
+constexpr int CHUNK = 16;  // timesteps over which an outer product is summed in registers
 
 template <int MOST, class Work>
 static inline void call_with_constant(int64_t count, const Work& work) {
@@ -47,17 +46,24 @@ static inline float* pack(const float* weight, int64_t rows, int64_t row, int64_
   return packed;
 }
 
-// sum[i] += sum over k of packed weight (k, i) * v[k * stride]; returns the weight behind the last.
-template <int COUNT>
-static inline const float* add_product(Lanes (&sum)[COUNT], const float* weight, const Lanes* v, int64_t terms,
-                                       int64_t stride) {
+// Rows of lanes, the terms of a product's sums.
+struct Terms {
+  const Lanes* rows;
+  int64_t count;
+};
+
+// sum[i] += sum over k of packed weight (k, i) * v[k], v the terms of one operand after another; returns the weight
+// behind the last.
+template <int COUNT, class... Operands>
+INLINE const float* add_products(Lanes (&sum)[COUNT], const float* weight, const Operands&... operands) {
   Lanes local[COUNT];
   for (int i = 0; i < COUNT; i++) local[i] = sum[i];
-  for (int64_t k = 0; k < terms; k++, weight += COUNT, v += stride)
-    for (int i = 0; i < COUNT; i++) {
-      local[i][0] += weight[i] * v[0][0];
-      local[i][1] += weight[i] * v[0][1];
-    }
+  for (const Terms& terms : {operands...})
+    for (const Lanes *v = terms.rows, *end = v + terms.count; v < end; v++, weight += COUNT)
+      for (int i = 0; i < COUNT; i++) {
+        local[i][0] += weight[i] * v[0][0];
+        local[i][1] += weight[i] * v[0][1];
+      }
   for (int i = 0; i < COUNT; i++) sum[i] = local[i];
   return weight;
 }
@@ -90,7 +96,7 @@ static inline void project_back(const float* weight, const RowMasks& masks, cons
     constexpr int COUNT = decltype(count)::value;
     Lanes sum[COUNT] = {};
     for (int64_t gate = 0; gate < gates; gate++) {
-      weight = add_product(sum, weight, delta[gate], units, DELTA_STRIDE);
+      weight = add_products(sum, weight, Terms{delta[gate], units});
       if (masks.count <= 1 && gate + 1 < gates) continue;  // the gates share a mask: it multiplies their sum
       for (int i = 0; i < COUNT; i++) {
         for (int v = 0; v < 2; v++) out[k + i][v] += masks.apply(gate, k + i, v, sum[i][v]);
@@ -100,18 +106,20 @@ static inline void project_back(const float* weight, const RowMasks& masks, cons
   });
 }
 
-// grad[i * columns + c] += sum over lanes and timesteps of value (j, i) * delta[c][j], for ROWS x WIDE of them.
+// grad[i * columns + c] += sum over lanes and timesteps j of value (j, i) * delta.at(j)[c], for ROWS x WIDE of them.
 template <int ROWS, int WIDE>
-static void add_outer_tile(int64_t steps, const Lanes* value, const Lanes* delta, float* grad, int64_t columns) {
+static void add_outer_tile(int64_t steps, const Lanes* value, Steps delta, float* grad, int64_t columns) {
   Vec sum[ROWS][WIDE] = {};
-  for (int64_t j = 0; j < steps; j++, value += ROWS, delta++)
+  for (int64_t j = 0; j < steps; j++, value += ROWS, delta.data += delta.stride)
     for (int v = 0; v < 2; v++)
       for (int i = 0; i < ROWS; i++) {
         Vec left = in_register(value[i][v]);
-        for (int c = 0; c < WIDE; c++) sum[i][c] += left * delta[c * DELTA_STRIDE][v];
+        for (int c = 0; c < WIDE; c++) sum[i][c] += left * delta.data[c][v];
       }
+  float totals[ROWS * WIDE];
+  find_totals<ROWS * WIDE>(sum[0], totals);
   for (int i = 0; i < ROWS; i++)
-    for (int c = 0; c < WIDE; c++) grad[i * columns + c] += total(sum[i][c]);
+    for (int c = 0; c < WIDE; c++) grad[i * columns + c] += totals[i * WIDE + c];
 }
 
 // Rows at one timestep and the masks on them.
@@ -120,11 +128,11 @@ struct MaskedRows {
   RowMasks masks;
 };
 
-// grad[k * columns + n] += sum over lanes and timesteps of value (j, k) * delta[n][j], for the gates from `first` on that
-// read the same values: the rows read(j), masked. A tile of them is copied, so that the sums run through contiguous
-// memory.
+// grad[k * columns + n] += sum over lanes and timesteps j of value (j, k) * delta[gate].at(j)[n], for the gates from
+// `first` on that read the same values: the rows read(j), masked. A tile of them is copied, so that the sums run through
+// contiguous memory.
 template <class Read>
-static inline void add_outer(int64_t steps, int64_t rows, const Read& read, Lanes* tile, const Lanes* const* delta,
+static inline void add_outer(int64_t steps, int64_t rows, const Read& read, Lanes* tile, const Steps* delta,
                              int64_t first, int64_t gates, int64_t units, float* grad, int64_t columns) {
   for_each_tile<OUTER_ROWS>(rows, [&](int64_t k, auto height) {
     constexpr int ROWS = decltype(height)::value;
@@ -135,20 +143,20 @@ static inline void add_outer(int64_t steps, int64_t rows, const Read& read, Lane
     }
     for (int64_t gate = first; gate < first + gates; gate++)
       for_each_tile<OUTER_COLUMNS>(units, [&](int64_t n, auto width) {
-        const Lanes* right = delta[gate] + n * DELTA_STRIDE;
+        const Steps right = {delta[gate].data + n, delta[gate].stride};
         add_outer_tile<ROWS, decltype(width)::value>(steps, tile, right, grad + k * columns + gate * units + n, columns);
       });
   });
 }
 
-// grad[n] += sum over lanes and timesteps of delta[n]
-static inline void add_sums(int64_t steps, const Lanes* delta, int64_t units, float* grad) {
+// grad[n] += sum over lanes and timesteps j of delta.at(j)[n]
+static inline void add_sums(int64_t steps, Steps delta, int64_t units, float* grad) {
   for_each_tile<4>(units, [&](int64_t n, auto count) {
     constexpr int COUNT = decltype(count)::value;
     Lanes sum[COUNT] = {};
     for (int64_t j = 0; j < steps; j++)
       for (int i = 0; i < COUNT; i++)
-        for (int v = 0; v < 2; v++) sum[i][v] += delta[(n + i) * DELTA_STRIDE + j][v];
+        for (int v = 0; v < 2; v++) sum[i][v] += delta.at(j)[n + i][v];
     for (int i = 0; i < COUNT; i++) grad[n + i] += total(sum[i][0] + sum[i][1]);
   });
 }
