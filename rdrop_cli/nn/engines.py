@@ -55,14 +55,14 @@ def choose_engine(
         RdropError: the kernel is asked for and cannot compute this model on this machine.
     """
     if config.engine in ("xla", "keras"):
-        return GraphEngine(config.engine, f"--engine {config.engine}", config, model, optimizer, windows)
+        return GraphEngine(config.engine, f"engine {config.engine} was asked for", config, model, optimizer, windows)
     if config.engine == "auto" and tf.config.list_physical_devices("GPU"):
         return GraphEngine("xla", "there is a GPU", config, model, optimizer, windows)
     try:
         return NativeEngine(model, optimizer, windows, seed=config.seed, batch_size=config.protocol.batch_size)
     except (NativeUnavailableError, UnsupportedModelError) as error:
         if config.engine == "native":
-            raise RdropError(f"--engine native: {error}; omit the option to use XLA") from error
+            raise RdropError(f"engine native: {error}; use auto or xla") from error
         engine = GraphEngine("xla", str(error), config, model, optimizer, windows)
         if isinstance(error, NativeUnavailableError):
             engine.slowness = f"XLA computes this network, {XLA_SLOWER} times slower than the compiled kernel: {error}"

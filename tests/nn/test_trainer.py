@@ -152,12 +152,15 @@ def test_without_a_compiler_auto_is_xla_and_says_what_to_do(config, tiny_windows
     assert "CXX=no-such-compiler: no such compiler" in trainer.describe_engine()["engine_reason"]
     assert "CXX=no-such-compiler: no such compiler" in trainer.find_slowness()
     assert KerasTrainer(replace(config, engine="xla"), tiny_windows).find_slowness() is None
-    with pytest.raises(RdropError, match="--engine native: CXX=no-such-compiler: no such compiler"):
+    with pytest.raises(RdropError, match="engine native: CXX=no-such-compiler: no such compiler"):
         KerasTrainer(replace(config, engine="native"), tiny_windows)
 
 
 def test_a_method_is_not_mistaken_for_the_layer_that_it_derives_from(config, baseline, tiny_windows):
-    method, plain = KerasTrainer(replace(config, variant="naive-step"), tiny_windows), KerasTrainer(baseline, tiny_windows)
+    method, plain = (
+        KerasTrainer(replace(config, variant="naive-step"), tiny_windows),
+        KerasTrainer(baseline, tiny_windows),
+    )
     assert (method.engine, plain.engine) == ("native", "native")
     assert train(method, (1,)) != train(plain, (1,))
 
