@@ -1,6 +1,7 @@
 """`rdrop train` on a file of one's own: what is inferred, told, kept in the configuration, and refused."""
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,9 +122,13 @@ def set_column(column, text):
     return lambda table: [[*row[:column], text, *row[column + 1 :]] for row in table]
 
 
+def shuffle(lines):
+    return random.Random(0).sample(lines, len(lines))
+
+
 BAD = {
     "irregular sampling": (stretch, (), 1, "no regular sampling: line 5 comes 2 h after the row before it"),
-    "rows in disorder": (lambda t: t[::2] + t[1::2], (), 1, "not in the order of time; sort them with --sort"),
+    "rows in disorder": (shuffle, (), 1, "not in the order of time; sort them with --sort"),
     "a constant target": (set_column(2, "5.0"), (), 1, "'load_MW' is constant over the training rows"),
     "an unknown target": ((lambda t: t), ("--target", "load"), 1, "no column 'load' to predict; it has load_MW, T"),
     "a slip in the target": ((lambda t: t), ("--target", "load_MV"), 1, "did you mean 'load_MW'?"),
@@ -134,14 +139,14 @@ BAD = {
         lambda t: set_column(2, "low")(set_column(3, "warm")(t)), (), 1, "no column of numbers beside the timestamps",
     ),
     "missing readings": (
-        set_cell(40, 2, ""), (), 1, "'load_MW': 1 missing readings, the first in line 42; --sentinels fill",
+        set_cell(40, 2, ""), (), 1, "1 missing readings, the first in line 42, which can be interpolated; use --sentinels fill",
     ),
     "a word among numbers": (set_cell(40, 2, "high"), (), 1, "line 42, column 'load_MW': expected a number"),
-    "too short": (lambda table: table[:50], (), 1, "too short: it has 50 rows, and windows of 12 rows (--lookback)"),
+    "too short": (lambda table: table[:50], (), 1, "too short: it has 50 rows, and windows of 12 rows with the target"),
     "splits out of order": ((lambda t: t), ("--train-stop", "80%"), 2, "training stops at 80% (row 560), not before"),
     "a split that is none": ((lambda t: t), ("--val-stop", "spring"), 2, "--val-stop: expected a row, a fraction"),
     "a split too late": ((lambda t: t), ("--val-stop", "2015-01-01"), 2, "--val-stop: 2015-01-01 is not within load"),
-    "a length between readings": ((lambda t: t), ("--horizon", "90min"), 2, "--horizon: 90min is no whole number of"),
+    "a length between readings": ((lambda t: t), ("--horizon", "90min"), 2, "--horizon: 90min is not a whole number"),
 }  # fmt: skip
 
 

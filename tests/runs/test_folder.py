@@ -199,7 +199,7 @@ REFUSED = [
     ("protocol.target", MISSING, "protocol.target is missing"),
     ("protocol.stride", 2, "'protocol.stride' is not known"),
     ("protocol.units", "4", "protocol.units: expected `int`, got `str`, received '4'"),
-    ("protocol.units", 0, "protocol tiny: units must be at least 1, received 0"),
+    ("protocol.units", 0, "units: expected at least 1, received 0"),
     ("history", [], "history: expected `object`, got `array`, received []"),
     ("history.val_loss", MISSING, "history.val_loss is missing"),
     ("history.val_loss", ["0.3"], "history.val_loss[0]: expected `float`, got `str`, received '0.3'"),
