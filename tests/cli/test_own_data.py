@@ -139,7 +139,7 @@ BAD = {
         lambda t: set_column(2, "low")(set_column(3, "warm")(t)), (), 1, "no column of numbers beside the timestamps",
     ),
     "missing readings": (
-        set_cell(40, 2, ""), (), 1, "1 missing readings, the first in line 42, which can be interpolated; use --sentinels fill",
+        set_cell(40, 2, ""), (), 1, "1 missing readings, the first in line 42, which can be interpolated",
     ),
     "a word among numbers": (set_cell(40, 2, "high"), (), 1, "line 42, column 'load_MW': expected a number"),
     "too short": (lambda table: table[:50], (), 1, "too short: it has 50 rows, and windows of 12 rows with the target"),
