@@ -72,8 +72,6 @@ def verdict(
     check_claim_ids(required)
     judged = judge_and_tell(runs or [], runs_dir, parse_looks(looks), confirm)
     typer.echo(_render(judged, Format.JSON if as_json else output_format, explain))
-    if output_format is Format.TEXT and not (as_json or explain):
-        note_command("reasons, sizes and what more seeds would bring:", "rdrop verdict --explain")
     unmet = [claim_id for claim_id in required if judged.find(claim_id).verdict != "holds"]
     if unmet:
         from rdrop_cli.report.words import VERDICTS
@@ -81,6 +79,8 @@ def verdict(
         for claim_id in unmet:
             typer.echo(f"rdrop: --require {claim_id}: {VERDICTS[judged.find(claim_id).verdict]}", err=True)
         raise typer.Exit(NOT_MET)
+    if output_format is Format.TEXT and not (as_json or explain):
+        note_command("reasons, sizes and what more seeds would bring:", "rdrop verdict --explain")
 
 
 def _render(judged: "StudyVerdict", output_format: Format, explain: bool) -> str:

@@ -9,6 +9,8 @@ from rdrop_cli.analysis.claims import CLAIM_IDS
 from tests.analysis.made import make_settling
 from tests.analysis.made_runs import save_made_run, save_made_study
 
+HINT = "reasons, sizes and what more seeds would bring: rdrop verdict --explain"
+
 
 @pytest.fixture(scope="module")
 def eight_seeds(tmp_path_factory):
@@ -27,7 +29,7 @@ def one_seed(tmp_path_factory):
 
 def test_every_claim_has_one_line_with_its_verdict_and_figures(rdrop, eight_seeds):
     result = rdrop("verdict", "--runs-dir", eight_seeds)
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, result.err) == (0, f"{HINT}\n")
     rows = {
         line.split()[0]: line for line in result.out.splitlines() if line.split()[:1] and line.split()[0] in CLAIM_IDS
     }
@@ -229,7 +231,8 @@ def test_every_network_is_in_the_table_the_lowest_first(rdrop, sweep):
 def test_claims_stand_on_the_studys_rates_and_stderr_is_short_however_many_runs_there_are(rdrop, sweep):
     result = rdrop("verdict", "--runs-dir", sweep)
     assert result.out.startswith("baseline seeds 0-2, dropout 0.2/0.2 seeds 0-2, 8 more networks; ")
-    assert result.err.splitlines() == ["skipped: 6 runs that are not complete: begun-0, begun-1, begun-2 and 3 more"]
+    skipped = "skipped: 6 runs that are not complete: begun-0, begun-1, begun-2 and 3 more"
+    assert result.err.splitlines() == [skipped, HINT]
 
 
 def test_networks_are_in_the_json(rdrop, sweep):
