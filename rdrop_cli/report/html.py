@@ -31,6 +31,7 @@ from rdrop_cli.report.words import (
     format_attempts,
     format_own_unit,
     format_published,
+    format_share,
     summarise,
     write_notes,
 )
@@ -96,8 +97,9 @@ def _describe_rule(judged: StudyVerdict) -> str:
     return (
         f"Every claim is decided by one test of all questions of this page together (joint sign flips of the seeds), "
         f"looked at from {looks[0]} to {looks[-1]} seeds: the chance that any decision is wrong "
-        f"is at most {ALPHA:.0%}. Intervals are simultaneous. A claim holds where its interval lies inside its region. "
-        f"Errors are standardised; {judged.margin:.4f}, {MARGIN_SHARE:.0%} of the naive forecast’s error, "
+        f"is at most {format_share(ALPHA)}. Intervals are simultaneous. "
+        f"A claim holds where its interval lies inside its region. "
+        f"Errors are standardised; {judged.margin:.4f}, {format_share(MARGIN_SHARE)} of the naive forecast’s error, "
         f"counts as a difference. {DISCLOSURE}"
     )
 

@@ -185,10 +185,11 @@ def _say_how_sure(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
     decided = sum(verdict.verdict != "undecided" for verdict in asked)
     if not decided:
         return _say_next_look(judged)
-    scope = " and for periods like this one" if _covers_period(judged) else ", for this validation period"
+    both = "Differences in level speak of periods like this one too, the rest"
+    level = both if _covers_period(judged) else "All of it speaks"
     return (
         f"{decided} of {len(asked)} claims that have runs are decided; the chance that any decision of this page is "
-        f"wrong is at most {ALPHA:.0%}, however often seeds are added{scope}."
+        f"wrong is at most {format_share(ALPHA)}, however often seeds are added. {level} of this validation period."
     )
 
 
@@ -249,7 +250,7 @@ def _explain_region(verdict: ClaimVerdict) -> str:
     if 0.0 in verdict.region.bounds:
         return f"It holds {'above' if low == 0.0 else 'below'} zero."
     if len(verdict.region.bounds) > 1:
-        return f"It holds between {form(low)} and {form(high)}, {MARGIN_SHARE:.0%} of the naive error."
+        return f"It holds between {form(low)} and {form(high)}, {format_share(MARGIN_SHARE)} of the naive error."
     return f"It holds above {form(low)}." if verdict.region.low > -1e300 else f"It holds below {form(high)}."
 
 
