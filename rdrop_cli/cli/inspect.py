@@ -13,9 +13,12 @@ from rdrop_cli.cli.options import (
     DEFAULT_DATA_DIR,
     DEFAULT_RUNS_DIR,
     AsJson,
+    Calendar,
     DataDir,
     Every,
+    Exclude,
     Horizon,
+    Inputs,
     Lookback,
     ProtocolName,
     RunsDir,
@@ -58,6 +61,9 @@ def inspect(
     train_stop: TrainStop = None,
     val_stop: ValStop = None,
     sentinels: Sentinels = None,
+    inputs: Inputs = None,
+    exclude: Exclude = None,
+    calendar: Calendar = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The picture; .png, .svg or .pdf. [RUNS_DIR/NAME-inspect.png]")
     ] = None,
@@ -83,6 +89,9 @@ def inspect(
         train_stop=train_stop,
         val_stop=val_stop,
         sentinels=sentinels,
+        inputs=tuple(inputs or ()),
+        exclude=tuple(exclude or ()),
+        calendar=calendar,
     )
     (planned,) = plan_runs(request)
     series = load_dataset(dataset, data_dir, planned.time_column)

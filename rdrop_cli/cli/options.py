@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from rdrop_cli.study.methods import CELLS
-from rdrop_cli.study.protocol import PROTOCOLS
+from rdrop_cli.study.protocol import OPTIMIZERS, PROTOCOLS
 from rdrop_cli.study.variants import VARIANTS
 
 DEFAULT_RUNS_DIR = Path("runs")
@@ -78,6 +78,11 @@ OfStatuses = Annotated[
         autocompletion=complete_statuses,
     ),
 ]
+OfNames = Annotated[
+    list[str] | None,
+    typer.Option("--name", help="Only runs of this name, as 'adam*'; may be repeated."),
+]
+OfTags = Annotated[list[str] | None, typer.Option("--tag", help="Only runs with this tag; may be repeated.")]
 
 
 PROTOCOL_NAMES = ", ".join(PROTOCOLS)
@@ -92,7 +97,13 @@ Time = Annotated[
 ]
 Lookback = Annotated[str | None, typer.Option("--lookback", help="Length of a window, as 10d or rows. [book: 10d]")]
 Every = Annotated[str | None, typer.Option("--every", help="Time between its timesteps, as 1h or rows. [book: 1h]")]
-Horizon = Annotated[str | None, typer.Option("--horizon", help="How far ahead the target is. [book: 24h]")]
+Horizon = Annotated[
+    str | None,
+    typer.Option(
+        "--horizon",
+        help="Time from the newest reading to the target; the book's counts from the window's end. [book: 24h]",
+    ),
+]
 TrainStop = Annotated[
     str | None,
     typer.Option(
@@ -109,3 +120,30 @@ Sentinels = Annotated[
         "--sentinels", help="keep -9999 readings, as the book does, or fill them, and missing ones. [book: keep]"
     ),
 ]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--inputs", help="Columns that are inputs, as 'wind*'; may be repeated. [all; the target always]"),
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option("--exclude", help="Columns that are no inputs, likewise; may be repeated.")
+]
+Calendar = Annotated[
+    bool, typer.Option("--calendar", help="Add hour of day and day of year as inputs, as sine and cosine.")
+]
+Optimizer = Annotated[
+    str | None, typer.Option("--optimizer", help=f"{', '.join(OPTIMIZERS[:-1])} or {OPTIMIZERS[-1]}. [book: rmsprop]")
+]
+LearningRate = Annotated[float | None, typer.Option("--learning-rate", help="Of the optimizer. [book: 0.001]")]
+Loss = Annotated[
+    str | None,
+    typer.Option("--loss", help="What training minimises: mae, mse or huber; all errors are MAE. [book: mae]"),
+]
+ClipNorm = Annotated[
+    float | None, typer.Option("--clip-norm", help="Largest norm of all gradients together. [no limit]")
+]
+Patience = Annotated[
+    int | None, typer.Option("--patience", help="End after so many epochs without a better one. [never]")
+]
+Name = Annotated[str, typer.Option("--name", help="What to call the runs; `rdrop runs --name` finds them.")]
+Tags = Annotated[list[str] | None, typer.Option("--tag", help="A word to find the runs by; may be repeated.")]
+Note = Annotated[str, typer.Option("--note", help="A line to keep with the runs.")]

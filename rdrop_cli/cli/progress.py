@@ -105,6 +105,10 @@ class RunProgress(Callback):
         if epoch.epoch == self._config.epochs:
             self._display.bar.update(self._task, visible=False)
 
+    def end(self, reason: str) -> None:
+        self._display.bar.update(self._task, visible=False)
+        self.note(f"{self._name}  {reason}")
+
     def note(self, text: str) -> None:
         self._display.note(text)
 

@@ -10,7 +10,9 @@ from rdrop_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     AsJson,
     OfCells,
+    OfNames,
     OfStatuses,
+    OfTags,
     OfVariants,
     RunsDir,
     complete_run_ids,
@@ -25,6 +27,9 @@ WIDEST = 1000  # columns of a terminal: more than any table takes
 COLUMNS = ("run", "status", "epochs", "best val MAE", "in unit", "at epoch", "last val MAE", "test MAE", "in unit")
 KEYS_LISTED = (
     "run_id",
+    "name",
+    "tags",
+    "note",
     "created_at",
     "variant",
     "cell",
@@ -56,6 +61,8 @@ def list_runs(
     variants: OfVariants = None,
     cells: OfCells = None,
     statuses: OfStatuses = None,
+    names: OfNames = None,
+    tags: OfTags = None,
     sort: Annotated[
         SortKey, typer.Option("--sort", help="Smallest first; val_mae is the best epoch's, final the last's.")
     ] = SortKey.CREATED,
@@ -71,7 +78,9 @@ def list_runs(
     from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import Filter, list_run_folders
 
-    wanted = Filter(tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()))
+    wanted = Filter(
+        tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()), tuple(names or ()), tuple(tags or ())
+    )
     runs, unreadable = read_runs(list_run_folders(runs_dir))
     for run in unreadable:
         make_console().print(f"skipped: {run}", markup=False)
@@ -117,15 +126,18 @@ def print_table(runs: "Sequence[Metrics]") -> None:
 
     from rdrop_cli.cli.console import make_console
 
-    show_rates = _differ_in_rates(runs)
-    columns = ("run", "rates", *COLUMNS[1:]) if show_rates else COLUMNS
+    show_rates, show_names = _differ_in_rates(runs), any(run.name for run in runs)
+    extra = [name for name, shown in (("name", show_names), ("rates", show_rates)) if shown]
+    columns = ("run", *extra, *COLUMNS[1:])
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="left" if column in ("run", "rates", "status") else "right", no_wrap=True)
+        table.add_column(
+            column, justify="left" if column in ("run", "name", "rates", "status") else "right", no_wrap=True
+        )
     for metrics in runs:
         run_id, *cells = _format_row(metrics)
-        rates = [str(metrics.rates)] if show_rates else []
-        table.add_row(*(Text(cell) for cell in (run_id, *rates, *cells)))
+        texts = {"name": metrics.name, "rates": str(metrics.rates)}
+        table.add_row(*(Text(cell) for cell in (run_id, *(texts[name] for name in extra), *cells)))
     console = make_console(stderr=False)
     console.width = WIDEST
     console.print(table)
@@ -152,7 +164,8 @@ def show(
         return
     print_table([metrics])
     typer.echo(_describe(metrics))
-    typer.echo("epoch    loss  val_loss  train_mae")
+    loss = metrics.protocol.loss
+    typer.echo(f"epoch    loss  val_loss  train_mae{'' if loss == 'mae' else f'   (loss is {loss})'}")
     history = metrics.history
     for number, row in enumerate(zip(history.loss, history.val_loss, history.train_mae, strict=True), start=1):
         typer.echo(f"{number:>5}  " + "    ".join(f"{value:.4f}" for value in row))
@@ -200,13 +213,26 @@ def _describe(metrics: "Metrics") -> str:
         f"variant    {metrics.variant}, seed {metrics.seed}, {rates}",
         f"data       {data.name}, {data.rows} rows, SHA-256 {data.sha256[:12]}… ({checked})",
         f"protocol   {metrics.protocol.name}, target {metrics.protocol.target}",
+        f"training   {_describe_training(metrics)}",
         f"naive      {naive.val_mae:.4f} ({naive_in_unit}) on validation",
         f"time       {_describe_speed(metrics.timing)}",
         f"computed   {versions}, {environment.device or '?'}, engine {metrics.engine or '?'}",
     ]
+    if metrics.still_improving:
+        lines.append("note       validation was still improving at the end: more epochs before a word on overfitting")
+    called = {"name": metrics.name, "tags": ", ".join(metrics.tags), "note": metrics.note}
+    lines[:0] = [f"{name:<11}{text}" for name, text in called.items() if text]
     if metrics.failure:
         lines.insert(0, f"failure    {metrics.failure}")
     return "\n".join(lines)
+
+
+def _describe_training(metrics: "Metrics") -> str:
+    protocol = metrics.protocol
+    clipped = f", gradients of norm {protocol.clip_norm:g} at most" if protocol.clip_norm else ""
+    patience = f", patience {protocol.patience}" if protocol.patience else ""
+    optimizer = f"{protocol.optimizer} {protocol.learning_rate:g} on {protocol.loss}"
+    return f"{optimizer}{clipped}{patience}; {metrics.epochs}"
 
 
 def _describe_speed(timing: "Timing") -> str:

@@ -11,15 +11,26 @@ from rdrop_cli.cli.options import (
     DEFAULT_DATA_DIR,
     DEFAULT_RUNS_DIR,
     AsJson,
+    Calendar,
+    ClipNorm,
     DataDir,
     Every,
+    Exclude,
     Horizon,
+    Inputs,
     Jobs,
+    LearningRate,
     Lookback,
+    Loss,
+    Name,
+    Note,
+    Optimizer,
+    Patience,
     ProtocolName,
     RunsDir,
     Scheduler,
     Sentinels,
+    Tags,
     Target,
     TensorBoard,
     Time,
@@ -37,7 +48,18 @@ if TYPE_CHECKING:
     from rdrop_cli.cli.training import Results
 
 
-RESUME_TAKES = ("resume", "runs_dir", "data_dir", "as_json", "jobs", "scheduler", "tensorboard", "quiet", "verbose")
+RESUME_TAKES = (
+    "resume",
+    "dataset",
+    "runs_dir",
+    "data_dir",
+    "as_json",
+    "jobs",
+    "scheduler",
+    "tensorboard",
+    "quiet",
+    "verbose",
+)
 
 
 def train(
@@ -55,9 +77,7 @@ def train(
     epochs: Annotated[
         int | None, typer.Option(help="Epochs of every variant. [book: 20, with dropout 40]", show_default=False)
     ] = None,
-    steps_per_epoch: Annotated[
-        int | None, typer.Option(help="Training steps an epoch. [book: 500; a CSV: at most one pass over its windows]")
-    ] = None,
+    steps_per_epoch: Annotated[int | None, typer.Option(help="Training steps an epoch. [book: 500]")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Windows a step. [book: 128]")] = None,
     units: Annotated[int | None, typer.Option(help="Units of the recurrent layer. [book: 32]")] = None,
     cell: Annotated[str, typer.Option(help="gru or lstm.")] = DEFAULT_CELL,
@@ -83,12 +103,28 @@ def train(
     train_stop: TrainStop = None,
     val_stop: ValStop = None,
     sentinels: Sentinels = None,
+    inputs: Inputs = None,
+    exclude: Exclude = None,
+    calendar: Calendar = False,
+    optimizer: Optimizer = None,
+    learning_rate: LearningRate = None,
+    loss: Loss = None,
+    clip_norm: ClipNorm = None,
+    patience: Patience = None,
+    name: Name = "",
+    tags: Tags = None,
+    note: Note = "",
     engine: Annotated[
         str,
         typer.Option(help="native: compiled kernel; xla; keras: Keras's default; auto: native where it can, else xla."),
     ] = "auto",
     resume: Annotated[
-        str | None, typer.Option(metavar="RUN", help="Go on with this run.", autocompletion=complete_run_ids)
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Resume this run; --dataset tells where its file is now.",
+            autocompletion=complete_run_ids,
+        ),
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
@@ -102,7 +138,8 @@ def train(
     _check_options(ctx, variants or ())
     execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     if resume is not None:
-        results = resume_run(resume, execution)
+        given = ctx.get_parameter_source("dataset")
+        results = resume_run(resume, execution, dataset if given is not None and given.name == "COMMANDLINE" else None)
     else:
         request = Request(
             variants=tuple(variants or ()),
@@ -125,6 +162,17 @@ def train(
             steps_per_epoch=steps_per_epoch,
             units=units,
             sentinels=sentinels,
+            inputs=tuple(inputs or ()),
+            exclude=tuple(exclude or ()),
+            calendar=calendar,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            loss=loss,
+            clip_norm=clip_norm,
+            patience=patience,
+            name=name,
+            tags=tuple(tags or ()),
+            note=note,
         )
         requests = [request] if seeds is None else [request.with_seed(seed) for seed in parse_seeds(seeds)]
         results = train_plan(plan_training(requests, execution, skip_complete=seeds is not None), execution)

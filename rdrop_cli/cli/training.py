@@ -29,14 +29,14 @@ class Results:
     failures: list[Outcome]
 
 
-def resume_run(name: str, execution: Execution) -> Results:
-    """Resume an interrupted run; a complete one is left as it is."""
+def resume_run(name: str, execution: Execution, dataset: str | None = None) -> Results:
+    """Resume an interrupted run, on its dataset or the same content elsewhere; a complete one is left as it is."""
     folder = find_run_to_resume(name, execution.runs_dir)
     metrics = read_if_complete(folder)
     if metrics:
         make_console().print(f"{folder.run_id}: is complete; nothing to do", markup=False)
         return Results([metrics], [])
-    return train(plan_resume(folder, execution), execution)
+    return train(plan_resume(folder, execution, dataset), execution)
 
 
 def train(plan: TrainingPlan, execution: Execution) -> Results:
@@ -46,7 +46,20 @@ def train(plan: TrainingPlan, execution: Execution) -> Results:
         make_console().print(f"{len(plan.complete)} of {len(plan.configs)} runs are complete already")
     outcomes = _run_with_display(plan, execution)
     trained = [outcome.metrics for outcome in outcomes if outcome.metrics]
+    _note_still_improving(trained)
     return Results(plan.complete + trained, [outcome for outcome in outcomes if not outcome.metrics])
+
+
+def _note_still_improving(runs: list[Metrics]) -> None:
+    """Print which runs were trained too little to judge their overfitting."""
+    improving = [run.run_id for run in runs if run.still_improving]
+    if improving:
+        which = improving[0] if len(improving) == 1 else f"{len(improving)} of {len(runs)} runs"
+        make_console().print(
+            f"{which}: validation was still improving at the end; train more epochs (--epochs) before a word on "
+            "overfitting",
+            markup=False,
+        )
 
 
 def describe_data(plan: TrainingPlan) -> None:

@@ -41,6 +41,9 @@ class MessageCallback(Callback):
     def epoch(self, epoch: Epoch) -> None:
         self.send("epoch", asdict(epoch))
 
+    def end(self, reason: str) -> None:
+        self.send("end", reason)
+
     def note(self, text: str) -> None:
         self.send("note", text)
 
@@ -63,7 +66,7 @@ def replay(message: list[Any], callback: Callback) -> None:
         callback.begin(run_id, parse_config(config), epochs_done, target_std)
     elif kind == "epoch":
         callback.epoch(Epoch(**values[0]))
-    elif kind in ("step", "measure", "note"):
+    elif kind in ("step", "measure", "end", "note"):
         getattr(callback, kind)(*values)
 
 

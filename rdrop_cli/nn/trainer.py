@@ -15,10 +15,35 @@ from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.runs.checkpoint import State
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import Protocol
+
+
+def make_optimizer(protocol: Protocol) -> keras.optimizers.Optimizer:
+    """Make the protocol's optimizer, with Keras's defaults for all that a protocol does not say."""
+    kinds = {
+        "rmsprop": keras.optimizers.RMSprop,
+        "adam": keras.optimizers.Adam,
+        "nadam": keras.optimizers.Nadam,
+        "sgd": keras.optimizers.SGD,
+    }
+    return kinds[protocol.optimizer](
+        learning_rate=protocol.learning_rate, global_clipnorm=protocol.clip_norm, name=protocol.optimizer
+    )
+
+
+def compute_loss(name: str, errors: tf.Tensor) -> tf.Tensor:
+    """Return the mean loss of standardised errors of shape (batch,); `huber` is quadratic up to an error of 1."""
+    sizes = tf.abs(errors)
+    losses = {
+        "mae": lambda: sizes,
+        "mse": lambda: tf.square(errors),
+        "huber": lambda: tf.where(sizes <= 1.0, 0.5 * tf.square(errors), sizes - 0.5),
+    }
+    return tf.reduce_mean(losses[name]())
 
 
 class KerasTrainer:
-    """Trains a Keras model with RMSprop on the mean absolute error; the study's training step.
+    """Trains a Keras model with the protocol's optimizer and loss: in the study RMSprop on the mean absolute error.
 
     All randomness is a function of the seed and the step (`randomness`), so the state is the variables alone.
     """
@@ -27,7 +52,7 @@ class KerasTrainer:
         self._config = config
         self._pipeline = WindowPipeline(windows)
         self.model = build_model(config, len(windows.offsets), windows.matrix.shape[1])
-        self._optimizer = keras.optimizers.RMSprop(name="rmsprop")
+        self._optimizer = make_optimizer(config.protocol)
         self._optimizer.build(self.model.trainable_variables)
         self._masks = MaskSeeds(self.model, config.seed)
         self._engine = choose_engine(config.engine, self.model, self._pipeline)
@@ -59,8 +84,7 @@ class KerasTrainer:
     def measure_errors(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
         """Return the standardised absolute error of each window, dropout off: shape (window,)."""
         windows = self._pipeline.windows
-        targets = windows.matrix[np.asarray(rows) + windows.horizon_rows, windows.target_column]
-        errors: npt.NDArray[np.float32] = np.abs(self._engine.predict(rows) - targets)
+        errors: npt.NDArray[np.float32] = np.abs(self._engine.predict(rows) - windows.get_targets(rows))
         return errors
 
     def get_state(self) -> State:
@@ -86,7 +110,7 @@ class KerasTrainer:
     def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.abs(self._engine.call(x)[:, 0] - y))
+            loss = compute_loss(self._config.protocol.loss, self._engine.call(x)[:, 0] - y)
         variables = self.model.trainable_variables
         self._optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
         return loss

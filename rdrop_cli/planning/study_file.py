@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from rdrop_cli.errors import UsageError, ValueRefusedError, find_nearest, show_value, suggest
 from rdrop_cli.planning.request import Request, parse_seeds, plan_runs
@@ -117,6 +117,8 @@ def _suggest(name: str, known: Iterable[str]) -> str:
 def _read_option(key: str, value: Any) -> Any:
     """Return the value of a key in [study] as a request takes it."""
     hint = _FIELDS[key].type
+    if get_origin(hint) is Sequence:
+        return tuple(_read_list(key, [value] if isinstance(value, str) else value, (str,), "texts in quotes"))
     kinds = [kind for kind in get_args(hint) or (hint,) if kind in WORDS]
     return read_value(key, value, kinds, is_path=key == "dataset")
 

@@ -172,7 +172,7 @@ def _label_axes(axes: "Axes", runs: list[Metrics], in_unit: bool, characters: in
 def describe_setting(runs: Sequence[Metrics]) -> str:
     """Say what is forecast from which data, as far as the runs have it in common."""
     quantity, _ = name_target(runs[0].protocol.target)
-    datasets = sorted({run.dataset.name for run in runs})
+    datasets = sorted({run.dataset.sha256: run.dataset.name for run in reversed(runs)}.values())
     protocols = sorted({run.protocol.name for run in runs})
     unverified = any(run.dataset.verified is False for run in runs)
     warning = " — not the published file" if unverified else ""

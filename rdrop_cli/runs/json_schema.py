@@ -77,6 +77,7 @@ def _list_fields(schema: Schema, part: Schema, path: str = "") -> Iterator[tuple
             below = f"{path}.{name}" if path else name
             yield below, _name_type(schema, field), field.get("description") or _describe_part(schema, field)
             yield from _list_fields(schema, field, below)
+            yield from _list_fields(schema, field.get("items", {}), f"{below}[]")
 
 
 def _describe_part(schema: Schema, field: Schema) -> str:
@@ -92,7 +93,9 @@ def _name_type(schema: Schema, field: Schema) -> str:
         return "object"
     if "enum" in field:
         return " or ".join(f"`{value}`" for value in field["enum"])
-    return "array of numbers" if field["type"] == "array" else str(field["type"])
+    if field["type"] == "array":
+        return f"array of {_name_type(schema, field['items'])}s"
+    return str(field["type"])
 
 
 def fill_tables(page: str) -> str:

@@ -18,9 +18,9 @@ import msgspec
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import write_json
 from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
-from rdrop_cli.runs.history import Epoch, History
+from rdrop_cli.runs.history import Epoch, History, is_still_improving
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.protocol import WINDOW_END, Protocol
 from rdrop_cli.study.units import name_target
 from rdrop_cli.study.variants import DEFAULT_CELL
 
@@ -33,6 +33,18 @@ LARGEST_INTEGER = 2**53  # up to here a float64 has every whole number
 _RENAMED = {
     1: {"degc_per_unit": "target_std", "val_mae_degc": "val_mae_unscaled", "mae_degc": "mae_unscaled"},
     2: {"val_mae_unscaled": "val_mae_in_unit", "mae_unscaled": "mae_in_unit"},
+}
+
+# Before schema 4 a horizon counted from the window's end, every column was an input, and the training was the study's.
+_PROTOCOL_BEFORE_4 = {
+    "horizon_from": WINDOW_END,
+    "inputs": [],
+    "calendar": False,
+    "optimizer": "rmsprop",
+    "learning_rate": 0.001,
+    "loss": "mae",
+    "clip_norm": None,
+    "patience": None,
 }
 
 T = TypeVar("T")
@@ -172,12 +184,22 @@ def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
     """Return a document of a readable schema as this one has it."""
     document = reduce(lambda value, older: _rename(value, _RENAMED[older]), range(version, SCHEMA_VERSION), document)
     document["schema_version"] = SCHEMA_VERSION
+    if version < 4 and isinstance(document.get("protocol"), dict):
+        document["protocol"] = _PROTOCOL_BEFORE_4 | document["protocol"]
+    if version < 4 and isinstance(document.get("history"), dict):
+        document = {"still_improving": _was_improving(document["history"].get("val_loss"))} | document
     if version < SCHEMA_VERSION and "history" in document:  # metrics: what the first versions did not record
         document = {"cell": DEFAULT_CELL, "engine": None} | document
         protocol = document.get("protocol")
         if version == 1 and isinstance(protocol, dict) and isinstance(protocol.get("target"), str):
             document = {"unit": name_target(protocol["target"])[1]} | document
     return document
+
+
+def _was_improving(val_loss: Any) -> bool:
+    """Return what the curve says; a curve that is none is refused when the document is checked."""
+    is_curve = isinstance(val_loss, list) and all(type(error) in (int, float) for error in val_loss)
+    return is_curve and is_still_improving(val_loss)
 
 
 def _rename(document: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -51,6 +51,9 @@ class Callback:
     def epoch(self, epoch: Epoch) -> None:
         """Called with the figures of an epoch that is on the disk."""
 
+    def end(self, reason: str) -> None:
+        """Called when a run ends before its last planned epoch, with the reason."""
+
     def note(self, text: str) -> None:
         """Called with any other line that the user needs to see."""
 
@@ -105,12 +108,22 @@ class TrainingLoop:
         if self._log:
             self._log.begin(self._history)
         try:
-            for number in range(epochs_done + 1, self.config.epochs + 1):
-                self._run_epoch(number)
+            while not self._has_ended():
+                self._run_epoch(len(self._history.epochs) + 1)
+            if (done := len(self._history.epochs)) < self.config.epochs:
+                patience = self._history.epochs_since_best
+                self._callback.end(f"ends after epoch {done}: no better one for {patience} epochs (--patience)")
             return self._finish()
         except DivergedError as error:
             self._write_metrics("failed", failure=str(error))
             raise
+
+    def _has_ended(self) -> bool:
+        """Whether all epochs are done, or validation has not improved for as many as the protocol is patient for."""
+        patience = self.config.protocol.patience
+        if len(self._history.epochs) >= self.config.epochs:
+            return True
+        return patience is not None and self._history.epochs_since_best >= patience
 
     def _restore(self) -> None:
         checkpoint, damaged = load_checkpoint(self.folder.checkpoints_path)
