@@ -195,15 +195,15 @@ class Metrics(Fields, frozen=True, kw_only=True):
     epochs: Epochs
     dataset: Dataset
     protocol: Protocol
-    name: Annotated[str, Meta(description="what the user calls the run; may be empty")] = ""
-    tags: Annotated[list[str], Meta(description="words by which the user finds the run")] = []
-    note: Annotated[str, Meta(description="a line of the user's")] = ""
+    name: Annotated[str, Meta(description="what the user calls the run; may be empty")]
+    tags: Annotated[list[str], Meta(description="words by which the user finds the run")]
+    note: Annotated[str, Meta(description="a line of the user's")]
     target_std: Annotated[float, Meta(description="one standardised unit of the target, in `unit`")]
     unit: Annotated[str, Meta(description="the target's own unit; empty where its name tells none")]
     standardisation: Annotated[
         Standardisation | None,
         Meta(description="means and deviations by which the network can be used; null in older runs"),
-    ] = None
+    ]
     history: Curves
     still_improving: Annotated[
         bool, Meta(description="whether the best epoch is among the last tenth: too few epochs to judge overfitting")

@@ -96,7 +96,7 @@ def build_metrics(
 def _find_end(config: RunConfig, history: History, status: Status) -> Literal["plan", "patience"] | None:
     if status != "completed":
         return None
-    return "plan" if len(history.epochs) >= config.epochs else "patience"
+    return "patience" if config.protocol.patience and len(history.epochs) < config.epochs else "plan"
 
 
 def _describe_best(history: History, scale: float) -> Best | None:

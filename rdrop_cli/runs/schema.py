@@ -83,7 +83,7 @@ def write_metrics(path: Path, metrics: Metrics) -> None:
 
 def to_builtins(metrics: Metrics) -> dict[str, Any]:
     """Return the document as JSON has it."""
-    value: dict[str, Any] = msgspec.to_builtins(metrics)
+    value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(metrics))
     return value
 
 
@@ -182,12 +182,15 @@ def measure_depth(value: Any) -> int:
 
 def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
     """Return a document of a readable schema as this one has it."""
-    document = reduce(lambda value, older: _rename(value, _RENAMED[older]), range(version, SCHEMA_VERSION), document)
+    document = reduce(
+        lambda value, older: _rename(value, _RENAMED.get(older, {})), range(version, SCHEMA_VERSION), document
+    )
     document["schema_version"] = SCHEMA_VERSION
     if version < 4 and isinstance(document.get("protocol"), dict):
         document["protocol"] = _PROTOCOL_BEFORE_4 | document["protocol"]
     if version < 4 and isinstance(document.get("history"), dict):
-        document = {"still_improving": _was_improving(document["history"].get("val_loss"))} | document
+        improving = {"still_improving": _was_improving(document["history"].get("val_loss"))}
+        document = {"name": "", "tags": [], "note": "", "standardisation": None} | improving | document
     if version < SCHEMA_VERSION and "history" in document:  # metrics: what the first versions did not record
         document = {"cell": DEFAULT_CELL, "engine": None} | document
         protocol = document.get("protocol")

@@ -131,7 +131,7 @@ def test_a_file_that_is_no_json_is_refused_by_name(tmp_path: Path, content: byte
 def test_json_that_is_no_document_is_refused_by_name(tmp_path: Path, content: str) -> None:
     path = tmp_path / "metrics.json"
     path.write_text(content)
-    with pytest.raises(DataError, match=r"metrics.json: expected schema version 3 or lower, received None"):
+    with pytest.raises(DataError, match=r"metrics.json: expected schema version 4 or lower, received None"):
         read_metrics(path)
 
 
@@ -199,7 +199,7 @@ REFUSED = [
     ("protocol.target", MISSING, "protocol.target is missing"),
     ("protocol.stride", 2, "'protocol.stride' is not known"),
     ("protocol.units", "4", "protocol.units: expected `int`, got `str`, received '4'"),
-    ("protocol.units", 0, "protocol tiny: units must be at least 1, received 0"),
+    ("protocol.units", 0, "units: expected at least 1, received 0"),
     ("history", [], "history: expected `object`, got `array`, received []"),
     ("history.val_loss", MISSING, "history.val_loss is missing"),
     ("history.val_loss", ["0.3"], "history.val_loss[0]: expected `float`, got `str`, received '0.3'"),
