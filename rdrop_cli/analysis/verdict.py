@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ class StudyVerdict:
     def find(self, claim_id: str) -> ClaimVerdict:
         """Return the verdict on one claim, by an id of `CLAIM_IDS`."""
         return next(verdict for verdict in (*self.claims, *self.benefits) if verdict.id == claim_id)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: each claim and what the runs say of it."""
+        rows = (f"<tr><th>{escape(claim.id)}</th><td>{escape(claim.verdict)}</td></tr>" for claim in self.claims)
+        return f"<table>{''.join(rows)}</table>"
 
     def describe_arms(self) -> list[str]:
         """Return what has to be known to read the table of networks, a sentence each."""
