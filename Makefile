@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-demo test-slow torture fuzz schema lint format clean
+.PHONY: help install demo study bench test test-demo test-slow test-package torture fuzz coverage lint format schema docs architecture dist clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -11,9 +11,9 @@ RDROP := $(VENV)/bin/rdrop
 DIRS := --runs-dir $(RUNS_DIR) --data-dir $(DATA_DIR)
 
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-install: $(VENV)/.installed ## Make the environment from the locked versions (every target below does)
+install: $(VENV)/.installed ## Create .venv from the locked versions; every target below does this first
 
 $(VENV)/.installed: pyproject.toml uv.lock
 	$(PYTHON) -m venv $(VENV)
@@ -21,35 +21,38 @@ $(VENV)/.installed: pyproject.toml uv.lock
 	UV_PYTHON_DOWNLOADS=never $(VENV)/bin/uv sync --quiet --locked --inexact
 	touch $@
 
-demo: install ## Train both variants on the embedded weather in minutes, and compare them in a picture
+demo: install ## Train both networks on generated weather in minutes and plot their curves
 	$(RDROP) train --dataset synthetic --protocol demo $(DIRS)
 	$(RDROP) plot --runs-dir $(RUNS_DIR)
 
-study: install ## The real thing: download the Jena data, train both variants, compare them
+study: install ## Download the Jena data, train both networks and plot their curves
 	$(RDROP) download --data-dir $(DATA_DIR)
 	$(RDROP) train $(DIRS)
 	$(RDROP) plot --runs-dir $(RUNS_DIR)
 
-bench: install ## Measure speed against the book's way and Keras's defaults (about ten minutes)
+bench: install ## Compare training speed with Keras's defaults (about ten minutes)
 	$(RDROP) bench --data-dir $(DATA_DIR)
 
 test: install ## Run the tests (three to five minutes on two cores)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile
 
-test-demo: install ## Run the demo, and check that its picture shows what it promises
+test-demo: install ## Run the demo and check its result
 	$(VENV)/bin/pytest -q -m slow tests/test_demo.py
 
-test-slow: install ## Run the tests that take minutes, the demo among them
+test-slow: install ## Run the tests that take minutes
 	$(VENV)/bin/pytest -q -m slow
 
-torture: install ## Kill the real command 200 times (KILLS=25 for fewer; ten a minute) and compare with a run left alone
+test-package: install ## Build the wheel and the sdist, install the wheel in a clean environment and train
+	$(VENV)/bin/pytest -q -m slow tests/test_package.py
+
+torture: install ## Kill a training 200 times (ten a minute; KILLS=25 for fewer) and compare its result
 	RDROP_KILLS=$(KILLS) $(VENV)/bin/pytest -q -m slow tests/torture/test_real_kills.py
 
-fuzz: install ## Try 230 000 inputs on every reader and the command line (three minutes); RDROP_FUZZ_SEED=1 for others
+fuzz: install ## Fuzz every reader and the command line (three minutes; RDROP_FUZZ_SEED=1 for other inputs)
 	RDROP_FUZZ=2000 $(VENV)/bin/pytest -q -n 2 --dist loadfile tests/torture/test_fuzz*.py tests/torture/test_coverage_guided.py
 
-schema: install ## Write the JSON Schema of a run's files, and their tables, into docs/
-	$(VENV)/bin/python -m rdrop_cli.runs.json_schema docs
+coverage: install ## Run the tests and list the lines that they miss (htmlcov/index.html)
+	$(VENV)/bin/pytest -q -n auto --dist loadfile --cov --cov-report term --cov-report html
 
 lint: install ## Check style, formatting and types
 	$(VENV)/bin/ruff check .
@@ -60,6 +63,18 @@ format: install ## Format the code
 	$(VENV)/bin/ruff check --fix-only .
 	$(VENV)/bin/ruff format .
 
-clean: ## Remove the environment and caches; data and runs stay
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
-	find rdrop_cli tests -name __pycache__ -prune -exec rm -rf {} +
+schema: install ## Write the JSON Schemas of metrics.json and config.json and their tables (docs/run-folder.md)
+	$(VENV)/bin/python -m rdrop_cli.runs.json_schema docs
+
+docs: install ## Build the documentation site (docs/_build/html); warnings are errors
+	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html
+
+architecture: install ## Draw the picture of the packages from their imports (docs/architecture.svg)
+	$(VENV)/bin/python docs/draw_architecture.py
+
+dist: install ## Build the wheel and the sdist into dist/
+	$(VENV)/bin/uv build --quiet
+
+clean: ## Remove the environment, caches and built files; keep data and runs
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov dist docs/_build docs/generated
+	find rdrop_cli tests docs -name __pycache__ -prune -exec rm -rf {} +

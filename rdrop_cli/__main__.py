@@ -1,26 +1,44 @@
 """Run the command line: `rdrop`, or `python -m rdrop_cli`."""
 
 import os
+import signal
 import sys
-
-from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_sigterm
-from rdrop_cli.system import ignore_foreign_settings
 
 
 def main() -> None:
     """Run the command given by the process's arguments and exit with its code."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # before and after the command, Ctrl-C ends without a traceback
+    _open_closed_streams()
+    from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_signals
+    from rdrop_cli.system import ignore_foreign_settings
+
     ignore_foreign_settings()
     try:
-        with end_on_sigterm():
+        with end_on_signals():
             from rdrop_cli.cli.app import run_command
     except (KeyboardInterrupt, Terminated) as error:
-        sys.exit(TERMINATED if isinstance(error, Terminated) else INTERRUPTED)
-    code = run_command(sys.argv[1:])
-    if code in (INTERRUPTED, TERMINATED):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)  # TensorFlow would take another second to come down
-    sys.exit(code)
+        code = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+    else:
+        code = run_command(sys.argv[1:])
+    if code not in (INTERRUPTED, TERMINATED):
+        sys.exit(code)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # TensorFlow would take another second to come down
+
+
+def _open_closed_streams() -> None:
+    """Connect a standard stream that the process was started without to nothing, as some daemons start programs.
+
+    Else the next file that is opened would get its number, and what is printed would be written into that file.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number, which is this one
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The study from a Python program: data, windows, networks, training and verdict, as in the commands.
+"""The Python interface: data, windows, networks, training and verdict as functions::
 
     from rdrop_cli import api
 
@@ -7,8 +7,8 @@
     run = api.train(config, series)
     print(api.judge().to_json())
 
-`docs/api.md` shows it step by step. What cannot be done raises `rdrop_cli.errors.RdropError`, in one
-line. TensorFlow is imported by `make_model` and `train`, and not before.
+`docs/api.md` has an example. Errors are `rdrop_cli.errors.RdropError`. `make_model`, `train` and `train_seeds` import
+TensorFlow.
 """
 
 import warnings

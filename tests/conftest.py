@@ -1,7 +1,9 @@
 """A series, a protocol and runs that are small enough to check by hand."""
 
 import signal
+import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +16,12 @@ from rdrop_cli.runs.document import Environment, Metrics, Scale, Standardisation
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics
-from rdrop_cli.runs.schema import write_config, write_metrics
+from rdrop_cli.runs.schema import to_builtins
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
+from tests.processes import ForkServer, WarmPopen
+from tests.standin import leave_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,6 +45,20 @@ def no_defaults_of_the_developer(tmp_path_factory: pytest.TempPathFactory) -> It
         for name in ("RDROP_RUNS_DIR", "RDROP_DATA_DIR"):
             patch.delenv(name, raising=False)
         yield
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """A process that has imported TensorFlow, from which others are forked."""
+    with closing(ForkServer.start()) as server:
+        yield server
+
+
+@pytest.fixture
+def warm_processes(fork_server: ForkServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork the Python programs that a test starts from a process that has imported TensorFlow."""
+    monkeypatch.setattr(WarmPopen, "server", fork_server)
+    monkeypatch.setattr(subprocess, "Popen", WarmPopen)
 
 
 @pytest.fixture
@@ -130,11 +148,8 @@ def save_run(tiny_config: RunConfig, make_metrics: Callable[..., Metrics]) -> Ca
     """Leave a run's folder with its config and metrics; takes a config and what `make_metrics` takes."""
 
     def save(runs_dir: Path, run_id: str, config: RunConfig = tiny_config, **how: Any) -> RunFolder:
-        folder = RunFolder(runs_dir / run_id)
-        folder.path.mkdir(parents=True)
-        write_config(folder.config_path, config, how.get("created_at", CREATED_AT))
-        write_metrics(folder.metrics_path, make_metrics(run_id, config=config, **how))
-        return folder
+        document = to_builtins(make_metrics(run_id, config=config, **how))
+        return leave_run(runs_dir / run_id, config, how.get("created_at", CREATED_AT), document)
 
     return save
 

@@ -1,17 +1,20 @@
 """A run without a network: weights that walk at random, in the place of training, and the setting around them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from rdrop_cli.files import write_json
 from rdrop_cli.runs.document import Environment
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
 from rdrop_cli.runs.metrics import Setting
+from rdrop_cli.runs.schema import write_config
 from rdrop_cli.series.table import Source
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.training.loop import TrainingLoop
+from rdrop_cli.training.loop import Callback, TrainingLoop
 
 EPOCHS = 4
 PROTOCOL = Protocol(
@@ -64,19 +67,11 @@ class RandomWalk:
         return float(np.abs(1 - self.weights).mean())
 
 
-class Silence:
-    """A reporter that keeps the notes and shows nothing."""
+class Silence(Callback):
+    """Keeps the notes and shows nothing."""
 
     def __init__(self) -> None:
         self.notes: list[str] = []
-
-    def begin(self, run_id, config, epochs_done, target_std): ...
-    def step(self, epoch, step, loss): ...
-    def measure(self, what): ...
-    def epoch(self, epoch): ...
-
-    def end(self, reason):
-        self.notes.append(reason)
 
     def note(self, text):
         self.notes.append(text)
@@ -104,6 +99,15 @@ def make_windows() -> Windows:
 def make_folder(runs_dir: Path, epochs: int = EPOCHS, protocol: Protocol = PROTOCOL) -> RunFolder:
     """Begin a run."""
     return create_run_folder(runs_dir, RunConfig("baseline", 0, 0.0, 0.0, epochs, protocol, "made", SOURCE.sha256))
+
+
+def leave_run(path: Path, config: RunConfig, created_at: str, document: dict[str, Any]) -> RunFolder:
+    """Leave the folder of a run, with its configuration and its metrics document."""
+    folder = RunFolder(path)
+    folder.path.mkdir(parents=True)
+    write_config(folder.config_path, config, created_at)
+    write_json(folder.metrics_path, document)
+    return folder
 
 
 def run(folder, windows=None, trainer=None, reporter=None):

@@ -1,113 +1,35 @@
 """Who may import whom: every import goes down the layers, and heavy libraries stay where they belong."""
 
 import ast
+import html
+import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-import rdrop_cli
-
-PACKAGE = "rdrop_cli"
-ROOT = Path(rdrop_cli.__file__).parent
-# From the ground up. A part may import itself and what is below it, and never its neighbours on one layer.
-LAYERS = (
-    {"registration"},  # of the layers with Keras, when a program imports it
-    {PACKAGE, "system", "errors"},  # the version, the machine, one-line errors
-    {"locks"},  # of files, released by the operating system
-    {"files"},  # atomic writes
-    {"study"},  # what is run, as plain data
-    {"series"},  # data and windows
-    {"planning"},  # from a request to configurations that fit a series
-    {"runs"},  # what a run leaves on disk
-    {"nn", "analysis"},  # networks; judgement of curves
-    {"plots"},  # pictures
-    {"anatomy", "training", "report", "export"},  # a look into the networks; one run; one page on all; other tools
-    {"jobs"},  # runs side by side, each in a process of its own
-    {"bench"},  # speed, side by side
-    {"api"},  # all of it, for Python programs
-    {"cli"},
-    {"__main__"},
+from docs.draw_architecture import collect_data, render_table
+from tests.imports import (
+    LAYERS,
+    PACKAGE,
+    TREES,
+    ancestors,
+    find_imports,
+    imports_within,
+    layer_of,
+    list_imports,
+    part_of,
 )
+
+REPOSITORY = Path(__file__).parents[1]
+PAGE = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+
 # A second and more, each.
 HEAVY = {"tensorflow", "keras", "matplotlib", "pandas", "scipy", "distributed", "mlflow", "sqlalchemy"}
 TENSORFLOW = {"nn", "anatomy", "bench"}  # what imports them is itself imported by functions only
 UNPICKLERS = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
-
-
-@dataclass(frozen=True)
-class Import:
-    """An import of `target`, a dotted name; `deferred` where it happens only when a function is called."""
-
-    module: str
-    target: str
-    line: int
-    deferred: bool
-    for_types_only: bool
-
-    def __str__(self) -> str:
-        return f"{self.module}:{self.line} imports {self.target}"
-
-
-def name_module(path: Path) -> str:
-    parts = path.relative_to(ROOT.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-TREES = {name_module(path): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
-
-
-def find_imports(module: str) -> Iterator[Import]:
-    """Yield every import of a module, one for each name, also those within functions."""
-
-    def visit(node: ast.AST, deferred: bool, typing: bool) -> Iterator[Import]:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield Import(module, alias.name, node.lineno, deferred, typing)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}:{node.lineno}: a relative import"
-            for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                yield Import(module, full if full in TREES else str(node.module), node.lineno, deferred, typing)
-        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            for child in node.body:
-                yield from visit(child, deferred, True)
-            for child in node.orelse:
-                yield from visit(child, deferred, typing)
-        else:
-            deferred = deferred or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-            for child in ast.iter_child_nodes(node):
-                yield from visit(child, deferred, typing)
-
-    return visit(TREES[module], False, False)
-
-
-@cache
-def list_imports() -> tuple[Import, ...]:
-    return tuple(found for module in TREES for found in find_imports(module))
-
-
-def imports_within() -> list[Import]:
-    return [found for found in list_imports() if found.target.split(".")[0] == PACKAGE]
-
-
-def part_of(module: str) -> str:
-    """Return a module's subpackage, or its own name at the top."""
-    return (module.split(".")[1:] or [PACKAGE])[0]
-
-
-def layer_of(module: str) -> int:
-    (layer,) = (number for number, parts in enumerate(LAYERS) if part_of(module) in parts)
-    return layer
-
-
-def ancestors(module: str) -> list[str]:
-    """Return a module after the packages that are imported before it."""
-    parts = module.split(".")
-    return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
 def test_every_part_has_its_layer() -> None:
@@ -188,3 +110,55 @@ def test_nothing_is_unpickled() -> None:
         if not (isinstance(node.value, ast.Constant) and node.value.value is (node.arg == "safe_mode"))
     ]
     assert loose == []
+
+
+def test_the_picture_shows_the_imports_as_they_are() -> None:
+    """On failure run `make architecture`."""
+    picture = (REPOSITORY / "docs" / "architecture.svg").read_text(encoding="utf-8")
+    (description,) = re.findall(r"<dc:description>(.*?)</dc:description>", picture)
+    assert json.loads(html.unescape(description)) == collect_data()
+    for room in {part_of(module) for module in TREES} - {PACKAGE, "__main__"}:
+        assert re.search(rf">(?:\w+ · )*{room}(?: · \w+)*</text>", picture), room
+
+
+def test_the_table_of_the_page_is_written_from_the_docstrings() -> None:
+    """On failure run `make architecture`."""
+    assert render_table() in PAGE
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_every_file_that_a_guide_names_exists(page: str) -> None:
+    text = (REPOSITORY / page).read_text(encoding="utf-8")
+    paths = set(re.findall(r"`((?:rdrop_cli|tests|docs)/[\w./-]*)`", text))
+    assert len(paths) > 10
+    assert [path for path in sorted(paths) if not (REPOSITORY / path).exists()] == []
+
+
+def test_the_glossary_is_short_and_sorted() -> None:
+    terms = re.findall(r"^\| ([^|]+) \|", PAGE.partition("## Glossary")[2], flags=re.MULTILINE)[2:]
+    assert 20 < len(terms) <= 30
+    assert terms == sorted(terms)
+
+
+def list_texts(tree: ast.Module) -> Iterator[ast.Constant]:
+    """Yield the texts of a module, docstrings excepted."""
+    docstrings = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.body and isinstance(node.body[0], ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node
+
+
+def test_only_the_command_line_names_options() -> None:
+    named = [
+        f"{module}:{text.lineno}: {text.value}"
+        for module, tree in TREES.items()
+        if part_of(module) != "cli"
+        for text in list_texts(tree)
+        if re.search(r"(?<![\w-])--[a-z]", text.value) and not re.fullmatch(r"--[a-z-]+", text.value)
+    ]
+    assert named == []

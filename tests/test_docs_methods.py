@@ -85,7 +85,7 @@ def test_the_examples_print_what_the_page_says():
     assert len(EXAMPLES) > 3
     for number, example in enumerate(EXAMPLES):
         test = doctest.DocTestParser().get_doctest(example, names, f"example {number}", str(PAGE), 0)
-        runner = doctest.DocTestTrainingLoop()
+        runner = doctest.DocTestRunner()
         messages: list[str] = []
         runner.run(test, out=messages.append, clear_globs=False)
         assert runner.failures == 0, "".join(messages)

@@ -8,7 +8,7 @@ import pytest
 
 from rdrop_cli import locks
 from rdrop_cli.errors import RdropError
-from rdrop_cli.locks import LockedError, find_lock_folder, hold_lock, is_lock_held
+from rdrop_cli.locks import LockedError, find_holder, find_lock_folder, hold_lock, is_lock_held
 
 HOLD = """
 import pathlib, sys
@@ -43,10 +43,12 @@ def test_a_lock_is_held_by_one_process_until_it_is_killed(path: Path) -> None:
     assert not is_lock_held(path)
     with start_holder(path) as holder:
         assert is_lock_held(path)
+        assert find_holder(path) == holder.pid
         with pytest.raises(LockedError, match="another process holds this lock"), hold_lock(path, 0):
             pass
         holder.kill()
     assert not is_lock_held(path)
+    assert find_holder(path) is None
     with hold_lock(path, 0):
         assert is_lock_held(path)
 

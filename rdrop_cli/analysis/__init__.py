@@ -1,1 +1,1 @@
-"""What the curves of runs say: measures of one curve, statistics over seeds, and the study's claims judged by both."""
+"""Statistics over seeds: curves, claims and the comparison of networks."""

@@ -80,7 +80,7 @@ def race(
     with ExitStack() as stack:
         teams = []
         for name, (contender, one_a_core) in TEAMS.items():
-            note(f"{config.variant}: making {name} ready")
+            note(f"{config.variant}: preparing {name}")
             shares = [[core] for core in cores] if one_a_core else [cores]
             teams.append(stack.enter_context(make_ready(name, contender, config, data_dir, shares)))
         for number in range(rounds):
@@ -129,6 +129,6 @@ def _receive(process: "subprocess.Popen[str]") -> dict[str, Any]:
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:
-        raise RdropError(f"a process of the benchmark ended with code {process.wait()}; what it said is above")
+        raise RdropError(f"a process of the benchmark ended with code {process.wait()}; its output is above")
     answer: dict[str, Any] = json.loads(line)
     return answer

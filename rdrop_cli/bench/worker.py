@@ -33,6 +33,7 @@ def main() -> None:
 
 def _make_contender(order: dict[str, Any]) -> Any:
     """Import, load and build: part of the time to the first step."""
+    import rdrop_cli.nn  # noqa: F401 -- mutes TensorFlow, which the next line imports
     from rdrop_cli.bench.implementations import CONTENDERS
     from rdrop_cli.series.load import load_dataset
     from rdrop_cli.series.windows import make_windows

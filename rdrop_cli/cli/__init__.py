@@ -1,1 +1,1 @@
-"""The shell's side: parse, call, print. Everything heavy is imported inside the commands."""
+"""The command line: options in, tables and messages out."""

@@ -3,47 +3,55 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
-from textwrap import fill
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rdrop_cli.cli.options import AsJson, complete_variants
+from rdrop_cli.cli.console import note, print_lines
+from rdrop_cli.cli.hints import check_variant_names
+from rdrop_cli.cli.options import AsJson, Quiet, complete_variants
 from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, plan_runs
-from rdrop_cli.study.methods import METHODS
+from rdrop_cli.study.methods import CELLS, METHODS
 from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS, find_variant
 
 if TYPE_CHECKING:
     from rdrop_cli.anatomy.dissect import Anatomy
-
-LINE_WIDTH = 100
 
 
 def anatomy(
     variants: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[VARIANT]...",
-            help="Variants (see `rdrop variants`); all that the cell has when none is named.",
+            metavar="VARIANT",
+            help="Networks to check; see `rdrop variants`. [default: all with the cell]",
             autocompletion=complete_variants,
         ),
     ] = None,
-    cell: Annotated[str, typer.Option(help="gru or lstm.")] = DEFAULT_CELL,
-    dropout: Annotated[float | None, typer.Option(help="Rate of `dropout`, in [0, 1). [the variant's]")] = None,
-    recurrent_dropout: Annotated[
-        float | None, typer.Option(help="Rate of `recurrent_dropout`, in [0, 1). [the variant's]")
+    cell: Annotated[str, typer.Option(metavar="CELL", help=f"Recurrent cell: {' or '.join(CELLS)}.")] = DEFAULT_CELL,
+    dropout: Annotated[
+        float | None, typer.Option(metavar="RATE", help="Rate of `dropout`, in [0, 1). [default: the variant's]")
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="Draw the cells, unrolled, too; .png, .svg or .pdf.")
+    recurrent_dropout: Annotated[
+        float | None,
+        typer.Option(metavar="RATE", help="Rate of `recurrent_dropout`, in [0, 1). [default: the variant's]"),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Also draw the unrolled cells: .png, .svg or .pdf."),
     ] = None,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Capture the masks of a training step, and name the method whose equations the layer's output follows."""
+    """Check which published equations a layer computes.
+
+    Captures the masks of a training step and compares the layer's output with the equations of every method.
+    """
     from rdrop_cli.plots.style import check_ending
 
-    if out:
-        check_ending(out)
+    if output:
+        check_ending(output)
+    check_variant_names(variants or (), "anatomy")
     named = tuple(variants or (name for name, variant in VARIANTS.items() if cell in variant.cells))
     request = Request(variants=named, cell=cell, dropout=dropout, recurrent_dropout=recurrent_dropout)
     configs = plan_runs(request)
@@ -54,35 +62,32 @@ def anatomy(
     if as_json:
         typer.echo(to_json([found.to_json() for found in anatomies]))
     else:
-        typer.echo("\n\n".join("\n".join(_describe(found)) for found in anatomies))
-    if out:
-        _draw(anatomies, out)
+        for number, found in enumerate(anatomies):
+            print_lines(["", *_describe(found)] if number else _describe(found))
+    if output:
+        _draw(anatomies, output)
 
 
 def _describe(found: "Anatomy") -> Iterator[str]:
     """Yield the lines about one variant."""
-    yield fill(f"{found.variant}, {found.cell}: {_conclude(found)}", LINE_WIDTH, subsequent_indent="      ")
+    yield f"{found.variant}, {found.cell}: {_conclude(found)}"
     masks = found.to_json()["masks"]
     for _, group in groupby(masks, key=lambda mask: (mask["layer"], mask["argument"], mask["multiplies"])):
-        yield _wrap(_describe_masks(list(group)))
+        yield f"  {_describe_masks(list(group))}"
     if masks:
         touched = any(mask["carried_state_touched"] for mask in masks)
-        yield _wrap(f"carried state: {'multiplied by a mask at every timestep' if touched else 'not touched'}")
+        yield f"  carried state: {'multiplied by a mask at every timestep' if touched else 'not touched'}"
     ranked = sorted(found.max_abs_error.items(), key=lambda item: item[1])
-    yield _wrap("largest error: " + ", ".join(f"{name}={error:.1e}" for name, error in ranked))
-
-
-def _wrap(text: str) -> str:
-    return fill(text, LINE_WIDTH, initial_indent="  ", subsequent_indent="      ", break_on_hyphens=False)
+    yield "  largest error: " + ", ".join(f"{name}={error:.1e}" for name, error in ranked)
 
 
 def _conclude(found: "Anatomy") -> str:
     """Say in words whose equations the output follows."""
     others = ", ".join(name for name in found.agreeing if name != found.method)
     if not found.masks:
-        return "nothing is dropped"
+        return "no dropout"
     if found.method is None:
-        return f"cannot be told from {others}: a larger rate would" if others else "follows none of the methods"
+        return f"cannot be distinguished from {others}; try a larger rate" if others else "follows none of the methods"
     if found.method in METHODS:
         follows = f"follows {found.method} ({METHODS[found.method].paper})"
         return f"{follows}; with these masks the same as {others}" if others else f"{follows} and no other"
@@ -108,8 +113,7 @@ def _describe_masks(masks: Sequence[dict[str, Any]]) -> str:
 
 def _draw(anatomies: Sequence["Anatomy"], path: Path) -> None:
     from rdrop_cli.anatomy.plot import Panel, draw_anatomies
-    from rdrop_cli.cli.console import make_console
 
     panels = [Panel(find_variant(found.variant), found.cell, found.layers, found.masks) for found in anatomies]
     draw_anatomies(panels, path)
-    make_console().print(f"drawn: {path}", markup=False)
+    note(f"picture: {path}")

@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -12,42 +13,43 @@ import rdrop_cli
 from rdrop_cli.cli.anatomy import anatomy
 from rdrop_cli.cli.bench import bench
 from rdrop_cli.cli.config import config
+from rdrop_cli.cli.console import Verbosity, print_error, set_verbosity
 from rdrop_cli.cli.defaults import name_flag, read_default_map
 from rdrop_cli.cli.download import download
 from rdrop_cli.cli.export import export
+from rdrop_cli.cli.help import GroupedCommand, GroupedCommands
+from rdrop_cli.cli.hints import explain_usage
 from rdrop_cli.cli.inspect import inspect
 from rdrop_cli.cli.plot import plot
 from rdrop_cli.cli.report import report
 from rdrop_cli.cli.rm import rm
 from rdrop_cli.cli.runs import list_runs, show
-from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_sigterm
+from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_signals
 from rdrop_cli.cli.sweep import sweep
 from rdrop_cli.cli.train import train
 from rdrop_cli.cli.variants import variants
 from rdrop_cli.cli.verdict import verdict
-from rdrop_cli.errors import RdropError, make_printable
+from rdrop_cli.errors import RdropError
+
+HELP = "Does your recurrent network overfit, and which dropout helps? Train and compare."
+GROUPS: dict[str, dict[str, Callable[..., None]]] = {
+    "Data": {"download": download, "inspect": inspect},
+    "Training": {"train": train, "sweep": sweep},
+    "Results": {"runs": list_runs, "show": show, "plot": plot, "verdict": verdict, "report": report},
+    "Housekeeping": {"export": export, "rm": rm, "config": config},
+    "Methods": {"variants": variants, "anatomy": anatomy, "bench": bench},
+}
 
 app = typer.Typer(
     name="rdrop",
-    help="Does a recurrent network overfit, and which dropout helps it? The GRU overfitting study, over seeds.",
+    cls=GroupedCommands,
+    help=HELP,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command()(download)
-app.command()(inspect)
-app.command()(train)
-app.command()(sweep)
-app.command()(plot)
-app.command()(verdict)
-app.command()(report)
-app.command("runs")(list_runs)
-app.command()(show)
-app.command()(rm)
-app.command()(export)
-app.command()(variants)
-app.command()(anatomy)
-app.command()(bench)
-app.command()(config)
+for group, commands in GROUPS.items():
+    for name, command in commands.items():
+        app.command(name, cls=GroupedCommand, rich_help_panel=group)(command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -56,14 +58,13 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(help=HELP)
 def configure(
     ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Does a recurrent network overfit, and which dropout helps it? The GRU overfitting study, over seeds."""
     ctx.default_map = read_default_map(ctx)
 
 
@@ -74,12 +75,12 @@ def run_command(arguments: list[str]) -> int:
     """
     _encode_anything()
     try:
-        with end_on_sigterm():
+        with end_on_signals():
             code = app(arguments or ["--help"], prog_name="rdrop", standalone_mode=False)
     except RdropError as error:
         return _fail(error.describe(name_flag), error.exit_code)
     except typer.TyperException as error:
-        return _fail(error.format_message() or "no such command", error.exit_code)
+        return _fail(explain_usage(error), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         return _fail("stopped", INTERRUPTED)
     except Terminated:
@@ -89,15 +90,17 @@ def run_command(arguments: list[str]) -> int:
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        hint = "; free some space and go on" if error.errno == errno.ENOSPC else ""
+        hint = "; free some space and run the command again" if error.errno == errno.ENOSPC else ""
         return _fail(f"{where}{error.strerror or error}{hint}", RdropError.exit_code)
+    finally:
+        set_verbosity(Verbosity.NORMAL)
     if code == INTERRUPTED:  # typer has caught the KeyboardInterrupt itself
         return _fail("stopped", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 
 def _fail(message: str, code: int) -> int:
-    typer.echo(f"rdrop: {make_printable(' '.join(message.split()))}", err=True)
+    print_error(" ".join(message.split()))
     return code
 
 

@@ -1,4 +1,4 @@
-"""`rdrop config`: the defaults that hold here, and what sets them."""
+"""`rdrop config`: the settings in effect, and where they come from."""
 
 import json
 import os
@@ -8,9 +8,9 @@ from typing import Any
 
 import typer
 
+from rdrop_cli.cli.console import Column, note, print_table
 from rdrop_cli.cli.defaults import PROJECT_FILE, find_user_file, list_options, resolve_defaults
 from rdrop_cli.cli.options import AsJson
-from rdrop_cli.errors import make_printable
 from rdrop_cli.files import to_json
 
 
@@ -24,18 +24,17 @@ class Effective:
 
 
 def config(ctx: typer.Context, as_json: AsJson = False) -> None:
-    """Print every default that is not the built-in one, and what sets it."""
+    """Show settings you changed, and where."""
     found = list(dict.fromkeys(_list_effective(ctx)))
     if as_json:
         typer.echo(to_json([asdict(effective) for effective in found]))
         return
     if not found:
         files = " or ".join(map(str, [PROJECT_FILE, *find_user_file()]))
-        typer.echo(make_printable(f"every default is the built-in one; {files} may set others"), err=True)
-    width = max((len(effective.origin) for effective in found), default=0)
-    for effective in found:
-        value = json.dumps(effective.value, ensure_ascii=False)
-        typer.echo(make_printable(f"{effective.origin:<{width}}  {effective.name} = {value}"))
+        note(f"no setting is changed; set defaults in {files}")
+        return
+    rows = [(each.name, json.dumps(each.value, ensure_ascii=False), each.origin) for each in found]
+    print_table((Column("setting"), Column("value"), Column("set in")), rows)
 
 
 def _list_effective(ctx: typer.Context) -> Iterator[Effective]:

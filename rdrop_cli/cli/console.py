@@ -1,15 +1,52 @@
-"""What goes to stderr for people: notes, warnings, tables' width."""
+"""What goes to a terminal: who hears what, and tables that fit its width."""
 
 import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Literal
 
-from rdrop_cli.errors import make_printable
+from rdrop_cli.errors import UsageError, make_printable
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
     from rdrop_cli.series.table import Source
+
+UNLIMITED = 100_000  # columns of a pipe or a file
+WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "drop_whitespace": True}
+GAP = 2  # columns between two of a table
+READABLE = 24  # columns of the narrowest column of sentences
+
+
+class Verbosity(IntEnum):
+    """What of the notes and the progress on stderr is shown; errors always are."""
+
+    QUIET = -1
+    NORMAL = 0
+    VERBOSE = 1
+
+
+_verbosity = Verbosity.NORMAL
+
+
+def get_verbosity() -> Verbosity:
+    return _verbosity
+
+
+def set_verbosity(verbosity: Verbosity) -> None:
+    """Choose what this process shows, as `--quiet` and `--verbose` ask.
+
+    Raises:
+        UsageError: both ask.
+    """
+    global _verbosity  # noqa: PLW0603 -- one process has one terminal, as it has one logging level
+    if verbosity and _verbosity not in (Verbosity.NORMAL, verbosity):
+        raise UsageError("--quiet and --verbose exclude each other; pass one of them")
+    _verbosity = verbosity
 
 
 def make_console(stderr: bool = True) -> "Console":
@@ -25,16 +62,141 @@ def make_console(stderr: bool = True) -> "Console":
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"  # rich would keep bold
     console = PrintableConsole(stderr=stderr, highlight=False, soft_wrap=True, color_system=colours)
     if not console.is_terminal:
-        console.width = 1000  # a pipe has no width: no cell is cut
+        console.width = UNLIMITED
     return console
 
 
-def warn_if_unverified(console: "Console", source: "Source") -> None:
-    """Say loudly that a dataset has the published structure but not the published content."""
+def note(text: str, style: str | None = None) -> None:
+    """Print a line to stderr, unless `--quiet` is given."""
+    if _verbosity is not Verbosity.QUIET:
+        print_wrapped(make_console(), text, style)
+
+
+def note_command(words: str, command: str) -> None:
+    """Print a command to be copied, with its words, to stderr, unless `--quiet` is given."""
+    if _verbosity is not Verbosity.QUIET:
+        print_command(make_console(), words, command)
+
+
+@contextmanager
+def show_stage(text: str) -> Iterator[None]:
+    """Show on a terminal, while the block lasts, what is done in it."""
+    console = make_console()
+    if console.is_terminal and not console.is_dumb_terminal and _verbosity is not Verbosity.QUIET:
+        with console.status(text):
+            yield
+    else:
+        yield
+
+
+def print_error(text: str) -> None:
+    """Print a line to stderr, `--quiet` or not."""
+    print_wrapped(make_console(), f"rdrop: {text}")
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines to stdout."""
+    console = make_console(stderr=False)
+    for line in lines:
+        print_wrapped(console, line)
+
+
+def print_wrapped(console: "Console", text: str, style: str | None = None) -> None:
+    """Print a line, wrapped between words to the terminal's width; a longer word, as of a path, stays whole."""
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    for line in wrap(make_printable(text), console.width, subsequent_indent=indent, **WHOLE_WORDS) or [""]:
+        console.print(line, markup=False, style=style)
+
+
+def print_command(console: "Console", words: str, command: str) -> None:
+    """Print a command to be copied behind its words, or where both do not fit, whole on a line of its own."""
+    line = f"{words} {command}"
+    for part in [line] if len(line) <= console.width else [words, f"  {command}"]:
+        console.print(make_printable(part), markup=False)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        right: whether its cells, figures, are aligned to the right.
+        wraps: whether its cells are sentences, which may be wrapped between words.
+        optional: whether a narrow terminal does without it; the last such column goes first.
+    """
+
+    name: str
+    right: bool = False
+    wraps: bool = False
+    optional: bool = False
+
+
+def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows to stdout so that no word and no figure is cut, however narrow the terminal.
+
+    Where the columns do not fit, the optional ones go, from the right; where that is not enough, or none is optional,
+    every row becomes a card: a line for each of its cells.
+    """
+    if not rows:
+        return
+    console = make_console(stderr=False)
+    rows = [[make_printable(cell) for cell in row] for row in rows]
+    shown = list(range(len(columns)))
+    while not _fit(columns, rows, shown, console.width):
+        optional = [index for index in shown if columns[index].optional]
+        if not optional:
+            _print_cards(columns, rows, console)
+            return
+        shown.remove(optional[-1])
+    console.print(_build_table([columns[index] for index in shown], [[row[index] for index in shown] for row in rows]))
+
+
+def _fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], shown: Sequence[int], width: int) -> bool:
+    """Return whether columns fit: figures and names whole, sentences in a column that can be read."""
+    needed = GAP * (len(shown) - 1)
+    for index in shown:
+        column, cells = columns[index], [columns[index].name, *(row[index] for row in rows)]
+        longest = max(map(_measure, cells))
+        needed += min(longest, max(READABLE, *map(_measure, " ".join(cells).split()))) if column.wraps else longest
+    return needed <= width
+
+
+def _measure(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _build_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Any:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, GAP - 1, 0, 0))
+    for column in columns:
+        table.add_column(column.name, justify="right" if column.right else "left", no_wrap=not column.wraps)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table
+
+
+def _print_cards(columns: Sequence[Column], rows: Sequence[Sequence[str]], console: "Console") -> None:
+    label = max(_measure(column.name) for column in columns)
+    indent = " " * (label + 4)
+    for number, (head, *cells) in enumerate(rows):
+        if number:
+            console.print()
+        console.print(head, style="bold", markup=False)
+        for column, cell in zip(columns[1:], cells, strict=True):
+            line = f"  {column.name:<{label}}  {cell}"
+            console.print("\n".join(wrap(line, console.width, subsequent_indent=indent, **WHOLE_WORDS)), markup=False)
+
+
+def warn_if_unverified(source: "Source") -> None:
+    """Warn that a dataset has the published structure but not the published content."""
     if source.verified is False:
-        console.print(
+        note(
             f"WARNING: {source.name} from {source.origin} has the published structure but another checksum "
-            f"(SHA-256 {source.sha256[:12]}…): these are not the published readings. Every run made from them says so.",
+            f"(SHA-256 {source.sha256[:12]}…): these are not the published readings. Every run records this.",
             style="bold yellow",
-            markup=False,
         )

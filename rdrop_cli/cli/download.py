@@ -22,7 +22,7 @@ def download(
     force: Annotated[bool, typer.Option("--force", help="Fetch again what is already there.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Download the Jena climate dataset, check it, and keep a parsed copy."""
+    """Download and verify the Jena climate dataset."""
     from rdrop_cli.cli.console import make_console, warn_if_unverified
     from rdrop_cli.cli.progress import show_download
     from rdrop_cli.series.jena import install_jena
@@ -33,7 +33,7 @@ def download(
     if series is None:
         with show_download() as on_progress:
             series = install_jena(source, data_dir, on_progress)
-    warn_if_unverified(console, series.source)
+    warn_if_unverified(series.source)
     for line in find_oddities(series).describe(sentinels="keep"):
         console.print(line, markup=False)
     report = series.source.to_json()

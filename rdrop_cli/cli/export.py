@@ -1,4 +1,4 @@
-"""`rdrop export`: finished runs in the form of other programs."""
+"""`rdrop export`: runs as a CSV table, or in MLflow."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir, complete_run_ids
+from rdrop_cli.cli.console import note
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, Quiet, RunsDir, complete_run_ids
 from rdrop_cli.errors import DataError, RdropError, UsageError
 
 if TYPE_CHECKING:
@@ -18,37 +19,42 @@ def export(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...",
-            help="Runs by id, beginning of it, or folder; all when none is named.",
+            metavar="RUN",
+            help="Run ids, their beginnings, or folders. [default: all]",
             autocompletion=complete_run_ids,
         ),
     ] = None,
-    csv: Annotated[bool, typer.Option("--csv", help="Print one table: a row for every epoch of every run.")] = False,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the table to this file.")] = None,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Write one table with a row for every epoch of every run.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="File for the table. [default: stdout]")
+    ] = None,
     mlflow: Annotated[
         str | None,
-        typer.Option("--mlflow", metavar="URI", help="Log complete runs in this store, as sqlite:///mlflow.db."),
+        typer.Option("--mlflow", metavar="URI", help="Log complete runs to this store, such as sqlite:///mlflow.db."),
     ] = None,
-    experiment: Annotated[str, typer.Option(help="The MLflow experiment.")] = "rdrop",
+    experiment: Annotated[str, typer.Option(metavar="NAME", help="MLflow experiment.")] = "rdrop",
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Hand runs to other programs: as one CSV table, or to MLflow."""
+    """Export runs to CSV or MLflow."""
     if csv == (mlflow is not None):
         raise UsageError(f"export: expected one of --csv and --mlflow URI, received {'both' if csv else 'neither'}")
     if csv and as_json:
-        raise UsageError("--json goes with --mlflow; `rdrop runs --json` prints runs as JSON")
-    if out and not csv:
-        raise UsageError("--out goes with --csv")
+        raise UsageError("--json needs --mlflow; for runs as JSON use `rdrop runs --json`")
+    if output and not csv:
+        raise UsageError("--output needs --csv")
     chosen = _choose_runs(runs or [], runs_dir)
     if mlflow is None:
-        _export_csv(chosen, out)
+        _export_csv(chosen, output)
     else:
         _export_to_mlflow(chosen, bool(runs), mlflow, experiment, as_json)
 
 
 def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
-    """Return the runs that are named, or all that can be read, oldest first; the others are told."""
+    """Return the runs that are named, or all that can be read, oldest first; the others are skipped."""
     from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import find_run, list_run_folders
 
@@ -57,21 +63,21 @@ def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
     for skipped in unreadable:
         if names:
             raise DataError(str(skipped))
-        _tell_skipped(str(skipped))
+        _note_skipped(str(skipped))
     return sorted(readable, key=lambda run: (run.metrics.created_at, run.metrics.run_id))
 
 
-def _export_csv(runs: list["Run"], out: Path | None) -> None:
+def _export_csv(runs: list["Run"], output: Path | None) -> None:
     from rdrop_cli.export.tidy import format_tidy_csv
     from rdrop_cli.files import write_text
 
     for run in runs:
         if not run.metrics.has_epochs:
-            _tell_skipped(f"{run.folder.run_id}: has not finished an epoch")
+            _note_skipped(f"{run.folder.run_id}: has not finished an epoch")
     table = format_tidy_csv(run.metrics for run in runs)
-    if out:
-        write_text(out, table)
-        typer.echo(str(out))
+    if output:
+        write_text(output, table)
+        typer.echo(str(output))
     else:
         typer.echo(table, nl=False)
 
@@ -90,7 +96,7 @@ def _export_to_mlflow(runs: list["Run"], named: bool, uri: str, experiment: str,
 
 
 def _describe_complete(runs: list["Run"], named: bool) -> list["Record"]:
-    """Return what is to be logged; a run that is not complete is told, or, where it was named, a failure."""
+    """Return what is to be logged; a run that is not complete is skipped, or an error if it was named."""
     from rdrop_cli.export.mlflow_store import describe_run
 
     records = []
@@ -100,13 +106,11 @@ def _describe_complete(runs: list["Run"], named: bool) -> list["Record"]:
         except DataError as error:
             if named:
                 raise
-            _tell_skipped(str(error))
+            _note_skipped(str(error))
     if not records:
-        raise RdropError("no complete run to log; `rdrop train` makes some")
+        raise RdropError("no complete run to log; start one with `rdrop train`")
     return records
 
 
-def _tell_skipped(line: str) -> None:
-    from rdrop_cli.cli.console import make_console
-
-    make_console().print(f"skipped: {line}", markup=False)
+def _note_skipped(line: str) -> None:
+    note(f"skipped: {line}")

@@ -65,13 +65,16 @@ def inspect(
     exclude: Exclude = None,
     calendar: Calendar = False,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The picture; .png, .svg or .pdf. [RUNS_DIR/NAME-inspect.png]")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The picture; .png, .svg or .pdf. [RUNS_DIR/NAME-inspect.png]"
+        ),
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Show columns, sampling, gaps, periods and the naive error of a dataset, and whether it can be trained on."""
+    """Show the columns, gaps, periods and naive error of a dataset."""
     from rdrop_cli.plots.style import check_ending
     from rdrop_cli.series.load import load_dataset
 
@@ -180,7 +183,7 @@ def _print(series: "Series", plan: Plan, picture: Path | None) -> None:
     from rdrop_cli.cli.console import make_console, warn_if_unverified
 
     console = make_console(stderr=False)
-    warn_if_unverified(make_console(), series.source)
+    warn_if_unverified(series.source)
     _print_columns(series)
     for line in _describe(series, plan):
         console.print(line, markup=False)

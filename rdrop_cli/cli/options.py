@@ -1,26 +1,33 @@
 """Options that several commands share, and what completes them."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from rdrop_cli.cli.console import Verbosity, set_verbosity
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.protocol import OPTIMIZERS, PROTOCOLS
 from rdrop_cli.study.variants import VARIANTS
 
 DEFAULT_RUNS_DIR = Path("runs")
 DEFAULT_DATA_DIR = Path("data")
+DATA, NETWORK, TRAINING, RUNS = "Data", "Network", "Training", "Runs"  # groups of options in the help
+SAFE_ID = re.compile(r"[A-Za-z0-9._-]+")  # every id that rdrop makes; a shell may evaluate what it completes
 
 
 def complete_run_ids(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete a run id from the runs folder that the line, the environment or a file of defaults names."""
+    """Complete a run id from the runs folder that the line, the environment or a file of defaults names.
+
+    A folder whose name rdrop would not make is not offered: completion scripts evaluate names, `$(…)` included.
+    """
     from rdrop_cli.cli.defaults import find_path
     from rdrop_cli.runs.find import list_run_folders
 
     runs_dir = find_path(ctx, "runs_dir") or DEFAULT_RUNS_DIR
     ids = [folder.run_id for folder in list_run_folders(runs_dir)]
-    return [run_id for run_id in ids if run_id.startswith(incomplete)]
+    return [run_id for run_id in ids if run_id.startswith(incomplete) and SAFE_ID.fullmatch(run_id)]
 
 
 def complete_variants(incomplete: str) -> list[tuple[str, str]]:
@@ -34,116 +41,243 @@ def complete_cells(incomplete: str) -> list[str]:
 
 
 def complete_statuses(incomplete: str) -> list[str]:
-    """Complete what a run may be."""
+    """Complete the status of a run."""
     from rdrop_cli.runs.find import STATUSES
 
     return [status for status in STATUSES if status.startswith(incomplete)]
 
 
-RunsDir = Annotated[Path, typer.Option("--runs-dir", envvar="RDROP_RUNS_DIR", help="Folder of the runs.")]
-DataDir = Annotated[Path, typer.Option("--data-dir", envvar="RDROP_DATA_DIR", help="Folder of the data.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+def _be_quiet(wanted: bool) -> None:
+    if wanted:
+        set_verbosity(Verbosity.QUIET)
+
+
+def _be_verbose(wanted: bool) -> None:
+    if wanted:
+        set_verbosity(Verbosity.VERBOSE)
+
+
+RunsDir = Annotated[
+    Path,
+    typer.Option(
+        "--runs-dir", metavar="DIR", envvar="RDROP_RUNS_DIR", help="Folder of the runs.", rich_help_panel=RUNS
+    ),
+]
+DataDir = Annotated[
+    Path,
+    typer.Option(
+        "--data-dir", metavar="DIR", envvar="RDROP_DATA_DIR", help="Folder of the Jena data.", rich_help_panel=DATA
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.", callback=_be_quiet)]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print a line for every epoch of every run.", callback=_be_verbose)
+]
 ComparedRuns = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[RUN]...",
-        help="Runs by id, beginning of it, or folder; all that can be compared with the newest when none is named.",
+        metavar="RUN",
+        help="Run ids, their beginnings, or folders. [default: all comparable with the newest run]",
         autocompletion=complete_run_ids,
     ),
 ]
 Jobs = Annotated[
     int | None,
-    typer.Option("--jobs", help="Runs at work at once. [as many as cores and memory carry]", show_default=False),
+    typer.Option(
+        "--jobs",
+        "-j",
+        metavar="N",
+        help="Runs trained in parallel. [default: as many as cores and memory allow]",
+        show_default=False,
+        rich_help_panel=RUNS,
+    ),
 ]
 Scheduler = Annotated[
     str | None,
     typer.Option(
-        "--scheduler", metavar="ADDRESS", help="Train on the workers of this Dask cluster, as tcp://host:8786."
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Train on the Dask cluster at ADDRESS, such as tcp://host:8786.",
+        rich_help_panel=RUNS,
     ),
 ]
-TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Write event files for TensorBoard too.")]
+TensorBoard = Annotated[
+    bool, typer.Option("--tensorboard", help="Also write TensorBoard event files.", rich_help_panel=RUNS)
+]
 OfVariants = Annotated[
     list[str] | None,
-    typer.Option("--variant", help="Only runs of this variant; may be repeated.", autocompletion=complete_variants),
+    typer.Option(
+        "--variant", metavar="NAME", help="Only runs of this variant; repeatable.", autocompletion=complete_variants
+    ),
 ]
 OfCells = Annotated[
     list[str] | None,
-    typer.Option("--cell", help="Only runs with this cell; may be repeated.", autocompletion=complete_cells),
+    typer.Option("--cell", metavar="CELL", help="Only runs with this cell; repeatable.", autocompletion=complete_cells),
 ]
 OfStatuses = Annotated[
     list[str] | None,
     typer.Option(
         "--status",
-        help="Only runs that are completed, running, interrupted or failed; may be repeated.",
+        metavar="STATUS",
+        help="Only runs that are completed, running, interrupted or failed; repeatable.",
         autocompletion=complete_statuses,
     ),
 ]
 OfNames = Annotated[
     list[str] | None,
-    typer.Option("--name", help="Only runs of this name, as 'adam*'; may be repeated."),
+    typer.Option("--name", metavar="TEXT", help="Only runs of this name, such as 'adam*'; repeatable."),
 ]
-OfTags = Annotated[list[str] | None, typer.Option("--tag", help="Only runs with this tag; may be repeated.")]
+OfTags = Annotated[list[str] | None, typer.Option("--tag", metavar="TEXT", help="Only runs with this tag; repeatable.")]
 
 
-PROTOCOL_NAMES = ", ".join(PROTOCOLS)
-DATASETS = "jena, synthetic (made by rdrop itself), or the path of a CSV."
+PROTOCOL_NAMES = " or ".join(PROTOCOLS)
+DATASETS = "jena, synthetic (generated), or a CSV file."
 
-ProtocolName = Annotated[str, typer.Option("--protocol", help=f"What the options below default to: {PROTOCOL_NAMES}.")]
+ProtocolName = Annotated[
+    str,
+    typer.Option(
+        "--protocol",
+        metavar="NAME",
+        help=f"Set the defaults marked [book: …]: {PROTOCOL_NAMES}.",
+        rich_help_panel=DATA,
+    ),
+]
 Target = Annotated[
-    str | None, typer.Option("--target", help="Column to predict. [book: T (degC); a CSV's only column of numbers]")
+    str | None,
+    typer.Option(
+        "--target",
+        metavar="COLUMN",
+        help="Column to predict. [book: T (degC); CSV: its only number column]",
+        rich_help_panel=DATA,
+    ),
 ]
 Time = Annotated[
-    str | None, typer.Option("--time", help="Column of a CSV that holds its stamps. [the first that looks like it]")
+    str | None,
+    typer.Option(
+        "--time",
+        metavar="COLUMN",
+        help="Column with the timestamps. [default: the first that holds times]",
+        rich_help_panel=DATA,
+    ),
 ]
-Lookback = Annotated[str | None, typer.Option("--lookback", help="Length of a window, as 10d or rows. [book: 10d]")]
-Every = Annotated[str | None, typer.Option("--every", help="Time between its timesteps, as 1h or rows. [book: 1h]")]
+Lookback = Annotated[
+    str | None,
+    typer.Option(
+        "--lookback",
+        metavar="LENGTH",
+        help="Length of a window, such as 10d, or rows. [book: 10d]",
+        rich_help_panel=DATA,
+    ),
+]
+Every = Annotated[
+    str | None,
+    typer.Option(
+        "--every",
+        metavar="LENGTH",
+        help="Time between timesteps, such as 1h, or rows. [book: 1h]",
+        rich_help_panel=DATA,
+    ),
+]
 Horizon = Annotated[
     str | None,
     typer.Option(
         "--horizon",
-        help="Time from the newest reading to the target; the book's counts from the window's end. [book: 24h]",
+        metavar="LENGTH",
+        help="Time from the newest reading (book: from the window) to the target. [book: 24h]",
+        rich_help_panel=DATA,
     ),
 ]
 TrainStop = Annotated[
     str | None,
     typer.Option(
         "--train-stop",
-        help="First row after training; or a share, 50%, or a date, 2014-01-01. [book: 200000; CSV: 50%]",
+        metavar="WHERE",
+        help="End of the training period: a row, a share such as 50%, or a date. [book: 200000; CSV: 50%]",
+        rich_help_panel=DATA,
     ),
 ]
 ValStop = Annotated[
-    str | None, typer.Option("--val-stop", help="First row after validation, likewise. [book: 300000; CSV: 75%]")
+    str | None,
+    typer.Option(
+        "--val-stop",
+        metavar="WHERE",
+        help="End of the validation period: a row, a share or a date. [book: 300000; CSV: 75%]",
+        rich_help_panel=DATA,
+    ),
 ]
 Sentinels = Annotated[
     str | None,
     typer.Option(
-        "--sentinels", help="keep -9999 readings, as the book does, or fill them, and missing ones. [book: keep]"
+        "--sentinels",
+        metavar="MODE",
+        help="-9999 and missing readings: keep them, as the book does, or fill. [book: keep]",
+        rich_help_panel=DATA,
     ),
 ]
 Inputs = Annotated[
     list[str] | None,
-    typer.Option("--inputs", help="Columns that are inputs, as 'wind*'; may be repeated. [all; the target always]"),
+    typer.Option(
+        "--inputs",
+        metavar="COLUMN",
+        help="Input column, such as 'wind*'; repeatable. The target is always one. [default: all]",
+        rich_help_panel=DATA,
+    ),
 ]
 Exclude = Annotated[
-    list[str] | None, typer.Option("--exclude", help="Columns that are no inputs, likewise; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--exclude", metavar="COLUMN", help="Column that is no input, likewise; repeatable.", rich_help_panel=DATA
+    ),
 ]
 Calendar = Annotated[
-    bool, typer.Option("--calendar", help="Add hour of day and day of year as inputs, as sine and cosine.")
+    bool,
+    typer.Option(
+        "--calendar", help="Add hour of day and day of year, as sine and cosine, to the inputs.", rich_help_panel=DATA
+    ),
 ]
 Optimizer = Annotated[
-    str | None, typer.Option("--optimizer", help=f"{', '.join(OPTIMIZERS[:-1])} or {OPTIMIZERS[-1]}. [book: rmsprop]")
+    str | None,
+    typer.Option(
+        "--optimizer",
+        metavar="NAME",
+        help=f"{', '.join(OPTIMIZERS[:-1])} or {OPTIMIZERS[-1]}. [book: rmsprop]",
+        rich_help_panel=TRAINING,
+    ),
 ]
-LearningRate = Annotated[float | None, typer.Option("--learning-rate", help="Of the optimizer. [book: 0.001]")]
+LearningRate = Annotated[
+    float | None,
+    typer.Option("--learning-rate", metavar="RATE", help="Learning rate. [book: 0.001]", rich_help_panel=TRAINING),
+]
 Loss = Annotated[
     str | None,
-    typer.Option("--loss", help="What training minimises: mae, mse or huber; all errors are MAE. [book: mae]"),
+    typer.Option(
+        "--loss",
+        metavar="NAME",
+        help="Loss: mae, mse or huber; reported errors stay MAE. [book: mae]",
+        rich_help_panel=TRAINING,
+    ),
 ]
 ClipNorm = Annotated[
-    float | None, typer.Option("--clip-norm", help="Largest norm of all gradients together. [no limit]")
+    float | None,
+    typer.Option(
+        "--clip-norm",
+        metavar="NORM",
+        help="Clip the gradients to this global norm. [default: no clipping]",
+        rich_help_panel=TRAINING,
+    ),
 ]
 Patience = Annotated[
-    int | None, typer.Option("--patience", help="End after so many epochs without a better one. [never]")
+    int | None,
+    typer.Option(
+        "--patience",
+        metavar="N",
+        help="Stop after N epochs without a better validation error. [default: never]",
+        rich_help_panel=TRAINING,
+    ),
 ]
-Name = Annotated[str, typer.Option("--name", help="What to call the runs; `rdrop runs --name` finds them.")]
-Tags = Annotated[list[str] | None, typer.Option("--tag", help="A word to find the runs by; may be repeated.")]
-Note = Annotated[str, typer.Option("--note", help="A line to keep with the runs.")]
+Name = Annotated[str, typer.Option("--name", metavar="TEXT", help="Name of the runs.", rich_help_panel=RUNS)]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="TEXT", help="Tag of the runs; repeatable.", rich_help_panel=RUNS)
+]
+Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Note on the runs.", rich_help_panel=RUNS)]

@@ -6,8 +6,11 @@ from typing import Annotated
 
 import typer
 
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, RunsDir, complete_run_ids
+from rdrop_cli.cli.console import note
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, Quiet, RunsDir, complete_run_ids
 from rdrop_cli.errors import RdropError, UsageError
+
+TOO_MANY = "not drawn, too many for one picture; pass their ids to draw them"
 
 
 class Unit(StrEnum):
@@ -21,33 +24,40 @@ def plot(
     runs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[RUN]...",
-            help="Runs by id, beginning of it, or folder; the newest of each variant and seed when none is named.",
+            metavar="RUN",
+            help="Run ids, their beginnings, or folders. [default: the newest of each variant and seed]",
             autocompletion=complete_run_ids,
         ),
     ] = None,
-    out: Annotated[
+    output: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="The picture; .png, .svg or .pdf. [RUNS_DIR/comparison.png, or rates.png]"),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Picture to write: .png, .svg or .pdf. [default: RUNS_DIR/comparison.png or rates.png]",
+        ),
     ] = None,
     unit: Annotated[
-        Unit, typer.Option("--unit", help="Unit of the error: the target's own, or standardised.")
+        Unit, typer.Option("--unit", metavar="UNIT", help="Unit of the error: target (its own) or standardised.")
     ] = Unit.TARGET,
-    published: Annotated[
-        bool, typer.Option("--published", help="Lay the published validation curves of the variants over it.")
-    ] = False,
+    published: Annotated[bool, typer.Option("--published", help="Add the published validation curves.")] = False,
     rates: Annotated[
         bool,
-        typer.Option("--rates", help="Draw a heat map instead: the best error over dropout and recurrent dropout."),
+        typer.Option("--rates", help="Draw a heat map of the best error over the two dropout rates instead."),
     ] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    quiet: Quiet = False,
 ) -> None:
-    """Overlay training and validation loss of runs, seeds of a variant as their mean, and the naive forecast."""
+    """Plot the loss curves of runs, or their errors over the rates.
+
+    Seeds of one variant are drawn as their mean, with the error of the naive forecast beside them.
+    """
     from rdrop_cli.plots.style import check_ending
 
     if rates and published:
-        raise UsageError("--published: was given with --rates, and only curves were published; leave one of them out")
-    path = out or runs_dir / ("rates.png" if rates else "comparison.png")
+        raise UsageError("--published adds published curves, and --rates draws none; pass one of them")
+    path = output or runs_dir / ("rates.png" if rates else "comparison.png")
     check_ending(path)
     in_unit = unit is Unit.TARGET
     if rates:
@@ -66,11 +76,15 @@ def _plot_curves(names: list[str], runs_dir: Path, path: Path, in_unit: bool, pu
     if names:
         chosen, warnings = choose_named(names, runs_dir)
     else:
-        newest, warnings = choose_newest(runs_dir)
-        chosen, too_many = keep_legible(newest)
+        newest = choose_newest(runs_dir)
+        chosen, too_many = keep_legible(newest.runs)
+        warnings = [*newest.notes, *(["to compare rates: rdrop plot --rates"] if newest.both_rates_vary else [])]
         if too_many:
-            warnings = [*warnings, f"not drawn, to be legible; name the runs to see them: {', '.join(too_many)}"]
-    _tell(warnings)
+            warnings = [
+                *warnings,
+                f"{TOO_MANY}: {', '.join(too_many)}",
+            ]
+    _note(warnings)
     draw_comparison(chosen, path, in_unit, match_published(chosen) if published else {})
 
 
@@ -82,17 +96,15 @@ def _plot_rates(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> 
     from rdrop_cli.runs.comparable import describe_skipped
 
     collection = collect_runs(names, runs_dir)
-    _tell(describe_skipped(collection.left_out))
+    _note(describe_skipped(collection.left_out))
     if not collection.used:
-        raise RdropError(f"no run in {runs_dir} is complete; `rdrop train` makes some")
+        raise RdropError(f"no run in {runs_dir} is complete; start one with `rdrop train`")
     grids = require_rate_grids(judge_arms(collection.arms, collection.usual))
     if too_many := [grid.network for grid in grids[MOST_PANELS:]]:
-        _tell([f"not drawn, to be legible; name the runs to see them: {', '.join(too_many)}"])
+        _note([f"{TOO_MANY}: {', '.join(too_many)}"])
     draw_rates(grids, collection.used[0], path, in_unit)
 
 
-def _tell(notes: list[str]) -> None:
-    from rdrop_cli.cli.console import make_console
-
+def _note(notes: list[str]) -> None:
     for line in notes:
-        make_console().print(f"note: {line}", markup=False)
+        note(f"note: {line}")

@@ -1,130 +1,242 @@
-"""Show how long work goes on: live where there is a terminal, plain lines where there is none; all on stderr."""
+"""Show what is at work: live where there is a terminal, plain lines where there is none; all on stderr."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
+from rich.console import Group
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    MofNCompleteColumn,
     Progress,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.text import Text
 
-from rdrop_cli.cli.console import make_console
+from rdrop_cli.cli.console import Verbosity, get_verbosity, make_console, print_wrapped
 from rdrop_cli.runs.history import Epoch
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.units import format_error, name_target
 from rdrop_cli.training.loop import Callback
 
+BAR_COLUMNS = 12
+NARROW = 80  # columns below which a run has no bar
+
 
 class TrainingDisplay:
-    """One line for each run that is at work, in one display."""
+    """One line for all runs, and below it a line for each that is at work.
 
-    def __init__(self) -> None:
+    Without a terminal, and with TERM=dumb, every finished run is a line; with one run or `--verbose` every epoch is.
+    """
+
+    def __init__(self, stage: str) -> None:
+        """Show what is done before the first run begins, such as `importing TensorFlow`."""
         self.console = make_console()
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[state]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(elapsed_when_finished=True),
-            console=self.console,
-            disable=not self.console.is_terminal,
-            transient=True,
-        )
+        self.live = self.console.is_terminal and not self.console.is_dumb_terminal
+        self._stage = stage
+        self._shown = get_verbosity()
+        self._runs: list[RunProgress] = []
+        self._start = time.monotonic()
+        self._first_step_at: float | None = None
+        columns: list[str | ProgressColumn] = [
+            "{task.description}",
+            "epoch {task.fields[epoch]}",
+            "{task.fields[state]}",
+        ]
+        if self.console.width >= NARROW:
+            columns.insert(1, BarColumn(bar_width=BAR_COLUMNS))
+        self.bars = Progress(*columns, _TimeLeft(), console=self.console, disable=True)
+        self._screen = Live(get_renderable=self._render, console=self.console, transient=True, refresh_per_second=4)
 
     def __enter__(self) -> "TrainingDisplay":
-        self.bar.start()
+        if self._shown is Verbosity.QUIET:
+            return self
+        if self.live:
+            self._screen.start(refresh=True)
+        else:
+            self.note(self._stage)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bar.stop()
+        self._screen.stop()
+
+    def show_stage(self, stage: str) -> None:
+        """Show what is done now; without a terminal, as a line."""
+        self._stage = stage
+        if not self.live:
+            self.note(stage)
 
     def note(self, text: str) -> None:
         """Print a line above the display."""
-        self.console.print(text, markup=False)
+        if self._shown is not Verbosity.QUIET:
+            print_wrapped(self.console, text)
+
+    def count_step(self) -> None:
+        """Begin to measure the speed of training with the first step of any run."""
+        self._first_step_at = self._first_step_at or time.monotonic()
+
+    def add(self, run: "RunProgress") -> None:
+        """Count a run that is to be trained."""
+        self._runs.append(run)
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is one run only."""
+        return len(self._runs) == 1
+
+    @property
+    def detailed(self) -> bool:
+        """Whether every epoch is a line that stays."""
+        return self.alone or self._shown is Verbosity.VERBOSE
+
+    def describe(self) -> str:
+        """Return how far all runs are: `7 of 20 runs · 4 min left`."""
+        complete = sum(run.complete for run in self._runs)
+        failed = sum(run.ended and not run.complete for run in self._runs)
+        counts = [f"{complete} of {len(self._runs)} runs", *([f"{failed} failed"] if failed else [])]
+        return " · ".join((*counts, *self._describe_time()))
+
+    def _describe_time(self) -> Iterator[str]:
+        """Yield the time that is left, where a step has been timed, and the time since the start."""
+        now = time.monotonic()
+        trained = sum(run.steps_trained for run in self._runs)
+        left = sum(run.steps_left for run in self._runs)
+        if self._first_step_at and left:
+            yield f"{format_rough(left * (now - self._first_step_at) / trained)} left"
+        yield f"{format_clock(now - self._start)} elapsed"
+
+    def _render(self) -> Group:
+        begun = any(run.run_id for run in self._runs)
+        overall = [] if begun and self.alone else [Text(self.describe() if begun else f"{self._stage} …")]
+        return Group(*overall, *([self.bars.get_renderable()] if begun else []))
+
+
+class _TimeLeft(ProgressColumn):
+    """The time that a run still takes, with its label; nothing until a step has been timed."""
+
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        return Text("" if left is None or task.finished else f"{format_clock(left)} left")
 
 
 class RunProgress(Callback):
     """The `Callback` of one run, in a display."""
 
-    def __init__(self, display: TrainingDisplay) -> None:
-        self._display = display
+    def __init__(self, display: TrainingDisplay, config: RunConfig) -> None:
+        self._display, self._config = display, config
+        self._steps = config.protocol.steps_per_epoch
         self.run_id: str | None = None
-        self._task: TaskID = display.bar.add_task("", visible=False, state="")
+        self.complete = self.ended = False
+        self.steps_trained, self.steps_left = 0, config.epochs * self._steps
+        self._name = f"{config.full_label} s{config.seed}"
+        self._unit = name_target(config.protocol.target)[1]
+        self._task: TaskID = display.bars.add_task(self._name, visible=False, state="", epoch="")
+        display.add(self)
 
     def begin(self, run_id: str, config: RunConfig, epochs_done: int, target_std: float) -> None:
-        self.run_id, self._config, self._target_std = run_id, config, target_std
-        self._unit = name_target(config.protocol.target)[1]
+        self.run_id, self._target_std = run_id, target_std
         self._start, self._epochs_before = time.monotonic(), epochs_done
-        steps = config.protocol.steps_per_epoch
-        self._name = f"{config.full_label} s{config.seed}"
+        self._best: Epoch | None = None
         resuming = f", resuming after epoch {epochs_done}" if epochs_done else ""
-        self.note(f"{run_id}: {config.epochs} epochs of {steps} steps{resuming}")
+        if self._display.detailed or resuming:
+            self.note(f"{run_id}: {_count(config.epochs, 'epoch')} of {_count(self._steps, 'step')}{resuming}")
+        self._count(epochs_done * self._steps)
         # Not a new line: a run whose worker was lost begins once more.
-        self._display.bar.reset(
+        self._display.bars.reset(
             self._task,
-            total=config.epochs * steps,
-            completed=epochs_done * steps,
-            description=self._name,
+            total=config.epochs * self._steps,
+            completed=epochs_done * self._steps,
             visible=True,
-            state="",
+            state="compiling",
+            epoch=self._number(epochs_done + 1),
         )
 
     def step(self, epoch: int, step: int, loss: float) -> None:
-        self._display.bar.update(
-            self._task,
-            completed=(epoch - 1) * self._config.protocol.steps_per_epoch + step,
-            description=f"{self._name} epoch {epoch}/{self._config.epochs}",
-            state=f"loss {loss:.4f}",
-        )
+        done = (epoch - 1) * self._steps + step
+        self._count(done)
+        self._display.count_step()
+        self._display.bars.update(self._task, completed=done, epoch=self._number(epoch), state=f"loss {loss:.4f}")
 
     def measure(self, what: str) -> None:
-        self._display.bar.update(self._task, state=f"measuring {what} error")
+        self._display.bars.update(self._task, state=f"{what} error")
+        self.complete = self.complete or what == "test"  # the last that is done, however many epochs there were
 
     def epoch(self, epoch: Epoch) -> None:
+        if self._best is None or epoch.val_loss < self._best.val_loss:
+            self._best = epoch
         done = epoch.epoch - self._epochs_before
         elapsed = time.monotonic() - self._start
-        in_unit = format_error(epoch.val_loss * self._target_std, self._unit)
-        remaining = elapsed / done * (self._config.epochs - epoch.epoch)
-        self.note(
-            f"{self._name}  epoch {epoch.epoch:>2}/{self._config.epochs}"
-            f"  loss {epoch.loss:.4f}  val_loss {epoch.val_loss:.4f} ({in_unit})"
-            f"  train_mae {epoch.train_mae:.4f}  {format_seconds(elapsed)} elapsed, {format_seconds(remaining)} left"
-        )
-        if epoch.epoch == self._config.epochs:
-            self._display.bar.update(self._task, visible=False)
+        if self._display.detailed:
+            left = elapsed / done * (self._config.epochs - epoch.epoch)
+            self.note(self._describe_epoch(epoch, elapsed, left))
+        self.complete = epoch.epoch == self._config.epochs
 
-    def end(self, reason: str) -> None:
-        self._display.bar.update(self._task, visible=False)
-        self.note(f"{self._name}  {reason}")
+    def end(self) -> None:
+        """Take the run's line away, and, where nothing else tells that it is complete, leave one."""
+        self.ended, self.steps_left = True, 0
+        self._display.bars.update(self._task, visible=False)
+        if not (self._display.detailed or self._display.live) and self.complete and self._best:
+            self.note(f"{self._describe_best(self._best)}; {self._display.describe()}")
 
     def note(self, text: str) -> None:
         self._display.note(text)
 
+    def _count(self, steps_done: int) -> None:
+        self.steps_trained = steps_done - self._epochs_before * self._steps
+        self.steps_left = self._config.epochs * self._steps - steps_done
+
+    def _number(self, epoch: int) -> str:
+        return f"{epoch}/{self._config.epochs}"
+
+    def _describe_epoch(self, epoch: Epoch, elapsed: float, left: float) -> str:
+        name = "" if self._display.alone else f"{self._name}  "
+        clocks = "" if self._display.live else f"  {format_clock(elapsed)} elapsed, {format_clock(left)} left"
+        return (
+            f"{name}epoch {epoch.epoch:>2}/{self._config.epochs}  loss {epoch.loss:.4f}"
+            f"  val_loss {self._format_error(epoch)}  train_mae {epoch.train_mae:.4f}{clocks}"
+        )
+
+    def _describe_best(self, best: Epoch) -> str:
+        return f"{self._name}: best val_loss {self._format_error(best)}, epoch {self._number(best.epoch)}"
+
+    def _format_error(self, epoch: Epoch) -> str:
+        return f"{epoch.val_loss:.4f} ({format_error(epoch.val_loss * self._target_std, self._unit)})"
+
 
 @contextmanager
 def show_download() -> Iterator[Callable[[int, int | None], None]]:
-    """Yield what is told the bytes so far and in all, and shows them as a bar where there is a terminal."""
+    """Yield a callback for the bytes so far and in all; they are shown as a bar where there is a terminal."""
     console = make_console()
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), TextColumn("left"))
+    hidden = not console.is_terminal or get_verbosity() is Verbosity.QUIET
+    with Progress(*columns, console=console, disable=hidden) as bar:
         task = bar.add_task("download", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def format_seconds(seconds: float) -> str:
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def format_clock(seconds: float) -> str:
     """Render a duration as 1:02:03 or 2:03."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def format_rough(seconds: float) -> str:
+    """Render an estimate of a duration, no finer than it is: `40 s`, `4 min`, `2 h 10 min`."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"

@@ -10,10 +10,12 @@ from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, ComparedRuns, RunsDir
 
 def report(
     runs: ComparedRuns = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file. [RUNS_DIR/report.html]")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file. [RUNS_DIR/report.html]")
+    ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
 ) -> None:
-    """Write verdicts, curves, runs, protocol and environment into one HTML file that needs no network."""
+    """Write verdicts, curves and runs to one HTML file."""
     from rdrop_cli.cli.verdict import judge_and_tell
     from rdrop_cli.report.html import write_report
 

@@ -1,4 +1,4 @@
-"""`rdrop rm`: remove runs."""
+"""`rdrop rm`: delete runs."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rdrop_cli.cli.console import Column, note, print_table
 from rdrop_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     AsJson,
@@ -26,19 +27,19 @@ if TYPE_CHECKING:
 def rm(
     runs: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[RUN]...", help="Runs by whole id, or by folder in RUNS_DIR.", autocompletion=complete_run_ids
-        ),
+        typer.Argument(metavar="RUN", help="Whole run ids, or folders in RUNS_DIR.", autocompletion=complete_run_ids),
     ] = None,
     variants: OfVariants = None,
     cells: OfCells = None,
     statuses: OfStatuses = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where nobody can be asked.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show what would go.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Show what would be deleted; delete nothing.")
+    ] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Remove runs, by name or by what they are, after showing them and asking."""
+    """Delete runs after confirmation, by id or by filter."""
     from rdrop_cli.runs.find import Filter
     from rdrop_cli.runs.remove import check_removable, remove_runs
 
@@ -48,35 +49,32 @@ def rm(
         check_removable(folder, runs_dir)
     doomed = [_describe(folder) for folder in folders]
     if not as_json:
-        width = max((len(run["run_id"]) for run in doomed), default=0)
-        for run in doomed:
-            line = f"{run['run_id']:<{width}}  {run['status']:<11}  {_format_bytes(run['bytes']):>9}"
-            typer.echo(make_printable(line))
+        rows = [(run["run_id"], run["status"], _format_bytes(run["bytes"])) for run in doomed]
+        print_table((Column("run"), Column("status"), Column("size", right=True)), rows)
     if not dry_run and folders:
         if not yes:
-            _ask(f"Remove {_count(doomed)} from {runs_dir.resolve()}?")
+            _ask(f"Delete {_count(doomed)} from {runs_dir.resolve()}?")
         remove_runs(folders, runs_dir)
     if as_json:
         typer.echo(to_json([run | {"removed": not dry_run} for run in doomed]))
     else:
-        done = "would be removed" if dry_run else "removed"
-        typer.echo(make_printable(f"{_count(doomed)} {done}"), err=True)
+        done = "would be deleted" if dry_run else "deleted"
+        note(f"{_count(doomed)} {done}")
 
 
 def _choose_runs(names: list[str], wanted: "Filter", runs_dir: Path) -> "list[RunFolder]":
     """Return the runs that are named, or those that are wanted, each once."""
-    from rdrop_cli.cli.console import make_console
     from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import find_named_run, list_run_folders
 
     if bool(names) == wanted.asks():
-        raise UsageError("name runs, or choose them by --status, --variant or --cell: one of the two")
+        raise UsageError("pass either run ids or filters (--status, --variant, --cell)")
     if names:
         named = [find_named_run(name, runs_dir) for name in names]
         return list({folder.path.resolve(): folder for folder in named}.values())
     readable, unreadable = read_runs(list_run_folders(runs_dir))
-    for run in unreadable:
-        make_console().print(f"skipped: {run}; name it to remove it", markup=False)
+    for left in unreadable:
+        note(f"skipped: {left}; pass its id to delete it")
     return [run.folder for run in reversed(readable) if wanted.keeps(run.metrics)]
 
 
@@ -104,9 +102,9 @@ def _read_status(folder: "RunFolder") -> str:
 def _ask(question: str) -> None:
     """Ask, and go on only after a yes."""
     if not (sys.stdin and sys.stdin.isatty()):  # it is None where the process was given none
-        raise UsageError("nobody can be asked: stdin is no terminal; add --yes to remove, or --dry-run to look")
+        raise UsageError("not a terminal, cannot confirm; pass --yes to delete, or --dry-run to look")
     if not typer.confirm(make_printable(question), err=True):
-        raise RdropError("nothing was removed")
+        raise RdropError("nothing was deleted")
 
 
 def _count(doomed: list[dict[str, Any]]) -> str:

@@ -1,11 +1,12 @@
 """`rdrop runs` and `rdrop show`: what has been run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rdrop_cli.cli.console import Column, note, print_lines, print_table
 from rdrop_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     AsJson,
@@ -14,6 +15,7 @@ from rdrop_cli.cli.options import (
     OfStatuses,
     OfTags,
     OfVariants,
+    Quiet,
     RunsDir,
     complete_run_ids,
 )
@@ -23,8 +25,16 @@ from rdrop_cli.study.units import format_error
 if TYPE_CHECKING:
     from rdrop_cli.runs.document import Metrics, Timing
 
-WIDEST = 1000  # columns of a terminal: more than any table takes
-COLUMNS = ("run", "status", "epochs", "best val MAE", "in unit", "at epoch", "last val MAE", "test MAE", "in unit")
+COLUMNS = (
+    Column("run"),
+    Column("status"),
+    Column("epochs", right=True),
+    Column("best val MAE", right=True),
+    Column("epoch", right=True, optional=True),
+    Column("test MAE", right=True, optional=True),
+    Column("last val MAE", right=True, optional=True),
+)
+NAME, RATES = Column("name"), Column("rates")
 KEYS_LISTED = (
     "run_id",
     "name",
@@ -64,17 +74,25 @@ def list_runs(
     names: OfNames = None,
     tags: OfTags = None,
     sort: Annotated[
-        SortKey, typer.Option("--sort", help="Smallest first; val_mae is the best epoch's, final the last's.")
+        SortKey,
+        typer.Option(
+            "--sort",
+            metavar="KEY",
+            help=f"Sort by {', '.join(SortKey)}; final is the last epoch's val_mae.",
+        ),
     ] = SortKey.CREATED,
-    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="Largest, or newest, first.")] = False,
+    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="Sort in descending order.")] = False,
     limit: Annotated[
-        int | None, typer.Option("--limit", "-n", min=1, help="List the first so many only. [all]", show_default=False)
+        int | None,
+        typer.Option(
+            "--limit", "-n", metavar="N", min=1, help="List at most N runs. [default: all]", show_default=False
+        ),
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
-    """List the runs, oldest first."""
-    from rdrop_cli.cli.console import make_console
+    """List runs with their errors, oldest first."""
     from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import Filter, list_run_folders
 
@@ -82,18 +100,18 @@ def list_runs(
         tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()), tuple(names or ()), tuple(tags or ())
     )
     runs, unreadable = read_runs(list_run_folders(runs_dir))
-    for run in unreadable:
-        make_console().print(f"skipped: {run}", markup=False)
+    for left in unreadable:
+        note(f"skipped: {left}")
     kept = [run.metrics for run in reversed(runs) if wanted.keeps(run.metrics)]
     listed = sort_runs(kept, sort, reverse)[:limit]
     if as_json:
         typer.echo(to_json([_list_fields(run) for run in listed]))
     elif listed:
-        print_table(listed)
+        print_runs(listed)
     elif runs:
-        make_console().print(f"none of the {len(runs)} runs in {runs_dir} is such a one", markup=False)
+        note(f"no run in {runs_dir} matches the filters")
     else:
-        make_console().print(f"no runs in {runs_dir}; `rdrop train` makes some", markup=False)
+        note(f"no runs in {runs_dir}; start one with `rdrop train`")
 
 
 def sort_runs(runs: "Sequence[Metrics]", key: SortKey, reverse: bool = False) -> "list[Metrics]":
@@ -115,32 +133,16 @@ def _find_key(run: "Metrics", key: SortKey) -> Any:
     }[key]
 
 
-def print_table(runs: "Sequence[Metrics]") -> None:
-    """Print one line a run to stdout, with the rates where runs of one variant differ in them.
-
-    No cell is cut, however narrow the terminal: an id or a figure without its end is of no use.
-    """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from rdrop_cli.cli.console import make_console
-
-    show_rates, show_names = _differ_in_rates(runs), any(run.name for run in runs)
-    extra = [name for name, shown in (("name", show_names), ("rates", show_rates)) if shown]
-    columns = ("run", *extra, *COLUMNS[1:])
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(
-            column, justify="left" if column in ("run", "name", "rates", "status") else "right", no_wrap=True
-        )
-    for metrics in runs:
-        run_id, *cells = _format_row(metrics)
-        texts = {"name": metrics.name, "rates": str(metrics.rates)}
-        table.add_row(*(Text(cell) for cell in (run_id, *(texts[name] for name in extra), *cells)))
-    console = make_console(stderr=False)
-    console.width = WIDEST
-    console.print(table)
+def print_runs(runs: "Sequence[Metrics]") -> None:
+    """Print a line a run to stdout, with the names of runs and the rates where those of one variant differ."""
+    named, differing = any(run.name for run in runs), _differ_in_rates(runs)
+    extra = [column for column, shown in ((NAME, named), (RATES, differing)) if shown]
+    rows = []
+    for run in runs:
+        run_id, *cells = _format_row(run)
+        texts = {NAME: run.name, RATES: str(run.rates)}
+        rows.append((run_id, *(texts[column] for column in extra), *cells))
+    print_table((COLUMNS[0], *extra, *COLUMNS[1:]), rows)
 
 
 def _differ_in_rates(runs: "Sequence[Metrics]") -> bool:
@@ -149,12 +151,12 @@ def _differ_in_rates(runs: "Sequence[Metrics]") -> bool:
 
 def show(
     run: Annotated[
-        str, typer.Argument(help="Its id, a beginning of it, or its folder.", autocompletion=complete_run_ids)
+        str, typer.Argument(metavar="RUN", help="Run id, its beginning, or folder.", autocompletion=complete_run_ids)
     ],
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Print one run: what it was, what it measured, epoch by epoch."""
+    """Show one run epoch by epoch."""
     from rdrop_cli.runs.find import find_run
     from rdrop_cli.runs.schema import to_builtins
 
@@ -162,10 +164,9 @@ def show(
     if as_json:
         typer.echo(to_json(to_builtins(metrics)))
         return
-    print_table([metrics])
-    typer.echo(_describe(metrics))
+    print_lines(_describe(metrics))
     loss = metrics.protocol.loss
-    typer.echo(f"epoch    loss  val_loss  train_mae{'' if loss == 'mae' else f'   (loss is {loss})'}")
+    typer.echo(f"\nepoch    loss  val_loss  train_mae{'' if loss == 'mae' else f'   (loss is {loss})'}")
     history = metrics.history
     for number, row in enumerate(zip(history.loss, history.val_loss, history.train_mae, strict=True), start=1):
         typer.echo(f"{number:>5}  " + "    ".join(f"{value:.4f}" for value in row))
@@ -180,51 +181,44 @@ def _list_fields(metrics: "Metrics") -> dict[str, Any]:
 
 
 def _format_row(metrics: "Metrics") -> tuple[str, ...]:
-    best, final, test = metrics.best, metrics.final, metrics.test
+    best, final, test, unit = metrics.best, metrics.final, metrics.test, metrics.unit
     return (
         metrics.run_id,
         metrics.status,
         f"{metrics.epochs.done}/{metrics.epochs.planned}",
-        _number(best.val_mae if best else None, 4),
-        _format_in_unit(best.val_mae_in_unit if best else None, metrics.unit),
-        _number(best.epoch if best else None, 0),
-        _number(final.val_mae if final else None, 4),
-        _number(test.mae if test else None, 4),
-        _format_in_unit(test.mae_in_unit if test else None, metrics.unit),
+        _format_error(best.val_mae, best.val_mae_in_unit, unit) if best else "-",
+        str(best.epoch) if best else "-",
+        _format_error(test.mae, test.mae_in_unit, unit) if test else "-",
+        f"{final.val_mae:.4f}" if final else "-",
     )
 
 
-def _number(value: float | None, digits: int) -> str:
-    return "-" if value is None else f"{value:.{digits}f}"
+def _format_error(standardised: float, in_unit: float, unit: str) -> str:
+    """Render an error, and in brackets what it is in the target's unit: `0.2637 (2.33 °C)`."""
+    return f"{standardised:.4f} ({format_error(in_unit, unit)})"
 
 
-def _format_in_unit(error: float | None, unit: str) -> str:
-    return "-" if error is None else format_error(error, unit)
-
-
-def _describe(metrics: "Metrics") -> str:
-    """Render what a run was."""
+def _describe(metrics: "Metrics") -> Iterator[str]:
+    """Yield what a run is and measured, a line each."""
     data, naive, environment = metrics.dataset, metrics.naive, metrics.environment
     rates = f"dropout {metrics.rates.dropout:g}, recurrent dropout {metrics.rates.recurrent_dropout:g}"
     checked = {None: "no published checksum", True: "verified", False: "NOT the published file"}[data.verified]
     versions = f"keras {environment.keras or '?'}, tensorflow {environment.tensorflow or '?'}"
-    naive_in_unit = _format_in_unit(naive.val_mae_in_unit, metrics.unit)
-    lines = [
-        f"variant    {metrics.variant}, seed {metrics.seed}, {rates}",
-        f"data       {data.name}, {data.rows} rows, SHA-256 {data.sha256[:12]}… ({checked})",
-        f"protocol   {metrics.protocol.name}, target {metrics.protocol.target}",
-        f"training   {_describe_training(metrics)}",
-        f"naive      {naive.val_mae:.4f} ({naive_in_unit}) on validation",
-        f"time       {_describe_speed(metrics.timing)}",
-        f"computed   {versions}, {environment.device or '?'}, engine {metrics.engine or '?'}",
-    ]
-    if metrics.still_improving:
-        lines.append("note       validation was still improving at the end: more epochs before a word on overfitting")
     called = {"name": metrics.name, "tags": ", ".join(metrics.tags), "note": metrics.note}
-    lines[:0] = [f"{name:<11}{text}" for name, text in called.items() if text]
+    yield from (f"{name:<12}  {text}" for name, text in called.items() if text)
+    for column, cell in zip(COLUMNS, _format_row(metrics), strict=True):
+        yield f"{column.name:<12}  {cell}"
+    yield f"naive error   {_format_error(naive.val_mae, naive.val_mae_in_unit, metrics.unit)} on validation"
     if metrics.failure:
-        lines.insert(0, f"failure    {metrics.failure}")
-    return "\n".join(lines)
+        yield f"failure       {metrics.failure}"
+    yield f"variant       {metrics.variant}, seed {metrics.seed}, {rates}"
+    yield f"data          {data.name}, {data.rows} rows, SHA-256 {data.sha256[:12]} ({checked})"
+    yield f"protocol      {metrics.protocol.name}, target {metrics.protocol.target}"
+    yield f"training      {_describe_training(metrics)}"
+    yield f"time          {_describe_speed(metrics.timing)}"
+    yield f"environment   {versions}, {environment.device or '?'}, engine {metrics.engine or '?'}"
+    if metrics.still_improving:
+        yield "warning       validation was still improving at the end: too few epochs to judge overfitting"
 
 
 def _describe_training(metrics: "Metrics") -> str:

@@ -1,16 +1,25 @@
-"""SIGTERM, what a scheduler sends before it kills, ends a command as Ctrl-C does, with a code of its own, and soon."""
+"""How Ctrl-C and SIGTERM end a command: first the line that says how to resume, then the end, within two seconds.
+
+The first signal raises `KeyboardInterrupt` or `Terminated` in the main thread; `training.interruption` delays that
+while TensorFlow is at work. A watcher thread hears it too, prints the notices at once, and ends the process when the
+main thread does not, or when a second signal comes. Nothing is lost: every epoch that is done is on the disk, and the
+lock of a run goes with its process.
+"""
 
 import os
+import select
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
-SECONDS_TO_END = 1.0  # a compiler may be at work in native code, where no exception can be raised, for much longer
 ENDING = (signal.SIGINT, signal.SIGTERM)
+SECONDS_TO_END = 1.0  # a compiler may be at work in native code, where no exception can be raised, for much longer
+SECONDS_TO_PRINT = 0.3  # a stopped terminal blocks whoever writes to it
 NOTHING = b"\0"  # no signal has this number
 
 
@@ -18,47 +27,113 @@ class Terminated(BaseException):
     """The process was asked to end by SIGTERM."""
 
 
+class _Notices:
+    """What to print when a signal comes: each line once, the innermost block's first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._printed: set[str] = set()
+        self.sources: list[tuple[Callable[[], Iterable[str]], Callable[[str], None]]] = []
+
+    def print(self) -> None:
+        with self._lock:
+            for list_lines, write in reversed(self.sources):
+                for line in list_lines():
+                    if line not in self._printed:
+                        write(line)
+                        self._printed.add(line)
+
+    def print_in_time(self) -> None:
+        """Print in a thread of its own, and do not wait for long."""
+        printer = threading.Thread(target=self.print, daemon=True)
+        printer.start()
+        printer.join(SECONDS_TO_PRINT)
+
+
+_notices = _Notices()  # one for the process, as signals are
+
+
 @contextmanager
-def end_on_sigterm() -> Iterator[None]:
-    """Raise `Terminated` in the main thread when SIGTERM comes, and end the process if that does not get through."""
+def notice_on_signal(list_lines: Callable[[], Iterable[str]], write: Callable[[str], None]) -> Iterator[None]:
+    """Print lines when a signal ends the block.
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        with _insist_on_the_end():
-            yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def _insist_on_the_end() -> Iterator[None]:
-    """End the process when the block has not ended a while after SIGTERM or SIGINT.
-
-    Nothing is lost by it: what a run has finished is on the disk, and its lock goes with the process. The signal is
-    heard by a thread through a pipe, which the kernel's side of a signal fills even while native code is at work.
+    Args:
+        list_lines: called when the signal comes and again at the end of the block; a line is printed once.
+        write: prints a line, from any thread.
     """
+    _notices.sources.append((list_lines, write))
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        _notices.print()
+        raise
+    finally:
+        _notices.sources.pop()
+
+
+@contextmanager
+def end_on_signals() -> Iterator[None]:
+    """Raise on SIGINT and SIGTERM while the block runs, and end the process if that does not get through.
+
+    A SIGINT that is ignored, as in a background job, stays so.
+    """
+    numbers = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    with _watch_signals(numbers):
+        before = {number: signal.signal(number, _raise) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _raise(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt if number == signal.SIGINT else Terminated
+
+
+@contextmanager
+def _watch_signals(numbers: list[signal.Signals]) -> Iterator[None]:
+    """Watch for signals from a thread, which the kernel wakes through a pipe even while native code is at work."""
     hearing, telling = os.pipe()
     os.set_blocking(telling, False)
-    ended = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(hearing, ended), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(hearing, numbers), daemon=True)
     watcher.start()
     before = signal.set_wakeup_fd(telling)
     try:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        ended.set()
         os.write(telling, NOTHING)
         watcher.join()
         os.close(hearing)
         os.close(telling)
 
 
-def _watch(hearing: int, ended: threading.Event) -> None:
-    while (number := os.read(hearing, 1)) != NOTHING:
-        if number[0] in ENDING and not ended.wait(SECONDS_TO_END):
-            os.write(2, f"rdrop: stopped by {signal.Signals(number[0]).name}\n".encode())
-            os._exit(128 + number[0])
+def _watch(hearing: int, numbers: list[signal.Signals]) -> None:
+    number = _wait_for_signal(hearing, numbers, None)
+    if not number:
+        return
+    deadline = time.monotonic() + SECONDS_TO_END
+    _notices.print_in_time()
+    again = _wait_for_signal(hearing, numbers, deadline)
+    if again != 0:
+        _end(again or number)
+
+
+def _wait_for_signal(hearing: int, numbers: list[signal.Signals], deadline: float | None) -> int | None:
+    """Return the number of the next signal, 0 when there is nothing more to watch, or None at the deadline."""
+    while True:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if not select.select([hearing], [], [], left)[0]:
+            return None
+        byte = os.read(hearing, 1)
+        if byte == NOTHING or byte[0] in numbers:
+            return byte[0]
+
+
+def _end(number: int) -> None:
+    _notices.print_in_time()
+    with suppress(OSError):
+        if select.select([], [2], [], 0)[1]:
+            os.write(2, f"rdrop: stopped by {signal.Signals(number).name}\n".encode())
+    os._exit(128 + number)

@@ -2,23 +2,26 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.console import Column, note, print_lines, print_table, show_stage
 from rdrop_cli.cli.options import (
     DEFAULT_DATA_DIR,
     DEFAULT_RUNS_DIR,
     AsJson,
     DataDir,
     Jobs,
+    Quiet,
     RunsDir,
     Scheduler,
     TensorBoard,
+    Verbose,
 )
-from rdrop_cli.cli.signals import Terminated
+from rdrop_cli.cli.signals import notice_on_signal
 from rdrop_cli.files import to_json
 from rdrop_cli.study.variants import VARIANTS
 
@@ -33,9 +36,12 @@ STATES = ("complete", "interrupted", "new")
 
 
 def sweep(
-    study: Annotated[Path, typer.Argument(metavar="STUDY", help="TOML file: variants, cells, rates, seeds, protocol.")],
+    study: Annotated[
+        Path, typer.Argument(metavar="STUDY", help="TOML file with variants, cells, rates, seeds and protocol.")
+    ],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Show the grid, the time and the disk it takes; write nothing.")
+        bool,
+        typer.Option("--dry-run", "-n", help="Show the runs, and the time and disk space they need; train nothing."),
     ] = False,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
@@ -43,27 +49,29 @@ def sweep(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Train the grid of a study file; complete runs are skipped, interrupted ones resumed."""
-    from rdrop_cli.cli.console import make_console
-    from rdrop_cli.cli.train import print_results
-    from rdrop_cli.cli.training import train
-    from rdrop_cli.jobs.launch import Execution, plan_training
-    from rdrop_cli.planning.study_file import read_sweep
+    """Train every combination listed in a study file.
+
+    Complete runs are skipped and interrupted ones resumed: after a stop, run the same command again.
+    """
+    with show_stage("starting"):
+        from rdrop_cli.cli.train import print_results
+        from rdrop_cli.cli.training import train
+        from rdrop_cli.jobs.launch import Execution, plan_training
+        from rdrop_cli.planning.study_file import read_sweep
 
     execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     wanted = read_sweep(study)
     if dry_run:
         _dry_run(wanted, execution, as_json)
         return
-    with wanted.file.locate_errors():
+    with wanted.file.locate_errors(), show_stage(f"reading {wanted.requests[0].dataset}"):
         plan = plan_training(wanted.requests, execution, skip_complete=True)
-    try:
+    with notice_on_signal(lambda: ["or resume the whole sweep: run the same command again"], note):
         results = train(plan, execution)
-    except (KeyboardInterrupt, Terminated):
-        make_console().print("or resume the whole sweep: run the same command again")
-        raise
-    print_results(results, as_json)
+    print_results(results, runs_dir, as_json)
 
 
 @dataclass(frozen=True)
@@ -89,21 +97,20 @@ def _dry_run(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
     from rdrop_cli.runs.progress import State, find_progress
     from rdrop_cli.system import list_cores
 
-    with wanted.file.locate_errors():
+    with wanted.file.locate_errors(), show_stage(f"reading {wanted.requests[0].dataset}"):
         plan = plan_training(wanted.requests, execution)
     describe_data(plan)
     progress = find_progress(plan.configs, execution.runs_dir)
     left = max(1, sum(run.state is not State.COMPLETE for run in progress))
     cores = len(list_cores())
     jobs = min(execution.jobs or choose_jobs(left), left, cores)  # more than cores are no faster
-    series_rows, threads = plan.series.source.rows, max(1, cores // jobs)
-    estimate = estimate_work(progress, series_rows, execution.runs_dir, jobs, threads)
+    estimate = estimate_work(progress, plan.series.source.rows, execution.runs_dir, jobs, threads=max(1, cores // jobs))
     rows = _sum_up(progress)
     if as_json:
         typer.echo(to_json({"grid": [asdict(row) for row in rows], "estimate": asdict(estimate)}))
     else:
         _print_grid(rows)
-        typer.echo("\n".join(_describe(progress, estimate)))
+        print_lines(["", *_describe(progress, estimate)])
 
 
 def _sum_up(progress: "Sequence[Progress]") -> list[GridRow]:
@@ -128,33 +135,37 @@ def _sum_up(progress: "Sequence[Progress]") -> list[GridRow]:
 
 def _print_grid(rows: Sequence[GridRow]) -> None:
     """Print the grid to stdout."""
-    from rich import box
-    from rich.table import Table
+    figures = ("epochs", "seeds", *STATES)
+    columns = (Column("network"), Column("rates"), *(Column(name, right=True) for name in figures))
+    print_table(columns, [(row.network, _format_rates(row), *map(str, _list_figures(row))) for row in rows])
 
-    from rdrop_cli.cli.console import make_console
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for field in fields(GridRow):
-        header = field.name.replace("_", " ")
-        table.add_column(header, justify="left" if field.name == "network" else "right", no_wrap=True)
-    for row in rows:
-        table.add_row(*("-" if value is None else f"{value}" for value in astuple(row)))
-    make_console(stderr=False).print(table)
+def _list_figures(row: GridRow) -> tuple[int, ...]:
+    return (row.epochs, row.seeds, row.complete, row.interrupted, row.new)
+
+
+def _format_rates(row: GridRow) -> str:
+    """Render the rates, dropout first: `0.2/0.5`; `-` is a rate that the network does not have."""
+    return "/".join("-" if rate is None else f"{rate:g}" for rate in (row.dropout, row.recurrent_dropout))
 
 
 def _describe(progress: "Sequence[Progress]", estimate: "Estimate") -> Iterator[str]:
-    """Yield the lines below the grid: runs, time, disk, and what the estimate rests on."""
-    from rdrop_cli.cli.progress import format_seconds
+    """Yield the lines below the grid: runs, time, disk space, and what the estimate is based on."""
+    from rdrop_cli.cli.progress import format_rough
 
     count = Counter(str(run.state) for run in progress)
     yield f"{_count(len(progress), 'run')}: " + ", ".join(f"{count[state]} {state}" for state in STATES)
     if not estimate.bases:
         return
-    jobs = f"with {estimate.jobs} at once" if estimate.jobs > 1 else "one after another"
-    yield f"time: about {format_seconds(estimate.seconds)} on this machine, {jobs}"
-    folders = f"{_count(estimate.folders_measured, 'complete run')} here" if estimate.folders_measured else "a guess"
+    jobs = f"{estimate.jobs} in parallel" if estimate.jobs > 1 else "one after another"
+    yield f"time: about {format_rough(estimate.seconds)} on this machine, {jobs}"
+    folders = (
+        f"{_count(estimate.folders_measured, 'complete run')} here"
+        if estimate.folders_measured
+        else "default size; no complete run here"
+    )
     yield f"disk: about {estimate.new_bytes / 1e6:.1f} MB for the new runs ({folders})"
-    yield "the time rests on:"
+    yield "estimate based on:"
     yield from (f"  {basis}" for basis in estimate.bases)
 
 

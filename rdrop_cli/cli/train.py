@@ -1,15 +1,22 @@
-"""`rdrop train`: train variants, or resume an interrupted run."""
+"""`rdrop train`: train networks, or resume an interrupted run."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.console import note_command, print_error, print_lines, show_stage
 from rdrop_cli.cli.defaults import name_flag
+from rdrop_cli.cli.hints import check_variant_names
 from rdrop_cli.cli.options import (
+    DATA,
     DATASETS,
     DEFAULT_DATA_DIR,
     DEFAULT_RUNS_DIR,
+    NETWORK,
+    RUNS,
+    TRAINING,
     AsJson,
     Calendar,
     ClipNorm,
@@ -27,6 +34,7 @@ from rdrop_cli.cli.options import (
     Optimizer,
     Patience,
     ProtocolName,
+    Quiet,
     RunsDir,
     Scheduler,
     Sentinels,
@@ -36,12 +44,14 @@ from rdrop_cli.cli.options import (
     Time,
     TrainStop,
     ValStop,
+    Verbose,
     complete_run_ids,
     complete_variants,
 )
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, parse_seeds
+from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import DEFAULT_CELL, STUDY
 
 if TYPE_CHECKING:
@@ -67,34 +77,12 @@ def train(
     variants: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[VARIANT]...",
-            help=f"`rdrop variants` lists them; {' and '.join(STUDY)} when none is named.",
+            metavar="VARIANT",
+            help=f"Networks to train; see `rdrop variants`. [default: {' '.join(STUDY)}]",
             autocompletion=complete_variants,
         ),
     ] = None,
-    dataset: Annotated[str, typer.Option(help=DATASETS)] = "jena",
-    protocol: ProtocolName = "book",
-    epochs: Annotated[
-        int | None, typer.Option(help="Epochs of every variant. [book: 20, with dropout 40]", show_default=False)
-    ] = None,
-    steps_per_epoch: Annotated[int | None, typer.Option(help="Training steps an epoch. [book: 500]")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Windows a step. [book: 128]")] = None,
-    units: Annotated[int | None, typer.Option(help="Units of the recurrent layer. [book: 32]")] = None,
-    cell: Annotated[str, typer.Option(help="gru or lstm.")] = DEFAULT_CELL,
-    dropout: Annotated[
-        float | None, typer.Option(help="Rate on the layer's input or output, in [0, 1). [the variant's]")
-    ] = None,
-    recurrent_dropout: Annotated[
-        float | None, typer.Option(help="Rate of the recurrent masks, in [0, 1). [the variant's]")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Initial weights, windows and masks are functions of it.")] = 0,
-    seeds: Annotated[
-        str | None,
-        typer.Option(help="Train every variant with each, as 0-4 or 1,3,5; what is complete is not trained again."),
-    ] = None,
-    jobs: Jobs = None,
-    scheduler: Scheduler = None,
-    tensorboard: TensorBoard = False,
+    dataset: Annotated[str, typer.Option(metavar="NAME|CSV", help=DATASETS, rich_help_panel=DATA)] = "jena",
     target: Target = None,
     time: Time = None,
     lookback: Lookback = None,
@@ -106,36 +94,107 @@ def train(
     inputs: Inputs = None,
     exclude: Exclude = None,
     calendar: Calendar = False,
+    protocol: ProtocolName = "book",
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    cell: Annotated[
+        str, typer.Option(metavar="CELL", help=f"Recurrent cell: {' or '.join(CELLS)}.", rich_help_panel=NETWORK)
+    ] = DEFAULT_CELL,
+    units: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Units of the recurrent layer. [book: 32]", rich_help_panel=NETWORK),
+    ] = None,
+    dropout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="Dropout rate on the layer's input or output, in [0, 1). [default: the variant's]",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    recurrent_dropout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="Dropout rate on the recurrence, in [0, 1). [default: the variant's]",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="native (compiled kernel), xla, keras (Keras's default), or auto: native if it can, else xla.",
+            rich_help_panel=NETWORK,
+        ),
+    ] = "auto",
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Epochs. [book: 20, with dropout 40]",
+            show_default=False,
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    steps_per_epoch: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Training steps an epoch. [book: 500]",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(metavar="N", help="Windows a step. [book: 128]", rich_help_panel=TRAINING)
+    ] = None,
     optimizer: Optimizer = None,
     learning_rate: LearningRate = None,
     loss: Loss = None,
     clip_norm: ClipNorm = None,
     patience: Patience = None,
-    name: Name = "",
-    tags: Tags = None,
-    note: Note = "",
-    engine: Annotated[
-        str,
-        typer.Option(help="native: compiled kernel; xla; keras: Keras's default; auto: native where it can, else xla."),
-    ] = "auto",
+    seed: Annotated[
+        int,
+        typer.Option(metavar="N", help="Determines initial weights, windows and masks.", rich_help_panel=TRAINING),
+    ] = 0,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Train each variant with each seed, such as 0-4 or 1,3,5; complete runs are skipped.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
     resume: Annotated[
         str | None,
         typer.Option(
             metavar="RUN",
-            help="Resume this run; --dataset tells where its file is now.",
+            help="Resume an interrupted run; --dataset names its file if that was moved.",
             autocompletion=complete_run_ids,
+            rich_help_panel=RUNS,
         ),
     ] = None,
+    name: Name = "",
+    tags: Tags = None,
+    note: Note = "",
+    tensorboard: TensorBoard = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
-    data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Train variants, side by side where the machine carries it; each leaves a folder with its curves and numbers."""
-    from rdrop_cli.cli.training import resume_run
-    from rdrop_cli.cli.training import train as train_plan
-    from rdrop_cli.jobs.launch import Execution, plan_training
+    """Train networks; each run gets a folder with its results.
 
+    Runs are trained in parallel if cores and memory allow. An interrupted run is resumed with --resume, or by running
+    the same command again with --seeds.
+    """
     _check_options(ctx, variants or ())
+    with show_stage("starting"):
+        from rdrop_cli.cli.training import resume_run
+        from rdrop_cli.cli.training import train as train_plan
+        from rdrop_cli.jobs.launch import Execution, plan_training
+
     execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     if resume is not None:
         given = ctx.get_parameter_source("dataset")
@@ -175,8 +234,10 @@ def train(
             note=note,
         )
         requests = [request] if seeds is None else [request.with_seed(seed) for seed in parse_seeds(seeds)]
-        results = train_plan(plan_training(requests, execution, skip_complete=seeds is not None), execution)
-    print_results(results, as_json)
+        with show_stage(f"reading {dataset}"):
+            plan = plan_training(requests, execution, skip_complete=seeds is not None)
+        results = train_plan(plan, execution)
+    print_results(results, runs_dir, as_json)
 
 
 def _check_options(ctx: typer.Context, variants: Sequence[str]) -> None:
@@ -189,18 +250,22 @@ def _check_options(ctx: typer.Context, variants: Sequence[str]) -> None:
             raise UsageError(f"--resume resumes one run with its own settings; remove {' '.join(ignored)}")
     if "seed" in given and "seeds" in given:
         raise UsageError("--seed and --seeds exclude each other; remove one of them")
+    check_variant_names(variants, "train")
 
 
-def print_results(results: "Results", as_json: bool) -> None:
+def print_results(results: "Results", runs_dir: Path, as_json: bool) -> None:
     """Print what was trained to stdout and what failed to stderr; end with the first failure's exit code."""
-    from rdrop_cli.cli.runs import print_table
+    from rdrop_cli.cli.answer import answer, name_next_step
+    from rdrop_cli.cli.runs import print_runs
     from rdrop_cli.runs.schema import to_builtins
 
     for outcome in results.failures:
-        typer.echo(f"rdrop: {outcome.failure}", err=True)
+        print_error(str(outcome.failure))
     if as_json:
         typer.echo(to_json([to_builtins(metrics) for metrics in results.metrics]))
     elif results.metrics:
-        print_table(results.metrics)
+        print_runs(results.metrics)
+        print_lines(["", answer(results.metrics)])
+        note_command(*name_next_step(results.metrics, runs_dir))
     if results.failures:
         raise typer.Exit(results.failures[0].exit_code)

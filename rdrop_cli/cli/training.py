@@ -1,11 +1,13 @@
 """Show a training on the terminal: what was found in the data, progress, and how to resume after an interruption."""
 
-from collections.abc import Iterable
+import shlex
 from dataclasses import dataclass
+from functools import partial
 
-from rdrop_cli.cli.console import make_console, warn_if_unverified
+from rdrop_cli.cli.console import note, print_command, warn_if_unverified
+from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay
-from rdrop_cli.cli.signals import Terminated
+from rdrop_cli.cli.signals import notice_on_signal
 from rdrop_cli.jobs.cluster import KEPT
 from rdrop_cli.jobs.launch import (
     Execution,
@@ -17,8 +19,12 @@ from rdrop_cli.jobs.launch import (
 )
 from rdrop_cli.jobs.task import Outcome, Task
 from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.series.describe import describe_plan, describe_series
 from rdrop_cli.series.quality import find_oddities
+
+RESUME = "resume with:"
+REST = f"{KEPT}; `rdrop sweep` and `rdrop train --seeds` resume the rest"
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ def resume_run(name: str, execution: Execution, dataset: str | None = None) -> R
     folder = find_run_to_resume(name, execution.runs_dir)
     metrics = read_if_complete(folder)
     if metrics:
-        make_console().print(f"{folder.run_id}: is complete; nothing to do", markup=False)
+        note(f"{folder.run_id}: already complete")
         return Results([metrics], [])
     return train(plan_resume(folder, execution, dataset), execution)
 
@@ -43,8 +49,8 @@ def train(plan: TrainingPlan, execution: Execution) -> Results:
     """Train a plan; print what was found in its data, which runs are skipped, and the progress of the others."""
     describe_data(plan)
     if plan.complete:
-        make_console().print(f"{len(plan.complete)} of {len(plan.configs)} runs are complete already")
-    outcomes = _run_with_display(plan, execution)
+        note(f"{len(plan.complete)} of {len(plan.configs)} runs are already complete")
+    outcomes = _run_with_display(plan, execution) if plan.tasks else []
     trained = [outcome.metrics for outcome in outcomes if outcome.metrics]
     _note_still_improving(trained)
     return Results(plan.complete + trained, [outcome for outcome in outcomes if not outcome.metrics])
@@ -55,46 +61,59 @@ def _note_still_improving(runs: list[Metrics]) -> None:
     improving = [run.run_id for run in runs if run.still_improving]
     if improving:
         which = improving[0] if len(improving) == 1 else f"{len(improving)} of {len(runs)} runs"
-        make_console().print(
-            f"{which}: validation was still improving at the end; train more epochs (--epochs) before a word on "
-            "overfitting",
-            markup=False,
-        )
+        note(f"{which}: validation was still improving at the end; train more epochs (--epochs) to judge overfitting")
 
 
 def describe_data(plan: TrainingPlan) -> None:
     """Print what is unusual in the series of a plan, and of a user's file how it is read and cut."""
     series = plan.series
-    warn_if_unverified(make_console(), series.source)
+    warn_if_unverified(series.source)
     lines = describe_series(series) if series.time_column else []
     lines += find_oddities(series).describe(plan.configs[0].protocol.sentinels)
     if series.time_column:
         for protocol, windows in plan.windows.items():
             lines += describe_plan(protocol, windows, series.sampling_seconds)
-    _print_of(series.source.name, dict.fromkeys(lines))  # each once
-
-
-def _print_of(name: str, lines: Iterable[str]) -> None:
-    console = make_console()
-    for line in lines:
-        console.print(f"{name}: {line}", markup=False)
+    for line in dict.fromkeys(lines):  # each once
+        note(f"{series.source.name}: {line}")
 
 
 def _run_with_display(plan: TrainingPlan, execution: Execution) -> list[Outcome]:
     """Train with a line of progress for each run; when stopped, print how to resume."""
-    with TrainingDisplay() as display:
+    with TrainingDisplay("importing TensorFlow") as display:
         shown: list[RunProgress] = []
 
         def make_callback(task: Task) -> RunProgress:
-            shown.append(RunProgress(display))
+            shown.append(RunProgress(display, task.config))
             return shown[-1]
 
-        try:
+        commands = partial(_list_commands, plan, shown, execution)
+        rest = [REST] if execution.scheduler else []
+        with (
+            notice_on_signal(lambda: rest, display.note),
+            notice_on_signal(commands, partial(print_command, display.console, RESUME)),
+        ):
             return run_plan(plan, execution, make_callback)
-        except (KeyboardInterrupt, Terminated):
-            started = [progress.run_id for progress in shown if progress.run_id]
-            for run_id in [run_id for run_id in started if (execution.runs_dir / run_id).is_dir()]:
-                display.note(f"resume with: rdrop train --resume {run_id}")
-            if execution.scheduler:
-                display.note(f"{KEPT}; `rdrop sweep` and `rdrop train --seeds` resume the rest")
-            raise
+
+
+def _list_commands(plan: TrainingPlan, shown: list[RunProgress], execution: Execution) -> list[str]:
+    """Return the command that resumes each run which has begun and is not complete."""
+    names = [
+        task.folder.name if task.folder else progress.run_id for task, progress in zip(plan.tasks, shown, strict=False)
+    ]
+    return [
+        f"rdrop train --resume {shlex.quote(run_id)}{_name_folders(execution)}"
+        for run_id in names
+        if run_id and _can_be_resumed(RunFolder(execution.runs_dir / run_id))
+    ]
+
+
+def _can_be_resumed(folder: RunFolder) -> bool:
+    return folder.path.is_dir() and not read_if_complete(folder)
+
+
+def _name_folders(execution: Execution) -> str:
+    """Return the options without which a command would look for the run in other folders."""
+    runs_dir, data_dir = (shlex.quote(str(path)) for path in (execution.runs_dir, execution.data_dir))
+    return (f" --runs-dir {runs_dir}" if execution.runs_dir != DEFAULT_RUNS_DIR else "") + (
+        f" --data-dir {data_dir}" if execution.data_dir != DEFAULT_DATA_DIR else ""
+    )

@@ -38,7 +38,7 @@ def verdict(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
-    """Judge by the runs that there are, over seeds: the study's claims, and which network overfits or does best."""
+    """Test the book's claims on your runs, over seeds."""
     from rdrop_cli.analysis.verdict import check_claim_ids
 
     required = require or []

@@ -1,1 +1,1 @@
-"""Hand finished runs to the programs that people already use."""
+"""Other programs: runs as one CSV table, or in an MLflow store."""

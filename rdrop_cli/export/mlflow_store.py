@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict
 
-from rdrop_cli.errors import DataError, RdropError, UsageError
+from rdrop_cli.errors import DataError, RdropError, UsageError, ValueRefusedError
 from rdrop_cli.runs.comparable import Run
 from rdrop_cli.runs.document import Metrics
 
@@ -81,7 +81,7 @@ def describe_run(run: Run) -> Record:
     try:
         start_ms = round(datetime.fromisoformat(created_at).timestamp() * 1000)
     except (ValueError, OverflowError) as error:
-        raise DataError(f"{metrics.run_id}: created_at is {created_at!r:.40}, which is no time") from error
+        raise DataError(f"{metrics.run_id}: created_at is {created_at!r:.40}, not a time") from error
     seconds = accumulate(metrics.timing.epoch_seconds)
     times = [start_ms + round(1000 * each) for each in seconds]
     return Record(
@@ -192,9 +192,9 @@ def _connect(uri: str) -> "MlflowClient":
         import sqlalchemy  # noqa: F401 -- MLflow's small edition goes without, and then knows no database
         from mlflow import MlflowClient
     except ModuleNotFoundError as error:
-        raise UsageError("--mlflow needs the mlflow extra: pip install 'rdrop[mlflow]'") from error
+        raise UsageError("needs the mlflow extra: pip install 'rdrop-cli[mlflow]'", field="mlflow") from error
     if not uri:
-        raise UsageError("--mlflow: expected a tracking URI such as sqlite:///mlflow.db, received nothing")
+        raise ValueRefusedError("mlflow", uri, "a tracking URI such as sqlite:///mlflow.db")
     if re.split(r"[+:]", uri)[0] in DATABASES:
         _try_database(uri)
     return MlflowClient(uri)
@@ -226,13 +226,13 @@ def _raise_own_errors(uri: str) -> Iterator[None]:
             raise
         invalid = getattr(error, "error_code", "") == "INVALID_PARAMETER_VALUE"
         wrong = invalid or name in ("ArgumentError", "InvalidUrlException")
-        raise (UsageError if wrong else RdropError)(_tell(uri, error)) from error
+        raise (UsageError if wrong else RdropError)(_describe(uri, error), field="mlflow") from error
 
 
-def _tell(uri: str, error: Exception) -> str:
+def _describe(uri: str, error: Exception) -> str:
     """Render an error in one line, the user and the password of a URI hidden."""
     hint = "; install what it lacks" if isinstance(error, ModuleNotFoundError) else ""
-    line = " ".join(f"--mlflow {uri}: {error}{hint}".split())
+    line = " ".join(f"{uri}: {error}{hint}".split())
     return re.sub(r"://[^/\s]*@", "://***@", line)
 
 

@@ -1,1 +1,1 @@
-"""Runs side by side, each in a process and on cores of its own."""
+"""Runs in parallel: processes on this machine, or workers of a Dask cluster."""

@@ -129,7 +129,7 @@ class _Sweep:
             futures[run_id] = client.submit(train_on_worker, order, sent, key=key, pure=False, priority=-place)
             futures[run_id].add_done_callback(lambda _, run_id=run_id: self._inbox.put(("done", run_id)))
         if futures and not client.scheduler_info()["workers"]:
-            self._callbacks[0].note("the scheduler has no workers yet; waiting for some")
+            self._callbacks[0].note("the scheduler has no workers yet; waiting")
         return futures
 
     def _listen(self, futures: dict[str, "Future"]) -> None:
@@ -144,6 +144,7 @@ class _Sweep:
             elif content in left:
                 future = left.pop(content)
                 self._outcomes[self._places[content]] = self._conclude(content, future)
+                self._callbacks[self._places[content]].end()
                 future.release()
 
     def _handle(self, run_id: str, message: list[Any]) -> None:
@@ -166,7 +167,7 @@ class _Sweep:
         try:
             return self._publish(run_id, future.result())
         except CancelledError as error:
-            raise RdropError(f"the scheduler is lost; {KEPT}") from error
+            raise RdropError(f"connection to the scheduler lost; {KEPT}") from error
         except KilledWorker as error:
             died = f"its worker died {error.allowed_failures + 1} times, the last one was {error.last_worker.address}"
             return Outcome(task, failure=f"{task}: {died}", exit_code=1)

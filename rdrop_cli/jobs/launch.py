@@ -164,10 +164,11 @@ def run_plan(plan: TrainingPlan, execution: Execution, make_callback: Callable[[
     jobs = min(execution.jobs or choose_jobs(len(plan.tasks)), len(plan.tasks))
     if jobs > 1:
         return run_tasks(plan.tasks, jobs, callbacks)
-    return [
-        do_task(task, callback, plan.series, plan.windows.get(task.config.protocol))
-        for task, callback in zip(plan.tasks, callbacks, strict=True)
-    ]
+    outcomes = []
+    for task, callback in zip(plan.tasks, callbacks, strict=True):
+        outcomes.append(do_task(task, callback, plan.series, plan.windows.get(task.config.protocol)))
+        callback.end()
+    return outcomes
 
 
 def _make_task(config: RunConfig, execution: Execution, folder: RunFolder | None) -> Task:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from rdrop_cli.jobs.process import conclude, end_children, follow_child, replay, start_child
+from rdrop_cli.jobs.process import conclude, end_children, follow_child, replay, start_child, stop_together
 from rdrop_cli.jobs.task import Outcome, Task
 from rdrop_cli.system import list_cores, measure_available_bytes, set_cores
 from rdrop_cli.training.loop import Callback
@@ -31,7 +31,7 @@ def run_tasks(tasks: Sequence[Task], jobs: int, callbacks: Sequence[Callback]) -
     asked to end, and what they have finished stays.
     """
     pool = _Pool(jobs, len(tasks))
-    with ThreadPoolExecutor(max_workers=jobs) as threads:
+    with stop_together(pool.list_processes), ThreadPoolExecutor(max_workers=jobs) as threads:
         futures = [threads.submit(pool.run, task, callback) for task, callback in zip(tasks, callbacks, strict=True)]
         try:
             return [future.result() for future in futures]
@@ -62,7 +62,9 @@ class _Pool:
         with self._lock:
             self._waiting -= 1
         try:
-            return self._watch(task, cores, callback)
+            outcome = self._watch(task, cores, callback)
+            callback.end()
+            return outcome
         finally:
             self._pass_on(cores)
 
@@ -79,6 +81,9 @@ class _Pool:
             self._processes[process] += cores
             _spread_over(process.pid, self._processes[process])
 
+    def list_processes(self) -> list["subprocess.Popen[str]"]:
+        return list(self._processes)
+
     def stop(self) -> None:
         """Ask every process to end, and make those end that do not."""
         self._stopped = True
@@ -86,7 +91,7 @@ class _Pool:
 
     def _watch(self, task: Task, cores: list[int], callback: Callback) -> Outcome:
         if self._stopped:
-            return Outcome(task, failure="not begun", exit_code=1)
+            return Outcome(task, failure="not started", exit_code=1)
         with start_child() as process:
             with self._lock:
                 self._processes[process] = list(cores)

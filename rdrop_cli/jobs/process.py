@@ -1,11 +1,16 @@
 """What a training process tells its parent: the calls of a `Callback`, one JSON line each."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from types import FrameType
 from typing import Any, TextIO
 
 from rdrop_cli.files import without_nan
@@ -41,9 +46,6 @@ class MessageCallback(Callback):
     def epoch(self, epoch: Epoch) -> None:
         self.send("epoch", asdict(epoch))
 
-    def end(self, reason: str) -> None:
-        self.send("end", reason)
-
     def note(self, text: str) -> None:
         self.send("note", text)
 
@@ -66,7 +68,7 @@ def replay(message: list[Any], callback: Callback) -> None:
         callback.begin(run_id, parse_config(config), epochs_done, target_std)
     elif kind == "epoch":
         callback.epoch(Epoch(**values[0]))
-    elif kind in ("step", "measure", "end", "note"):
+    elif kind in ("step", "measure", "note"):
         getattr(callback, kind)(*values)
 
 
@@ -114,6 +116,28 @@ def conclude(task: Task, last: list[Any], code: int) -> Outcome:
         return Outcome(task, parse_metrics(metrics) if metrics else None, failure, exit_code)
     how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
     return Outcome(task, failure=f"{task}: its process {how}", exit_code=1)
+
+
+@contextmanager
+def stop_together(list_children: Callable[[], Iterable["subprocess.Popen[str]"]]) -> Iterator[None]:
+    """Let Ctrl-Z stop the children with this process, and `fg` continue them; they are in sessions of their own."""
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN:
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        children = list(list_children())
+        for child in children:
+            child.send_signal(signal.SIGSTOP)
+        os.kill(os.getpid(), signal.SIGSTOP)  # returns when this process is continued
+        for child in children:
+            child.send_signal(signal.SIGCONT)
+
+    before = signal.signal(signal.SIGTSTP, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTSTP, before)
 
 
 def end_children(processes: Iterable["subprocess.Popen[str]"]) -> None:

@@ -1,56 +1,56 @@
 """Share a machine's cores and GPUs among processes that know nothing of each other.
 
-What a process holds is told by file locks in the machine's temporary folder: the kernel lets go of them when the
-process ends, however it ends. Every user has a folder of their own; to keep users apart is the scheduler's work.
+Each is a file lock in the user's own folder, which the operating system releases when its holder ends, however it ends.
+Separating users is the task of the batch system.
 """
 
 import os
 import re
 import shutil
 import subprocess
-import tempfile
+import sys
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from itertools import takewhile
 from pathlib import Path
 
+from rdrop_cli.locks import LockedError, find_holder, find_lock_folder, hold_lock
 from rdrop_cli.system import list_cores
-
-
-def lock_free(names: Iterable[str], most: int, held: ExitStack) -> list[str]:
-    """Hold what nobody holds of `names`, in their order, up to `most`, until `held` is closed; does not wait.
-
-    Raises:
-        OSError: the temporary folder cannot be written.
-    """
-    from filelock import FileLock, Timeout
-
-    folder = Path(tempfile.gettempdir()) / f"rdrop-locks-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    taken: list[str] = []
-    for name in names:
-        if len(taken) == most:
-            break
-        try:
-            held.enter_context(FileLock(folder / f"{name.replace('/', '_')}.lock", timeout=0))
-        except Timeout:
-            continue
-        taken.append(name)
-    return taken
-
-
-def lock_cores(count: int, held: ExitStack) -> list[int]:
-    """Hold up to `count` of the cores that this process may run on; none where others hold them all."""
-    names = {f"core-{core}": core for core in list_cores()}
-    return [names[name] for name in lock_free(names, count, held)]
-
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 DEVICE = re.compile(r"\d+|(GPU|MIG)-\S+")  # as CUDA names them in that variable
 LISTED = re.compile(r"^GPU (\d+): .*\(UUID: (GPU-[^)]+)\)", re.MULTILINE)
 SECONDS_TO_LIST = 30
 SECONDS_BETWEEN_LOOKS = 0.5
+
+
+def lock_free(names: Iterable[str], most: int, held: ExitStack) -> list[str]:
+    """Lock up to `most` of `names`, in order, that no process holds, until `held` is closed; does not wait.
+
+    Raises:
+        RdropError: the folder for locks belongs to another user; OSError: it cannot be written.
+    """
+    taken: list[str] = []
+    for name in names:
+        if len(taken) == most:
+            break
+        try:
+            held.enter_context(hold_lock(_find_lock_file(name), timeout_s=0))
+        except LockedError:
+            continue
+        taken.append(name)
+    return taken
+
+
+def _find_lock_file(name: str) -> Path:
+    return find_lock_folder() / f"{name.replace('/', '_')}.lock"
+
+
+def lock_cores(count: int, held: ExitStack) -> list[int]:
+    """Hold up to `count` of the cores that this process may run on; none where others hold them all."""
+    names = {f"core-{core}": core for core in list_cores()}
+    return [names[name] for name in lock_free(names, count, held)]
 
 
 def list_gpus() -> dict[str, str]:
@@ -80,10 +80,22 @@ def _list_uuids() -> dict[str, str]:
 
 
 def lock_gpu(held: ExitStack) -> str | None:
-    """Wait until one of the GPUs is free and hold it; return what CUDA calls it, or None where there is none."""
+    """Wait until one of the GPUs is free and lock it; return what CUDA calls it, or None where there is none.
+
+    Whoever waits says once on stderr for which process.
+    """
     names = {shared: name for name, shared in list_gpus().items()}
     if not names:
         return None
+    is_first = True
     while not (taken := lock_free(names, 1, held)):
+        if is_first:
+            sys.stderr.write(f"rdrop: waiting for a GPU: {', '.join(map(_describe_use, names))}\n")
+        is_first = False
         time.sleep(SECONDS_BETWEEN_LOOKS)
     return names[taken[0]]
+
+
+def _describe_use(gpu: str) -> str:
+    holder = find_holder(_find_lock_file(gpu))
+    return f"{gpu} is used by {f'process {holder}' if holder else 'another process'}"

@@ -1,4 +1,4 @@
-"""Everything that needs TensorFlow: nothing outside this package imports it."""
+"""Networks: layers, masks, the compiled kernel and the training step."""
 
 import os
 import sys
@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 # Read by TensorFlow and Keras when they are first imported, which is below.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else one run takes all of a GPU's memory
 os.environ["KERAS_BACKEND"] = "tensorflow"
 
 

@@ -53,7 +53,7 @@ def choose_engine(wanted: str, model: keras.Sequential, pipeline: WindowPipeline
     if obstacle is None:
         return NativeEngine(model, pipeline)
     if wanted == "native":
-        raise RdropError(f"--engine native: {obstacle}; leave the option out, and XLA computes it")
+        raise RdropError(f"--engine native: {obstacle}; omit the option to use XLA")
     return GraphEngine("xla", model, pipeline)
 
 

@@ -61,7 +61,7 @@ class EventLog:
             RdropError: the folder is a link, or cannot be written; DataError: the run does not tell its beginning.
         """
         if self._path.is_symlink():
-            raise RdropError(f"{self._path}: is a link; a run is written in its own folder only")
+            raise RdropError(f"{self._path}: is a link; a run is written only in its own folder")
         self._wall_time = _read_creation(self._folder)
         self._path.mkdir(exist_ok=True)
         for old in self._path.glob(f"{PREFIX}*"):
@@ -111,7 +111,7 @@ def _read_creation(folder: RunFolder) -> float:
     try:
         return datetime.fromisoformat(created_at).timestamp()
     except ValueError as error:
-        raise DataError(f"{folder.config_path}: created_at is {created_at!r:.40}, which is no time") from error
+        raise DataError(f"{folder.config_path}: created_at is {created_at!r:.40}, not a time") from error
 
 
 def _describe_as_text(tag: str, text: str) -> tf.compat.v1.Summary.Value:

@@ -1,1 +1,1 @@
-"""From what a user asks for to the configurations of runs."""
+"""Configurations of runs: made from options or a study file, and fitted to a series."""

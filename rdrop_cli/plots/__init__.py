@@ -1,1 +1,1 @@
-"""Pictures for people: the only package that imports matplotlib, inside its functions."""
+"""Pictures: loss curves, maps of the error over both rates, and series."""

@@ -1,1 +1,1 @@
-"""The report: everything that the runs of a folder say, in one HTML file that needs nothing else."""
+"""The HTML report: everything about a folder of runs in one file."""

@@ -1,1 +1,1 @@
-"""The run folder: what a run leaves on disk, how it is found again, and how it is read."""
+"""The run folder: writing, reading, finding, locking and removing runs."""

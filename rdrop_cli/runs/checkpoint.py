@@ -72,7 +72,7 @@ def load_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
         except Exception as error:  # whatever numpy, zipfile and json trip over: it may come from a stranger
             damaged.append(f"{path}: {error}")
     if damaged:
-        raise DataError(f"no checkpoint can be read ({damaged[0]}); start the run anew")
+        raise DataError(f"no readable checkpoint ({damaged[0]}); start a new run")
     return None, []
 
 
@@ -92,7 +92,7 @@ def _read(path: Path) -> Checkpoint:
             raise ValueError("it is compressed, as rdrop's own are not: it could unpack to any size")
     with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
         if foreign := [name for name in arrays if not isinstance(arrays[name], np.ndarray)]:  # numpy hands on its bytes
-            raise ValueError(f"its {foreign[0][:40]!r} is no array")
+            raise ValueError(f"its {foreign[0][:40]!r} is not an array")
         state = {name.removeprefix("state/"): arrays[name] for name in arrays if name.startswith("state/")}
         best = {name.removeprefix("best/"): arrays[name] for name in arrays if name.startswith("best/")}
         history = parse_history(arrays["history"].tobytes())

@@ -104,6 +104,15 @@ class Difference:
         return self.text
 
 
+@dataclass(frozen=True)
+class Choice:
+    """The runs to draw, a line for each kind of run that was skipped, and whether others vary both rates."""
+
+    runs: list[Metrics]
+    notes: list[str]
+    both_rates_vary: bool
+
+
 def choose_named(names: list[str], runs_dir: Path) -> tuple[list[Metrics], list[str]]:
     """Return the runs that a user names, and a warning where one measured another thing than the first.
 
@@ -118,7 +127,7 @@ def choose_named(names: list[str], runs_dir: Path) -> tuple[list[Metrics], list[
     return runs, [f"{run_id}: {difference}" for run_id, difference in differences if difference]
 
 
-def choose_newest(runs_dir: Path) -> tuple[list[Metrics], list[str]]:
+def choose_newest(runs_dir: Path) -> "Choice":
     """Return the newest complete run of each variant and seed that measured the same thing as the newest run of all.
 
     Of a variant without a complete run it is the newest that has finished an epoch. The second list names the
@@ -130,18 +139,18 @@ def choose_newest(runs_dir: Path) -> tuple[list[Metrics], list[str]]:
     readable, skipped = read_runs(list_run_folders(runs_dir))
     drawable = [run for run in readable if run.metrics.has_epochs]
     if not drawable:
-        raise RdropError(f"no run in {runs_dir} has finished an epoch; `rdrop train` makes some")
+        raise RdropError(f"no run in {runs_dir} has finished an epoch; start one with `rdrop train`")
     comparable, differing = keep_comparable(drawable, drawable[0])
     complete = {run.metrics.variant for run in comparable if run.metrics.status == "completed"}
     unfinished = {run.metrics.variant: run for run in reversed(comparable) if run.metrics.variant not in complete}
     wanted = [run for run in comparable if run.metrics.status == "completed"] + list(unfinished.values())
     alike, unusual = keep_usual_settings(wanted)
     newest, _ = keep_newest_of_each_seed(alike)
-    hint = ["other rates side by side: rdrop plot --rates"] if _have_rates_to_compare(wanted) else []
-    return [run.metrics for run in newest], [*describe_skipped([*skipped, *differing, *unusual]), *hint]
+    notes = describe_skipped([*skipped, *differing, *unusual])
+    return Choice([run.metrics for run in newest], notes, _vary_both_rates(wanted))
 
 
-def _have_rates_to_compare(runs: Sequence[Run]) -> bool:
+def _vary_both_rates(runs: Sequence[Run]) -> bool:
     """Whether one variant was trained with several values of both rates."""
     pairs: dict[str, set[tuple[float, float]]] = {}
     for run in runs:

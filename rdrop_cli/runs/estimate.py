@@ -67,7 +67,7 @@ class Basis:
 
     def __str__(self) -> str:
         if not self.runs:
-            return f"{self.network}: a guess, no run here is like it"
+            return f"{self.network}: no comparable run; default speed used"
         return f"{self.network}: {self.runs} {'run' if self.runs == 1 else 'runs'} of {self.like} here"
 
 

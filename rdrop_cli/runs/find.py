@@ -93,7 +93,7 @@ def find_run(name: str, runs_dir: Path) -> RunFolder:
     if not matches:
         raise RdropError(f"no run {name!r} in {runs_dir}; `rdrop runs` lists them")
     if len(matches) > 1:
-        raise RdropError(f"{name!r} begins {len(matches)} runs in {runs_dir}: {_name(matches)}; write more of the id")
+        raise RdropError(f"{name!r} begins {len(matches)} runs in {runs_dir}: {_name(matches)}; type more of the id")
     return matches[0]
 
 

@@ -105,12 +105,14 @@ class RunFolder:
                 write_json(self._owner_path, {"pid": os.getpid(), "host": socket.gethostname()})
                 yield
         except LockedError as error:
-            raise RdropError(f"{self.run_id}: locked by {self._describe_owner()}; wait for it or stop it") from error
+            raise RdropError(
+                f"{self.run_id}: run is locked by {self._describe_owner()}; wait for it or stop it"
+            ) from error
 
     def _clean_up(self) -> None:
         """Remove what a killed process has left half-written, and refuse to write anywhere but in this folder."""
         if self.checkpoints_path.is_symlink():
-            raise RdropError(f"{self.checkpoints_path}: is a link; a run is written in its own folder only")
+            raise RdropError(f"{self.checkpoints_path}: is a link; a run is written only in its own folder")
         remove_temporaries(self.path)
         remove_temporaries(self.checkpoints_path)
 

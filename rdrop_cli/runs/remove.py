@@ -36,10 +36,10 @@ def check_removable(folder: RunFolder, runs_dir: Path) -> None:
         RdropError: it is not in the runs folder, is a link, or a process is at work on it.
     """
     if folder.path.is_symlink():
-        raise RdropError(f"{folder.path}: is a link to {folder.path.resolve()}; remove the run where it is")
+        raise RdropError(f"{folder.path}: is a link to {folder.path.resolve()}; delete the run where it is")
     if folder.path.resolve().parent != runs_dir.resolve():
         parent = folder.path.resolve().parent
-        raise RdropError(f"{folder.path}: is not in {runs_dir}, and nothing else is removed; add --runs-dir {parent}")
+        raise RdropError(f"{folder.path}: not in {runs_dir}", change=[("runs_dir", str(parent))])
     if folder.is_locked():
         raise _refuse_busy(folder)
 
@@ -74,7 +74,7 @@ def _remove(folder: RunFolder) -> None:
 
 
 def _refuse_busy(folder: RunFolder) -> RdropError:
-    return RdropError(f"{folder.run_id}: a process is at work on it; wait for it or stop it")
+    return RdropError(f"{folder.run_id}: run is locked by another process; wait for it or stop it")
 
 
 def _list_leftovers(runs_dir: Path) -> list[Path]:

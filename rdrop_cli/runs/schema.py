@@ -145,7 +145,7 @@ def _read_document(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(_read_small_file(path), parse_constant=_refuse_constant)
     except FileNotFoundError as error:
-        raise DataError(f"{path}: is not there; the folder is no finished rdrop run") from error
+        raise DataError(f"{path}: no such file; the folder is not a finished rdrop run") from error
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error})") from error
     if measure_depth(value) > MAX_DEPTH:
@@ -158,7 +158,7 @@ def _read_document(path: Path) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> None:
     """Refuse NaN and the infinities, which are no JSON: a document with one is not even equal to itself."""
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _read_small_file(path: Path) -> str:

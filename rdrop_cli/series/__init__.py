@@ -1,1 +1,1 @@
-"""What is learnt from: weather and other regularly sampled series, and the windows cut out of them."""
+"""Time series: reading, checking, downloading and cutting them into windows."""

@@ -1,1 +1,1 @@
-"""What is run, as plain data: protocols, variants, and the configuration of one run."""
+"""What is trained: protocols, variants, methods of dropout and the configuration of one run."""

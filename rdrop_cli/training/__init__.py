@@ -1,1 +1,1 @@
-"""Train one network: epoch by epoch, every epoch on the disk before the next."""
+"""Training one network: epoch by epoch, with a checkpoint after each."""

@@ -22,15 +22,18 @@ from rdrop_cli.runs.metrics import Setting, build_metrics
 from rdrop_cli.runs.schema import write_metrics
 from rdrop_cli.series.windows import Windows, average_by_day
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.training.interruption import CheckSignals
 
 Errors = npt.NDArray[np.float32]
+Rows = npt.NDArray[np.int64] | range
+WINDOWS_AT_ONCE = 8192  # measured between two looks at whether a signal has come
 
 
 class Trainer(Protocol):
     """A network in training; see `rdrop_cli.nn.trainer` for what each does."""
 
     def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float: ...
-    def measure_errors(self, rows: npt.NDArray[np.int64] | range) -> Errors: ...
+    def measure_errors(self, rows: Rows) -> Errors: ...
     def get_state(self) -> State: ...
     def set_state(self, state: State) -> None: ...
     def save_model(self, path: Path) -> None: ...
@@ -51,11 +54,11 @@ class Callback:
     def epoch(self, epoch: Epoch) -> None:
         """Called with the figures of an epoch that is on the disk."""
 
-    def end(self, reason: str) -> None:
-        """Called when a run ends before its last planned epoch, with the reason."""
-
     def note(self, text: str) -> None:
         """Called with any other line that the user needs to see."""
+
+    def end(self) -> None:
+        """Called when nothing more will come: the run is complete, or has failed."""
 
 
 class EpochLog(Protocol):
@@ -80,6 +83,7 @@ class TrainingLoop:
         trainer: Trainer,
         callback: Callback,
         log: EpochLog | None = None,
+        check_signals: CheckSignals = lambda: None,
     ) -> None:
         self.folder = folder
         self.config = folder.read_config()
@@ -89,6 +93,7 @@ class TrainingLoop:
         self._trainer = trainer
         self._callback = callback
         self._log = log
+        self._check_signals = check_signals
         self._history = History()
         self._best: State = {}
 
@@ -112,7 +117,9 @@ class TrainingLoop:
                 self._run_epoch(len(self._history.epochs) + 1)
             if (done := len(self._history.epochs)) < self.config.epochs:
                 patience = self._history.epochs_since_best
-                self._callback.end(f"ends after epoch {done}: no better one for {patience} epochs (--patience)")
+                self._callback.note(
+                    f"{self.folder.run_id}: ends after epoch {done}; validation has not improved for {patience}"
+                )
             return self._finish()
         except DivergedError as error:
             self._write_metrics("failed", failure=str(error))
@@ -155,6 +162,7 @@ class TrainingLoop:
             if not math.isfinite(loss):
                 raise DivergedError(f"{self.folder.run_id}: the loss is {loss} at epoch {number}, step {step}")
             self._callback.step(number, step, loss)
+            self._check_signals()
 
         loss = self._trainer.train_epoch(number, on_step)
         train_seconds = time.monotonic() - start
@@ -168,12 +176,21 @@ class TrainingLoop:
             self._log.add(epoch)
         self._callback.epoch(epoch)
 
-    def _measure(self, number: int, what: str, rows: npt.NDArray[np.int64] | range) -> float:
-        self._callback.measure(what)
-        error = float(self._trainer.measure_errors(rows).mean(dtype=np.float64))
+    def _measure(self, number: int, what: str, rows: Rows) -> float:
+        error = float(self._measure_errors(what, rows).mean(dtype=np.float64))
         if not math.isfinite(error):
             raise DivergedError(f"{self.folder.run_id}: the {what} error is {error} after epoch {number}")
         return error
+
+    def _measure_errors(self, what: str, rows: Rows) -> Errors:
+        """Return the error of each window: shape (window,)."""
+        self._callback.measure(what)
+        pieces = []
+        for start in range(0, len(rows), WINDOWS_AT_ONCE):
+            self._check_signals()
+            pieces.append(self._trainer.measure_errors(rows[start : start + WINDOWS_AT_ONCE]))
+        self._check_signals()
+        return np.concatenate(pieces)
 
     def _commit(self) -> None:
         """Save the checkpoint, which is the truth, then what is derived from it for readers."""
@@ -210,8 +227,7 @@ class TrainingLoop:
 
     def _write_daily_errors(self) -> None:
         """Keep the best network's validation error by day, to tell later how much of it belongs to this one period."""
-        self._callback.measure("daily validation")
-        errors = self._trainer.measure_errors(self._windows.validation)
+        errors = self._measure_errors("daily validation", self._windows.validation)
         days = average_by_day(self._windows, self._windows.validation, errors)
         lines = ["day,windows,val_mae", *(f"{day},{count},{error!r}" for day, count, error in days)]
         write_text(self.folder.daily_errors_path, "\n".join(lines) + "\n")

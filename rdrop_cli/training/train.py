@@ -11,6 +11,7 @@ from rdrop_cli.runs.metrics import Setting
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import Windows, forecast_naively, make_windows
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.training.interruption import CheckSignals, delay_signals
 from rdrop_cli.training.loop import Callback, TrainingLoop
 
 if TYPE_CHECKING:
@@ -44,10 +45,11 @@ def train_run(
         )
     if windows is None:
         windows = make_windows(series, config.protocol)
-    from rdrop_cli.nn.environment import standard_precision  # the slow part: imports TensorFlow
+    with delay_signals() as check_signals:
+        from rdrop_cli.nn.environment import standard_precision  # the slow part: imports TensorFlow
 
-    with _raise_memory_error(), standard_precision():
-        return _train(config, series.source, windows, make_folder, callback, tensorboard)
+        with _raise_memory_error(), standard_precision():
+            return _train(config, series.source, windows, make_folder, callback, tensorboard, check_signals)
 
 
 def _train(
@@ -57,6 +59,7 @@ def _train(
     make_folder: Callable[[], RunFolder],
     callback: Callback,
     tensorboard: bool,
+    check_signals: CheckSignals,
 ) -> Metrics:
     trainer, environment = _make_trainer(config, windows)
     setting = Setting(
@@ -68,9 +71,10 @@ def _train(
         environment=environment,
         standardisation=_describe_standardisation(windows, config.protocol.target),
     )
+    check_signals()
     folder = make_folder()
     with folder.lock(), _open_event_log(folder, setting.target_std, tensorboard) as log:
-        return TrainingLoop(folder, windows, setting, trainer, callback, log).run()
+        return TrainingLoop(folder, windows, setting, trainer, callback, log, check_signals).run()
 
 
 def _describe_standardisation(windows: Windows, target: str) -> Standardisation:

@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from rdrop_cli.files import write_json, write_text
+from rdrop_cli.files import write_text
 from rdrop_cli.runs.document import Environment
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics
-from rdrop_cli.runs.schema import to_builtins, write_config
+from rdrop_cli.runs.schema import to_builtins
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import PROTOCOLS
 from rdrop_cli.study.variants import VARIANTS
 from tests.analysis.made import make_level, make_settling, make_v
+from tests.standin import leave_run
 
 SHA256 = "5" * 64
 
@@ -69,11 +70,7 @@ def save_made_run(
     created_at = f"2026-01-{day:02}T00:00:00+00:00"
     test_mae = min(values, default=0.3) + 0.01 if status == "completed" else None
     metrics = build_metrics(run_id, created_at, config, setting, history, status, test_mae, failure)
-    folder = RunFolder(runs_dir / run_id)
-    folder.path.mkdir(parents=True)
-    write_config(folder.config_path, config, created_at)
-    write_json(folder.metrics_path, to_builtins(metrics) | (document or {}))
-    return folder
+    return leave_run(runs_dir / run_id, config, created_at, to_builtins(metrics) | (document or {}))
 
 
 def save_made_study(

@@ -71,7 +71,7 @@ def test_a_run_that_is_unfit_is_named_and_the_others_are_judged(tmp_path, how, r
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [("{", "metrics.json: cannot be read as JSON"), (None, "metrics.json: is not there")]
+    ("content", "reason"), [("{", "metrics.json: cannot be read as JSON"), (None, "metrics.json: no such file")]
 )
 def test_damaged_and_missing_metrics_are_named(tmp_path, content, reason):
     save_made_run(tmp_path, "good")

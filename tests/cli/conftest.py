@@ -1,8 +1,14 @@
 """The command line on a small series: in this process where that is enough, in one of its own where signals matter."""
 
+import fcntl
+import os
+import pty
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,21 +69,32 @@ def trained(tmp_path_factory, weather_csv) -> Path:
     """A runs folder with both variants of the study, trained by the real command."""
     folder = tmp_path_factory.mktemp("trained")
     code = run_command(
-        ["train", "--dataset", str(weather_csv), *SMALL, "--runs-dir", str(folder / "runs"), "--data-dir", str(folder)]
+        [
+            "train",
+            "--dataset",
+            str(weather_csv),
+            *SMALL,
+            "--jobs",
+            "1",
+            "--runs-dir",
+            str(folder / "runs"),
+            "--data-dir",
+            str(folder),
+        ]
     )
     assert code == 0
     return folder / "runs"
 
 
-@pytest.fixture
-def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start a command in a process of its own, in a scratch folder."""
+@contextmanager
+def start_in(folder: Path, popen: type["subprocess.Popen[str]"]) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Yield what starts a command in a process of its own; those that are left at the end are killed."""
     started = []
 
-    def run(*arguments: str | Path) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
+    def run(*arguments: str | Path) -> "subprocess.Popen[str]":
+        process = popen(
             [sys.executable, "-m", "rdrop_cli", *map(str, arguments)],
-            cwd=tmp_path,
+            cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -89,3 +106,39 @@ def start(tmp_path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+@pytest.fixture
+def start(tmp_path, warm_processes) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start a command in a process that has imported TensorFlow already."""
+    with start_in(tmp_path, subprocess.Popen) as run:
+        yield run
+
+
+@pytest.fixture
+def cold_start(tmp_path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+    """Start a command as a shell does."""
+    with start_in(tmp_path, subprocess.Popen) as run:
+        yield run
+
+
+def run_on_terminal(*arguments, columns=80, answer="", **environment):
+    """Run a command on a terminal of its own; return its exit code and all that it wrote there."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {**os.environ, "TERM": "xterm-256color", **environment}
+    command = [sys.executable, "-m", "rdrop_cli", *map(str, arguments)]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
+    os.close(theirs)
+    os.write(ours, answer.encode())
+    written = b""
+    while True:
+        try:
+            part = os.read(ours, 1 << 16)
+        except OSError:  # how Linux says that the other end is closed
+            break
+        if not part:
+            break
+        written += part
+    os.close(ours)
+    return process.wait(), written.decode()

@@ -95,13 +95,13 @@ def test_config_tells_what_sets_each_default(rdrop, place, write_user_file, monk
         "runs_dir": ("/runs", "environment RDROP_RUNS_DIR"),
     }
     line = next(line for line in rdrop("config").out.splitlines() if "epochs" in line)
-    assert line.split() == ["rdrop.toml:4", "train.epochs", "=", "30"]
+    assert line.split() == ["train.epochs", "30", "rdrop.toml:4"]
 
 
 def test_config_says_where_defaults_could_be_set_when_none_is(rdrop, tmp_path):
     result = rdrop("config")
     assert (result.code, result.out) == (0, "")
-    assert f"rdrop.toml or {tmp_path / 'home' / '.config' / 'rdrop' / 'config.toml'} may set others" in result.err
+    assert f"set defaults in rdrop.toml or {tmp_path / 'home' / '.config' / 'rdrop' / 'config.toml'}" in result.err
     assert rdrop("config", "--json").out.strip() == "[]"
 
 

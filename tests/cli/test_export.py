@@ -62,8 +62,8 @@ def test_no_runs_are_a_table_without_rows(rdrop, tmp_path):
     [
         ([], 2, "expected one of --csv and --mlflow URI, received neither"),
         (["--csv", "--mlflow", "sqlite:///mlflow.db"], 2, "received both"),
-        (["--csv", "--json"], 2, "--json goes with --mlflow"),
-        (["--mlflow", "sqlite:///mlflow.db", "-o", "file"], 2, "--out goes with --csv"),
+        (["--csv", "--json"], 2, "--json needs --mlflow"),
+        (["--mlflow", "sqlite:///mlflow.db", "-o", "file"], 2, "--output needs --csv"),
         (["--csv", "rubbish"], 1, "rubbish: metrics.json: cannot be read"),
         (["--csv", "nothing"], 1, "no run 'nothing'"),
         (["--csv", "-o", "no/such/folder.csv"], 1, "No such file or directory"),
@@ -81,7 +81,7 @@ def test_what_cannot_be_done_is_told_in_one_line(rdrop, runs_dir, arguments, cod
 
 def test_without_a_complete_run_nothing_is_logged(rdrop, tmp_path):
     result = rdrop("export", "--mlflow", f"sqlite:///{tmp_path}/mlflow.db", "--runs-dir", tmp_path)
-    assert (result.code, result.err) == (1, "rdrop: no complete run to log; `rdrop train` makes some\n")
+    assert (result.code, result.err) == (1, "rdrop: no complete run to log; start one with `rdrop train`\n")
     assert not (tmp_path / "mlflow.db").exists()
 
 
@@ -89,7 +89,7 @@ def test_without_the_extra_it_is_named(rdrop, runs_dir, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     result = rdrop("export", "--mlflow", "sqlite:///mlflow.db", "--runs-dir", runs_dir)
     assert result.code == 2
-    assert result.err.splitlines()[-1] == "rdrop: --mlflow needs the mlflow extra: pip install 'rdrop[mlflow]'"
+    assert result.err.splitlines()[-1] == "rdrop: --mlflow: needs the mlflow extra: pip install 'rdrop-cli[mlflow]'"
 
 
 def run_python(*arguments, cwd):

@@ -68,7 +68,7 @@ def test_columns_sampling_gaps_periods_and_the_naive_error_are_shown(inspect, lo
 
 
 def test_json_says_the_same_with_all_digits(inspect, load_csv: Path, tmp_path):
-    result = inspect(load_csv, "--target", "load_MW", "--json", "--out", tmp_path / "seen.svg")
+    result = inspect(load_csv, "--target", "load_MW", "--json", "--output", tmp_path / "seen.svg")
     assert result.code == 0, result.err
     seen = json.loads(result.out)
     series = load_dataset(str(load_csv), tmp_path / "data")
@@ -159,7 +159,7 @@ def test_the_embedded_dataset_is_inspected_by_its_name(inspect, tmp_path, monkey
         (("nowhere.csv",), 2, "expected jena, synthetic or the path of a CSV, received 'nowhere.csv'"),
         (("{csv}", "--time", "noon"), 2, "has no column 'noon'"),
         (("{csv}", "--protocol", "film"), 2, "--protocol: expected one of"),
-        (("{csv}", "--out", "picture.gif"), 2, "expected a name ending in .png, .svg, .pdf"),
+        (("{csv}", "--output", "picture.gif"), 2, "expected a name ending in .png, .svg, .pdf"),
         (("{text}",), 1, "no column begins with a stamp"),
         (("jena",), 1, "the Jena data are not in"),
     ],

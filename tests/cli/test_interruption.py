@@ -1,6 +1,7 @@
 """Stopped from outside, a run stays readable, says how to go on, and ends as if nothing had been."""
 
 import json
+import shlex
 import signal
 import time
 from pathlib import Path
@@ -38,18 +39,20 @@ def uninterrupted(tmp_path_factory, weather_csv):
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
 )
 def test_a_stopped_run_goes_on_to_the_same_end(start, rdrop, weather_csv, tmp_path, uninterrupted, number, code):
-    dirs = ("--runs-dir", tmp_path / "runs", "--data-dir", tmp_path / "data")
+    dirs = ("--runs-dir", tmp_path / "my runs", "--data-dir", tmp_path / "data")
     process = start("train", "dropout", "--dataset", weather_csv, *LONG, *dirs)
-    folder = wait_for_epoch(tmp_path / "runs", epochs=1)
+    folder = wait_for_epoch(tmp_path / "my runs", epochs=1)
     process.send_signal(number)
     _, err = process.communicate(timeout=60)
+    command = ["train", "--resume", folder.name, *dirs]
     assert process.returncode == code
     stopped = json.loads((folder / "metrics.json").read_text())
     assert stopped["status"] == "interrupted"
     if number != signal.SIGKILL:
-        assert f"rdrop train --resume {folder.name}" in err
         assert "Traceback" not in err
-    resumed = rdrop("train", "--resume", folder.name, *dirs, "--json")
+        (line,) = (line for line in err.splitlines() if line.startswith("resume with: rdrop "))
+        assert shlex.split(line.removeprefix("resume with: rdrop ")) == list(map(str, command))
+    resumed = rdrop(*command, "--json")
     assert resumed.code == 0, resumed.err
     document = json.loads(resumed.out)[0]
     assert document["run_id"] == folder.name
@@ -71,7 +74,7 @@ def test_a_completed_run_is_left_as_it_is(trained, rdrop):
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
     result = rdrop("train", "--resume", folder.name, "--runs-dir", trained)
     assert result.code == 0
-    assert "is complete; nothing to do" in result.err
+    assert "already complete" in result.err
     assert before == {path: path.stat().st_mtime_ns for path in before}
 
 

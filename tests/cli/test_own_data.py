@@ -114,7 +114,7 @@ def swap_first_stamps(table: list[list[str]]) -> list[list[str]]:
 def test_what_is_trained_already_is_found_again_by_the_same_words(write: Write, train):
     options = ("--target", "load_MW", "--seeds", "0", "--json")
     first, second = train(write(), *options), train(write(), *options)
-    assert "1 of 1 runs are complete already" in second.err
+    assert "1 of 1 runs are already complete" in second.err
     assert json.loads(second.out)[0]["run_id"] == json.loads(first.out)[0]["run_id"]
 
 
@@ -148,14 +148,14 @@ BAD = {
         lambda t: set_column(2, "low")(set_column(3, "warm")(t)), (), 1, "no column of numbers beside the stamps in",
     ),
     "missing readings": (
-        set_cell(40, 2, ""), (), 1, "'load_MW': 1 missing readings, the first in line 42; --sentinels fill",
+        set_cell(40, 2, ""), (), 1, "'load_MW': 1 missing readings, the first in line 42, which can be interpolated",
     ),
     "a word among numbers": (set_cell(40, 2, "high"), (), 1, "line 42, column 'load_MW': expected a number"),
-    "too short": (lambda table: table[:50], (), 1, "too short: it has 50 rows, and windows of 12 rows (--lookback)"),
-    "splits out of order": ((lambda t: t), ("--train-stop", "80%"), 2, "--train-stop: 80% (row 560) must come before"),
+    "too short": (lambda table: table[:50], (), 1, "too short: it has 50 rows, and windows of 12 rows with"),
+    "splits out of order": ((lambda t: t), ("--train-stop", "80%"), 2, "training stops at 80% (row 560), not before"),
     "a split that is none": ((lambda t: t), ("--val-stop", "spring"), 2, "--val-stop: expected a row, a fraction"),
     "a split too late": ((lambda t: t), ("--val-stop", "2015-01-01"), 2, "--val-stop: 2015-01-01 is not within load"),
-    "a length between readings": ((lambda t: t), ("--horizon", "90min"), 2, "--horizon: 90min is no whole number of"),
+    "a length between readings": ((lambda t: t), ("--horizon", "90min"), 2, "--horizon: 90min is not a whole number"),
 }  # fmt: skip
 
 
@@ -213,7 +213,13 @@ def test_inputs_training_and_names_are_options_and_are_kept_with_the_run(write: 
     runs = ("--runs-dir", tmp_path / "runs")
     assert "inputs: T (degC), hour of day (sine)" in result.err
     shown = rdrop("show", "baseline", *runs).out
-    for line in ("name       try", "tags       a, b", "note       a note", "adam 0.01 on mse", "(loss is mse)"):
+    for line in (
+        "name          try",
+        "tags          a, b",
+        "note          a note",
+        "adam 0.01 on mse",
+        "(loss is mse)",
+    ):
         assert line in shown
     assert "try" in rdrop("runs", "--tag", "a", *runs).out
     assert json.loads(rdrop("runs", "--name", "other", "--json", *runs).out) == []
@@ -221,7 +227,7 @@ def test_inputs_training_and_names_are_options_and_are_kept_with_the_run(write: 
 
 def test_a_run_that_was_still_improving_is_told(write: Write, train):
     result = train(write(), "--target", "load_MW", "--epochs", "1")
-    assert "validation was still improving at the end; train more epochs (--epochs)" in result.err
+    assert "validation was still improving at the end; train more epochs (--epochs) to judge" in result.err
 
 
 def test_the_same_bytes_under_other_names_are_one_dataset(write: Write, train, tmp_path, monkeypatch):

@@ -19,17 +19,17 @@ def test_the_newest_run_of_each_variant_is_compared_when_none_is_named(rdrop, tr
 @pytest.mark.parametrize(("ending", "head"), [("png", b"\x89PNG"), ("svg", b"<?xml"), ("pdf", b"%PDF")])
 def test_the_ending_chooses_the_format(rdrop, trained, tmp_path, ending, head):
     picture = tmp_path / f"curves.{ending}"
-    assert rdrop("plot", ids(trained)["baseline"], "--runs-dir", trained, "--out", picture).code == 0
+    assert rdrop("plot", ids(trained)["baseline"], "--runs-dir", trained, "--output", picture).code == 0
     assert picture.read_bytes().startswith(head)
 
 
 def test_the_picture_names_variants_units_and_the_naive_forecast(rdrop, trained, tmp_path):
     picture = tmp_path / "curves.svg"
-    rdrop("plot", "--runs-dir", trained, "--out", picture)
+    rdrop("plot", "--runs-dir", trained, "--output", picture)
     text = picture.read_text()
     for words in ("baseline", "dropout", "naive forecast", "(°C)", "epoch", "validation"):
         assert words in text
-    rdrop("plot", "--runs-dir", trained, "--out", picture, "--unit", "standardised")
+    rdrop("plot", "--runs-dir", trained, "--output", picture, "--unit", "standardised")
     assert "(standardised)" in picture.read_text()
 
 

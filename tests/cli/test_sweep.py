@@ -61,7 +61,7 @@ def test_the_grid_is_trained_once_and_what_is_added_later_alone(rdrop, write_stu
     first, _ = train(grid='variants = ["baseline", "dropout"]\ndropout = [0.1]')
     assert sorted(first.values()) == [("baseline", 0), ("dropout", 0.1)]
     more, notes = train(grid='variants = ["baseline", "dropout"]\ndropout = [0.1, 0.3]')
-    assert "2 of 3 runs are complete already" in notes
+    assert "2 of 3 runs are already complete" in notes
     assert more.items() > first.items()
     assert [more[run] for run in more.keys() - first.keys()] == [("dropout", 0.3)]
 
@@ -82,7 +82,7 @@ def test_an_interrupted_sweep_goes_on_and_trains_nothing_twice(start, rdrop, wri
     assert 2 <= len(before) < 4
     result = rdrop(*command, 1, "--json")
     assert result.code == 0, result.err
-    assert "of 4 runs are complete already" in result.err
+    assert "of 4 runs are already complete" in result.err
     assert "resuming after epoch" in result.err
     runs = json.loads(result.out)
     assert [
@@ -99,12 +99,12 @@ def test_a_dry_run_tells_the_grid_and_writes_nothing(rdrop, write_study, dirs, t
     assert list_files(tmp_path) == before
     assert not (tmp_path / "runs").exists()
     rows = [line.split() for line in result.out.splitlines()]
-    assert ["baseline", "-", "-", "2", "5", "0", "0", "5"] in rows
-    assert ["dropout", "0.3", "0.2", "2", "5", "0", "0", "5"] in rows
+    assert ["baseline", "-/-", "2", "5", "0", "0", "5"] in rows
+    assert ["dropout", "0.3/0.2", "2", "5", "0", "0", "5"] in rows
     assert "15 runs: 0 complete, 0 interrupted, 15 new" in result.out
-    assert re.search(r"time: about \d+:\d\d on this machine, one after another", result.out)
-    assert "disk: about 5.2 MB for the new runs (a guess)" in result.out
-    assert "dropout: a guess, no run here is like it" in result.out
+    assert re.search(r"time: about \d+ (s|min) on this machine, one after another", result.out)
+    assert "disk: about 5.2 MB for the new runs (default size; no complete run here)" in result.out
+    assert "dropout: no comparable run; default speed used" in result.out
 
 
 def test_a_dry_run_counts_what_is_there(rdrop, write_study, trained, weather_csv, tmp_path):

@@ -140,7 +140,7 @@ def test_the_help_tells_the_exit_code(rdrop):
 
 def test_plot_draws_seeds_and_the_published_curves(rdrop, eight_seeds, tmp_path):
     picture = tmp_path / "curves.svg"
-    assert rdrop("plot", "--runs-dir", eight_seeds, "--out", picture, "--published").code == 0
+    assert rdrop("plot", "--runs-dir", eight_seeds, "--output", picture, "--published").code == 0
     text = picture.read_text()
     for words in ("baseline, 8 seeds", "dropout, 8 seeds", "baseline, published", "lowest to highest seed"):
         assert words in text
@@ -227,7 +227,7 @@ def test_the_heat_map_is_drawn_into_the_runs_folder(rdrop, sweep):
 def test_named_runs_alone_are_in_the_heat_map_in_the_unit_that_is_asked_for(rdrop, sweep, tmp_path):
     names = [f"dropout-{a}-{b}-s0" for a in (0.1, 0.2) for b in (0.2, 0.5)]
     picture = tmp_path / "rates.svg"
-    result = rdrop("plot", "--rates", *names, "--runs-dir", sweep, "--out", picture, "--unit", "standardised")
+    result = rdrop("plot", "--rates", *names, "--runs-dir", sweep, "--output", picture, "--unit", "standardised")
     assert result.code == 0, result.err
     text = picture.read_text()
     assert "the best of 4 pairs, partly by chance: 0.1/0.5" in text
@@ -236,7 +236,7 @@ def test_named_runs_alone_are_in_the_heat_map_in_the_unit_that_is_asked_for(rdro
 
 
 def test_without_several_rates_there_is_no_heat_map(rdrop, eight_seeds, tmp_path):
-    result = rdrop("plot", "--rates", "--runs-dir", eight_seeds, "--out", tmp_path / "rates.png")
+    result = rdrop("plot", "--rates", "--runs-dir", eight_seeds, "--output", tmp_path / "rates.png")
     assert (result.code, result.out) == (1, "")
     (line,) = result.err.splitlines()
     assert line.startswith("rdrop: --rates: expected at least two values of dropout and two of recurrent dropout")
@@ -246,13 +246,13 @@ def test_without_several_rates_there_is_no_heat_map(rdrop, eight_seeds, tmp_path
 def test_published_curves_have_no_place_in_a_heat_map(rdrop, sweep):
     result = rdrop("plot", "--rates", "--published", "--runs-dir", sweep)
     assert (result.code, result.out) == (2, "")
-    assert "--published: was given with --rates" in result.err
+    assert "--published adds published curves, and --rates draws none" in result.err
 
 
 def test_curves_of_a_sweep_are_those_of_the_usual_rates_and_the_heat_map_is_named(rdrop, sweep, tmp_path):
-    result = rdrop("plot", "--runs-dir", sweep, "--out", tmp_path / "curves.svg")
+    result = rdrop("plot", "--runs-dir", sweep, "--output", tmp_path / "curves.svg")
     assert result.code == 0
-    assert "note: other rates side by side: rdrop plot --rates" in result.err
+    assert "note: to compare rates: rdrop plot --rates" in result.err
     assert "24 runs with other rates" in result.err
     assert "dropout, 3 seeds" in (tmp_path / "curves.svg").read_text()
 
@@ -269,7 +269,7 @@ def test_another_target_is_never_called_by_what_the_study_forecast(rdrop, tmp_pa
     texts = [told.out + told.err]
     for arguments in (["plot"], ["plot", "--rates"]):
         picture = tmp_path / f"{len(texts)}.svg"
-        assert rdrop(*arguments, "--runs-dir", tmp_path, "--out", picture).code == 0
+        assert rdrop(*arguments, "--runs-dir", tmp_path, "--output", picture).code == 0
         texts.append(picture.read_text())
     assert rdrop("report", "--runs-dir", tmp_path).code == 0
     texts.append((tmp_path / "report.html").read_text())

@@ -147,7 +147,7 @@ def test_an_id_with_quotation_marks_is_found_again(run, uri, client):
     ("change", "message"),
     [
         ({"status": "interrupted"}, "dropout-s1: interrupted; only complete runs"),
-        ({"created_at": "yesterday"}, "created_at is 'yesterday', which is no time"),
+        ({"created_at": "yesterday"}, "created_at is 'yesterday', not a time"),
         (
             {
                 "history": Curves(loss=[], val_loss=[], train_mae=[]),
@@ -171,7 +171,7 @@ def test_a_run_that_cannot_be_logged_is_named(run, change, message):
         ("sqlite:", UsageError, "Could not parse"),
         ("http:/nowhere", UsageError, "Invalid url"),
         ("sqlite:////proc/none/mlflow.db", RdropError, "unable to open database file"),
-        ("http://user:secret@127.0.0.1:9", RdropError, r"--mlflow http://\*\*\*@127.0.0.1:9: API request to http"),
+        ("http://user:secret@127.0.0.1:9", RdropError, r"mlflow: http://\*\*\*@127.0.0.1:9: API request to http"),
     ],
 )
 def test_a_store_that_is_none_or_not_there_is_told_in_one_line(uri, kind, message, monkeypatch):

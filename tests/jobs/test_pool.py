@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
@@ -16,7 +17,9 @@ from rdrop_cli.planning.fit import fit_to_series
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.series.load import load_dataset
 from rdrop_cli.system import list_cores
+from rdrop_cli.training.loop import Callback
 
+pytestmark = pytest.mark.usefixtures("warm_processes")
 TINY = {
     "protocol": "demo",
     "lookback": "5h",
@@ -30,17 +33,14 @@ TINY = {
 }
 
 
-class Listener:
+class Listener(Callback):
     """Keeps what it is told, and does something at the first epoch."""
 
     def __init__(self, at_first_epoch=lambda: None) -> None:
-        self.epochs, self.notes, self.at_first_epoch = [], [], at_first_epoch
+        self.epochs, self.notes, self.ends, self.at_first_epoch = [], [], 0, at_first_epoch
 
     def begin(self, run_id, config, epochs_done, target_std):
         self.run_id = run_id
-
-    def step(self, epoch, step, loss): ...
-    def measure(self, what): ...
 
     def epoch(self, epoch):
         self.epochs.append(epoch)
@@ -49,6 +49,9 @@ class Listener:
 
     def note(self, text):
         self.notes.append(text)
+
+    def end(self):
+        self.ends += 1
 
 
 @pytest.fixture
@@ -65,11 +68,9 @@ def make_task(weather_csv, tmp_path):
 
 
 def find_workers(parent: int) -> list[int]:
-    """Return the training processes that a process has started."""
-    listed = subprocess.run(
-        ["ps", "-o", "pid=,args=", "--ppid", str(parent)], capture_output=True, text=True, check=False
-    )
-    return [int(line.split()[0]) for line in listed.stdout.splitlines() if "rdrop_cli.jobs.worker" in line]
+    """Return the training processes that a process has started: they alone are in sessions of their own."""
+    children = [child.pid for child in psutil.Process(parent).children()]
+    return [pid for pid in children if is_alive(pid) and os.getsid(pid) == pid]
 
 
 def test_outcomes_and_progress_come_back_in_the_order_of_the_tasks(make_task):
@@ -87,31 +88,61 @@ def test_a_killed_process_and_a_refused_task_do_not_stop_the_others(make_task):
             os.kill(pid, signal.SIGKILL)
 
     tasks = [make_task(seed=0, epochs=400), make_task(seed=1, train_stop="8"), make_task(seed=2)]
-    outcomes = run_tasks(tasks, 1, [Listener(kill_all_workers), Listener(), Listener()])
+    listeners = [Listener(kill_all_workers), Listener(), Listener()]
+    outcomes = run_tasks(tasks, 1, listeners)
     assert outcomes[0].failure == "baseline seed 0: its process was killed by signal 9"
     assert outcomes[1].failure is not None
     assert "training stops at row 8" in outcomes[1].failure
     assert outcomes[2].metrics is not None
     assert outcomes[2].metrics.status == "completed"
+    assert [listener.ends for listener in listeners] == [1, 1, 1]
 
 
-def test_trainings_end_when_their_parent_is_killed(make_task, tmp_path):
-    task = make_task(epochs=1000)
-    program = f"""
-import json, pathlib
+@pytest.fixture
+def start_pool(make_task):
+    """Start a process that trains endlessly in another one."""
+    started = []
+
+    def start():
+        task = json.dumps(make_task(epochs=100_000).to_json([]))
+        started.append(subprocess.Popen([sys.executable, "-c", POOL, task], cwd=Path(__file__).parents[2]))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+POOL = """
+import json, sys
 from rdrop_cli.jobs.pool import run_tasks
 from rdrop_cli.jobs.task import Task
 class Silence:
     def __getattr__(self, name): return lambda *values: None
-run_tasks([Task.from_json(json.loads({json.dumps(json.dumps(task.to_json([])))}))], 1, [Silence()])
+run_tasks([Task.from_json(json.loads(sys.argv[1]))], 1, [Silence()])
 """
-    parent = subprocess.Popen([sys.executable, "-c", program], cwd=Path(__file__).parents[2])
+
+
+def test_trainings_end_when_their_parent_is_killed(start_pool, tmp_path):
+    parent = start_pool()
     workers = wait_for(lambda: list((tmp_path / "runs").glob("*/checkpoints/*.ckpt")) and find_workers(parent.pid))
     parent.kill()
     parent.wait()
     wait_for(lambda: not any(is_alive(pid) for pid in workers))
     metrics = json.loads(next((tmp_path / "runs").glob("*/metrics.json")).read_text())
     assert metrics["status"] == "interrupted"
+
+
+def test_trainings_stop_with_their_parent_and_go_on_with_it(start_pool, tmp_path):
+    parent = start_pool()
+    checkpoints = "*/checkpoints/*.ckpt"
+    (worker,) = wait_for(lambda: list((tmp_path / "runs").glob(checkpoints)) and find_workers(parent.pid))
+    parent.send_signal(signal.SIGTSTP)  # Ctrl-Z
+    wait_for(lambda: all(psutil.Process(pid).status() == psutil.STATUS_STOPPED for pid in (parent.pid, worker)))
+    stopped_at = max((tmp_path / "runs").glob(checkpoints)).name
+    parent.send_signal(signal.SIGCONT)
+    wait_for(lambda: max((tmp_path / "runs").glob(checkpoints)).name > stopped_at)
 
 
 def wait_for(condition, seconds=90):

@@ -27,8 +27,7 @@ with ExitStack() as held:
 @pytest.fixture
 def start_holder(tmp_path, monkeypatch):
     """Start a process that takes its place as a training does, and tells its GPU."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     started = []
 
     def start(gpus):
@@ -38,6 +37,7 @@ def start_holder(tmp_path, monkeypatch):
             env=os.environ | {VISIBLE: gpus},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
         )
         started.append(process)
@@ -56,6 +56,9 @@ def test_two_trainings_take_two_gpus_and_a_third_waits_for_one_to_be_free(start_
     third = start_holder("0,1")
     heard, _, _ = select.select([third.stdout], [], [], 1.5)
     assert heard == [], "it holds a GPU that another has"
+    line = third.stderr.readline()
+    assert line.startswith("rdrop: waiting for a GPU: GPU-0 is used by process ")
+    assert {str(holder.pid) for holder in holders} <= set(line.replace(",", " ").split())
     holders[1].kill()
     assert third.stdout.readline().strip() == second
 
@@ -97,7 +100,7 @@ def test_a_gpu_has_one_name_on_the_machine_whatever_its_number_is_called(driver,
 
 
 def test_cores_are_held_until_they_are_let_go(tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     with ExitStack() as held:
         taken = lock_cores(1, held)
         assert taken == list_cores()[:1]

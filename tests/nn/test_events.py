@@ -108,6 +108,7 @@ with Killing(folder, SETTING.target_std) as log:
 """
 
 
+@pytest.mark.usefixtures("warm_processes")
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_what_a_kill_leaves_can_be_read_and_is_put_right_by_going_on(folder, when):
     """An epoch is in the checkpoint, and the kill comes right before or right after it is written here too."""

@@ -46,6 +46,22 @@ def weights_by_name(model):
     return {v.path.split("/", 1)[1].replace("forward_", ""): v.numpy() for v in model.trainable_variables}
 
 
+@pytest.fixture(scope="module")
+def make_trainer(tiny_windows):
+    """Make the trainer of a variant as it begins; each is compiled once."""
+    made = {}
+
+    def make(cell, name):
+        if (cell, name) not in made:
+            trainer = KerasTrainer(configure(cell, name), tiny_windows)
+            made[cell, name] = trainer, trainer.get_state()
+        trainer, initial = made[cell, name]
+        trainer.set_state(initial)
+        return trainer
+
+    return make
+
+
 def train(trainer, epoch):
     return trainer.train_epoch(epoch, lambda step, loss: None)
 
@@ -63,9 +79,8 @@ def assert_same_state(one, other):
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's, with NumPy 2.4
 @pytest.mark.parametrize(("cell", "name"), TRAINED)
-def test_a_variant_trains_under_xla_is_saved_and_goes_on_bit_for_bit(tmp_path, tiny_windows, cell, name):
-    config = configure(cell, name)
-    trainer = KerasTrainer(config, tiny_windows)
+def test_a_variant_trains_under_xla_is_saved_and_goes_on_bit_for_bit(tmp_path, make_trainer, tiny_windows, cell, name):
+    trainer = make_trainer(cell, name)
     losses = [train(trainer, 1)]
     state = trainer.get_state()
     losses.append(train(trainer, 2))
@@ -77,7 +92,7 @@ def test_a_variant_trains_under_xla_is_saved_and_goes_on_bit_for_bit(tmp_path, t
     assert train(trainer, 2) == losses[1]
     assert_same_state(trainer.get_state(), end)
 
-    other = KerasTrainer(config, tiny_windows)  # the same names, so that another process can read the state
+    other = KerasTrainer(configure(cell, name), tiny_windows)  # the same names: another process can read it
     other.set_state(end)
     x = tiny_windows.matrix[:15].reshape(3, 5, 14)
     trainer.save_model(tmp_path / "model.keras")
@@ -91,8 +106,8 @@ def test_a_variant_trains_under_xla_is_saved_and_goes_on_bit_for_bit(tmp_path, t
 @pytest.mark.parametrize(
     ("cell", "name"), [("gru", "dropout-before"), pytest.param("lstm", "zoneout", marks=pytest.mark.slow)]
 )
-def test_another_learner_goes_on_bit_for_bit(tiny_windows, cell, name):
-    first, second = (KerasTrainer(configure(cell, name), tiny_windows) for _ in range(2))
+def test_another_trainer_goes_on_bit_for_bit(make_trainer, tiny_windows, cell, name):
+    first, second = make_trainer(cell, name), KerasTrainer(configure(cell, name), tiny_windows)
     train(first, 1)
     second.set_state(first.get_state())
     assert train(second, 2) == train(first, 2)

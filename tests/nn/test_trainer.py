@@ -97,19 +97,27 @@ def test_initial_recurrent_weights_are_orthogonal(config, tiny_windows):
     np.testing.assert_allclose(recurrent_kernel @ recurrent_kernel.T, np.eye(len(recurrent_kernel)), atol=1e-5)
 
 
-@pytest.mark.parametrize("engine", ["native", "xla", "keras"])
-def test_the_baseline_is_trained_as_keras_fit_trains_it(config, tiny_windows, engine):
-    """`fit` on the very same batches, uncompiled: losses equal to rounding over two epochs."""
-    baseline = replace(config, variant="baseline", dropout=0.0, recurrent_dropout=0.0, engine=engine)
-    trainer = KerasTrainer(baseline, tiny_windows)
-    model = keras.models.clone_model(trainer.model)
-    model.set_weights(trainer.model.get_weights())
+@pytest.fixture(scope="module")
+def baseline(config) -> RunConfig:
+    return replace(config, variant="baseline", dropout=0.0, recurrent_dropout=0.0)
+
+
+@pytest.fixture(scope="module")
+def fitted_losses(baseline, tiny_windows):
+    """Losses of two epochs of `fit`, uncompiled, on the batches of a run."""
+    model = KerasTrainer(replace(baseline, engine="keras"), tiny_windows).model
     model.compile(optimizer="rmsprop", loss="mae", jit_compile=False)
     steps = baseline.protocol.steps_per_epoch
     batches = WindowPipeline(tiny_windows).stream_training(baseline.seed, 0, 2 * steps, baseline.protocol.batch_size)
     batches = batches.map(lambda step, x, y: (x, y[:, tf.newaxis]))
-    expected = model.fit(batches, epochs=2, steps_per_epoch=steps, shuffle=False, verbose=0).history["loss"]
-    np.testing.assert_allclose(train(trainer, (1, 2)), expected, rtol=2e-5)
+    return model.fit(batches, epochs=2, steps_per_epoch=steps, shuffle=False, verbose=0).history["loss"]
+
+
+@pytest.mark.parametrize("engine", ["native", "xla", "keras"])
+def test_the_baseline_is_trained_as_keras_fit_trains_it(baseline, tiny_windows, fitted_losses, engine):
+    """Losses equal to rounding over two epochs."""
+    trainer = KerasTrainer(replace(baseline, engine=engine), tiny_windows)
+    np.testing.assert_allclose(train(trainer, (1, 2)), fitted_losses, rtol=2e-5)
 
 
 def test_the_kernel_trains_the_dropout_model_as_keras_does_uncompiled(config, tiny_windows):
@@ -131,11 +139,11 @@ def test_auto_is_the_kernel_and_without_a_compiler_xla(config, tiny_windows, mon
         KerasTrainer(replace(other_size, engine="native"), tiny_windows)
 
 
-def test_a_method_is_not_mistaken_for_the_layer_that_it_derives_from(config, tiny_windows):
-    method = KerasTrainer(replace(config, variant="naive-step"), tiny_windows)
-    plain = KerasTrainer(replace(config, variant="baseline", dropout=0.0, recurrent_dropout=0.0), tiny_windows)
-    assert (method.engine, plain.engine) == ("xla", "native")
-    assert train(method, (1,)) != train(plain, (1,))
+def test_a_method_is_not_mistaken_for_the_layer_that_it_derives_from(config, baseline, tiny_windows):
+    method, plain = replace(config, variant="naive-step"), KerasTrainer(baseline, tiny_windows)
+    assert (KerasTrainer(method, tiny_windows).engine, plain.engine) == ("xla", "native")
+    uncompiled = KerasTrainer(replace(method, engine="keras"), tiny_windows)  # XLA would take seconds to compile it
+    assert train(uncompiled, (1,)) != train(plain, (1,))
 
 
 def test_masks_differ_between_steps_and_between_layers_of_one_seed(tiny_windows):

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -15,9 +14,10 @@ from rdrop_cli.plots.groups import label_runs
 from rdrop_cli.plots.loss import draw_comparison, draw_run, spread_apart
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of
 from rdrop_cli.runs.document import Curves, Metrics
+from tests.plots.pictures import read_texts
 
 MakeMetrics = Callable[..., Metrics]
-SVG_TEXT = "{http://www.w3.org/2000/svg}text"
+TARGET_STD = 8.0
 
 
 @pytest.fixture
@@ -27,10 +27,6 @@ def both(make_metrics: MakeMetrics) -> list[Metrics]:
         make_metrics("b", variant="baseline", val_loss=(0.30, 0.26, 0.28)),
         make_metrics("d", variant="dropout", val_loss=(0.31, 0.27, 0.26, 0.255, 0.25)),
     ]
-
-
-def read_texts(path: Path) -> list[str]:
-    return ["".join(element.itertext()).strip() for element in ElementTree.parse(path).iter(SVG_TEXT)]
 
 
 def test_a_comparison_names_lines_axes_and_units_in_text_that_can_be_searched(
@@ -106,16 +102,32 @@ def test_one_run_is_drawn_in_degrees(make_metrics: MakeMetrics, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("errors", [(0.3,), (0.3, 0.3, 0.3)], ids=["one epoch", "no change"])
-def test_curves_without_a_slope_are_drawn(make_metrics: MakeMetrics, tmp_path: Path, errors: tuple[float, ...]) -> None:
+def test_curves_without_a_slope_are_drawn(
+    make_metrics: MakeMetrics, tmp_path: Path, drawn: list[Axes], errors: tuple[float, ...]
+) -> None:
     draw_run(make_metrics(val_loss=errors), tmp_path / "loss.png")
-    assert (tmp_path / "loss.png").stat().st_size > 1000
+    check_visible(drawn[0], errors)
 
 
-def test_errors_that_are_all_equal_are_drawn(make_metrics: MakeMetrics, tmp_path: Path) -> None:
+def check_visible(axes: Axes, errors: tuple[float, ...]) -> None:
+    """Check that a curve is drawn as it is, between the limits of the axes."""
+    points = [(number, pytest.approx(error * TARGET_STD)) for number, error in enumerate(errors, start=1)]
+    drawn = [list(zip(line.get_xdata(), line.get_ydata(), strict=True)) for line in axes.lines]
+    assert points in drawn
+    low, high = axes.get_ylim()
+    assert low < min(errors) * TARGET_STD <= max(errors) * TARGET_STD < high
+    left, right = axes.get_xlim()
+    assert left <= 1 <= len(errors) <= right
+    assert left < right
+
+
+def test_errors_that_are_all_equal_are_drawn(make_metrics: MakeMetrics, tmp_path: Path, drawn: list[Axes]) -> None:
     metrics = make_metrics(val_loss=(0.29,))
     metrics = replace(metrics, history=Curves(loss=[0.29], val_loss=[0.29], train_mae=[0.29]))
     draw_run(metrics, tmp_path / "loss.png")
-    assert (tmp_path / "loss.png").stat().st_size > 1000
+    low, high = drawn[0].get_ylim()
+    assert low < 0.29 * TARGET_STD < high
+    assert all(y == pytest.approx(0.29 * TARGET_STD) for line in drawn[0].lines for y in line.get_ydata())
 
 
 def test_the_same_comparison_has_the_same_bytes(both: list[Metrics], tmp_path: Path) -> None:

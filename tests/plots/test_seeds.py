@@ -4,7 +4,6 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from rdrop_cli.plots.loss import FIGURE_INCHES, NARROW_INCHES, draw_comparison
 from rdrop_cli.plots.style import colour_of
 from rdrop_cli.runs.document import Curves, Dataset, Metrics, Rates, Timing
 from rdrop_cli.study.protocol import Protocol
+from tests.plots.pictures import read_texts
 
 MakeMetrics = Callable[..., Metrics]
 CURVES = ((0.30, 0.26, 0.28), (0.32, 0.25, 0.30), (0.31, 0.27, 0.29))
@@ -27,11 +27,6 @@ BAND, SEED = "lowest to highest seed", "one seed; thick: the mean"
 def seeds(make_metrics: MakeMetrics) -> list[Metrics]:
     """Three seeds of one variant."""
     return [make_metrics(f"b{seed}", seed=seed, val_loss=curve) for seed, curve in enumerate(CURVES)]
-
-
-def read_texts(path: Path) -> list[str]:
-    texts = ElementTree.parse(path).iter("{http://www.w3.org/2000/svg}text")
-    return ["".join(element.itertext()).strip() for element in texts]
 
 
 def find_lines(axes: Axes, width: float) -> list[list[float]]:

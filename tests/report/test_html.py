@@ -243,7 +243,7 @@ def test_the_command_writes_into_the_runs_folder_and_prints_the_path(
     code, out, _ = rdrop("report", "--runs-dir", tmp_path)
     assert (code, out) == (0, f"{tmp_path / 'report.html'}\n")
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
-    code, out, _ = rdrop("report", "baseline", "--runs-dir", tmp_path, "--out", tmp_path / "one.html")
+    code, out, _ = rdrop("report", "baseline", "--runs-dir", tmp_path, "--output", tmp_path / "one.html")
     assert (code, out) == (0, f"{tmp_path / 'one.html'}\n")
     assert "baseline seed 0; jena data" in (tmp_path / "one.html").read_text()
 
@@ -259,6 +259,6 @@ def test_without_a_run_there_is_no_report(rdrop: Callable[..., tuple[int, str, s
 
 def test_a_folder_that_is_not_there_is_named(rdrop: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     save_made_run(tmp_path, "run")
-    code, out, err = rdrop("report", "--runs-dir", tmp_path, "--out", tmp_path / "no" / "report.html")
+    code, out, err = rdrop("report", "--runs-dir", tmp_path, "--output", tmp_path / "no" / "report.html")
     assert (code, out) == (1, "")
     assert "No such file or directory" in err

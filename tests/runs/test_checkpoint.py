@@ -129,7 +129,7 @@ def test_what_is_passed_over_is_named_with_the_reason(folder: Path) -> None:
 def test_a_run_whose_checkpoints_are_all_damaged_is_refused(folder: Path) -> None:
     for path in folder.iterdir():
         path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"no checkpoint can be read \(.*epoch-0003.ckpt: .*\); start the run anew"):
+    with pytest.raises(DataError, match=r"no readable checkpoint \(.*epoch-0003.ckpt: .*\); start a new run"):
         load_checkpoint(folder)
 
 
@@ -208,5 +208,5 @@ HOSTILE = {
 @pytest.mark.parametrize("payload", HOSTILE.values(), ids=HOSTILE)
 def test_a_strangers_checkpoint_with_a_right_checksum_can_at_worst_be_refused(tmp_path: Path, payload: bytes) -> None:
     (tmp_path / "epoch-0001.ckpt").write_bytes(hashlib.sha256(payload).digest() + payload)
-    with pytest.raises(DataError, match="no checkpoint can be read"):
+    with pytest.raises(DataError, match="no readable checkpoint"):
         load_checkpoint(tmp_path)

@@ -41,7 +41,8 @@ def test_the_newest_complete_run_of_each_variant_and_seed_is_chosen(save_run: Sa
     save_run(tmp_path, "b0-begun", variant="baseline", created_at=day(6), status="interrupted")
     save_run(tmp_path, "b0-new", variant="baseline", created_at=day(3))
     save_run(tmp_path, "b0-old", variant="baseline", created_at=day(1))
-    runs, left_out = choose_newest(tmp_path)
+    choice = choose_newest(tmp_path)
+    runs, left_out = choice.runs, choice.notes
     assert ids(runs) == ["b0-new", "b1", "d-new"]
     assert left_out == []
 
@@ -50,7 +51,7 @@ def test_a_variant_without_a_complete_run_has_its_newest_with_an_epoch(save_run:
     save_run(tmp_path, "old", created_at=day(1), status="interrupted")
     save_run(tmp_path, "new", created_at=day(2), status="interrupted")
     save_run(tmp_path, "without", created_at=day(3), val_loss=(), status="interrupted")
-    assert ids(choose_newest(tmp_path)[0]) == ["new"]
+    assert ids(choose_newest(tmp_path).runs) == ["new"]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,8 @@ def test_what_cannot_be_compared_with_the_newest_is_left_out_and_told(
     save_run(tmp_path, "d-other", variant="dropout", created_at=day(2), **other)
     save_run(tmp_path, "d-same", variant="dropout", created_at=day(1))
     save_run(tmp_path, "newest", variant="baseline", created_at=day(3))
-    runs, (told,) = choose_newest(tmp_path)
+    choice = choose_newest(tmp_path)
+    runs, (told,) = choice.runs, choice.notes
     assert ids(runs) == ["newest", "d-same"]
     assert told.startswith(f"d-other: {reason}")
 
@@ -74,7 +76,8 @@ def test_a_run_with_other_rates_than_most_of_its_variant_is_left_out_and_told(
     for seed in (0, 1):
         save_run(tmp_path, f"usual-{seed}", variant="dropout", seed=seed, created_at=day(1))
     save_run(tmp_path, "odd", config=replace(tiny_config, dropout=0.5), variant="dropout", seed=2, created_at=day(2))
-    runs, (told,) = choose_newest(tmp_path)
+    choice = choose_newest(tmp_path)
+    runs, (told,) = choice.runs, choice.notes
     assert ids(runs) == ["usual-0", "usual-1"]
     assert told.startswith("odd: ")
     assert "dropout 0.5" in told
@@ -85,7 +88,7 @@ def test_of_rates_with_as_many_runs_the_variants_own_are_usual(
 ) -> None:
     save_run(tmp_path, "own", variant="dropout", created_at=day(1))
     save_run(tmp_path, "odd", config=replace(tiny_config, dropout=0.5), variant="dropout", created_at=day(2))
-    assert ids(choose_newest(tmp_path)[0]) == ["own"]
+    assert ids(choose_newest(tmp_path).runs) == ["own"]
 
 
 def test_where_both_rates_were_varied_the_heat_map_is_named(
@@ -94,10 +97,11 @@ def test_where_both_rates_were_varied_the_heat_map_is_named(
     for number, (dropout, recurrent) in enumerate([(0.2, 0.2), (0.1, 0.2), (0.2, 0.5)], start=1):
         config = replace(tiny_config, dropout=dropout, recurrent_dropout=recurrent)
         save_run(tmp_path, f"{dropout}-{recurrent}", config=config, variant="dropout", created_at=day(number))
-    runs, told = choose_newest(tmp_path)
+    choice = choose_newest(tmp_path)
+    runs, told = choice.runs, choice.notes
     assert ids(runs) == ["0.2-0.2"]
-    assert [line.split(":")[0] for line in told] == ["0.2-0.5", "0.1-0.2", "other rates side by side"]
-    assert told[-1].endswith("rdrop plot --rates")
+    assert [line.split(":")[0] for line in told] == ["0.2-0.5", "0.1-0.2"]
+    assert choice.both_rates_vary
 
 
 def test_many_runs_with_other_rates_are_told_in_one_line(
@@ -114,11 +118,11 @@ def test_five_runs_left_out_are_named_each_and_more_by_their_kind() -> None:
     begun = [
         Skipped(f"b{number}", f"interrupted, {number} of 20 epochs", "that are not complete") for number in range(5)
     ]
-    damaged = Skipped("d", "metrics.json: is not there", "that cannot be read")
+    damaged = Skipped("d", "metrics.json: no such file", "that cannot be read")
     assert describe_skipped(begun) == [str(left) for left in begun]
     assert describe_skipped([*begun, damaged]) == [
         "5 runs that are not complete: b0, b1, b2 and 2 more",
-        "d: metrics.json: is not there",
+        "d: metrics.json: no such file",
     ]
     assert describe_skipped([]) == []
 
@@ -126,7 +130,8 @@ def test_five_runs_left_out_are_named_each_and_more_by_their_kind() -> None:
 def test_a_run_that_cannot_be_read_is_told(save_run: SaveRun, tmp_path: Path) -> None:
     save_run(tmp_path, "good")
     save_run(tmp_path, "bad").metrics_path.write_text("{")
-    runs, (told,) = choose_newest(tmp_path)
+    choice = choose_newest(tmp_path)
+    runs, (told,) = choice.runs, choice.notes
     assert ids(runs) == ["good"]
     assert told.startswith("bad: metrics.json: cannot be read as JSON")
 

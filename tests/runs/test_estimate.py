@@ -72,7 +72,7 @@ def test_another_network_of_the_cell_is_next_best_and_then_it_is_a_guess(tmp_pat
     found = estimate(Progress(tiny_config, State.NEW), Progress(lstm, State.NEW))
     assert [str(basis) for basis in found.bases] == [
         "dropout: 1 run of the same cell (gru) here",
-        "dropout-lstm: a guess, no run here is like it",
+        "dropout-lstm: no comparable run; default speed used",
     ]
 
 

@@ -51,14 +51,14 @@ def test_a_beginning_of_several_is_refused_with_their_ids(runs_dir: Path) -> Non
     with pytest.raises(RdropError) as caught:
         find_run("base", runs_dir)
     assert str(caught.value) == (
-        f"'base' begins 2 runs in {runs_dir}: baseline-s0-20260101, baseline-s0-20260102; write more of the id"
+        f"'base' begins 2 runs in {runs_dir}: baseline-s0-20260101, baseline-s0-20260102; type more of the id"
     )
 
 
 def test_the_ids_of_many_are_cut_short(save_run: SaveRun, tmp_path: Path) -> None:
     for number in range(6):
         save_run(tmp_path, f"run-{number}")
-    with pytest.raises(RdropError, match=r"begins 6 runs in .*: run-0, run-1, run-2, run-3, …; write more"):
+    with pytest.raises(RdropError, match=r"begins 6 runs in .*: run-0, run-1, run-2, run-3, …; type more"):
         find_run("run", tmp_path)
 
 

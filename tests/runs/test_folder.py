@@ -136,7 +136,7 @@ def test_json_that_is_no_document_is_refused_by_name(tmp_path: Path, content: st
 
 
 def test_a_folder_without_metrics_is_no_finished_run(tmp_path: Path, tiny_config: RunConfig) -> None:
-    with pytest.raises(DataError, match=r"metrics.json: is not there"):
+    with pytest.raises(DataError, match=r"metrics.json: no such file"):
         create_run_folder(tmp_path, tiny_config).read_metrics()
 
 
@@ -192,7 +192,7 @@ REFUSED = [
     ("rates.dropout", 1.0, "rates.dropout: expected `float` < 1.0, received 1.0"),
     ("rates.recurrent_dropout", MISSING, "rates.recurrent_dropout is missing"),
     ("target_std", 1e101, "target_std: expected a number within 1e+100, received 1e+101"),
-    ("target_std", -1e400, "cannot be read as JSON (-Infinity is no JSON)"),
+    ("target_std", -1e400, "cannot be read as JSON (-Infinity is not JSON)"),
     ("dataset", {}, "dataset.name is missing"),
     ("dataset.verified", 0, "dataset.verified: expected `bool | null`, got `int`, received 0"),
     ("protocol", None, "protocol: expected `object`, got `null`, received None"),
@@ -206,7 +206,7 @@ REFUSED = [
     ("history.val_loss", [0.3, None], "history.val_loss[1]: expected `float`, got `null`, received None"),
     ("history.val_loss", [0.3] * 4, "history: expected curves of equal length, received {"),
     ("best", {"epoch": 1}, "best.val_mae is missing"),
-    ("naive.val_mae", float("nan"), "cannot be read as JSON (NaN is no JSON)"),
+    ("naive.val_mae", float("nan"), "cannot be read as JSON (NaN is not JSON)"),
     ("timing.epoch_seconds", [1.0], "the document: expected timing.epoch_seconds to be as long as the curves"),
     ("timing.epoch_seconds", [1.0, -1.0, 1.0], "timing: expected durations of at least 0, received {"),
     ("environment.threads", "2", "environment.threads: expected `int | null`, got `str`, received '2'"),

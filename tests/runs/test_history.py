@@ -57,7 +57,7 @@ def test_a_figure_from_a_later_version_is_left_out(make_history: MakeHistory) ->
         (lambda epoch: epoch.update(epoch=1.5), r"\[0\].epoch: expected `int`, got `float`, received 1.5"),
         (lambda epoch: epoch.update(loss=True), r"\[0\].loss: expected `float`, got `bool`, received True"),
         (lambda epoch: epoch.update(loss=1e101), r"\[0\].loss: expected a number within 1e\+100, received 1e\+101"),
-        (lambda epoch: epoch.update(loss=float("nan")), "cannot be read as JSON .NaN is no JSON"),
+        (lambda epoch: epoch.update(loss=float("nan")), "cannot be read as JSON .NaN is not JSON"),
     ],
 )
 def test_an_epoch_that_is_none_is_refused_with_its_field(

@@ -49,7 +49,7 @@ def held_by_another_process(folder: RunFolder) -> Iterator["subprocess.Popen[str
 def test_a_second_process_is_refused_with_the_first_ones_process_and_host(folder: RunFolder) -> None:
     with held_by_another_process(folder) as other:
         assert folder.is_locked()
-        message = f"baseline-s0: locked by process {other.pid} on {socket.gethostname()}"
+        message = f"baseline-s0: run is locked by process {other.pid} on {socket.gethostname()}"
         with pytest.raises(RdropError, match=message), folder.lock():
             raise AssertionError("two processes at work on one run")
 
@@ -100,7 +100,7 @@ def test_what_has_ended_is_not_called_running(save_run: SaveRun, tmp_path: Path,
 def test_an_owner_that_is_not_known_is_another_process(folder: RunFolder, owner: str) -> None:
     with folder.lock():
         (folder.path / ".owner.json").write_text(owner)
-        with pytest.raises(RdropError, match="baseline-s0: locked by another process"), folder.lock():
+        with pytest.raises(RdropError, match="baseline-s0: run is locked by another process"), folder.lock():
             raise AssertionError("the run was held twice")
 
 

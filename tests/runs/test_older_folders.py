@@ -60,14 +60,14 @@ def test_older_runs_are_listed_shown_and_drawn(place, rdrop):
         assert "None" not in shown.out
     assert {run["variant"] for run in json.loads(rdrop("runs", "--json").out)} == {"dropout", "baseline"}
     assert rdrop("plot").code == 0
-    assert rdrop("plot", "dropout", "baseline", "--out", "both.svg").code == 0
+    assert rdrop("plot", "dropout", "baseline", "--output", "both.svg").code == 0
 
 
 def test_an_older_complete_run_is_not_trained_again(place, rdrop):
     before = snapshot(place / "runs")
     result = rdrop("train", "--resume", "dropout")
     assert result.code == 0, result.err
-    assert "is complete; nothing to do" in result.err
+    assert "already complete" in result.err
     assert snapshot(place / "runs") == before
 
 

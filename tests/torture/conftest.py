@@ -3,11 +3,11 @@
 import pytest
 
 from rdrop_cli.runs.folder import RunFolder
-from tests.cli.conftest import rdrop, weather_csv
+from tests.cli.conftest import cold_start, rdrop, start, weather_csv
 from tests.standin import make_folder, run
 from tests.torture.crash_points import draw_nothing
 
-__all__ = ["rdrop", "weather_csv"]
+__all__ = ["cold_start", "rdrop", "start", "weather_csv"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

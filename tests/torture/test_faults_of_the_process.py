@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -80,6 +81,16 @@ def test_a_signal_ends_training_in_two_seconds_whatever_it_is_doing(weather_csv,
         assert not folder.is_locked()
         if folder.metrics_path.exists():
             assert folder.read_metrics().status == "interrupted"
+
+
+@pytest.mark.slow  # it imports TensorFlow in a process of its own
+def test_a_run_without_a_stderr_is_trained(weather_csv, tmp_path):
+    dirs = ("--runs-dir", tmp_path / "runs", "--data-dir", tmp_path / "data")
+    command = [sys.executable, "-m", "rdrop_cli", "train", "baseline", "--dataset", weather_csv, *SMALL, *dirs]
+    closed = f"exec {shlex.join(map(str, command))} 2>&-"
+    assert subprocess.run(["sh", "-c", closed], stdout=subprocess.DEVNULL, check=False).returncode == 0
+    (folder,) = list_run_folders(tmp_path / "runs")
+    assert folder.read_metrics().status == "completed"
 
 
 def test_a_loss_that_is_no_number_ends_the_run_as_failed(rdrop, weather_csv, tmp_path, monkeypatch):

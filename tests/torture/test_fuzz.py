@@ -271,5 +271,5 @@ def test_a_walk_of_another_size_cannot_be_gone_on_with(folder):
     trainer = RandomWalk()
     trainer.weights = np.zeros(5, np.float32)
     save_checkpoint(folder.checkpoints_path, checkpoint)
-    with pytest.raises(DataError, match="of another network"):
+    with pytest.raises(DataError, match=r"checkpoint does not match config\.json"):
         run(folder, trainer=trainer)

@@ -137,7 +137,7 @@ def test_a_whole_checkpoint_of_another_configuration_is_refused(folder, windows,
     for path in folder.checkpoints_path.iterdir():
         path.unlink()
     save_checkpoint(folder.checkpoints_path, change(checkpoint))
-    with pytest.raises(DataError, match=r"the checkpoint does not match config\.json"):
+    with pytest.raises(DataError, match=r"checkpoint does not match config\.json"):
         run(folder, windows)
 
 

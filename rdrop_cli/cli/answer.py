@@ -1,0 +1,69 @@
+"""What `rdrop train` and `rdrop sweep` say at their end: the answer in a sentence, and the next command."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR
+from rdrop_cli.errors import DataError
+from rdrop_cli.study.units import format_error
+
+if TYPE_CHECKING:
+    from rdrop_cli.runs.document import Metrics
+
+MOST_NETWORKS = 3  # in one sentence
+ENOUGH_SEEDS = 6  # below which a test by sign flips decides nothing
+
+
+def answer(runs: "Sequence[Metrics]") -> str:
+    """Return the mean error of each network over its seeds, whether it overfits, and the naive forecast's error.
+
+    The runs are complete, of one dataset and one protocol; there is at least one. Errors are in the target's unit.
+    """
+    networks: dict[str, list[Metrics]] = {}
+    for run in runs:
+        name = run.label_with_rates if any(run.rates.pair) else run.label
+        networks.setdefault(name, []).append(run)
+    means = {name: _average_error(members) for name, members in networks.items()}
+    best = sorted(means, key=lambda name: means[name])
+    unit = runs[0].unit
+    described = [f"{name} {format_error(means[name], unit)} ({_describe(networks[name])})" for name in best]
+    more = len(described) - MOST_NETWORKS
+    listed = ", ".join(described[:MOST_NETWORKS]) + (f" and {more} more" if more > 0 else "")
+    return f"validation MAE: {listed}; naive forecast {format_error(runs[0].naive.val_mae_in_unit, unit)}"
+
+
+def name_next_step(runs: "Sequence[Metrics]", runs_dir: Path) -> tuple[str, str]:
+    """Return what is most useful now, and the command for it."""
+    folder = "" if runs_dir == DEFAULT_RUNS_DIR else f" --runs-dir {shlex.quote(str(runs_dir))}"
+    few = len({run.seed for run in runs}) < ENOUGH_SEEDS
+    first = f"repeat with --seeds 0-{ENOUGH_SEEDS - 1}, then" if few else "test the book's claims with"
+    return f"next: {first}", f"rdrop verdict{folder}"
+
+
+def _average_error(runs: "Sequence[Metrics]") -> float:
+    """Return the mean over seeds of the lowest validation error, in the target's unit."""
+    return sum(run.best.val_mae_in_unit for run in runs if run.best) / len(runs)
+
+
+def _describe(runs: "Sequence[Metrics]") -> str:
+    """Say of how many seeds a network is the mean, and in how many of them it overfits."""
+    overfits = [_overfits(run) for run in runs]
+    if None in overfits:
+        known = "too few epochs to tell whether it overfits"
+        return known if len(runs) == 1 else f"mean of {len(runs)} seeds, {known}"
+    if len(runs) == 1:
+        return "overfits" if overfits[0] else "does not overfit"
+    return f"mean of {len(runs)} seeds, overfits in {sum(map(bool, overfits))}"
+
+
+def _overfits(run: "Metrics") -> bool | None:
+    """Return whether a run's validation error ends clearly above its lowest; None of one that is too short."""
+    from rdrop_cli.analysis.claims import RISE_MARGIN
+    from rdrop_cli.analysis.curves import measure_rise
+
+    try:
+        return measure_rise(run.history.val_loss) > RISE_MARGIN
+    except DataError:
+        return None

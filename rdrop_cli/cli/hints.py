@@ -1,0 +1,97 @@
+"""Say what was wrong with a line that was typed, and what was probably meant."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from rdrop_cli.errors import UsageError, find_nearest
+from rdrop_cli.study.methods import CELLS
+from rdrop_cli.study.variants import VARIANTS
+
+KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
+DATASET_NAMES = ("jena", "synthetic")
+DATA_SUFFIXES = (".csv", ".tsv", ".txt", ".gz", ".zip", ".bz2", ".xz")
+
+
+def explain_usage(error: typer.TyperException) -> str:
+    """Return what is wrong with an option, an argument or a command, in one line that shows what was given."""
+    context = getattr(error, "ctx", None)
+    help_line = f"; see `{context.command_path} --help`" if context else ""
+    if isinstance(error, typer.BadParameter) and error.param is not None:
+        return _explain_value(error) or _uncapitalise(error.format_message()) + help_line
+    if name := getattr(error, "option_name", None):
+        if getattr(error, "possibilities", None) is None:
+            return f"{name}: expected a value{help_line}"
+        known = [option for each in context.command.get_params(context) for option in each.opts] if context else []
+        return f"no option {name}{suggest(name, known) or help_line}"
+    message = _uncapitalise(error.format_message())
+    if message.startswith("no such command") and context:
+        typed = message.partition("'")[2].partition("'")[0]
+        return f"no command {typed!r}{suggest(typed, context.command.commands) or help_line}"
+    return message + help_line if message else "no such command"
+
+
+def _uncapitalise(message: str) -> str:
+    return message[:1].lower() + message[1:].rstrip(".")
+
+
+def _explain_value(error: typer.BadParameter) -> str | None:
+    """Return what an option expects and what it was given; None where nothing was given."""
+    cause: Any = error.__cause__  # pydantic's ValidationError knows the value
+    if error.param is None or not hasattr(cause, "errors"):
+        return None
+    received, descriptor = cause.errors()[0]["input"], error.param.type_descriptor
+    name = max(error.param.opts, key=len) if error.param.param_type_name == "option" else error.param.display_name_raw
+    if descriptor.choices:
+        choices = [str(getattr(choice, "value", choice)) for choice in descriptor.choices]
+        return f"{name}: expected one of {', '.join(choices)}, received {received!r}{suggest(str(received), choices)}"
+    kind = next((words for kind, words in KINDS.items() if kind in (descriptor.annotation, _inner(descriptor))), "")
+    bounds = _describe_bounds(error.param)
+    hint = _suggest_point(received) if kind == KINDS[float] else ""
+    return f"{name}: expected {kind}{bounds}, received {received!r}{hint}" if kind else None
+
+
+def _inner(descriptor: Any) -> Any:
+    """Return the type beside None in `int | None`."""
+    kinds = [kind for kind in getattr(descriptor.annotation, "__args__", ()) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 else None
+
+
+def _describe_bounds(parameter: Any) -> str:
+    if parameter.min is not None and parameter.max is not None:
+        return f" from {parameter.min} to {parameter.max}"
+    return f" of at least {parameter.min}" if parameter.min is not None else ""
+
+
+def _suggest_point(received: object) -> str:
+    point = str(received).replace(",", ".")
+    return f"; did you mean {point!r}?" if point != received and point.replace(".", "", 1).isdigit() else ""
+
+
+def suggest(typed: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` where something known is near to what was typed, else nothing."""
+    near = find_nearest(typed, known)
+    return f"; did you mean {near!r}?" if near else ""
+
+
+def check_variant_names(names: Sequence[str], command: str) -> None:
+    """Check the variants that a command was given as arguments.
+
+    Raises:
+        UsageError: one is a cell or a file, which an option takes, or is no variant.
+    """
+    for name in names:
+        if name in VARIANTS:
+            continue
+        if name in CELLS:
+            raise UsageError(f"{name!r} is a cell, not a variant; use `rdrop {command} --cell {name}`")
+        if command == "train" and _names_data(name):
+            missing = "" if Path(name).exists() or name in DATASET_NAMES else "; that file does not exist"
+            raise UsageError(f"{name!r} is a dataset, not a variant; use `rdrop train --dataset {name}`{missing}")
+        raise UsageError(f"no variant {name!r}{suggest(name, VARIANTS) or '; see `rdrop variants`'}")
+
+
+def _names_data(name: str) -> bool:
+    return name in DATASET_NAMES or name.lower().endswith(DATA_SUFFIXES) or "/" in name or Path(name).is_file()

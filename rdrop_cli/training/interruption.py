@@ -1,0 +1,43 @@
+"""Delay Ctrl-C and other signals to the next moment between two steps.
+
+An exception that a signal handler raises inside TensorFlow, in a callback, a trace or an import, may be swallowed, or
+end in a traceback. So while a network is built and trained, a handler only notes that its signal came.
+"""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+CheckSignals = Callable[[], None]
+
+
+@contextmanager
+def delay_signals() -> Iterator[CheckSignals]:
+    """Yield a function that runs the handlers of the signals which have come since; the end of the block does so too.
+
+    Only Python's own handlers of SIGINT and SIGTERM are delayed, and only in the main thread, where they would run.
+    """
+    pending: list[int] = []
+    handlers = {}
+    if threading.current_thread() is threading.main_thread():
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        handlers = {number: handler for number in numbers if callable(handler := signal.getsignal(number))}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        pending.append(number)
+
+    def check_signals() -> None:
+        while pending:
+            number = signal.Signals(pending.pop(0))
+            handlers[number](number, None)
+
+    for number in handlers:
+        signal.signal(number, note)
+    try:
+        yield check_signals
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        check_signals()

@@ -1,0 +1,149 @@
+"""The wheel and the sdist: what is in them, that they build the same twice, and that the installed command trains."""
+
+import csv
+import email
+import hashlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import rdrop_cli
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[1]
+UV = Path(sys.executable).with_name("uv")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+TINY = shlex.split(
+    "--dataset synthetic --protocol demo --epochs 1 --steps-per-epoch 3 --units 4 --runs-dir runs --json"
+)
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Run a command without this project on its path and return its stdout."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "RDROP"))}
+    result = subprocess.run([*map(str, command)], cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, f"{command}\n{result.stderr}"
+    return result.stdout
+
+
+def build(folder: Path) -> tuple[Path, Path]:
+    run(UV, "build", "--quiet", "--out-dir", folder, cwd=ROOT)
+    (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
+    return wheel, sdist
+
+
+def list_package_files() -> set[str]:
+    return {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "rdrop_cli").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("dist"))
+
+
+@pytest.fixture(scope="module")
+def unpacked(dist, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sdist")
+    with tarfile.open(dist[1]) as archive:
+        archive.extractall(folder, filter="data")
+    (root,) = folder.iterdir()
+    return root
+
+
+@pytest.fixture(scope="module")
+def metadata(dist):
+    with zipfile.ZipFile(dist[0]) as wheel:
+        (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+        return email.message_from_bytes(wheel.read(name))
+
+
+@pytest.fixture(scope="module")
+def installed(dist, tmp_path_factory):
+    """Return the `bin` folder of a new environment with the wheel and the locked versions of its dependencies."""
+    folder = tmp_path_factory.mktemp("installed")
+    export = ["--quiet", "--frozen", "--no-default-groups", "--no-emit-project", "--no-hashes", "--no-annotate"]
+    run(UV, "export", *export, "--output-file", folder / "versions.txt", cwd=ROOT)
+    run(UV, "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
+    python = folder / "venv" / "bin" / "python"
+    run(UV, "pip", "install", "--quiet", "--python", python, "-c", folder / "versions.txt", dist[0], cwd=folder)
+    return python.parent
+
+
+def test_every_file_of_the_package_is_in_the_wheel_and_in_the_sdist(dist, unpacked):
+    files = list_package_files()
+    with zipfile.ZipFile(dist[0]) as wheel:
+        names = wheel.namelist()
+    assert files == {name for name in names if name.startswith("rdrop_cli/")}
+    assert {Path(name).suffix for name in files} >= {".py", ".typed", ".csv", ".cpp", ".h", ".css", ".html"}
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
+    assert all((unpacked / name).is_file() for name in files)
+
+
+def test_the_sdist_has_the_documents_and_the_tests(unpacked):
+    for name in ("README.md", "LICENSE", "CITATION.cff", "CONTRIBUTING.md", "docs/CHANGELOG.md", "tests/conftest.py"):
+        assert (unpacked / name).is_file(), name
+    assert [path.name for path in (unpacked / "runs").iterdir()] == ["README.md"]
+    assert not (unpacked / ".venv").exists()
+
+
+def test_a_second_build_has_the_same_bytes(dist, tmp_path):
+    first, second = (
+        [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths] for paths in (dist, build(tmp_path))
+    )
+    assert first == second
+
+
+def test_the_metadata_name_the_distribution(metadata):
+    assert metadata["Name"] == PROJECT["name"] == "rdrop-cli"
+    assert metadata["Version"] == rdrop_cli.__version__
+    assert metadata["License-Expression"] == "MIT"
+    assert set(metadata.get_all("Provides-Extra")) == set(PROJECT["optional-dependencies"])
+
+
+def test_the_description_on_the_index_points_at_no_file_beside_it(metadata):
+    text = metadata.get_payload()
+    assert text.startswith("# rdrop")
+    assert "![" not in text
+    assert re.findall(r"\]\((?!https?:|#)[^)]*\)", text) == []
+
+
+def test_pictures_and_links_of_the_readme_work_in_the_unpacked_sdist(unpacked):
+    targets = re.findall(r"\]\(([^)#:]+)\)", (unpacked / "README.md").read_text(encoding="utf-8"))
+    assert len(targets) > 5
+    for target in targets:
+        assert (unpacked / target).is_file(), target
+
+
+def test_the_installed_command_trains_from_an_empty_folder(installed, tmp_path):
+    where = run(installed / "python", "-c", "import rdrop_cli; print(rdrop_cli.__file__)", cwd=tmp_path)
+    assert Path(where.strip()).is_relative_to(installed.parent)
+    assert run(installed / "rdrop", "--version", cwd=tmp_path) == f"rdrop {rdrop_cli.__version__}\n"
+    assert "zoneout" in run(installed / "rdrop", "variants", cwd=tmp_path)
+    run(installed / "rdrop", "train", "dropout", *TINY, cwd=tmp_path)
+    (folder,) = (path for path in (tmp_path / "runs").iterdir() if path.is_dir())
+    (row,) = csv.DictReader(run(installed / "rdrop", "export", "--csv", cwd=tmp_path).splitlines())
+    assert row["status"] == "completed"
+    assert (folder / "loss.png").is_file()
+    if shutil.which("g++"):  # then the kernel was compiled from the C++ source in the wheel
+        assert row["engine"] == "native"
+
+
+def test_the_installed_package_gives_its_types_to_a_type_checker(installed, tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text("from rdrop_cli import api\n\nreveal_type(api.load_data)\n", encoding="utf-8")
+    command = (sys.executable, "-m", "mypy", "--python-executable", installed / "python", program)
+    assert "Series" in run(*command, cwd=tmp_path)
