@@ -64,7 +64,7 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: int) -
         *([f"inputs: {', '.join(windows.columns)}"] if protocol.inputs or protocol.calendar else []),
         f"periods: {periods}",
         f"an epoch: {protocol.steps_per_epoch} steps of {protocol.batch_size} windows, {seen} in all: "
-        f"{seen / len(windows.train):.3g} times the {len(windows.train)} of training (--steps-per-epoch)",
+        f"{seen / len(windows.train):.3g} times the {len(windows.train)} of training",
     ]
 
 

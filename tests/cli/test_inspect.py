@@ -105,7 +105,7 @@ REFUSALS = {
     "an unknown target": (("--target", "load"), "no column 'load' to predict"),
     "a target of text": (("--target", "region"), "column 'region' cannot be predicted: it is text"),
     "too short": (("--target", "load_MW", "--lookback", "30d"), "too short: it has 2000 rows"),
-    "splits out of order": (("--target", "load_MW", "--val-stop", "10%"), "must come before --val-stop: 10%"),
+    "splits out of order": (("--target", "load_MW", "--val-stop", "10%"), "not before validation stops at 10%"),
 }
 
 

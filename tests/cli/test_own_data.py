@@ -75,8 +75,8 @@ def test_a_grid_operators_file_is_trained_on_as_it_comes(write: Write, train, tm
         "load: target: load_MW, read as load in MW; 3 h after the newest reading, from 12 h before, "
         "a timestep every 1 h",
         "load: periods: training to 2014-01-18 11:00 (408 windows), validation to 2014-01-23 23:00 (119 windows), "
-        "test to 2014-01-30 03:00 (131 windows)",
-        "load: an epoch: 5 steps of 16 windows, 80 in all: 0.196 times the 408 of training (--steps-per-epoch)",
+        "test to 2014-01-30 03:00 (132 windows)",
+        "load: an epoch: 5 steps of 16 windows, 80 in all: 0.196 times the 408 of training",
     ):
         assert line in result.err.splitlines()
 

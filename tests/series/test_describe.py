@@ -27,7 +27,7 @@ def test_a_plan_is_told_in_three_lines(tiny_series: Series, tiny_protocol: Proto
         "from 2 h before, a timestep every 30 min",
         "periods: training to 2009-01-01 20:00 (108 windows), validation to 2009-01-02 09:20 (67 windows), "
         "test to 2009-01-03 02:00 (81 windows)",
-        "an epoch: 4 steps of 8 windows, 32 in all: 0.296 times the 108 of training (--steps-per-epoch)",
+        "an epoch: 4 steps of 8 windows, 32 in all: 0.296 times the 108 of training",
     ]
 
 
