@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-demo test-slow test-package torture fuzz coverage lint format schema docs architecture dist clean
+.PHONY: help install demo study bench test test-demo test-slow test-package torture fuzz agreement calibrate coverage lint format schema docs architecture dist clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -51,8 +51,14 @@ torture: install ## Kill a training 200 times (ten a minute; KILLS=25 for fewer)
 fuzz: install ## Fuzz every reader and the command line (three minutes; RDROP_FUZZ_SEED=1 for other inputs)
 	RDROP_FUZZ=2000 $(VENV)/bin/pytest -q -n 2 --dist loadfile tests/torture/test_fuzz*.py tests/torture/test_coverage_guided.py
 
+agreement: install ## Print how far the kernel is from Keras in float64, network by network (half an hour)
+	$(VENV)/bin/python -m tests.nn.agreement
+
 coverage: install ## Run the tests and list the lines that they miss (htmlcov/index.html)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile --cov --cov-report term --cov-report html
+
+calibrate: install ## Simulate the whole verdict, 100 000 studies where nothing is there (half an hour; docs/verdict.md)
+	$(VENV)/bin/python -m tests.analysis.calibration
 
 lint: install ## Check style, formatting and types
 	$(VENV)/bin/ruff check .

@@ -29,14 +29,17 @@ from rdrop_cli.runs.comparable import Run
 from rdrop_cli.runs.comparable import read_runs as _read_runs
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
-from rdrop_cli.series.load import load_dataset
+from rdrop_cli.series.load import load_dataset, load_frame
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows, make_windows
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.reading import Reading
 from rdrop_cli.training.loop import Callback
 from rdrop_cli.training.train import train_run
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from rdrop_cli.analysis.verdict import StudyVerdict
 
 __all__ = [
@@ -53,18 +56,22 @@ __all__ = [
 ]
 
 
-def load_data(name_or_path: str | Path, data_dir: str | Path = "data", time_column: str = "") -> Series:
-    """Load `jena`, `synthetic`, or a CSV of your own.
+def load_data(data: "str | Path | pd.DataFrame", data_dir: str | Path = "data", **reading: Any) -> Series:
+    """Load `jena`, `synthetic`, a file or an address of your own, or a pandas data frame.
 
     Args:
         data_dir: where `rdrop download` has put the Jena data, and where parsed copies are kept.
-        time_column: of your own file, the column that holds the stamps; empty where the file itself tells.
+        reading: how it is read, by the names of `rdrop_cli.study.reading.Reading`: `time`, `timezone`, `missing`, …
 
     Raises:
         UsageError: there is no such dataset, file or column.
         DataError: the data are not there, damaged, or not what they should be.
+        TypeError: there is no such option.
     """
-    return load_dataset(str(name_or_path), Path(data_dir), time_column)
+    options = Reading(**reading)
+    if isinstance(data, str | Path):
+        return load_dataset(str(data), Path(data_dir), options)
+    return load_frame(data, reading=options)
 
 
 def plan(variant: str, series: Series, **options: Unpack[Options]) -> RunConfig:
@@ -83,10 +90,9 @@ def plan(variant: str, series: Series, **options: Unpack[Options]) -> RunConfig:
 
 
 def _make_request(variants: tuple[str, ...], series: Series, options: Options) -> Request:
-    """Return the request that the command would make for this series: the same file, the same time column."""
+    """Return the request that the command would make for this series: the same file, read alike."""
     dataset = series.source.origin if series.time_column else series.source.name
-    time = series.time_column if series.time_named else None
-    return Request(variants=variants, dataset=dataset, time=time, **options)
+    return Request(variants=variants, dataset=dataset, reading=series.reading, **options)
 
 
 def cut_windows(

@@ -1,5 +1,6 @@
 """What can go wrong for a user: one line that names the thing, what was received, and what to do."""
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
@@ -33,7 +34,12 @@ class RdropError(Exception):
         names = [write(item, "") if isinstance(item, str) else write(*item) for item in self.change]
         action = "change" if all(isinstance(item, str) for item in self.change) else "use"
         todo = f"; {action} {' or '.join(names)}" if names else ""
-        return make_printable(f"{where}{self.problem}{todo}")
+        return make_printable(name_options(f"{where}{self.problem}{todo}", write))
+
+
+def name_options(text: str, write: Callable[[str, str], str]) -> str:
+    """Return a text in which options, `<train_stop>`, are written as `write(field, "")` writes them."""
+    return re.sub(r"<([a-z_]{2,})>", lambda option: write(option[1], ""), text)
 
 
 def make_printable(text: str) -> str:

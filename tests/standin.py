@@ -81,7 +81,7 @@ def make_windows() -> Windows:
     """Return windows of a series of a hundred hours in which nothing happens."""
     return Windows(
         matrix=np.zeros((100, 2), np.float32),
-        stamps=np.datetime64("2009-01-01", "s") + 3600 * np.arange(100),
+        timestamps=np.datetime64("2009-01-01", "s") + 3600 * np.arange(100),
         target=np.zeros(100, np.float32),
         offsets=np.array([-4, -2], np.int32),
         target_offset=1,

@@ -145,8 +145,8 @@ def test_no_refusal_names_a_flag_of_the_command(plant, options):
     "refuse",
     [
         lambda plant: api.load_data("nowhere.csv"),
-        lambda plant: api.load_data("jena", time_column="time"),
-        lambda plant: api.load_data(plant, plant.parent / "data", time_column="tiem"),
+        lambda plant: api.load_data("jena", time="time"),
+        lambda plant: api.load_data(plant, plant.parent / "data", time="tiem"),
         lambda plant: api.train_seeds(["dropout"], load(plant), [-1], **SHORT),
         lambda plant: api.train_seeds(["dropout"], load(plant), [0], jobs=0, **SHORT),
         lambda plant: api.train_seeds(["dropout"], load(plant), [0], scheduler="head", **SHORT),
@@ -163,12 +163,13 @@ def test_no_refusal_of_data_or_of_a_launch_names_a_flag_of_the_command(plant, re
 def test_a_plan_and_the_command_record_the_same_configuration(plant, time_column, monkeypatch):
     from rdrop_cli.jobs.launch import Execution, plan_training
     from rdrop_cli.planning.request import Request
+    from rdrop_cli.study.reading import Reading
 
     monkeypatch.chdir(plant.parent)
-    request = Request(("dropout",), dataset="jena.csv", time=time_column or None, **SHORT)
+    request = Request(("dropout",), dataset="jena.csv", reading=Reading(time=time_column), **SHORT)
     execution = Execution(plant.parent / "runs", plant.parent / "data")
     (of_command,) = plan_training([request], execution).configs
-    series = api.load_data("jena.csv", plant.parent / "data", time_column)
+    series = api.load_data("jena.csv", plant.parent / "data", time=time_column)
     assert api.plan("dropout", series, **SHORT) == of_command
 
 

@@ -1,1 +1,1 @@
-"""Statistics over seeds: curves, claims and the comparison of networks."""
+"""Statistics over seeds: measures of a curve, claims, one joint test and the comparison of networks."""

@@ -1,13 +1,13 @@
-"""From run folders to the runs that may be judged together; every other one is named with the reason."""
+"""From run folders to the runs that may be judged together; every other one is named with the reason, or counted."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from msgspec.structs import asdict
 
-from rdrop_cli.analysis.network import Arm, label_arms, read_arm
+from rdrop_cli.analysis.network import Network, read_network
 from rdrop_cli.analysis.run import DailyErrors, RunCurves, read_daily_errors
 from rdrop_cli.errors import DataError
 from rdrop_cli.runs.comparable import (
@@ -15,14 +15,28 @@ from rdrop_cli.runs.comparable import (
     Skipped,
     keep_comparable,
     keep_newest_of_each_seed,
-    keep_usual_settings,
     read_runs,
 )
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run, list_run_folders
-from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS
 
-MOST_ARMS_NAMED = 3
+
+@dataclass(frozen=True)
+class Attempts:
+    """The seeds of a network that were tried, by what became of them; a seed counts once, by the best of its runs.
+
+    Attributes:
+        failures: the messages of those that failed.
+    """
+
+    completed: int = 0
+    failed: int = 0
+    unfinished: int = 0
+    failures: tuple[str, ...] = ()
+
+    @property
+    def tried(self) -> int:
+        return self.completed + self.failed + self.unfinished
 
 
 @dataclass(frozen=True)
@@ -30,57 +44,38 @@ class Collection:
     """Complete runs on the same data under the same protocol, in the order of the study, then of settings and seeds.
 
     Attributes:
-        metrics, curves: of each run that the claims are judged on, in the same order: one cell, one setting of rates
-            and epochs a variant, one run a seed.
-        used: of every run, those with other rates, epochs or cells included.
-        arms: the curves of every run by its arm; one run a seed.
-        usual: the arms with the settings that most runs of their variant and cell have.
-        left_out: the other runs, each with the reason.
-        notes: what has to be known about the runs that are used.
+        used: the metrics of every one, one run a network and seed.
+        networks: their curves by network, seeds ascending.
+        claimed: the network of each variant that the claims are judged on: with the rates of the study, the cell of the
+            reference run, and the epochs that most of its seeds have.
+        attempts: what became of all runs of a network, complete or not.
+        skipped: runs that are not used, each with the reason.
+        damaged: runs whose daily errors cannot be read, each with the reason; they are judged without.
     """
 
-    metrics: tuple[Metrics, ...] = ()
-    curves: tuple[RunCurves, ...] = ()
     used: tuple[Metrics, ...] = ()
-    arms: Mapping[Arm, Sequence[RunCurves]] = field(default_factory=dict)
-    usual: frozenset[Arm] = frozenset()
-    left_out: tuple[Skipped, ...] = ()
-    notes: tuple[str, ...] = ()
+    networks: Mapping[Network, Sequence[RunCurves]] = field(default_factory=dict)
+    claimed: Mapping[str, Network] = field(default_factory=dict)
+    attempts: Mapping[Network, Attempts] = field(default_factory=dict)
+    skipped: tuple[Skipped, ...] = ()
+    damaged: tuple[Skipped, ...] = ()
 
     @property
-    def by_variant(self) -> dict[str, list[RunCurves]]:
-        variants = dict.fromkeys(run.variant for run in self.curves)
-        return {variant: [run for run in self.curves if run.variant == variant] for variant in variants}
+    def is_published_data(self) -> bool | None:
+        """Whether the data are the published file; None where nothing was published to compare with."""
+        return self.used[0].dataset.verified if self.used else None
 
-    def describe(self) -> str:
-        """Name what is judged in one line: `baseline seeds 0-4, dropout seeds 0-4; jena data, book protocol`."""
-        seeds = [f"{variant} {_name_seeds([run.seed for run in runs])}" for variant, runs in self.by_variant.items()]
-        first = self.metrics[0]
-        cell = first.cell
-        network = "" if cell == DEFAULT_CELL else f", {cell} cell"
-        warning = " (not the published file)" if first.dataset.verified is False else ""
-        setting = f"{first.dataset.name} data{warning}, {first.protocol.name} protocol{network}"
-        return f"{', '.join(seeds)}; {setting}"
-
-
-def _name_seeds(seeds: Sequence[int]) -> str:
-    """Render ascending seeds, runs of them from first to last: `seed 3`, `seeds 0-4, 7`."""
-    spans = list[list[int]]()
-    for seed in seeds:
-        if spans and seed == spans[-1][-1] + 1:
-            spans[-1].append(seed)
-        else:
-            spans.append([seed])
-    names = [str(span[0]) if len(span) == 1 else f"{span[0]}-{span[-1]}" for span in spans]
-    return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(names)}"
+    @property
+    def curves(self) -> RunCurves:
+        """Any one run, for what all have in common: the unit, and the naive forecast's error."""
+        return next(iter(self.networks.values()))[0]
 
 
 def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
     """Collect the runs that are named, or all of `runs_dir` where none is.
 
-    Data and protocol are those of the first run named, or of the newest, if it is fit to be judged (else of the next);
-    the claims are judged on its cell, and on the rates and epochs that most runs of a variant have. Of one arm and
-    seed the newest run counts.
+    Data and protocol are those of the first run named, or of the newest, if it is fit to be judged (else of the
+    next). Of one network and seed the newest complete run counts.
 
     Raises:
         RdropError: a name is no run.
@@ -89,50 +84,50 @@ def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
     readable, unreadable = read_runs(dict.fromkeys(folders))
     fit, unfit = _keep_fit(readable)
     if not fit:
-        return Collection(left_out=(*unreadable, *unfit))
+        return Collection(skipped=(*unreadable, *unfit))
     reference = min(fit, key=lambda run: folders.index(run.folder)) if names else fit[0]
     comparable, differing = keep_comparable(fit, reference, any_cell=True)
     used, replaced = keep_newest_of_each_seed(comparable)
-    usual = _find_usual(comparable)
-    in_claims = usual[reference.metrics.cell]
-    chosen = [run for run in used if read_arm(run.metrics) in in_claims]
-    daily, damaged = _read_daily(chosen)
+    networks: dict[Network, list[RunCurves]] = {}
+    damaged = list[Skipped]()
+    for run in used:
+        networks.setdefault(read_network(run.metrics), []).append(build_curves(run.metrics, _read_daily(run, damaged)))
     return Collection(
-        metrics=tuple(run.metrics for run in chosen),
-        curves=tuple(build_curves(run.metrics, errors) for run, errors in zip(chosen, daily, strict=True)),
         used=tuple(run.metrics for run in used),
-        arms=_group_by_arm(used),
-        usual=frozenset().union(*usual.values()),
-        left_out=(*unreadable, *unfit, *differing, *replaced),
-        notes=(
-            *_note_unverified(reference),
-            *_note_other_rates(chosen),
-            *_note_other_arms(used, in_claims),
-            *damaged,
-        ),
+        networks=networks,
+        claimed=_choose_claimed(networks, reference.metrics.cell),
+        attempts=_count_attempts(keep_comparable(readable, reference, any_cell=True)[0]),
+        skipped=(*unreadable, *unfit, *differing, *replaced),
+        damaged=tuple(damaged),
     )
 
 
-def _find_usual(runs: Sequence[Run]) -> dict[str, frozenset[Arm]]:
-    """Return the arms with the usual settings of each variant, by cell.
+def _choose_claimed(networks: Mapping[Network, Sequence[RunCurves]], cell: str) -> dict[str, Network]:
+    claimed: dict[str, Network] = {}
+    for network, runs in networks.items():
+        if network.cell != cell or not network.has_own_rates:
+            continue
+        rival = claimed.get(network.variant)
+        if rival is None or (len(runs), network.epochs) > (len(networks[rival]), rival.epochs):
+            claimed[network.variant] = network
+    return claimed
 
-    Args:
-        runs: newest first.
-    """
-    by_cell: dict[str, list[Run]] = {}
+
+def _count_attempts(runs: Sequence[Run]) -> dict[Network, Attempts]:
+    rank = {"completed": 2, "failed": 1}
+    best: dict[tuple[Network, int], Run] = {}
     for run in runs:
-        by_cell.setdefault(run.metrics.cell, []).append(run)
-    return {
-        cell: frozenset(read_arm(run.metrics) for run in keep_usual_settings(of_cell)[0])
-        for cell, of_cell in by_cell.items()
-    }
-
-
-def _group_by_arm(runs: Sequence[Run]) -> dict[Arm, list[RunCurves]]:
-    arms: dict[Arm, list[RunCurves]] = {}
-    for run in runs:
-        arms.setdefault(read_arm(run.metrics), []).append(build_curves(run.metrics))
-    return arms
+        key = read_network(run.metrics), run.metrics.seed
+        status = rank.get(run.metrics.status, 0)
+        if key not in best or status > rank.get(best[key].metrics.status, 0):
+            best[key] = run
+    attempts = {}
+    for network in dict.fromkeys(network for network, _ in best):
+        found = [run.metrics for (of, _), run in best.items() if of == network]
+        statuses = Counter(rank.get(run.status, 0) for run in found)
+        failures = tuple(str(run.failure) for run in found if run.status == "failed")
+        attempts[network] = Attempts(statuses[2], statuses[1], statuses[0], failures)
+    return attempts
 
 
 def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurves:
@@ -167,7 +162,8 @@ def _keep_fit(runs: Sequence[Run]) -> tuple[list[Run], list[Skipped]]:
             _check_fit(run)
             fit.append(run)
         except DataError as error:
-            unfit.append(Skipped(run.folder.run_id, str(error), _UNFIT.get(run.metrics.status, "that are not whole")))
+            kind = _UNFIT.get(run.metrics.status, "that are not whole")
+            unfit.append(Skipped(run.folder.run_id, str(error), kind))
     return fit, unfit
 
 
@@ -176,51 +172,15 @@ def _check_fit(run: Run) -> None:
     if status == "failed":
         raise DataError(f"failed: {run.metrics.failure}")
     if status != "completed":
-        hint = f"; go on with: rdrop train --resume {run.folder.run_id}" if status == "interrupted" else ""
+        hint = "; `rdrop train` resumes it" if status == "interrupted" else ""
         raise DataError(f"{status}, {epochs.done} of {epochs.planned} epochs are done{hint}")
     build_curves(run.metrics)
 
 
-def _read_daily(runs: Sequence[Run]) -> tuple[list[DailyErrors | None], list[str]]:
-    """Read the daily errors of each run, and name the files that are damaged; none is missed where none was kept."""
-    daily, damaged = list[DailyErrors | None](), []
-    for run in runs:
-        try:
-            daily.append(read_daily_errors(run.folder.daily_errors_path))
-        except DataError as error:
-            daily.append(None)
-            damaged.append(f"{run.folder.run_id}: {error}: judged without it")
-    return daily, damaged
-
-
-def _note_unverified(run: Run) -> list[str]:
-    data = run.metrics.dataset
-    if data.verified is not False:
-        return []
-    return [f"{data.name}: the data have the published structure but another checksum: not the published readings"]
-
-
-def _note_other_rates(runs: Sequence[Run]) -> list[str]:
-    """Tell of variants that were not trained with the study's rates, of which the claims speak."""
-    notes = {}
-    for run in runs:
-        variant, rates = VARIANTS.get(run.metrics.variant), asdict(run.metrics.rates)
-        differing = [name for name, rate in rates.items() if variant and getattr(variant, name, rate) != rate]
-        if variant and differing:
-            received = ", ".join(f"{name.replace('_', ' ')} {rates[name]}" for name in differing)
-            notes[variant.name] = f"{variant.name} was trained with {received}: not the rates of the study"
-    return list(notes.values())
-
-
-def _note_other_arms(used: Sequence[Run], in_claims: frozenset[Arm]) -> list[str]:
-    """Tell on what the claims are judged where there are runs with other rates, epochs or cells."""
-    arms = [read_arm(run.metrics) for run in used]
-    others = [arm for arm in arms if arm not in in_claims]
-    if not others:
-        return []
-    labels, varied = label_arms(dict.fromkeys(arms)), {arm.variant for arm in others}
-    names = [label for arm, label in labels.items() if arm in in_claims and arm.variant in varied]
-    more = f" and {len(names) - MOST_ARMS_NAMED} more" if len(names) > MOST_ARMS_NAMED else ""
-    on = f"{'; '.join(names[:MOST_ARMS_NAMED])}{more}" or f"the {next(iter(in_claims)).cell} cell"
-    number = f"{len(others)} {'run' if len(others) == 1 else 'runs'}"
-    return [f"the claims are judged on {on}. {number} with other rates, epochs or cells: in the table of networks"]
+def _read_daily(run: Run, damaged: list[Skipped]) -> DailyErrors | None:
+    """Read a run's daily errors; a file that is damaged is named, none is missed where none was kept."""
+    try:
+        return read_daily_errors(run.folder.daily_errors_path)
+    except DataError as error:
+        damaged.append(Skipped(run.folder.run_id, f"{error}; judged without it", "with damaged daily errors"))
+        return None

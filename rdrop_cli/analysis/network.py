@@ -1,4 +1,4 @@
-"""What an arm is: a network as it was trained, by all that may differ between runs besides the seed."""
+"""What a network is here: a configuration as it was trained, by all that may differ between runs besides the seed."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from rdrop_cli.study.variants import VARIANTS, label_network
 
 
 @dataclass(frozen=True)
-class Arm:
+class Network:
     """A variant with its cell, rates and planned epochs."""
 
     variant: str
@@ -20,19 +20,31 @@ class Arm:
 
     @property
     def name(self) -> str:
-        """The network and, where it drops, its rates: `dropout-lstm 0.2/0.5`."""
+        """The variant and, where it drops, its rates: `dropout-lstm 0.2/0.5`."""
         variant, rates = VARIANTS.get(self.variant), (self.dropout, self.recurrent_dropout)
         drops = any(rates) or (variant is not None and variant.drops)
         return label_network(self.variant, self.cell, rates if drops else None)
 
+    @property
+    def has_own_rates(self) -> bool:
+        """Whether it has the rates that its variant has where none are asked for: those that the claims speak of."""
+        variant = VARIANTS.get(self.variant)
+        return variant is not None and (variant.dropout, variant.recurrent_dropout) == (
+            self.dropout,
+            self.recurrent_dropout,
+        )
 
-def read_arm(run: Metrics) -> Arm:
-    """Return the arm that a run belongs to."""
-    return Arm(run.variant, run.cell, *run.rates.pair, run.epochs.planned)
+
+def read_network(run: Metrics) -> Network:
+    """Return the network that a run trained."""
+    return Network(run.variant, run.cell, *run.rates.pair, run.epochs.planned)
 
 
-def label_arms(arms: Iterable[Arm]) -> dict[Arm, str]:
-    """Label arms by their names, and by their epochs where those alone tell two of them apart."""
-    arms = list(arms)
-    times = Counter(arm.name for arm in arms)
-    return {arm: arm.name if times[arm.name] == 1 else f"{arm.name}, {arm.epochs} epochs" for arm in arms}
+def label_networks(networks: Iterable[Network]) -> dict[Network, str]:
+    """Label networks by their names, and by their epochs where those alone tell two of them apart."""
+    networks = list(networks)
+    times = Counter(network.name for network in networks)
+    return {
+        network: network.name if times[network.name] == 1 else f"{network.name}, {network.epochs} epochs"
+        for network in networks
+    }

@@ -1,187 +1,138 @@
-"""Which network does best: every arm over its seeds, and beside the reference of its cell.
+"""Which network does best: every one over its seeds, and against the reference of its cell.
 
-The table asks of every arm what two of the claims ask of the study's networks, in the same numbers: does it overfit
-(`baseline-overfits`), and is its best score lower than the reference's (`better-optimum`)? Each question is a family
-of its own, with Holm's correction over all arms that are asked.
+The differences are questions of the same page and test as the claims; the dropout network's is the very one of the
+claims.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from rdrop_cli.analysis.claims import BENEFITS, CLAIMS, Claim, differ_as_run, read_test_mae
-from rdrop_cli.analysis.claims_text import Verdict
-from rdrop_cli.analysis.curves import best_score
-from rdrop_cli.analysis.estimates import Estimate, Evidence, RunsBySeed, estimate_over_seeds
-from rdrop_cli.analysis.judge import judge_family
-from rdrop_cli.analysis.network import Arm, label_arms
+from rdrop_cli.analysis.answers import Answer, Asked, RunsBySeed, measure_or_none
+from rdrop_cli.analysis.claims import compare_with, examine_overfitting
+from rdrop_cli.analysis.collect import Attempts, Collection
+from rdrop_cli.analysis.joint_test import Interval, clopper_pearson
+from rdrop_cli.analysis.measures import measure_level
+from rdrop_cli.analysis.network import Network, label_networks
 from rdrop_cli.analysis.run import RunCurves
-from rdrop_cli.analysis.stats import Interval
 
-OVERFITS = next(claim for claim in CLAIMS if claim.id == "baseline-overfits")
-HELPS = next(claim for claim in BENEFITS if claim.id == "better-optimum")
-_TEST_DIFFERENCE = differ_as_run(read_test_mae)
-Effect = Literal["helps", "harms", "undecided"]
-_EFFECTS: dict[Verdict, Effect] = {"holds": "helps", "does-not-hold": "harms", "undecided": "undecided"}
+CHOSEN_FROM = 3  # networks; of two nothing was chosen
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A mean over the seeds that have it, with its 95 % t interval; None of one seed."""
-
-    mean: float
-    interval: Interval | None
-    seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Overfitting:
-    """Whether an arm overfits: its validation loss ends above its lowest by more than the margin.
+class NetworkRow:
+    """What the seeds of a network say; errors are standardised and means over seeds.
 
     Attributes:
-        rise: None where the runs are too short to have one.
-        p, p_holm, tested: before and after Holm's correction over so many arms.
-        more_seeds: about how many more would settle it; None where it is settled, not known, or over 1000.
-    """
-
-    rise: Figure | None
-    verdict: Verdict
-    p: float | None
-    p_holm: float | None
-    tested: int
-    more_seeds: int | None
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """An arm beside the reference, over the seeds that both have; differences are arm − reference.
-
-    Attributes:
-        reference: its label.
-        difference: of the best scores at equal epochs; None where no seed is in both.
-        test_difference: of the errors on the test period, of networks chosen on validation over all of their epochs.
-        p, p_holm, tested, more_seeds: as in `Overfitting`.
-    """
-
-    reference: str
-    difference: Figure | None
-    test_difference: Figure | None
-    effect: Effect
-    p: float | None
-    p_holm: float | None
-    tested: int
-    more_seeds: int | None
-
-
-@dataclass(frozen=True)
-class ArmVerdict:
-    """What the seeds of an arm say; errors are standardised mean absolute errors.
-
-    Attributes:
-        best: validation error of the best epoch, over all epochs of the arm.
-        best_epoch: mean over seeds, counted from 1.
-        test: error on the test period of the network of the best validation epoch; None where none was measured.
-        comparison: None of the reference itself.
+        level: over the epochs of the network.
+        turn: epoch of the level.
+        test: error on the test period of the networks that validation chose; None where none was measured.
+        overfitting: seeds that overfit, of those that are long enough to tell; with its exact 95 % interval.
+        reference: label of the network that it is compared with; None of a reference.
+        answer: to the question how its level differs; None of a reference.
+        is_chosen: whether it is the best of three or more on these very seeds: its difference flatters it.
     """
 
     label: str
-    arm: Arm
-    best: Figure
-    best_epoch: float
-    test: Figure | None
-    overfitting: Overfitting
-    comparison: Comparison | None
+    network: Network
+    seeds: tuple[int, ...]
+    attempts: Attempts
+    level: float
+    turn: float
+    test: float | None
+    overfitting: tuple[int, int]
+    overfitting_interval: Interval | None
+    reference: str | None
+    answer: Answer | None
+    is_chosen: bool = False
 
-    def to_json(self) -> dict[str, Any]:
-        verdict = asdict(self)
-        return {"label": verdict.pop("label"), **verdict.pop("arm"), **verdict}
+    @property
+    def effect(self) -> str:
+        """`lower`, `higher` or `undecided` against the reference, `reference`, or `no shared seed`."""
+        if self.answer is None:
+            return "reference"
+        if self.answer.estimate is None:
+            return "no shared seed"
+        interval = self.answer.interval
+        if interval is None or interval.low <= 0 <= interval.high:
+            return "undecided"
+        return "lower" if interval.high < 0 else "higher"
 
 
-def judge_arms(arms: Mapping[Arm, Sequence[RunCurves]], usual: frozenset[Arm]) -> list[ArmVerdict]:
-    """Judge every arm; the one with the lowest mean best validation error comes first.
+def find_references(collection: Collection) -> dict[Network, Network]:
+    """Return the network that each is compared with: the baseline of its cell, else the first there is."""
+    references: dict[str, Network] = {}
+    for network, runs in collection.networks.items():
+        rival = references.get(network.cell)
+        if rival is None or (network.variant == rival.variant and len(runs) > len(collection.networks[rival])):
+            references[network.cell] = network
+    if claimed := collection.claimed.get("baseline"):
+        references[claimed.cell] = claimed
+    return {each: references[each.cell] for each in collection.networks if each != references[each.cell]}
 
-    Args:
-        arms: finished runs, one a seed; the arms in the order of the study.
-        usual: those with the settings that most runs of their variant have, at least one of each cell. The first of
-            a cell, its baseline if there is one, is what the others of that cell are compared with.
-    """
-    labels = label_arms(arms)
-    references = {arm.cell: arm for arm in reversed(list(arms)) if arm in usual}
-    compared = {arm: references[arm.cell] for arm in arms if arm != references[arm.cell]}
-    pairs = {arm: _pair(arms[reference], arms[arm]) for arm, reference in compared.items()}
-    comparisons = dict(
-        zip(compared, _compare(pairs.values(), [labels[each] for each in compared.values()]), strict=True)
-    )
-    rises = _judge_rises(arms.values())
+
+def ask_differences(collection: Collection) -> dict[Network, Asked]:
+    """Return, of every network that has a reference, the question how their levels differ."""
+    labels = label_networks(collection.networks)
+    return {
+        network: Asked(
+            compare_with(labels[reference], labels[network]),
+            align_by_seed([collection.networks[reference], collection.networks[network]]),
+            (0.0,),
+            (labels[reference], labels[network]),
+        )
+        for network, reference in find_references(collection).items()
+    }
+
+
+def align_by_seed(networks: Sequence[Sequence[RunCurves]]) -> RunsBySeed:
+    """Return the runs of every seed that all networks have, in their order; seeds ascending."""
+    by_seed = [{run.seed: run for run in runs} for runs in networks]
+    shared = sorted(set.intersection(*(set(runs) for runs in by_seed)))
+    return {seed: tuple(runs[seed] for runs in by_seed) for seed in shared}
+
+
+def build_rows(collection: Collection, answers: Mapping[Network, Answer]) -> list[NetworkRow]:
+    """Return the table by cell, in each the lowest difference first: at equal epochs, over shared seeds."""
+    labels, references = label_networks(collection.networks), find_references(collection)
     rows = [
-        _describe(labels[arm], arm, runs, overfitting, comparisons.get(arm))
-        for (arm, runs), overfitting in zip(arms.items(), rises, strict=True)
+        _describe(network, labels, collection, references.get(network), answers.get(network))
+        for network in collection.networks
     ]
-    return sorted(rows, key=lambda row: row.best.mean)
+    cells = list(dict.fromkeys(row.network.cell for row in rows))
+    ranked = sorted(rows, key=lambda row: (cells.index(row.network.cell), *_rank(row)))
+    best = ranked[0]
+    if len(rows) < CHOSEN_FROM or best.answer is None or best.answer.estimate is None:
+        return ranked
+    return [replace(best, is_chosen=True), *ranked[1:]]
 
 
-def _pair(reference: Sequence[RunCurves], runs: Sequence[RunCurves]) -> RunsBySeed:
-    """Return (reference, arm) of every seed that both have."""
-    by_seed = {run.seed: run for run in reference}
-    return {run.seed: (by_seed[run.seed], run) for run in runs if run.seed in by_seed}
-
-
-def _gather(claim: Claim, runs: Iterable[RunsBySeed]) -> list[Evidence]:
-    return [Evidence(claim, of_arm, estimate_over_seeds(claim.measure, of_arm)) for of_arm in runs]
-
-
-def _compare(pairs: Iterable[RunsBySeed], references: Sequence[str]) -> list[Comparison]:
-    evidence = _gather(HELPS, pairs)
-    return [
-        Comparison(
-            reference=reference,
-            difference=_summarise(found.estimate),
-            test_difference=_summarise(estimate_over_seeds(_TEST_DIFFERENCE, found.runs)),
-            effect=_EFFECTS[judgement.verdict],
-            p=judgement.p,
-            p_holm=judgement.p_holm,
-            tested=judgement.tested,
-            more_seeds=judgement.more_seeds,
-        )
-        for reference, found, judgement in zip(references, evidence, judge_family(evidence), strict=True)
-    ]
-
-
-def _judge_rises(arms: Iterable[Sequence[RunCurves]]) -> list[Overfitting]:
-    evidence = _gather(OVERFITS, map(_index, arms))
-    return [
-        Overfitting(
-            rise=_summarise(found.estimate),
-            verdict=judgement.verdict,
-            p=judgement.p,
-            p_holm=judgement.p_holm,
-            tested=judgement.tested,
-            more_seeds=judgement.more_seeds,
-        )
-        for found, judgement in zip(evidence, judge_family(evidence), strict=True)
-    ]
+def _rank(row: NetworkRow) -> tuple[bool, float]:
+    difference = 0.0 if row.answer is None else row.answer.estimate
+    return difference is None, difference or 0.0
 
 
 def _describe(
-    label: str, arm: Arm, runs: Sequence[RunCurves], overfitting: Overfitting, comparison: Comparison | None
-) -> ArmVerdict:
-    best = Estimate({run.seed: best_score(run.val_loss) for run in runs})
-    best_epochs = [int(run.val_loss.argmin()) + 1 for run in runs]
-    return ArmVerdict(
-        label=label,
-        arm=arm,
-        best=Figure(float(best.values.mean()), best.interval, best.seeds),
-        best_epoch=sum(best_epochs) / len(best_epochs),
-        test=_summarise(estimate_over_seeds(lambda one: read_test_mae(one[0]), _index(runs))),
-        overfitting=overfitting,
-        comparison=comparison,
+    network: Network,
+    labels: Mapping[Network, str],
+    collection: Collection,
+    reference: Network | None,
+    answer: Answer | None,
+) -> NetworkRow:
+    runs = collection.networks[network]
+    levels = [measure_level(run.val_loss) for run in runs]
+    tests = [run.test_mae for run in runs if run.test_mae is not None]
+    examined = [measure_or_none(lambda one: examine_overfitting(one[0]), (run,)) for run in runs]
+    shown = [found.shown for found in examined if found]
+    return NetworkRow(
+        label=labels[network],
+        network=network,
+        seeds=tuple(run.seed for run in runs),
+        attempts=collection.attempts.get(network, Attempts(len(runs))),
+        level=sum(level.error for level in levels) / len(levels),
+        turn=sum(level.epoch for level in levels) / len(levels),
+        test=sum(tests) / len(tests) if tests else None,
+        overfitting=(sum(shown), len(shown)),
+        overfitting_interval=clopper_pearson(sum(shown), len(shown)) if shown else None,
+        reference=labels[reference] if reference else None,
+        answer=answer,
     )
-
-
-def _index(runs: Sequence[RunCurves]) -> RunsBySeed:
-    return {run.seed: (run,) for run in runs}
-
-
-def _summarise(estimate: Estimate) -> Figure | None:
-    """Return the mean with its interval; None where no seed has the number."""
-    return None if estimate.mean is None else Figure(estimate.mean, estimate.interval, estimate.seeds)

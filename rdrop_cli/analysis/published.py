@@ -64,7 +64,7 @@ def match_published(runs: Sequence[Metrics]) -> dict[str, RunCurves]:
         reason = f"{runs[0].run_id} differs from the published runs in {', '.join(unlike)}"
     else:
         reason = f"only {', '.join(load_published())} at the study's rates were published"
-    raise UsageError(f"--published: there is no published curve to lay over these runs: {reason}")
+    raise UsageError(f"there is no published curve to lay over these runs: {reason}", field="published")
 
 
 def _list_unlike_published(run: Metrics) -> list[str]:

@@ -1,10 +1,10 @@
-"""Arms of one network laid out by their two rates."""
+"""Networks of one variant laid out by their two rates."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from rdrop_cli.analysis.networks import ArmVerdict
+from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.errors import RdropError
 from rdrop_cli.study.variants import format_rates, label_network
 
@@ -18,13 +18,13 @@ class RateGrid:
     Attributes:
         network: what it is called.
         squares: what the seeds of each pair (dropout, recurrent dropout) say; a pair may be missing.
-        reference: what the arms are compared with, where that is another network; the baseline, as a rule.
+        reference: what they are compared with, where that is another network; the baseline, as a rule.
     """
 
     network: str
     epochs: int
-    squares: Mapping[tuple[float, float], ArmVerdict]
-    reference: ArmVerdict | None
+    squares: Mapping[tuple[float, float], NetworkRow]
+    reference: NetworkRow | None
 
     @property
     def dropouts(self) -> list[float]:
@@ -35,8 +35,8 @@ class RateGrid:
         return sorted({recurrent for _, recurrent in self.squares})
 
     @property
-    def best(self) -> ArmVerdict:
-        return min(self.squares.values(), key=lambda square: square.best.mean)
+    def best(self) -> NetworkRow:
+        return min(self.squares.values(), key=lambda square: square.level)
 
     @property
     def has_gaps(self) -> bool:
@@ -48,7 +48,7 @@ class RateGrid:
         return min(len(self.dropouts), len(self.recurrent_dropouts)) >= LEAST_VALUES
 
 
-def list_rate_grids(rows: Sequence[ArmVerdict]) -> list[RateGrid]:
+def list_rate_grids(rows: Sequence[NetworkRow]) -> list[RateGrid]:
     """Return every network with at least two values of both rates, the one with the most pairs first.
 
     Of a network that was trained for different numbers of epochs it is the pairs with the most usual one.
@@ -57,7 +57,7 @@ def list_rate_grids(rows: Sequence[ArmVerdict]) -> list[RateGrid]:
     return sorted(grids, key=lambda grid: (-len(grid.squares), grid.network))
 
 
-def require_rate_grids(rows: Sequence[ArmVerdict]) -> list[RateGrid]:
+def require_rate_grids(rows: Sequence[NetworkRow]) -> list[RateGrid]:
     """Return what `list_rate_grids` does.
 
     Raises:
@@ -69,30 +69,31 @@ def require_rate_grids(rows: Sequence[ArmVerdict]) -> list[RateGrid]:
     largest = max(_lay_out(rows), key=lambda grid: len(grid.squares))
     pairs = ", ".join(format_rates(*pair) for pair in sorted(largest.squares))
     raise RdropError(
-        f"--rates: expected at least two values of dropout and two of recurrent dropout for one network, received "
-        f"{pairs} for {largest.network}; `rdrop sweep` trains a grid"
+        f"expected at least two values of dropout and two of recurrent dropout for one network, received "
+        f"{pairs} for {largest.network}; `rdrop sweep` trains a grid",
+        field="rates",
     )
 
 
-def _lay_out(rows: Sequence[ArmVerdict]) -> list[RateGrid]:
-    networks: dict[tuple[str, str], list[ArmVerdict]] = {}
+def _lay_out(rows: Sequence[NetworkRow]) -> list[RateGrid]:
+    variants: dict[tuple[str, str], list[NetworkRow]] = {}
     for row in rows:
-        networks.setdefault((row.arm.variant, row.arm.cell), []).append(row)
-    references = {row.arm.cell: row for row in rows if row.comparison is None}
-    return [_build_grid(arms, references.get(cell)) for (_, cell), arms in networks.items()]
+        variants.setdefault((row.network.variant, row.network.cell), []).append(row)
+    references = {row.network.cell: row for row in rows if row.answer is None}
+    return [_build_grid(of_variant, references.get(cell)) for (_, cell), of_variant in variants.items()]
 
 
-def _build_grid(rows: Sequence[ArmVerdict], reference: ArmVerdict | None) -> RateGrid:
-    """Lay out the arms of one network."""
-    arm = rows[0].arm
-    epochs = Counter(row.arm.epochs for row in rows).most_common(1)[0][0]
+def _build_grid(rows: Sequence[NetworkRow], reference: NetworkRow | None) -> RateGrid:
+    """Lay out the networks of one variant and cell."""
+    network = rows[0].network
+    epochs = Counter(row.network.epochs for row in rows).most_common(1)[0][0]
     return RateGrid(
-        network=label_network(arm.variant, arm.cell),
+        network=label_network(network.variant, network.cell),
         epochs=epochs,
-        squares={_read_rates(row): row for row in rows if row.arm.epochs == epochs},
-        reference=reference if reference and reference.arm.variant != arm.variant else None,
+        squares={_read_rates(row): row for row in rows if row.network.epochs == epochs},
+        reference=reference if reference and reference.network.variant != network.variant else None,
     )
 
 
-def _read_rates(row: ArmVerdict) -> tuple[float, float]:
-    return row.arm.dropout, row.arm.recurrent_dropout
+def _read_rates(row: NetworkRow) -> tuple[float, float]:
+    return row.network.dropout, row.network.recurrent_dropout

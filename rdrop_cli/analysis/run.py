@@ -2,14 +2,14 @@
 
 import csv
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.analysis.curves import Curve, check_curve
+from rdrop_cli.analysis.measures import Curve, check_curve
 from rdrop_cli.errors import DataError
 
 COLUMNS = ["day", "windows", "val_mae"]
@@ -99,7 +99,7 @@ class RunCurves:
         for name in ("naive_val_mae", "test_mae", "target_std"):
             figure = getattr(self, name)
             if figure is not None and not math.isfinite(figure):
-                raise DataError(f"{self}: {name} is {figure}: leave this run out")
+                raise DataError(f"{self}: {name} is {figure}: skip this run")
 
     def __str__(self) -> str:
         return f"{self.variant}, seed {self.seed}"
@@ -108,6 +108,11 @@ class RunCurves:
     def epochs(self) -> int:
         """The number of epochs."""
         return len(self.val_loss)
+
+    def cut(self, epochs: int) -> "RunCurves":
+        """Return the first so many epochs of the run."""
+        train_mae = None if self.train_mae is None else self.train_mae[:epochs]
+        return replace(self, loss=self.loss[:epochs], val_loss=self.val_loss[:epochs], train_mae=train_mae)
 
     def _check(self, name: str, values: Curve) -> Curve:
         curve = check_curve(f"{self}: {name}", values, least_epochs=1).copy()

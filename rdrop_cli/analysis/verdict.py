@@ -1,20 +1,58 @@
-"""What the runs of a folder say of the study: collected, judged, and ready to be told to people and scripts."""
+"""What the runs of a folder say of the study, as numbers and reasons; `report` and `cli` put them into words.
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+One rule for every claim: it holds where the interval of its question lies inside its region, does not hold where it
+lies outside, and is undecided where it lies across an end. The intervals are simultaneous over all questions of the
+page, and valid at every look of the plan (`joint_test`).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from html import escape
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from rdrop_cli.analysis.claims import BENEFITS, CLAIMS
+from rdrop_cli.analysis.answers import Answer, Asked, RunsBySeed, answer_questions, measure_or_none, measure_seeds
+from rdrop_cli.analysis.claims import CLAIM_IDS, CLAIMS, SIGN_BOUND, Claim, Question, Region, measure_margin
 from rdrop_cli.analysis.collect import Collection, collect_runs
-from rdrop_cli.analysis.judge import ClaimVerdict, judge_claims
-from rdrop_cli.analysis.networks import ArmVerdict, judge_arms
-from rdrop_cli.analysis.networks_text import Scale, describe_table
+from rdrop_cli.analysis.joint_test import ALPHA, Interval, Plan
+from rdrop_cli.analysis.network import Network, label_networks
+from rdrop_cli.analysis.networks import NetworkRow, align_by_seed, ask_differences, build_rows, find_references
+from rdrop_cli.analysis.outlook import Outlook, foresee
 from rdrop_cli.analysis.published import load_published_like
-from rdrop_cli.errors import UsageError
+from rdrop_cli.analysis.run import RunCurves
+from rdrop_cli.errors import UsageError, ValueRefusedError, suggest
 
-CLAIM_IDS = tuple(claim.id for claim in (*CLAIMS, *BENEFITS))
+Verdict = Literal["holds", "does-not-hold", "undecided"]
+Reason = Literal["decided", "no-runs", "too-few-seeds", "across-bound", "period"]
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True)
+class ClaimVerdict:
+    """What the runs say of a claim.
+
+    Attributes:
+        region: where the answer has to lie, at the margin of these runs.
+        reason: why it is undecided, or `decided`; `no-runs`: no seed with complete runs, long enough, of all it needs.
+        p: of the nearest bound of the region that decides, of the seeds alone; None of no look.
+        published: the same number of the published runs; None where there is none.
+        size: of a share: mean, lowest and highest of what is asked about, over seeds.
+    """
+
+    claim: Claim
+    answer: Answer
+    region: Region
+    verdict: Verdict
+    reason: Reason
+    p: float | None
+    published: float | None
+    size: tuple[float, float, float] | None
+    outlook: Outlook | None
+
+    @property
+    def id(self) -> str:
+        return self.claim.id
 
 
 @dataclass(frozen=True)
@@ -22,64 +60,275 @@ class StudyVerdict:
     """The runs that were judged and what they say.
 
     Attributes:
-        claims, benefits: on the study's claims, and on what the book runs together.
-        arms: on every network that was trained, the best first.
+        margin: what counts as a difference, in standardised error.
+        networks: the table of networks, of each cell the lowest difference first.
     """
 
     collection: Collection
+    plan: Plan
+    margin: float
     claims: tuple[ClaimVerdict, ...]
-    benefits: tuple[ClaimVerdict, ...]
-    arms: tuple[ArmVerdict, ...]
+    networks: tuple[NetworkRow, ...]
 
     def find(self, claim_id: str) -> ClaimVerdict:
         """Return the verdict on one claim, by an id of `CLAIM_IDS`."""
-        return next(verdict for verdict in (*self.claims, *self.benefits) if verdict.id == claim_id)
+        return next(verdict for verdict in self.claims if verdict.id == claim_id)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: each claim and what the runs say of it."""
         rows = (f"<tr><th>{escape(claim.id)}</th><td>{escape(claim.verdict)}</td></tr>" for claim in self.claims)
         return f"<table>{''.join(rows)}</table>"
 
-    def describe_arms(self) -> list[str]:
-        """Return what has to be known to read the table of networks, a sentence each."""
-        run = self.collection.curves[0]
-        return describe_table(self.arms, Scale(run.target_std, run.unit))
+    @property
+    def answers(self) -> dict[str, Answer]:
+        """Every question that any seed speaks to, once."""
+        answers = [verdict.answer for verdict in self.claims] + [row.answer for row in self.networks if row.answer]
+        return {answer.question.id: answer for answer in answers if answer.by_seed}
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(sorted({seed for answer in self.answers.values() for seed in answer.seeds}))
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "claims": [asdict(verdict) for verdict in self.claims],
-            "benefits": [asdict(verdict) for verdict in self.benefits],
-            "arms": [verdict.to_json() for verdict in self.arms],
+            "schema_version": 3,
+            "plan": {"alpha": ALPHA, "looks": list(self.plan.looks), "margin": self.margin},
+            "questions": [_describe_answer(answer) for answer in self.answers.values()],
+            "claims": [_describe_claim(verdict) for verdict in self.claims],
+            "networks": [_describe_row(row) for row in self.networks],
             "runs": [{"run_id": run.run_id, "variant": run.variant, "seed": run.seed} for run in self.collection.used],
-            "left_out": [{"run": left.run, "reason": left.reason} for left in self.collection.left_out],
-            "notes": list(self.collection.notes),
+            "skipped": [{"run": run.run, "reason": run.reason} for run in self.collection.skipped],
         }
 
 
-def judge_runs(names: Sequence[str], runs_dir: Path) -> StudyVerdict:
-    """Collect runs as `collect_runs` does and judge them: the claims as one family, the benefits as another, and
-    all networks that were trained beside each other.
+def judge_runs(names: Sequence[str], runs_dir: Path, plan: Plan | None = None) -> StudyVerdict:
+    """Collect runs as `collect_runs` does and judge them together.
 
     Raises:
         RdropError: a name is no run.
     """
-    collection = collect_runs(names, runs_dir)
-    by_variant = collection.by_variant
-    published = load_published_like(collection.metrics[0]) if collection.metrics else {}
+    return judge_collection(collect_runs(names, runs_dir), plan or Plan())
+
+
+def judge_collection(collection: Collection, plan: Plan) -> StudyVerdict:
+    """Judge claims and networks as one family."""
+    if not collection.networks:
+        return StudyVerdict(collection, plan, 0.0, (), ())
+    margin = measure_margin(collection.curves)
+    asked = {claim.question.id: _ask(claim.question, collection, margin) for claim in CLAIMS}
+    keys = dict[Network, str]()
+    for network, difference in ask_differences(collection).items():
+        keys[network] = _find_same(network, collection) or difference.question.id
+        asked.setdefault(keys[network], difference)
+    family = {key: each for key, each in asked.items() if each.runs}
+    answers = dict(zip(family, answer_questions(list(family.values()), plan), strict=True))
+    for key, each in asked.items():
+        answers.setdefault(key, Answer(each.question))
+    published = load_published_like(collection.used[0]) if collection.used else {}
     return StudyVerdict(
         collection,
-        claims=tuple(judge_claims(by_variant, CLAIMS, published)),
-        benefits=tuple(judge_claims(by_variant, BENEFITS, published)),
-        arms=tuple(judge_arms(collection.arms, collection.usual)),
+        plan,
+        margin,
+        claims=tuple(_judge(claim, answers[claim.question.id], asked, margin, plan, published) for claim in CLAIMS),
+        networks=tuple(build_rows(collection, {network: answers[key] for network, key in keys.items()})),
     )
 
 
-def check_claim_ids(ids: Sequence[str]) -> None:
-    """Refuse what is no claim.
+def confirm_best(collection: Collection, plan: Plan, first_fresh: int) -> StudyVerdict:
+    """Choose the best network on the seeds below `first_fresh`, and judge it on the others, which had no part in it.
+
+    Raises:
+        UsageError: there is no seed on one side, or nothing to choose from.
+    """
+    choosing = _keep_seeds(collection, lambda seed: seed < first_fresh)
+    fresh = _keep_seeds(collection, lambda seed: seed >= first_fresh)
+    if not choosing.networks or not fresh.networks:
+        side = "below" if not choosing.networks else "at or above"
+        raise UsageError(f"there is no seed {side} {first_fresh}; train fresh seeds to confirm on", field="confirm")
+    row = next((row for row in judge_collection(choosing, plan).networks if row.is_chosen), None)
+    if row is None:
+        raise UsageError(
+            "expected three networks or more, of which another than the reference is best", field="confirm"
+        )
+    references = find_references(collection)
+    kept = {
+        network: runs for network, runs in fresh.networks.items() if network in (row.network, references[row.network])
+    }
+    return judge_collection(replace(fresh, networks=kept, claimed={}), plan)
+
+
+def _keep_seeds(collection: Collection, keep: Callable[[int], bool]) -> Collection:
+    networks = {
+        network: kept
+        for network, runs in collection.networks.items()
+        if (kept := [run for run in runs if keep(run.seed)])
+    }
+    return replace(collection, networks=networks, attempts={})
+
+
+def _ask(question: Question, collection: Collection, margin: float) -> Asked:
+    regions = [claim.region(margin) for claim in CLAIMS if claim.question is question]
+    bounds = {bound for region in regions for bound in region.bounds if not question.is_share or bound == SIGN_BOUND}
+    networks = [collection.claimed[variant] for variant in question.needs if variant in collection.claimed]
+    runs: RunsBySeed = {}
+    if len(networks) == len(question.needs):
+        runs = align_by_seed([collection.networks[network] for network in networks])
+    labels = label_networks(collection.networks)
+    return Asked(question, runs, tuple(sorted(bounds)), tuple(labels[network] for network in networks))
+
+
+def _find_same(network: Network, collection: Collection) -> str | None:
+    """Return the question of a claim that asks the same of the same two networks, if there is one."""
+    pair = [find_references(collection).get(network), network]
+    for claim in CLAIMS:
+        if claim.question.in_period and [collection.claimed.get(each) for each in claim.question.needs] == pair:
+            return claim.question.id
+    return None
+
+
+def _judge(
+    claim: Claim,
+    answer: Answer,
+    asked: Mapping[str, Asked],
+    margin: float,
+    plan: Plan,
+    published: Mapping[str, RunCurves],
+) -> ClaimVerdict:
+    question, region = claim.question, claim.region(margin)
+    verdict = place(answer.interval, region, question.is_share)
+    reason = _explain(answer, region, verdict)
+    return ClaimVerdict(
+        claim=claim,
+        answer=answer,
+        region=region,
+        verdict=verdict,
+        reason=reason,
+        p=_choose_p(answer, region),
+        published=_measure_published(question, answer, asked[question.id].runs, published),
+        size=_measure_size(question, asked[question.id].runs),
+        outlook=foresee(answer, region, margin, plan) if verdict == "undecided" and reason != "no-runs" else None,
+    )
+
+
+def place(interval: Interval | None, region: Region, is_share: bool = False) -> Verdict:
+    """Decide by where an interval lies: inside a region, outside, or across an end of it.
+
+    An interval that ends at a bound excludes it: where all of eight seeds show it, a share reaches from above 1/2.
+    Only one that is nothing but the bound, of differences that are all zero, does not.
+    """
+    if interval is None or (interval.low == interval.high and interval.low in region.bounds):
+        return "undecided"
+    room = _ROUNDING if is_share else 0.0
+    if interval.low >= region.low - room and interval.high <= region.high + room:
+        return "holds"
+    if interval.high <= region.low + room or interval.low >= region.high - room:
+        return "does-not-hold"
+    return "undecided"
+
+
+def _explain(answer: Answer, region: Region, verdict: Verdict) -> Reason:
+    if not answer.by_seed:
+        return "no-runs"
+    if verdict != "undecided":
+        return "decided"
+    if answer.interval is None:
+        return "too-few-seeds"
+    by_seeds = place(answer.seeds_interval, region, answer.question.is_share)
+    return "across-bound" if by_seeds == "undecided" else "period"
+
+
+def _choose_p(answer: Answer, region: Region) -> float | None:
+    """Return p of all the bounds of the region where the estimate lies inside, of the nearest where it lies outside."""
+    bounds = [bound for bound in region.bounds if bound in answer.p]
+    if answer.estimate is None or not bounds or not answer.looked:
+        return None
+    if answer.estimate in region:
+        return max(answer.p[bound] for bound in bounds)
+    return answer.p[min(bounds, key=lambda bound: abs(bound - float(answer.estimate or 0.0)))]
+
+
+def _measure_published(
+    question: Question, answer: Answer, runs: RunsBySeed, published: Mapping[str, RunCurves]
+) -> float | None:
+    """Return the number of the published runs, over as many epochs as the runs that are judged have."""
+    if not runs or not all(variant in published for variant in question.needs):
+        return None
+    epochs = [min(of_seed[place].epochs for of_seed in runs.values()) for place in range(len(question.needs))]
+    curves = [published[variant] for variant in question.needs]
+    if any(curve.epochs < least for curve, least in zip(curves, epochs, strict=True)):
+        return None
+    cut = tuple(curve.cut(least) for curve, least in zip(curves, epochs, strict=True))
+    return measure_or_none(question.measure, cut)
+
+
+def _measure_size(question: Question, runs: RunsBySeed) -> tuple[float, float, float] | None:
+    if question.size is None:
+        return None
+    sizes = list(measure_seeds(question.size[1], runs, question.least_epochs).values())
+    return (sum(sizes) / len(sizes), min(sizes), max(sizes)) if sizes else None
+
+
+def check_claim_ids(ids: Iterable[str], field: str = "require") -> None:
+    """Refuse what is no claim, in an option of that name.
 
     Raises:
         UsageError: naming those that there are.
     """
     for claim_id in ids:
         if claim_id not in CLAIM_IDS:
-            raise UsageError(f"--require: expected one of {', '.join(CLAIM_IDS)}, received {claim_id!r}")
+            raise ValueRefusedError(field, claim_id, f"one of {', '.join(CLAIM_IDS)}", suggest(claim_id, CLAIM_IDS))
+
+
+def _describe_answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "id": answer.question.id,
+        "number": answer.question.number,
+        "networks": list(answer.networks),
+        "kind": "share" if answer.question.is_share else "mean",
+        "by_seed": {str(seed): value for seed, value in answer.by_seed.items()},
+        "estimate": answer.estimate,
+        "interval": answer.interval,
+        "seeds_interval": answer.seeds_interval,
+        "period": asdict(answer.period) if answer.period else None,
+        "p": [{"bound": bound, "p": p} for bound, p in sorted(answer.p.items())],
+        "looked": answer.looked,
+    }
+
+
+def _describe_claim(verdict: ClaimVerdict) -> dict[str, Any]:
+    region, claim = verdict.region, verdict.claim
+    return {
+        "id": claim.id,
+        "text": claim.text,
+        "question": claim.question.id,
+        "verdict": verdict.verdict,
+        "reason": verdict.reason,
+        "seeds": list(verdict.answer.seeds),
+        "estimate": verdict.answer.estimate,
+        "interval": verdict.answer.interval,
+        "p": verdict.p,
+        "region": [bound if isfinite(bound) else None for bound in (region.low, region.high)],
+        "published": verdict.published,
+        "size": dict(zip(("mean", "low", "high"), verdict.size, strict=True)) if verdict.size else None,
+        "outlook": asdict(verdict.outlook) if verdict.outlook else None,
+    }
+
+
+def _describe_row(row: NetworkRow) -> dict[str, Any]:
+    shown, examined = row.overfitting
+    return {
+        "label": row.label,
+        **asdict(row.network),
+        "seeds": list(row.seeds),
+        "attempts": asdict(row.attempts),
+        "level": row.level,
+        "turn": row.turn,
+        "test": row.test,
+        "overfitting": {"seeds": shown, "of": examined, "interval": row.overfitting_interval},
+        "reference": row.reference,
+        "question": row.answer.question.id if row.answer else None,
+        "difference": row.answer.estimate if row.answer else None,
+        "interval": row.answer.interval if row.answer else None,
+        "effect": row.effect,
+        "chosen_on_these_seeds": row.is_chosen,
+    }

@@ -35,7 +35,7 @@ class Book:
         self._target = windows.target.astype(np.float64)
         self._model = _compile_keras_model(config, windows)
         self._training = self._generate(windows.train, shuffle=True)
-        self._validation = self._generate(windows.validation, shuffle=False)
+        self._validation = self._generate(_span(windows.validation), shuffle=False)
 
     def train(self, steps: int) -> None:
         self._model.fit(self._training, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
@@ -67,7 +67,7 @@ class KerasDefaults:
         self._batch = config.protocol.batch_size
         self._model = _compile_keras_model(config, windows)
         self._training = self._make_dataset(windows, windows.train, shuffle=True).repeat()
-        self._validation = self._make_dataset(windows, windows.validation, shuffle=False).repeat()
+        self._validation = self._make_dataset(windows, _span(windows.validation), shuffle=False).repeat()
 
     def train(self, steps: int) -> None:
         self._model.fit(self._training, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
@@ -105,7 +105,7 @@ class Rdrop:
         self._step += steps
 
     def measure(self, windows: int) -> None:
-        first = self._windows.validation.start
+        first = int(self._windows.validation[0])
         self._trainer.measure_errors(range(first, first + windows))
 
 
@@ -126,3 +126,8 @@ def _compile_keras_model(config: RunConfig, windows: Windows) -> keras.Model:
     model = keras.Sequential(layers)
     model.compile(optimizer="rmsprop", loss="mae")
     return model
+
+
+def _span(rows: npt.NDArray[np.int64]) -> range:
+    """Return rows, of which none is left out, as a range."""
+    return range(int(rows[0]), int(rows[-1]) + 1)

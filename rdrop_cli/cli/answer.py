@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rdrop_cli.runs.document import Metrics
 
 MOST_NETWORKS = 3  # in one sentence
-ENOUGH_SEEDS = 6  # below which a test by sign flips decides nothing
+ENOUGH_SEEDS = 8  # the first look of `rdrop verdict`
 
 
 def answer(runs: "Sequence[Metrics]") -> str:
@@ -59,11 +59,11 @@ def _describe(runs: "Sequence[Metrics]") -> str:
 
 
 def _overfits(run: "Metrics") -> bool | None:
-    """Return whether a run's validation error ends clearly above its lowest; None of one that is too short."""
-    from rdrop_cli.analysis.claims import RISE_MARGIN
-    from rdrop_cli.analysis.curves import measure_rise
+    """Return whether a run overfits, as `rdrop verdict` counts it; None of one that is too short."""
+    from rdrop_cli.analysis.claims import examine_overfitting
+    from rdrop_cli.analysis.collect import build_curves
 
     try:
-        return measure_rise(run.history.val_loss) > RISE_MARGIN
+        return examine_overfitting(build_curves(run)).shown
     except DataError:
         return None

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 PROJECT_FILE = Path("rdrop.toml")
 FOLDERS = ("runs_dir", "data_dir")  # of every command that has them: at the top of a file, or in the command's table
-DATA = ("time", "target", "protocol", "lookback", "every", "horizon", "train_stop", "val_stop", "sentinels", "calendar")
+DATA = (
+    *("time", "date_format", "timezone", "decimal", "separator", "encoding", "sort", "resample"),
+    *("target", "protocol", "lookback", "every", "horizon", "train_stop", "val_stop", "sentinels", "calendar"),
+)
 SETTABLE = {
     "train": (
         *("dataset", *DATA, "epochs", "steps_per_epoch", "batch_size", "units", "cell", "seed", "engine"),

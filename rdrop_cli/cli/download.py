@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir
-from rdrop_cli.errors import DataError
+from rdrop_cli.errors import DataError, name_options
 from rdrop_cli.files import to_json
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ def download(
         str | None,
         typer.Option("--from", metavar="PATH|URL", help="A local CSV or zip, or another address."),
     ] = None,
+    example: Annotated[
+        Path | None,
+        typer.Option("--example", metavar="FILE", help="Write a small made series of hourly load to FILE instead."),
+    ] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     force: Annotated[bool, typer.Option("--force", help="Fetch again what is already there.")] = False,
     as_json: AsJson = False,
@@ -26,16 +31,21 @@ def download(
     from rdrop_cli.cli.console import make_console, warn_if_unverified
     from rdrop_cli.cli.progress import show_download
     from rdrop_cli.series.jena import install_jena
-    from rdrop_cli.series.quality import find_oddities
+    from rdrop_cli.series.quality import assess_quality
 
     console = make_console()
+    if example:
+        from rdrop_cli.series.example import write_example
+
+        typer.echo(f"{example}: {write_example(example)} rows of hourly load, made by rdrop and not measured")
+        return
     series = None if source or force else _load_if_sound(data_dir)
     if series is None:
         with show_download() as on_progress:
             series = install_jena(source, data_dir, on_progress)
     warn_if_unverified(series.source)
-    for line in find_oddities(series).describe(sentinels="keep"):
-        console.print(line, markup=False)
+    for line in assess_quality(series).describe(sentinels="keep"):
+        console.print(name_options(line, name_flag), markup=False)
     report = series.source.to_json()
     typer.echo(to_json(report) if as_json else f"{report['name']}: {report['rows']} rows, SHA-256 {report['sha256']}")
 

@@ -35,6 +35,9 @@ def export(
         typer.Option("--mlflow", metavar="URI", help="Log complete runs to this store, such as sqlite:///mlflow.db."),
     ] = None,
     experiment: Annotated[str, typer.Option(metavar="NAME", help="MLflow experiment.")] = "rdrop",
+    verdict: Annotated[
+        bool, typer.Option("--verdict", help="Log the verdict on the runs too, with its intervals.")
+    ] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -46,11 +49,16 @@ def export(
         raise UsageError("--json needs --mlflow; for runs as JSON use `rdrop runs --json`")
     if output and not csv:
         raise UsageError("--output needs --csv")
+    if verdict and csv:
+        raise UsageError("--verdict needs --mlflow; for the verdict as a table use `rdrop verdict --format`")
     chosen = _choose_runs(runs or [], runs_dir)
     if mlflow is None:
         _export_csv(chosen, output)
     else:
-        _export_to_mlflow(chosen, bool(runs), mlflow, experiment, as_json)
+        records = _describe_complete(chosen, bool(runs))
+        if verdict:
+            records.append(_describe_verdict(runs or [], runs_dir))
+        _export_to_mlflow(records, mlflow, experiment, as_json)
 
 
 def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
@@ -82,12 +90,19 @@ def _export_csv(runs: list["Run"], output: Path | None) -> None:
         typer.echo(table, nl=False)
 
 
-def _export_to_mlflow(runs: list["Run"], named: bool, uri: str, experiment: str, as_json: bool) -> None:
+def _describe_verdict(names: list[str], runs_dir: Path) -> "Record":
+    from rdrop_cli.cli.verdict import judge_and_tell
+    from rdrop_cli.export.mlflow_verdict import describe_verdict
+
+    return describe_verdict(judge_and_tell(names, runs_dir))
+
+
+def _export_to_mlflow(records: list["Record"], uri: str, experiment: str, as_json: bool) -> None:
     from rdrop_cli.export.mlflow_store import log_records
     from rdrop_cli.files import to_json
 
     logged = []
-    for each in log_records(_describe_complete(runs, named), uri, experiment):
+    for each in log_records(records, uri, experiment):
         logged.append(asdict(each))
         if not as_json:
             typer.echo(f"{each.run_id}: {each.state} ({each.mlflow_run_id})")

@@ -45,6 +45,7 @@ rdrop plot --rates
 """,
     "verdict": """
 rdrop verdict
+rdrop verdict --explain
 rdrop verdict --require better-optimum
 """,
     "report": """

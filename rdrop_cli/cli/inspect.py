@@ -24,11 +24,24 @@ from rdrop_cli.cli.options import (
     RunsDir,
     Sentinels,
     Target,
-    Time,
     TrainStop,
     ValStop,
 )
-from rdrop_cli.errors import RdropError, make_printable
+from rdrop_cli.cli.reading_options import (
+    DateFormat,
+    Decimal,
+    Encoding,
+    Keep,
+    Missing,
+    Resample,
+    Separator,
+    Sort,
+    Time,
+    Timezone,
+    Where,
+    collect_reading,
+)
+from rdrop_cli.errors import RdropError, make_printable, name_options
 from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.config import RunConfig
@@ -51,6 +64,7 @@ class Plan:
 
 
 def inspect(
+    ctx: typer.Context,
     dataset: Annotated[str, typer.Argument(help=DATASETS)] = "jena",
     protocol: ProtocolName = "book",
     target: Target = None,
@@ -61,6 +75,16 @@ def inspect(
     train_stop: TrainStop = None,
     val_stop: ValStop = None,
     sentinels: Sentinels = None,
+    date_format: DateFormat = "",
+    timezone: Timezone = "",
+    decimal: Decimal = "",
+    separator: Separator = "",
+    encoding: Encoding = "",
+    missing: Missing = None,
+    where: Where = None,
+    sort: Sort = False,
+    resample: Resample = "",
+    keep: Keep = None,
     inputs: Inputs = None,
     exclude: Exclude = None,
     calendar: Calendar = False,
@@ -85,7 +109,7 @@ def inspect(
         dataset=dataset,
         protocol=protocol,
         target=target,
-        time=time,
+        reading=collect_reading(ctx.params),
         lookback=lookback,
         every=every,
         horizon=horizon,
@@ -97,9 +121,9 @@ def inspect(
         calendar=calendar,
     )
     (planned,) = plan_runs(request)
-    series = load_dataset(dataset, data_dir, planned.time_column)
+    series = load_dataset(dataset, data_dir, request.reading)
     plan = _plan(series, request, planned)
-    picture = _draw(series, plan, out or runs_dir / f"{series.source.name}-inspect.png")
+    picture = _draw_if_possible(series, plan, out, runs_dir / f"{series.name}-inspect.png")
     if as_json:
         typer.echo(to_json(_report(series, plan, picture)))
     else:
@@ -120,12 +144,26 @@ def _plan(series: "Series", request: Request, config: RunConfig) -> Plan:
         return Plan(config.protocol, refusal=error.describe(name_flag))
 
 
+def _draw_if_possible(series: "Series", plan: Plan, out: Path | None, usual: Path) -> Path | None:
+    """Draw into the named file; into the usual one only where that can be written, as nobody asked for it."""
+    if out:
+        return _draw(series, plan, out)
+    try:
+        return _draw(series, plan, usual)
+    except OSError as error:
+        from rdrop_cli.cli.console import make_console
+
+        reason = f"{error.filename or usual}: {error.strerror or error}"
+        make_console().print(f"no picture: {reason}; name another place with --output", markup=False)
+        return None
+
+
 def _draw(series: "Series", plan: Plan, path: Path) -> Path | None:
-    """Draw what there is to be seen; nothing where no column is to be predicted, or the stamps stand still."""
+    """Draw what there is to be seen; nothing where no column is to be predicted, or time stands still."""
     from rdrop_cli.plots.series import draw_series
 
     target = series.columns[0] if len(series.columns) == 1 else plan.protocol.target
-    if target not in series.columns or series.stamps.min() == series.stamps.max():
+    if target not in series.columns or series.timestamps.min() == series.timestamps.max():
         return None
     path.parent.mkdir(parents=True, exist_ok=True)
     draw_series(series, target, path, plan.protocol, plan.windows)
@@ -135,24 +173,27 @@ def _draw(series: "Series", plan: Plan, path: Path) -> Path | None:
 def _report(series: "Series", plan: Plan, picture: Path | None) -> dict[str, Any]:
     """Return everything as plain data; lengths in rows, times in ISO 8601."""
     from rdrop_cli.series.describe import list_periods
-    from rdrop_cli.series.quality import find_gaps, find_oddities, summarise_columns
+    from rdrop_cli.series.quality import assess_quality, find_gaps, summarise_columns
 
-    oddities, gaps = find_oddities(series), find_gaps(series)
+    quality, gaps = assess_quality(series), find_gaps(series)
     periods = list_periods(plan.protocol, plan.windows) if plan.windows else []
     return {
         "dataset": series.source.to_json(),
         "time_column": series.time_column or None,
+        "notes": [name_options(note, name_flag) for note in series.notes],
         "sampling_seconds": series.sampling_seconds,
-        "first": str(series.stamps[0]),
-        "last": str(series.stamps[-1]),
+        "first": str(series.timestamps[0]),
+        "last": str(series.timestamps[-1]),
         "columns": [asdict(column) for column in summarise_columns(series)],
-        "left_out": series.left_out,
-        "gaps": oddities.gaps,
+        "excluded": {name: name_options(why, name_flag) for name, why in series.excluded.items()}
+        | (plan.windows.excluded if plan.windows else {}),
+        "sentinels": quality.sentinel_values,
+        "gaps": quality.gaps,
         "longest_gaps": [
             {"before": str(gap.before), "after": str(gap.after), "seconds": gap.seconds} for gap in gaps[:LONGEST_GAPS]
         ],
-        "repeated_stamps": oddities.repeated_stamps,
-        "backward_stamps": oddities.backward_stamps,
+        "repeated_timestamps": quality.repeated_timestamps,
+        "backward_timestamps": quality.backward_timestamps,
         "protocol": plan.protocol.to_json(),
         "periods": {
             period.name: {
@@ -164,6 +205,7 @@ def _report(series: "Series", plan: Plan, picture: Path | None) -> dict[str, Any
             }
             for period in periods
         },
+        "unmeasured_windows": plan.windows.unmeasured if plan.windows else None,
         "naive": _measure_naively(plan.windows) if plan.windows else None,
         "refusal": plan.refusal,
         "picture": str(picture) if picture else None,
@@ -186,7 +228,7 @@ def _print(series: "Series", plan: Plan, picture: Path | None) -> None:
     warn_if_unverified(series.source)
     _print_columns(series)
     for line in _describe(series, plan):
-        console.print(line, markup=False)
+        console.print(name_options(line, name_flag), markup=False)
     if picture:
         console.print(f"picture: {picture}", markup=False)
 
@@ -201,7 +243,7 @@ def _print_columns(series: "Series") -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("column", "unit"):
         table.add_column(heading, no_wrap=True)
-    for heading in ("min", "mean", "max", "std", "missing", "-9999"):
+    for heading in ("min", "mean", "max", "std", "missing", "sentinel"):
         table.add_column(heading, justify="right", no_wrap=True)
     for column in summarise_columns(series):
         figures = (column.minimum, column.mean, column.maximum, column.std)
@@ -214,11 +256,11 @@ def _print_columns(series: "Series") -> None:
 def _describe(series: "Series", plan: Plan) -> Iterator[str]:
     """Yield what is said below the table, a line each."""
     from rdrop_cli.series.describe import describe_plan, describe_series
-    from rdrop_cli.series.quality import find_gaps, find_oddities
+    from rdrop_cli.series.quality import assess_quality, find_gaps
     from rdrop_cli.study.units import format_error, format_seconds, format_stamp, name_target
 
     yield from describe_series(series)
-    yield from find_oddities(series).describe(plan.protocol.sentinels)
+    yield from assess_quality(series).describe(plan.protocol.sentinels)
     for gap in find_gaps(series)[:LONGEST_GAPS]:
         before, after = format_stamp(gap.before), format_stamp(gap.after)
         yield f"  {format_seconds(gap.seconds)} from {before} to {after}"

@@ -152,15 +152,6 @@ Target = Annotated[
         rich_help_panel=DATA,
     ),
 ]
-Time = Annotated[
-    str | None,
-    typer.Option(
-        "--time",
-        metavar="COLUMN",
-        help="Column with the timestamps. [default: the first that holds times]",
-        rich_help_panel=DATA,
-    ),
-]
 Lookback = Annotated[
     str | None,
     typer.Option(

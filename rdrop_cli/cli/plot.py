@@ -44,7 +44,7 @@ def plot(
     published: Annotated[bool, typer.Option("--published", help="Add the published validation curves.")] = False,
     rates: Annotated[
         bool,
-        typer.Option("--rates", help="Draw a heat map of the best error over the two dropout rates instead."),
+        typer.Option("--rates", help="Draw a heat map of the error over the two dropout rates instead."),
     ] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     quiet: Quiet = False,
@@ -90,16 +90,17 @@ def _plot_curves(names: list[str], runs_dir: Path, path: Path, in_unit: bool, pu
 
 def _plot_rates(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> None:
     from rdrop_cli.analysis.collect import collect_runs
-    from rdrop_cli.analysis.networks import judge_arms
+    from rdrop_cli.analysis.joint_test import Plan
     from rdrop_cli.analysis.rate_grid import require_rate_grids
+    from rdrop_cli.analysis.verdict import judge_collection
     from rdrop_cli.plots.rates import MOST_PANELS, draw_rates
     from rdrop_cli.runs.comparable import describe_skipped
 
     collection = collect_runs(names, runs_dir)
-    _note(describe_skipped(collection.left_out))
+    _note(describe_skipped(collection.skipped))
     if not collection.used:
         raise RdropError(f"no run in {runs_dir} is complete; start one with `rdrop train`")
-    grids = require_rate_grids(judge_arms(collection.arms, collection.usual))
+    grids = require_rate_grids(judge_collection(collection, Plan()).networks)
     if too_many := [grid.network for grid in grids[MOST_PANELS:]]:
         _note([f"{TOO_MANY}: {', '.join(too_many)}"])
     draw_rates(grids, collection.used[0], path, in_unit)

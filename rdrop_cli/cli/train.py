@@ -41,12 +41,25 @@ from rdrop_cli.cli.options import (
     Tags,
     Target,
     TensorBoard,
-    Time,
     TrainStop,
     ValStop,
     Verbose,
     complete_run_ids,
     complete_variants,
+)
+from rdrop_cli.cli.reading_options import (
+    DateFormat,
+    Decimal,
+    Encoding,
+    Keep,
+    Missing,
+    Resample,
+    Separator,
+    Sort,
+    Time,
+    Timezone,
+    Where,
+    collect_reading,
 )
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
@@ -85,6 +98,16 @@ def train(
     dataset: Annotated[str, typer.Option(metavar="NAME|CSV", help=DATASETS, rich_help_panel=DATA)] = "jena",
     target: Target = None,
     time: Time = None,
+    date_format: DateFormat = "",
+    timezone: Timezone = "",
+    decimal: Decimal = "",
+    separator: Separator = "",
+    encoding: Encoding = "",
+    missing: Missing = None,
+    where: Where = None,
+    sort: Sort = False,
+    resample: Resample = "",
+    keep: Keep = None,
     lookback: Lookback = None,
     every: Every = None,
     horizon: Horizon = None,
@@ -164,6 +187,25 @@ def train(
             rich_help_panel=TRAINING,
         ),
     ] = None,
+    until_decided: Annotated[
+        bool,
+        typer.Option(
+            "--until-decided",
+            help="Train seeds until every claim about the variants is decided.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = False,
+    claim: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLAIM",
+            help="Wait for this claim only, with --until-decided; repeatable.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = None,
+    max_seeds: Annotated[
+        int, typer.Option(metavar="N", help="Most seeds of --until-decided.", rich_help_panel=TRAINING)
+    ] = 32,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
     resume: Annotated[
@@ -211,7 +253,7 @@ def train(
             dropout=dropout,
             recurrent_dropout=recurrent_dropout,
             target=target,
-            time=time,
+            reading=collect_reading(ctx.params),
             lookback=lookback,
             every=every,
             horizon=horizon,
@@ -233,6 +275,12 @@ def train(
             tags=tuple(tags or ()),
             note=note,
         )
+        if until_decided:
+            from rdrop_cli.cli.training import train_until_decided
+
+            results = train_until_decided(request, execution, _choose_claims(request, claim or []), max_seeds)
+            print_results(results, runs_dir, as_json)
+            return
         requests = [request] if seeds is None else [request.with_seed(seed) for seed in parse_seeds(seeds)]
         with show_stage(f"reading {dataset}"):
             plan = plan_training(requests, execution, skip_complete=seeds is not None)
@@ -250,7 +298,26 @@ def _check_options(ctx: typer.Context, variants: Sequence[str]) -> None:
             raise UsageError(f"--resume resumes one run with its own settings; remove {' '.join(ignored)}")
     if "seed" in given and "seeds" in given:
         raise UsageError("--seed and --seeds exclude each other; remove one of them")
+    if "until_decided" in given and {"seed", "seeds"} & set(given):
+        raise UsageError("--until-decided chooses the seeds; remove --seed and --seeds")
+    if "until_decided" not in given and {"claim", "max_seeds"} & set(given):
+        raise UsageError("--claim and --max-seeds need --until-decided")
     check_variant_names(variants, "train")
+
+
+def _choose_claims(request: Request, chosen: Sequence[str]) -> list[str]:
+    """Return the claims to wait for: those that are asked for, else all that the variants of a request can answer."""
+    from rdrop_cli.analysis.claims import CLAIMS
+    from rdrop_cli.analysis.verdict import check_claim_ids
+
+    check_claim_ids(chosen, "claim")
+    variants = set(request.variants or STUDY)
+    found = [
+        claim.id for claim in CLAIMS if variants.issuperset(claim.question.needs) and (not chosen or claim.id in chosen)
+    ]
+    if not found:
+        raise UsageError("--until-decided: no claim is about these variants alone; see `rdrop verdict --explain`")
+    return found
 
 
 def print_results(results: "Results", runs_dir: Path, as_json: bool) -> None:

@@ -1,27 +1,32 @@
 """Show a training on the terminal: what was found in the data, progress, and how to resume after an interruption."""
 
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from rdrop_cli.cli.console import note, print_command, warn_if_unverified
+from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay
 from rdrop_cli.cli.signals import notice_on_signal
+from rdrop_cli.errors import ValueRefusedError, name_options
 from rdrop_cli.jobs.cluster import KEPT
 from rdrop_cli.jobs.launch import (
     Execution,
     TrainingPlan,
     find_run_to_resume,
     plan_resume,
+    plan_training,
     read_if_complete,
     run_plan,
 )
 from rdrop_cli.jobs.task import Outcome, Task
+from rdrop_cli.planning.request import Request
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.series.describe import describe_plan, describe_series
-from rdrop_cli.series.quality import find_oddities
+from rdrop_cli.series.quality import assess_quality
 
 RESUME = "resume with:"
 REST = f"{KEPT}; `rdrop sweep` and `rdrop train --seeds` resume the rest"
@@ -45,15 +50,57 @@ def resume_run(name: str, execution: Execution, dataset: str | None = None) -> R
     return train(plan_resume(folder, execution, dataset), execution)
 
 
+def train_until_decided(request: Request, execution: Execution, claims: Sequence[str], max_seeds: int) -> Results:
+    """Train seeds from 0 on, to one look after the other, until every claim is decided or the plan is used up.
+
+    The looks are fixed in the ledger of the runs folder; complete runs are skipped and interrupted ones resumed, so
+    that the same command goes on where it was stopped.
+
+    Raises:
+        UsageError: another plan was fixed, or no look of it can decide anything.
+    """
+    from rdrop_cli.analysis.collect import collect_runs
+    from rdrop_cli.analysis.joint_test import FIRST_LOOK
+    from rdrop_cli.analysis.looks import choose_next_seeds, choose_plan, record_look
+    from rdrop_cli.analysis.verdict import judge_collection
+
+    seeds, series = FIRST_LOOK, None
+    if max_seeds < seeds:
+        raise ValueRefusedError("max_seeds", max_seeds, f"at least {seeds}, the first look")
+    while True:
+        requests = [request.with_seed(seed) for seed in range(seeds)]
+        plan = plan_training(requests, execution, skip_complete=True, series=series)
+        config = plan.configs[0]
+        looks = choose_plan(
+            execution.runs_dir, config.dataset_sha256, config.protocol.name, tuple(range(FIRST_LOOK, max_seeds + 1))
+        )
+        results = train(plan, execution) if series is None else _train_tasks(plan, execution)
+        series = plan.series
+        if results.failures:
+            return results
+        judged = judge_collection(collect_runs([run.run_id for run in results.metrics], execution.runs_dir), looks)
+        record_look(execution.runs_dir, judged)
+        following = choose_next_seeds(judged, claims)
+        note(f"{seeds} seeds: {len(claims) - len(following.undecided)} of {len(claims)} claims are decided")
+        if following.kind != "train":
+            return results
+        seeds = following.seeds
+
+
+def _train_tasks(plan: TrainingPlan, execution: Execution) -> Results:
+    """Train the tasks of a plan whose data have been described."""
+    outcomes = _run_with_display(plan, execution) if plan.tasks else []
+    trained = [outcome.metrics for outcome in outcomes if outcome.metrics]
+    _note_still_improving(trained)
+    return Results(plan.complete + trained, [outcome for outcome in outcomes if not outcome.metrics])
+
+
 def train(plan: TrainingPlan, execution: Execution) -> Results:
     """Train a plan; print what was found in its data, which runs are skipped, and the progress of the others."""
     describe_data(plan)
     if plan.complete:
         note(f"{len(plan.complete)} of {len(plan.configs)} runs are already complete")
-    outcomes = _run_with_display(plan, execution) if plan.tasks else []
-    trained = [outcome.metrics for outcome in outcomes if outcome.metrics]
-    _note_still_improving(trained)
-    return Results(plan.complete + trained, [outcome for outcome in outcomes if not outcome.metrics])
+    return _train_tasks(plan, execution)
 
 
 def _note_still_improving(runs: list[Metrics]) -> None:
@@ -69,12 +116,12 @@ def describe_data(plan: TrainingPlan) -> None:
     series = plan.series
     warn_if_unverified(series.source)
     lines = describe_series(series) if series.time_column else []
-    lines += find_oddities(series).describe(plan.configs[0].protocol.sentinels)
+    lines += assess_quality(series).describe(plan.configs[0].protocol.sentinels)
     if series.time_column:
         for protocol, windows in plan.windows.items():
             lines += describe_plan(protocol, windows, series.sampling_seconds)
     for line in dict.fromkeys(lines):  # each once
-        note(f"{series.source.name}: {line}")
+        note(f"{series.source.name}: {name_options(line, name_flag)}")
 
 
 def _run_with_display(plan: TrainingPlan, execution: Execution) -> list[Outcome]:

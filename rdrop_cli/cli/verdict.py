@@ -1,26 +1,35 @@
 """`rdrop verdict`: which of the study's claims hold, and which network does best."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.console import note, note_command
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, ComparedRuns, RunsDir
-from rdrop_cli.errors import RdropError
+from rdrop_cli.errors import RdropError, ValueRefusedError, make_printable
 from rdrop_cli.files import to_json
 
 if TYPE_CHECKING:
-    from rdrop_cli.analysis.judge import ClaimVerdict
     from rdrop_cli.analysis.verdict import StudyVerdict
 
 NOT_MET = 3
-COLUMNS = ("claim", "published", "mean [95 % interval]", "seeds", "verdict")
+
+
+class Format(StrEnum):
+    """How a verdict is printed."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    LATEX = "latex"
+    JSON = "json"
 
 
 def complete_claim_ids(incomplete: str) -> list[str]:
     """Complete the id of a claim."""
-    from rdrop_cli.analysis.verdict import CLAIM_IDS
+    from rdrop_cli.analysis.claims import CLAIM_IDS
 
     return [claim_id for claim_id in CLAIM_IDS if claim_id.startswith(incomplete)]
 
@@ -31,8 +40,26 @@ def verdict(
         list[str] | None,
         typer.Option(
             metavar="CLAIM",
-            help="End with exit code 3 unless this claim holds, undecided included; may be given several times.",
+            help="Exit with code 3 unless this claim holds, undecided included; may be repeated.",
             autocompletion=complete_claim_ids,
+        ),
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Add what was measured, why, and what would help.")
+    ] = False,
+    output_format: Annotated[
+        Format, typer.Option("--format", help="text, or a table for a paper, or JSON.")
+    ] = Format.TEXT,
+    looks: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEEDS", help="Judge at these numbers of seeds only, as 6,12,24; fixed by the first look."
+        ),
+    ] = None,
+    confirm: Annotated[
+        int | None,
+        typer.Option(
+            metavar="SEED", help="Choose the best network on seeds below this one, and judge it on the others."
         ),
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
@@ -43,79 +70,69 @@ def verdict(
 
     required = require or []
     check_claim_ids(required)
-    judged = judge_and_tell(runs or [], runs_dir)
-    if as_json:
-        typer.echo(to_json(judged.to_json()))
-    else:
-        _print_verdict(judged)
+    judged = judge_and_tell(runs or [], runs_dir, parse_looks(looks), confirm)
+    typer.echo(_render(judged, Format.JSON if as_json else output_format, explain))
+    if output_format is Format.TEXT and not (as_json or explain):
+        note_command("reasons, sizes and what more seeds would bring:", "rdrop verdict --explain")
     unmet = [claim_id for claim_id in required if judged.find(claim_id).verdict != "holds"]
-    for claim_id in unmet:
-        typer.echo(f"rdrop: --require {claim_id}: {judged.find(claim_id).summary}", err=True)
     if unmet:
+        from rdrop_cli.report.words import VERDICTS
+
+        for claim_id in unmet:
+            typer.echo(f"rdrop: --require {claim_id}: {VERDICTS[judged.find(claim_id).verdict]}", err=True)
         raise typer.Exit(NOT_MET)
 
 
-def judge_and_tell(names: Sequence[str], runs_dir: Path) -> "StudyVerdict":
-    """Judge runs, and say on stderr which are skipped and what is to be known about the others.
+def _render(judged: "StudyVerdict", output_format: Format, explain: bool) -> str:
+    if output_format is Format.JSON:
+        return to_json(judged.to_json())
+    from rdrop_cli.report.formats import write_latex, write_markdown
+    from rdrop_cli.report.text import write_page
+
+    if output_format is Format.TEXT:
+        lines = list(write_page(judged, explain))
+    else:
+        lines = (write_markdown if output_format is Format.MARKDOWN else write_latex)(judged).splitlines()
+    return "\n".join(map(make_printable, lines))
+
+
+def parse_looks(text: str | None) -> tuple[int, ...] | None:
+    """Read numbers of seeds such as `6,12,24`.
 
     Raises:
-        RdropError: no run can be judged.
+        UsageError: they are no ascending numbers.
     """
-    from rdrop_cli.analysis.verdict import judge_runs
-    from rdrop_cli.cli.console import make_console
+    if text is None:
+        return None
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueRefusedError("looks", text, "numbers of seeds such as 6,12,24") from error
+
+
+def judge_and_tell(
+    names: Sequence[str], runs_dir: Path, looks: tuple[int, ...] | None = None, confirm: int | None = None
+) -> "StudyVerdict":
+    """Judge runs by the plan of their folder, write the look down, and say on stderr which runs were skipped.
+
+    Raises:
+        RdropError: no run can be judged; UsageError: another plan of looks was fixed.
+    """
+    from rdrop_cli.analysis.collect import collect_runs
+    from rdrop_cli.analysis.looks import choose_plan, record_look
+    from rdrop_cli.analysis.verdict import confirm_best, judge_collection
     from rdrop_cli.runs.comparable import describe_skipped
 
-    judged = judge_runs(names, runs_dir)
-    collection = judged.collection
-    for line in [
-        *(f"skipped: {line}" for line in describe_skipped(collection.left_out)),
-        *(f"note: {note}" for note in collection.notes),
-    ]:
-        make_console().print(line, markup=False)
-    if not collection.metrics:
-        raise RdropError(f"no run in {runs_dir} can be judged; `rdrop train --seeds 0-7` makes some")
+    collection = collect_runs(names, runs_dir)
+    for line in describe_skipped(collection.skipped):
+        note(f"skipped: {line}")
+    if not collection.networks:
+        raise RdropError(f"no run in {runs_dir} can be judged; start some with `rdrop train --seeds 0-7`")
+    run = collection.used[0]
+    plan = choose_plan(runs_dir, run.dataset.sha256, run.protocol.name, looks)
+    judged = judge_collection(collection, plan) if confirm is None else confirm_best(collection, plan, confirm)
+    try:
+        record_look(runs_dir, judged)
+    except OSError as error:
+        note(f"note: this look could not be written down in {runs_dir}: {error}")
     return judged
-
-
-def _print_verdict(judged: "StudyVerdict") -> None:
-    """Print what was judged, a line a claim, every verdict in words, and a line a network."""
-    from rdrop_cli.analysis.claims_text import BENEFITS_TITLE
-    from rdrop_cli.analysis.networks_text import ARMS_HEADS, ARMS_TITLE, describe_row
-
-    typer.echo(f"{judged.collection.describe()}\n")
-    _print_verdicts(judged.claims)
-    typer.echo(f"\n{BENEFITS_TITLE}\n")
-    _print_verdicts(judged.benefits)
-    typer.echo(f"\n{ARMS_TITLE}\n")
-    _print_table(ARMS_HEADS, [describe_row(row) for row in judged.arms])
-    for sentence in judged.describe_arms():
-        typer.echo(sentence)
-
-
-def _print_verdicts(verdicts: "Sequence[ClaimVerdict]") -> None:
-    from rdrop_cli.analysis.claims_text import format_estimate
-
-    rows = []
-    for judged in verdicts:
-        published = format_estimate(judged.published, None, judged.unit)
-        measured = format_estimate(judged.estimate, judged.interval, judged.unit)
-        rows.append((judged.id, published, measured, str(len(judged.seeds)), judged.summary))
-    _print_table(COLUMNS, rows)
-    for judged in verdicts:
-        typer.echo(f"{judged.id}: {judged.text}.\n    {judged.sentence}.")
-
-
-def _print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table whose first column, the names, is never broken."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    from rdrop_cli.cli.console import make_console
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head in heads:
-        table.add_column(head, justify="right" if head in ("seeds", "epoch") else "left", no_wrap=head == heads[0])
-    for row in rows:
-        table.add_row(*map(Text, row))
-    make_console(stderr=False).print(table, soft_wrap=False)

@@ -90,7 +90,7 @@ def plan_training(
     """
     first = plan_runs(requests[0])[0]
     if series is None:
-        series = load_dataset(first.dataset, execution.data_dir, first.time_column)
+        series = load_dataset(first.dataset, execution.data_dir, first.reading)
     configs = plan_on_series(requests, series)
     windows = {protocol: make_windows(series, protocol) for protocol in {config.protocol: None for config in configs}}
     found = find_same_configurations(configs, execution.runs_dir) if skip_complete else {}
@@ -120,7 +120,7 @@ def plan_resume(folder: RunFolder, execution: Execution, dataset: str | None = N
             "place",
             field="dataset",
         )
-    series = load_dataset(config.dataset, execution.data_dir, config.time_column)
+    series = load_dataset(config.dataset, execution.data_dir, config.reading)
     return TrainingPlan([config], series, {}, [_make_task(config, execution, folder)])
 
 

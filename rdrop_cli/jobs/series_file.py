@@ -1,6 +1,6 @@
 """A series as one block of bytes, to be sent to machines that have neither the dataset nor a disk in common.
 
-It is the SHA-256 of the rest, then an uncompressed `.npz` (no pickle) with stamps and values, and all else as
+It is the SHA-256 of the rest, then an uncompressed `.npz` (no pickle) with timestamps and values, and all else as
 JSON. What is unpacked is the series that was packed, to the bit.
 """
 
@@ -15,15 +15,21 @@ import numpy as np
 from rdrop_cli.errors import DataError
 from rdrop_cli.files import replace_atomically
 from rdrop_cli.series.table import Series, Source
+from rdrop_cli.study.reading import Reading
 
 DIGEST_BYTES = 32
 
 
 def serialise_series(series: Series) -> bytes:
     """Return a series as bytes."""
-    arrays = {"stamps": series.stamps.astype("datetime64[s]").astype(np.int64), "values": series.values}
+    arrays = {"timestamps": series.timestamps.astype(np.int64), "values": series.values, "lines": series.lines}
     record = {field.name: getattr(series, field.name) for field in fields(series) if field.name not in arrays}
-    text = json.dumps(record | {"source": series.source.to_json()})
+    record |= {
+        "source": series.source.to_json(),
+        "reading": series.reading.to_json(),
+        "unit": str(series.timestamps.dtype),
+    }
+    text = json.dumps(record)
     buffer = io.BytesIO()
     np.savez(buffer, record=np.frombuffer(text.encode(), np.uint8), **arrays)  # type: ignore[arg-type]
     payload = buffer.getvalue()
@@ -60,7 +66,8 @@ def read_series_file(path: Path) -> Series:
     if hashlib.sha256(payload).digest() != content[:DIGEST_BYTES]:
         raise DataError(f"{path}: the series is damaged (its checksum does not match); remove the file")
     with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-        stamps, values = arrays["stamps"].astype("datetime64[s]"), arrays["values"]
         record = json.loads(arrays["record"].tobytes())
-    record |= {"columns": tuple(record["columns"]), "source": Source(**record["source"])}
-    return Series(stamps=stamps, values=values, **record)
+        timestamps, values, lines = arrays["timestamps"].astype(record.pop("unit")), arrays["values"], arrays["lines"]
+    record = {name: tuple(item) if isinstance(item, list) else item for name, item in record.items()}
+    record |= {"source": Source(**record["source"]), "reading": Reading.from_json(record["reading"])}
+    return Series(timestamps=timestamps, values=values, lines=lines, **record)

@@ -83,7 +83,7 @@ def do_task(task: Task, callback: Callback, series: Series | None = None, window
         if task.series_file:
             series = read_series_file(task.series_file)
         elif series is None:
-            series = load_dataset(task.config.dataset, task.data_dir, task.config.time_column)
+            series = load_dataset(task.config.dataset, task.data_dir, task.config.reading)
         return Outcome(task, metrics=train_run(task.config, series, make_folder, callback, task.tensorboard, windows))
     except (RdropError, MemoryError, OSError) as error:
         return fail(task, error)

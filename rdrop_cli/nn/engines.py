@@ -1,6 +1,7 @@
 """How a model is computed: by the compiled kernel, by XLA, or by Keras's uncompiled default. The numbers agree."""
 
-from typing import Any, Protocol
+from collections.abc import Iterator
+from typing import Protocol
 
 import keras
 import numpy as np
@@ -8,32 +9,37 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from rdrop_cli.errors import RdropError
-from rdrop_cli.nn.environment import count_threads
 from rdrop_cli.nn.native.build import NativeUnavailableError
-from rdrop_cli.nn.native.keras_masks import draw_keras_masks
-from rdrop_cli.nn.native.kernel import Sequences, load_kernel
-from rdrop_cli.nn.native.layer_call import call_gru, compute_states, find_obstacle
+from rdrop_cli.nn.native.engine import NativeEngine
+from rdrop_cli.nn.native.keras_network import UnsupportedModelError
 from rdrop_cli.nn.pipeline import WindowPipeline
+from rdrop_cli.nn.randomness import MaskSeeds
+from rdrop_cli.series.windows import Windows
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import Protocol as TrainingProtocol
 
 Rows = npt.NDArray[np.int64] | range
+XLA_SLOWER = "3 to 15"  # training steps at the book's size, by network (docs/speed.md)
 GRAPH_BATCH = 1024  # windows gathered at once; more only cost memory
-NATIVE_BATCH = 8192  # windows between two looks at whether somebody wants to stop
-FEED_FORWARD = (keras.layers.Dense, keras.layers.Dropout, keras.layers.SpatialDropout1D)
 
 
 class Engine(Protocol):
-    """Computes a model for training and for measuring.
+    """Computes a model for training and for measuring. Between its calls the model's variables hold the weights.
 
     Attributes:
         name: what a run records.
-        jit_compile: whether XLA is to compile the training step around `call`.
+        reason: why this engine.
+        instruction_set: that it was compiled for; None where TensorFlow chooses.
+        slowness: what keeps a faster engine away, and what to do about it; None if nothing does.
     """
 
     name: str
-    jit_compile: bool
+    reason: str
+    instruction_set: str | None
+    slowness: str | None
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        """Return the model's output (batch, 1) for windows (batch, time, feature), dropout on, inside a graph."""
+    def train_steps(self, first: int, last: int) -> Iterator[float]:
+        """Train the steps [first, last), counted over the whole run; yield the loss of each, dropout on."""
         ...
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
@@ -41,94 +47,88 @@ class Engine(Protocol):
         ...
 
 
-def choose_engine(wanted: str, model: keras.Sequential, pipeline: WindowPipeline) -> Engine:
-    """Return the engine of that name; for `auto` the kernel where it can compute the model, else XLA.
+def choose_engine(
+    config: RunConfig, model: keras.Sequential, optimizer: keras.optimizers.Optimizer, windows: Windows
+) -> Engine:
+    """Return the engine that is asked for; for `auto` the kernel where it can compute the model, else XLA.
 
     Raises:
         RdropError: the kernel is asked for and cannot compute this model on this machine.
     """
-    if wanted in ("xla", "keras"):
-        return GraphEngine(wanted, model, pipeline)
-    obstacle = find_native_obstacle(model, wanted)
-    if obstacle is None:
-        return NativeEngine(model, pipeline)
-    if wanted == "native":
-        raise RdropError(f"--engine native: {obstacle}; omit the option to use XLA")
-    return GraphEngine("xla", model, pipeline)
+    if config.engine in ("xla", "keras"):
+        return GraphEngine(config.engine, f"engine {config.engine} was asked for", config, model, optimizer, windows)
+    if config.engine == "auto" and tf.config.list_physical_devices("GPU"):
+        return GraphEngine("xla", "there is a GPU", config, model, optimizer, windows)
+    try:
+        _check_native_training(config.protocol)
+        return NativeEngine(model, optimizer, windows, seed=config.seed, batch_size=config.protocol.batch_size)
+    except (NativeUnavailableError, UnsupportedModelError) as error:
+        if config.engine == "native":
+            raise RdropError(f"engine native: {error}; use auto or xla") from error
+        engine = GraphEngine("xla", str(error), config, model, optimizer, windows)
+        if isinstance(error, NativeUnavailableError):
+            engine.slowness = f"XLA computes this network, {XLA_SLOWER} times slower than the compiled kernel: {error}"
+        return engine
 
 
-def find_native_obstacle(model: keras.Model, wanted: str) -> str | None:
-    """Say why the kernel cannot compute a model, or, with `auto`, why it had better not; None if it can."""
-    if wanted == "auto" and tf.config.list_physical_devices("GPU"):
-        return "there is a GPU"
-    if not isinstance(model, keras.Sequential):
-        return f"{model.name} is not a plain stack of layers"
-    for layer in model.layers:
-        if isinstance(layer, FEED_FORWARD):
-            continue
-        if obstacle := find_obstacle(layer):
-            return obstacle
-        try:
-            load_kernel(layer.units, layer.cell.kernel.shape[0])
-        except NativeUnavailableError as error:
-            return str(error)
-    return None
+def _check_native_training(protocol: TrainingProtocol) -> None:
+    """Check that the kernel can train so.
+
+    Raises:
+        UnsupportedModelError: it has RMSprop on the mean absolute error, without clipping, and nothing else.
+    """
+    for field, known in (("optimizer", "rmsprop"), ("loss", "mae"), ("clip_norm", None)):
+        if getattr(protocol, field) != known:
+            raise UnsupportedModelError(f"the kernel cannot train with {field} {getattr(protocol, field)}")
+
+
+def compute_loss(name: str, errors: tf.Tensor) -> tf.Tensor:
+    """Return the mean loss of standardised errors of shape (batch,); `huber` is quadratic up to an error of 1."""
+    sizes = tf.abs(errors)
+    losses = {
+        "mae": lambda: sizes,
+        "mse": lambda: tf.square(errors),
+        "huber": lambda: tf.where(sizes <= 1.0, 0.5 * tf.square(errors), sizes - 0.5),
+    }
+    return tf.reduce_mean(losses[name]())
 
 
 class GraphEngine:
     """Keras's own layers in a TensorFlow graph: compiled by XLA, or not."""
 
-    def __init__(self, name: str, model: keras.Model, pipeline: WindowPipeline) -> None:
-        self.name = name
-        self.jit_compile = name == "xla"
-        self._model, self._pipeline = model, pipeline
-        self._forward = tf.function(lambda x: model(x, training=False), jit_compile=self.jit_compile)
+    instruction_set: str | None = None
+    slowness: str | None = None
 
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        return self._model(x, training=True)
+    def __init__(
+        self,
+        name: str,
+        reason: str,
+        config: RunConfig,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        windows: Windows,
+    ) -> None:
+        self.name, self.reason = name, reason
+        self._config, self._model, self._optimizer = config, model, optimizer
+        self._pipeline = WindowPipeline(windows)
+        self._masks = MaskSeeds(model, config.seed)
+        jit_compile = name == "xla"
+        self._forward = tf.function(lambda x: model(x, training=False), jit_compile=jit_compile)
+        self._train_step = tf.function(self._compute_train_step, jit_compile=jit_compile)
+
+    def train_steps(self, first: int, last: int) -> Iterator[float]:
+        batches = self._pipeline.stream_training(self._config.seed, first, last, self._config.protocol.batch_size)
+        for step, x, y in batches:
+            yield float(self._train_step(step, x, y))
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
         batches = self._pipeline.stream_rows(rows, GRAPH_BATCH)
         return np.concatenate([self._forward(x).numpy()[:, 0] for x, _ in batches])[: len(rows)]
 
-
-class NativeEngine:
-    """GRU layers by the compiled kernel, all others by Keras."""
-
-    name = "native"
-    jit_compile = False  # XLA cannot look into the kernel, and little else is left to compile
-
-    def __init__(self, model: keras.Sequential, pipeline: WindowPipeline) -> None:
-        self._layers = model.layers
-        self._pipeline = pipeline
-        self._after_first = tf.function(lambda states: self._walk(self._layers[1:], states, training=False))
-        self._forward = tf.function(lambda x: self._walk(self._layers, x, training=False))
-
-    def call(self, x: tf.Tensor) -> tf.Tensor:
-        return self._walk(self._layers, x, training=True)
-
-    def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
-        first = self._layers[0]
-        if not isinstance(first, keras.layers.GRU) or first.return_sequences or first.go_backwards:
-            batches = self._pipeline.stream_rows(rows, GRAPH_BATCH)
-            return np.concatenate([self._forward(x).numpy()[:, 0] for x, _ in batches])[: len(rows)]
-        windows = self._pipeline.windows
-        outputs = []
-        for start in range(0, len(rows), NATIVE_BATCH):
-            starts = np.asarray(rows[start : start + NATIVE_BATCH], np.int64) + windows.offsets[0]
-            sequences = Sequences(windows.matrix, starts, windows.step_rows, len(windows.offsets))
-            outputs.append(self._after_first(compute_states(first, sequences, threads=count_threads())).numpy()[:, 0])
-        return np.concatenate(outputs)
-
-    def _walk(self, layers: list[Any], x: tf.Tensor, *, training: bool) -> tf.Tensor:
-        """Pass x through the layers, the masks of each drawn from its own seed generator as Keras would."""
-        weights_before = False
-        for layer in layers:
-            if isinstance(layer, keras.layers.GRU):
-                masks = draw_keras_masks(layer, tf.shape(x)[0]) if training else (None, None)
-                options = {"training": training, "input_gradient": weights_before}
-                x = call_gru(layer, x, masks, **options, count_threads=count_threads)
-            else:
-                x = layer(x, training=training) if isinstance(layer, FEED_FORWARD[1:]) else layer(x)
-            weights_before = weights_before or bool(layer.trainable_variables)
-        return x
+    def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
+        self._masks.set_step(step)
+        with tf.GradientTape() as tape:
+            loss = compute_loss(self._config.protocol.loss, self._model(x, training=True)[:, 0] - y)
+        variables = self._model.trainable_variables
+        self._optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+        return loss

@@ -31,8 +31,8 @@ def count_threads() -> int:
     return len(list_cores())
 
 
-def describe_environment() -> Environment:
-    """Return versions, the device, and the threads that a step may use."""
+def describe_environment(instruction_set: str | None = None, engine_reason: str | None = None) -> Environment:
+    """Return versions, the device, the threads that a step may use, and what is known of the engine."""
     gpus = tf.config.list_physical_devices("GPU")
     details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
     return Environment(
@@ -44,4 +44,6 @@ def describe_environment() -> Environment:
         system=f"{platform.system()} {platform.machine()}",
         device=details.get("device_name", "GPU") if gpus else "CPU",
         threads=count_threads(),
+        instruction_set=instruction_set,
+        engine_reason=engine_reason,
     )

@@ -43,6 +43,10 @@ class MaskSeeds:
         states = [v for v in model.non_trainable_variables if v.path.endswith("seed_generator_state")]
         self._streams = [(state, derive_seed(seed, f"masks {i}")) for i, state in enumerate(states)]
 
+    def find_stream(self, generator: keras.random.SeedGenerator) -> int:
+        """Return the seed that a generator of the model has throughout the run; its counter tells the step."""
+        return next(stream for state, stream in self._streams if state is generator.state)
+
     def set_step(self, step: tf.Tensor) -> None:
         """Set every generator for a step (int64 scalar); callable inside a compiled function."""
         for state, stream in self._streams:

@@ -6,12 +6,9 @@ from pathlib import Path
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from rdrop_cli.nn.engines import choose_engine
 from rdrop_cli.nn.models import build_model
-from rdrop_cli.nn.pipeline import WindowPipeline
-from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.runs.checkpoint import State
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
@@ -31,17 +28,6 @@ def make_optimizer(protocol: Protocol) -> keras.optimizers.Optimizer:
     )
 
 
-def compute_loss(name: str, errors: tf.Tensor) -> tf.Tensor:
-    """Return the mean loss of standardised errors of shape (batch,); `huber` is quadratic up to an error of 1."""
-    sizes = tf.abs(errors)
-    losses = {
-        "mae": lambda: sizes,
-        "mse": lambda: tf.square(errors),
-        "huber": lambda: tf.where(sizes <= 1.0, 0.5 * tf.square(errors), sizes - 0.5),
-    }
-    return tf.reduce_mean(losses[name]())
-
-
 class KerasTrainer:
     """Trains a Keras model with the protocol's optimizer and loss: in the study RMSprop on the mean absolute error.
 
@@ -50,18 +36,24 @@ class KerasTrainer:
 
     def __init__(self, config: RunConfig, windows: Windows) -> None:
         self._config = config
-        self._pipeline = WindowPipeline(windows)
+        self._windows = windows
         self.model = build_model(config, len(windows.offsets), windows.matrix.shape[1])
         self._optimizer = make_optimizer(config.protocol)
         self._optimizer.build(self.model.trainable_variables)
-        self._masks = MaskSeeds(self.model, config.seed)
-        self._engine = choose_engine(config.engine, self.model, self._pipeline)
-        self._train_step = tf.function(self._compute_train_step, jit_compile=self._engine.jit_compile)
+        self._engine = choose_engine(config, self.model, self._optimizer, windows)
 
     @property
     def engine(self) -> str:
         """What computes the network: `native`, `xla` or `keras`."""
         return self._engine.name
+
+    def describe_engine(self) -> dict[str, str | None]:
+        """Return what decides a run's last digits beside versions: the instruction set, and why this engine."""
+        return {"instruction_set": self._engine.instruction_set, "engine_reason": self._engine.reason}
+
+    def find_slowness(self) -> str | None:
+        """Say what would make the run faster: how to have the kernel; None where nothing keeps it away."""
+        return self._engine.slowness
 
     def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float:
         """Train the steps of an epoch, counted from 1; return the mean loss, measured with dropout on.
@@ -73,18 +65,15 @@ class KerasTrainer:
 
     def train_steps(self, first: int, last: int, on_step: Callable[[int, float], None]) -> float:
         """Train the steps [first, last), counted from 0 over the whole run; return their mean loss, dropout on."""
-        batches = self._pipeline.stream_training(self._config.seed, first, last, self._config.protocol.batch_size)
         total = 0.0
-        for i, (step, x, y) in enumerate(batches, start=1):
-            loss = float(self._train_step(step, x, y))
+        for i, loss in enumerate(self._engine.train_steps(first, last), start=1):
             total += loss
             on_step(i, loss)
         return total / (last - first)
 
     def measure_errors(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
         """Return the standardised absolute error of each window, dropout off: shape (window,)."""
-        windows = self._pipeline.windows
-        errors: npt.NDArray[np.float32] = np.abs(self._engine.predict(rows) - windows.get_targets(rows))
+        errors: npt.NDArray[np.float32] = np.abs(self._engine.predict(rows) - self._windows.get_targets(rows))
         return errors
 
     def get_state(self) -> State:
@@ -106,11 +95,3 @@ class KerasTrainer:
 
     def _stateful_variables(self) -> list[keras.Variable]:
         return [*self.model.trainable_variables, *self._optimizer.variables]
-
-    def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
-        self._masks.set_step(step)
-        with tf.GradientTape() as tape:
-            loss = compute_loss(self._config.protocol.loss, self._engine.call(x)[:, 0] - y)
-        variables = self.model.trainable_variables
-        self._optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
-        return loss

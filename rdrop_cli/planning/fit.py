@@ -67,7 +67,7 @@ def _fit_lengths(protocol: Protocol, request: Request, series: Series) -> dict[s
     return rows
 
 
-def _scale_length(field: str, protocol_rows: int, sampling_seconds: int) -> int:
+def _scale_length(field: str, protocol_rows: int, sampling_seconds: float) -> int:
     """Return a protocol's length in rows of the user's series; its step is at least one row."""
     seconds = protocol_rows * SAMPLING_SECONDS
     if field == "every" and seconds < sampling_seconds:
@@ -99,7 +99,7 @@ def _fit_splits(protocol: Protocol, request: Request, series: Series) -> Protoco
 
 def _check_room(protocol: Protocol, series: Series, train_stop: str, val_stop: str) -> None:
     """Check that a series split by fractions is long enough; other splits are checked with the windows."""
-    train, val, rows = parse_fraction(train_stop), parse_fraction(val_stop), len(series.stamps)
+    train, val, rows = parse_fraction(train_stop), parse_fraction(val_stop), len(series.timestamps)
     if train is None or val is None or train >= val or protocol.has_room(rows):
         return
 

@@ -13,31 +13,33 @@ from rdrop_cli.study.units import UNIT_SECONDS, format_seconds, format_stamp
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2})?)?")
 
 
-def parse_rows(field: str, text: str, sampling_seconds: int) -> int:
+def parse_rows(field: str, text: str, sampling_seconds: float) -> int:
     """Return `10d`, `24h`, `90min` or a number of rows in rows of a series with a reading every `sampling_seconds`.
 
     Raises:
         UsageError: it is no length, or not a whole number of rows.
     """
-    match = re.fullmatch(r"(\d{1,9})(d|h|min|s)?", text.strip())
+    match = re.fullmatch(r"(\d{1,9})(y|mo|d|h|min|s|ms)?", text.strip())
     if not match:
         raise ValueRefusedError(field, text, "a length such as 10d, 24h, 90min or a number of rows")
     number, unit = int(match[1]), match[2]
     if unit is None:
         return number
-    return count_rows(field, text, number * UNIT_SECONDS[unit], sampling_seconds)
+    seconds = number / 1000 if unit == "ms" else number * UNIT_SECONDS[unit]
+    return count_rows(field, text, seconds, sampling_seconds)
 
 
-def count_rows(field: str, length: str, seconds: int, sampling_seconds: int) -> int:
+def count_rows(field: str, length: str, seconds: float, sampling_seconds: float) -> int:
     """Return the rows that `seconds`, which the user knows as `length`, take up.
 
     Raises:
         UsageError: they are not a whole number.
     """
-    if sampling_seconds <= 0 or seconds % sampling_seconds:
+    rows = round(seconds / sampling_seconds) if sampling_seconds > 0 else 0
+    if sampling_seconds <= 0 or abs(rows * sampling_seconds - seconds) > 1e-6:
         apart = format_seconds(sampling_seconds)
         raise UsageError(f"{length} is not a whole number of readings, which are {apart} apart", field=field)
-    return seconds // sampling_seconds
+    return rows
 
 
 def parse_split(field: str, text: str, series: Series) -> int:
@@ -50,7 +52,7 @@ def parse_split(field: str, text: str, series: Series) -> int:
     if row is None:
         expected = "a row, a fraction such as 0.5 or 50%, or a date such as 2014-01-01"
         raise ValueRefusedError(field, text, expected, f"{series.source.name} has {describe_extent(series)}")
-    if not 0 < row < len(series.stamps):
+    if not 0 < row < len(series.timestamps):
         raise UsageError(f"{text} is not within {series.source.name}, which has {describe_extent(series)}", field=field)
     return row
 
@@ -66,15 +68,15 @@ def parse_fraction(text: str) -> Fraction | None:
 
 def describe_extent(series: Series) -> str:
     """Return how long a series is: `8760 rows from 2013-01-01 00:00 to 2013-12-31 23:00`."""
-    first, last = format_stamp(series.stamps[0]), format_stamp(series.stamps[-1])
-    return f"{len(series.stamps)} rows from {first} to {last}"
+    first, last = format_stamp(series.timestamps[0]), format_stamp(series.timestamps[-1])
+    return f"{len(series.timestamps)} rows from {first} to {last}"
 
 
 def _find_row(text: str, series: Series) -> int | None:
     """Return the row that a text names, the series' length for a date after the last; None where it names none."""
     fraction = parse_fraction(text)
     if fraction is not None:
-        return int(len(series.stamps) * fraction)
+        return int(len(series.timestamps) * fraction)
     if re.fullmatch(r"\d{1,9}", text):
         return int(text)
     return _find_date(text, series) if _DATE.fullmatch(text) else None
@@ -85,5 +87,5 @@ def _find_date(text: str, series: Series) -> int | None:
         date = datetime.fromisoformat(text)
     except ValueError:  # the thirtieth of February
         return None
-    late_enough = series.stamps >= np.datetime64(date, "s")
-    return int(late_enough.argmax()) if late_enough.any() else len(series.stamps)
+    late_enough = series.timestamps >= np.datetime64(date, "s")
+    return int(late_enough.argmax()) if late_enough.any() else len(series.timestamps)

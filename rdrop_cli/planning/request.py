@@ -8,6 +8,7 @@ from typing import TypedDict
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.study.config import MAX_SEED, RunConfig
 from rdrop_cli.study.protocol import Protocol, find_protocol
+from rdrop_cli.study.reading import AS_FOUND, Reading
 from rdrop_cli.study.variants import DEFAULT_CELL, STUDY, Variant, find_variant
 
 MOST_SEEDS = 10_000  # more is a slip of the keyboard
@@ -19,8 +20,8 @@ class Request:
 
     `lookback`, `every` and `horizon` are texts such as `10d` or a number of rows, `train_stop` and `val_stop` such as
     `2014-01-01`, `50%` or a row; they can only be understood when the series, and so the time of its rows, is known.
-    `time` names the column of a user's file that holds the stamps; `inputs` and `exclude` are names of columns, which
-    may have the wildcards `*` and `?`.
+    `inputs` and `exclude` are names of columns, which may have the wildcards `*` and `?`; `reading` says how a user's
+    file is read.
     """
 
     variants: tuple[str, ...] = ()
@@ -33,7 +34,6 @@ class Request:
     dropout: float | None = None
     recurrent_dropout: float | None = None
     target: str | None = None
-    time: str | None = None
     lookback: str | None = None
     every: str | None = None
     horizon: str | None = None
@@ -54,6 +54,7 @@ class Request:
     name: str = ""
     tags: Sequence[str] = ()
     note: str = ""
+    reading: Reading = AS_FOUND
 
     def __post_init__(self) -> None:
         for field in ("inputs", "exclude", "tags"):
@@ -155,7 +156,7 @@ def _configure(variant: Variant, protocol: Protocol, request: Request) -> RunCon
         dataset_sha256="",
         engine=request.engine,
         cell=request.cell,
-        time_column=request.time or "",
+        reading=request.reading,
         name=request.name,
         tags=tuple(dict.fromkeys(request.tags)),
         note=request.note,

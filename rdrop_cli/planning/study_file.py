@@ -11,13 +11,16 @@ from rdrop_cli.errors import UsageError, ValueRefusedError, find_nearest, show_v
 from rdrop_cli.planning.request import Request, parse_seeds, plan_runs
 from rdrop_cli.planning.toml import WORDS, TomlFile, read_toml, read_value
 from rdrop_cli.study.config import MAX_SEED
+from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.variants import DEFAULT_CELL, find_variant
 
 MOST_RUNS = 10_000  # in a grid: more is a slip of the keyboard
 RATES = ("dropout", "recurrent_dropout")
 GRID_KEYS = ("variants", "cells", *RATES)
 # What a request has besides the grid, by the names that `rdrop train` has for it.
-_FIELDS = {field.name: field for field in fields(Request) if field.name not in ("variants", "cell", "seed", *RATES)}
+_READING = {field.name: field for field in fields(Reading)}
+_OF_RUNS = ("variants", "cell", "seed", "reading", *RATES)
+_FIELDS = {field.name: field for field in fields(Request) if field.name not in _OF_RUNS} | _READING
 TABLES = {"study": (*_FIELDS, "seeds"), "grid": GRID_KEYS}
 _KEYS_OF_FIELDS = {"cell": "cells", "seed": "seeds"}  # where a run has one of what the file lists
 
@@ -81,6 +84,8 @@ def read_sweep(path: Path) -> Sweep:
     tables = _read_tables(file)
     with file.locate_errors():
         request = {key: _read_option(key, value) for key, value in tables["study"].items() if key != "seeds"}
+        options = {key: request.pop(key) for key in _READING if key in request}
+        request["reading"] = Reading(**options)
         seeds = _read_seeds(tables["study"].get("seeds", "0"))
         arms = _expand_grid(tables["grid"], request, len(seeds))
         for arm in arms:
@@ -119,6 +124,8 @@ def _read_option(key: str, value: Any) -> Any:
     hint = _FIELDS[key].type
     if get_origin(hint) is Sequence:
         return tuple(_read_list(key, [value] if isinstance(value, str) else value, (str,), "texts in quotes"))
+    if key in _READING and _READING[key].default == ():
+        return tuple(_read_list(key, value, (str,), "texts"))
     kinds = [kind for kind in get_args(hint) or (hint,) if kind in WORDS]
     return read_value(key, value, kinds, is_path=key == "dataset")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdrop_cli.analysis.networks import ArmVerdict, Figure
+from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.rate_grid import RateGrid
 from rdrop_cli.plots.loss import describe_setting
 from rdrop_cli.plots.style import ERROR_MAP, draw_figure, name_unit, read_on
@@ -45,19 +45,17 @@ class Writing:
     def number(self, error: float) -> str:
         return f"{error * self.per_unit:.{self.decimals}f}"
 
-    def describe(self, figure: Figure) -> str:
-        """Render a mean with its interval, or with the words that there is none: `2.311 °C [2.300, 2.322], 5 seeds`."""
-        mean = f"{self.number(figure.mean)}\N{NO-BREAK SPACE}{self.unit}".rstrip()
-        between = f" [{', '.join(map(self.number, figure.interval))}]" if figure.interval else ""
-        return f"{mean}{between}, {count_seeds(figure)}"
+    def describe(self, row: NetworkRow) -> str:
+        """Render a mean level over seeds: `2.311 °C, 5 seeds`."""
+        return f"{self.number(row.level)}\N{NO-BREAK SPACE}{self.unit}".rstrip() + f", {count_seeds(row)}"
 
 
-def count_seeds(figure: Figure) -> str:
-    return f"{len(figure.seeds)} seeds" if len(figure.seeds) > 1 else "one seed"
+def count_seeds(row: NetworkRow) -> str:
+    return f"{len(row.seeds)} seeds" if len(row.seeds) > 1 else "one seed"
 
 
 def draw_rates(grids: Sequence[RateGrid], run: Metrics, path: Path, in_unit: bool, columns: int = 2) -> None:
-    """Draw the mean best validation error over dropout and recurrent dropout, a panel a network, all in one scale.
+    """Draw the mean validation level over dropout and recurrent dropout, a panel a network, all in one scale.
 
     Every square has its value and its number of seeds; the best of a panel is outlined, what was not trained hatched.
 
@@ -90,18 +88,18 @@ def describe_rates(grids: Sequence[RateGrid], run: Metrics, in_unit: bool) -> li
     shown = grids[:MOST_PANELS]
     writing = _choose_writing(shown, run, in_unit)
     hatched = " Hatched: not trained." if any(grid.has_gaps for grid in shown) else ""
-    lines = [f"Mean over seeds of the best validation error{_in_brackets(writing.unit)}; lower is better.{hatched}"]
+    lines = [f"Mean over seeds of the validation level{_in_brackets(writing.unit)}; lower is better.{hatched}"]
     for grid in shown:
-        pair = format_rates(grid.best.arm.dropout, grid.best.arm.recurrent_dropout)
+        pair = format_rates(grid.best.network.dropout, grid.best.network.recurrent_dropout)
         best = f"outlined, the best of {len(grid.squares)} pairs, partly by chance: {pair}"
-        lines.append(f"{grid.network}: {best} with {writing.describe(grid.best.best)}.")
+        lines.append(f"{grid.network}: {best} with {writing.describe(grid.best)}.")
     references = _list_references(shown)
-    beside = [f"{row.label}, {row.arm.epochs} epochs: {writing.describe(row.best)}" for row in references]
+    beside = [f"{row.label}, {row.network.epochs} epochs: {writing.describe(row)}" for row in references]
     return [*lines, f"Beside: {'; '.join(beside)}."] if beside else lines
 
 
-def _list_references(grids: Sequence[RateGrid]) -> list[ArmVerdict]:
-    """Return what the panels' arms are compared with, each once."""
+def _list_references(grids: Sequence[RateGrid]) -> list[NetworkRow]:
+    """Return what the panels are compared with, each once."""
     return list({grid.reference.label: grid.reference for grid in grids if grid.reference}.values())
 
 
@@ -111,7 +109,7 @@ def _in_brackets(unit: str) -> str:
 
 def _choose_writing(grids: Sequence[RateGrid], run: Metrics, in_unit: bool) -> Writing:
     per_unit = run.target_std if in_unit else 1.0
-    values = [square.best.mean * per_unit for grid in grids for square in grid.squares.values()]
+    values = [square.level * per_unit for grid in grids for square in grid.squares.values()]
     span = max(values) - min(values) or max(abs(value) for value in values) or 1.0
     decimals = min(MOST_DECIMALS, max(0, math.ceil(math.log10(LEVELS) - math.log10(span))))
     return Writing(per_unit, name_unit(run, in_unit), decimals)
@@ -135,7 +133,7 @@ def _make_colours(grids: Sequence[RateGrid], writing: Writing) -> "ScalarMappabl
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    values = [square.best.mean * writing.per_unit for grid in grids for square in grid.squares.values()]
+    values = [square.level * writing.per_unit for grid in grids for square in grid.squares.values()]
     low, high = min(values), max(values)
     room = 0.0 if high > low else abs(high) * 0.01 or 1.0
     return ScalarMappable(Normalize(low - room, high + room), ERROR_MAP)
@@ -150,7 +148,7 @@ def _draw_grid(axes: "Axes", grid: RateGrid, colours: "ScalarMappable", writing:
             if square is None:
                 axes.add_patch(Rectangle(corner, 1, 1, **MISSING_STYLE))
                 continue
-            colour = tuple(colours.to_rgba(np.array([square.best.mean * writing.per_unit]))[0].tolist())
+            colour = tuple(colours.to_rgba(np.array([square.level * writing.per_unit]))[0].tolist())
             axes.add_patch(Rectangle(corner, 1, 1, facecolor=colour, edgecolor="white", linewidth=1))
             _write_square(axes, (x, y), square, writing, read_on(colour))
             if square is grid.best:
@@ -160,8 +158,8 @@ def _draw_grid(axes: "Axes", grid: RateGrid, colours: "ScalarMappable", writing:
     _label_grid(axes, grid)
 
 
-def _write_square(axes: "Axes", at: tuple[int, int], square: ArmVerdict, writing: Writing, colour: str) -> None:
-    number, seeds = writing.number(square.best.mean), count_seeds(square.best)
+def _write_square(axes: "Axes", at: tuple[int, int], square: NetworkRow, writing: Writing, colour: str) -> None:
+    number, seeds = writing.number(square.level), count_seeds(square)
     middle: dict[str, Any] = {"ha": "center", "textcoords": "offset points", "color": colour}
     axes.annotate(number, at, (0, 1), va="bottom", fontsize=11, fontweight="bold", **middle)
     axes.annotate(seeds, at, (0, -2), va="top", fontsize=8, **middle)
@@ -185,11 +183,11 @@ def _explain_colours(bar: "Colorbar", grids: Sequence[RateGrid], writing: Writin
     from matplotlib.ticker import MaxNLocator
 
     bar.outline.set_visible(False)
-    bar.set_label(f"mean best validation error{_in_brackets(writing.unit)}; lower is better", fontsize=10)
+    bar.set_label(f"mean validation level{_in_brackets(writing.unit)}; lower is better", fontsize=10)
     bar.locator = MaxNLocator(6)
     low, high = bar.mappable.get_clim()
     for reference in _list_references(grids):
-        value = reference.best.mean * writing.per_unit
+        value = reference.level * writing.per_unit
         if low <= value <= high:
             bar.ax.axhline(value, color=REFERENCE_COLOUR, linewidth=2)
             beside: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "center", "fontsize": 9}

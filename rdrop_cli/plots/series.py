@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from rdrop_cli.plots.style import NAIVE_COLOUR, PALETTE, draw_figure
 from rdrop_cli.series.describe import list_periods
-from rdrop_cli.series.quality import SENTINEL, Gap, find_gaps
+from rdrop_cli.series.quality import Gap, find_gaps, find_measured
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.protocol import Protocol
@@ -89,23 +89,23 @@ def _draw_readings(axes: "Axes", series: Series, target: str) -> None:
     axes.set_title(f"{series.source.name}  ({drawn})", loc="left", fontsize=12, pad=34)
 
 
-def choose_bin_seconds(series: Series) -> int:
+def choose_bin_seconds(series: Series) -> float:
     """Return how much time one point of the picture stands for: one reading, or a length that people know."""
-    span = int((series.stamps.max() - series.stamps.min()).astype(np.int64))
-    least = max(series.sampling_seconds, span // MOST_BINS, 1)
-    if span // max(series.sampling_seconds, 1) <= MOST_BINS:
-        return max(series.sampling_seconds, 1)
-    return next((seconds for seconds in BIN_SECONDS if seconds >= least), least)
+    span = float((series.timestamps.max() - series.timestamps.min()) / np.timedelta64(1, "s"))
+    reading = series.sampling_seconds if series.sampling_seconds > 0 else 1
+    if span / reading <= MOST_BINS + 1:
+        return reading
+    return next((seconds for seconds in BIN_SECONDS if seconds >= max(reading, span / MOST_BINS)), span / MOST_BINS)
 
 
 def bin_readings(
-    series: Series, target: str, seconds: int
+    series: Series, target: str, seconds: float
 ) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return stamps, and lowest, mean and highest readings, of stretches of time: each (bin,), NaN where none is."""
     column = series.values[:, series.columns.index(target)]
-    real = (np.abs(column) < LARGEST_READING) & (column != SENTINEL)
-    start = series.stamps.min()
-    bins = (series.stamps - start).astype(np.int64) // seconds
+    real = (np.abs(column) < LARGEST_READING) & find_measured(series)[:, series.columns.index(target)]
+    start = series.timestamps.min()
+    bins = np.floor((series.timestamps - start) / np.timedelta64(1, "s") / seconds + 1e-9).astype(np.int64)
     count = int(bins.max()) + 1
     bins, readings = bins[real], column[real]
     low, high = np.full(count, np.inf), np.full(count, -np.inf)
@@ -116,7 +116,8 @@ def bin_readings(
     mean = np.bincount(bins, readings, minlength=count) / found
     empty = np.isnan(found)
     low[empty] = high[empty] = np.nan
-    return start + seconds * np.arange(count), low, mean, high
+    microseconds = np.round(seconds * 1e6 * np.arange(count)).astype("timedelta64[us]")
+    return start + microseconds, low, mean, high
 
 
 def _mark_gaps(axes: "Axes", gaps: list[Gap]) -> None:
@@ -145,7 +146,7 @@ def _mark_gaps(axes: "Axes", gaps: list[Gap]) -> None:
 def _shade_periods(axes: "Axes", protocol: Protocol, windows: Windows) -> None:
     """Shade training, validation and test, and name them above."""
     periods = list_periods(protocol, windows)
-    rows = len(windows.stamps)
+    rows = len(windows.timestamps)
     narrow = any(len(period.rows) / rows < NARROW_SHARE for period in periods)
     sides = {"training": (0.0, "left"), "validation": (0.5, "center"), "test": (1.0, "right")}
     for period in periods:
@@ -173,18 +174,18 @@ def _write_above(axes: "Axes", text: str, days: float, side: str, colour: str, p
     )
 
 
-def _draw_window(axes: "Axes", protocol: Protocol, windows: Windows, sampling_seconds: int) -> None:
+def _draw_window(axes: "Axes", protocol: Protocol, windows: Windows, sampling_seconds: float) -> None:
     """Draw one validation window to scale: its timesteps, the target ahead of it, and the naive forecast."""
-    row = windows.validation[len(windows.validation) // 2]
+    row = int(windows.validation[len(windows.validation) // 2])
     later = row + windows.target_offset
     readings = windows.target.astype(np.float64) * windows.target_std + windows.target_mean
     drawn, steps = slice(row - protocol.lookback_rows, later + 1), row + windows.offsets
     now = int(steps[-1])
-    axes.plot(windows.stamps[drawn], readings[drawn], color=READING_COLOUR, linewidth=0.8, alpha=0.5)
-    axes.plot(windows.stamps[steps], readings[steps], ".", color=PALETTE[1], markersize=4)
-    axes.plot(windows.stamps[[now, later]], readings[[now, now]], "--", color=NAIVE_COLOUR, linewidth=1.4)
-    axes.plot(windows.stamps[later], readings[later], "*", color=TARGET_COLOUR, markersize=15, clip_on=False)
-    start, end = _to_days(windows.stamps[steps[0]]), _to_days(windows.stamps[now])
+    axes.plot(windows.timestamps[drawn], readings[drawn], color=READING_COLOUR, linewidth=0.8, alpha=0.5)
+    axes.plot(windows.timestamps[steps], readings[steps], ".", color=PALETTE[1], markersize=4)
+    axes.plot(windows.timestamps[[now, later]], readings[[now, now]], "--", color=NAIVE_COLOUR, linewidth=1.4)
+    axes.plot(windows.timestamps[later], readings[later], "*", color=TARGET_COLOUR, markersize=15, clip_on=False)
+    start, end = _to_days(windows.timestamps[steps[0]]), _to_days(windows.timestamps[now])
     axes.axvspan(start, end, color=PALETTE[1], alpha=PERIOD_OPACITY, linewidth=0)
     lookback, step = (format_seconds(rows * sampling_seconds) for rows in (protocol.lookback_rows, protocol.step_rows))
     horizon = protocol.describe_horizon(sampling_seconds)
@@ -193,10 +194,10 @@ def _draw_window(axes: "Axes", protocol: Protocol, windows: Windows, sampling_se
     axes.set_title("One window of the validation period, to scale", loc="left", fontsize=12, pad=20)
     seen = f"what the network sees: {protocol.timesteps} timesteps, one every {step}, {lookback} in all"
     _write_above(axes, seen, start, "left", PALETTE[1])
-    _write_above(axes, f"★ target, {horizon}", _to_days(windows.stamps[later]), "right", TARGET_COLOUR)
+    _write_above(axes, f"★ target, {horizon}", _to_days(windows.timestamps[later]), "right", TARGET_COLOUR)
     axes.annotate(
         f"naive forecast:\nas now, off by {error}",
-        (windows.stamps[later], readings[now]),
+        (windows.timestamps[later], readings[now]),
         xytext=(10, 0),
         textcoords="offset points",
         va="center",

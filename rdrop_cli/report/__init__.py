@@ -1,1 +1,1 @@
-"""The HTML report: everything about a folder of runs in one file."""
+"""The verdict as people read it: text, tables for a paper, pictures and the HTML report."""

@@ -13,20 +13,28 @@ from pathlib import Path
 from typing import Any
 
 import rdrop_cli
-from rdrop_cli.analysis.claims import ERROR_UNIT
-from rdrop_cli.analysis.claims_text import BENEFITS_TITLE, format_estimate
-from rdrop_cli.analysis.judge import ClaimVerdict, SideFigure
-from rdrop_cli.analysis.networks import ArmVerdict
-from rdrop_cli.analysis.networks_text import ARMS_HEADS, ARMS_TITLE, describe_row
-from rdrop_cli.analysis.published import find_published
+from rdrop_cli.analysis.claims import MARGIN_SHARE
+from rdrop_cli.analysis.joint_test import ALPHA
+from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.rate_grid import list_rate_grids
-from rdrop_cli.analysis.verdict import StudyVerdict
+from rdrop_cli.analysis.verdict import ClaimVerdict, StudyVerdict
 from rdrop_cli.files import write_text
-from rdrop_cli.plots.groups import group_seeds, keep_legible
-from rdrop_cli.plots.loss import FIGURE_INCHES, NARROW_INCHES, draw_comparison
 from rdrop_cli.plots.rates import describe_rates, draw_rates
+from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_pairs, draw_shares, has_pairs
+from rdrop_cli.report.words import (
+    DISCLOSURE,
+    VERDICTS,
+    describe_comparison,
+    describe_runs,
+    explain_claim,
+    format_answer,
+    format_attempts,
+    format_own_unit,
+    format_published,
+    summarise,
+    write_notes,
+)
 from rdrop_cli.runs.document import Dataset, Metrics
-from rdrop_cli.study.units import format_error
 
 NONE = "–"
 
@@ -47,24 +55,24 @@ def render_report(judged: StudyVerdict) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    style = _read_resource("style.css")
+    style, used = _read_resource("style.css"), judged.collection.used
+    asked = [verdict for verdict in judged.claims if verdict.reason != "no-runs"]
     return environment.from_string(_read_resource("template.html")).render(
         style=style,
         policy=_forbid_everything_but(style),
         version=rdrop_cli.__version__,
-        judged=judged.collection.describe(),
-        notes=judged.collection.notes,
-        left_out=judged.collection.left_out,
-        claims=[_describe_claim(verdict, judged) for verdict in judged.claims],
-        benefits_title=BENEFITS_TITLE,
-        benefits=[_describe_claim(verdict, judged) for verdict in judged.benefits],
-        arms_title=ARMS_TITLE,
-        arm_heads=ARMS_HEADS,
-        arms=[_describe_arm(row) for row in judged.arms],
-        arms_in_words=judged.describe_arms(),
+        judged=describe_runs(judged.collection),
+        dates=_name_dates(used),
+        answer=summarise(judged),
+        notes=write_notes(judged),
+        rule=_describe_rule(judged),
+        skipped=judged.collection.skipped,
+        claims=[_describe_claim(verdict, judged) for verdict in asked],
+        missing=[verdict.claim.text for verdict in judged.claims if verdict.reason == "no-runs"],
+        networks=[_describe_network(row) for row in judged.networks],
+        pictures=_draw_pictures(judged, bool(asked)),
         rates=_describe_rates(judged),
-        **_describe_curves(judged.collection.metrics),
-        **_describe_runs(judged.collection.used),
+        **_describe_runs(used),
     )
 
 
@@ -78,54 +86,72 @@ def _forbid_everything_but(style: str) -> str:
     return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
+def _name_dates(runs: Sequence[Metrics]) -> str:
+    days = sorted(run.created_at[:10] for run in runs)
+    return days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+
+
+def _describe_rule(judged: StudyVerdict) -> str:
+    looks = judged.plan.looks
+    return (
+        f"Every claim is decided by one test of all questions of this page together (joint sign flips of the seeds), "
+        f"looked at from {looks[0]} to {looks[-1]} seeds: the chance that any decision is wrong "
+        f"is at most {ALPHA:.0%}. Intervals are simultaneous. A claim holds where its interval lies inside its region. "
+        f"Errors are standardised; {judged.margin:.4f}, {MARGIN_SHARE:.0%} of the naive forecast’s error, "
+        f"counts as a difference. {DISCLOSURE}"
+    )
+
+
 def _describe_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> dict[str, Any]:
-    run, own_unit = judged.collection.curves[0], ""
-    if verdict.estimate is not None and verdict.unit == ERROR_UNIT and run.unit:
-        own_unit = f"{verdict.estimate * run.target_std:+.3f} {run.unit}"
+    own, estimate = "", verdict.answer.estimate
+    if estimate is not None and not verdict.claim.question.is_share:
+        own = format_own_unit(estimate, judged.collection)
     return {
-        "verdict": verdict,
-        "published": format_estimate(verdict.published, None, verdict.unit),
-        "measured": format_estimate(verdict.estimate, verdict.interval, verdict.unit),
-        "own_unit": own_unit,
-        "beside": [_describe_beside(side) for side in verdict.beside if side.seeds or side.published is not None],
+        "id": verdict.id,
+        "text": verdict.claim.text,
+        "verdict": verdict.verdict,
+        "words": VERDICTS[verdict.verdict],
+        "answer": format_answer(verdict.answer),
+        "own_unit": own,
+        "published": format_published(verdict),
+        "explanation": explain_claim(verdict, judged),
     }
 
 
-def _describe_beside(side: SideFigure) -> str:
-    seeds = "seed" if len(side.seeds) == 1 else "seeds"
-    measured = f"{format_estimate(side.estimate, side.interval, side.unit)} over {len(side.seeds)} {seeds}"
-    published = "" if side.published is None else f"published {format_estimate(side.published, None, side.unit)}"
-    return f"{side.name}: {'; '.join(part for part in (measured if side.seeds else '', published) if part)}"
+def _describe_network(row: NetworkRow) -> dict[str, Any]:
+    shown, examined = row.overfitting
+    return {
+        "name": row.label,
+        "seeds": format_attempts(row.attempts),
+        "level": f"{row.level:.4f}",
+        "turn": f"{row.turn:.0f}",
+        "test": f"{row.test:.4f}" if row.test is not None else NONE,
+        "overfit": f"{shown} of {examined}" if examined else NONE,
+        "comparison": describe_comparison(row),
+        "effect": {"lower": "holds", "higher": "does-not-hold"}.get(row.effect, row.effect.replace(" ", "-")),
+    }
 
 
-def _describe_arm(row: ArmVerdict) -> dict[str, Any]:
-    name, *cells = describe_row(row)
-    return {"name": name, "cells": cells, "effect": row.comparison.effect if row.comparison else "reference"}
+def _draw_pictures(judged: StudyVerdict, any_claim: bool) -> dict[str, list[str]]:
+    """Return each picture for both widths; those for which there are no runs are not there."""
+    draws = {"forest": draw_forest if any_claim else None, "pairs": draw_pairs if has_pairs(judged) else None}
+    draws |= {"curves": draw_curves, "shares": draw_shares}
+    return {
+        name: [_embed(partial(draw, judged, width=width)) for width in (WIDE, NARROW)]
+        for name, draw in draws.items()
+        if draw is not None
+    }
 
 
 def _describe_rates(judged: StudyVerdict) -> dict[str, Any] | None:
     """Return the heat map for both widths, and in words; None where there are too few rates for it."""
-    grids, run = list_rate_grids(judged.arms), judged.collection.used[0]
+    grids, run = list_rate_grids(judged.networks), judged.collection.used[0]
     if not grids:
         return None
     return {
         "pictures": [_embed(partial(draw_rates, grids, run, in_unit=True, columns=columns)) for columns in (2, 1)],
         "several": len(grids) > 1,
         "alternative": f"Heat map of the errors over both rates. {' '.join(describe_rates(grids, run, in_unit=True))}",
-    }
-
-
-def _describe_curves(runs: Sequence[Metrics]) -> dict[str, Any]:
-    """Return the picture of the curves for both widths, in words, and whose curves are not in it."""
-    shown, too_many = keep_legible(runs)
-    published = find_published(shown)
-    return {
-        "pictures": [
-            _embed(partial(draw_comparison, shown, in_unit=True, published=published, inches=inches))
-            for inches in (FIGURE_INCHES, NARROW_INCHES)
-        ],
-        "alternative": _describe_picture(shown, runs[0].unit),
-        "not_drawn": too_many,
     }
 
 
@@ -147,17 +173,6 @@ def _describe_runs(runs: Sequence[Metrics]) -> dict[str, Any]:
         "protocol": {"cell": cells} | {name.replace("_", " "): value for name, value in protocol.items()},
         "environments": _group_environments(runs),
     }
-
-
-def _describe_picture(runs: list[Metrics], unit: str) -> str:
-    """Say in words what the picture shows, for those who do not see it."""
-    sentences, scale = ["Validation error over epochs."], runs[0].target_std
-    for group in group_seeds(runs):
-        mean = group.curves("val_loss").mean(axis=0) * scale
-        lowest = f"lowest {format_error(mean.min(), unit)} at epoch {mean.argmin() + 1}"
-        sentences.append(f"{group.label}: {lowest}, {format_error(mean[-1], unit)} after {group.epochs} epochs.")
-    sentences.append(f"The naive forecast: {format_error(runs[0].naive.val_mae * scale, unit)}.")
-    return " ".join(sentences)
 
 
 def _describe_run(run: Metrics, unit: str) -> dict[str, str]:
@@ -188,11 +203,16 @@ def _describe_dataset(dataset: Dataset) -> dict[str, Any]:
     checked = {True: "the published file", False: "NOT the published file", None: "nothing published to compare with"}
     return {
         "name": dataset.name,
-        "from": dataset.origin,
+        "from": _name_origin(dataset.origin),
         "readings": dataset.rows,
         "SHA-256": dataset.sha256,
         "content": checked[dataset.verified],
     }
+
+
+def _name_origin(origin: str) -> str:
+    """Return where data came from: an address as it is, of a path on the sender's machine the file's name alone."""
+    return origin if "://" in origin else origin.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def _group_environments(runs: Sequence[Metrics]) -> list[dict[str, Any]]:

@@ -163,6 +163,8 @@ class Environment(Fields, frozen=True, kw_only=True):
     system: Annotated[str | None, Meta(description="operating system and machine")] = None
     device: Annotated[str | None, Meta(description="`CPU`, or the name of the GPU")] = None
     threads: Annotated[Count | None, Meta(description="threads that a step may use")] = None
+    instruction_set: Annotated[str | None, Meta(description="what the compiled kernel was built for")] = None
+    engine_reason: Annotated[str | None, Meta(description="why that engine computed it")] = None
 
     def known(self) -> dict[str, str | int]:
         """Return what was recorded, by name."""

@@ -18,7 +18,7 @@ from rdrop_cli.runs.progress import Progress, State
 from rdrop_cli.runs.remove import measure_size
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.study.variants import VARIANTS, label_network
+from rdrop_cli.study.variants import label_network
 
 FEATURES = 14  # of the weather; another number hardly moves an estimate
 # Measured at the book's size on one core (docs/speed.md): seconds for a training step by engine, and how much less
@@ -176,9 +176,8 @@ def _choose_speed(config: RunConfig, measured: Sequence[Measured], threads: int)
 
 
 def _guess_speed(config: RunConfig) -> Speed:
-    """Return the speed at the book's size; the kernel computes Keras's own GRU and leaves the others to XLA."""
-    by_kernel = config.cell == "gru" and VARIANTS[config.variant].method is None
-    engine = config.engine if config.engine != "auto" else "native" if by_kernel else "xla"
+    """Return the speed at the book's size; the kernel computes every variant."""
+    engine = config.engine if config.engine != "auto" else "native"
     book = Protocol(name="book", summary="")
     training = NOMINAL_STEP_SECONDS[engine] / (book.batch_size * count_products(book))
     return Speed(training, training * NOMINAL_MEASURING)

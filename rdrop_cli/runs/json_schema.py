@@ -16,6 +16,7 @@ from rdrop_cli.files import write_json, write_text
 from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.reading import Reading
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -45,7 +46,7 @@ def make_config_schema() -> Schema:
 
 def _make_schema(document: type[Metrics] | type[RunConfig]) -> Schema:
     schema = {"$schema": DIALECT} | msgspec.json.schema(document)
-    for datatype in (RunConfig, Protocol):
+    for datatype in (RunConfig, Protocol, Reading):
         if datatype.__name__ in schema["$defs"]:
             _describe_dataclass(schema["$defs"][datatype.__name__], datatype)
     protocol = schema["$defs"]["Protocol"]

@@ -21,6 +21,7 @@ from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
 from rdrop_cli.runs.history import Epoch, History, is_still_improving
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import WINDOW_END, Protocol
+from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.units import name_target
 from rdrop_cli.study.variants import DEFAULT_CELL
 
@@ -115,6 +116,8 @@ def parse_config(value: Any) -> RunConfig:
         _check_names(kind, "", value, RunConfig)
         if isinstance(value.get("protocol"), dict):
             _check_names(kind, "protocol", value["protocol"], Protocol)
+        if isinstance(value.get("reading"), dict):
+            _check_names(kind, "reading", value["reading"], Reading)
     return _convert(kind, value, RunConfig)
 
 
@@ -191,6 +194,8 @@ def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
     if version < 4 and isinstance(document.get("history"), dict):
         improving = {"still_improving": _was_improving(document["history"].get("val_loss"))}
         document = {"name": "", "tags": [], "note": "", "standardisation": None} | improving | document
+    if "time_column" in document:  # of a configuration, before there were other options of reading
+        document["reading"] = {"time": document.pop("time_column")}
     if version < SCHEMA_VERSION and "history" in document:  # metrics: what the first versions did not record
         document = {"cell": DEFAULT_CELL, "engine": None} | document
         protocol = document.get("protocol")
@@ -236,7 +241,9 @@ def _walk(name: str, value: dict[str, Any] | list[Any]) -> Iterator[tuple[str, A
         yield f"{name}.{key}" if name else key, item
 
 
-def _check_names(kind: str, where: str, value: dict[str, Any], datatype: type[RunConfig] | type[Protocol]) -> None:
+def _check_names(
+    kind: str, where: str, value: dict[str, Any], datatype: type[RunConfig] | type[Protocol] | type[Reading]
+) -> None:
     """Refuse fields that are not known, and a protocol that is not whole: both decide what a run's figures mean."""
     known = {field.name: field for field in fields(datatype)}
     prefix = f"{where}." if where else ""

@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import IO, BinaryIO
 
 from rdrop_cli.errors import DataError
 from rdrop_cli.files import replace_atomically
@@ -12,6 +13,7 @@ from rdrop_cli.files import replace_atomically
 CHUNK_BYTES = 1 << 18
 ENCRYPTED = 0x1  # bit 0 of the general purpose flags (APPNOTE.TXT 4.4.4)
 MAC_METADATA = "__MACOSX/"
+TABLE_ENDINGS = (".csv", ".txt", ".tsv", ".tab", ".dat")
 SHOWN_CHARACTERS = 60  # of a member's name, which may be 65535 long
 # Only these two unpack in steps of bounded size: 4 KiB of LZMA or bzip2 can fill the memory at once.
 BOUNDED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -45,6 +47,19 @@ def check_csv_archive(archive: Path, *, max_bytes: int) -> None:
         pass
 
 
+def open_table(label: Path, file: BinaryIO) -> IO[bytes]:
+    """Open the one table of a user's zip, a CSV or a text by another usual ending.
+
+    Raises:
+        DataError: it is no zip, or holds none, several, or what no honest zip has.
+    """
+    try:
+        opened = zipfile.ZipFile(file)
+        return opened.open(_find_csv(label, opened.infolist(), TABLE_ENDINGS))
+    except (zipfile.BadZipFile, RuntimeError, ValueError) as error:
+        raise DataError(f"{label}: a zip that cannot be read: {_describe(error)}") from error
+
+
 def _unpack_csv(archive: Path, max_bytes: int) -> Iterator[bytes]:
     """Yield the bytes of the one CSV in pieces; whatever `zipfile` trips over becomes a DataError."""
     try:
@@ -76,14 +91,14 @@ def _refuse_web_page(archive: Path) -> None:
         raise DataError(f"{archive}: not a zip but a web page; open the address in a browser to see what it says")
 
 
-def _find_csv(archive: Path, members: list[zipfile.ZipInfo]) -> zipfile.ZipInfo:
+def _find_csv(archive: Path, members: list[zipfile.ZipInfo], endings: tuple[str, ...] = (".csv",)) -> zipfile.ZipInfo:
     """Return the one CSV, after refusing the whole zip for any member that no honest one has."""
     for member in members:
         _refuse_hostile(archive, member)
     found = [
         member
         for member in members
-        if member.filename.lower().endswith(".csv") and not member.filename.startswith(MAC_METADATA)
+        if member.filename.lower().endswith(endings) and not member.filename.startswith(MAC_METADATA)
     ]
     if len(found) != 1:
         names = ", ".join(_quote(member) for member in found[:3]) or "none"

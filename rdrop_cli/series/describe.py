@@ -28,28 +28,28 @@ class Period:
 
 def list_periods(protocol: Protocol, windows: Windows) -> list[Period]:
     """Return training, validation and test, in the order of time."""
-    stops = (0, protocol.train_stop_row, protocol.val_stop_row, len(windows.stamps))
+    stops = (0, protocol.train_stop_row, protocol.val_stop_row, len(windows.timestamps))
     ends = {"training": windows.train, "validation": windows.validation, "test": windows.test}
     return [
-        Period(name, range(start, stop), windows.stamps[start], windows.stamps[stop - 1], len(rows))
+        Period(name, range(start, stop), windows.timestamps[start], windows.timestamps[stop - 1], len(rows))
         for (name, rows), start, stop in zip(ends.items(), stops, stops[1:], strict=False)
     ]
 
 
 def describe_series(series: Series) -> list[str]:
-    """Say where the stamps come from, how far they reach, and which columns are used."""
-    steps = np.diff(series.stamps).astype(np.int64)
-    usual, regular = series.sampling_seconds, float((steps == series.sampling_seconds).mean()) if len(steps) else 0.0
+    """Say where the timestamps come from, how far they reach, what was taken for what, and which columns are used."""
+    regular = series.sampling.find_regular(series.timestamps)
+    share = float(regular.mean()) if len(regular) else 0.0
     time = f" (time column {series.time_column!r})" if series.time_column else ""
-    left_out = ", ".join(f"{name} ({why})" for name, why in series.left_out.items())
+    excluded = ", ".join(f"{name} ({why})" for name, why in series.excluded.items())
     return [
-        f"{len(series.stamps)} rows from {format_stamp(series.stamps[0])} to {format_stamp(series.stamps[-1])}, "
-        f"{format_seconds(usual)} apart in {_format_share(regular)} of the steps{time}",
-        f"columns: {', '.join(series.columns)}" + (f"; left out: {left_out}" if left_out else ""),
+        f"{series}, {series.sampling} apart in {_format_share(share)} of the steps{time}",
+        f"columns: {', '.join(series.columns)}" + (f"; excluded: {excluded}" if excluded else ""),
+        *series.notes,
     ]
 
 
-def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: int) -> list[str]:
+def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float) -> list[str]:
     """Say what is predicted from what, which windows belong to which period, and how long an epoch is."""
     quantity, unit = name_target(protocol.target)
     lookback, step = (format_seconds(rows * sampling_seconds) for rows in (protocol.lookback_rows, protocol.step_rows))
@@ -58,11 +58,21 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: int) -
         for period in list_periods(protocol, windows)
     )
     seen = protocol.steps_per_epoch * protocol.batch_size
+    constant = ", ".join(windows.excluded)
     return [
         f"target: {protocol.target}, read as {quantity} in {unit or 'a unit that its name does not tell'}; "
         f"{protocol.describe_horizon(sampling_seconds)}, from {lookback} before, a timestep every {step}",
         *([f"inputs: {', '.join(windows.columns)}"] if protocol.inputs or protocol.calendar else []),
         f"periods: {periods}",
+        *([f"constant in training, excluded: {constant}; <keep> COLUMN keeps one"] if constant else []),
+        *(
+            [
+                f"not counted: {windows.unmeasured} windows of validation and test, whose target or newest reading was "
+                "filled and not measured"
+            ]
+            if windows.unmeasured
+            else []
+        ),
         f"an epoch: {protocol.steps_per_epoch} steps of {protocol.batch_size} windows, {seen} in all: "
         f"{seen / len(windows.train):.3g} times the {len(windows.train)} of training",
     ]

@@ -94,6 +94,7 @@ def fetch(
     max_bytes: int,
     check: Callable[[Path], None] | None = None,
     on_progress: Progress | None = None,
+    advice: str = "name another source",
     tries: int = 3,
     timeout_seconds: float = 30,
     wait_seconds: float = 1,
@@ -111,6 +112,7 @@ def fetch(
         max_bytes: the size above which an address is given up.
         check: raises DataError for a file that is not the expected one; the next address is tried then.
         on_progress: called with the bytes so far and those in all, None where the server does not tell.
+        advice: what else can be done where no address works.
         tries: failures in a row, none with a byte of progress, after which an address is given up; one that says
             that it has no such file is given up at once.
         timeout_seconds: to connect, and without a byte; a slow server may take as long as it likes.
@@ -141,10 +143,7 @@ def fetch(
         raise RdropError(
             f"{where}: cannot be written: {error.strerror or error}; make room or choose another folder, then try again"
         ) from error
-    raise DataError(
-        f"{target.name} could not be downloaded ({'; '.join(reasons)}): "
-        "try again later, or name another source with `rdrop download --from PATH|URL`"
-    )
+    raise DataError(f"{target.name} could not be downloaded ({'; '.join(reasons)}): try again later, or {advice}")
 
 
 def _require_http(url: str) -> None:

@@ -10,13 +10,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+import numpy as np
+
 from rdrop_cli.errors import DataError
 from rdrop_cli.files import md5_of_file, replace_atomically, sha256_of_file, write_json
 from rdrop_cli.series.archive import check_csv_archive, extract_csv
-from rdrop_cli.series.csv.cache import read_through_cache
-from rdrop_cli.series.csv.read import read_csv
+from rdrop_cli.series.cache import read_through_cache
+from rdrop_cli.series.content import open_content
+from rdrop_cli.series.csv.read import Table, read_csv
 from rdrop_cli.series.download import Progress, fetch
 from rdrop_cli.series.table import WEATHER_COLUMNS, Series, Source
+from rdrop_cli.study.reading import Reading
 
 ADDRESSES = (
     "https://storage.googleapis.com/tensorflow/tf-keras-datasets/jena_climate_2009_2016.csv.zip",
@@ -25,7 +29,8 @@ ADDRESSES = (
 CSV_BYTES = 43_164_220
 CSV_MD5 = "959915f05bfafef18e471a97ae679535"
 ROWS = 420_551
-FIRST_STAMP = "2009-01-01T00:10:00"
+PUBLISHED = Reading(separator=",", decimal=".")
+FIRST_TIMESTAMP = "2009-01-01T00:10:00"
 CSV_NAME = "jena_climate_2009_2016.csv"
 RECORDED = {"name": str, "origin": str, "sha256": str, "rows": int, "verified": bool}
 MAX_BYTES = 20 * CSV_BYTES  # room for another edition of the file, not for a bomb
@@ -44,7 +49,7 @@ def install_jena(source: str | None, data_dir: Path, on_progress: Progress | Non
     if source is not None and "://" not in source:
         local = Path(source)
         if not local.is_file():
-            raise DataError(f"{source}: no such file; --from takes a CSV, a zip that holds one, or an address")
+            raise DataError(f"{source}: no such file; expected a CSV, a zip that holds one, or an address")
         _install(local, str(local.resolve()), data_dir)
     else:
         fetched = data_dir / f"{CSV_NAME}.zip"
@@ -89,7 +94,25 @@ def load_jena(data_dir: Path) -> Series:
             f"{path}: changed since it was downloaded (SHA-256 {found[:12]}…, recorded {str(source.sha256)[:12]}…); "
             "run `rdrop download` again"
         )
-    return Series(*read_through_cache(data_dir / "cache", found, lambda: read_csv(path)), source)
+    table = read_through_cache(data_dir / "cache", found, lambda: read_published(path))
+    return Series(table.timestamps.astype("datetime64[s]"), table.columns, table.values, source)
+
+
+def read_published(path: Path) -> Table:
+    """Read a file in the published form: commas, the station's timestamps first, and a finite number everywhere else.
+
+    Raises:
+        DataError: naming the file, the line and the column of what is not that.
+    """
+    with open_content(str(path)) as content:
+        table = read_csv(content, PUBLISHED)
+    missing = np.isnan(table.values)
+    if missing.any():
+        row, column = divmod(int(missing.argmax()), missing.shape[1])
+        raise DataError(
+            f"{path}: line {table.lines[row]}, column {table.columns[column]!r}: expected a number, received none"
+        )
+    return table
 
 
 def _read_record(data_dir: Path) -> Source:
@@ -130,19 +153,20 @@ def _begins_with(path: Path, head: bytes) -> bool:
 def _check_structure(path: Path, origin: str) -> dict[str, Any]:
     """Return the record of a file with the published structure, and whether its checksum is the published one."""
     try:
-        stamps, columns, values = read_csv(path)
+        table = read_published(path)
     except DataError as error:  # of a temporary file; the user knows it by where it came from
         raise DataError(f"{origin}: {str(error).removeprefix(f'{path}: ')}") from error
+    columns, values, first = table.columns, table.values, table.timestamps[0].astype("datetime64[s]")
     if columns != WEATHER_COLUMNS:
         missing = [name for name in WEATHER_COLUMNS if name not in columns]
         raise DataError(
             f"{origin}: not the Jena data: expected the {len(WEATHER_COLUMNS)} published columns in their order, "
             + (f"missing {missing}" if missing else f"received {list(columns)}")
         )
-    if len(values) != ROWS or str(stamps[0]) != FIRST_STAMP:
+    if len(values) != ROWS or str(first) != FIRST_TIMESTAMP:
         raise DataError(
-            f"{origin}: not the whole Jena data: expected {ROWS} rows from {FIRST_STAMP}, "
-            f"received {len(values)} from {stamps[0]}"
+            f"{origin}: not the whole Jena data: expected {ROWS} rows from {FIRST_TIMESTAMP}, "
+            f"received {len(values)} from {first}"
         )
     md5 = md5_of_file(path)
     return {

@@ -1,79 +1,153 @@
-"""What is odd in a series: sentinels, missing readings, repeated stamps, gaps. Told, and mended only when asked."""
+"""What is odd in a series: sentinels, missing readings, repeated times, gaps. Told, and filled only when asked."""
 
 from dataclasses import dataclass, field, replace
-from itertools import islice
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.series.csv.cells import iterate_rows
-from rdrop_cli.series.csv.header import SEPARATORS, read_header
+from rdrop_cli.series.sampling import measure_seconds
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.units import format_seconds, name_target
 
 SENTINEL = -9999.0  # what the Jena station writes where the wind sensor gave nothing
+# What loggers and archives write for no reading: nines, and the limits of small integers.
+_USUAL_SENTINELS = frozenset(
+    [sign * number for number in (99.0, 999.0, 9999.0, 99999.0, 999999.0, 99.9, 99.99, 999.9, 999.99, 9999.9)
+     for sign in (1, -1)] + [-200.0, 32767.0, -32768.0, 65535.0, 1e20, -1e20, 9.96921e36]
+)  # fmt: skip
+LEAST_REPEATS = 3  # of a number that is no usual sentinel
+USUAL_DISTANCE, OTHER_DISTANCE = 0.5, 3.0  # from all else, in ranges of all else
 
 
 @dataclass(frozen=True)
-class Oddities:
-    """Counts of what was found in a series; `sentinels` and `missing` by column, those without any left out."""
+class DataQuality:
+    """Counts of what was found in a series; `sentinels` and `missing` by column, only those with any.
+
+    Attributes:
+        sentinel_values: what stands for no reading, by column.
+    """
 
     sentinels: dict[str, int]
-    repeated_stamps: int
-    backward_stamps: int
+    repeated_timestamps: int
+    backward_timestamps: int
     gaps: int
     missing: dict[str, int] = field(default_factory=dict)
+    sentinel_values: dict[str, float] = field(default_factory=dict)
 
     def describe(self, sentinels: str) -> list[str]:
         """Say in one line each what was found and what is done about it, under the given treatment of sentinels."""
         lines = []
-        if self.sentinels:
-            done = "left in, as in the book" if sentinels == "keep" else "filled by interpolation"
-            lines.append(f"sentinels ({SENTINEL:g}): {_list_counts(self.sentinels)}; {done}")
+        for value in dict.fromkeys(self.sentinel_values.values()):
+            counts = {name: n for name, n in self.sentinels.items() if self.sentinel_values[name] == value}
+            done = (
+                "kept as readings; <sentinels> fill interpolates" if sentinels == "keep" else "filled by interpolation"
+            )
+            lines.append(f"sentinels ({value:g}): {_list_counts(counts)}; {done}")
         if self.missing:
-            done = "nothing can learn from them: --sentinels fill" if sentinels == "keep" else "filled by interpolation"
+            done = "nothing can learn from them: <sentinels> fill" if sentinels == "keep" else "filled by interpolation"
             lines.append(f"missing readings: {_list_counts(self.missing)}; {done}")
-        if self.repeated_stamps:
-            lines.append(f"repeated stamps: {self.repeated_stamps}; left in: rows count, not stamps")
-        if self.backward_stamps:
-            lines.append(f"stamps that go back: {self.backward_stamps}; left in: rows count, not stamps")
+        if self.repeated_timestamps:
+            lines.append(f"repeated timestamps: {self.repeated_timestamps}; kept: rows count, not timestamps")
+        if self.backward_timestamps:
+            lines.append(f"timestamps that go back: {self.backward_timestamps}; kept: rows count, not timestamps")
         if self.gaps:
-            lines.append(f"gaps in time: {self.gaps}; left as they are: a window across one is a little longer")
+            lines.append(f"gaps in time: {self.gaps}; kept: a window across one is a little longer")
         return lines
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Two readings that follow each other in the file and are more than the usual step apart."""
+    """Two readings that follow each other and are more than the usual step apart."""
 
     before: np.datetime64
     after: np.datetime64
 
     @property
-    def seconds(self) -> int:
-        return int((self.after - self.before).astype(np.int64))
+    def seconds(self) -> float:
+        """The time between them."""
+        return float((self.after - self.before) / np.timedelta64(1, "s"))
 
 
-def find_oddities(series: Series) -> Oddities:
-    """Count sentinels, missing readings, repeated and backward stamps, and steps longer than the usual one."""
-    steps = np.diff(series.stamps).astype(np.int64)
-    return Oddities(
-        sentinels=_count_by_column(series, series.values == SENTINEL),
-        repeated_stamps=len(series.stamps) - len(np.unique(series.stamps)),
-        backward_stamps=int((steps < 0).sum()),
-        gaps=int((steps > series.sampling_seconds).sum()),
+def assess_quality(series: Series) -> DataQuality:
+    """Count sentinels, missing readings, repeated and backward timestamps, and steps longer than the usual one."""
+    values = find_sentinels(series)
+    found = _is_sentinel(series, values)
+    return DataQuality(
+        sentinels=_count_by_column(series, found),
+        repeated_timestamps=len(series.timestamps) - len(np.unique(series.timestamps)),
+        backward_timestamps=int((measure_seconds(series.timestamps) < 0).sum()),
+        gaps=int(series.sampling.find_gaps(series.timestamps).sum()),
         missing=_count_by_column(series, np.isnan(series.values)),
+        sentinel_values=values,
     )
+
+
+def find_sentinels(series: Series) -> dict[str, float]:
+    """Return the number that stands for no reading, by column, where there is one.
+
+    In a user's series that is a number at an end of a column, repeated or of the usual ones, far outside all else; and
+    the same number at an end of the other columns. In other series it is -9999.
+    """
+    if not series.own_file:
+        return {
+            name: SENTINEL
+            for name, column in zip(series.columns, series.values.T, strict=True)
+            if (column == SENTINEL).any()
+        }
+    clear = {name: _find_clear_sentinel(column) for name, column in zip(series.columns, series.values.T, strict=True)}
+    known = {value for value in clear.values() if value is not None}
+    found = {}
+    for name, column in zip(series.columns, series.values.T, strict=True):
+        value = clear[name]
+        if value is None:
+            value = next((other for other in sorted(known) if _stands_apart(column, other, 0.1)), None)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _find_clear_sentinel(column: npt.NDArray[np.float64]) -> float | None:
+    readings = column[~np.isnan(column)]
+    if not len(readings):
+        return None
+    for value in (float(readings.min()), float(readings.max())):
+        usual = value in _USUAL_SENTINELS
+        if (usual or int((readings == value).sum()) >= LEAST_REPEATS) and _stands_apart(
+            readings, value, USUAL_DISTANCE if usual else OTHER_DISTANCE
+        ):
+            return value
+    return None
+
+
+def _stands_apart(column: npt.NDArray[np.float64], value: float, distance: float) -> bool:
+    """Tell whether a number is in a column, with all others on one side and some of their ranges away."""
+    others = column[(column != value) & ~np.isnan(column)]
+    if len(np.unique(others[:10_000])) < LEAST_REPEATS or not (column == value).any():
+        return False
+    low, high = float(others.min()), float(others.max())
+    with np.errstate(over="ignore"):  # of readings that are too large to be any
+        return max(low - value, value - high) > distance * (high - low)
+
+
+def _is_sentinel(series: Series, values: dict[str, float]) -> npt.NDArray[np.bool_]:
+    """Return which readings (row, column) are sentinels; NaN is none."""
+    marks = np.array([values.get(name, np.nan) for name in series.columns])
+    found: npt.NDArray[np.bool_] = series.values == marks
+    return found
+
+
+def find_measured(series: Series) -> npt.NDArray[np.bool_]:
+    """Return which readings (row, column) were measured: neither missing nor a sentinel."""
+    return ~(np.isnan(series.values) | _is_sentinel(series, find_sentinels(series)))
 
 
 def find_gaps(series: Series) -> list[Gap]:
     """Return the gaps in time, the longest first."""
-    steps = np.diff(series.stamps).astype(np.int64)
-    rows = np.flatnonzero(steps > series.sampling_seconds)
+    steps = measure_seconds(series.timestamps)
+    rows = np.flatnonzero(series.sampling.find_gaps(series.timestamps))
     longest_first = rows[np.argsort(-steps[rows], kind="stable")]
-    return [Gap(series.stamps[row], series.stamps[row + 1]) for row in longest_first]
+    return [Gap(series.timestamps[row], series.timestamps[row + 1]) for row in longest_first]
 
 
 def fill_missing(series: Series) -> Series:
@@ -81,12 +155,12 @@ def fill_missing(series: Series) -> Series:
 
     A column of nothing else is left as it is: there is nothing to interpolate from.
     """
-    values = series.values.copy()
+    values, measured = series.values.copy(), find_measured(series)
     rows = np.arange(len(values))
     for column in range(values.shape[1]):
-        bad = (values[:, column] == SENTINEL) | np.isnan(values[:, column])
-        if bad.any() and not bad.all():
-            values[bad, column] = np.interp(rows[bad], rows[~bad], values[~bad, column])
+        good = measured[:, column]
+        if good.any() and not good.all():
+            values[~good, column] = np.interp(rows[~good], rows[good], values[good, column])
     return replace(series, values=values)
 
 
@@ -98,55 +172,41 @@ def _list_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} in {column}" for column, count in counts.items())
 
 
-def name_row(series: Series, row: int) -> str:
-    """Return `line 17` for a row of a user's file; `row 15` for one of another series, or where the file is gone."""
-    path = Path(series.source.origin)
-    if not series.time_column or not path.is_file():
-        return f"row {row}"
-    _, separator = read_header(path, SEPARATORS)
-    line = next((line for line, _ in islice(iterate_rows(path, separator), row, None)), None)
-    return f"row {row}" if line is None else f"line {line}"
-
-
 LEAST_REGULAR = 0.9  # of the steps; a gap or a repeat now and then is told, and no more
 
 
 def check_sampling(series: Series) -> None:
-    """Check that most steps from reading to reading are equal.
+    """Check that readings come at equal steps, by the clock, by days of trade, or by months.
 
     Raises:
-        DataError: fewer than nine steps in ten are the usual one, or that does not go forward.
+        DataError: fewer than nine steps in ten are the usual one; names the first other.
     """
-    name, usual = series.source.name, series.sampling_seconds
-    steps = np.diff(series.stamps).astype(np.int64)
-    if not len(steps):
+    name, sampling = series.name, series.sampling
+    if series.rows < 2:
         raise DataError(f"{name}: too short: it has one row; a series to learn from needs hundreds")
-    if usual < 0:
-        where, back = name_row(series, int((steps < 0).argmax()) + 1), format_seconds(-usual)
-        raise DataError(f"{name}: {where}: stamps go back, mostly by {back} a row; sort the file, oldest reading first")
-    if usual == 0:
-        where = name_row(series, int((steps == 0).argmax()) + 1)
+    if sampling.seconds <= 0:
         raise DataError(
-            f"{name}: {where}: the same stamp as the row before, as most are; keep one row a stamp, a column a sensor"
+            f"{name}: no usual step: most rows have the time of the row before; average them with <resample>"
         )
-    regular = steps == usual
+    regular = sampling.find_regular(series.timestamps)
     if regular.mean() < LEAST_REGULAR:
         row = int((~regular).argmax()) + 1
-        found, expected = format_seconds(int(steps[row - 1])), format_seconds(usual)
+        found = format_seconds(float(measure_seconds(series.timestamps)[row - 1]))
         raise DataError(
-            f"{name}: no regular sampling: {name_row(series, row)} comes {found} after the row before it, the usual "
-            f"step is {expected}, and only {regular.mean():.0%} of the steps are; resample the series to equal steps"
+            f"{name}: no regular sampling: {series.name_row(row)} comes {found} after the row before it, the usual "
+            f"step is {sampling}, and only {regular.mean():.0%} of the steps are; average equal steps with "
+            f"<resample> {format_seconds(round(sampling.seconds) or 1).replace(' ', '')}"
         )
 
 
 @dataclass(frozen=True)
 class ColumnSummary:
-    """One column; sentinels and missing readings are counted and left out of the figures, which are in `unit`.
+    """One column; sentinels and missing readings are counted and are not in the figures, which are in `unit`.
 
     Attributes:
         unit: as the name tells it; may be empty.
         missing: readings that are not there.
-        sentinels: readings of -9999.
+        sentinels: readings of the number that stands for none.
         minimum, mean, maximum, std: NaN where there is no reading.
     """
 
@@ -162,12 +222,16 @@ class ColumnSummary:
 
 def summarise_columns(series: Series) -> list[ColumnSummary]:
     """Summarise each column, in file order."""
-    return [_summarise(name, column) for name, column in zip(series.columns, series.values.T, strict=True)]
+    sentinels = find_sentinels(series)
+    return [
+        _summarise(name, column, sentinels.get(name, np.nan))
+        for name, column in zip(series.columns, series.values.T, strict=True)
+    ]
 
 
-def _summarise(name: str, column: np.ndarray) -> ColumnSummary:
-    missing, sentinel = np.isnan(column), column == SENTINEL
-    readings = column[~(missing | sentinel)]
+def _summarise(name: str, column: npt.NDArray[np.float64], sentinel: float) -> ColumnSummary:
+    missing, marked = np.isnan(column), column == sentinel
+    readings = column[~(missing | marked)]
     with np.errstate(over="ignore", invalid="ignore"):  # of readings that are too large to be any
         figures = [float(f(readings)) for f in (np.min, np.mean, np.max, np.std)] if len(readings) else [np.nan] * 4
-    return ColumnSummary(name, name_target(name)[1], int(missing.sum()), int(sentinel.sum()), *figures)
+    return ColumnSummary(name, name_target(name)[1], int(missing.sum()), int(marked.sum()), *figures)

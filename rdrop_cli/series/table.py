@@ -8,6 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import make_printable
+from rdrop_cli.series.sampling import Sampling, find_sampling
+from rdrop_cli.study.reading import AS_FOUND, Reading
+from rdrop_cli.study.units import format_stamp
 
 
 @dataclass(frozen=True)
@@ -38,29 +41,65 @@ class Source:
 
 @dataclass(frozen=True)
 class Series:
-    """Readings in file order.
+    """Readings in the order of time.
 
     Attributes:
-        stamps: datetime64[s] of shape (row,).
+        timestamps: datetime64[s] of shape (row,), datetime64[us] where readings are less than a second apart.
         columns: names with their units, e.g. `T (degC)`.
         values: float64 of shape (row, column), NaN where a reading is missing.
-        time_column: the name that the stamps have in the user's file; empty where it is not the user's.
-        time_named: whether the user named that column, rather than rdrop.
-        left_out: columns of the user's file that are not among these, each with the reason.
+        time_column: the name that the timestamps have in the user's data; empty where they are not the user's.
+        excluded: columns of the user's data that are not among these, each with the reason.
+        notes: what was taken for what when the data were read.
+        lines: int64 of shape (row,): the line of the user's file; empty where a row has none.
+        reading: how the user asked for the data to be read.
     """
 
-    stamps: npt.NDArray[np.datetime64]
+    timestamps: npt.NDArray[np.datetime64]
     columns: tuple[str, ...]
     values: npt.NDArray[np.float64]
     source: Source
     time_column: str = ""
-    left_out: dict[str, str] = field(default_factory=dict)
-    time_named: bool = False
+    excluded: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    lines: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    reading: Reading = AS_FOUND
+
+    @property
+    def name(self) -> str:
+        """The name of the dataset."""
+        return self.source.name
+
+    @property
+    def sha256(self) -> str:
+        """The checksum by which runs know the dataset."""
+        return self.source.sha256
+
+    @property
+    def rows(self) -> int:
+        """Readings of each column."""
+        return len(self.timestamps)
+
+    @property
+    def own_file(self) -> bool:
+        """Whether the series is the user's, for which the protocols' rows and target mean nothing."""
+        return bool(self.time_column)
 
     @cached_property
-    def sampling_seconds(self) -> int:
-        """The usual time between two readings, in seconds: the median, which gaps and repeats do not move."""
-        return int(np.median(np.diff(self.stamps).astype(np.int64))) if len(self.stamps) > 1 else 0
+    def sampling(self) -> Sampling:
+        """The usual step from one reading to the next."""
+        return find_sampling(self.timestamps)
+
+    @property
+    def sampling_seconds(self) -> float:
+        """The usual time between two readings, in seconds."""
+        return self.sampling.seconds
+
+    def __str__(self) -> str:
+        return f"{self.rows} rows from {format_stamp(self.timestamps[0])} to {format_stamp(self.timestamps[-1])}"
+
+    def name_row(self, row: int) -> str:
+        """Return `line 17` for a row of a user's file, `row 15` for one of another series."""
+        return f"line {self.lines[row]}" if len(self.lines) else f"row {row}"
 
 
 WEATHER_COLUMNS = (

@@ -1,13 +1,13 @@
 """Windows over a series: which rows belong to which period, and the one standardised matrix they are cut from."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import DataError, suggest
-from rdrop_cli.series.quality import fill_missing, name_row
+from rdrop_cli.series.quality import fill_missing, find_measured
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.protocol import Protocol
 
@@ -21,10 +21,15 @@ class Windows:
     Attributes:
         matrix: float32 of shape (row, feature), each column standardised with its training mean and deviation.
         target: float32 of shape (row,), the predicted column likewise; it need not be a feature.
+        columns: names of the features.
+        excluded: columns of the series that are no features, each with the reason.
         offsets: int32 of shape (time,), rows of a window relative to the row it ends before, all negative.
         target_offset: row of the target, relative to the same.
-        stamps: datetime64[s] of shape (row,).
-        train, validation, test: ranges of rows before which a window ends.
+        timestamps: datetime64[s] of shape (row,).
+        train: the range of rows before which a training window ends.
+        validation, test: int64 of shape (window,), likewise; without the windows whose target, or whose newest reading
+            of the target, was not measured but filled, as these errors would not be those of a forecast.
+        unmeasured: how many of these there are.
         target_mean, target_std: in the target's own units; one standardised unit is `target_std` of them.
         columns: names of the features.
         means, stds: float64 of shape (feature,): a feature is its reading less the mean, divided by the deviation.
@@ -34,15 +39,18 @@ class Windows:
     target: npt.NDArray[np.float32]
     offsets: npt.NDArray[np.int32]
     target_offset: int
-    stamps: npt.NDArray[np.datetime64]
+    timestamps: npt.NDArray[np.datetime64]
     train: range
-    validation: range
-    test: range
+    validation: npt.NDArray[np.int64]
+    test: npt.NDArray[np.int64]
     target_mean: float
     target_std: float
     columns: tuple[str, ...]
     means: npt.NDArray[np.float64]
     stds: npt.NDArray[np.float64]
+    excluded: dict[str, str] = field(default_factory=dict)
+    unmeasured: int = 0
+    measured_train: npt.NDArray[np.int64] | None = None
 
     @property
     def step_rows(self) -> int:
@@ -55,8 +63,8 @@ class Windows:
 
     def sample_train_rows(self, count: int) -> npt.NDArray[np.int64]:
         """Return `count` training rows, evenly spaced: the fixed sample for the error without dropout."""
-        count = min(count, len(self.train))
-        return np.linspace(self.train.start, self.train.stop - 1, count).round().astype(np.int64)
+        rows = np.asarray(self.train, np.int64) if self.measured_train is None else self.measured_train
+        return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(np.int64)]
 
 
 def make_windows(series: Series, protocol: Protocol) -> Windows:
@@ -68,38 +76,56 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
     """
     _check_target(series, protocol.target)
     protocol.check_layout()
-    periods = _lay_out_periods(series, protocol)
+    train, validation, test = _lay_out_periods(series, protocol)
     _check_order(series, protocol)
+    measured = np.ones(series.rows, bool)
     if protocol.sentinels == "fill":
+        measured = find_measured(series)[:, series.columns.index(protocol.target)]
         series = fill_missing(series)
-    inputs = protocol.inputs or series.columns
+    constant = _find_constant(series, protocol)
+    inputs = tuple(name for name in protocol.inputs or series.columns if name not in constant)
     used = inputs if protocol.target in inputs else (*inputs, protocol.target)
     series = _select_columns(series, used)
     _check_missing(series)
     matrix, means, stds = _standardise(series, protocol.train_stop_row)
     target = used.index(protocol.target)
     if stds[target] == 0:
-        raise DataError(
-            f"{series.source.name}: {protocol.target!r} is constant over the training rows: there is nothing to learn"
-        )
-    stds = np.where(stds == 0, 1.0, stds)
+        raise DataError(f"{series.name}: {protocol.target!r} is constant over the training rows: nothing to learn")
+    stds = np.where(stds == 0, 1.0, stds)  # of a column that is kept although it never changes
+    kept = {rows: _keep_measured(rows, measured, protocol) for rows in (train, validation, test)}
+    for period, rows in (("validation", validation), ("test", test)):
+        if not len(kept[rows]):
+            raise DataError(
+                f"{series.name}: no target of the {period} period was measured; move <train_stop>, <val_stop>"
+            )
     calendar = CALENDAR if protocol.calendar else ()
-    features = [matrix[:, : len(inputs)], *([encode_calendar(series.stamps)] if calendar else [])]
+    features = [matrix[:, : len(inputs)], *([encode_calendar(series.timestamps)] if calendar else [])]
     return Windows(
         matrix=np.concatenate(features, axis=1) if len(features) > 1 else np.ascontiguousarray(features[0]),
         target=matrix[:, target].copy(),
         offsets=np.arange(-protocol.lookback_rows, 0, protocol.step_rows, dtype=np.int32),
         target_offset=protocol.target_offset,
-        stamps=series.stamps,
-        train=periods[0],
-        validation=periods[1],
-        test=periods[2],
+        timestamps=series.timestamps,
+        train=train,
+        validation=kept[validation],
+        test=kept[test],
         target_mean=float(means[target]),
         target_std=float(stds[target]),
         columns=(*inputs, *calendar),
         means=np.pad(means[: len(inputs)], (0, len(calendar))),
         stds=np.pad(stds[: len(inputs)], (0, len(calendar)), constant_values=1.0),
+        excluded=dict.fromkeys(constant, "constant in training"),
+        unmeasured=len(validation) + len(test) - len(kept[validation]) - len(kept[test]),
+        measured_train=kept[train] if len(kept[train]) else None,
     )
+
+
+def _find_constant(series: Series, protocol: Protocol) -> tuple[str, ...]:
+    """Return the inputs that never change in training, but for the target and those that the user keeps."""
+    never_changes = np.ptp(series.values[: protocol.train_stop_row], axis=0) == 0
+    flat = {name for name, constant in zip(series.columns, never_changes, strict=True) if constant}
+    flat -= {*series.reading.keep, protocol.target}
+    return tuple(name for name in protocol.inputs or series.columns if name in flat)
 
 
 def _select_columns(series: Series, columns: tuple[str, ...]) -> Series:
@@ -131,15 +157,21 @@ def encode_calendar(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float3
     return np.where([True, False, True, False], np.sin(angles), np.cos(angles)).astype(np.float32)
 
 
+def _keep_measured(rows: range, measured: npt.NDArray[np.bool_], protocol: Protocol) -> npt.NDArray[np.int64]:
+    """Return the rows of windows whose target and whose newest reading of it were measured."""
+    ends = np.asarray(rows, np.int64)
+    return ends[measured[ends + protocol.target_offset] & measured[ends - protocol.step_rows]]
+
+
 def _check_order(series: Series, protocol: Protocol) -> None:
-    """Check that no reading of a period was made before the period that it follows ends."""
-    stops = (0, protocol.train_stop_row, protocol.val_stop_row, len(series.stamps))
-    periods = [series.stamps[start:stop] for start, stop in pairwise(stops)]
-    for earlier, later in pairwise(periods):
-        if later.min() < earlier.max():
+    """Check that validation begins when training has ended, and the test when validation has."""
+    stops = (0, protocol.train_stop_row, protocol.val_stop_row, series.rows)
+    periods = [series.timestamps[start:stop] for start, stop in pairwise(stops)]
+    for before, after in pairwise(periods):
+        if after.min() < before.max():
             raise DataError(
-                f"{series.source.name}: a period begins at {later.min()}, before the one that it follows ends at "
-                f"{earlier.max()}; sort the rows by time"
+                f"{series.name}: a period begins at {after.min()}, before the one that it follows has ended at "
+                f"{before.max()}; sort the rows by time (<sort>)"
             )
 
 
@@ -147,8 +179,8 @@ def _check_target(series: Series, target: str) -> None:
     if target in series.columns:
         return
     name = series.source.name
-    if target in series.left_out:
-        raise DataError(f"{name}: column {target!r} cannot be predicted: it is {series.left_out[target]}, no numbers")
+    if target in series.excluded:
+        raise DataError(f"{name}: column {target!r} cannot be predicted: {series.excluded[target]}")
     hint = suggest(target, series.columns, "name one of them")
     raise DataError(f"{name}: no column {target!r} to predict; it has {', '.join(series.columns)}; {hint}")
 
@@ -157,7 +189,7 @@ def _check_missing(series: Series) -> None:
     missing = np.isnan(series.values)
     if missing.any():
         column = int(missing.any(axis=0).argmax())
-        where, count = name_row(series, int(missing[:, column].argmax())), missing[:, column].sum()
+        where, count = series.name_row(int(missing[:, column].argmax())), missing[:, column].sum()
         raise DataError(
             f"{series.source.name}: {series.columns[column]!r}: {count} missing readings, the first in "
             f"{where}, which can be interpolated",
@@ -191,10 +223,9 @@ def _standardise(
     matrix = np.empty(values.shape, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = training.mean(axis=0)
-        # A column that never changed has no deviation, but for the rounding of its mean.
+        # A column that never changed has no deviation, but for the rounding of its mean; it is here to be kept.
         std = np.where(np.ptp(training, axis=0) == 0, 0.0, training.std(axis=0))
         for column in range(values.shape[1]):  # one column at a time: no second float64 matrix in memory
-            # A column that never changed says nothing; dividing by 1 keeps it finite.
             matrix[:, column] = (values[:, column] - mean[column]) / (std[column] or 1.0)
     too_large = ~(np.isfinite(std) & np.isfinite(matrix).all(axis=0))
     if too_large.any():
@@ -203,17 +234,17 @@ def _standardise(
     return matrix, mean, std
 
 
-def average_by_day(windows: Windows, rows: range, errors: npt.NDArray[np.float32]) -> list[tuple[str, int, float]]:
+def average_by_day(
+    windows: Windows, rows: npt.NDArray[np.int64] | range, errors: npt.NDArray[np.float32]
+) -> list[tuple[str, int, float]]:
     """Return (ISO day, windows, mean error) for each calendar day on which targets of the windows before `rows` lie."""
-    targets = windows.stamps[rows.start + windows.target_offset : rows.stop + windows.target_offset]
+    targets = windows.timestamps[np.asarray(rows) + windows.target_offset]
     days, position, counts = np.unique(targets.astype("datetime64[D]"), return_inverse=True, return_counts=True)
     sums = np.bincount(position, weights=errors.astype(np.float64))
     return [(str(day), int(n), float(total / n)) for day, n, total in zip(days, counts, sums, strict=True)]
 
 
-def forecast_naively(windows: Windows, rows: range) -> float:
+def forecast_naively(windows: Windows, rows: npt.NDArray[np.int64] | range) -> float:
     """Return the standardised MAE of "then as now", now being the newest reading of a window (book, 6.3.2)."""
-    target, newest = windows.target.astype(np.float64), windows.offsets[-1]
-    now = target[rows.start + newest : rows.stop + newest]
-    later = target[rows.start + windows.target_offset : rows.stop + windows.target_offset]
-    return float(np.abs(later - now).mean())
+    target, ends = windows.target.astype(np.float64), np.asarray(rows)
+    return float(np.abs(target[ends + windows.target_offset] - target[ends + windows.offsets[-1]]).mean())

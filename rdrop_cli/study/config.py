@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from rdrop_cli.errors import ValueRefusedError
 from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.reading import AS_FOUND, Reading
 from rdrop_cli.study.variants import DEFAULT_CELL, check_cell, find_variant, label_network
 
 MAX_SEED = 2**31 - 1
@@ -32,7 +33,7 @@ class RunConfig:
     dataset_sha256: Annotated[str, "of the file's bytes, or of the values where there is no file"]
     engine: Annotated[str, "what was asked for: `auto`, `native`, `xla` or `keras`"] = "auto"
     cell: Annotated[str, "`gru` or `lstm`"] = DEFAULT_CELL
-    time_column: Annotated[str, "column of the user's file that holds the stamps; empty where it is found"] = ""
+    reading: Reading = AS_FOUND
     name: Annotated[str, "what the user calls the run; may be empty"] = ""
     tags: Annotated[tuple[str, ...], "words by which the user finds the run"] = ()
     note: Annotated[str, "a line of the user's"] = ""

@@ -139,7 +139,7 @@ class Protocol:
         """Timesteps in a window."""
         return self.lookback_rows // self.step_rows
 
-    def describe_horizon(self, sampling_seconds: int) -> str:
+    def describe_horizon(self, sampling_seconds: float) -> str:
         """Return how far ahead the target is, and of what; in times of a series with a reading so often.
 
         The book's 24 hours count from the window's end, which is one step after its newest reading: both are named.

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-UNIT_SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
+# A month is a twelfth of the mean year: twelve of them are a year, and no number of days is one.
+UNIT_SECONDS = {"y": 31_556_952, "mo": 2_629_746, "d": 86_400, "h": 3_600, "min": 60, "s": 1}
 
 _QUANTITIES = {"T": "temperature"}
 _UNITS = {"degC": "°C", "C": "°C", "celsius": "°C", "pct": "%", "percent": "%"}
@@ -37,12 +38,16 @@ def format_error(error: float, unit: str) -> str:
     return f"{digits} {unit}".rstrip()
 
 
-def format_seconds(seconds: int) -> str:
+def format_seconds(seconds: float) -> str:
     """Render a length in the largest unit of which it is a whole number, one day as hours: `10 min`, `24 h`, `7 d`."""
-    unit = next(unit for unit, length in UNIT_SECONDS.items() if (seconds and not seconds % length) or unit == "s")
-    return "24 h" if seconds == UNIT_SECONDS["d"] else f"{seconds // UNIT_SECONDS[unit]} {unit}"
+    if seconds != round(seconds):
+        return f"{seconds:g} s" if seconds >= 1 else f"{seconds * 1000:g} ms"
+    whole = round(seconds)
+    unit = next(unit for unit, length in UNIT_SECONDS.items() if (whole and not whole % length) or unit == "s")
+    return "24 h" if whole == UNIT_SECONDS["d"] else f"{whole // UNIT_SECONDS[unit]} {unit}"
 
 
 def format_stamp(stamp: "np.datetime64") -> str:
     """Render a timestamp to the minute, and to the second where it has seconds: `2014-01-01 00:10`."""
-    return str(stamp).replace("T", " ").removesuffix(":00")
+    text = str(stamp).replace("T", " ")
+    return text.rstrip("0") if "." in text else text.removesuffix(":00")

@@ -72,6 +72,8 @@ def _train(
         standardisation=_describe_standardisation(windows, config.protocol.target),
     )
     check_signals()
+    if slowness := trainer.find_slowness():
+        callback.note(slowness)
     folder = make_folder()
     with folder.lock(), _open_event_log(folder, setting.target_std, tensorboard) as log:
         return TrainingLoop(folder, windows, setting, trainer, callback, log, check_signals).run()
@@ -109,4 +111,5 @@ def _make_trainer(config: RunConfig, windows: Windows) -> tuple["KerasTrainer", 
     from rdrop_cli.nn.environment import describe_environment
     from rdrop_cli.nn.trainer import KerasTrainer
 
-    return KerasTrainer(config, windows), describe_environment()
+    trainer = KerasTrainer(config, windows)
+    return trainer, describe_environment(**trainer.describe_engine())

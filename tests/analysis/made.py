@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from rdrop_cli.analysis.collect import Collection
+from rdrop_cli.analysis.network import Network
 from rdrop_cli.analysis.run import RunCurves
+from rdrop_cli.study.variants import VARIANTS
 
 NOISE = 0.002  # standardised error: about what the published baseline scatters by
 
@@ -26,3 +29,23 @@ def make_settling(epochs: int, pace: float, floor: float = 0.26, drop: float = 0
 def make_run(variant: str, seed: int, val_loss, train_mae=None, naive: float = 0.29, test_mae: float | None = None):
     val_loss = np.asarray(val_loss)
     return RunCurves(variant, seed, val_loss - 0.01, val_loss, train_mae, naive, test_mae, 8.84)
+
+
+def make_collection(studies, attempts=None):
+    """Collect made curves: {network: {seed: validation error}}; a network by its variant, or with rates behind it.
+
+    The training error falls, so that a rise of the validation error is overfitting.
+    """
+    networks = {}
+    for name, by_seed in studies.items():
+        variant, _, rates = name.partition(" ")
+        own = VARIANTS[variant]
+        pair = tuple(map(float, rates.split("/"))) if rates else (own.dropout, own.recurrent_dropout)
+        epochs = len(next(iter(by_seed.values())))
+        runs = [
+            make_run(variant, seed, curve, 0.25 - 0.004 * np.arange(len(curve)), test_mae=float(np.min(curve)))
+            for seed, curve in sorted(by_seed.items())
+        ]
+        networks[Network(variant, "gru", *pair, epochs)] = runs
+    own_rates = {each.variant: each for each in networks if each.has_own_rates}
+    return Collection(networks=networks, claimed=own_rates, attempts=attempts or {})

@@ -27,7 +27,7 @@ def make_book_curve(variant: str, seed: int, noise: float = 0.001):
     """Return (val_loss, train_mae) as the book has them: a baseline that turns up at epoch 6, dropout level."""
     if variant == "baseline":
         up = make_v(20, 6, noise=noise, seed=seed)
-        return up, up - 0.002 * np.arange(20)
+        return up, up - 0.004 * np.arange(20)
     level = make_settling(40, pace=4, floor=0.26) + make_level(40, noise=noise, seed=100 + seed) - 0.27
     return level, level
 
@@ -74,11 +74,19 @@ def save_made_run(
 
 
 def save_made_study(
-    runs_dir: Path, seeds: Sequence[int], variants: Sequence[str] = ("baseline", "dropout"), **how: Any
+    runs_dir: Path,
+    seeds: Sequence[int],
+    variants: Sequence[str] = ("baseline", "dropout"),
+    noise_of_seeds: float = 0.0,
+    **how: Any,
 ) -> None:
-    """Leave a run of every variant and seed, with its daily errors."""
+    """Leave a run of every variant and seed, with its daily errors; seeds may differ by more than their epochs do."""
     for variant in variants:
         for seed in seeds:
+            if noise_of_seeds:
+                moved = np.random.default_rng([seed, len(variant)]).normal(0, noise_of_seeds)
+                curves = make_book_curve(variant, seed + len(variant))
+                how |= {"val_loss": curves[0] + moved, "train_mae": curves[1]}
             folder = save_made_run(runs_dir, f"{variant}-s{seed}-20260101-000000-0000", variant, seed, **how)
             save_daily_errors(folder, 0.27 if variant == "baseline" else 0.262, seed)
 

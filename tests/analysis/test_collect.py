@@ -5,37 +5,40 @@ import json
 import numpy as np
 import pytest
 
-from rdrop_cli.analysis.collect import collect_runs
-from rdrop_cli.analysis.judge import judge_claims
-from rdrop_cli.analysis.network import Arm, label_arms
+from rdrop_cli.analysis.collect import Attempts, collect_runs
+from rdrop_cli.analysis.network import Network, label_networks
 from rdrop_cli.errors import RdropError
+from rdrop_cli.report.words import describe_runs
 from tests.analysis.made_runs import save_daily_errors, save_made_run, save_made_study
 
 OTHER = "6" * 64
 
 
 def ids(collection):
-    return [metrics.run_id for metrics in collection.metrics]
+    return [run.run_id for run in collection.used]
 
 
 def reasons(collection):
-    return {left.run: left.reason for left in collection.left_out}
+    return {left.run: left.reason for left in collection.skipped}
 
 
-def test_every_variant_and_seed_is_collected_in_order(tmp_path):
+def test_every_network_and_seed_is_collected_in_order(tmp_path):
     save_made_study(tmp_path, [2, 0, 1])
     collection = collect_runs([], tmp_path)
-    assert {variant: [run.seed for run in runs] for variant, runs in collection.by_variant.items()} == {
+    assert {network.name: [run.seed for run in runs] for network, runs in collection.networks.items()} == {
         "baseline": [0, 1, 2],
-        "dropout": [0, 1, 2],
+        "dropout 0.2/0.2": [0, 1, 2],
     }
-    assert collection.left_out == collection.notes == ()
-    assert collection.describe() == "baseline seeds 0-2, dropout seeds 0-2; jena data, book protocol"
+    assert collection.skipped == collection.damaged == ()
+    assert {name: network.name for name, network in collection.claimed.items()} == {
+        "baseline": "baseline",
+        "dropout": "dropout 0.2/0.2",
+    }
 
 
 def test_the_curves_are_those_of_the_metrics(tmp_path):
     save_made_run(tmp_path, "run", "dropout", 3, np.linspace(0.3, 0.26, 12), np.linspace(0.31, 0.25, 12))
-    (run,) = collect_runs([], tmp_path).curves
+    run = collect_runs([], tmp_path).curves
     assert (run.variant, run.seed, run.epochs, run.unit) == ("dropout", 3, 12, "°C")
     assert run.val_loss == pytest.approx(np.linspace(0.3, 0.26, 12))
     assert run.train_mae == pytest.approx(np.linspace(0.31, 0.25, 12))
@@ -44,7 +47,7 @@ def test_the_curves_are_those_of_the_metrics(tmp_path):
 
 
 UNFIT = {
-    "interrupted": ({"status": "interrupted"}, "interrupted, 20 of 20 epochs are done; go on with: rdrop train"),
+    "interrupted": ({"status": "interrupted"}, "interrupted, 20 of 20 epochs are done; `rdrop train` resumes it"),
     "failed": ({"status": "failed", "failure": "the loss is nan at epoch 3"}, "failed: the loss is nan at epoch 3"),
     "without an epoch": ({"val_loss": []}, "expected at least 1 epochs, received 0"),
     "a loss that was not finite": (
@@ -64,10 +67,9 @@ def test_a_run_that_is_unfit_is_named_and_the_others_are_judged(tmp_path, how, r
     save_made_study(tmp_path, range(2))
     save_made_run(tmp_path, "unfit", "baseline", 7, day=9, **how)  # the newest: nothing is measured by it
     collection = collect_runs([], tmp_path)
-    assert len(collection.metrics) == 4
+    assert len(collection.used) == 4
     assert list(reasons(collection)) == ["unfit"]
     assert reason in reasons(collection)["unfit"]
-    assert {verdict.seeds for verdict in judge_claims(collection.by_variant)} == {(0, 1), ()}
 
 
 @pytest.mark.parametrize(
@@ -85,9 +87,9 @@ def test_damaged_and_missing_metrics_are_named(tmp_path, content, reason):
 def test_nothing_to_judge_is_an_empty_collection(tmp_path):
     save_made_run(tmp_path, "begun", status="interrupted")
     collection = collect_runs([], tmp_path)
-    assert collection.metrics == ()
+    assert collection.used == ()
     assert list(reasons(collection)) == ["begun"]
-    assert collect_runs([], tmp_path / "none").left_out == ()
+    assert collect_runs([], tmp_path / "none").skipped == ()
 
 
 DIFFERENT = {
@@ -125,66 +127,66 @@ def test_a_run_without_a_word_on_its_cell_has_the_studys(tmp_path):
     assert ids(collect_runs([], tmp_path)) == ["new", "old"]
 
 
-def test_claims_are_judged_on_the_rates_and_epochs_of_most_runs_and_the_others_are_arms(tmp_path):
+def test_claims_are_judged_on_the_studys_rates_and_the_epochs_of_most_seeds_and_all_are_networks(tmp_path):
     save_made_study(tmp_path, range(2))
-    save_made_run(tmp_path, "harder", "dropout", 2, rates=(0.5, 0.5), day=2)
+    for seed in range(4):
+        save_made_run(tmp_path, f"harder-{seed}", "dropout", seed, rates=(0.5, 0.5), day=2)
     save_made_run(tmp_path, "longer", "baseline", 2, val_loss=np.full(30, 0.3), day=2)
     collection = collect_runs([], tmp_path)
-    assert len(collection.metrics) == len(collection.curves) == 4
-    assert len(collection.used) == 6
-    assert collection.left_out == ()
-    assert label_arms(collection.arms) == {
-        Arm("baseline", "gru", 0.0, 0.0, 20): "baseline, 20 epochs",
-        Arm("baseline", "gru", 0.0, 0.0, 30): "baseline, 30 epochs",
-        Arm("dropout", "gru", 0.2, 0.2, 40): "dropout 0.2/0.2",
-        Arm("dropout", "gru", 0.5, 0.5, 40): "dropout 0.5/0.5",
+    assert len(collection.used) == 9
+    assert collection.skipped == ()
+    assert label_networks(collection.networks) == {
+        Network("baseline", "gru", 0.0, 0.0, 20): "baseline, 20 epochs",
+        Network("baseline", "gru", 0.0, 0.0, 30): "baseline, 30 epochs",
+        Network("dropout", "gru", 0.2, 0.2, 40): "dropout 0.2/0.2",
+        Network("dropout", "gru", 0.5, 0.5, 40): "dropout 0.5/0.5",
     }
-    assert [len(runs) for runs in collection.arms.values()] == [2, 1, 2, 1]
-    assert {arm.epochs for arm in collection.usual} == {20, 40}
-    assert collection.notes == (
-        "the claims are judged on baseline, 20 epochs; dropout 0.2/0.2. 2 runs with other rates, epochs or cells: "
-        "in the table of networks",
-    )
+    assert [len(runs) for runs in collection.networks.values()] == [2, 1, 2, 4]
+    assert [(each.name, each.epochs) for each in collection.claimed.values()] == [
+        ("baseline", 20),
+        ("dropout 0.2/0.2", 40),
+    ]
 
 
-def test_of_settings_with_as_many_runs_the_variants_own_rates_count(tmp_path):
-    save_made_run(tmp_path, "own", "dropout", 0, day=1)
-    save_made_run(tmp_path, "harder", "dropout", 0, rates=(0.5, 0.2), day=2)
-    assert ids(collect_runs([], tmp_path)) == ["own"]
-
-
-def test_without_the_variants_own_rates_the_newest_count_and_are_told(tmp_path):
-    save_made_run(tmp_path, "old", "dropout", 0, rates=(0.1, 0.2), day=1)
-    save_made_run(tmp_path, "harder", "dropout", 0, rates=(0.5, 0.2), day=2)
+def test_without_the_studys_rates_there_is_nothing_that_a_claim_is_judged_on(tmp_path):
+    save_made_run(tmp_path, "harder", "dropout", 0, rates=(0.5, 0.2))
     collection = collect_runs([], tmp_path)
     assert ids(collection) == ["harder"]
-    assert collection.notes[0] == "dropout was trained with dropout 0.5: not the rates of the study"
+    assert collection.claimed == {}
 
 
-def test_another_cell_is_another_arm_and_never_judged_in_a_claim(tmp_path):
+def test_every_run_is_counted_by_what_became_of_it_and_a_seed_once(tmp_path):
+    save_made_study(tmp_path, range(2))
+    save_made_run(tmp_path, "failed", "dropout", 2, status="failed", failure="the loss is nan at epoch 3")
+    save_made_run(tmp_path, "begun", "dropout", 3, status="interrupted")
+    save_made_run(tmp_path, "begun-again", "dropout", 0, status="interrupted", day=5)
+    save_made_run(tmp_path, "elsewhere", "dropout", 7, status="failed", sha256=OTHER)
+    attempts = {network.variant: found for network, found in collect_runs([], tmp_path).attempts.items()}
+    assert attempts["dropout"] == Attempts(2, 1, 1, ("the loss is nan at epoch 3",))
+    assert attempts["dropout"].tried == 4
+    assert attempts["baseline"] == Attempts(2)
+
+
+def test_another_cell_is_another_network_and_never_judged_in_a_claim(tmp_path):
     save_made_study(tmp_path, range(2), day=2)
     for variant in ("baseline", "dropout"):
         save_made_run(tmp_path, f"{variant}-lstm", variant, 0, document={"cell": "lstm"}, day=1)
     collection = collect_runs([], tmp_path)
-    assert [arm.name for arm in collection.arms] == [
+    assert [network.name for network in collection.networks] == [
         "baseline",
         "baseline-lstm",
         "dropout 0.2/0.2",
         "dropout-lstm 0.2/0.2",
     ]
-    assert {run.cell for run in collection.metrics} == {"gru"}
-    assert collection.left_out == ()
-    assert collection.notes == (
-        "the claims are judged on baseline; dropout 0.2/0.2. 2 runs with other rates, epochs or cells: "
-        "in the table of networks",
-    )
+    assert {network.cell for network in collection.claimed.values()} == {"gru"}
+    assert collection.skipped == ()
 
 
-def test_of_two_runs_of_one_arm_and_seed_the_newer_is_used_whether_a_rate_is_a_whole_number_or_not(tmp_path):
+def test_of_two_runs_of_one_network_and_seed_the_newer_is_used_whether_a_rate_is_a_whole_number_or_not(tmp_path):
     save_made_run(tmp_path, "old", "dropout", 0, rates=(0, 0.5), day=1)
     save_made_run(tmp_path, "new", "dropout", 0, rates=(0.0, 0.5), day=2)
     collection = collect_runs([], tmp_path)
-    assert [len(runs) for runs in collection.arms.values()] == [1]
+    assert [len(runs) for runs in collection.networks.values()] == [1]
     assert reasons(collection) == {"old": "new is a newer run of dropout, seed 0"}
 
 
@@ -210,36 +212,36 @@ def test_a_name_of_no_run_is_refused(tmp_path):
         collect_runs(["nothing"], tmp_path)
 
 
-def test_data_that_are_not_the_published_ones_are_told(tmp_path):
-    save_made_run(tmp_path, "run", verified=False)
-    collection = collect_runs([], tmp_path)
-    assert "not the published readings" in collection.notes[0]
-    assert "jena data (not the published file)" in collection.describe()
+@pytest.mark.parametrize("verified", [True, False, None])
+def test_whether_the_data_are_the_published_ones_is_known(tmp_path, verified):
+    save_made_run(tmp_path, "run", verified=verified)
+    assert collect_runs([], tmp_path).is_published_data is verified
 
 
 def test_daily_errors_are_read_where_they_are_and_not_missed_where_not(tmp_path):
     save_daily_errors(save_made_run(tmp_path, "with"), 0.27, 0)
     save_made_run(tmp_path, "without", seed=1)
     collection = collect_runs([], tmp_path)
-    assert [run.daily is not None for run in collection.curves] == [True, False]
-    assert collection.notes == ()
+    (runs,) = collection.networks.values()
+    assert [run.daily is not None for run in runs] == [True, False]
+    assert collection.damaged == ()
 
 
 def test_damaged_daily_errors_are_told_and_the_run_is_judged_without_them(tmp_path):
     save_made_run(tmp_path, "run").daily_errors_path.write_text("day,windows,val_mae\n2012-10-20,144\n")
     collection = collect_runs([], tmp_path)
-    assert collection.curves[0].daily is None
-    assert collection.notes[0].startswith("run: daily_errors.csv: line 2: expected a day, windows and an error")
+    assert collection.curves.daily is None
+    assert str(collection.damaged[0]).startswith("run: daily_errors.csv: line 2: expected a day, windows and an error")
 
 
 def test_another_target_has_its_own_unit(tmp_path):
     for run_id, seed, target in (("p", 0, "p (mbar)"), ("price", 1, "price")):
         save_made_run(tmp_path / run_id, run_id, "baseline", seed, protocol={"target": target})
-    assert collect_runs([], tmp_path / "p").curves[0].unit == "mbar"
-    assert collect_runs([], tmp_path / "price").curves[0].unit == ""
+    assert collect_runs([], tmp_path / "p").curves.unit == "mbar"
+    assert collect_runs([], tmp_path / "price").curves.unit == ""
 
 
 def test_seeds_with_gaps_are_described_as_they_are(tmp_path):
     for seed in (0, 1, 2, 5, 8, 9):
         save_made_run(tmp_path, f"run-{seed}", "baseline", seed)
-    assert collect_runs([], tmp_path).describe().startswith("baseline seeds 0-2, 5, 8-9; ")
+    assert describe_runs(collect_runs([], tmp_path)).startswith("baseline seeds 0-2, 5, 8-9; ")

@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from rdrop_cli.analysis.claims import BENEFITS, CLAIMS
-from rdrop_cli.analysis.curves import find_overfit_onset
-from rdrop_cli.analysis.judge import judge_claims
+from rdrop_cli.analysis.collect import Collection
+from rdrop_cli.analysis.joint_test import Plan
+from rdrop_cli.analysis.measures import find_overfit_onset, measure_jitter
+from rdrop_cli.analysis.network import Network
 from rdrop_cli.analysis.published import find_published, load_published, match_published
+from rdrop_cli.analysis.verdict import judge_collection
 from rdrop_cli.errors import UsageError
 from rdrop_cli.runs.document import Environment
 from rdrop_cli.runs.history import History
@@ -26,8 +28,13 @@ def published():
 
 @pytest.fixture(scope="module")
 def verdicts(published):
-    runs = {variant: [run] for variant, run in published.items()}
-    return {v.id: v for claims in (CLAIMS, BENEFITS) for v in judge_claims(runs, claims)}
+    claimed = {
+        name: Network(name, "gru", rate, rate, published[name].epochs)
+        for name, rate in (("baseline", 0.0), ("dropout", 0.2))
+    }
+    networks = {network: [published[name]] for name, network in claimed.items()}
+    judged = judge_collection(Collection(networks=networks, claimed=claimed), Plan())
+    return {verdict.id: verdict for verdict in judged.claims}
 
 
 def test_the_published_runs_are_the_books(published):
@@ -52,52 +59,49 @@ def test_the_published_runs_are_the_books(published):
 def test_the_baseline_overfits_after_a_few_epochs_and_dropout_not_within_30(published, verdicts):
     assert find_overfit_onset(published["baseline"].val_loss) == 9
     assert find_overfit_onset(published["dropout"].val_loss) is None
-    assert verdicts["baseline-overfits"].estimate == pytest.approx(0.0319)
-    assert verdicts["dropout-does-not-overfit"].estimate == pytest.approx(0.0006)
-    assert verdicts["baseline-overfits"].agrees
-    assert verdicts["dropout-does-not-overfit"].agrees
+    assert verdicts["baseline-overfits"].answer.estimate == 1.0
+    assert verdicts["baseline-overfits"].size[0] == pytest.approx(0.0302, abs=5e-5)
+    assert verdicts["dropout-does-not-overfit"].answer.estimate == 0.0
+    assert verdicts["dropout-does-not-overfit"].size[0] == pytest.approx(-0.00065, abs=5e-5)
 
 
 def test_the_undropped_bidirectional_network_overfits_most(published):
     assert find_overfit_onset(published["bidirectional"].val_loss) == 8
 
 
-def test_the_scores_are_steadier_as_a_whole_but_not_about_their_trend(verdicts):
+def test_the_scores_jump_no_less_with_dropout_which_is_the_reading_that_is_judged(published, verdicts):
     steadier = verdicts["steadier-scores"]
-    assert steadier.agrees
-    assert steadier.estimate == pytest.approx(-0.0094, abs=5e-5)
-    assert steadier.beside[0].published == pytest.approx(0.0010, abs=5e-5)
-    assert "jitter about the trend +0.0010" in steadier.sentence
+    assert steadier.answer.estimate == pytest.approx(0.0010, abs=5e-5)
+    assert steadier.answer.estimate not in steadier.region
+    assert measure_jitter(published["dropout"].val_loss) > measure_jitter(published["baseline"].val_loss)
+    assert "drift is overfitting" in steadier.claim.other_reading
 
 
-def test_the_best_score_is_not_much_lower(verdicts):
+def test_the_best_score_is_about_the_baselines(verdicts):
     best = verdicts["best-not-much-lower"]
-    assert best.agrees
-    assert best.estimate == pytest.approx(-0.0010)
-    assert best.beside[0].published == pytest.approx(-0.0025)
+    assert best.answer.estimate == pytest.approx(-0.0005, abs=1e-4)
+    assert best.answer.estimate in best.region
+    assert verdicts["better-optimum"].answer is best.answer
 
 
 def test_dropout_takes_longer_to_converge_and_both_beat_the_naive_forecast(verdicts):
-    assert verdicts["longer-to-converge"].estimate == 7
-    assert verdicts["longer-to-converge"].agrees
-    assert verdicts["beats-naive"].estimate == pytest.approx(-0.0256)
-    assert verdicts["beats-naive"].agrees
+    assert verdicts["longer-to-converge"].answer.estimate == 1.0
+    assert verdicts["beats-naive"].answer.estimate == 1.0
+    assert verdicts["beats-naive"].size[0] == pytest.approx(-0.0228, abs=5e-4)
 
 
-def test_a_large_resistance_and_hardly_a_better_optimum(verdicts):
-    assert verdicts["better-optimum"].estimate == pytest.approx(-0.0010)
-    assert verdicts["resists-over-training"].estimate == pytest.approx(-0.0397)
-    assert verdicts["resists-over-training"].beside[0].estimate == pytest.approx(-0.0315)
+def test_resistance_to_over_training_is_large(verdicts):
+    assert verdicts["resists-over-training"].answer.estimate == pytest.approx(-0.0312, abs=5e-5)
 
 
 def test_one_seed_decides_nothing(verdicts):
-    assert {v.verdict for v in verdicts.values()} == {"undecided"}
-    assert "one seed decides nothing" in verdicts["baseline-overfits"].sentence
+    assert {verdict.verdict for verdict in verdicts.values()} == {"undecided"}
+    assert verdicts["baseline-overfits"].outlook.kind == "first-look"
 
 
 def test_the_analysis_needs_neither_tensorflow_nor_pandas_and_scipy_only_to_judge():
     heavy = {"tensorflow", "keras", "pandas", "scipy"}
-    code = f"import sys, rdrop_cli.analysis.judge; print(sorted({heavy} & set(sys.modules)))"
+    code = f"import sys, rdrop_cli.analysis.verdict; print(sorted({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 

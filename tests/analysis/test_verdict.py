@@ -1,111 +1,135 @@
-"""The verdict on the runs of a folder, for people and for scripts."""
+"""One rule: a claim is decided by where the interval of its question lies; what may be run next follows from it."""
 
 import json
+from math import inf
 
-import numpy as np
 import pytest
 
-from rdrop_cli.analysis.claims import BENEFITS, CLAIMS
-from rdrop_cli.analysis.claims_text import format_estimate, format_number
-from rdrop_cli.analysis.judge import judge_claims
-from rdrop_cli.analysis.verdict import CLAIM_IDS, check_claim_ids, judge_runs
-from rdrop_cli.errors import UsageError
+from rdrop_cli.analysis.claims import CLAIM_IDS, CLAIMS, Region
+from rdrop_cli.analysis.joint_test import ALPHA, Interval, Plan
+from rdrop_cli.analysis.looks import LEDGER, choose_next_seeds, choose_plan, record_look
+from rdrop_cli.analysis.verdict import check_claim_ids, judge_runs, place
+from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import to_json
-from tests.analysis.made import make_level, make_run, make_settling
-from tests.analysis.made_runs import save_made_run, save_made_study
+from tests.analysis.made_runs import SHA256, save_made_study
 
 
-def test_nine_seeds_settle_the_books_picture(tmp_path):
-    save_made_study(tmp_path, range(9))
-    judged = judge_runs([], tmp_path)
-    undecided = {verdict.id for verdict in judged.claims if verdict.verdict != "holds"}
-    assert undecided == {"same-mask-matters", "layer-before-hinders"}
-    assert judged.find("resists-over-training").verdict == "holds"
-
-
-def test_the_json_has_every_claim_with_its_figures(tmp_path):
-    save_made_study(tmp_path, range(3))
-    save_made_run(tmp_path, "begun", status="interrupted", day=2)
-    document = json.loads(to_json(judge_runs([], tmp_path).to_json()))
-    assert list(document) == ["claims", "benefits", "arms", "runs", "left_out", "notes"]
-    assert [claim["id"] for claim in document["claims"]] == [claim.id for claim in CLAIMS]
-    assert [claim["id"] for claim in document["benefits"]] == [claim.id for claim in BENEFITS]
-    rise, missing = document["claims"][0], document["claims"][5]
-    assert (rise["verdict"], rise["seeds"]) == ("undecided", [0, 1, 2])
-    assert rise["interval"][0] < rise["estimate"] < rise["interval"][1]
-    assert (missing["seeds"], missing["estimate"], missing["interval"]) == ([], None, None)
-    assert document["claims"][3]["over_time"]["seeds"] == [0, 1, 2]
-    assert len(document["runs"]) == 6
-    assert document["left_out"][0]["run"] == "begun"
-    assert document["left_out"][0]["reason"].startswith("interrupted")
-
-
-def test_every_id_is_known_and_others_are_refused():
-    check_claim_ids(CLAIM_IDS)
-    with pytest.raises(UsageError, match=r"expected one of baseline-overfits, .*received 'overfits'"):
-        check_claim_ids(["baseline-overfits", "overfits"])
-
-
-def steadier(spread, jitter, seeds):
-    """Judge claim 3 on a network whose scores rise by `spread` and jump from epoch to epoch by `jitter`."""
-    runs = {"baseline": [], "dropout": []}
-    trend = np.linspace(0, 1, 20)
-    for seed in range(seeds):
-        noise = np.random.default_rng(seed).normal(0, 1, (2, 20))
-        runs["baseline"].append(make_run("baseline", seed, 0.27 + 0.03 * trend + 0.001 * noise[0]))
-        runs["dropout"].append(make_run("dropout", seed, 0.27 + spread * trend + jitter * noise[1]))
-    return judge_claims(runs)[2]
-
-
-@pytest.mark.parametrize("seeds", [1, 4, 9])
-def test_the_jitter_about_the_trend_always_stands_beside_the_scatter(seeds):
-    against, neither = steadier(0.0, 0.004, seeds), steadier(0.0, 0.001, seeds)
-    for verdict in (against, neither):
-        assert "difference in the jitter about the trend" in verdict.sentence
-        assert "difference in the jitter about the trend" in verdict.summary
-        assert verdict.beside[0].name == "difference in the jitter about the trend"
-    assert ": not as claimed)" in against.sentence
-    assert seeds == 1 or ": either way)" in neither.sentence
-    assert ": as claimed)" in steadier(0.0, 0.0001, seeds).sentence
-
-
-def test_the_summary_is_short_and_says_what_is_waited_for(tmp_path):
-    save_made_study(tmp_path, range(1))
-    save_made_study(tmp_path / "three", range(3))
-    one, three = judge_runs([], tmp_path), judge_runs([], tmp_path / "three")
-    assert one.find("beats-naive").summary == "undecided: one seed decides nothing"
-    assert one.find("same-mask-matters").summary == "undecided: no seed with dropout and naive-step"
-    assert three.find("beats-naive").summary == "undecided: about 5 more seeds would settle it"
-    assert three.find("best-not-much-lower").summary == "holds"
+@pytest.fixture(scope="module")
+def eight(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("eight")
+    save_made_study(folder, range(8))
+    return judge_runs([], folder)
 
 
 @pytest.mark.parametrize(
-    ("target", "told"), [("T (degC)", "°C)"), ("p (mbar)", "mbar)"), ("price", None)], ids=["°C", "mbar", "no unit"]
+    ("interval", "region", "share", "verdict"),
+    [
+        ((0.1, 0.2), Region(low=0.0), False, "holds"),
+        ((-0.2, -0.1), Region(low=0.0), False, "does-not-hold"),
+        ((-0.1, 0.1), Region(low=0.0), False, "undecided"),
+        ((0.0, 0.1), Region(low=0.0), False, "holds"),  # it ends at a bound that the test has excluded
+        ((0.0, 0.0), Region(low=0.0), False, "undecided"),
+        ((-0.1, 0.1), Region(-0.2, 0.2), False, "holds"),
+        ((0.3, 0.4), Region(-0.2, 0.2), False, "does-not-hold"),
+        ((0.5 - 1e-12, 1.0), Region(low=0.5), True, "holds"),
+        ((0.0, 0.5), Region(low=0.5), True, "does-not-hold"),
+        ((-inf, inf), Region(low=0.0), False, "undecided"),
+    ],
 )
-def test_an_error_is_told_in_the_targets_own_unit(tmp_path, target, told):
-    save_made_study(tmp_path, range(2), protocol={"target": target})
-    sentence = judge_runs([], tmp_path).find("beats-naive").sentence
-    assert ("°C" in sentence) == (told == "°C)")
-    assert told is None or told in sentence
-    assert told or "of the two -0.0" in sentence
+def test_a_claim_is_placed_by_its_interval(interval, region, share, verdict):
+    assert place(Interval(*interval), region, share) == verdict
 
 
-def test_numbers_have_the_digits_of_their_unit_and_no_minus_zero():
-    assert format_number(-0.00001, "standardised MAE") == "+0.0000"
-    assert format_number(-0.0123, "standardised MAE") == "-0.0123"
-    assert format_number(9.0, "epoch") == "9.0"
-    assert format_estimate(None, None, "epochs") == "-"
-    assert format_estimate(7.0, None, "epochs") == "+7.0 epochs"
-    assert format_estimate(0.003, None, "standardised MAE an epoch") == "+0.00300 an epoch"
+def test_no_interval_decides_nothing():
+    assert place(None, Region(low=0.0)) == "undecided"
 
 
-def test_a_longer_second_network_is_compared_at_equal_epochs_beside_its_own():
-    level = make_settling(20, pace=4)
-    longer = np.append(level, np.full(20, 0.2))
-    runs = {
-        "baseline": [make_run("baseline", seed, level) for seed in range(2)],
-        "dropout": [make_run("dropout", seed, longer + make_level(40, 0) - 0.27) for seed in range(2)],
-    }
-    optimum = judge_claims(runs, BENEFITS)[0]
-    assert optimum.estimate == pytest.approx(0)
-    assert optimum.beside[0].estimate == pytest.approx(0.2 - level.min())
+def test_eight_seeds_of_the_studys_networks_decide_what_the_book_says(eight):
+    verdicts = {verdict.id: verdict.verdict for verdict in eight.claims}
+    assert tuple(verdicts) == CLAIM_IDS
+    assert verdicts["baseline-overfits"] == verdicts["beats-naive"] == verdicts["resists-over-training"] == "holds"
+    assert verdicts["most-seeds-do-not-overfit"] == verdicts["best-not-much-lower"] == "holds"
+    assert verdicts["dropout-does-not-overfit"] == "undecided"  # 23 seeds would tell
+    assert eight.find("dropout-does-not-overfit").outlook.fewest == 23
+    assert verdicts["same-mask-matters"] == "undecided"
+    assert eight.find("same-mask-matters").reason == "no-runs"
+
+
+def test_a_decision_has_a_p_of_at_most_the_level_and_an_open_claim_more(eight):
+    for verdict in eight.claims:
+        if verdict.reason == "decided":
+            assert verdict.p <= ALPHA, verdict.id
+        elif verdict.reason == "across-bound":
+            assert verdict.p > ALPHA, verdict.id
+
+
+def test_the_document_is_json_with_every_number(eight):
+    document = json.loads(to_json(eight.to_json()))
+    assert [claim["id"] for claim in document["claims"]] == list(CLAIM_IDS)
+    questions = {question["id"]: question for question in document["questions"]}
+    for claim in document["claims"]:
+        if claim["reason"] != "no-runs":
+            assert claim["interval"] == questions[claim["question"]]["interval"]
+            assert set(questions[claim["question"]]["by_seed"]) == {str(seed) for seed in claim["seeds"]}
+    assert document["plan"]["looks"] == list(range(8, 33))
+    assert document["networks"][-1]["effect"] == "reference"
+    assert len(document["runs"]) == 16
+
+
+def test_twenty_three_seeds_without_overfitting_show_that_it_is_rare(tmp_path):
+    save_made_study(tmp_path, range(23))
+    verdict = judge_runs([], tmp_path).find("dropout-does-not-overfit")
+    assert (verdict.verdict, verdict.answer.shown) == ("holds", 0)
+    assert verdict.answer.interval.high < 0.2
+
+
+def test_an_unknown_claim_is_refused_with_those_that_there_are():
+    check_claim_ids([CLAIMS[0].id])
+    with pytest.raises(UsageError, match=r"expected one of baseline-overfits, .*received 'overfits'"):
+        check_claim_ids(["overfits"])
+
+
+def test_what_to_train_next_is_the_next_look_that_can_decide(tmp_path, eight):
+    save_made_study(tmp_path, range(3))
+    few = judge_runs([], tmp_path)
+    assert choose_next_seeds(few, ["baseline-overfits"]).kind == "train"
+    assert choose_next_seeds(few, ["baseline-overfits"]).seeds == 8
+    assert choose_next_seeds(eight, ["baseline-overfits"]).kind == "decided"
+    following = choose_next_seeds(eight, ["baseline-overfits", "dropout-does-not-overfit"])
+    assert (following.kind, following.seeds, following.undecided) == ("train", 9, ("dropout-does-not-overfit",))
+    planned = judge_runs([], tmp_path, Plan((6, 12)))
+    assert choose_next_seeds(planned, ["baseline-overfits"]).seeds == 6
+
+
+def test_a_plan_that_is_used_up_ends(tmp_path):
+    save_made_study(tmp_path, range(8))
+    judged = judge_runs([], tmp_path, Plan((8,)))
+    assert choose_next_seeds(judged, ["dropout-does-not-overfit"]).kind == "exhausted"
+
+
+def test_the_ledger_keeps_the_plan_and_the_looks_once(tmp_path):
+    save_made_study(tmp_path, range(2))
+    record_look(tmp_path, judge_runs([], tmp_path, Plan((6, 12))))
+    record_look(tmp_path, judge_runs([], tmp_path, Plan((6, 12))))
+    save_made_study(tmp_path, range(2, 6))
+    record_look(tmp_path, judge_runs([], tmp_path, choose_plan(tmp_path, SHA256, "book", None)))
+    (study,) = json.loads((tmp_path / LEDGER).read_text())["studies"]
+    assert (study["looks"], [look["seeds"] for look in study["taken"]]) == ([6, 12], [2, 6])
+    assert "baseline-overfits" in study["taken"][1]["decided"]
+    assert choose_plan(tmp_path, SHA256, "book", (6, 12)) == Plan((6, 12))
+    assert choose_plan(tmp_path, "another", "book", None) == Plan()
+    with pytest.raises(UsageError, match=r"looks: .*looks.json has others, 6,12, fixed on .* looked at with 6 seeds"):
+        choose_plan(tmp_path, SHA256, "book", (6, 8))
+
+
+def test_before_its_first_look_a_plan_may_change(tmp_path):
+    save_made_study(tmp_path, range(2))
+    record_look(tmp_path, judge_runs([], tmp_path))
+    assert choose_plan(tmp_path, SHA256, "book", (6, 12)) == Plan((6, 12))
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"studies": [{"looks": []}]}', '{"studies": 3}'])
+def test_a_damaged_ledger_is_named(tmp_path, content):
+    (tmp_path / LEDGER).write_text(content)
+    with pytest.raises(DataError, match=r"looks\.json: is no ledger of looks"):
+        choose_plan(tmp_path, SHA256, "book", None)

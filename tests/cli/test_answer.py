@@ -58,8 +58,8 @@ def test_of_many_networks_the_best_three_are_named(make):
 
 def test_the_next_command_depends_on_the_seeds(make):
     few = make(baseline=[FALLING])
-    assert name_next_step(few, DEFAULT_RUNS_DIR) == ("next: repeat with --seeds 0-5, then", "rdrop verdict")
-    many = make(dropout=[FALLING] * 6)
+    assert name_next_step(few, DEFAULT_RUNS_DIR) == ("next: repeat with --seeds 0-7, then", "rdrop verdict")
+    many = make(dropout=[FALLING] * 8)
     assert name_next_step(many, Path("a b")) == (
         "next: test the book's claims with",
         "rdrop verdict --runs-dir 'a b'",

@@ -48,15 +48,15 @@ def test_columns_sampling_gaps_periods_and_the_naive_error_are_shown(inspect, lo
     result = inspect(load_csv, "--target", "load_MW")
     assert result.code == 0, result.err
     lines = result.out.splitlines()
-    assert lines[0].split() == ["column", "unit", "min", "mean", "max", "std", "missing", "-9999"]
+    assert lines[0].split() == ["column", "unit", "min", "mean", "max", "std", "missing", "sentinel"]
     assert lines[1].split()[:2] == ["load_MW", "MW"]
     assert lines[2].split()[-2:] == ["-", "1"]
     for line in (
         "2000 rows from 2014-01-01 00:00 to 2014-03-25 15:00, 1 h apart in 99.8 % of the steps (time column 'utc')",
-        "columns: load_MW, wind (m/s); left out: region (text)",
-        "sentinels (-9999): 1 in wind (m/s); left in, as in the book",
-        "repeated stamps: 1; left in: rows count, not stamps",
-        "gaps in time: 3; left as they are: a window across one is a little longer",
+        "columns: load_MW, wind (m/s); excluded: region (text)",
+        "sentinels (-9999): 1 in wind (m/s); kept as readings; --sentinels fill interpolates",
+        "repeated timestamps: 1; kept: rows count, not timestamps",
+        "gaps in time: 3; kept: a window across one is a little longer",
         "  7 h from 2014-02-07 13:00 to 2014-02-07 20:00",
         "target: load_MW, read as load in MW; 6 h after the newest reading, from 2 d before, a timestep every 1 h",
         f"picture: {tmp_path / 'runs' / 'load-inspect.png'}",
@@ -75,7 +75,7 @@ def test_json_says_the_same_with_all_digits(inspect, load_csv: Path, tmp_path):
     assert seen["dataset"] == series.source.to_json()
     assert (seen["time_column"], seen["sampling_seconds"]) == ("utc", 3600)
     assert (seen["first"], seen["last"]) == ("2014-01-01T00:00:00", "2014-03-25T15:00:00")
-    assert seen["left_out"] == {"region": "text"}
+    assert seen["excluded"] == {"region": "text"}
     assert [column["name"] for column in seen["columns"]] == ["load_MW", "wind (m/s)"]
     assert seen["columns"][0]["mean"] == series.values[:, 0].mean()
     assert seen["columns"][1]["sentinels"] == 1
@@ -84,7 +84,7 @@ def test_json_says_the_same_with_all_digits(inspect, load_csv: Path, tmp_path):
         "after": "2014-02-07T20:00:00",
         "seconds": 25_200,
     }
-    assert (seen["gaps"], seen["repeated_stamps"], seen["backward_stamps"]) == (3, 1, 0)
+    assert (seen["gaps"], seen["repeated_timestamps"], seen["backward_timestamps"]) == (3, 1, 0)
     assert {name: (p["first_row"], p["stop_row"]) for name, p in seen["periods"].items()} == {
         "training": (0, 1000),
         "validation": (1000, 1500),
@@ -103,7 +103,7 @@ def test_json_says_the_same_with_all_digits(inspect, load_csv: Path, tmp_path):
 REFUSALS = {
     "no target": ((), "--target: name the column of load to predict, one of load_MW, wind (m/s)"),
     "an unknown target": (("--target", "load"), "no column 'load' to predict"),
-    "a target of text": (("--target", "region"), "column 'region' cannot be predicted: it is text"),
+    "a target of text": (("--target", "region"), "column 'region' cannot be predicted: text"),
     "too short": (("--target", "load_MW", "--lookback", "30d"), "too short: it has 2000 rows"),
     "splits out of order": (("--target", "load_MW", "--val-stop", "10%"), "not before validation stops at 10%"),
 }
@@ -160,7 +160,7 @@ def test_the_embedded_dataset_is_inspected_by_its_name(inspect, tmp_path, monkey
         (("{csv}", "--time", "noon"), 2, "has no column 'noon'"),
         (("{csv}", "--protocol", "film"), 2, "--protocol: expected one of"),
         (("{csv}", "--output", "picture.gif"), 2, "expected a name ending in .png, .svg, .pdf"),
-        (("{text}",), 1, "no column begins with a stamp"),
+        (("{text}",), 1, "no readings below the header"),
         (("jena",), 1, "the Jena data are not in"),
     ],
 )
@@ -172,3 +172,59 @@ def test_what_cannot_be_read_ends_in_one_line(inspect, load_csv, tmp_path, argum
     assert result.err.startswith("rdrop: ")
     assert message in result.err
     assert len(result.err.splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_written_costs_the_picture_alone(inspect, load_csv, tmp_path):
+    (tmp_path / "runs").write_text("a file where the folder should be")
+    result = inspect(load_csv, "--target", "load_MW")
+    assert result.code == 0
+    assert any(line.startswith("periods: ") for line in result.out.splitlines())
+    assert "picture: " not in result.out
+    assert result.err.startswith("no picture: ")
+    assert "--output" in result.err
+
+
+def test_what_was_taken_for_what_is_told_with_the_option_to_have_it_otherwise(inspect, tmp_path):
+    hours = np.datetime64("2014-01-01", "s") + 3600 * np.arange(HOURS)
+    rows = [f"{i};{t.item():%d.%m.%Y};{t.item():%H:%M};{20 + i % 24},5;-999" for i, t in enumerate(hours)]
+    rows[::7] = [row.replace("-999", "7") for row in rows[::7]]
+    rows[::5] = [row.replace("-999", f"{n % 9},5") for n, row in enumerate(rows[::5])]
+    (tmp_path / "load.csv").write_bytes("\n".join(["Nr;Datum;Zeit;Größe;q", *rows]).encode("cp1252"))
+    result = inspect(tmp_path / "load.csv", "--target", "Größe", "--sentinels", "fill")
+    assert result.code == 0, result.err
+    for said in (
+        "(time column 'Datum+Zeit')",
+        "excluded: Nr (counts the rows; --keep Nr)",
+        "text: read as cp1252 (--encoding)",
+        "numbers: with a decimal comma (--decimal)",
+        "separator: semicolon (--separator)",
+        "timestamps: read as %d.%m.%Y %H:%M (--date-format)",
+        "sentinels (-999): ",
+    ):
+        assert said in result.out, result.out
+    kept = inspect(
+        tmp_path / "load.csv", "--target", "Größe", "--missing", "-999", "--keep", "Nr", "--sentinels", "fill"
+    )
+    assert "columns: Nr, Größe, q" in kept.out
+    assert "missing readings: " in kept.out
+
+
+def test_targets_that_were_filled_are_not_counted_and_told(inspect, tmp_path):
+    values = np.cumsum(np.random.default_rng(2).normal(size=HOURS))
+    hours = np.datetime64("2014-01-01", "s") + 3600 * np.arange(HOURS)
+    measured = np.arange(HOURS) % 48 < 12
+    rows = [f"{t},{v:.6f}" if m else f"{t}," for t, v, m in zip(hours, values, measured, strict=True)]
+    (tmp_path / "level.csv").write_text("\n".join(["time,level", *rows]))
+    small = ("--lookback", "24h", "--horizon", "3h", "--sentinels", "fill")
+    seen = json.loads(inspect(tmp_path / "level.csv", "--json", small=small).out)
+    protocol, period = seen["protocol"], seen["periods"]["validation"]
+    ends = np.arange(period["first_row"] + 1 + protocol["lookback_rows"], period["stop_row"])
+    now, later = ends - protocol["step_rows"], ends + protocol["horizon_rows"]
+    counted = measured[now] & measured[later]
+    assert period["windows"] == counted.sum() < 0.3 * len(ends)
+    error = np.abs(values[later] - values[now])[counted].mean()
+    assert seen["naive"]["val_mae_in_unit"] == pytest.approx(error, rel=1e-4)
+    assert (
+        "windows of validation and test, whose target or newest reading was filled"
+        in inspect(tmp_path / "level.csv", small=small).out
+    )

@@ -1,6 +1,7 @@
 """`rdrop train` on a file of one's own: what is inferred, told, kept in the configuration, and refused."""
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -71,7 +72,7 @@ def test_a_grid_operators_file_is_trained_on_as_it_comes(write: Write, train, tm
     assert metrics["naive"]["val_mae_in_unit"] > 1000  # MW
     for line in (
         "load: 700 rows from 2014-01-01 00:00 to 2014-01-30 03:00, 1 h apart in all of the steps (time column 'utc')",
-        "load: columns: load_MW, T (degC); left out: region (text)",
+        "load: columns: load_MW, T (degC); excluded: region (text)",
         "load: target: load_MW, read as load in MW; 3 h after the newest reading, from 12 h before, "
         "a timestep every 1 h",
         "load: periods: training to 2014-01-18 11:00 (408 windows), validation to 2014-01-23 23:00 (119 windows), "
@@ -88,7 +89,7 @@ def test_the_named_time_column_is_kept_so_that_a_run_can_be_gone_on_with(write: 
     assert "(time column 'local')" in result.err
     (metrics,) = json.loads(result.out)
     config = tmp_path / "runs" / metrics["run_id"] / "config.json"
-    assert json.loads(config.read_text())["time_column"] == "local"
+    assert json.loads(config.read_text())["reading"]["time"] == "local"
     metrics_path = config.with_name("metrics.json")
     metrics_path.write_text(metrics_path.read_text().replace('"completed"', '"interrupted"'))
     again = rdrop(
@@ -135,23 +136,27 @@ def set_column(column, text):
     return lambda table: [[*row[:column], text, *row[column + 1 :]] for row in table]
 
 
+def shuffle(lines):
+    return random.Random(0).sample(lines, len(lines))
+
+
 BAD = {
     "irregular sampling": (stretch, (), 1, "no regular sampling: line 5 comes 2 h after the row before it"),
-    "newest first": (lambda table: table[::-1], (), 1, "line 3: stamps go back, mostly by 1 h a row"),
+    "rows in disorder": (shuffle, (), 1, "not in the order of time; sort them with --sort"),
     "a constant target": (set_column(2, "5.0"), (), 1, "'load_MW' is constant over the training rows"),
     "an unknown target": ((lambda t: t), ("--target", "load"), 1, "no column 'load' to predict; it has load_MW, T"),
     "a slip in the target": ((lambda t: t), ("--target", "load_MV"), 1, "did you mean 'load_MW'?"),
-    "a target of text": ((lambda t: t), ("--target", "region"), 1, "column 'region' cannot be predicted: it is text"),
-    "no stamps": (set_column(1, "noon"), (), 1, "no column begins with a stamp such as 2009-01-01 00:10"),
+    "a target of text": ((lambda t: t), ("--target", "region"), 1, "column 'region' cannot be predicted: text"),
+    "no stamps": (set_column(1, "noon"), (), 1, "no column begins with a timestamp such as 2009-01-01 00:10"),
     "no such time column": ((lambda t: t), ("--time", "utd"), 2, "has no column 'utd'; did you mean 'utc'?"),
     "nothing but text": (
-        lambda t: set_column(2, "low")(set_column(3, "warm")(t)), (), 1, "no column of numbers beside the stamps in",
+        lambda t: set_column(2, "low")(set_column(3, "warm")(t)), (), 1, "no column of numbers beside the timestamps",
     ),
     "missing readings": (
-        set_cell(40, 2, ""), (), 1, "'load_MW': 1 missing readings, the first in line 42, which can be interpolated",
+        set_cell(40, 2, ""), (), 1, "1 missing readings, the first in line 42, which can be interpolated",
     ),
     "a word among numbers": (set_cell(40, 2, "high"), (), 1, "line 42, column 'load_MW': expected a number"),
-    "too short": (lambda table: table[:50], (), 1, "too short: it has 50 rows, and windows of 12 rows with"),
+    "too short": (lambda table: table[:50], (), 1, "too short: it has 50 rows, and windows of 12 rows with the target"),
     "splits out of order": ((lambda t: t), ("--train-stop", "80%"), 2, "training stops at 80% (row 560), not before"),
     "a split that is none": ((lambda t: t), ("--val-stop", "spring"), 2, "--val-stop: expected a row, a fraction"),
     "a split too late": ((lambda t: t), ("--val-stop", "2015-01-01"), 2, "--val-stop: 2015-01-01 is not within load"),
@@ -188,7 +193,7 @@ def test_missing_readings_are_filled_where_asked_for(write: Write, train):
 def test_time_is_no_option_of_the_named_datasets(train):
     result = train("synthetic", "--time", "utc")
     assert result.code == 2
-    assert "--time: names a column of a file of your own" in result.err
+    assert "--time: is for a file of your own" in result.err
 
 
 def test_inputs_training_and_names_are_options_and_are_kept_with_the_run(write: Write, train, rdrop, tmp_path):

@@ -20,7 +20,7 @@ FIXTURE = next((Path(__file__).parents[1] / "fixtures" / "schema-1" / "runs").gl
 
 def test_a_series_is_unpacked_to_the_bit(tiny_series, tmp_path):
     tiny_series.values[3, 1] = np.nan
-    series = replace(tiny_series, time_column="when", left_out={"note": "is text"})
+    series = replace(tiny_series, time_column="when", excluded={"note": "text"})
     unpacked = read_series_file(store_series(serialise_series(series), tmp_path))
     for field in fields(series):
         was, now = getattr(series, field.name), getattr(unpacked, field.name)

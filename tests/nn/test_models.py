@@ -17,6 +17,7 @@ from rdrop_cli.study.variants import VARIANTS, Place
 from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
 
 ONE_STEP = replace(TINY_PROTOCOL, steps_per_epoch=1)
+THREE_STEPS = replace(TINY_PROTOCOL, steps_per_epoch=3)
 CASES = [(cell, variant.name) for cell in CELLS for variant in VARIANTS.values() if cell in variant.cells]
 # Compiling takes seconds each: where time counts, one LSTM is enough, and one GRU of every way that masks enter a step.
 QUICK = {("gru", name) for name in ("gal", "zoneout", "naive-step", "dropout-before")}
@@ -175,7 +176,24 @@ def test_the_books_other_networks_have_its_sizes_and_activations():
     assert both.backward_layer.go_backwards
 
 
-@pytest.mark.parametrize("name", [variant.name for variant in VARIANTS.values() if variant.method])
-def test_a_method_of_our_own_is_never_taken_for_keras_layer(tiny_windows, name):
-    """The compiled kernel computes Keras's own GRU: it would train these without any dropout."""
-    assert KerasTrainer(configure("gru", name, engine="auto"), tiny_windows).engine == "xla"
+def assert_native_trains_as_keras(tiny_windows, cell, name):
+    native, uncompiled = (
+        KerasTrainer(configure(cell, name, engine=engine, protocol=THREE_STEPS), tiny_windows)
+        for engine in ("auto", "keras")
+    )
+    assert (native.engine, uncompiled.engine) == ("native", "keras")
+    losses = [trainer.train_epoch(1, lambda step, loss: None) for trainer in (native, uncompiled)]
+    assert losses[0] == pytest.approx(losses[1], rel=2e-5)
+    errors = [trainer.measure_errors(tiny_windows.validation) for trainer in (native, uncompiled)]
+    np.testing.assert_allclose(*errors, atol=2e-5)
+
+
+@pytest.mark.parametrize(("cell", "name"), [("lstm", "zoneout"), ("gru", "stacked"), ("gru", "dropout-before")])
+def test_the_kernel_trains_a_network_as_keras_does(tiny_windows, cell, name):
+    assert_native_trains_as_keras(tiny_windows, cell, name)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("cell", "name"), CASES)
+def test_the_kernel_trains_every_network_as_keras_does(tiny_windows, cell, name):
+    assert_native_trains_as_keras(tiny_windows, cell, name)

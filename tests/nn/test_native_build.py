@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from rdrop_cli.nn.native import build, kernel
+from rdrop_cli.nn.native import build, network
 from rdrop_cli.nn.native.build import NativeUnavailableError, build_library
+
+SET = "x86-64-v2"
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def install_compiler(tmp_path, monkeypatch):
 
 def fail_in_one_line():
     with pytest.raises(NativeUnavailableError) as caught:
-        build_library(1, 1)
+        build_library(SET)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -52,39 +54,40 @@ def counting_compiler(tmp_path, install_compiler):
 
 def test_processes_that_build_at_once_compile_once(cache, counting_compiler):
     # Run as a script, the module needs nothing but the standard library and filelock: no TensorFlow is loaded.
-    code = f"import runpy; print(runpy.run_path({build.__file__!r})['build_library'](7, 3))"
+    code = f"import runpy; print(runpy.run_path({build.__file__!r})['build_library']('x86-64-v2'))"
     command = [sys.executable, "-c", code]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     paths = {process.communicate(timeout=60)[0].strip() for process in processes}
     assert [process.returncode for process in processes] == [0, 0]
     assert len(counting_compiler.read_text().splitlines()) == 1
     assert {Path(path) for path in paths} == {file for file in cache.iterdir() if file.suffix == ".so"}
-    assert {file.suffix for file in cache.iterdir()} <= {".so", ".lock"}
+    assert {file.suffix for file in cache.iterdir()} <= {".so", ".lock", ".sha256"}
 
 
 def test_what_is_in_the_cache_is_not_compiled_again(cache, counting_compiler):
-    assert build_library(7, 3) == build_library(7, 3)
+    assert build_library(SET) == build_library(SET)
     assert len(counting_compiler.read_text().splitlines()) == 1
 
 
-def test_another_size_flag_compiler_processor_or_source_is_another_library(
+def test_another_instruction_set_flag_compiler_processor_or_source_is_another_library(
     cache, counting_compiler, monkeypatch, tmp_path
 ):
-    source = tmp_path / "gru.cpp"
+    source = tmp_path / "network.cpp"
     source.write_text("other")
-    paths = [build_library(7, 3), build_library(3, 7)]
+    paths = [build_library(SET), build_library("x86-64-v3")]
     with monkeypatch.context() as patch:
         patch.setattr(build, "FLAGS", (*build.FLAGS, "-g"))
-        paths.append(build_library(7, 3))
+        paths.append(build_library(SET))
     with monkeypatch.context() as patch:
+        paths.append(build_library(build.NATIVE))
         patch.setattr(build, "_describe_processor", lambda: ["another"])
-        paths.append(build_library(7, 3))
+        paths.append(build_library(build.NATIVE))
     with monkeypatch.context() as patch:
         patch.setattr(build, "SOURCES", (source,))
-        paths.append(build_library(7, 3))
+        paths.append(build_library(SET))
     compiler = Path(os.environ["CXX"])
     compiler.write_text(compiler.read_text().replace("1.0", "2.0"))
-    paths.append(build_library(7, 3))
+    paths.append(build_library(SET))
     assert len(set(paths)) == len(paths)
 
 
@@ -99,8 +102,8 @@ def test_a_compiler_named_in_cxx_that_is_missing_is_named(cache, monkeypatch):
 
 
 def test_a_compiler_that_fails_is_quoted_and_leaves_nothing(cache, install_compiler):
-    install_compiler('test "$1" = --version || { echo "gru.cpp:1: error: no vectors here" >&2; exit 1; }')
-    assert "cannot compile the kernel (gru.cpp:1: error: no vectors here)" in fail_in_one_line()
+    install_compiler('test "$1" = --version || { echo "network.cpp:1: error: no vectors here" >&2; exit 1; }')
+    assert "cannot compile the kernel (network.cpp:1: error: no vectors here)" in fail_in_one_line()
     assert [file.suffix for file in cache.iterdir()] in ([".lock"], [])
 
 
@@ -112,9 +115,63 @@ def test_a_cache_folder_that_cannot_be_made_is_named(cache, counting_compiler, m
     assert "RDROP_CACHE_DIR" in message
 
 
-def test_a_library_that_cannot_be_loaded_is_named(cache, counting_compiler):
-    with pytest.raises(NativeUnavailableError, match=r"gru-9x9-\w+\.so: cannot be loaded"):
-        kernel.load_kernel(9, 9)
+@pytest.fixture
+def fresh():
+    """Forget the library that this process has loaded, before and after."""
+    network.load_library.cache_clear()
+    yield
+    network.load_library.cache_clear()
+
+
+def test_a_library_that_cannot_be_loaded_is_named(cache, counting_compiler, fresh):
+    with pytest.raises(NativeUnavailableError, match=r"network-[\w-]+\.so: cannot be loaded"):
+        network.load_library()
+
+
+def test_a_library_that_is_damaged_is_compiled_again(cache, counting_compiler):
+    """Loading a part of one would end the process."""
+    build_library(SET).write_text("lib")
+    assert build_library(SET).read_text() == "library\n"
+    assert len(counting_compiler.read_text().splitlines()) == 2
+
+
+def test_a_library_that_others_can_write_is_compiled_again(cache, counting_compiler):
+    build_library(SET).chmod(0o666)
+    assert build_library(SET).stat().st_mode & 0o022 == 0
+    assert len(counting_compiler.read_text().splitlines()) == 2
+
+
+def test_others_are_kept_out_of_the_folder(cache, counting_compiler):
+    cache.mkdir()
+    cache.chmod(0o777)
+    build_library(SET)
+    assert cache.stat().st_mode & 0o022 == 0
+
+
+def test_a_folder_of_another_user_is_refused_by_name(cache, counting_compiler, monkeypatch):
+    cache.mkdir()
+    owner = cache.stat().st_uid
+    monkeypatch.setattr(build.os, "getuid", lambda: owner + 1)
+    if owner == 0:
+        cache.chmod(0o777)
+    assert fail_in_one_line().startswith(f"{cache}: other users can write there")
+
+
+def test_the_best_instruction_set_is_taken_and_another_can_be_forced(monkeypatch):
+    flags = set().union(*(build.LEVELS[level] for level in ("x86-64-v2", "x86-64-v3")))
+    monkeypatch.setattr(build, "_read_processor_flags", lambda: flags)
+    monkeypatch.delenv(build.FORCED, raising=False)
+    assert build.find_instruction_set() == "x86-64-v3"
+    monkeypatch.setenv(build.FORCED, "x86-64-v2")
+    assert build.find_instruction_set() == "x86-64-v2"
+    monkeypatch.setenv(build.FORCED, "x86-64-v4")
+    with pytest.raises(NativeUnavailableError, match="this processor has x86-64-v3, x86-64-v2; choose one of them"):
+        build.find_instruction_set()
+    monkeypatch.setattr(build, "_read_processor_flags", lambda: flags - {"avx2"})
+    monkeypatch.delenv(build.FORCED)
+    assert build.find_instruction_set() == "x86-64-v2"
+    monkeypatch.setattr(build, "_read_processor_flags", set)
+    assert build.find_instruction_set() == build.NATIVE
 
 
 def test_the_cache_is_in_the_users_folder(cache, monkeypatch, tmp_path):

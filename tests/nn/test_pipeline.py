@@ -22,7 +22,7 @@ def draw(pipeline, seed, first, last):
 
 
 def test_given_rows_give_their_windows_and_targets(pipeline, tiny_windows):
-    rows = np.array([tiny_windows.train.start, 50, tiny_windows.validation.stop - 1])
+    rows = np.array([tiny_windows.train.start, 50, int(tiny_windows.validation[-1])])
     x, y = next(iter(pipeline.stream_rows(rows, 3)))
     for i, row in enumerate(rows):
         assert np.array_equal(x[i], tiny_windows.matrix[row + tiny_windows.offsets])

@@ -8,9 +8,11 @@ import pytest
 import tensorflow as tf
 
 from rdrop_cli.errors import RdropError
+from rdrop_cli.nn.engines import compute_loss
+from rdrop_cli.nn.native.network import load_library
 from rdrop_cli.nn.pipeline import WindowPipeline
 from rdrop_cli.nn.randomness import MaskSeeds, derive_seed
-from rdrop_cli.nn.trainer import KerasTrainer, compute_loss, make_optimizer
+from rdrop_cli.nn.trainer import KerasTrainer, make_optimizer
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import OPTIMIZERS
 from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
@@ -66,7 +68,8 @@ def test_another_process_goes_on_from_the_state_bit_for_bit(config, tiny_windows
     assert_same_state(second.get_state(), trained[1])
 
 
-def test_without_the_masks_reset_measuring_would_change_what_follows(config, tiny_windows, trained, monkeypatch):
+def test_without_the_masks_reset_measuring_would_change_what_follows(config, tiny_windows, monkeypatch):
+    config = replace(config, engine="xla")
     monkeypatch.setattr(MaskSeeds, "set_step", lambda self, step: None)
     trainer = KerasTrainer(config, tiny_windows)
     losses = train(trainer, (1,))
@@ -129,21 +132,49 @@ def test_the_kernel_trains_the_dropout_model_as_keras_does_uncompiled(config, ti
     np.testing.assert_allclose(native.measure_errors(rows), keras_default.measure_errors(rows), atol=2e-5)
 
 
-def test_auto_is_the_kernel_and_without_a_compiler_xla(config, tiny_windows, monkeypatch, tmp_path):
-    assert KerasTrainer(config, tiny_windows).engine == "native"
+@pytest.fixture
+def no_compiler(monkeypatch, tmp_path):
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setenv("RDROP_CACHE_DIR", str(tmp_path))
-    other_size = replace(config, protocol=replace(config.protocol, units=3))
-    assert KerasTrainer(other_size, tiny_windows).engine == "xla"
-    with pytest.raises(RdropError, match="--engine native: CXX=no-such-compiler: no such compiler"):
-        KerasTrainer(replace(other_size, engine="native"), tiny_windows)
+    load_library.cache_clear()
+    yield
+    load_library.cache_clear()
+
+
+def test_auto_is_the_kernel(config, tiny_windows):
+    trainer = KerasTrainer(config, tiny_windows)
+    assert trainer.engine == "native"
+    assert trainer.describe_engine()["instruction_set"] == load_library().instruction_set
+    assert trainer.find_slowness() is None
+
+
+def test_without_a_compiler_auto_is_xla_and_says_what_to_do(config, tiny_windows, no_compiler):
+    trainer = KerasTrainer(config, tiny_windows)
+    assert trainer.engine == "xla"
+    assert "CXX=no-such-compiler: no such compiler" in trainer.describe_engine()["engine_reason"]
+    assert "CXX=no-such-compiler: no such compiler" in trainer.find_slowness()
+    assert KerasTrainer(replace(config, engine="xla"), tiny_windows).find_slowness() is None
+    with pytest.raises(RdropError, match="engine native: CXX=no-such-compiler: no such compiler"):
+        KerasTrainer(replace(config, engine="native"), tiny_windows)
 
 
 def test_a_method_is_not_mistaken_for_the_layer_that_it_derives_from(config, baseline, tiny_windows):
-    method, plain = replace(config, variant="naive-step"), KerasTrainer(baseline, tiny_windows)
-    assert (KerasTrainer(method, tiny_windows).engine, plain.engine) == ("xla", "native")
-    uncompiled = KerasTrainer(replace(method, engine="keras"), tiny_windows)  # XLA would take seconds to compile it
-    assert train(uncompiled, (1,)) != train(plain, (1,))
+    method, plain = (
+        KerasTrainer(replace(config, variant="naive-step"), tiny_windows),
+        KerasTrainer(baseline, tiny_windows),
+    )
+    assert (method.engine, plain.engine) == ("native", "native")
+    assert train(method, (1,)) != train(plain, (1,))
+
+
+def test_a_run_that_goes_on_with_another_engine_goes_on_alike(config, tiny_windows, trained):
+    """The optimizer's variables are Keras's for every engine, the count of steps among them."""
+    first, second = KerasTrainer(config, tiny_windows), KerasTrainer(replace(config, engine="keras"), tiny_windows)
+    train(first, (1,))
+    second.set_state(first.get_state())
+    np.testing.assert_allclose(train(second, (2,)), trained[0][1:], rtol=2e-5)
+    for name, value in second.get_state().items():
+        np.testing.assert_allclose(value, trained[1][name], atol=2e-5, err_msg=name)
 
 
 def test_masks_differ_between_steps_and_between_layers_of_one_seed(tiny_windows):

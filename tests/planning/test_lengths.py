@@ -13,7 +13,7 @@ from rdrop_cli.study.units import UNIT_SECONDS, format_seconds, format_stamp
 from tests.planning.series import make_series
 
 YEAR = make_series(8760, 3600, True, ("MW",), name="load", first="2013-01-01")
-STAMPS = YEAR.stamps
+STAMPS = YEAR.timestamps
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_split_outside_the_series_is_refused_with_its_range(text: str) -> None
 
 def test_a_date_in_a_gap_is_the_row_after_it_and_stamps_may_go_back() -> None:
     stamps = np.concatenate([STAMPS[:100], STAMPS[200:300], STAMPS[290:400]])
-    series = replace(YEAR, stamps=stamps)
+    series = replace(YEAR, timestamps=stamps)
     assert parse_split("train_stop", format_stamp(STAMPS[150]), series) == 100
     assert parse_split("train_stop", format_stamp(STAMPS[295]), series) == 195  # the first time
 
@@ -66,7 +66,7 @@ def test_any_text_is_a_row_within_the_series_or_refused(text: str) -> None:
         row, refusal = parse_split("train_stop", text, YEAR), ""
     except UsageError as error:
         row, refusal = 1, str(error)
-    assert 0 < row < len(YEAR.stamps)
+    assert 0 < row < len(YEAR.timestamps)
     assert not refusal or refusal.startswith("train_stop: ")
 
 

@@ -11,6 +11,7 @@ from rdrop_cli.planning.request import Options, Request, parse_seeds, plan_runs
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.config import MAX_SEED
 from rdrop_cli.study.protocol import NEWEST_READING, PROTOCOLS, Protocol
+from rdrop_cli.study.reading import Reading
 from tests.planning.series import make_series
 
 JENA = make_series(420_551, 600)
@@ -181,7 +182,7 @@ def test_inputs_that_are_not_there_or_none_at_all_are_refused() -> None:
 
 
 def test_the_options_of_the_api_are_those_of_a_request() -> None:
-    assert {*Options.__annotations__, "variants", "dataset", "time"} == {field.name for field in fields(Request)}
+    assert {*Options.__annotations__, "variants", "dataset", "reading"} == {field.name for field in fields(Request)}
 
 
 def test_what_a_run_is_called_does_not_make_it_another_run() -> None:
@@ -216,15 +217,15 @@ def test_the_only_column_is_the_target_and_of_several_one_must_be_named() -> Non
     assert fit(Request(target="wind"), replace(HOURLY, columns=("load_MW", "wind"))).target == "wind"
 
 
-def test_the_time_column_is_kept_with_the_configuration() -> None:
-    (planned,) = plan_runs(Request(variants=("baseline",), time="utc"))
-    assert planned.time_column == "utc"
+def test_the_options_of_reading_are_kept_with_the_configuration() -> None:
+    (planned,) = plan_runs(Request(variants=("baseline",), reading=Reading(time="utc", sort=True)))
+    assert planned.reading == Reading(time="utc", sort=True)
 
 
 @pytest.mark.parametrize("series", [JENA, HOURLY], ids=["jena", "file"])
 def test_splits_are_rows_shares_or_dates(series: Series) -> None:
     protocol = fit(Request(train_stop="4000", val_stop="60%"), series)
-    assert (protocol.train_stop_row, protocol.val_stop_row) == (4000, len(series.stamps) * 6 // 10)
+    assert (protocol.train_stop_row, protocol.val_stop_row) == (4000, len(series.timestamps) * 6 // 10)
     protocol = fit(Request(train_stop="0.4", val_stop="2010-01-10"), replace(HOURLY, time_column=series.time_column))
     assert (protocol.train_stop_row, protocol.val_stop_row) == (4000, 24 * 374)
 

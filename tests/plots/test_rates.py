@@ -12,9 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from msgspec.structs import replace
 
-from rdrop_cli.analysis.collect import build_curves
-from rdrop_cli.analysis.network import read_arm
-from rdrop_cli.analysis.networks import judge_arms
+from rdrop_cli.analysis.answers import Answer
+from rdrop_cli.analysis.collect import Collection, build_curves
+from rdrop_cli.analysis.network import read_network
+from rdrop_cli.analysis.networks import ask_differences, build_rows
 from rdrop_cli.analysis.rate_grid import RateGrid, list_rate_grids, require_rate_grids
 from rdrop_cli.errors import RdropError
 from rdrop_cli.plots.rates import MISSING_STYLE, describe_rates, draw_rates
@@ -29,19 +30,19 @@ RATES = (0.1, 0.2, 0.5)
 
 
 def error_of(dropout: float, recurrent: float, seed: int = 0) -> float:
-    """The best validation error that is made for a pair: the lowest at 0.2/0.5."""
+    """The level that is made for a pair: the lowest at 0.2/0.5."""
     return 0.25 + 0.1 * (dropout - 0.2) ** 2 + 0.02 * (0.5 - recurrent) + 0.001 * seed
 
 
 @pytest.fixture
 def make_run(make_metrics: MakeMetrics) -> Callable[..., Metrics]:
-    """Make a run's metrics from its rates and the best of its three epochs."""
+    """Make a run's metrics from its rates and the level of its five epochs."""
 
     def make(
         best: float, seed: int, rates: tuple[float, float] = (0.0, 0.0), variant: str = "dropout", **parts: Any
     ) -> Metrics:
         name = f"{variant}-{rates}-{seed}"
-        metrics = make_metrics(name, variant=variant, seed=seed, val_loss=(best + 0.02, best, best + 0.01))
+        metrics = make_metrics(name, variant=variant, seed=seed, val_loss=(best + 0.02, best, best, best, best))
         return replace(metrics, rates=Rates(dropout=rates[0], recurrent_dropout=rates[1]), **parts)
 
     return make
@@ -63,10 +64,12 @@ def lay_out(runs: Runs) -> list[RateGrid]:
 
 
 def judge(runs: Runs) -> list[Any]:
-    arms: dict[Any, list[Any]] = {}
+    networks: dict[Any, list[Any]] = {}
     for run in runs:
-        arms.setdefault(read_arm(run), []).append(build_curves(run))
-    return judge_arms(arms, frozenset(arms))
+        networks.setdefault(read_network(run), []).append(build_curves(run))
+    collection = Collection(networks=networks)
+    answers = {network: Answer(asked.question) for network, asked in ask_differences(collection).items()}
+    return build_rows(collection, answers)
 
 
 def read_squares(axes: Axes) -> dict[tuple[float, float], list[str]]:
@@ -120,7 +123,7 @@ def test_a_lower_error_is_brighter_and_what_is_written_on_it_can_be_read(
     for (dropout, recurrent), square in grid.squares.items():
         place = (grid.dropouts.index(dropout), grid.recurrent_dropouts.index(recurrent))
         colour = by_place[place].get_facecolor()
-        seen.append((square.best.mean, luminance(colour)))
+        seen.append((square.level, luminance(colour)))
         texts = [text for text in drawn[0].texts if text.xy == place]
         assert len(texts) == 2
         for text in texts:
@@ -141,15 +144,14 @@ def test_white_is_read_on_dark_and_black_on_bright() -> None:
     assert read_on((1.0, 1.0, 0.0, 1.0)) == "black"
 
 
-def test_the_words_name_the_best_with_its_interval_the_baseline_and_what_is_better(sweep: Runs, tmp_path: Path) -> None:
+def test_the_words_name_the_best_with_its_seeds_the_baseline_and_what_is_better(sweep: Runs, tmp_path: Path) -> None:
     grids = lay_out(sweep)
     draw_rates(grids, sweep[0], tmp_path / "rates.svg", True)
     text = read_text(tmp_path / "rates.svg")
-    low, high = grids[0].best.best.interval
-    assert "Mean over seeds of the best validation error (°C); lower is better. Hatched: not trained." in text
+    assert "Mean over seeds of the validation level (°C); lower is better. Hatched: not trained." in text
     assert "the best of 8 pairs, partly by chance: 0.2/0.5" in text
-    assert f"with 2.008 °C [{8 * low:.3f}, {8 * high:.3f}], 3 seeds." in text
-    assert "Beside: baseline, 5 epochs: 2.104 °C [" in text
+    assert "with 2.008 °C, 3 seeds." in text
+    assert "Beside: baseline, 5 epochs: 2.104 °C, 3 seeds" in text
     assert "Forecasting temperature: made data, tiny protocol" in text
     assert "recurrent dropout" in text
 
@@ -192,7 +194,7 @@ def test_errors_are_in_the_targets_own_unit(
     ]
     draw_rates(lay_out(runs), runs[0], tmp_path / "rates.svg", True)
     text = read_text(tmp_path / "rates.svg")
-    assert (f"mean best validation error ({unit});" if unit else "mean best validation error; lower") in text
+    assert (f"mean validation level ({unit});" if unit else "mean validation level; lower") in text
     assert ("°C" in text) == (unit == "°C")
     assert "1280" in text  # whole numbers: more digits would say nothing
     assert "1280." not in text
@@ -217,7 +219,7 @@ def test_pairs_of_other_epochs_than_most_are_not_in_the_grid(make_run: Callable[
     runs += [make_run(0.4, 0, (a, 0.1), epochs=Epochs(done=3, planned=9)) for a in RATES]
     (grid,) = lay_out(runs)
     assert (grid.epochs, len(grid.squares)) == (5, 9)
-    assert {square.arm.epochs for square in grid.squares.values()} == {5}
+    assert {square.network.epochs for square in grid.squares.values()} == {5}
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,9 @@ def make_series(rows: int, seconds: int = 3600) -> Series:
 def test_periods_windows_units_and_gaps_are_written_on_the_picture(
     tiny_series: Series, tiny_protocol: Protocol, tmp_path: Path
 ) -> None:
-    stamps = tiny_series.stamps.copy()
+    stamps = tiny_series.timestamps.copy()
     stamps[250:] += np.timedelta64(2, "h")
-    series = replace(tiny_series, stamps=stamps)
+    series = replace(tiny_series, timestamps=stamps)
     path = tmp_path / "series.svg"
     draw_series(series, "T (degC)", path, tiny_protocol, make_windows(series, tiny_protocol))
     texts = " | ".join(read_texts(path))
@@ -86,7 +86,7 @@ def test_a_point_of_the_picture_is_the_mean_and_the_extremes_of_its_readings() -
     values[3], values[30:34] = SENTINEL, np.nan
     stamps, low, mean, high = bin_readings(replace(series, values=values), "load_MW", 4 * 3600)
     assert len(stamps) == 13
-    assert stamps[1] == series.stamps[4]
+    assert stamps[1] == series.timestamps[4]
     first = series.values[:3, 0]  # the sentinel is no reading
     assert (low[0], high[0]) == (first.min(), first.max())
     assert mean[0] == pytest.approx(first.mean())
@@ -97,9 +97,9 @@ def test_a_point_of_the_picture_is_the_mean_and_the_extremes_of_its_readings() -
 
 def test_time_without_a_reading_is_a_hole_in_the_line() -> None:
     series = make_series(50)
-    stamps = series.stamps.copy()
+    stamps = series.timestamps.copy()
     stamps[20:] += np.timedelta64(10, "h")
-    _, low, mean, high = bin_readings(replace(series, stamps=stamps), "load_MW", 3600)
+    _, low, mean, high = bin_readings(replace(series, timestamps=stamps), "load_MW", 3600)
     for line in (low, mean, high):
         assert np.flatnonzero(np.isnan(line)).tolist() == list(range(20, 30))
 
@@ -127,9 +127,9 @@ def test_a_million_rows_are_drawn_by_few_points(tmp_path: Path, drawn: list[Axes
 
 
 def test_stamps_that_go_back_are_drawn(tiny_series: Series, tmp_path: Path, drawn: list[Axes]) -> None:
-    backwards = replace(tiny_series, stamps=tiny_series.stamps[::-1])
+    backwards = replace(tiny_series, timestamps=tiny_series.timestamps[::-1])
     draw_series(backwards, "T (degC)", tmp_path / "series.png")
-    np.testing.assert_array_equal(drawn[0].lines[0].get_xdata(), tiny_series.stamps[::6], "a point an hour")
+    np.testing.assert_array_equal(drawn[0].lines[0].get_xdata(), tiny_series.timestamps[::6], "a point an hour")
     hourly = tiny_series.values[::-1, 0].reshape(50, 6).mean(axis=1)
     np.testing.assert_allclose(drawn[0].lines[0].get_ydata(), hourly)
 

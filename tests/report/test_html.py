@@ -14,6 +14,7 @@ import pytest
 from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.cli.app import run_command
 from rdrop_cli.report.html import render_report, write_report
+from rdrop_cli.report.words import VERDICTS, format_answer
 from tests.analysis.made_runs import SHA256, save_made_run, save_made_study
 
 VOID = {"meta", "img", "source", "link", "br", "hr", "input"}
@@ -69,12 +70,14 @@ def read_pictures(page: Page) -> list[bytes]:
 
 def test_the_page_says_everything_that_it_has_to(page: Page) -> None:
     for words in (
-        "baseline seeds 0-2, dropout seeds 0-2; jena data (not the published file), book protocol",
-        "Before you read on",
-        "With dropout and recurrent dropout 0.2 there is no overfitting in the first 30 epochs",
+        "baseline seeds 0-2, dropout 0.2/0.2 seeds 0-2; jena data (not the published file), book protocol",
+        "runs of 2026-01-01",
+        "What has to be known",
+        "another checksum",
+        "With dropout 0.2/0.2 there is no overfitting in the first 30 epochs: in fewer than one seed in five",
         "steadier-scores",
-        "about 5 more seeds would settle it",
-        "What the book runs together",
+        "Nothing can be decided before 8 seeds.",
+        "When these rules were fixed, the published curves were known",
         "resists-over-training",
         "dropout-s2-20260101-000000-0000",
         "begun-run: interrupted, 20 of 20 epochs are done",
@@ -86,6 +89,32 @@ def test_the_page_says_everything_that_it_has_to(page: Page) -> None:
         "native",
     ):
         assert words in " ".join(page.text.split()), words
+
+
+def test_it_leads_with_the_answer_and_the_forest_plot(report: str) -> None:
+    places = [
+        report.index(words) for words in ('class="answer"', "<picture>", 'id="claims"', 'id="networks"', 'id="runs"')
+    ]
+    assert places == sorted(places)
+
+
+def test_every_claim_has_one_row_and_the_same_figures_as_the_text(tmp_path: Path) -> None:
+    save_made_study(tmp_path, range(8))
+    judged = judge_runs([], tmp_path)
+    text = " ".join(Page(render_report(judged)).text.split())
+    for verdict in judged.claims:
+        if verdict.reason != "no-runs":
+            assert f"Answer {format_answer(verdict.answer)}" in text, verdict.id
+            assert f"Verdict {VERDICTS[verdict.verdict]}" in text
+
+
+def test_no_path_of_the_sender_is_in_it(tmp_path: Path) -> None:
+    dataset = {"name": "own", "origin": "/home/somebody/secret/own.csv", "sha256": SHA256, "rows": 9, "verified": None}
+    save_made_run(tmp_path, "run", document={"dataset": dataset})
+    text = Page(render_report(judge_runs([], tmp_path))).text
+    assert "own.csv" in text
+    assert "somebody" not in text
+    assert str(tmp_path) not in text
 
 
 def test_nothing_comes_from_elsewhere_and_nothing_runs(report: str, page: Page) -> None:
@@ -114,26 +143,22 @@ def test_the_page_is_made_for_who_cannot_see_it(page: Page) -> None:
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h\d", tag)]
     assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
     assert {attributes.get("scope") for attributes in page.find("th")} == {"col", "row"}
-    (image,) = page.find("img")
-    assert "baseline, 3 seeds: lowest 2.3" in str(image["alt"])
-    assert "The naive forecast: 2.56 °C." in str(image["alt"])
+    assert all(len(str(image["alt"])) > 40 for image in page.find("img"))
     assert [meta["content"] for meta in page.find("meta") if meta.get("name") == "viewport"]
 
 
-def test_the_curves_are_drawn_for_both_widths(page: Page) -> None:
-    for picture in read_pictures(page):
-        texts = "".join(ElementTree.fromstring(picture).itertext())
-        assert "baseline, 3 seeds" in texts
-        assert "dropout, published" in texts
+def test_every_picture_is_drawn_for_both_widths(page: Page) -> None:
+    pictures = ["".join(ElementTree.fromstring(picture).itertext()) for picture in read_pictures(page)]
+    assert len(pictures) == 8
+    for words in ("published, one run", "at the end of equal epochs", "baseline, 3 seeds", "seeds below it"):
+        assert sum(words in picture for picture in pictures) == 2, words
 
 
 def test_every_network_is_in_the_table_with_its_verdict(page: Page) -> None:
     text = " ".join(page.text.split())
-    assert "Which network does best" in text
-    assert "dropout 0.2/0.2 Seeds 3" in text
-    assert "reference" in text
-    assert "undecided (about 3 more seeds)" in text
-    assert "Errors are standardised; 0.01 is 0.0884 °C." in text
+    assert "dropout 0.2/0.2 Seeds 3 Level 0.2" in text
+    assert "Against undecided against baseline: -0.00" in text
+    assert "Against reference" in text
     assert "Over both rates" not in text
 
 
@@ -152,22 +177,18 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Page:
 
 def test_a_sweep_has_its_heat_map_for_both_widths_and_in_words(sweep: Page) -> None:
     assert "Over both rates" in sweep.text
-    images = sweep.find("img")
-    assert len(images) == 2
-    assert str(images[0]["alt"]).startswith("Heat map of the errors over both rates. Mean over seeds of the best")
-    assert "dropout-lstm: outlined, the best of 4 pairs" in str(images[0]["alt"])
+    (alternative,) = [str(image["alt"]) for image in sweep.find("img") if "Heat map" in str(image["alt"])]
+    assert alternative.startswith("Heat map of the errors over both rates. Mean over seeds of the validation level")
+    assert "dropout-lstm: outlined, the best of 4 pairs" in alternative
     pictures = ["".join(ElementTree.fromstring(picture).itertext()) for picture in read_pictures(sweep)]
     assert sum("recurrent dropout" in picture for picture in pictures) == 2
 
 
-def test_a_sweep_has_every_run_and_network_and_says_what_is_not_drawn(sweep: Page) -> None:
+def test_a_sweep_has_every_run_and_network(sweep: Page) -> None:
     text = " ".join(sweep.text.split())
     assert "dropout-lstm 0.5/0.2 Seeds 1" in text
     assert "dropout-lstm-0.5-0.2" in text
     assert "gru, lstm" in text
-    assert re.search(r"Not drawn, to be legible: [a-z-]+\. Only the solid", text)
-    assert "partly so by chance" in text
-    assert "the claims are judged on dropout 0.2/0.2. 7 runs with other rates, epochs or cells" in text
 
 
 def test_everything_from_files_is_escaped(tmp_path: Path) -> None:
@@ -183,8 +204,7 @@ def test_everything_from_files_is_escaped(tmp_path: Path) -> None:
     assert page.text.count(NASTY) > 8
     assert len(page.find("style")) == 1
     for picture in read_pictures(page):
-        texts = "".join(ElementTree.fromstring(picture).itertext())
-        assert NASTY.replace(" ", "") in re.sub(r"\s", "", texts)
+        ElementTree.fromstring(picture)
         assert b"<script" not in picture
 
 

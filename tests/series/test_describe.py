@@ -18,7 +18,7 @@ def test_periods_cover_every_row_once_and_hold_the_windows(tiny_series: Series, 
     assert [period.name for period in periods] == ["training", "validation", "test"]
     assert [period.windows for period in periods] == [len(windows.train), len(windows.validation), len(windows.test)]
     for period in periods:
-        assert (period.first, period.last) == (windows.stamps[period.rows[0]], windows.stamps[period.rows[-1]])
+        assert (period.first, period.last) == (windows.timestamps[period.rows[0]], windows.timestamps[period.rows[-1]])
 
 
 def test_a_plan_is_told_in_three_lines(tiny_series: Series, tiny_protocol: Protocol) -> None:
@@ -38,17 +38,17 @@ def test_a_target_whose_name_tells_no_unit_is_told_so(tiny_series: Series, tiny_
 
 
 def test_a_series_is_told_with_its_time_column_and_what_was_left_out(tiny_series: Series) -> None:
-    series = replace(tiny_series, time_column="utc", left_out={"region": "text"})
+    series = replace(tiny_series, time_column="utc", excluded={"region": "text"})
     assert describe_series(series) == [
         "300 rows from 2009-01-01 00:10 to 2009-01-03 02:00, 10 min apart in all of the steps (time column 'utc')",
-        "columns: T (degC), p (mbar), wv (m/s); left out: region (text)",
+        "columns: T (degC), p (mbar), wv (m/s); excluded: region (text)",
     ]
 
 
 def test_a_single_odd_step_among_a_million_is_not_all(tiny_series: Series) -> None:
     stamps = np.datetime64("2009-01-01", "s") + 600 * np.arange(1_000_001)
-    stamps[-1] += np.timedelta64(1, "s")
-    assert "10 min apart in 99.99 % of the steps" in describe_series(replace(tiny_series, stamps=stamps))[0]
+    stamps[-1] += np.timedelta64(1, "m")
+    assert "10 min apart in 99.99 % of the steps" in describe_series(replace(tiny_series, timestamps=stamps))[0]
 
 
 def test_figures_leave_out_what_is_no_reading(tiny_series: Series) -> None:

@@ -61,7 +61,7 @@ def test_a_csv_is_installed_and_read(csv_path: Path, data_dir: Path, content: by
     series = install_jena(str(csv_path), data_dir)
     stamps, values = generate_weather(0, ROWS)
     assert series.columns == WEATHER_COLUMNS
-    assert np.array_equal(series.stamps, stamps)
+    assert np.array_equal(series.timestamps, stamps)
     assert np.array_equal(series.values, values)
     assert series.source.to_json() == {
         "name": "jena",
@@ -126,7 +126,7 @@ WRONG: dict[str, tuple[Callable[[], bytes], str]] = {
     "a row more": (lambda: weather_csv(ROWS + 1), f"expected {ROWS} rows from 2009-01-01T00:10:00, received 301"),
     "another start": (lambda: weather_csv(skip=1), "received 300 from 2009-01-01T00:20:00"),
     "text in a cell": (lambda: weather_csv().replace(b"2009 01:00:00,", b"2009 01:00:00,x"), "line 7, column 'p "),
-    "a web page": (lambda: b"<!DOCTYPE html><html><body>Sorry</body></html>", "separated by commas"),
+    "a web page": (lambda: b"<!DOCTYPE html><html><body>Sorry</body></html>", "has one column"),
     "no zip": (lambda: b"PK\x03\x04 and no more", "not a whole zip"),
 }
 
@@ -165,13 +165,13 @@ def test_a_wrong_file_from_an_address_leaves_nothing_behind(tmp_path: Path, data
 
 
 def test_a_source_that_is_no_file_is_refused(tmp_path: Path, data_dir: Path) -> None:
-    with pytest.raises(DataError, match="no such file; --from takes a CSV, a zip that holds one, or an address"):
+    with pytest.raises(DataError, match="no such file; expected a CSV, a zip that holds one, or an address"):
         install_jena(str(tmp_path / "nowhere.csv"), data_dir)
     assert not is_installed(data_dir)
 
 
 def test_data_that_are_not_there_are_answered_with_what_to_do(data_dir: Path) -> None:
-    with pytest.raises(DataError, match="run `rdrop download`, or train on `--dataset synthetic`"):
+    with pytest.raises(DataError, match="run `rdrop download`, or train on the synthetic data"):
         load_jena(data_dir)
 
 

@@ -34,7 +34,7 @@ def test_the_embedded_dataset_is_the_generators_first_weather(tmp_path: Path) ->
     series = load_dataset("synthetic", tmp_path)
     stamps, values = generate_weather(0, ROWS)
     assert series.columns == WEATHER_COLUMNS
-    assert np.array_equal(series.stamps, stamps)
+    assert np.array_equal(series.timestamps, stamps)
     assert np.array_equal(series.values, values)
     assert (series.source.name, series.source.rows, series.source.verified) == ("synthetic", ROWS, True)
     assert series.source.sha256 == hashlib.sha256(values.tobytes()).hexdigest()
@@ -91,5 +91,5 @@ def test_jena_is_what_was_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("name", ["jenna", "", ".", "nowhere/at/all.csv"])
 def test_a_name_that_is_neither_a_dataset_nor_a_file_is_wrong_usage(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="--dataset: expected jena, synthetic or the path of a CSV, received "):
+    with pytest.raises(UsageError, match="dataset: expected jena, synthetic or the path of a CSV, received "):
         load_dataset(name, tmp_path)

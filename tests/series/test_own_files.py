@@ -1,188 +1,497 @@
-"""Files of the user's: which column is what, in whatever order, and what is said where that cannot be told."""
+"""Files as people have them: what is taken for what, and what is said where that cannot be told."""
 
+import bz2
+import gzip
+import io
+import lzma
+import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rdrop_cli.errors import DataError, RdropError, UsageError
-from rdrop_cli.series.csv.layout import infer_layout
-from rdrop_cli.series.load import load_dataset
+from rdrop_cli.series import content as content_module
+from rdrop_cli.series.load import load_dataset, load_frame
 from rdrop_cli.series.table import Series
+from rdrop_cli.study.reading import Reading
+from tests.series.servers import offer, serve
 
 Load = Callable[..., Series]
+HOURS = [np.datetime64("2014-01-30T22:00", "s") + 3600 * hour for hour in range(60)]
+READINGS = [round(20 + 7.3 * np.sin(hour / 4), 2) for hour in range(60)]
+PLAIN = ("utc,MW,wind", *(f"{time},{mw},{n % 7}.5" for n, (time, mw) in enumerate(zip(HOURS, READINGS, strict=True))))
 
 
 @pytest.fixture
 def load(tmp_path: Path) -> Load:
     """Load a file of the given lines."""
 
-    def load_lines(*lines: str, time: str = "") -> Series:
+    def load_lines(*lines: str, encoding: str = "utf-8", **reading: Any) -> Series:
         path = tmp_path / "load.csv"
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        return load_dataset(str(path), tmp_path / "data", time)
+        path.write_bytes(("\n".join(lines) + "\n").encode(encoding))
+        return load_dataset(str(path), tmp_path / "data", Reading(**reading))
 
     return load_lines
 
 
-def refuse(load: Load, *lines: str, time: str = "", error: type[RdropError] = DataError) -> str:
+def refuse(load: Load, *lines: str, error: type[RdropError] = DataError, **how: Any) -> str:
     """Return the one line with which a file is refused."""
     with pytest.raises(error) as caught:
-        load(*lines, time=time)
+        load(*lines, **how)
     assert str(caught.value).isprintable()
     return str(caught.value)
 
 
-def test_stamps_may_stand_in_any_column_and_text_is_left_out(load: Load) -> None:
-    series = load("id,region,utc,load_MW,note", "1,DE,2014-01-01 00:00,5.5,on", "2,DE,2014-01-01 01:00,6.5,off")
+def write_times(form: str) -> list[str]:
+    return [pd.Timestamp(time).strftime(form) for time in HOURS]
+
+
+def is_as_plain(series: Series) -> bool:
+    return series.timestamps.tolist() == [t.item() for t in HOURS] and series.values[:, 0].tolist() == READINGS
+
+
+# Columns
+
+
+def test_timestamps_may_stand_in_any_column_and_text_is_excluded(load: Load) -> None:
+    series = load("id,region,utc,load_MW,note", "7,DE,2014-01-01 00:00,5.5,on", "3,DE,2014-01-01 01:00,6.5,off")
     assert series.time_column == "utc"
-    assert series.stamps.astype(str).tolist() == ["2014-01-01T00:00:00", "2014-01-01T01:00:00"]
+    assert series.timestamps.astype(str).tolist() == ["2014-01-01T00:00:00", "2014-01-01T01:00:00"]
     assert series.columns == ("id", "load_MW")
-    assert series.values.tolist() == [[1, 5.5], [2, 6.5]]
-    assert series.left_out == {"region": "text", "note": "text"}
+    assert series.values.tolist() == [[7, 5.5], [3, 6.5]]
+    assert series.excluded == {"region": "text", "note": "text"}
 
 
-@pytest.mark.parametrize("separator", [";", "\t"])
-def test_the_header_tells_the_separator(load: Load, separator: str) -> None:
-    series = load(*(separator.join(cells) for cells in (("utc", "a, b", "c"), ("2014-01-01", "1.5", "2"))))
-    assert series.columns == ("a, b", "c")
-    assert series.values.tolist() == [[1.5, 2]]
+@pytest.mark.parametrize("first", ["", "No", "Unnamed: 0"])
+def test_a_column_that_counts_the_rows_is_no_input_unless_it_is_kept(load: Load, first: str) -> None:
+    lines = [f"{first},{PLAIN[0]}", *(f"{n},{line}" for n, line in enumerate(PLAIN[1:]))]
+    name = "No" if first == "No" else "unnamed"
+    series = load(*lines)
+    assert series.columns == ("MW", "wind")
+    assert series.excluded == {name: f"counts the rows; <keep> {name}"}
+    assert load(*lines, keep=(name,)).columns == (name, "MW", "wind")
 
 
-def test_the_first_of_two_columns_of_stamps_is_taken_unless_the_other_is_named(load: Load) -> None:
-    lines = ("utc,local,MW", "2014-01-01 00:00,2014-01-01 01:00,5")
-    first, named = load(*lines), load(*lines, time="local")
-    assert (first.time_column, first.left_out) == ("utc", {"local": "text"})
-    assert (named.time_column, named.left_out) == ("local", {"utc": "text"})
-    assert named.stamps.astype(str).tolist() == ["2014-01-01T01:00:00"]
+def test_a_series_that_is_nothing_but_a_count_is_one(load: Load) -> None:
+    assert load("utc,y", *(f"{time},{n}" for n, time in enumerate(HOURS))).columns == ("y",)
 
 
-@pytest.mark.parametrize(
-    ("stamp", "read"),
-    [
-        ("2014-02-03", "2014-02-03T00:00:00"),
-        ("2014/02/03 04:05", "2014-02-03T04:05:00"),
-        ("2014-02-03T04:05:06+01:00", "2014-02-03T03:05:06"),
-        ("03.02.2014", "2014-02-03T00:00:00"),
-        ("03.02.2014 04:05", "2014-02-03T04:05:00"),
-        ("03.02.2014 04:05:06", "2014-02-03T04:05:06"),
-    ],
-)
-def test_stamps_are_iso_8601_or_day_month_year_with_points(load: Load, stamp: str, read: str) -> None:
-    assert load("when,MW", f"{stamp},5").stamps.astype(str).tolist() == [read]
+def test_a_remark_after_thousands_of_empty_cells_is_text(load: Load) -> None:
+    rows = [f"{np.datetime64('2014-01-01', 's') + 60 * n},{n % 7}.5," for n in range(9000)]
+    rows[8500] += "sensor cleaned"
+    series = load("utc,MW,remark", *rows)
+    assert (series.columns, series.excluded) == (("MW",), {"remark": "text"})
 
 
-def test_the_first_stamp_chooses_the_form_for_all(load: Load) -> None:
-    said = refuse(load, "when,MW", "2014-01-01,5", "02.01.2014,6")
-    assert "load.csv: line 3, column 'when': expected a stamp" in said
-    assert "received '02.01.2014'" in said
+def test_a_word_among_numbers_is_refused_by_line_and_column_with_the_option(load: Load) -> None:
+    lines = list(PLAIN)
+    lines[40] = f"{HOURS[39]},fault,1.5"
+    said = refuse(load, *lines)
+    assert "load.csv: line 41, column 'MW': expected a number, received 'fault'" in said
+    assert "missing 'fault'" in said
+    assert np.isnan(load(*lines, missing=("fault",)).values[39, 0])
 
 
-def test_seconds_since_1970_are_stamps_only_where_the_column_is_named(load: Load) -> None:
-    lines = ("t,MW", "1388534400,5", "1388538000,6")
-    assert load(*lines, time="t").stamps.astype(str).tolist() == ["2014-01-01T00:00:00", "2014-01-01T01:00:00"]
-    assert "no column begins with a stamp" in refuse(load, *lines)
-
-
-@pytest.mark.parametrize("text", ["2014010100", "1388534400000", "-1388534400", "1388534400.5", "12"])
-def test_digits_that_might_be_another_date_are_no_seconds(load: Load, text: str) -> None:
-    said = refuse(load, "t,MW", f"{text},5", time="t")
-    assert "line 2, column 't': expected a stamp" in said
-    assert "or seconds since 1970" in said
-
-
-def test_a_column_of_years_is_one_of_numbers(load: Load) -> None:
-    series = load("year,when,MW", "2014,2014-01-01,5")
-    assert series.time_column == "when"
-    assert series.columns == ("year", "MW")
-
-
-@pytest.mark.parametrize("missing", ["", " ", "NaN", "nan", "NA", "N/A", "null", "None", '""'])
-def test_cells_that_say_that_there_is_no_reading_are_kept_as_missing(load: Load, missing: str) -> None:
+@pytest.mark.parametrize("missing", ["", " ", "NaN", "nan", "NA", "N/A", "null", "None", '""', "-", "#N/A"])
+def test_cells_that_say_that_there_is_no_reading_are_missing(load: Load, missing: str) -> None:
     series = load("when,a,b", "2014-01-01,1,2", f"2014-01-02,{missing},3", "2014-01-03,5,4")
     assert np.array_equal(series.values, [[1, 2], [np.nan, 3], [5, 4]], equal_nan=True)
 
 
-@pytest.mark.parametrize("cell", ["inf", "-inf", "1e999", "x", "1_0", "-", "1,5"])
-def test_other_words_among_numbers_are_refused_by_line_and_column(load: Load, cell: str) -> None:
-    said = refuse(load, "when;a;b", "2014-01-01;1;2", f"2014-01-02;{cell};3", "2014-01-03;5;")
-    assert "column 'a': " in said
-    assert f"received {cell!r}" in said
+def test_numbers_that_stand_for_nothing_are_missing_where_they_are_named(load: Load) -> None:
+    series = load("when,a", "2014-01-01,-999.0", "2014-01-02,3", "2014-01-03,-999", missing=("-999",))
+    assert np.isnan(series.values[:, 0]).tolist() == [True, False, True]
 
 
-def test_a_column_without_any_reading_is_left_out(load: Load) -> None:
+def test_a_column_without_any_reading_is_excluded(load: Load) -> None:
     series = load("when,a,b", "2014-01-01,,2", "2014-01-02,NA,3")
-    assert (series.columns, series.left_out) == (("b",), {"a": "empty"})
-    assert series.values.tolist() == [[2], [3]]
-    assert "every column of numbers is empty: a, b" in refuse(load, "when,a,b", "2014-01-01,,")
+    assert (series.columns, series.excluded) == (("b",), {"a": "empty"})
 
 
-def test_decimal_commas_are_refused_and_not_taken_for_text(load: Load) -> None:
-    said = refuse(load, "when;MW", "2014-01-01;5,5", "2014-01-02;6,5")
-    assert "column 'MW': numbers take a decimal point, not a comma; received '5,5'" in said
-    assert "not a comma" in refuse(load, "when,MW", '2014-01-01,"1.234,5"')
-    assert "expected 2 cells, received 3" in refuse(load, "when,MW", "2014-01-01,5,5")
+def test_repeated_names_are_numbered_and_told(load: Load) -> None:
+    series = load("utc,a,a", "2014-01-01,1,2", "2014-01-02,3,2")
+    assert series.columns == ("a", "a.2")
+    assert "repeated names: a; numbered" in series.notes
 
 
-def test_the_nameless_index_of_a_table_that_pandas_wrote_may_hold_the_stamps(load: Load) -> None:
-    assert load(",MW", "2014-01-01,5").time_column == "unnamed"
+def test_an_unknown_column_is_answered_with_the_nearest(load: Load) -> None:
+    assert "no column 'ut'; did you mean 'utc'?" in refuse(load, *PLAIN, time="ut", error=UsageError)
+    assert "where: " in refuse(load, *PLAIN, where=("station=a",), error=UsageError)
 
 
-def test_a_file_without_stamps_is_told_what_was_seen(load: Load) -> None:
-    said = refuse(load, "id,day,MW", "1,01/02/2014,5")
-    assert "load.csv: line 2: no column begins with a stamp such as 2009-01-01 00:10" in said
-    assert "id ('1'), day ('01/02/2014'), MW ('5')" in said
-    assert "--time" in said
+# Numbers
 
 
-def test_a_time_column_that_is_not_there_is_told_the_nearest(load: Load) -> None:
-    lines = ("utc_time,MW", "2014-01-01,5")
-    assert "has no column 'utctime'; did you mean 'utc_time'?" in refuse(load, *lines, time="utctime", error=UsageError)
-    assert "has no column 'x'; it has utc_time, MW" in refuse(load, *lines, time="x", error=UsageError)
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_decimal_commas_are_read_by_whole_columns(load: Load, separator: str) -> None:
+    rows = [
+        separator.join((str(time), str(mw).replace(".", ","), str(1000 + n)))
+        for n, (time, mw) in enumerate(zip(HOURS, READINGS, strict=True))
+    ]
+    series = load(separator.join(("utc", "MW, mean", "count")), *rows, keep=("count",))
+    assert is_as_plain(series)
+    assert series.columns == ("MW, mean", "count")
+    assert "numbers: with a decimal comma (<decimal>)" in series.notes
 
 
-def test_a_time_column_of_text_is_refused_by_line(load: Load) -> None:
-    assert "line 2, column 'b': expected a stamp" in refuse(load, "a,b,c", "2014-01-01,on,5", time="b")
+def test_points_group_thousands_where_the_file_has_decimal_commas(load: Load) -> None:
+    rows = [f"{time};1.{n:03}{',5' if n else ''};2.{n:03}" for n, time in enumerate(HOURS)]
+    series = load("utc;a;b", *rows, keep=("b",))
+    assert series.values[:3].tolist() == [[1000, 2000], [1001.5, 2001], [1002.5, 2002]]
 
 
-def test_the_named_datasets_have_no_time_column_to_name(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="--time: names a column of a file of your own; synthetic has its stamps"):
-        load_dataset("synthetic", tmp_path, "utc")
+def test_commas_group_thousands_where_cells_show_it(load: Load) -> None:
+    series = load("utc,a", *(f'{time},"1,{100 + n}.5"' for n, time in enumerate(HOURS)))
+    assert series.values[:2, 0].tolist() == [1100.5, 1101.5]
 
 
-def test_columns_of_text_alone_are_refused(load: Load) -> None:
-    said = refuse(load, "when,a,b", "2014-01-01,on,x", "2014-01-02,off,y")
-    assert "no column of numbers beside the stamps in 'when', only text: a, b" in said
+def test_evidence_in_the_last_row_decides_for_the_first(load: Load) -> None:
+    start = np.datetime64("2014-01-01", "s")
+    rows = [f"{start + 60 * n};1.{100 + n % 900}" for n in range(9000)]
+    series = load("utc;a", *rows, f"{start + 60 * 9000};1.234,5")
+    assert series.values[0, 0] == 1100
+    assert load("utc;a", *rows, f"{start + 60 * 9000};1.2345").values[0, 0] == 1.1
 
 
-@pytest.mark.parametrize("lines", [("when,a",), ("when,a", "", "")])
-def test_a_header_alone_is_refused(load: Load, lines: tuple[str, ...]) -> None:
-    assert "no readings below the header" in refuse(load, *lines)
+@pytest.mark.parametrize(("header", "cell"), [("utc;a", "1.{}"), ("utc;a", "1,{}"), ("utc,a", '"1,{}"')])
+def test_what_can_be_read_in_two_ways_is_refused_with_both_and_the_option(load: Load, header: str, cell: str) -> None:
+    mark = header[3]
+    rows = [f"{time}{mark}{cell.format(100 + n)}" for n, time in enumerate(HOURS)]
+    said = refuse(load, header, *rows)
+    assert "may be 1100 or 1.100" in said
+    assert "decimal" in said
+    assert load(header, *rows, decimal=".").values[0, 0] == (1.1 if "." in cell else 1100)
+    assert load(header, *rows, decimal=",").values[0, 0] == (1100 if "." in cell else 1.1)
 
 
-def test_another_reading_of_the_same_bytes_is_not_taken_from_the_parsed_copy(load: Load) -> None:
-    lines = ("utc,local,MW", "2014-01-01 00:00,2014-01-01 01:00,5")
-    for time, hour in (("utc", 0), ("local", 1), ("utc", 0)):
-        assert load(*lines, time=time).stamps.astype(str).tolist() == [f"2014-01-01T0{hour}:00:00"]
+def test_a_column_that_contradicts_itself_is_refused_by_both_lines(load: Load) -> None:
+    rows = [f"{time};{'1,5' if n == 30 else '1.25'}" for n, time in enumerate(HOURS)]
+    assert "'1.25' in line 2 and '1,5' in line 32" in refuse(load, "utc;a", *rows)
+
+
+# Timestamps
+
+FORMS = (
+    "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p",
+    "%Y/%m/%d %H:%M", "%d-%m-%Y %H:%M", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%Y%m%d:%H%M", "%d-%b-%Y %H:%M",
+    "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S+00:00", "%d/%m/%Y %H.%M.%S", "%Y-%m-%d %H", "%d.%m.%y %H:%M",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_timestamps_are_read_in_the_form_that_their_values_tell(load: Load, form: str) -> None:
+    lines = (f"{time},{mw}" for time, mw in zip(write_times(form), READINGS, strict=True))
+    assert is_as_plain(load("date,MW", *lines))
+
+
+@pytest.mark.parametrize(("factor", "places"), [(1, 0), (1, 1), (1000, 0), (10**6, 0), (10**9, 0)])
+def test_times_since_1970_are_read_by_their_length(load: Load, factor: int, places: int) -> None:
+    stamps = [f"{int(time.astype(int)) * factor}{'.0' if places else ''}" for time in HOURS]
+    assert is_as_plain(load("timestamp,MW", *(f"{s},{mw}" for s, mw in zip(stamps, READINGS, strict=True))))
+
+
+def test_midnight_may_be_the_24th_hour(load: Load) -> None:
+    times = [
+        f"{str(time - np.timedelta64(1, 'D'))[:10]} 24:00" if "T00" in str(time) else str(time)[:16].replace("T", " ")
+        for time in HOURS
+    ]
+    assert is_as_plain(load("utc,MW", *(f"{t},{mw}" for t, mw in zip(times, READINGS, strict=True))))
+
+
+@pytest.mark.parametrize("hour", ["{}", "{:02}:00", "{:02}.00.00"])
+def test_date_and_time_may_stand_in_two_columns(load: Load, hour: str) -> None:
+    rows = [f"{str(t)[:10]},{hour.format(int(str(t)[11:13]))},{mw}" for t, mw in zip(HOURS, READINGS, strict=True)]
+    series = load("dteday,hr,MW", *rows)
+    assert is_as_plain(series)
+    assert series.time_column == "dteday+hr"
+
+
+def test_year_month_day_and_hour_may_stand_in_four(load: Load) -> None:
+    moments = [time.item() for time in HOURS]
+    rows = [f"{t.year},{t.month},{t.day},{t.hour},{mw}" for t, mw in zip(moments, READINGS, strict=True)]
+    series = load("year,month,day,hour,MW", *rows)
+    assert is_as_plain(series)
+    assert series.columns == ("MW",)
+
+
+def test_day_and_month_that_no_value_tells_apart_are_refused_with_both_forms(load: Load) -> None:
+    rows = [f"0{1 + n // 24}/02/2014 {n % 24:02}:00,{n % 5}.5" for n in range(60)]
+    said = refuse(load, "utc,MW", *rows)
+    assert "date_format '%d/%m/%Y %H:%M' or '%m/%d/%Y %H:%M'" in said
+    assert str(load("utc,MW", *rows, date_format="%d/%m/%Y %H:%M").timestamps[-1]) == "2014-02-03T11:00:00"
+
+
+def test_a_timestamp_that_is_none_is_named_by_line(load: Load) -> None:
+    lines = list(PLAIN)
+    lines[20] = "2014-02-30T00:00:00,5,1.5"
+    assert "line 21, column 'utc': expected a timestamp" in refuse(load, *lines)
+
+
+def test_a_file_without_timestamps_is_told_what_was_seen(load: Load) -> None:
+    said = refuse(load, "id,day,MW", "1,noon,5", "1,noon,5")
+    assert "no column begins with a timestamp such as 2009-01-01 00:10" in said
+    assert "id ('1'), day ('noon'), MW ('5')" in said
+    assert "time" in said
+
+
+def test_offsets_that_change_with_summer_time_are_turned_into_utc(load: Load) -> None:
+    series = load("t,MW", "2014-03-30T01:00:00+01:00,5", "2014-03-30T03:00:00+02:00,6.5")
+    assert series.timestamps.astype(str).tolist() == ["2014-03-30T00:00:00", "2014-03-30T01:00:00"]
+
+
+def write_local_quarters() -> list[str]:
+    """A year of Berlin's quarters of an hour, with both changes of the clocks."""
+    times = pd.date_range("2014-01-01", "2015-01-01", freq="15min", tz="Europe/Berlin", inclusive="left")
+    return [f"{time:%d.%m.%Y %H:%M};{n % 7},5" for n, time in enumerate(times)]
+
+
+def test_local_time_with_both_changes_is_read_by_its_zone(load: Load) -> None:
+    rows = write_local_quarters()
+    assert "timezone" in refuse(load, "von;MW", *rows)
+    series = load("von;MW", *rows, timezone="Europe/Berlin")
+    assert set(np.diff(series.timestamps).astype(int)) == {900}
+    assert str(series.timestamps[0]) == "2013-12-31T23:00:00"
+    assert "timestamps: Europe/Berlin, turned into UTC" in series.notes
+
+
+def test_a_time_that_the_zone_does_not_have_is_refused_by_line(load: Load) -> None:
+    said = refuse(load, "t,MW", "2014-03-30 01:00,1", "2014-03-30 02:00,2", timezone="Europe/Berlin")
+    assert "line 3: 2014-03-30T02:00:00 does not exist in Europe/Berlin" in said
+
+
+# Order
+
+
+def test_newest_first_is_turned_round_and_told(load: Load) -> None:
+    series = load(PLAIN[0], *PLAIN[:0:-1])
+    assert is_as_plain(series)
+    assert series.lines[[0, -1]].tolist() == [61, 2]
+    assert "order: newest first in the file, turned round" in series.notes
+
+
+def test_two_rows_that_are_swapped_are_put_right_and_told(load: Load) -> None:
+    lines = list(PLAIN)
+    lines[30], lines[31] = lines[31], lines[30]
+    series = load(*lines)
+    assert is_as_plain(series)
+    assert any("by a swap, sorted" in note for note in series.notes)
+
+
+def test_rows_in_disorder_are_refused_by_line_and_sorted_when_asked(load: Load) -> None:
+    rows = [PLAIN[1 + n] for n in np.random.default_rng(0).permutation(60)]
+    said = refuse(load, PLAIN[0], *rows)
+    assert "load.csv: line " in said
+    assert "sort" in said
+    assert is_as_plain(load(PLAIN[0], *rows, sort=True))
+
+
+@pytest.mark.parametrize("by_time", [False, True])
+def test_a_table_in_long_form_is_recognised_and_one_series_of_it_chosen(load: Load, by_time: bool) -> None:
+    rows = [
+        (str(t), name, mw + more)
+        for name, more in (("north", 0), ("south", 9))
+        for t, mw in zip(HOURS, READINGS, strict=True)
+    ]
+    rows = sorted(rows) if by_time else rows
+    lines = [f"{time},{name},{mw:.2f}" for time, name, mw in rows]
+    said = refuse(load, "utc,station,MW", *lines)
+    assert "column 'station' tells apart (north, south)" in said
+    assert "where 'station=north'" in said
+    assert is_as_plain(load("utc,station,MW", *lines, where=("station=north",)))
+    assert "no readings with where station=east" in refuse(load, "utc,station,MW", *lines, where=("station=east",))
+
+
+def test_irregular_readings_are_averaged_over_equal_steps(load: Load) -> None:
+    minutes = np.sort(np.random.default_rng(0).choice(6000, 900, replace=False))
+    rows = [f"{np.datetime64('2014-01-01', 's') + 60 * int(m)},{m}.5" for m in minutes]
+    series = load("utc,MW", *rows, resample="1h")
+    assert set(np.diff(series.timestamps).astype(int)) == {3600}
+    assert series.values[0, 0] == pytest.approx(np.mean(minutes[minutes < 60] + 0.5))
+    assert series.name_row(3) == "row 3"
+
+
+# Text and packing
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "cp1252"])
+def test_text_is_read_in_its_encoding(load: Load, encoding: str) -> None:
+    lines = ["utc,ort,T (°C)", *(f"{time},Zürich,{mw}" for time, mw in zip(HOURS, READINGS, strict=True))]
+    series = load(*lines, encoding=encoding)
+    assert is_as_plain(series)
+    assert series.columns == ("T (°C)",)
+
+
+def test_an_encoding_that_is_named_is_the_one(load: Load) -> None:
+    lines = ["utc,Температура", *(f"{time},{mw}" for time, mw in zip(HOURS, READINGS, strict=True))]
+    assert load(*lines, encoding="cp1251").columns  # detected, or at least read
+    path_reading = Reading(encoding="cp1251")
+    assert path_reading.encoding == "cp1251"
+    with pytest.raises(UsageError, match="encoding: expected"):
+        Reading(encoding="martian")
+
+
+ABOVE = {
+    "prose": ["Station 17, roof", "read every hour", ""],
+    "comments": ["# made by a logger", "# unit: MW"],
+    "a declared separator": ["sep=,"],
+    "empty lines": ["", ""],
+}
+
+
+@pytest.mark.parametrize("above", ABOVE.values(), ids=ABOVE)
+def test_lines_above_the_header_are_passed_over(load: Load, above: list[str]) -> None:
+    series = load(*above, *PLAIN)
+    assert is_as_plain(series)
+    assert series.columns == ("MW", "wind")
+    assert series.lines[0] == len(above) + 2
+
+
+def test_a_row_of_units_becomes_part_of_the_names(load: Load) -> None:
+    series = load(PLAIN[0], ",MW,m/s", *PLAIN[1:])
+    assert series.columns == ("MW", "wind (m/s)")
+    assert is_as_plain(series)
+
+
+def test_trailing_separators_and_empty_rows_are_nothing(load: Load) -> None:
+    series = load(*(line + ",," for line in PLAIN), ",,,,", ",,,,")
+    assert is_as_plain(series)
+    assert series.columns == ("MW", "wind")
+
+
+def test_a_row_cut_short_is_refused_by_line(load: Load) -> None:
+    assert "line 61, column 'wind': missing: the row has 2 of 3 cells" in refuse(load, *PLAIN[:-1], f"{HOURS[-1]},5")
+
+
+def test_a_file_without_a_header_has_numbered_columns(load: Load) -> None:
+    series = load(*PLAIN[1:])
+    assert is_as_plain(series)
+    assert series.columns == ("column 2", "column 3")
+
+
+def pack_zip(content: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("load.csv", content)
+    return buffer.getvalue()
+
+
+PACKERS = {"gz": gzip.compress, "xz": lzma.compress, "bz2": bz2.compress, "zip": pack_zip}
+
+
+@pytest.mark.parametrize("ending", PACKERS)
+def test_packed_files_are_read_and_cut_off_ones_refused(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"load.csv.{ending}"
+    packed = PACKERS[ending]("\n".join(PLAIN).encode())
+    path.write_bytes(packed)
+    series = load_dataset(str(path), tmp_path / "data")
+    assert is_as_plain(series)
+    assert series.name == "load"
+    path.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(DataError, match=r"load.csv.*(damaged|cannot be read)"):
+        load_dataset(str(path), tmp_path / "data")
+
+
+def test_standard_input_is_a_file_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO("\n".join(PLAIN).encode())))
+    assert is_as_plain(load_dataset("-", tmp_path / "data"))
+
+
+def test_an_address_is_fetched(tmp_path: Path) -> None:
+    with serve(offer("\n".join(PLAIN).encode())) as server:
+        series = load_dataset(server.url, tmp_path / "data")
+    assert is_as_plain(series)
+    assert series.source.origin == server.url
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused_and_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, hash_once = tmp_path / "load.csv", content_module._hash
+    path.write_text("\n".join(PLAIN))
+
+    def hash_and_change(file: Any) -> str:
+        found = hash_once(file)
+        path.write_text("\n".join(PLAIN).replace("20.0", "99.0"))
+        return found
+
+    monkeypatch.setattr(content_module, "_hash", hash_and_change)
+    with pytest.raises(DataError, match="changed while it was read"):
+        load_dataset(str(path), tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_same_bytes_read_in_another_way_are_not_taken_from_the_parsed_copy(load: Load) -> None:
+    rows = [f"{time};1.{100 + n}" for n, time in enumerate(HOURS)]
+    assert [load("utc;a", *rows, decimal=mark).values[0, 0] for mark in (".", ",", ".")] == [1.1, 1100, 1.1]
 
 
 def test_the_parsed_copy_says_the_same_as_the_file(load: Load) -> None:
-    lines = ("id,utc,MW,why", "7,2014-01-01,,x", "8,2014-01-02,5,y")
+    lines = ("id,utc,MW,why", "7,2014-01-01,,x", "9,2014-01-02,5,y", "1,2014-01-03,5,y")
     first, second = load(*lines), load(*lines)
     assert np.array_equal(first.values, second.values, equal_nan=True)
-    assert (first.columns, first.left_out, first.source) == (second.columns, second.left_out, second.source)
+    assert (first.columns, first.excluded, first.source) == (second.columns, second.excluded, second.source)
+    assert first.lines.tolist() == second.lines.tolist()
 
 
-def test_the_sample_is_what_tells_numbers_from_text(tmp_path: Path) -> None:
-    path = tmp_path / "late.csv"
-    rows = [f"2014-01-01 {n // 60 % 24:02}:{n % 60:02},{'7' if n == 999 else 'off'},1" for n in range(1000)]
-    path.write_text("\n".join(["utc,a,b", *rows]) + "\n")
-    assert infer_layout(path).number_columns == ("a", "b")
-    path.write_text("\n".join(["utc,a,b", *rows[:-1]]) + "\n")
-    assert infer_layout(path).number_columns == ("b",)
+# Data frames
 
 
-@pytest.mark.parametrize("stamp", ["-2009-01-01", "0000-01-01", "-2009"])
-def test_a_year_that_python_does_not_have_is_refused(load: Load, stamp: str) -> None:
-    assert "line 2, column 'when': expected a stamp" in refuse(load, "when,MW", f"{stamp},5", time="when")
+def test_a_data_frame_is_read_as_the_file_of_its_rows(load: Load) -> None:
+    frame = pd.DataFrame({"MW": READINGS, "place": "roof"}, index=pd.DatetimeIndex(HOURS, name="utc"))
+    series = load_frame(frame)
+    assert is_as_plain(series)
+    assert (series.time_column, series.columns, series.excluded) == ("utc", ("MW",), {"place": "text"})
+    assert is_as_plain(load_frame(frame.reset_index()))
+    assert is_as_plain(load_frame(frame.reset_index().astype({"utc": str})))
+    with pytest.raises(DataError, match="no column of timestamps"):
+        load_frame(frame.reset_index(drop=True))
+
+
+def write_as(kind: str, path: Path) -> None:
+    frame = pd.DataFrame({"utc": pd.DatetimeIndex(HOURS), "MW": READINGS})
+    if kind == "parquet":
+        frame.to_parquet(path)
+    elif kind == "excel":
+        frame.to_excel(path, index=False)
+    else:
+        frame.to_csv(path, index=False, compression="zstd")
+
+
+FORMATS = [("parquet", "pyarrow"), ("excel", "openpyxl"), ("zstd", "zstandard")]
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in FORMATS])
+def test_parquet_excel_and_zstd_are_read_by_their_content(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "load.csv"  # the name says nothing
+    write_as(kind, path.with_suffix({"parquet": ".parquet", "excel": ".xlsx", "zstd": ".zst"}[kind]))
+    next(tmp_path.glob("load.*")).rename(path)
+    assert is_as_plain(load_dataset(str(path), tmp_path / "data"))
+
+
+@pytest.mark.parametrize(("kind", "library"), FORMATS)
+def test_a_missing_library_is_named_with_what_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, library: str
+) -> None:
+    path = tmp_path / {"parquet": "load.parquet", "excel": "load.xlsx", "zstd": "load.csv.zst"}[kind]
+    write_as(kind, path)
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(DataError, match=r"pip install 'rdrop-cli\[files\]'"):
+        load_dataset(str(path), tmp_path / "data")
+
+
+def test_the_options_of_reading_survive_json() -> None:
+    reading = Reading(time="a+b", missing=("-999",), where=("station=a",), sort=True)
+    assert Reading.from_json(reading.to_json()) == reading
+    for wrong in ({"tim": "a"}, {"sort": "yes"}, {"decimal": "x"}):
+        with pytest.raises(DataError):
+            Reading.from_json(wrong)
+
+
+def test_the_named_datasets_take_no_options_of_reading(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="time: is for a file of your own"):
+        load_dataset("synthetic", tmp_path, Reading(time="utc"))

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rdrop_cli.series.quality import SENTINEL, Oddities, fill_missing, find_gaps, find_oddities
+from rdrop_cli.series.quality import SENTINEL, DataQuality, assess_quality, fill_missing, find_gaps
 from rdrop_cli.series.table import Series
 
 
@@ -18,36 +18,39 @@ def odd_series(tiny_series: Series) -> Series:
     minutes[101:] -= 10  # row 101 repeats row 100
     minutes[150] = minutes[149] - 5
     minutes[200:] += 60
-    return replace(tiny_series, values=values, stamps=np.datetime64("2009-01-01", "s") + 60 * minutes)
+    return replace(tiny_series, values=values, timestamps=np.datetime64("2009-01-01", "s") + 60 * minutes)
 
 
 def test_a_clean_series_has_nothing_to_tell(tiny_series: Series) -> None:
-    assert find_oddities(tiny_series) == Oddities({}, 0, 0, 0)
-    assert find_oddities(tiny_series).describe("keep") == []
+    assert assess_quality(tiny_series) == DataQuality({}, 0, 0, 0)
+    assert assess_quality(tiny_series).describe("keep") == []
 
 
 def test_sentinels_stamps_and_gaps_are_counted(odd_series: Series) -> None:
     gaps = 2  # the hour, and the way on from the stamp that goes back
-    assert find_oddities(odd_series) == Oddities({"T (degC)": 1, "wv (m/s)": 4}, 1, 1, gaps)
+    assert assess_quality(odd_series) == DataQuality(
+        {"T (degC)": 1, "wv (m/s)": 4}, 1, 1, gaps, {}, {"T (degC)": SENTINEL, "wv (m/s)": SENTINEL}
+    )
 
 
 @pytest.mark.parametrize(
-    ("treatment", "done"), [("keep", "left in, as in the book"), ("fill", "filled by interpolation")]
+    ("treatment", "done"),
+    [("keep", "kept as readings; <sentinels> fill interpolates"), ("fill", "filled by interpolation")],
 )
 def test_what_was_found_is_told_with_what_is_done_about_it(odd_series: Series, treatment: str, done: str) -> None:
-    lines = find_oddities(odd_series).describe(treatment)
+    lines = assess_quality(odd_series).describe(treatment)
     assert lines[0] == f"sentinels (-9999): 1 in T (degC), 4 in wv (m/s); {done}"
     assert [line.split(";")[0] for line in lines[1:]] == [
-        "repeated stamps: 1",
-        "stamps that go back: 1",
+        "repeated timestamps: 1",
+        "timestamps that go back: 1",
         "gaps in time: 2",
     ]
 
 
 def test_one_reading_has_neither_steps_nor_gaps(tiny_series: Series) -> None:
-    one = replace(tiny_series, stamps=tiny_series.stamps[:1], values=tiny_series.values[:1])
+    one = replace(tiny_series, timestamps=tiny_series.timestamps[:1], values=tiny_series.values[:1])
     assert one.sampling_seconds == 0
-    assert find_oddities(one) == Oddities({}, 0, 0, 0)
+    assert assess_quality(one) == DataQuality({}, 0, 0, 0)
 
 
 def test_the_usual_step_is_not_moved_by_gaps_and_repeats(odd_series: Series) -> None:
@@ -84,16 +87,18 @@ def test_missing_readings_are_counted_told_and_filled_as_sentinels_are(odd_serie
     values = odd_series.values.copy()
     values[values == SENTINEL] = np.nan
     missing = replace(odd_series, values=values)
-    assert find_oddities(missing).missing == {"T (degC)": 1, "wv (m/s)": 4}
-    assert find_oddities(missing).sentinels == {}
+    assert assess_quality(missing).missing == {"T (degC)": 1, "wv (m/s)": 4}
+    assert assess_quality(missing).sentinels == {}
     told = "missing readings: 1 in T (degC), 4 in wv (m/s); "
-    assert find_oddities(missing).describe("fill")[0] == told + "filled by interpolation"
-    assert find_oddities(missing).describe("keep")[0].startswith(told + "nothing can learn from them: --sentinels fill")
+    assert assess_quality(missing).describe("fill")[0] == told + "filled by interpolation"
+    assert (
+        assess_quality(missing).describe("keep")[0].startswith(told + "nothing can learn from them: <sentinels> fill")
+    )
     assert np.array_equal(fill_missing(missing).values, by_sentinel.values)
 
 
 def test_gaps_come_with_their_stamps_the_longest_first(odd_series: Series) -> None:
     longest, other = find_gaps(odd_series)
     assert longest.seconds == 70 * 60
-    assert (longest.before, longest.after) == (odd_series.stamps[199], odd_series.stamps[200])
+    assert (longest.before, longest.after) == (odd_series.timestamps[199], odd_series.timestamps[200])
     assert other.seconds == 25 * 60  # from the stamp that goes back

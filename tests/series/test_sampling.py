@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rdrop_cli.errors import DataError
+from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.planning.lengths import parse_rows
 from rdrop_cli.series.load import load_dataset
-from rdrop_cli.series.quality import check_sampling, name_row
+from rdrop_cli.series.quality import check_sampling
 from rdrop_cli.series.table import Series
 
 
@@ -29,13 +30,11 @@ def refuse(series: Series) -> str:
 
 def test_one_step_in_ten_may_be_another_and_two_may_not(tmp_path: Path) -> None:
     minutes = [60 * n for n in range(11)]
-    series = load_minutes(tmp_path, [*minutes[:-1], 700])
-    check_sampling(series)
-    assert series.sampling_seconds == 3600
+    check_sampling(load_minutes(tmp_path, [*minutes[:-1], 700]))
     said = refuse(load_minutes(tmp_path, [*minutes[:4], 217, *minutes[5:]]))
     assert said == (
         "load: no regular sampling: line 6 comes 37 min after the row before it, the usual step is 1 h, and only 80% "
-        "of the steps are; resample the series to equal steps"
+        "of the steps are; average equal steps with resample 1h"
     )
 
 
@@ -43,32 +42,58 @@ def test_lines_are_counted_with_the_blank_ones(tmp_path: Path) -> None:
     assert "line 7 comes 37 min after" in refuse(load_minutes(tmp_path, [0, 60, 120, 180, 217, 300], blank_after=2))
 
 
-def test_newest_first_is_told_to_be_sorted(tmp_path: Path) -> None:
-    said = refuse(load_minutes(tmp_path, [120, 60, 0]))
-    assert said == "load: line 3: stamps go back, mostly by 1 h a row; sort the file, oldest reading first"
-
-
-def test_several_rows_a_stamp_are_told_to_become_columns(tmp_path: Path) -> None:
-    said = refuse(load_minutes(tmp_path, [0, 0, 0, 60, 60, 60]))
-    assert said.startswith("load: line 3: the same stamp as the row before, as most are; keep one row a stamp")
-
-
 def test_one_row_is_too_short(tmp_path: Path) -> None:
     assert "too short: it has one row" in refuse(load_minutes(tmp_path, [0]))
 
 
 def test_a_series_from_no_file_is_told_by_its_row(tiny_series: Series) -> None:
-    stamps = tiny_series.stamps.copy()
-    stamps[40:120] += np.arange(80)
-    assert "row 41 comes 601 s after" in refuse(
+    stamps = tiny_series.timestamps.copy()
+    stamps[40:120] += 720 * np.arange(80)
+    assert "row 41 comes 22 min after" in refuse(
         Series(stamps, tiny_series.columns, tiny_series.values, tiny_series.source)
     )
 
 
-def test_a_row_of_a_file_that_is_gone_or_cut_off_is_told_by_its_number(tmp_path: Path) -> None:
-    series = load_minutes(tmp_path, [0, 60, 120])
-    assert name_row(series, 2) == "line 4"
-    Path(series.source.origin).write_text("utc,MW\n2014-01-01,5\n")
-    assert name_row(series, 2) == "row 2"
-    Path(series.source.origin).unlink()
-    assert name_row(series, 2) == "row 2"
+def test_trading_days_are_steps_of_their_own(tmp_path: Path) -> None:
+    days = np.arange("2015-01-01", "2016-01-01", dtype="datetime64[D]")
+    trading = days[np.is_busday(days, holidays=["2015-12-25"])]
+    path = tmp_path / "prices.csv"
+    path.write_text("Date,Close\n" + "".join(f"{day},{100 + n % 7}.5\n" for n, day in enumerate(trading)))
+    series = load_dataset(str(path), tmp_path / "data")
+    assert str(series.sampling) == "1 trading day"
+    assert parse_rows("lookback", "60d", series.sampling_seconds) == 60
+    check_sampling(series)
+    assert series.sampling.find_gaps(series.timestamps).sum() == 1  # the holiday, and no weekend
+
+
+@pytest.mark.parametrize(("months", "text", "rows"), [(1, "24mo", 24), (1, "2y", 24), (3, "1y", 4), (12, "5y", 5)])
+def test_months_and_years_are_steps_of_their_own(tmp_path: Path, months: int, text: str, rows: int) -> None:
+    times = np.arange("1950-01", "1990-01", months, dtype="datetime64[M]").astype("datetime64[D]")
+    path = tmp_path / "level.csv"
+    path.write_text("month,level\n" + "".join(f"{day},{n % 11}.5\n" for n, day in enumerate(times)))
+    series = load_dataset(str(path), tmp_path / "data")
+    assert parse_rows("lookback", text, series.sampling_seconds) == rows
+    assert series.sampling.find_regular(series.timestamps).all()
+    with pytest.raises(UsageError, match="not a whole number of readings"):
+        parse_rows("lookback", "10d", series.sampling_seconds)
+
+
+def test_ten_readings_a_second_keep_their_times(tmp_path: Path) -> None:
+    path = tmp_path / "fast.csv"
+    times = np.datetime64("2021-01-01", "ms") + 100 * np.arange(200)
+    path.write_text("time,acc\n" + "".join(f"{time},{n % 7}.5\n" for n, time in enumerate(times)))
+    series = load_dataset(str(path), tmp_path / "data")
+    assert np.array_equal(series.timestamps, times)
+    assert (series.sampling_seconds, str(series.sampling)) == (0.1, "100 ms")
+    assert parse_rows("lookback", "5s", series.sampling_seconds) == 50
+    assert parse_rows("every", "200ms", series.sampling_seconds) == 2
+
+
+def test_a_loggers_milliseconds_are_rounded_away_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "late.csv"
+    jitter = np.random.default_rng(0).integers(-8, 9, 200)
+    times = np.datetime64("2021-01-01", "ms") + 600_000 * np.arange(1, 201) + jitter
+    path.write_text("time,T\n" + "".join(f"{time},{n % 7}.5\n" for n, time in enumerate(times)))
+    series = load_dataset(str(path), tmp_path / "data")
+    assert set(np.diff(series.timestamps).astype(int)) == {600}
+    assert "timestamps: rounded to the second" in series.notes

@@ -14,6 +14,7 @@ from rdrop_cli.series.quality import SENTINEL
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import Windows, average_by_day, encode_calendar, forecast_naively, make_windows
 from rdrop_cli.study.protocol import NEWEST_READING, PROTOCOLS, WINDOW_END, Protocol
+from rdrop_cli.study.reading import Reading
 
 JENA_ROWS = 420_551
 Table = list[list[float]]
@@ -116,7 +117,7 @@ def test_errors_are_averaged_over_the_days_on_which_the_targets_lie(
     errors = np.random.default_rng(0).uniform(size=len(windows.validation)).astype(np.float32)
     by_day: dict[str, list[float]] = {}
     for row, error in zip(windows.validation, errors, strict=True):
-        by_day.setdefault(str(tiny_series.stamps[row + 5])[:10], []).append(float(error))
+        by_day.setdefault(str(tiny_series.timestamps[row + 5])[:10], []).append(float(error))
     days = average_by_day(windows, windows.validation, errors)
     assert [day for day, _, _ in days] == list(by_day) == ["2009-01-01", "2009-01-02"]
     for day, count, mean in days:
@@ -127,8 +128,8 @@ def test_errors_are_averaged_over_the_days_on_which_the_targets_lie(
 def test_the_book_protocol_on_the_published_rows_has_the_published_periods() -> None:
     windows = make_windows(make_series(JENA_ROWS, ("T (degC)",)), PROTOCOLS["book"])
     assert windows.train == range(1440, 200_000)
-    assert windows.validation == range(201_441, 300_000)
-    assert windows.test == range(301_441, 420_406)
+    assert windows.validation.tolist() == list(range(201_441, 300_000))
+    assert windows.test.tolist() == list(range(301_441, 420_406))
     assert (windows.offsets[0], windows.offsets[-1], len(windows.offsets)) == (-1440, -6, 240)
     assert windows.step_rows == 6
     assert windows.matrix.shape == (JENA_ROWS, 1)
@@ -184,9 +185,11 @@ def test_the_target_may_be_any_column(tiny_series: Series, tiny_protocol: Protoc
 
 def test_one_row_less_than_a_test_window_needs_is_too_short(tiny_series: Series, tiny_protocol: Protocol) -> None:
     needed = 200 + 1 + 12 + 5 + 2
-    enough = replace(tiny_series, values=tiny_series.values[:needed], stamps=tiny_series.stamps[:needed])
-    assert make_windows(enough, tiny_protocol).test == range(213, 214)
-    short = replace(tiny_series, values=tiny_series.values[: needed - 1], stamps=tiny_series.stamps[: needed - 1])
+    enough = replace(tiny_series, values=tiny_series.values[:needed], timestamps=tiny_series.timestamps[:needed])
+    assert make_windows(enough, tiny_protocol).test.tolist() == [213]
+    short = replace(
+        tiny_series, values=tiny_series.values[: needed - 1], timestamps=tiny_series.timestamps[: needed - 1]
+    )
     with pytest.raises(DataError, match=f"made: too short: it has {needed - 1} rows, .* protocol tiny needs {needed}"):
         make_windows(short, tiny_protocol)
 
@@ -209,21 +212,61 @@ def test_a_target_that_never_changes_in_training_is_refused(
 
 
 @pytest.mark.parametrize("reading", [0.0, 0.1, 989.37, 1 / 3, SENTINEL])
-def test_a_feature_that_never_changes_is_nought(tiny_series: Series, tiny_protocol: Protocol, reading: float) -> None:
+def test_a_column_that_is_constant_in_training_is_no_input_unless_it_is_kept(
+    tiny_series: Series, tiny_protocol: Protocol, reading: float
+) -> None:
     values = tiny_series.values.copy()
     values[:, 1] = reading
-    matrix = make_windows(replace(tiny_series, values=values), tiny_protocol).matrix
-    assert matrix[:, 1] == pytest.approx(0, abs=1e-6)
+    values[250:, 1] += 4000  # a sensor that starts late
+    windows = make_windows(replace(tiny_series, values=values), tiny_protocol)
+    assert windows.columns == ("T (degC)", "wv (m/s)")
+    assert windows.excluded == {"p (mbar)": "constant in training"}
+    assert np.abs(windows.matrix).max() < 10
+    kept = make_windows(replace(tiny_series, values=values, reading=Reading(keep=("p (mbar)",))), tiny_protocol)
+    assert kept.columns == tiny_series.columns
+    assert kept.matrix[250:, 1] == pytest.approx(4000, rel=1e-3)
 
 
-def test_a_feature_that_changes_only_after_training_stays_within_reason(
+def test_the_target_stays_the_target_when_a_column_before_it_is_excluded(
     tiny_series: Series, tiny_protocol: Protocol
 ) -> None:
     values = tiny_series.values.copy()
-    values[:, 1] = 989.37
-    values[250:, 1] += 2.0
-    matrix = make_windows(replace(tiny_series, values=values), tiny_protocol).matrix
-    assert matrix[250:, 1] == pytest.approx(2.0)
+    values[:, 0] = 3
+    windows = make_windows(replace(tiny_series, values=values), replace(tiny_protocol, target="wv (m/s)"))
+    assert np.array_equal(windows.target, windows.matrix[:, windows.columns.index("wv (m/s)")])
+    assert windows.target_mean == pytest.approx(values[:120, 2].mean())
+
+
+def test_errors_count_only_where_target_and_newest_reading_were_measured(
+    tiny_series: Series, tiny_protocol: Protocol
+) -> None:
+    values = tiny_series.values.copy()
+    values[150:160, 0] = np.nan
+    values[220, 1] = np.nan  # another column's
+    windows = make_windows(
+        replace(tiny_series, values=values), replace(tiny_protocol, sentinels="fill", target="T (degC)")
+    )
+    made_up = set(range(150, 160))
+    expected = [row for row in range(133, 200) if row + 5 not in made_up and row - 3 not in made_up]
+    assert windows.validation.tolist() == expected
+    assert windows.test.tolist() == list(range(213, 294))
+    assert windows.unmeasured == 67 - len(expected)
+    naive = np.abs(values[windows.validation + 5, 0] - values[windows.validation - 3, 0]).mean()
+    assert forecast_naively(windows, windows.validation) * windows.target_std == pytest.approx(naive, rel=1e-5)
+
+
+def test_a_period_without_a_measured_target_is_refused(tiny_series: Series, tiny_protocol: Protocol) -> None:
+    values = tiny_series.values.copy()
+    values[135:206, 0] = np.nan
+    with pytest.raises(DataError, match="no target of the validation period was measured"):
+        make_windows(replace(tiny_series, values=values), replace(tiny_protocol, sentinels="fill"))
+
+
+def test_validation_that_begins_before_training_ends_is_refused(tiny_series: Series, tiny_protocol: Protocol) -> None:
+    timestamps = tiny_series.timestamps.copy()
+    timestamps[150:] -= np.timedelta64(3, "D")  # the rows of another station
+    with pytest.raises(DataError, match="before the one that it follows has ended"):
+        make_windows(replace(tiny_series, timestamps=timestamps), tiny_protocol)
 
 
 @pytest.mark.parametrize("row", [3, 250])
@@ -269,8 +312,8 @@ def test_a_slip_in_the_targets_name_is_answered_with_the_nearest(tiny_series: Se
 
 
 def test_a_target_that_was_left_out_is_told_why(tiny_series: Series, tiny_protocol: Protocol) -> None:
-    series = replace(tiny_series, left_out={"region": "text"})
-    with pytest.raises(DataError, match="made: column 'region' cannot be predicted: it is text, no numbers"):
+    series = replace(tiny_series, excluded={"region": "text"})
+    with pytest.raises(DataError, match="made: column 'region' cannot be predicted: text"):
         make_windows(series, replace(tiny_protocol, target="region"))
 
 
@@ -299,12 +342,12 @@ def test_a_horizon_says_how_far_after_which_reading(tiny_protocol: Protocol) -> 
 
 
 def test_a_validation_that_begins_before_training_ends_is_refused(tiny_series: Series, tiny_protocol: Protocol) -> None:
-    stacked = np.concatenate([tiny_series.stamps[:150], tiny_series.stamps[:150]])
-    with pytest.raises(DataError, match=r"made: a period begins at 2009-01-01T00:10:00, before .* ends at .*sort"):
-        make_windows(replace(tiny_series, stamps=stacked), tiny_protocol)
-    within = tiny_series.stamps.copy()
+    stacked = np.concatenate([tiny_series.timestamps[:150], tiny_series.timestamps[:150]])
+    with pytest.raises(DataError, match=r"made: a period begins at 2009-01-01T00:10:00, before .* ended at .*sort"):
+        make_windows(replace(tiny_series, timestamps=stacked), tiny_protocol)
+    within = tiny_series.timestamps.copy()
     within[[50, 51]] = within[[51, 50]]  # as in the published file: no period begins too early
-    make_windows(replace(tiny_series, stamps=within), tiny_protocol)
+    make_windows(replace(tiny_series, timestamps=within), tiny_protocol)
 
 
 def test_inputs_are_those_of_the_protocol_and_the_target_need_not_be_one(

@@ -1,10 +1,16 @@
-"""Keras's GRU for the CPU it runs on: a kernel of our own, compiled on first use, in place of TensorFlow's loop.
+"""Recurrent networks on the CPU: a kernel of our own, compiled on first use, in place of TensorFlow's loop.
 
-    gru.cpp, lanes.h   the layer's forward and backward pass
-    build.py           finds the compiler and keeps what it made in the user's cache folder
-    kernel.py          the compiled kernel on NumPy arrays
-    layer_call.py      a `keras.layers.GRU` computed by it in a TensorFlow graph, with gradients
+    lanes.h        vectors of sequences, elementary functions
+    masks.h        Philox: the masks that Keras's layers draw, the same bits
+    products.h     products with weights, and weight gradients
+    cells.h        one timestep of a GRU and of an LSTM, masks at any site
+    layer.h        a layer over time, forward and backward
+    network.cpp    layers and a dense unit over a batch, by threads; what Python calls
+    build.py       finds the compiler and keeps what it made in the user's cache folder
+    network.py     the compiled kernel on NumPy arrays
+    keras_network.py   a Keras model as such a network
+    engine.py      training steps and predictions by it
 
-Same numbers as Keras's uncompiled layer to rounding, given the same masks; bit for bit the same for every number of
-threads. Where `find_obstacle` names an obstacle or the build raises `NativeUnavailableError`, XLA is the way out.
+Same numbers as Keras's layers to rounding, with the same masks; bit for bit the same for every number of threads.
+Where the kernel cannot be had (`NativeUnavailableError`) or has no such layer (`UnsupportedModelError`), XLA computes.
 """

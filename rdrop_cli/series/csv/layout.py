@@ -1,20 +1,30 @@
-"""Which column of a CSV holds what: as published, or as a look at its first rows tells."""
+"""Which line of a file is the header, what stands between its cells, and which column holds what."""
 
+import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 from rdrop_cli.errors import DataError, UsageError, suggest
-from rdrop_cli.series.csv.cells import FIRST_DATA_LINE, is_finite_number, is_missing, iterate_rows
-from rdrop_cli.series.csv.header import SEPARATORS, check_names, read_header
-from rdrop_cli.series.csv.timestamps import EPOCH, OWN_FORMATS, PUBLISHED_FORMATS, find_format
+from rdrop_cli.series.csv.numbers import is_missing, is_number
+from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, TimestampColumn, find_format
+from rdrop_cli.study.reading import SEPARATORS, Reading
 
-SAMPLED_ROWS = 1000
+SAMPLED_LINES = 2000
+MAX_COLUMNS = 10_000
 UNNAMED = "unnamed"  # the first column of a table that pandas wrote with an index that has no name
 SHOWN_COLUMNS = 6
-_DECIMAL_COMMA = re.compile(r"[+-]?\d+(\.\d{3})*,\d+")
+MOST_HEADER_ROWS = 3
+_PARTS = (  # names under which a timestamp is found in several columns
+    {"year", "yr", "yyyy", "jahr"},
+    {"month", "mo", "mm", "mnth", "monat"},
+    {"day", "dd", "dy", "tag"},
+    {"hour", "hr", "hh", "stunde"},
+    {"minute", "min", "minuten"},
+)
+_TIME_NAME = re.compile(r"time|date|stamp|epoch|unix|utc|datum|zeit|mess|fecha|^ts?$", re.IGNORECASE)
+Row = list[str]
 
 
 @dataclass(frozen=True)
@@ -22,24 +32,25 @@ class Layout:
     """What the columns of a file hold.
 
     Attributes:
+        separator: between cells; a blank for any white space.
+        first_line: of the readings, counted from 1.
         names: of all columns, in file order.
-        separator: between cells.
-        time: index of the column of stamps.
+        time: indices of the columns whose cells, joined, are the timestamps.
         numbers: indices of the columns of readings, ascending.
-        stamp_formats: those that the stamps may have.
-        may_miss: whether a cell may say that there is no reading.
+        notes: what was taken for what, where that is not plain.
     """
 
-    names: tuple[str, ...]
     separator: str
-    time: int
+    first_line: int
+    names: tuple[str, ...]
+    time: tuple[int, ...]
     numbers: tuple[int, ...]
-    stamp_formats: tuple[str, ...]
-    may_miss: bool
+    notes: tuple[str, ...] = ()
 
     @property
     def time_column(self) -> str:
-        return self.names[self.time]
+        """The names of the columns of timestamps, joined by `+`."""
+        return "+".join(self.names[index] for index in self.time)
 
     @property
     def number_columns(self) -> tuple[str, ...]:
@@ -47,82 +58,288 @@ class Layout:
 
     @property
     def text_columns(self) -> tuple[str, ...]:
-        """Names of the columns that are neither stamps nor readings."""
-        others = {self.time, *self.numbers}
-        return tuple(name for index, name in enumerate(self.names) if index not in others)
+        """Names of the columns that are neither timestamps nor readings."""
+        return tuple(name for index, name in enumerate(self.names) if index not in {*self.time, *self.numbers})
+
+    def without_numbers(self, index: int) -> "Layout":
+        """Return the layout in which a column is taken for text."""
+        return replace(self, numbers=tuple(number for number in self.numbers if number != index))
+
+    def join_times(self, columns: Sequence[Sequence[str]]) -> Sequence[str]:
+        """Return the texts of the rows' timestamps, of all columns of cells."""
+        if len(self.time) == 1:
+            return columns[self.time[0]]
+        names = [self.names[index] for index in self.time]
+        rows = zip(*(columns[index] for index in self.time), strict=True)
+        return [join_timestamp(names, [part.strip() for part in parts]) for parts in rows]
 
 
-def expect_published_layout(path: Path) -> Layout:
-    """Return the layout of the published form: commas, stamps first, then numbers and nothing but numbers.
-
-    Raises:
-        DataError: the file cannot be read, or has no such header.
-    """
-    names, separator = read_header(path)
-    check_names(path, names)
-    return Layout(tuple(names), separator, 0, tuple(range(1, len(names))), PUBLISHED_FORMATS, may_miss=False)
+def join_timestamp(names: Sequence[str], parts: Sequence[str]) -> str:
+    """Join the cells of a timestamp: year, month, day, hour and minute as such, others by a blank."""
+    if len(parts) > 1 and names[0].lower() in _PARTS[0]:
+        date, clock = "-".join([*parts[:3], *["1"] * (3 - len(parts))]), ":".join(parts[3:])
+        return f"{date} {clock}".rstrip()
+    return " ".join(parts)
 
 
-def infer_layout(path: Path, time_column: str = "") -> Layout:
-    """Return the layout of a user's file.
+def split_line(line: str, separator: str) -> Row:
+    """Return the cells of one line; of one whose quotation marks are not closed, as they stand."""
+    if separator == " ":
+        return line.split()
+    try:
+        return next(csv.reader([line.rstrip("\r\n")], delimiter=separator), [])
+    except csv.Error:
+        return line.rstrip("\r\n").split(separator)
 
-    Stamps are in `time_column`, else in the first column whose first cell is a stamp and no number. Columns of which
-    a sampled cell is a number, or all are missing, hold readings; the others hold text.
+
+def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
+    """Return the layout of a user's file by its first lines.
 
     Raises:
         UsageError: there is no such time column; names the nearest.
-        DataError: the file cannot be read, or nothing in it looks like stamps, or like numbers.
+        DataError: nothing in the file looks like timestamps, or like numbers.
     """
-    names, separator = read_header(path, SEPARATORS)
-    names[0] = names[0] or UNNAMED
-    check_names(path, names, "commas, semicolons or tabs")
-    sample = [cells for _, cells in islice(iterate_rows(path, separator), SAMPLED_ROWS)]
+    if not any(line.strip() for line in lines):
+        raise DataError(f"{label}: is empty; expected column names and lines of a timestamp and numbers")
+    notes = []
+    start, separator = 0, reading.separator
+    declared = re.fullmatch(r"sep=(.)\s*", lines[0].lstrip("\ufeff"), re.IGNORECASE)
+    if declared:
+        start, separator = 1, separator or declared[1]
+    separator = separator or choose_separator(lines[start:])
+    rows = [split_line(line, separator) for line in lines]
+    width = _find_width(rows[start:])
+    if width < 2:
+        raise DataError(
+            f"{label}: has one column, such as {lines[start].strip()[:60]!r}; expected a timestamp and numbers, "
+            f"separated by one of {', '.join(SEPARATORS)} (<separator>)"
+        )
+    if width > MAX_COLUMNS:
+        raise DataError(f"{label}: {width} columns; at most {MAX_COLUMNS} can be read")
+    first, header = _find_header(rows, start, width)
+    names, told = _name_columns(header, width)
+    notes += told
+    above = first - len(header)
+    skipped = [number + 1 for number in range(above) if lines[number].strip()]
+    if skipped:
+        notes.append(f"above the header: {len(skipped)} lines, not read")
+    sample = [_fit(row, width) for row in rows[first:] if any(cell.strip() for cell in row) and len(row) > width // 2]
     if not sample:
-        raise DataError(f"{path}: no readings below the header; expected lines of a stamp and numbers")
-    time = _find_named(path, names, time_column) if time_column else _find_time(path, names, sample[0])
-    formats = (*OWN_FORMATS, EPOCH) if time_column else OWN_FORMATS
-    columns = {i: [cells[i] for cells in sample if i < len(cells)] for i in range(len(names)) if i != time}
-    numbers = tuple(index for index, cells in columns.items() if _holds_readings(cells))
-    texts = sorted(columns.keys() - set(numbers))
-    for index in texts:
-        _check_decimal_commas(path, names[index], columns[index])
+        raise DataError(
+            f"{label}: no readings below the header; expected lines of a timestamp and numbers, "
+            "told apart by <separator>, <time> and <date_format> where the file does not tell"
+        )
+    time = _find_time(label, names, sample, reading, first + 1)
+    numbers = _find_numbers(label, names, sample, time, reading)
     if not numbers:
-        listed = _list_names([names[index] for index in texts])
-        raise DataError(f"{path}: no column of numbers beside the stamps in {names[time]!r}, only text: {listed}")
-    return Layout(tuple(names), separator, time, numbers, formats, may_miss=True)
+        listed = list_names([name for index, name in enumerate(names) if index not in time])
+        raise DataError(f"{label}: no column of numbers beside the timestamps, only text: {listed}")
+    return Layout(separator, first + 1, tuple(names), time, numbers, tuple(notes))
 
 
-def _find_named(path: Path, names: Sequence[str], wanted: str) -> int:
-    if wanted in names:
-        return names.index(wanted)
-    hint = suggest(wanted, names, f"it has {_list_names(names)}")
-    raise UsageError(f"{path} has no column {wanted!r}; {hint}", field="time")
+def choose_separator(lines: Sequence[str]) -> str:
+    """Return what parts most lines into as many cells; of several, the comma last, which numbers have too."""
+    sample = [line for line in lines if line.strip()][-300:]
+    scores = {}
+    for place, mark in enumerate(("\t", ";", "|", ",", " ")):
+        widths = Counter(len(split_line(line, mark)) for line in sample)
+        width, count = widths.most_common(1)[0]
+        if width > 1 and (mark != " " or count == len(sample)):
+            scores[mark] = (count >= 0.9 * len(sample), mark != " ", count, -place)
+    return max(scores, key=lambda mark: scores[mark]) if scores else ","
 
 
-def _find_time(path: Path, names: Sequence[str], cells: Sequence[str]) -> int:
-    """Return the first column that begins with a stamp; a plain number might be a year and is none."""
-    for index, cell in enumerate(cells[: len(names)]):
-        if not is_finite_number(cell) and not is_missing(cell) and find_format(cell, OWN_FORMATS):
-            return index
-    seen = ", ".join(f"{n[:40]} ({c[:25]!r})" for n, c in zip(names[:SHOWN_COLUMNS], cells, strict=False))
+def _find_width(rows: Sequence[Row]) -> int:
+    """Return the usual number of cells; the last lines count, as they are the readings."""
+    widths = Counter(len(row) for row in rows[-1000:] if any(cell.strip() for cell in row))
+    return widths.most_common(1)[0][0] if widths else 0
+
+
+def _fit(row: Row, width: int) -> Row:
+    return row[:width] + [""] * (width - len(row))
+
+
+def _looks_like_timestamp(cell: str) -> bool:
+    return find_format(cell) is not None and not re.fullmatch(r"\d{1,8}", cell.strip())
+
+
+def _is_reading(row: Row, usual: list[str]) -> bool:
+    """Tell whether a row is one of readings: numbers and timestamps where these usually are."""
+    pairs = [(cell, kind) for cell, kind in zip(row, usual, strict=False) if kind and not is_missing(cell)]
+    return bool(pairs) and all(_kind_of(cell) == kind for cell, kind in pairs)
+
+
+def _is_damaged_reading(row: Row, usual: list[str], above: Row) -> bool:
+    """Tell whether a row above the readings is one without its timestamp, and not a second row of a header.
+
+    Numbers are part of a header, heights as it were, where the names above them are repeated.
+    """
+    numbers = [cell for cell, kind in zip(row, usual, strict=False) if kind == "number"]
+    names = [name for name in above if name.strip()]
+    return bool(numbers) and all(map(is_number, numbers)) and len(set(names)) == len(names)
+
+
+def _kind_of(cell: str) -> str:
+    if is_number(cell):
+        return "number"
+    return "time" if _looks_like_timestamp(cell) or TIME_OF_DAY.fullmatch(cell.strip()) else ""
+
+
+def _find_usual_kind(column: Sequence[str]) -> str:
+    """Return what most cells are, but for some of the header's: `number`, `time` or, empty, neither."""
+    kinds = Counter(_kind_of(cell) for cell in column if not is_missing(cell))
+    below = max(1, kinds.total() - MOST_HEADER_ROWS)
+    return next((kind for kind in ("time", "number") if kinds[kind] > below / 2 or kinds[kind] == below), "")
+
+
+def _find_header(rows: Sequence[Row], start: int, width: int) -> tuple[int, list[Row]]:
+    """Return the index of the first row of readings, and the rows of names above it."""
+    full = [_fit(row, width) for row in rows[start:] if width - 1 <= len(row) and any(c.strip() for c in row)][-200:]
+    usual = [_find_usual_kind(column) for column in zip(*full, strict=True)]
+    first = next(
+        (n for n in range(start, len(rows)) if len(rows[n]) >= width - 1 and _is_reading(rows[n], usual)), len(rows)
+    )
+    while first - 1 > start and _is_damaged_reading(rows[first - 1], usual, rows[first - 2]):
+        first -= 1
+    header: list[Row] = []
+    for number in range(first - 1, max(start, first - MOST_HEADER_ROWS) - 1, -1):
+        row = rows[number]
+        filled = [cell for cell in row if cell.strip()]
+        if len(row) < width - 1 or len(filled) < 2 or (header and len(filled) < width / 2):
+            break
+        header.insert(0, row)
+    return first, header
+
+
+def _name_columns(header: list[Row], width: int) -> tuple[list[str], list[str]]:
+    """Return distinct names that can be shown, and what was done to come by them."""
+    notes = []
+    if not header:
+        return [f"column {number}" for number in range(1, width + 1)], ["no header: columns are named by their number"]
+    rows = [[cell.strip().lstrip("\ufeff") for cell in row] for row in header]
+    if len(rows[0]) == width - 1:  # R writes no name for the names of rows
+        rows = [["", *row] for row in rows]
+    rows = [_fit(row, width) for row in rows]
+    rows[0][0] = re.sub(r"^#+\s*", "", rows[0][0])
+    names = rows[0]
+    for units in rows[1:]:
+        names = [_add_unit(name, unit) for name, unit in zip(names, units, strict=True)]
+        notes.append("two rows of names, or a row of units: joined")
+    if names[0] == "" or re.fullmatch(r"Unnamed: 0", names[0]):
+        names[0] = UNNAMED
+    names = [name or f"{UNNAMED} {number}" for number, name in enumerate(names, start=1)]
+    names = ["".join(c if c.isprintable() else "?" for c in name) for name in names]
+    distinct: list[str] = []
+    repeated: list[str] = []
+    for name in names:
+        number = 1 + sum(
+            other == name or re.fullmatch(rf"{re.escape(name)}\.\d+", other) is not None for other in distinct
+        )
+        repeated += [name] if number > 1 else []
+        distinct.append(name if number == 1 else f"{name}.{number}")
+    if repeated:
+        notes.append(f"repeated names: {list_names(repeated)}; numbered")
+    return distinct, notes
+
+
+def _add_unit(name: str, unit: str) -> str:
+    unit = unit.strip("()[] ")
+    if not unit or unit == "-" or unit == name:
+        return name
+    return f"{name} {unit}" if is_number(unit) or not name else f"{name} ({unit})"
+
+
+def _find_time(label: str, names: list[str], sample: list[Row], reading: Reading, line: int) -> tuple[int, ...]:
+    if reading.time:
+        wanted = [reading.time] if reading.time in names else [part.strip() for part in reading.time.split("+")]
+        return tuple(_find_named(label, names, part, "time") for part in wanted)
+    columns = [[row[index].strip() for row in sample] for index in range(len(names))]
+    found = [index for index, cells in enumerate(columns) if _holds_timestamps(names[index], index, cells)]
+    for index in found:
+        if len(set(columns[index])) > len(sample) / 2:
+            return (index,)
+    if found:
+        return (found[0], *_find_clock(names, columns, found[0]))
+    parts = [_find_part(names, options) for options in _PARTS]
+    if parts[0] is not None:
+        return tuple(part for part in parts[: parts.index(None) if None in parts else None] if part is not None)
+    seen = ", ".join(f"{n[:40]} ({c[0][:25]!r})" for n, c in zip(names[:SHOWN_COLUMNS], columns, strict=False))
     raise DataError(
-        f"{path}: line {FIRST_DATA_LINE}: no column begins with a stamp such as 2009-01-01 00:10 or 01.01.2009 00:10: "
-        f"{seen}; rewrite the stamps, or name a column of seconds since 1970 as the time column"
+        f"{label}: line {line}: no column begins with a timestamp such as 2009-01-01 00:10 or 01.01.2009 00:10: "
+        f"{seen}; name the column with <time>, several that belong together as date+hour, and its form with "
+        "<date_format>"
     )
 
 
-def _holds_readings(cells: Sequence[str]) -> bool:
-    return any(is_finite_number(cell) for cell in cells) or all(is_missing(cell) for cell in cells)
+def _find_named(label: str, names: Sequence[str], wanted: str, option: str) -> int:
+    if wanted in names:
+        return names.index(wanted)
+    hint = suggest(wanted, names, f"it has {list_names(names)}")
+    raise UsageError(f"{label} has no column {wanted!r}; {hint}", field=option)
 
 
-def _check_decimal_commas(path: Path, name: str, cells: Sequence[str]) -> None:
-    """Refuse a column of numbers with decimal commas rather than leave it out as text."""
-    readings = [cell for cell in cells if not is_missing(cell)]
-    if all(_DECIMAL_COMMA.fullmatch(cell.strip(" ")) for cell in readings):
-        shown = readings[0][:40]
-        raise DataError(f"{path}: column {name!r}: numbers take a decimal point, not a comma; received {shown!r}")
+def find_column(label: str, names: Sequence[str], wanted: str, option: str) -> int:
+    """Return the index of a column that an option names.
+
+    Raises:
+        UsageError: there is none; names the nearest.
+    """
+    return _find_named(label, names, wanted, option)
 
 
-def _list_names(names: Sequence[str]) -> str:
+def _holds_timestamps(name: str, index: int, cells: list[str]) -> bool:
+    """Tell whether a column holds timestamps; of numbers only where its name or its place says so too."""
+    some = [cell for cell in cells if not is_missing(cell)][:200]
+    formats = [find_format(cell) for cell in some]
+    if formats.count(None) == len(some) or formats.count(None) > max(1, 0.1 * len(some)):
+        return False
+    if set(formats) == {"%d.%m.%y"}:  # or times of day, with points
+        try:
+            TimestampColumn("", "").add(some, range(len(some)))
+        except DataError:
+            return False
+    return not is_number(some[0]) or bool(_TIME_NAME.search(name)) or (index == 0 and len(set(some)) == len(some))
+
+
+def _find_clock(names: list[str], columns: list[Row], date: int) -> tuple[int, ...]:
+    """Return the column with the time of day that belongs to a date: by its cells, or hours by its name."""
+    if any(":" in cell for cell in columns[date][:50]):
+        return ()
+    for index, cells in enumerate(columns):
+        some = [cell for cell in cells if cell][:200]
+        clock = some and all(TIME_OF_DAY.fullmatch(cell) for cell in some) and not all(is_number(c) for c in some)
+        hours = _in_part(names[index], _PARTS[3] | {"time", "zeit", "uhrzeit"}) and all(
+            re.fullmatch(r"\d{1,2}", cell) and int(cell) <= 24 for cell in some
+        )
+        if index != date and some and (clock or hours):
+            return (index,)
+    return ()
+
+
+def _in_part(name: str, options: set[str]) -> bool:
+    return name.lower().strip() in options
+
+
+def _find_part(names: list[str], options: set[str]) -> int | None:
+    return next((index for index, name in enumerate(names) if _in_part(name, options)), None)
+
+
+def _find_numbers(
+    label: str, names: list[str], sample: list[Row], time: tuple[int, ...], reading: Reading
+) -> tuple[int, ...]:
+    chosen = {find_column(label, names, name, "where") for name in reading.conditions}
+    numbers = []
+    for index in range(len(names)):
+        cells = [
+            row[index] for row in sample if not is_missing(row[index]) and row[index].strip() not in reading.missing
+        ]
+        share = sum(is_number(cell) for cell in cells) / len(cells) if cells else 1
+        if index not in time and index not in chosen and share >= 0.5:
+            numbers.append(index)
+    return tuple(numbers)
+
+
+def list_names(names: Sequence[str]) -> str:
+    """List the first few names."""
     more = f" and {len(names) - SHOWN_COLUMNS} more" if len(names) > SHOWN_COLUMNS else ""
     return ", ".join(name[:40] for name in names[:SHOWN_COLUMNS]) + more

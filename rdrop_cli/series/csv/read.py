@@ -1,135 +1,314 @@
-"""Read a CSV of stamps and numbers, and say exactly where it is not one."""
+"""Read a CSV of timestamps and numbers in bounded memory, and say exactly where it is not one."""
 
-import warnings
-from collections.abc import Callable, Mapping
-from itertools import groupby, islice
-from pathlib import Path
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.series.csv.cells import is_finite_number, is_missing, iterate_rows, parse_reading
-from rdrop_cli.series.csv.layout import Layout, expect_published_layout
-from rdrop_cli.series.csv.timestamps import EPOCH, parse_stamps
+from rdrop_cli.series.content import Content, detect_encoding, guess_code_page, refuse_damage
+from rdrop_cli.series.csv.layout import SAMPLED_LINES, Layout, find_column, infer_layout
+from rdrop_cli.series.csv.numbers import Evidence, decide_decimals, is_missing, parse_number
+from rdrop_cli.series.csv.timestamps import TimestampColumn
+from rdrop_cli.study.reading import Reading
 
-Parsed = tuple[npt.NDArray[np.datetime64], tuple[str, ...], npt.NDArray[np.float64]]
+CHUNK_ROWS = 8192
+MOST_GROUPS = 1000
+T = TypeVar("T")
+Infer = Callable[[str, Sequence[str], Reading], Layout]
 
 
-def read_csv(path: Path) -> Parsed:
-    """Read a file in the published form: stamps in the first column, and a finite number in every other cell.
+@dataclass(frozen=True)
+class Table:
+    """What a file holds, in its own order.
 
-    Returns:
-        Stamps (row,), column names, and float64 values (row, column).
+    Attributes:
+        timestamps: datetime64[us] of shape (row,).
+        columns: names of the columns of readings.
+        values: float64 of shape (row, column), NaN where a reading is missing.
+        lines: int64 of shape (row,), of the file.
+        zoned: whether the timestamps name their offset, and are in UTC.
+        time_column: the columns of the timestamps, joined by `+`.
+        texts: columns that hold no numbers.
+        notes: what was taken for what.
+    """
+
+    timestamps: npt.NDArray[np.datetime64]
+    columns: tuple[str, ...]
+    values: npt.NDArray[np.float64]
+    lines: npt.NDArray[np.int64]
+    zoned: bool = False
+    time_column: str = ""
+    texts: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class _NoNumberError(Exception):
+    """A cell that is no number, in a column that was taken for one of numbers."""
+
+    def __init__(self, index: int, line: int, cell: str) -> None:
+        super().__init__(cell)
+        self.index, self.line, self.cell = index, line, cell
+
+
+def read_csv(content: Content, reading: Reading, infer: Infer = infer_layout) -> Table:
+    """Read a file as its options say, and otherwise as its whole columns tell.
 
     Raises:
-        DataError: naming the file, the line and the column of what is not a stamp or a finite number.
+        UsageError: an option names a column that is not there.
+        DataError: naming the file, the line and the column of what is not what it should be.
     """
-    return read_by_layout(path, expect_published_layout(path))
+    table, encoding = _use_reader(content, reading, infer, lambda reader: reader.read())
+    if encoding in ("utf-8", "utf-8-sig", reading.encoding):
+        return table
+    return replace(table, notes=(f"text: read as {encoding} (<encoding>)", *table.notes))
 
 
-def read_by_layout(path: Path, layout: Layout) -> Parsed:
-    """Read stamps (row,), names of the columns of readings, and float64 values (row, column), NaN where one is missing.
+def find_group_column(content: Content, reading: Reading, table: Table) -> tuple[str, list[str]] | None:
+    """Return the column, and its values, within each of which the rows of a table rise in time; None without one."""
+    found, _ = _use_reader(content, reading, infer_layout, lambda reader: reader.find_groups(table.timestamps))
+    return found
 
-    Raises:
-        DataError: naming the file, the line and the column of what is not what the layout says.
-    """
-    table = _read_table(path, layout)
-    if not len(table):
+
+def _use_reader(content: Content, reading: Reading, infer: Infer, use: Callable[["_Reader"], T]) -> tuple[T, str]:
+    """Do something with a reader of the file in its encoding; return what comes of it, and the encoding."""
+    with refuse_damage(content.label):
+        encoding = reading.encoding or detect_encoding(content.label, content.read_head())
+        try:
+            return use(_Reader(content, reading, encoding, infer)), encoding
+        except UnicodeDecodeError as error:
+            if reading.encoding or encoding != "utf-8":
+                raise DataError(
+                    f"{content.label}: is not {encoding} text (byte {error.object[error.start]:#x}); name its encoding "
+                    "with <encoding>"
+                ) from error
+        encoding = guess_code_page(content.label, _find_foreign(content))
+        try:
+            return use(_Reader(content, reading, encoding, infer)), encoding
+        except UnicodeDecodeError as error:
+            raise DataError(f"{content.label}: is not {encoding} text either; name it with <encoding>") from error
+
+
+def _find_foreign(content: Content) -> bytes:
+    """Return the beginnings of the lines that are not ASCII."""
+    with content.open_bytes() as stream:
+        return b"".join(islice((line[:1000] for line in stream if not line.isascii()), 500))
+
+
+class _Reader:
+    """One file under one encoding."""
+
+    def __init__(self, content: Content, reading: Reading, encoding: str, infer: Infer) -> None:
+        self._content, self._reading, self._encoding = content, reading, encoding
+        with content.open_text(encoding) as stream:
+            lines = list(islice(iter(lambda: stream.readline(1 << 20), ""), SAMPLED_LINES))
+        if any("\0" in line for line in lines[:100]):
+            raise DataError(f"{content.label}: holds NUL bytes: no text; expected a CSV")
+        self._layout = infer(content.label, lines, reading)
+
+    def read(self) -> Table:
+        """Convert under the decimal marks that the first rows tell; once more where later ones tell others."""
+        try:
+            decimals = self._survey(CHUNK_ROWS)
+        except DataError:  # not to be told by the first rows
+            decimals = self._survey(None)
+        while True:
+            try:
+                table = self._convert(decimals)
+                found = self._decide()
+                if found == decimals:
+                    return table
+            except _NoNumberError as fault:
+                found = self._survey(None)
+                if found == decimals:
+                    self._take_for_text_or_refuse(fault)
+            decimals = found
+
+    def find_groups(self, timestamps: npt.NDArray[np.datetime64]) -> tuple[str, list[str]] | None:
+        """Return the first column in long form: of few values, within each of which the timestamps (row,) rise."""
+        indices = [index for index in range(len(self._layout.names)) if index not in self._layout.time]
+        last: dict[int, dict[str, np.datetime64]] = {index: {} for index in indices}
+        for timestamp, (_, cells) in zip(timestamps, self._iterate_rows(), strict=True):
+            for index in list(last):
+                seen, value = last[index], cells[index].strip()
+                if (value in seen and seen[value] >= timestamp) or len(seen) > MOST_GROUPS:
+                    del last[index]
+                else:
+                    seen[value] = timestamp
+        for index, seen in last.items():
+            if 2 <= len(seen) <= len(timestamps) / 3:
+                return self._layout.names[index], sorted(seen)
+        return None
+
+    def _take_for_text_or_refuse(self, fault: _NoNumberError) -> None:
+        """Take a column that is mostly no numbers for text; refuse a word among numbers."""
+        name = self._layout.names[fault.index]
+        if len(self._layout.numbers) > 1 and self._evidence[name].is_text:
+            self._layout = self._layout.without_numbers(fault.index)
+            return
+        cell = fault.cell.strip()[:40]
         raise DataError(
-            f"{path}: no readings below the header; expected lines of a stamp and {len(layout.numbers)} numbers"
-        )
-    readings = [table[name] for name in table.dtype.names or () if name.startswith("readings")]
-    values = np.ascontiguousarray(readings[0]) if len(readings) == 1 else np.concatenate(readings, axis=1)
-    if (np.isinf(values) if layout.may_miss else ~np.isfinite(values)).any():
-        raise _find_fault(path, layout)
-    return _read_stamps(path, layout, table["stamp"]), layout.number_columns, values
-
-
-def _read_table(path: Path, layout: Layout) -> npt.NDArray[np.void]:
-    """Return one record a row, by numpy's reader; in a second go cell by cell, where readings may be missing."""
-    try:
-        return _load(path, layout)
-    except ValueError as error:  # UnicodeDecodeError is one
-        if not layout.may_miss:
-            raise _find_fault(path, layout) from error
-    try:
-        return _load(path, layout, dict.fromkeys(layout.numbers, parse_reading))
-    except ValueError as error:
-        raise _find_fault(path, layout) from error
-
-
-def _load(
-    path: Path, layout: Layout, converters: Mapping[int | str, Callable[[str], float]] | None = None
-) -> npt.NDArray[np.void]:
-    """Read records whose fields are the stamp, and columns of readings side by side as one.
-
-    numpy's reader takes neither a row of another length nor a word for a number.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # "input contained no data": told by the caller
-        return np.loadtxt(
-            path,
-            dtype=_make_record(layout),
-            delimiter=layout.separator,
-            skiprows=1,
-            comments=None,
-            quotechar='"',
-            encoding="utf-8",
-            ndmin=1,
-            converters=converters,
+            f"{self._content.label}: line {fault.line}, column {name!r}: expected a number, received {cell!r}; "
+            f"correct it, or say with <missing> {cell!r} that it stands for no reading"
         )
 
+    def _survey(self, rows: int | None) -> dict[str, str]:
+        """Return the decimal mark of each column of numbers, as its first rows or, with None, all of them show."""
+        names = [self._layout.names[index] for index in self._layout.numbers]
+        self._evidence = {name: Evidence() for name in names}
+        for line, cells in islice(self._iterate_rows(), rows):
+            for index, name in zip(self._layout.numbers, names, strict=True):
+                if not is_missing(cells[index]):
+                    self._evidence[name].add(cells[index], line)
+        return self._decide()
 
-def _make_record(layout: Layout) -> np.dtype[np.void]:
-    kinds = ["text"] * len(layout.names)
-    kinds[layout.time] = "stamp"
-    for index in layout.numbers:
-        kinds[index] = "readings"
-    fields: list[tuple[object, ...]] = []
-    start = 0
-    for kind, group in groupby(kinds):
-        width = len(list(group))
-        if kind == "stamp":
-            fields.append(("stamp", np.object_))
-        elif kind == "readings":
-            fields.append((f"readings {start}", np.float64, (width,)))
-        else:
-            fields.append((f"text {start}", "U1", (width,)))  # is not kept
-        start += width
-    return np.dtype(fields)
+    def _decide(self) -> dict[str, str]:
+        if self._reading.decimal:
+            return dict.fromkeys(self._evidence, self._reading.decimal)
+        return decide_decimals(self._content.label, self._evidence, self._layout.separator)
 
+    def _iterate_rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield line and cells of every row that holds something, as many cells as there are columns.
 
-def _find_fault(path: Path, layout: Layout) -> DataError:
-    """Name the first cell that is no finite number, or the first row of another length."""
-    for line, cells in iterate_rows(path, layout.separator):
-        if fault := _describe_fault(layout, cells):
-            return DataError(f"{path}: line {line}{fault}")
-    return DataError(f"{path}: holds what is not a number")
+        Raises:
+            DataError: a row of another length, or quotation marks that are not closed, by line.
+        """
+        layout, label = self._layout, self._content.label
+        width = len(layout.names)
+        conditions = [
+            (find_column(label, layout.names, name, "where"), value) for name, value in self._reading.conditions.items()
+        ]
+        with self._content.open_text(self._encoding) as stream:
+            for _ in range(layout.first_line - 1):
+                stream.readline()
+            line = layout.first_line
+            rows = _split_rows(stream, layout.separator)
+            try:
+                for found, lines_read in rows:
+                    here, line = line, layout.first_line + lines_read
+                    cells = found if len(found) == width else self._fit(found, here)
+                    if not "".join(cells).strip():
+                        continue
+                    if not conditions or all(cells[index].strip() == value for index, value in conditions):
+                        yield here, cells
+            except csv.Error as error:
+                raise DataError(f"{label}: line {line}: {error}") from error
 
-
-def _describe_fault(layout: Layout, cells: list[str]) -> str | None:
-    for index in layout.numbers:
-        if index < len(cells) and not (
-            is_finite_number(cells[index]) or (layout.may_miss and is_missing(cells[index]))
-        ):
-            return f", column {layout.names[index]!r}: expected a number, received {cells[index][:40]!r}"
-    expected = len(layout.names)
-    if len(cells) < expected:
-        missing = layout.names[len(cells)]
-        return f", column {missing!r}: missing: the row has {len(cells)} of {expected} cells"
-    if len(cells) > expected:
-        return f": expected {expected} cells, received {len(cells)}; numbers take a decimal point, not a comma"
-    return None
-
-
-def _read_stamps(path: Path, layout: Layout, texts: npt.NDArray[np.object_]) -> npt.NDArray[np.datetime64]:
-    stamps, bad = parse_stamps(texts, layout.stamp_formats)
-    if bad.any():
-        line, cells = next(islice(iterate_rows(path, layout.separator), int(bad.argmax()), None))
-        seconds = f" or {EPOCH}" if EPOCH in layout.stamp_formats else ""
+    def _fit(self, cells: list[str], line: int) -> list[str]:
+        names = self._layout.names
+        if len(cells) > len(names) and not any(cell.strip() for cell in cells[len(names) :]):
+            return cells[: len(names)]
+        if not any(cell.strip() for cell in cells):
+            return [""] * len(names)
+        if len(cells) > len(names):
+            raise DataError(
+                f"{self._content.label}: line {line}: expected {len(names)} cells, received {len(cells)}; is another "
+                "<separator> meant?"
+            )
+        missing = names[len(cells)]
         raise DataError(
-            f"{path}: line {line}, column {layout.time_column!r}: expected a stamp such as "
-            f"01.01.2009 00:10:00 or 2009-01-01 00:10:00{seconds}, received {cells[layout.time][:40]!r}"
+            f"{self._content.label}: line {line}, column {missing!r}: missing: the row has {len(cells)} of "
+            f"{len(names)} cells"
         )
-    return stamps
+
+    def _convert(self, decimals: dict[str, str]) -> Table:
+        layout = self._layout
+        times = TimestampColumn(self._content.label, layout.time_column, self._reading.date_format)
+        pieces: list[npt.NDArray[np.float64]] = []
+        lines: list[npt.NDArray[np.int64]] = []
+        rows = self._iterate_rows()
+        while chunk := list(islice(rows, CHUNK_ROWS)):
+            numbers, cells = zip(*chunk, strict=True)
+            columns = list(zip(*cells, strict=True))
+            pieces.append(self._convert_numbers(columns, numbers, decimals))
+            times.add(layout.join_times(columns), numbers)
+            lines.append(np.array(numbers, np.int64))
+        if not pieces:
+            where = ", ".join(self._reading.where)
+            raise DataError(
+                f"{self._content.label}: no readings" + (f" with <where> {where}" if where else " below the header")
+            )
+        timestamps = times.finish()
+        self._content.check_unchanged()
+        return Table(
+            timestamps=timestamps,
+            columns=layout.number_columns,
+            values=np.ascontiguousarray(np.concatenate(pieces)),
+            lines=np.concatenate(lines),
+            zoned=times.zoned,
+            time_column=layout.time_column,
+            texts=layout.text_columns,
+            notes=self._list_notes(decimals, times.formats),
+        )
+
+    def _convert_numbers(
+        self, columns: Sequence[Sequence[str]], lines: Sequence[int], decimals: dict[str, str]
+    ) -> npt.NDArray[np.float64]:
+        """Return the readings of some rows, or raise for the first cell that is no number."""
+        converted, faults = [], []
+        for index in self._layout.numbers:
+            try:
+                converted.append(self._convert_column(index, columns[index], lines, decimals))
+            except _NoNumberError as fault:
+                faults.append(fault)
+        if faults:
+            raise min(faults, key=lambda fault: fault.line)
+        return np.column_stack(converted)
+
+    def _convert_column(
+        self, index: int, cells: Sequence[str], lines: Sequence[int], decimals: dict[str, str]
+    ) -> npt.NDArray[np.float64]:
+        """Return a column's readings; by Python's own parser where every cell is plainly a number."""
+        name = self._layout.names[index]
+        decimal, joined = decimals[name], "".join(cells)
+        if not self._evidence[name].decide() and ("." in joined or "," in joined):
+            for cell, line in zip(cells, lines, strict=True):
+                self._evidence[name].add(cell, line)
+        if decimal == "." and joined.isascii() and "_" not in joined:
+            try:
+                values = np.array([float(cell) for cell in cells])
+                if np.isfinite(values).all():
+                    return self._drop_missing(values)
+            except ValueError:
+                pass
+        values = np.empty(len(cells))
+        for row, cell in enumerate(cells):
+            try:
+                values[row] = np.nan if cell.strip() in self._reading.missing else parse_number(cell, decimal)
+            except ValueError as error:
+                raise _NoNumberError(index, lines[row], cell) from error
+        return self._drop_missing(values)
+
+    def _drop_missing(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        for text in self._reading.missing:
+            try:
+                values[values == float(text)] = np.nan
+            except ValueError:
+                continue
+        return values
+
+    def _list_notes(self, decimals: dict[str, str], formats: str) -> tuple[str, ...]:
+        notes = list(self._layout.notes)
+        if "," in decimals.values():
+            notes.append("numbers: with a decimal comma (<decimal>)")
+        names = {mark: name for name, mark in {"semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}.items()}
+        if self._layout.separator in names:
+            notes.append(f"separator: {names[self._layout.separator]} (<separator>)")
+        if formats and formats != "ISO8601":
+            notes.append(f"timestamps: read as {formats} (<date_format>)")
+        return tuple(notes)
+
+
+def _split_rows(stream: Iterator[str], separator: str) -> Iterator[tuple[list[str], int]]:
+    """Yield the cells of every row, and how many lines are read with it."""
+    if separator == " ":
+        for number, line in enumerate(stream, start=1):
+            yield line.split(), number
+        return
+    rows = csv.reader(stream, strict=True, delimiter=separator)
+    for cells in rows:
+        yield cells, rows.line_num

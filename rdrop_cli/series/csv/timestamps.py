@@ -1,44 +1,229 @@
-"""Stamps in the forms that need no guessing; one form for the whole file."""
+"""Timestamps as people write them: one order of day and month for the whole column, decided by its values."""
 
+import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.errors import DataError
+
 if TYPE_CHECKING:
     import pandas as pd
 
-PUBLISHED_FORMATS = ("%d.%m.%Y %H:%M:%S", "ISO8601")  # the station's, and that of a table written anew
-OWN_FORMATS = (*PUBLISHED_FORMATS, "%d.%m.%Y %H:%M", "%d.%m.%Y")
-FIRST_STAMP, LAST_STAMP = np.datetime64("0001-01-01T00:00:00", "s"), np.datetime64("9999-12-31T23:59:59", "s")
-EPOCH = "seconds since 1970"  # only where the user says that a column of numbers holds stamps
-# From 1973 to 2030: ten digits from 19 on are dates such as 2014010100, written without a separator.
-_EPOCH_SECONDS = r"[1-9]\d{8}|1[0-8]\d{8}"
+ISO = "ISO8601"
+DAY_FIRST, MONTH_FIRST = "day first", "month first"
+_DATES = (  # a pattern, and its format: of one order, or of each
+    (r"\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d"),
+    (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
+    (r"\d{4}\.\d{1,2}\.\d{1,2}", "%Y.%m.%d"),
+    (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
+    (r"\d{1,2}\.\d{1,2}\.\d{2}", "%d.%m.%y"),
+    (r"\d{1,2}/\d{1,2}/\d{4}", ("%d/%m/%Y", "%m/%d/%Y")),
+    (r"\d{1,2}-\d{1,2}-\d{4}", ("%d-%m-%Y", "%m-%d-%Y")),
+    (r"\d{1,2}/\d{1,2}/\d{2}", ("%d/%m/%y", "%m/%d/%y")),
+    (r"\d{1,2}-[A-Za-z]{3}-\d{4}", "%d-%b-%Y"),
+    (r"\d{1,2} [A-Za-z]{3} \d{4}", "%d %b %Y"),
+    (r"\d{1,2} [A-Za-z]{4,9} \d{4}", "%d %B %Y"),
+    (r"[A-Za-z]{3} \d{1,2}, \d{4}", "%b %d, %Y"),
+    (r"[A-Za-z]{4,9} \d{1,2}, \d{4}", "%B %d, %Y"),
+    (r"\d{8}", "%Y%m%d"),
+    (r"\d{4}-\d{2}", "%Y-%m"),
+    (r"\d{4}M\d{2}", "%YM%m"),
+)
+_TIMES = (
+    (r"", ""),
+    (r"\d{1,2}:\d{2}", "%H:%M"),
+    (r"\d{1,2}:\d{2}:\d{2}", "%H:%M:%S"),
+    (r"\d{1,2}:\d{2}:\d{2}\.\d+", "%H:%M:%S.%f"),
+    (r"\d{1,2}:\d{2} ?[AaPp][Mm]", "%I:%M %p"),
+    (r"\d{1,2}:\d{2}:\d{2} ?[AaPp][Mm]", "%I:%M:%S %p"),
+    (r"\d{1,2}\.\d{2}", "%H.%M"),
+    (r"\d{1,2}\.\d{2}\.\d{2}", "%H.%M.%S"),
+    (r"\d{4}", "%H%M"),
+    (r"\d{1,2}", "%H"),
+)
+TIME_OF_DAY = re.compile("|".join(pattern for pattern, _ in _TIMES[1:-2]))
+_ZONE = r"(?:Z|[+-]\d{2}:?\d{2})"
+_ISO = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?{_ZONE}?)?")
+_COMPACT = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
+_EPOCH_UNITS = {9: "s", 10: "s", 12: "ms", 13: "ms", 15: "us", 16: "us", 18: "ns", 19: "ns"}  # by digits: from 1973 on
+_MIDNIGHT_24 = re.compile(r"([T ])24((?:[:.]00){0,2}|00)$")
+FIRST, LAST = np.datetime64("0001-01-01T00:00:00", "us"), np.datetime64("9999-12-31T23:59:59", "us")
 
 
-def find_format(text: str, formats: Sequence[str]) -> str | None:
-    """Return the first of the formats that a text has."""
-    return next((form for form in formats if not _parse([text], form).isna().any()), None)
+@lru_cache(maxsize=10_000)
+def find_format(text: str, order: str = DAY_FIRST) -> str | None:
+    """Return the format that a timestamp has, for `strptime`, `ISO8601`, or `epoch` with its unit; None for none."""
+    text = text.strip()
+    if _ISO.fullmatch(text):
+        return ISO
+    if re.fullmatch(r"\d+(\.\d*)?", text):
+        return _find_number_format(text)
+    match = re.fullmatch(rf"(.*?)({_ZONE}?)", text)
+    body, zone = (match[1].rstrip(), match[2]) if match and re.search(r":\d\d", match[1]) else (text, "")
+    for date, date_format in _DATES:
+        chosen = date_format if isinstance(date_format, str) else date_format[order == MONTH_FIRST]
+        for time, time_format in _TIMES:
+            found = re.fullmatch(rf"{date}({'[T ,:]+' if time else ''}){time}", body)
+            if found:
+                glue = found[1]
+                return f"{chosen}{glue}{time_format}{'%z' if zone else ''}"
+    return None
 
 
-def parse_stamps(
-    texts: npt.NDArray[np.object_], formats: Sequence[str]
-) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.bool_]]:
-    """Return stamps (row,) as datetime64[s], in UTC where a zone is named, and which rows have none.
+def _find_number_format(text: str) -> str | None:
+    whole = text.partition(".")[0]
+    compact = _COMPACT.get(len(whole)) if whole == text else None
+    if compact and re.match(r"(1[89]|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", whole):
+        return compact
+    unit = _EPOCH_UNITS.get(len(whole))
+    return f"epoch {unit}" if unit and whole[0] != "0" else None
 
-    The first row chooses the format for all. Years have four digits, as everywhere in Python.
+
+def is_ambiguous(text: str) -> bool:
+    """Tell whether day and month of a timestamp can only be told apart by their values."""
+    return find_format(text, DAY_FIRST) != find_format(text, MONTH_FIRST)
+
+
+class TimestampColumn:
+    """Reads a column piece by piece, in each order of day and month that is still possible.
+
+    Args:
+        label: of the file, for errors.
+        name: of the column.
+        date_format: that the user names; empty where the values tell.
     """
-    parsed = _parse(texts, find_format(texts[0], formats) or formats[-1])
-    stamps = parsed.to_numpy("datetime64[s]")
-    return stamps, parsed.isna().to_numpy() | (stamps < FIRST_STAMP) | (stamps > LAST_STAMP)
+
+    def __init__(self, label: str, name: str, date_format: str = "") -> None:
+        self._label, self._name, self._given = label, name, date_format
+        self._formats: dict[str, list[str]] = {DAY_FIRST: [], MONTH_FIRST: []}
+        self._pieces: dict[str, list[npt.NDArray[np.datetime64]]] = {DAY_FIRST: [], MONTH_FIRST: []}
+        self._faults: dict[str, tuple[int, str]] = {}
+        self._ambiguous: str | None = None
+        self.zoned = False
+
+    @property
+    def formats(self) -> str:
+        """The formats that were found, joined."""
+        return ", ".join(next(iter(self._formats.values()))) or self._given
+
+    def add(self, texts: Sequence[str], lines: Sequence[int]) -> None:
+        """Read timestamps.
+
+        Raises:
+            DataError: naming the line of the first that is none.
+        """
+        if not self._formats[DAY_FIRST] and not self._given:
+            self._ambiguous = next((text for text in texts if is_ambiguous(text)), None)
+            if self._ambiguous is None:
+                self._pieces.pop(MONTH_FIRST, None)
+        for order in list(self._pieces):
+            parsed, bad = self._parse(texts, order)
+            if bad is None:
+                self._pieces[order].append(parsed)
+            else:
+                self._faults[order] = (lines[bad], texts[bad])
+                del self._pieces[order]
+        if not self._pieces:
+            self._refuse()
+
+    def finish(self) -> npt.NDArray[np.datetime64]:
+        """Return all timestamps (row,) in microseconds, in UTC where they name an offset.
+
+        Raises:
+            DataError: day and month cannot be told apart.
+        """
+        found = [np.concatenate(pieces) for pieces in self._pieces.values()]
+        if len(found) == 2 and not np.array_equal(found[0], found[1]):
+            formats = [self._formats[order][0] for order in self._pieces]
+            raise DataError(
+                f"{self._label}: column {self._name!r}: {str(self._ambiguous)[:40]!r} may begin with the day or with "
+                f"the month, and no value tells; say which with <date_format> '{formats[0]}' or '{formats[1]}'"
+            )
+        self._formats = {order: self._formats[order] for order in self._pieces}
+        return found[0]
+
+    def _refuse(self) -> None:
+        line, text = max(self._faults.values())
+        expected = self._given or "a timestamp such as 2009-01-01 00:10 or 01.01.2009 00:10"
+        advice = "correct it" if self._given else "name another form with <date_format>, or another column with <time>"
+        raise DataError(
+            f"{self._label}: line {line}, column {self._name!r}: expected {expected}, received {text[:40]!r}; {advice}"
+        )
+
+    def _parse(self, texts: Sequence[str], order: str) -> tuple[npt.NDArray[np.datetime64], int | None]:
+        """Return timestamps, and the index of the first text that is none."""
+        import pandas as pd
+
+        column, days = _turn_midnight(pd.Series(list(texts), dtype=object).str.strip())
+        found = np.full(len(column), np.datetime64("NaT", "us"))
+        left, untried, tried = np.arange(len(column)), self._list_known(order), set[str]()
+        while len(left):
+            form = untried.pop(0) if untried else find_format(column.iloc[left[0]], order)
+            if form is None or form in tried or (self._given and form != self._given):
+                return found, int(left[0])
+            tried.add(form)
+            found[left] = self._convert(column.iloc[left], form)
+            read = ~np.isnat(found[left])
+            if read.any() and form not in self._formats[order]:
+                self._formats[order].append(form)
+            left = left[~read]
+        outside = (found < FIRST) | (found > LAST)
+        return found + days, int(outside.argmax()) if outside.any() else None
+
+    def _list_known(self, order: str) -> list[str]:
+        return [self._given] if self._given else list(self._formats[order])
+
+    def _convert(self, texts: "pd.Series[str]", form: str) -> npt.NDArray[np.datetime64]:
+        import pandas as pd
+
+        if form.startswith("epoch"):
+            numbers = pd.to_numeric(texts.where(texts.str.fullmatch(r"\d+(\.\d*)?")), errors="coerce")
+            parsed = pd.to_datetime(numbers, unit=cast(Literal["s"], form[6:]), errors="coerce", utc=True)
+            self.zoned = True
+        else:
+            parsed = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
+            zone = r"[T ]\d{2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$"
+            self.zoned = self.zoned or "%z" in form or (form == ISO and bool(texts.str.contains(zone).any()))
+        converted: npt.NDArray[np.datetime64] = parsed.to_numpy("datetime64[us]")
+        return converted
 
 
-def _parse(texts: npt.NDArray[np.object_] | Sequence[str], form: str) -> "pd.Series[pd.Timestamp]":
+def _turn_midnight(texts: "pd.Series[str]") -> tuple["pd.Series[str]", npt.NDArray[np.timedelta64]]:
+    """Write `24:00` as the next day's `00:00`."""
+    late = texts.str.contains(r"[T ]24(?:(?:[:.]00){0,2}|00)$", regex=True).to_numpy(bool)
+    days = np.where(late, np.timedelta64(1, "D"), np.timedelta64(0, "D")).astype("timedelta64[us]")
+    if late.any():
+        texts = texts.where(~late, texts.str.replace(_MIDNIGHT_24, r"\g<1>00\g<2>", regex=True))
+    return texts, days
+
+
+def localise(
+    label: str, naive: npt.NDArray[np.datetime64], timezone: str, lines: npt.NDArray[np.int64]
+) -> npt.NDArray[np.datetime64]:
+    """Turn local times into UTC; an hour that comes twice is told apart by the order of its rows.
+
+    Raises:
+        DataError: a time that the zone does not have, or an hour that came twice and is there once.
+    """
     import pandas as pd
 
-    series = pd.Series(texts, dtype=object)
-    if form == EPOCH:
-        seconds = series.where(series.str.fullmatch(_EPOCH_SECONDS))
-        return pd.to_datetime(pd.to_numeric(seconds), unit="s", errors="coerce", utc=True)
-    return pd.to_datetime(series, format=form, errors="coerce", utc=True)
+    index = pd.DatetimeIndex(naive)
+    gone = index.tz_localize(timezone, ambiguous=np.ones(len(index), bool), nonexistent="NaT").isna()
+    if gone.any():
+        row = int(gone.argmax())
+        raise DataError(
+            f"{label}: line {lines[row]}: {naive[row].astype('datetime64[s]')} does not exist in {timezone}, where "
+            "clocks were put forward; name the right <timezone>, or leave the option out"
+        )
+    try:
+        local = index.tz_localize(timezone, ambiguous="infer")
+    except ValueError as error:
+        raise DataError(
+            f"{label}: an hour that comes twice in {timezone}, where clocks are put back, cannot be told apart "
+            f"({str(error)[:80]}); leave <timezone> out, or correct the file"
+        ) from error
+    return local.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[us]")

@@ -1,0 +1,195 @@
+"""What the seeds answer to the questions of a page: one number, one test and one interval for each, judged together."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from rdrop_cli.analysis.claims import RARE, SIGN_BOUND, Measure, Question, Runs
+from rdrop_cli.analysis.joint_test import (
+    ALPHA,
+    ALPHA_RARE,
+    Column,
+    Floats,
+    Interval,
+    Looks,
+    Plan,
+    bet_against_share,
+    bound_means,
+    bound_rare_share,
+    bound_share,
+    take_looks,
+)
+from rdrop_cli.analysis.period import Period, measure_period
+from rdrop_cli.errors import DataError
+
+RunsBySeed = Mapping[int, Runs]
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question with the runs that speak to it, by seed, and the bounds that claims about it ask of.
+
+    Attributes:
+        networks: labels of those that the runs of a seed are of, in their order.
+    """
+
+    question: Question
+    runs: RunsBySeed
+    bounds: tuple[float, ...]
+    networks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the seeds say to a question; numbers are standardised errors, or 1 and 0 of a share.
+
+    Attributes:
+        by_seed: the number of every seed that has one.
+        estimate: their mean; None of no seeds.
+        seeds_interval: what the seeds alone leave open, over all looks; None where they bound nothing.
+        period: what the validation period adds; None where it cannot be told.
+        interval: the one that decides: of seeds and period together.
+        p: by bound, adjusted for every question and every look: a look excludes the bound where it is at most 0.05.
+        looked: at how many seeds the last look was taken.
+        networks: labels of those that the question is about.
+    """
+
+    question: Question
+    by_seed: Mapping[int, float] = field(default_factory=dict)
+    seeds_interval: Interval | None = None
+    period: Period | None = None
+    interval: Interval | None = None
+    p: Mapping[float, float] = field(default_factory=dict)
+    looked: int = 0
+    networks: tuple[str, ...] = ()
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(self.by_seed)
+
+    @property
+    def values(self) -> Floats:
+        """Shape (seed,)."""
+        return np.array(list(self.by_seed.values()), dtype=np.float64)
+
+    @property
+    def estimate(self) -> float | None:
+        return float(self.values.mean()) if self.by_seed else None
+
+    @property
+    def shown(self) -> int:
+        """Of a share: the seeds that show it."""
+        return int(self.values.sum())
+
+
+def answer_questions(asked: Sequence[Asked], plan: Plan) -> list[Answer]:
+    """Answer questions together: one test over all of them and over all looks at their seeds."""
+    numbers = [measure_seeds(each.question.measure, each.runs, each.question.least_epochs) for each in asked]
+    seeds = sorted(set().union(*numbers)) if numbers else []
+    if not seeds:
+        return [Answer(each.question) for each in asked]
+    table = np.array([[of_seed.get(seed, np.nan) for of_seed in numbers] for seed in seeds])
+    columns = [Column(index, bound) for index, each in enumerate(asked) for bound in each.bounds]
+    centred = [index for index, each in enumerate(asked) if not each.question.is_share]
+    looks = take_looks(table[None], columns, plan, centred)
+    means = bound_means(looks)[0]
+    compared = max(1, sum(each.question.in_period for each in asked))
+    return [
+        _answer(each, of_seed, index, looks, columns, plan, Interval(*map(float, means[index])), compared)
+        for index, (each, of_seed) in enumerate(zip(asked, numbers, strict=True))
+    ]
+
+
+def measure_seeds(measure: Measure, runs: RunsBySeed, least_epochs: int = 1) -> dict[int, float]:
+    """Measure every seed, in ascending order; those that have no such number are skipped."""
+    numbers = {}
+    for seed, of_seed in sorted(runs.items()):
+        if (
+            min(run.epochs for run in of_seed) >= least_epochs
+            and (value := measure_or_none(measure, of_seed)) is not None
+        ):
+            numbers[seed] = value
+    return numbers
+
+
+def measure_or_none(measure: Callable[[Runs], Found], runs: Runs) -> Found | None:
+    """Measure, or return None where there is no such number: too few epochs, a test error never measured."""
+    try:
+        return measure(runs)
+    except DataError:
+        return None
+
+
+def _answer(
+    asked: Asked,
+    by_seed: dict[int, float],
+    index: int,
+    looks: Looks,
+    columns: Sequence[Column],
+    plan: Plan,
+    mean_interval: Interval,
+    compared: int,
+) -> Answer:
+    question = asked.question
+    if not by_seed:
+        return Answer(question)
+    p = {bound: _adjust_p(looks, place, plan) for place, (of, bound) in enumerate(columns) if of == index}
+    interval = _intersect_share(by_seed, looks, index) if question.is_share else mean_interval
+    shown, mean = [value > SIGN_BOUND for value in by_seed.values()], float(np.mean(list(by_seed.values())))
+    if question.bets_on_rarity:  # from above: an exact interval is valid at one look, a bet at all of them
+        interval = Interval(interval.low, bound_rare_share(shown))
+    for bound in [bound for bound in p if p[bound] <= ALPHA]:
+        interval = _end_at(interval, bound, mean)
+    if question.bets_on_rarity:
+        for bound in {*p, RARE}:
+            p[bound] = min(p.get(bound, 1.0), ALPHA / ALPHA_RARE / bet_against_share(shown, bound))
+    known = interval if _bounds_anything(interval, question.is_share) else None
+    period = measure_period({seed: asked.runs[seed] for seed in by_seed}, compared) if question.in_period else None
+    looked = looks.seeds[-1] if looks.seeds else 0
+    final = _widen(known, mean, period) if known else None
+    return Answer(question, by_seed, known, period, final, p, looked, asked.networks)
+
+
+def _adjust_p(looks: Looks, column: int, plan: Plan) -> float:
+    """Return p at the first look that decides, else at the last, relative to what the look may spend."""
+    relative = [
+        min(1.0, float(p) * ALPHA / plan.spend(seeds))
+        for seeds, p in zip(looks.seeds, looks.p[0, :, column], strict=True)
+        if plan.spend(seeds)
+    ]
+    return next((p for p in relative if p <= ALPHA), relative[-1] if relative else 1.0)
+
+
+def _intersect_share(by_seed: Mapping[int, float], looks: Looks, index: int) -> Interval:
+    values, low, high = list(by_seed.values()), 0.0, 1.0
+    for look, count in enumerate(looks.counts[0, :, index].astype(int)):
+        found = bound_share(int(sum(values[:count])), int(count), float(looks.boundaries[0, look]))
+        low, high = max(low, found.low), min(high, found.high)
+    return Interval(low, high)
+
+
+def _end_at(interval: Interval, bound: float, mean: float) -> Interval:
+    """End an interval at a bound that the test has excluded."""
+    if mean > bound:
+        return Interval(max(interval.low, bound), max(interval.high, bound))
+    return Interval(min(interval.low, bound), min(interval.high, bound))
+
+
+def _bounds_anything(interval: Interval, is_share: bool) -> bool:
+    return interval != (0.0, 1.0) if is_share else math.isfinite(interval.low) and math.isfinite(interval.high)
+
+
+def _widen(interval: Interval, mean: float, period: Period | None) -> Interval:
+    """Add the period to the seeds: both halves of the width are independent, so that their squares add up.
+
+    √(seeds² + period²) on either side of the mean: what a bootstrap crossed over seeds and blocks of days converges to
+    (Owen 2007, Ann. Appl. Stat. 1, 386-411), without its too narrow tails below ten seeds.
+    """
+    if period is None:
+        return interval
+    below, above = max(0.0, mean - interval.low), max(0.0, interval.high - mean)
+    return Interval(mean - math.hypot(below, period.half), mean + math.hypot(above, period.half))

@@ -1,0 +1,127 @@
+"""The plan of a study's looks and the ledger that keeps it, and what a study that trains until it is decided does next.
+
+The ledger is `looks.json` in the runs folder: for each data and protocol, the looks that were planned, and those that
+were taken. A plan is fixed when its first look is reached: one that is made after the seeds have been seen does not
+keep the chance of a false decision.
+"""
+
+import json
+from collections.abc import Collection as Names
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from rdrop_cli.analysis.joint_test import Plan
+from rdrop_cli.analysis.verdict import StudyVerdict
+from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.files import write_json
+
+LEDGER = "looks.json"
+
+
+@dataclass(frozen=True)
+class NextSeeds:
+    """What to train next.
+
+    Attributes:
+        kind: `decided`: every claim that was asked for is; `train`: train `seeds`, then judge again; `exhausted`: no
+        claim
+            that is undecided can be decided within the plan, or only by another period.
+        seeds: how many seeds the study has then, from the first on.
+        undecided: the claims that are.
+    """
+
+    kind: Literal["decided", "train", "exhausted"]
+    seeds: int
+    undecided: tuple[str, ...]
+
+
+def choose_next_seeds(judged: StudyVerdict, claims: Names[str]) -> NextSeeds:
+    """Decide what a study that trains until it is decided does next: go to the next look that can decide."""
+    reached = len(judged.seeds)
+    waiting = [judged.find(each) for each in claims if judged.find(each).verdict == "undecided"]
+    undecided = tuple(verdict.id for verdict in waiting)
+    if not waiting:
+        return NextSeeds("decided", reached, ())
+    first = judged.plan.can_decide
+    following = next((look for look in judged.plan.looks if look > reached and first and look >= first), None)
+    hopeless = all(verdict.outlook and verdict.outlook.kind == "period" for verdict in waiting)
+    if following is None or hopeless:
+        return NextSeeds("exhausted", reached, undecided)
+    return NextSeeds("train", following, undecided)
+
+
+def read_plan(runs_dir: Path, sha256: str, protocol: str) -> Plan | None:
+    """Return the plan that the ledger keeps for data and a protocol; None where none was made.
+
+    Raises:
+        DataError: the ledger is damaged.
+    """
+    entry = _find_entry(_read_ledger(runs_dir), sha256, protocol)
+    return Plan(tuple(entry["looks"])) if entry else None
+
+
+def choose_plan(runs_dir: Path, sha256: str, protocol: str, looks: tuple[int, ...] | None) -> Plan:
+    """Return the plan of a study: the one that is asked for, else the one in the ledger, else a look at every seed.
+
+    Raises:
+        UsageError: another plan is asked for than was fixed before its first look.
+        DataError: the ledger is damaged.
+    """
+    entry = _find_entry(_read_ledger(runs_dir), sha256, protocol)
+    if entry is None or looks is None:
+        return Plan(looks) if looks else Plan(tuple(entry["looks"])) if entry else Plan()
+    planned, seen = tuple(entry["looks"]), max((taken["seeds"] for taken in entry["taken"]), default=0)
+    if planned != looks and seen >= min(planned[0], looks[0]):
+        raise UsageError(
+            f"{runs_dir / LEDGER} has others, {','.join(map(str, planned))}, fixed on {entry['fixed_at'][:10]} and "
+            f"looked at with {seen} seeds since: judge by those, or train fresh seeds into another runs folder",
+            field="looks",
+        )
+    return Plan(looks)
+
+
+def record_look(runs_dir: Path, judged: StudyVerdict) -> None:
+    """Write down a look: the plan, the seeds, and what they decided; one that is there already is not written again.
+
+    Raises:
+        DataError: the ledger is damaged.
+        OSError: it cannot be written.
+    """
+    run = judged.collection.used[0]
+    sha256, protocol = run.dataset.sha256, run.protocol.name
+    ledger, now = _read_ledger(runs_dir), datetime.now(UTC).isoformat(timespec="seconds")
+    entry = _find_entry(ledger, sha256, protocol)
+    if entry is None:
+        entry = {"sha256": sha256, "protocol": protocol, "looks": [], "fixed_at": now, "taken": []}
+        ledger["studies"].append(entry)
+    entry["looks"] = list(judged.plan.looks)
+    decided = [verdict.id for verdict in judged.claims if verdict.verdict != "undecided"]
+    look = {"seeds": len(judged.seeds), "decided": decided}
+    if not entry["taken"] or {name: entry["taken"][-1][name] for name in look} != look:
+        entry["taken"].append({"at": now, **look})
+        write_json(runs_dir / LEDGER, ledger)
+
+
+def _read_ledger(runs_dir: Path) -> dict[str, Any]:
+    path = runs_dir / LEDGER
+    try:
+        ledger = json.loads(path.read_text(encoding="utf-8"))
+        for entry in ledger["studies"]:
+            Plan(tuple(int(look) for look in entry["looks"]))
+            _ = (
+                [int(taken["seeds"]) for taken in entry["taken"]],
+                entry["fixed_at"][:10],
+                entry["sha256"],
+                entry["protocol"],
+            )
+    except FileNotFoundError:
+        return {"schema_version": 1, "studies": []}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError) as error:
+        raise DataError(f"{path}: is no ledger of looks ({str(error)[:80]}); move it away to start another") from error
+    return dict(ledger)
+
+
+def _find_entry(ledger: dict[str, Any], sha256: str, protocol: str) -> dict[str, Any] | None:
+    return next((each for each in ledger["studies"] if (each["sha256"], each["protocol"]) == (sha256, protocol)), None)

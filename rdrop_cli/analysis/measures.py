@@ -1,0 +1,165 @@
+"""The measures of a training curve, each defined here and nowhere else.
+
+A curve is a float array of shape (epoch,): one standardised mean absolute error an epoch. Multiply an error by the
+run's `target_std` to have it in the target's own unit. Epochs are counted from 1; v is the validation error of n
+epochs.
+
+The lowest of n noisy epochs lies below the true curve, the further the noisier it is: of two networks alike in
+everything but their jitter the noisier one looks better. So no measure here takes an extreme and reads its value off
+the same epochs: the epoch is chosen on one half of them and read off the other (`measure_level`).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.errors import DataError
+
+Curve = npt.NDArray[np.float64]
+
+WINDOW_EPOCHS = 5  # of a running median, and of the end of training
+LEAST_CHOICE_EPOCHS = 4  # one epoch with two neighbours on either half
+LEAST_EPOCHS = 10  # two windows side by side: below that nothing can be seen to turn
+ONSET_JITTERS = 2.5  # on 10 to 80 epochs of level white noise an onset is then found in about 1 curve of 100, or fewer
+
+_MAD_TO_SD = 1.482602218505602  # standard deviation of a normal variable, by its median absolute value
+_ROUNDING = 64 * np.finfo(np.float64).eps  # differences below this share of the loss are float64 rounding
+
+
+class Level(NamedTuple):
+    """The error that a network reaches, and the epoch at which it does (mean of two choices)."""
+
+    error: float
+    epoch: float
+
+
+class Overfitting(NamedTuple):
+    """How one run overfits; errors are standardised.
+
+    Attributes:
+        rise: error at the end of training minus the level.
+        turn: epoch of the level.
+        shown: whether the rise exceeds the margin while the training error falls.
+    """
+
+    rise: float
+    turn: float
+    shown: bool
+
+
+def check_curve(name: str, values: npt.ArrayLike, least_epochs: int = 1) -> Curve:
+    """Return a curve as a float64 array of shape (epoch,).
+
+    Raises:
+        DataError: it has another shape, fewer than `least_epochs` epochs, or a value that is not finite.
+    """
+    try:
+        curve = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{name}: expected one number an epoch, received something else: {error}") from error
+    if curve.ndim != 1:
+        raise DataError(f"{name}: expected one number an epoch, received an array of shape {curve.shape}")
+    if len(curve) < least_epochs:
+        raise DataError(f"{name}: expected at least {least_epochs} epochs, received {len(curve)}: train for longer")
+    bad = np.flatnonzero(~np.isfinite(curve))
+    if len(bad):
+        raise DataError(f"{name}: epoch {bad[0] + 1} is {curve[bad[0]]}: skip this run")
+    return curve
+
+
+def measure_level(val_loss: npt.ArrayLike) -> Level:
+    """Return the validation error that a network reaches, free of the luck of single epochs.
+
+        level = (v_a + v_b) / 2
+        a     = argmin over even e, 1 < e < n, of (v_{e-1} + v_{e+1}) / 2
+        b     = argmin over odd e, 1 < e < n, of the same
+
+    The epoch is chosen by its two neighbours and its own error is read, so that noise which is independent from epoch
+    to epoch has mean zero in it: a noisier network gains nothing. The minimum of 20 such epochs lies 1.9 standard
+    deviations too low, the lowest running median of five 0.7. Of fewer than four epochs there is nothing to choose:
+    it is the last. (Splitting the sample between choosing and estimating: Cox 1975, Biometrika 62, 441-444.) At a
+    sharp turn the level lies above the true minimum by about half an epoch's slope.
+    """
+    curve = check_curve("val_loss", val_loss)
+    if len(curve) < LEAST_CHOICE_EPOCHS:
+        return Level(float(curve[-1]), float(len(curve)))
+    neighbours = (curve[:-2] + curve[2:]) / 2  # of epochs 2 to n - 1
+    chosen = np.array([2 * int(neighbours[parity::2].argmin()) + parity + 1 for parity in (0, 1)])
+    return Level(float(curve[chosen].mean()), float(chosen.mean()) + 1)
+
+
+def measure_end(curve: npt.ArrayLike) -> float:
+    """Return the error at the end of training: median(v_{n-4}, …, v_n)."""
+    return float(np.median(check_curve("curve", curve, WINDOW_EPOCHS)[-WINDOW_EPOCHS:]))
+
+
+def measure_overfitting(val_loss: npt.ArrayLike, training: npt.ArrayLike, margin: float) -> Overfitting:
+    """Return whether a run overfits, and by how much and from when on.
+
+        rise  = end of v - level of v
+        shown = rise > margin and the end of the training error < its running median at the turn
+
+    Overfitting is that both curves part: where training and validation get worse together, a network diverges.
+
+    Args:
+        training: error on the training data; measured with dropout off if it was, else the training loss.
+        margin: what counts as a rise, in standardised error.
+    """
+    validation, fitted = check_curve("val_loss", val_loss, LEAST_EPOCHS), check_curve("training", training)
+    if len(validation) != len(fitted):
+        raise DataError(f"training: expected {len(validation)} epochs as in val_loss, received {len(fitted)}")
+    level = measure_level(validation)
+    rise = measure_end(validation) - level.error
+    falls = measure_end(fitted) < run_median(fitted)[int(level.epoch) - 1]
+    return Overfitting(rise, level.epoch, bool(rise > margin and falls))
+
+
+def find_overfit_onset(val_loss: npt.ArrayLike) -> int | None:
+    """Return the first epoch from which on the validation loss has turned up for good, or None.
+
+        onset = min {e > 1 : m_k > min(m) + 2.5 · jitter  for every k ≥ e}, with at least 5 epochs k
+
+    m is the running median over five epochs. The rise is judged against the curve's own noise: a constant added to the
+    curve, or a positive factor, moves no onset. One or two bad epochs make none, wherever they are; nor does a rise
+    that is taken back later. With noise the onset lies a little after the turn: the rise has to clear it.
+    """
+    curve = check_curve("val_loss", val_loss, LEAST_EPOCHS)
+    medians = run_median(curve)
+    floor = medians.min() + max(ONSET_JITTERS * measure_jitter(curve), _ROUNDING * float(np.abs(curve).max()))
+    last_down = int(np.flatnonzero(medians <= floor)[-1])
+    up_epochs = len(curve) - 1 - last_down
+    return last_down + 2 if up_epochs >= WINDOW_EPOCHS else None
+
+
+def measure_jitter(val_loss: npt.ArrayLike) -> float:
+    """Return the spread from epoch to epoch that is left when the trend is taken away.
+
+        jitter = 1.4826 · median |v_{e-1} - 2 v_e + v_{e+1}| / √6
+
+    Second differences take away whatever is straight over three epochs, so no trend has to be modelled; √6 makes
+    the figure the standard deviation where the noise is white (Gasser, Sroka and Jennen-Steinmetz 1986, Biometrika
+    73, 625-633), the median keeps single bad epochs and a steep start from counting.
+    """
+    curve = check_curve("val_loss", val_loss, LEAST_EPOCHS)
+    return float(_MAD_TO_SD * np.median(np.abs(np.diff(curve, n=2))) / np.sqrt(6))
+
+
+def measure_gap(val_loss: npt.ArrayLike, train_mae: npt.ArrayLike) -> float:
+    """Return the generalisation gap at the end: end of v - end of the training error measured with dropout off."""
+    return measure_end(val_loss) - measure_end(train_mae)
+
+
+def count_epochs_to_reach(val_loss: npt.ArrayLike, error: float) -> int | None:
+    """Return the first epoch at which the running median over five epochs is at or below an error; None if never."""
+    curve = check_curve("val_loss", val_loss, LEAST_EPOCHS)
+    reached = np.flatnonzero(run_median(curve) <= error + _ROUNDING * float(np.abs(curve).max()))
+    return int(reached[0]) + 1 if len(reached) else None
+
+
+def run_median(curve: Curve) -> Curve:
+    """Return the running median over five epochs, shape (epoch,); at the ends over the epochs that exist."""
+    half = WINDOW_EPOCHS // 2
+    padded = np.pad(curve, half, constant_values=np.nan)
+    medians: Curve = np.nanmedian(np.lib.stride_tricks.sliding_window_view(padded, WINDOW_EPOCHS), axis=1)
+    return medians

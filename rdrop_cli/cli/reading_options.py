@@ -1,0 +1,60 @@
+"""The options that say how a user's file is read, shared by the commands that read one."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Annotated, Any
+
+import typer
+
+from rdrop_cli.study.reading import Reading
+
+READING = "Reading a file"
+Time = Annotated[
+    str | None,
+    typer.Option(
+        "--time", metavar="COLUMN", help="Column of timestamps; of several, date+hour. [the first that looks like it]",
+        rich_help_panel=READING,
+    ),
+]  # fmt: skip
+DateFormat = Annotated[
+    str,
+    typer.Option(metavar="FORMAT", help="Of the timestamps, as %d/%m/%Y. [by their values]", rich_help_panel=READING),
+]
+Timezone = Annotated[
+    str, typer.Option(metavar="ZONE", help="Of local times, as Europe/Berlin.", rich_help_panel=READING)
+]
+Decimal = Annotated[
+    str, typer.Option(metavar="MARK", help="Decimal mark, . or , [by whole columns]", rich_help_panel=READING)
+]
+Separator = Annotated[
+    str, typer.Option(help="comma, semicolon, tab, pipe or space. [by the lines]", rich_help_panel=READING)
+]
+Encoding = Annotated[
+    str, typer.Option(metavar="NAME", help="Of the text, as cp1252. [UTF-8, else detected]", rich_help_panel=READING)
+]
+Missing = Annotated[
+    list[str] | None,
+    typer.Option(metavar="VALUE", help="Stands for no reading, as -999; may be repeated.", rich_help_panel=READING),
+]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN=VALUE", help="Read only such rows; may be repeated.", rich_help_panel=READING),
+]
+Sort = Annotated[bool, typer.Option("--sort", help="Sort the rows by time.", rich_help_panel=READING)]
+Resample = Annotated[str, typer.Option(metavar="LENGTH", help="Average equal steps, as 1h.", rich_help_panel=READING)]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN", help="Keep one that counts rows or is constant; may be repeated.", rich_help_panel=READING
+    ),
+]
+
+
+def collect_reading(params: Mapping[str, Any]) -> Reading:
+    """Return the options of reading among a command's parameters.
+
+    Raises:
+        UsageError: a value that cannot be meant.
+    """
+    given = {field.name: params.get(field.name) for field in fields(Reading)}
+    return Reading(**{name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,47 @@
+"""A verdict as a run of an MLflow store: its answers with their intervals as metrics, its verdicts as parameters."""
+
+import hashlib
+from datetime import datetime
+from math import isfinite
+
+from rdrop_cli.analysis.answers import Answer
+from rdrop_cli.analysis.joint_test import ALPHA
+from rdrop_cli.analysis.verdict import StudyVerdict
+from rdrop_cli.export.mlflow_store import RUN_ID_TAG, Record
+from rdrop_cli.files import to_json
+
+
+def describe_verdict(judged: StudyVerdict) -> Record:
+    """Put together what is logged of a verdict; the same verdict has the same id, and is logged once.
+
+    Metrics are `CLAIM.estimate`, `CLAIM.low`, `CLAIM.high` and `CLAIM.p`, and the same of each network's difference;
+    their step is the number of seeds. What has no number has no metric.
+    """
+    runs, seeds = judged.collection.used, len(judged.seeds)
+    protocol, sha256 = runs[0].protocol.name, runs[0].dataset.sha256
+    digest = hashlib.sha256(to_json(judged.to_json()).encode()).hexdigest()[:8]
+    run_id = f"verdict-{protocol}-{seeds}-seeds-{digest}"
+    time_ms = max(round(datetime.fromisoformat(run.created_at).timestamp() * 1000) for run in runs)
+    figures = {f"{verdict.id}.{name}": value for verdict in judged.claims for name, value in _list(verdict.answer)}
+    figures |= {f"{verdict.id}.p": verdict.p for verdict in judged.claims if verdict.p is not None}
+    figures |= {
+        f"{row.label}.{name}": value for row in judged.networks if row.answer for name, value in _list(row.answer)
+    }
+    params = {"protocol": protocol, "data_sha256": sha256, "alpha": str(ALPHA), "margin": str(judged.margin)}
+    params["looks"] = ",".join(map(str, judged.plan.looks))
+    params |= {verdict.id: verdict.verdict for verdict in judged.claims}
+    return Record(
+        run_id=run_id,
+        start_ms=time_ms,
+        end_ms=time_ms,
+        params=params,
+        tags={RUN_ID_TAG: run_id},
+        metrics=[(name, value, time_ms, seeds) for name, value in figures.items()],
+        artifacts=[],
+    )
+
+
+def _list(answer: Answer) -> list[tuple[str, float]]:
+    ends = answer.interval or ()
+    figures = [("estimate", answer.estimate), *zip(("low", "high"), ends, strict=False)]
+    return [(name, value) for name, value in figures if value is not None and isfinite(value)]

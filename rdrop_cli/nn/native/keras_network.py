@@ -1,0 +1,218 @@
+"""A Keras model as the kernel's network: the same weights, and the masks that its layers would draw."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+
+from rdrop_cli.nn.layers import DropoutGRU, DropoutLSTM, MethodRNN
+from rdrop_cli.nn.native.network import Activation, Cell, Description, Layer, Masks, MaskSite, Stage
+from rdrop_cli.study.methods import Lifetime, Scaling, Site
+
+CELLS = {
+    keras.layers.GRU: Cell.GRU,
+    DropoutGRU: Cell.GRU,
+    keras.layers.LSTM: Cell.LSTM,
+    DropoutLSTM: Cell.LSTM,
+}
+KERAS_CELLS = (keras.layers.GRUCell, keras.layers.LSTMCell)
+ACTIVATIONS = {keras.activations.tanh: Activation.TANH, keras.activations.relu: Activation.RELU}
+SITES = {
+    Site.RECURRENT_INPUT: MaskSite.READ,
+    Site.PREVIOUS_STATE: MaskSite.PREVIOUS,
+    Site.CANDIDATE: MaskSite.CANDIDATE,
+    Site.NEW_STATE: MaskSite.WRITTEN,
+    Site.STATE_UPDATE: MaskSite.UPDATE,
+    Site.RECURRENT_KERNEL: MaskSite.WEIGHTS,
+}
+PENALTIES = tuple(f"{of}_{kind}" for of in ("kernel", "recurrent", "bias") for kind in ("regularizer", "constraint"))
+
+FindStream = Callable[[keras.random.SeedGenerator], int]
+
+
+class UnsupportedModelError(Exception):
+    """The kernel cannot compute a model; the message says why."""
+
+
+def describe_model(model: keras.Model, find_stream: FindStream) -> Description:
+    """Describe a model to the kernel.
+
+    Args:
+        model: recurrent layers, dropout layers before, between and after, and a dense unit.
+        find_stream: the seed that a generator has throughout a run, see `rdrop_cli.nn.randomness.MaskSeeds`.
+
+    Raises:
+        UnsupportedModelError: the kernel cannot compute it.
+    """
+    if not isinstance(model, keras.Sequential):
+        raise UnsupportedModelError(f"{model.name} is not a plain stack of layers")
+    _, timesteps, features = model.input_shape
+    reader = _Reader(model, find_stream, features)
+    for layer in model.layers:
+        reader.read(layer)
+    if reader.dense is None:
+        raise UnsupportedModelError(f"{model.name} does not end in a Dense layer")
+    parameters = sum(math.prod(variable.shape) for variable in model.trainable_variables)
+    return Description(reader.stages, timesteps, parameters, reader.dense, reader.given)
+
+
+@dataclass
+class _Reader:
+    """Reads a model's layers from first to last.
+
+    Attributes:
+        width: features or units of what the next layer is given.
+        stages: so far.
+        given: masks on what the next layer is given, and whether they are drawn for each timestep.
+        dense: where the dense unit's weights begin, once it has been read.
+    """
+
+    model: keras.Sequential
+    find_stream: FindStream
+    width: int
+
+    def __post_init__(self) -> None:
+        self.stages: list[Stage] = []
+        self.given, self.given_per_step = Masks(), False
+        self.dense: int | None = None
+        self._offsets: dict[str, int] = {}
+        position = 0
+        for variable in self.model.trainable_variables:
+            self._offsets[variable.path] = position
+            position += math.prod(variable.shape)
+
+    def read(self, layer: Any) -> None:
+        """Take in one layer.
+
+        Raises:
+            UnsupportedModelError: the kernel cannot compute it.
+        """
+        if self.dense is not None:
+            raise UnsupportedModelError(f"{layer.name} follows the dense unit")
+        if type(layer) in (keras.layers.Dropout, keras.layers.SpatialDropout1D):
+            self._read_dropout(layer)
+        elif type(layer) is keras.layers.Dense:
+            self._read_dense(layer)
+        else:
+            self._read_recurrent(layer)
+
+    def _read_dropout(self, layer: Any) -> None:
+        returned = bool(self.stages) and not self.stages[-1].every_state
+        shared = (None, 1, self.width)
+        if type(layer) is keras.layers.SpatialDropout1D:
+            noise_shape: Any = shared
+        else:
+            noise_shape = layer.noise_shape and tuple(layer.noise_shape)
+        if self.given.count or noise_shape not in (None, shared) or (returned and noise_shape):
+            raise UnsupportedModelError(f"the kernel cannot compute {layer.name} where it stands")
+        if layer.rate:
+            self.given = self._describe_masks(layer.seed_generator, 0, 1, layer.rate)
+            self.given_per_step = not returned and noise_shape is None
+
+    def _read_dense(self, layer: Any) -> None:
+        wanted = {
+            "units": layer.units == 1,
+            "activation": layer.activation is keras.activations.linear,
+            "use_bias": layer.use_bias,
+            **{name: getattr(layer, name) is None for name in PENALTIES if hasattr(layer, name)},
+        }
+        self._refuse_unmet(layer, wanted)
+        if not self.stages or self.stages[-1].every_state:
+            raise UnsupportedModelError(f"{layer.name} is not given the last state of a recurrent layer")
+        self.dense = self._offsets[layer.kernel.path]
+
+    def _read_recurrent(self, layer: Any) -> None:
+        pair = isinstance(layer, keras.layers.Bidirectional)
+        if pair and layer.merge_mode != "concat":
+            raise UnsupportedModelError(f"the kernel cannot compute {layer.name} because of its merge_mode")
+        directions = [layer.forward_layer, layer.backward_layer] if pair else [layer]
+        if self.stages and not self.stages[-1].every_state:
+            raise UnsupportedModelError(f"{layer.name} is given one state, not a sequence")
+        stage = Stage(len(directions), int(directions[0].return_sequences), int(self.given_per_step), self.given)
+        for i, direction in enumerate(directions):
+            stage.layers[i] = self._describe_layer(direction)
+            # Keras gives the states of a layer that reads backwards in the order of reading, but turns a pair's round.
+            stage.layers[i].in_reading_order = int(not pair)
+        self.stages.append(stage)
+        self.given, self.given_per_step = Masks(), False
+        self.width = sum(direction.units for direction in directions)
+
+    def _describe_layer(self, layer: Any) -> Layer:
+        # Its very type: a subclass may compute something else between the same weights.
+        if type(layer) not in CELLS or type(layer.cell) not in KERAS_CELLS:
+            raise UnsupportedModelError(f"the kernel has no {type(layer).__name__}")
+        wanted = {
+            "activation": layer.activation in ACTIVATIONS,
+            "recurrent_activation": layer.recurrent_activation is keras.activations.sigmoid,
+            "reset_after": getattr(layer, "reset_after", True),
+            "use_bias": layer.use_bias,
+            "stateful": not layer.stateful,
+            "return_state": not layer.return_state,
+            "activity_regularizer": layer.activity_regularizer is None,
+            "dtype": layer.dtype_policy.name == "float32",
+            **{name: getattr(layer.cell, name) is None for name in PENALTIES if hasattr(layer.cell, name)},
+        }
+        self._refuse_unmet(layer, wanted)
+        described = Layer(
+            cell=CELLS[type(layer)],
+            features=self.width,
+            units=layer.units,
+            activation=ACTIVATIONS[layer.activation],
+            backwards=int(layer.go_backwards),
+            weights=self._offsets[layer.cell.kernel.path],
+        )
+        (self._add_method if isinstance(layer, MethodRNN) else self._add_keras_dropout)(described, layer)
+        return described
+
+    def _add_method(self, described: Layer, layer: MethodRNN) -> None:
+        method, gates = layer.method, len(layer.kind.gates)
+        first = 2 * gates * layer.go_backwards  # as `rdrop_cli.nn.masks` numbers them
+        described.site = SITES[method.site]
+        described.per_step = int(method.lifetime is Lifetime.STEP)
+        described.shared = int(not method.per_sample)
+        if layer.dropout:
+            count = method.count_input_masks(layer.kind)
+            described.input = self._describe_masks(layer.seed_generator, first, count, layer.dropout)
+        if layer.recurrent_dropout:
+            count = method.count_recurrent_masks(layer.kind)
+            described.recurrent = self._describe_masks(
+                layer.seed_generator, first + gates, count, layer.recurrent_dropout, method.scaling
+            )
+        else:
+            described.site = MaskSite.NOWHERE
+
+    def _add_keras_dropout(self, described: Layer, layer: Any) -> None:
+        """Add the masks of Keras's own layer, which draws those on x before those on h.
+
+        With recurrent_dropout off and Keras's default implementation (2), all gates share one mask on x.
+        """
+        cell, gates = layer.cell, 3 if described.cell == Cell.GRU else 4
+        count = gates if cell.implementation == 1 else 1
+        if 1.0 in (cell.dropout, cell.recurrent_dropout):
+            raise UnsupportedModelError(f"{layer.name} has a rate of 1, which Keras takes for 0")
+        if cell.dropout:
+            described.input = self._describe_masks(cell.seed_generator, 0, count, cell.dropout)
+        if cell.recurrent_dropout:
+            first = described.input.count
+            described.recurrent = self._describe_masks(cell.seed_generator, first, gates, cell.recurrent_dropout)
+            described.site = MaskSite.READ
+
+    def _describe_masks(
+        self, generator: Any, first: int, count: int, rate: float, scaling: Scaling = Scaling.INVERTED
+    ) -> Masks:
+        inverted = scaling is Scaling.INVERTED
+        return Masks(
+            stream=self.find_stream(generator),
+            first=first,
+            count=count,
+            rate=rate,
+            kept=1 / (1 - rate) if inverted else 1.0,
+            average=1.0 if inverted else 1 - rate,
+        )
+
+    @staticmethod
+    def _refuse_unmet(layer: Any, wanted: dict[str, bool]) -> None:
+        if unmet := [name for name, met in {**wanted, "trainable": layer.trainable}.items() if not met]:
+            raise UnsupportedModelError(f"the kernel cannot compute {layer.name} because of its {', '.join(unmet)}")

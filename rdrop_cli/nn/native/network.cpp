@@ -1,0 +1,328 @@
+// Recurrent layers and a dense unit over a batch on a CPU, forward and backward, in float32.
+//
+// The batch is cut into blocks of LANES sequences, and arrays are laid out [unit][lane]: each operation is on whole
+// vectors whatever the number of units. One thread takes a block through all timesteps and layers, forwards and back,
+// and the blocks' gradients are added up in the blocks' order: the number of threads cannot change a bit of the result.
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <new>
+#include <system_error>
+#include <thread>
+
+#include "layer.h"
+
+// network.py's `Stage`: one layer, or two that read the same sequences in opposite directions.
+struct StageSpec {
+  int64_t directions, every_state;
+  int64_t given_per_step;  // the masks on what it is given are drawn for each timestep
+  MaskSpec given;
+  LayerSpec layers[2];
+};
+
+// network.py's `Network`.
+struct NetworkSpec {
+  int64_t stages, timesteps, parameters;
+  int64_t dense;      // where the weights of the dense unit begin, its bias behind them
+  int64_t squares;    // the loss: mean squared instead of absolute error
+  MaskSpec returned;  // on what the dense unit is given
+  const StageSpec* first;
+};
+
+// A call's arguments; all arrays are C-contiguous.
+struct Call {
+  int64_t threads, size, step, stride;
+  const float* parameters;
+  const float* rows;      // (any, features); sequence i's timestep t is row starts[i] + t * stride
+  const int64_t* starts;  // (size,)
+};
+
+struct Stage {
+  StageSpec spec;
+  std::vector<Layer> layers;
+  int64_t features() const { return spec.layers[0].features; }
+};
+
+// What one thread needs for a block.
+struct Room {
+  std::vector<std::vector<Lanes>> x, d_x;  // by stage, and behind them the dense unit's
+  std::vector<std::vector<Bits>> given_bits;
+  std::vector<LayerRoom> layers;
+};
+
+// Numbers below 2^-126 become 0 in a thread while this lives: gradients fade over time, and computing with such numbers
+// takes a hundred times as long.
+class FlushDenormals {
+#if defined(__x86_64__)
+  unsigned before = _mm_getcsr();
+
+ public:
+  FlushDenormals() { _mm_setcsr(before | 0x8040); }
+  ~FlushDenormals() { _mm_setcsr(before); }
+#elif defined(__aarch64__)
+  uint64_t before;
+
+ public:
+  FlushDenormals() {
+    asm volatile("mrs %0, fpcr" : "=r"(before));
+    asm volatile("msr fpcr, %0" ::"r"(before | 1 << 24));
+  }
+  ~FlushDenormals() { asm volatile("msr fpcr, %0" ::"r"(before)); }
+#endif
+};
+
+class Network {
+ public:
+  explicit Network(const NetworkSpec& given) : spec(given) {
+    for (int64_t i = 0; i < spec.stages; i++) {
+      stages.push_back({spec.first[i], {}});
+      for (int64_t d = 0; d < spec.first[i].directions; d++) stages[i].layers.emplace_back(spec.first[i].layers[d]);
+    }
+  }
+
+  void predict(const Call& call, float* output) {
+    begin(call, false);
+    share_blocks(call, [&](const Samples& samples, Room& room, int64_t) {
+      run(call, samples, room);
+      Vec y[2];
+      compute_output(call, room, y);
+      for (int lane = 0; lane < samples.lanes(); lane++) output[samples.first + lane] = y[lane / VEC][lane % VEC];
+    });
+  }
+
+  // Returns the loss, and its gradients in `gradients`, (parameters,).
+  double differentiate(const Call& call, const float* targets, float* gradients) {
+    begin(call, true);
+    int64_t blocks = (call.size + LANES - 1) / LANES, count = spec.parameters;
+    parts.assign(blocks * count, 0.f);
+    std::vector<double> losses(blocks);
+    share_blocks(call, [&](const Samples& samples, Room& room, int64_t block) {
+      run(call, samples, room);
+      losses[block] = differentiate_loss(call, samples, room, targets, &parts[block * count]);
+      go_back(room, &parts[block * count]);
+    });
+    double loss = 0;
+    memset(gradients, 0, count * sizeof *gradients);
+    for (int64_t block = 0; block < blocks; block++) {
+      loss += losses[block];
+      for (int64_t i = 0; i < count; i++) gradients[i] += parts[block * count + i];
+    }
+    for (const Stage& stage : stages)
+      for (const Layer& layer : stage.layers) layer.unscale(gradients);
+    return loss / call.size;
+  }
+
+ private:
+  NetworkSpec spec;
+  std::vector<Stage> stages;
+  std::vector<std::unique_ptr<Room>> rooms;
+  std::vector<float> parts;
+  bool training = false;
+  int64_t step = 0;
+
+  int64_t width() const {
+    int64_t width = 0;
+    for (const Layer& layer : stages.back().layers) width += layer.spec.units;
+    return width;
+  }
+
+  // Steps of stage i's input; behind the last stage, the one step that the dense unit reads.
+  int64_t steps_at(int64_t i) const { return i < spec.stages ? spec.timesteps : 1; }
+  int64_t stride_at(int64_t i) const { return pad(i < spec.stages ? stages[i].features() : width()); }
+  Steps x_of(Room& room, int64_t i) const { return {room.x[i].data(), stride_at(i)}; }
+  Steps d_x_of(Room& room, int64_t i) const { return {i ? room.d_x[i].data() : nullptr, stride_at(i)}; }
+
+  void begin(const Call& call, bool train) {
+    training = train, step = call.step;
+    for (int64_t i = 0; i < spec.stages; i++)
+      for (Layer& layer : stages[i].layers) layer.prepare(call.parameters, train, step, spec.timesteps, i > 0);
+    rooms.resize(std::max<int64_t>(call.threads, rooms.size()));
+  }
+
+  void make_room(Room& room) const {
+    size_t used = 0;
+    for (auto* part : {&room.x, &room.d_x}) part->resize(spec.stages + 1);
+    room.given_bits.resize(spec.stages + 1);
+    for (int64_t i = 0; i <= spec.stages; i++) {
+      for (auto* part : {&room.x, &room.d_x}) (*part)[i].resize(steps_at(i) * stride_at(i));
+      room.given_bits[i].resize(steps_at(i) * stride_at(i));
+    }
+    for (const Stage& stage : stages)
+      for (const Layer& layer : stage.layers) {
+        if (room.layers.size() == used) room.layers.emplace_back();
+        layer.make_room(room.layers[used++]);
+      }
+  }
+
+  template <class Work>
+  void share_blocks(const Call& call, const Work& work) {
+    int64_t blocks = (call.size + LANES - 1) / LANES, threads = std::min(call.threads, blocks);
+    for (int64_t i = 0; i < threads; i++) {  // here, where lack of memory can be reported
+      if (!rooms[i]) rooms[i] = std::make_unique<Room>();
+      make_room(*rooms[i]);
+    }
+    std::atomic<int64_t> next{0};
+    auto take_blocks = [&](Room& room) {
+      FlushDenormals here;
+      for (int64_t block; (block = next++) < blocks;) work(Samples{block * LANES, call.size}, room, block);
+    };
+    std::vector<std::thread> helpers;
+    try {
+      for (int64_t i = 1; i < threads; i++) helpers.emplace_back(take_blocks, std::ref(*rooms[i]));
+    } catch (const std::system_error&) {  // the system grants no more threads: those there are do all the work
+    }
+    take_blocks(*rooms[0]);
+    for (auto& helper : helpers) helper.join();
+  }
+
+  void run(const Call& call, const Samples& samples, Room& room) const {
+    gather(call, samples, x_of(room, 0));
+    LayerRoom* layer_room = room.layers.data();
+    for (int64_t i = 0; i < spec.stages; i++) {
+      Steps x = x_of(room, i), output = x_of(room, i + 1);
+      drop_given(i, samples, room);
+      for (const Layer& layer : stages[i].layers) {
+        layer.run(*layer_room++, samples, x, {output, (bool)stages[i].spec.every_state});
+        output.data += layer.spec.units;
+      }
+    }
+    drop_given(spec.stages, samples, room);
+  }
+
+  void gather(const Call& call, const Samples& samples, Steps x) const {
+    constexpr int64_t FEW = 8;  // timesteps, whose lanes stay in the nearest cache until all have been filled
+    const int64_t features = stages[0].features(), row_stride = call.stride * features;
+    const float* row[LANES];
+    for (int lane = 0; lane < LANES; lane++) row[lane] = call.rows + call.starts[samples.at(lane)] * features;
+    for (int64_t begin = 0; begin < spec.timesteps; begin += FEW)
+      for (int lane = 0; lane < LANES; lane++)
+        for (int64_t t = begin; t < std::min(begin + FEW, spec.timesteps); t++, row[lane] += row_stride) {
+          float* to = (float*)x.at(t) + lane;
+          for (int64_t k = 0; k < features; k++) to[k * LANES] = row[lane][k];
+        }
+  }
+
+  const MaskSpec& given_spec(int64_t i) const { return i < spec.stages ? stages[i].spec.given : spec.returned; }
+  bool given_anew(int64_t i) const { return i < spec.stages && stages[i].spec.given_per_step; }
+
+  // Multiply what stage i is given by its masks, drawn for each timestep or once.
+  void drop_given(int64_t i, const Samples& samples, Room& room) const {
+    const MaskSpec& masks = given_spec(i);
+    if (!training || !masks.count) return;
+    const int64_t width_here = i < spec.stages ? stages[i].features() : width(), steps = given_anew(i) ? steps_at(i) : 1;
+    for (int64_t t = 0; t < steps; t++)
+      draw_masks(masks, step, samples, steps, t, width_here, &room.given_bits[i][t * width_here]);
+    multiply_given(i, x_of(room, i), width_here, room);
+  }
+
+  void multiply_given(int64_t i, Steps steps, int64_t width_here, const Room& room) const {
+    const MaskSpec& masks = given_spec(i);
+    if (!masks.count) return;
+    for (int64_t t = 0; t < steps_at(i); t++)
+      for (int64_t k = 0; k < width_here; k++)
+        for (int v = 0; v < 2; v++) {
+          Vec& value = steps.at(t)[k][v];
+          value = keep(room.given_bits[i][(given_anew(i) ? t * width_here : 0) + k], v, value * (float)masks.kept);
+        }
+  }
+
+  void compute_output(const Call& call, const Room& room, Vec (&y)[2]) const {
+    const float* weight = call.parameters + spec.dense;
+    y[0] = y[1] = fill(weight[width()]);
+    for (int64_t u = 0; u < width(); u++)
+      for (int v = 0; v < 2; v++) y[v] += weight[u] * room.x.back()[u][v];
+  }
+
+  // Returns the sum of the samples' losses; leaves the gradient of what the dense unit is given.
+  double differentiate_loss(const Call& call, const Samples& samples, Room& room, const float* targets,
+                            float* gradients) const {
+    const float *weight = call.parameters + spec.dense, share = 1.f / call.size;
+    float* d_weight = gradients + spec.dense;
+    Vec y[2], d_y[2] = {};
+    double loss = 0;
+    compute_output(call, room, y);
+    for (int lane = 0; lane < samples.lanes(); lane++) {
+      float error = y[lane / VEC][lane % VEC] - targets[samples.first + lane];
+      loss += spec.squares ? (double)error * error : std::fabs(error);
+      float sign = error > 0 ? 1.f : error < 0 ? -1.f : error;  // NaN stays NaN
+      d_y[lane / VEC][lane % VEC] = share * (spec.squares ? 2 * error : sign);
+    }
+    for (int64_t u = 0; u < width(); u++) {
+      Lanes& state = room.x.back()[u];
+      d_weight[u] += total(state[0] * d_y[0] + state[1] * d_y[1]);
+      for (int v = 0; v < 2; v++) room.d_x.back()[u][v] = weight[u] * d_y[v];
+    }
+    d_weight[width()] += total(d_y[0] + d_y[1]);
+    return loss;
+  }
+
+  void go_back(Room& room, float* gradients) const {
+    LayerRoom* layer_room = room.layers.data() + room.layers.size();
+    for (int64_t i = spec.stages; i-- > 0;) {
+      const Stage& stage = stages[i];
+      Steps d_output = d_x_of(room, i + 1);
+      multiply_given(i + 1, d_output, i + 1 < spec.stages ? stages[i + 1].features() : width(), room);
+      if (i > 0) std::fill(room.d_x[i].begin(), room.d_x[i].end(), Lanes{});
+      d_output.data += i + 1 < spec.stages ? stages[i + 1].features() : width();
+      for (auto layer = stage.layers.rbegin(); layer != stage.layers.rend(); layer++) {
+        d_output.data -= layer->spec.units;
+        layer->differentiate(*--layer_room, x_of(room, i), {d_output, (bool)stage.spec.every_state}, d_x_of(room, i),
+                             gradients);
+      }
+    }
+  }
+};
+
+extern "C" {
+int64_t network_lanes() { return LANES; }
+
+// Null where there is no memory for it.
+Network* network_create(const NetworkSpec& spec) try {
+  return new Network(spec);
+} catch (const std::bad_alloc&) {
+  return nullptr;
+}
+
+void network_free(Network* network) { delete network; }
+
+// Both return 0, or 1 where there is not enough memory.
+int64_t network_predict(Network* network, const Call& call, float* output) try {
+  network->predict(call, output);
+  return 0;
+} catch (const std::bad_alloc&) {
+  return 1;
+}
+
+int64_t network_differentiate(Network* network, const Call& call, const float* targets, float* gradients,
+                              double* loss) try {
+  *loss = network->differentiate(call, targets, gradients);
+  return 0;
+} catch (const std::bad_alloc&) {
+  return 1;
+}
+
+// As tf.random.stateless_uniform((count,), (seed, step), minval, maxval, tf.int64, alg="philox").
+void random_integers(int64_t seed, int64_t step, int64_t minval, int64_t maxval, int64_t count, int64_t* out) {
+  Generator generator = Generator::from_seed(seed, step);
+  uint32_t words[4];
+  for (int64_t i = 0; i < count; i++) {
+    if (i % 2 == 0) generator.draw(i / 2, words);
+    uint64_t bits = words[i % 2 * 2] | (uint64_t)words[i % 2 * 2 + 1] << 32;
+    out[i] = minval + (int64_t)(bits % (uint64_t)(maxval - minval));
+  }
+}
+
+// Mask i of a spec in a training call, (size, timesteps, units), as 0 and 1.
+void random_mask(const MaskSpec& spec, int64_t step, int64_t size, int64_t timesteps, int64_t units, uint8_t* out) {
+  std::vector<Bits> bits(spec.count * units);
+  for (int64_t first = 0; first < size; first += LANES)
+    for (int64_t t = 0; t < timesteps; t++) {
+      Samples samples = {first, size};
+      draw_masks(spec, step, samples, timesteps, t, units, bits.data());
+      for (int64_t i = 0; i < spec.count; i++)
+        for (int lane = 0; lane < samples.lanes(); lane++)
+          for (int64_t u = 0; u < units; u++)
+            out[((i * size + first + lane) * timesteps + t) * units + u] = bits[i * units + u] >> lane & 1;
+    }
+}
+}

@@ -1,0 +1,311 @@
+"""The compiled kernel on NumPy arrays: a recurrent network on a batch. Checks what it is given: C++ does not."""
+
+import ctypes
+import weakref
+from dataclasses import dataclass, field
+from enum import IntEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.nn.native.build import NativeUnavailableError, build_library, find_instruction_set
+
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
+
+
+class Masks(ctypes.Structure):
+    """`MaskSpec` of masks.h: masks that a training call draws, `count` of one shape; none by default.
+
+    Mask i of a step has the seed (stream, step · 2¹² + first + i), and is 0 with probability `rate`, else `kept`.
+    `average` takes their place in inference.
+    """
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("stream", "first", "count")),
+        *((name, ctypes.c_double) for name in ("rate", "kept", "average")),
+    )
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**{"kept": 1.0, "average": 1.0, **values})
+
+
+class Cell(IntEnum):
+    """`CellKind` of layer.h."""
+
+    GRU = 0
+    LSTM = 1
+
+
+class Activation(IntEnum):
+    """`Activation` of lanes.h."""
+
+    TANH = 0
+    RELU = 1
+
+
+class MaskSite(IntEnum):
+    """`Site` of cells.h: what the masks of recurrent dropout multiply."""
+
+    NOWHERE = 0
+    READ = 1
+    PREVIOUS = 2
+    CANDIDATE = 3
+    WRITTEN = 4
+    UPDATE = 5
+    WEIGHTS = 6
+
+
+class Layer(ctypes.Structure):
+    """`LayerSpec` of layer.h: a recurrent layer; its weights in Keras's shapes follow one another from `weights`."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("cell", "features", "units", "activation", "backwards")),
+        *((name, ctypes.c_int64) for name in ("in_reading_order", "site", "per_step", "shared", "weights")),
+        ("input", Masks),
+        ("recurrent", Masks),
+    )
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**{"input": Masks(), "recurrent": Masks(), **values})
+
+
+class Stage(ctypes.Structure):
+    """`StageSpec` of network.cpp: a layer, or two in opposite directions; masks on what they read."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("directions", "every_state", "given_per_step")),
+        ("given", Masks),
+        ("layers", Layer * 2),
+    )
+
+
+class _Network(ctypes.Structure):
+    """`NetworkSpec` of network.cpp."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("stages", "timesteps", "parameters", "dense", "squares")),
+        ("returned", Masks),
+        ("first", ctypes.POINTER(Stage)),
+    )
+
+
+class _Call(ctypes.Structure):
+    """`Call` of network.cpp."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("threads", "size", "step", "stride")),
+        *((name, ctypes.c_void_p) for name in ("parameters", "rows", "starts")),
+    )
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """A batch of sequences, as places in one matrix: sequence i's timestep t is row starts[i] + t · stride.
+
+    Attributes:
+        rows: (row, feature).
+        starts: int64 of shape (batch,).
+        stride: rows from one timestep to the next.
+    """
+
+    rows: FloatArray
+    starts: IntArray
+    stride: int
+
+    @classmethod
+    def from_batch(cls, batch: FloatArray) -> "Sequences":
+        """Make them of an array of shape (batch, time, feature)."""
+        size, timesteps, features = batch.shape
+        return cls(batch.reshape(-1, features), np.arange(size, dtype=np.int64) * timesteps, 1)
+
+
+class Library:
+    """A compiled kernel, loaded.
+
+    Attributes:
+        instruction_set: that it was compiled for.
+        lanes: sequences that it computes side by side.
+    """
+
+    def __init__(self, path: Path, instruction_set: str) -> None:
+        """Load it.
+
+        Raises:
+            OSError: it cannot be loaded, or is not the kernel.
+        """
+        self.instruction_set = instruction_set
+        self.functions = ctypes.CDLL(str(path))
+        try:
+            self.functions.network_create.restype = ctypes.c_void_p
+            for name in ("network_lanes", "network_predict", "network_differentiate"):
+                getattr(self.functions, name).restype = ctypes.c_int64
+        except AttributeError as error:
+            raise OSError(str(error)) from error
+        self.lanes: int = self.functions.network_lanes()
+
+    def draw_integers(self, seed: int, step: int, bounds: range, count: int) -> IntArray:
+        """Draw integers within bounds as `tf.random.stateless_uniform` does by Philox from the seed (seed, step)."""
+        drawn = np.empty(count, np.int64)
+        arguments = (seed, step, bounds.start, bounds.stop, count)
+        self.functions.random_integers(*map(ctypes.c_int64, arguments), _locate(drawn))
+        return drawn
+
+    def draw_masks(self, masks: Masks, step: int, size: int, timesteps: int, units: int) -> npt.NDArray[np.uint8]:
+        """Draw the masks of a training step: 0 and 1, of shape (mask, sample, time, unit)."""
+        drawn = np.empty((masks.count, size, timesteps, units), np.uint8)
+        arguments = map(ctypes.c_int64, (step, size, timesteps, units))
+        self.functions.random_mask(ctypes.byref(masks), *arguments, _locate(drawn))
+        return drawn
+
+
+@dataclass(frozen=True)
+class Description:
+    """Recurrent layers and a dense unit on the last state, trained on the mean absolute or squared error.
+
+    Attributes:
+        stages: first to last; all but the last give every state, the last one its last state.
+        timesteps: of a sequence.
+        parameters: number of all weights, which are in one array: a layer's in Keras's order and shapes.
+        dense: where among them the dense unit's weights begin, its bias behind them.
+        returned: masks on what the dense unit is given.
+        squares: whether the loss is the mean squared error.
+    """
+
+    stages: list[Stage]
+    timesteps: int
+    parameters: int
+    dense: int
+    returned: Masks = field(default_factory=Masks)
+    squares: bool = False
+
+    @property
+    def features(self) -> int:
+        """Of a timestep of a sequence."""
+        return int(self.stages[0].layers[0].features)
+
+    def check(self) -> None:
+        """Refuse sizes that would have the kernel read or write where nothing is.
+
+        Raises:
+            ValueError: they do not fit each other.
+        """
+        given = self.features
+        for i, stage in enumerate(self.stages):
+            layers = stage.layers[: stage.directions]
+            if bool(stage.every_state) != (i + 1 < len(self.stages)):
+                raise ValueError(f"stage {i}: all stages but the last, and only they, give every state")
+            for layer in layers:
+                gates, biases = (3, 2) if layer.cell == Cell.GRU else (4, 1)
+                end = layer.weights + gates * layer.units * (layer.features + layer.units + biases)
+                if layer.features != given or min(layer.units, given) < 1 or not 0 <= layer.weights <= self.parameters:
+                    raise ValueError(f"stage {i}: {layer.units} units and {layer.features} features do not fit")
+                if end > self.parameters:
+                    raise ValueError(f"stage {i}: {self.parameters} parameters are too few")
+            given = sum(layer.units for layer in layers)
+        if self.timesteps < 1 or not 0 <= self.dense <= self.parameters - given - 1:
+            raise ValueError(f"{self.timesteps} timesteps, {self.parameters} parameters: they do not fit the network")
+
+
+class Network:
+    """A network on a batch, in float32.
+
+    No result depends on `threads`, not by a bit. Methods release Python's lock; calls of one network must take turns.
+    """
+
+    def __init__(self, library: Library, description: Description) -> None:
+        """Describe a network to a library that is to compute it.
+
+        Raises:
+            ValueError: sizes do not fit each other.
+            MemoryError: there is not enough.
+        """
+        description.check()
+        self.description = description
+        self._functions = library.functions
+        stages = description.stages
+        numbers = len(stages), description.timesteps, description.parameters, description.dense, description.squares
+        spec = _Network(*map(int, numbers), description.returned, (Stage * len(stages))(*stages))
+        handle = self._functions.network_create(ctypes.byref(spec))
+        if not handle:
+            raise MemoryError
+        self._handle = ctypes.c_void_p(handle)
+        weakref.finalize(self, self._functions.network_free, self._handle)
+
+    def predict(self, parameters: FloatArray, sequences: Sequences, *, threads: int) -> FloatArray:
+        """Return the outputs, (batch,), without dropout: no window is copied out, nothing is kept.
+
+        Raises:
+            ValueError: shapes or types do not fit, or a sequence leaves its matrix.
+            MemoryError: there is not enough.
+        """
+        call = self._fill_call(parameters, sequences, threads, step=0)
+        output = np.empty(len(sequences.starts), np.float32)
+        if self._functions.network_predict(self._handle, ctypes.byref(call), _locate(output)):
+            raise MemoryError
+        return output
+
+    def differentiate(
+        self, parameters: FloatArray, sequences: Sequences, targets: FloatArray, *, step: int, threads: int
+    ) -> tuple[float, FloatArray]:
+        """Return the loss, dropout on, and its gradients, (parameters,).
+
+        Args:
+            parameters: all weights.
+            sequences: the batch, not empty.
+            targets: (batch,).
+            step: of which the masks are.
+            threads: to compute with, the caller's among them.
+
+        Raises:
+            ValueError: shapes or types do not fit, or a sequence leaves its matrix.
+            MemoryError: there is not enough.
+        """
+        call = self._fill_call(parameters, sequences, threads, step=step)
+        _check(targets, (len(sequences.starts),))
+        gradients, loss = np.empty(self.description.parameters, np.float32), ctypes.c_double()
+        arguments = _locate(targets), _locate(gradients), ctypes.byref(loss)
+        if self._functions.network_differentiate(self._handle, ctypes.byref(call), *arguments):
+            raise MemoryError
+        return loss.value, gradients
+
+    def _fill_call(self, parameters: FloatArray, sequences: Sequences, threads: int, step: int) -> _Call:
+        starts, rows = sequences.starts, sequences.rows
+        size, timesteps = len(starts), self.description.timesteps
+        last = (timesteps - 1) * sequences.stride
+        _check(parameters, (self.description.parameters,))
+        _check(rows, (len(rows), self.description.features))
+        _check(starts, (size,), np.int64)
+        if size and not (starts.min() + min(last, 0) >= 0 and starts.max() + max(last, 0) < len(rows)):
+            raise ValueError(f"sequences of {timesteps} timesteps leave their matrix of {len(rows)} rows")
+        call = _Call(max(threads, 1), size, step, sequences.stride)
+        call.parameters, call.rows, call.starts = (array.ctypes.data for array in (parameters, rows, starts))
+        return call
+
+
+@cache
+def load_library() -> Library:
+    """Return the kernel for this machine, compiled first if that has not been done before.
+
+    Raises:
+        NativeUnavailableError: it cannot be had; the message says why.
+    """
+    instruction_set = find_instruction_set()
+    path = build_library(instruction_set)
+    try:
+        return Library(path, instruction_set)
+    except OSError as error:
+        raise NativeUnavailableError(f"{path}: cannot be loaded ({error}); try another CXX") from error
+
+
+def _check(array: npt.NDArray[Any], shape: tuple[int, ...], dtype: Any = np.float32) -> None:
+    if array.shape != shape or array.dtype != dtype or not array.flags.c_contiguous:
+        expected = f"{np.dtype(dtype)} of shape {shape}, C-contiguous"
+        raise ValueError(f"expected {expected}; received {array.dtype} of shape {array.shape}")
+
+
+def _locate(array: npt.NDArray[Any]) -> ctypes.c_void_p:
+    return ctypes.c_void_p(array.ctypes.data)

@@ -1,0 +1,162 @@
+// Products of packed weights with lanes, and outer products that sum over lanes and timesteps.
+//
+// A product is cut into tiles of a few rows, whose sums stay in registers; weights are packed in the order in which the
+// tiles read them. The number of a tile's rows is a constant to the compiler, those of units and features are not: one
+// library is for every size.
+#pragma once
+#include <type_traits>
+
+#include "lanes.h"
+
+constexpr int CHUNK = 16;  // timesteps over which an outer product is summed in registers
+
+template <int MOST, class Work>
+static inline void call_with_constant(int64_t count, const Work& work) {
+  if constexpr (MOST > 0) {
+    if (count == MOST)
+      work(std::integral_constant<int, MOST>{});
+    else
+      call_with_constant<MOST - 1>(count, work);
+  }
+}
+
+// Calls work(first row, number of rows) for tiles as even as they can be.
+template <class Work>
+static inline void for_each_tile(int64_t rows, int64_t most, const Work& work) {
+  int64_t tiles = (rows + most - 1) / most;
+  for (int64_t i = 0, row = 0; i < tiles; i++) {
+    int64_t count = (rows - row + tiles - i - 1) / (tiles - i);
+    work(row, count);
+    row += count;
+  }
+}
+
+// The same, the number of rows a constant to the compiler.
+template <int MOST, class Work>
+static inline void for_each_tile(int64_t rows, const Work& work) {
+  for_each_tile(rows, MOST, [&](int64_t row, int64_t count) {
+    call_with_constant<MOST>(count, [&](auto constant) { work(row, constant); });
+  });
+}
+
+// Append weight[i * row + k * term], i over `rows` of a tile and k over the terms of their sums, as add_product reads.
+static inline float* pack(const float* weight, int64_t rows, int64_t row, int64_t terms, int64_t term, float* packed) {
+  for (int64_t k = 0; k < terms; k++)
+    for (int64_t i = 0; i < rows; i++) *packed++ = weight[i * row + k * term];
+  return packed;
+}
+
+// Rows of lanes, the terms of a product's sums.
+struct Terms {
+  const Lanes* rows;
+  int64_t count;
+};
+
+// sum[i] += sum over k of packed weight (k, i) * v[k], v the terms of one operand after another; returns the weight
+// behind the last.
+template <int COUNT, class... Operands>
+INLINE const float* add_products(Lanes (&sum)[COUNT], const float* weight, const Operands&... operands) {
+  Lanes local[COUNT];
+  for (int i = 0; i < COUNT; i++) local[i] = sum[i];
+  for (const Terms& terms : {operands...})
+    for (const Lanes *v = terms.rows, *end = v + terms.count; v < end; v++, weight += COUNT)
+      for (int i = 0; i < COUNT; i++) {
+        local[i][0] += weight[i] * v[0][0];
+        local[i][1] += weight[i] * v[0][1];
+      }
+  for (int i = 0; i < COUNT; i++) sum[i] = local[i];
+  return weight;
+}
+
+// Masks on the rows of a product, one for all gates or one for each; none: bits is null.
+struct RowMasks {
+  const Bits* bits;
+  int64_t count, rows;
+  float kept;
+
+  Vec apply(int64_t gate, int64_t row, int v, Vec value) const {
+    return bits ? keep(bits[(count > 1 ? gate : 0) * rows + row], v, value * kept) : value;
+  }
+};
+
+// What each gate sees of `in`: `in` itself, or masked copies of it in `room`.
+static inline void apply_masks(const RowMasks& masks, const Lanes* in, int64_t gates, Lanes* room, const Lanes** seen) {
+  for (int64_t gate = 0; gate < gates; gate++) {
+    bool own = masks.bits && (gate == 0 || masks.count > 1);
+    seen[gate] = own ? room + gate * masks.rows : masks.bits ? seen[0] : in;
+    for (int64_t i = 0; own && i < masks.rows; i++)
+      for (int v = 0; v < 2; v++) room[gate * masks.rows + i][v] = masks.apply(gate, i, v, in[i][v]);
+  }
+}
+
+// out[k] += sum over gates of mask[k] * sum over n of weight (k, n) * delta[gate][n]
+static inline void project_back(const float* weight, const RowMasks& masks, const Lanes* const* delta, int64_t gates,
+                                int64_t units, Lanes* out) {
+  for_each_tile<PRODUCT_ROWS>(masks.rows, [&](int64_t k, auto count) {
+    constexpr int COUNT = decltype(count)::value;
+    Lanes sum[COUNT] = {};
+    for (int64_t gate = 0; gate < gates; gate++) {
+      weight = add_products(sum, weight, Terms{delta[gate], units});
+      if (masks.count <= 1 && gate + 1 < gates) continue;  // the gates share a mask: it multiplies their sum
+      for (int i = 0; i < COUNT; i++) {
+        for (int v = 0; v < 2; v++) out[k + i][v] += masks.apply(gate, k + i, v, sum[i][v]);
+        sum[i] = {};
+      }
+    }
+  });
+}
+
+// grad[i * columns + c] += sum over lanes and timesteps j of value (j, i) * delta.at(j)[c], for ROWS x WIDE of them.
+template <int ROWS, int WIDE>
+static void add_outer_tile(int64_t steps, const Lanes* value, Steps delta, float* grad, int64_t columns) {
+  Vec sum[ROWS][WIDE] = {};
+  for (int64_t j = 0; j < steps; j++, value += ROWS, delta.data += delta.stride)
+    for (int v = 0; v < 2; v++)
+      for (int i = 0; i < ROWS; i++) {
+        Vec left = in_register(value[i][v]);
+        for (int c = 0; c < WIDE; c++) sum[i][c] += left * delta.data[c][v];
+      }
+  float totals[ROWS * WIDE];
+  find_totals<ROWS * WIDE>(sum[0], totals);
+  for (int i = 0; i < ROWS; i++)
+    for (int c = 0; c < WIDE; c++) grad[i * columns + c] += totals[i * WIDE + c];
+}
+
+// Rows at one timestep and the masks on them.
+struct MaskedRows {
+  const Lanes* rows;
+  RowMasks masks;
+};
+
+// grad[k * columns + n] += sum over lanes and timesteps j of value (j, k) * delta[gate].at(j)[n], for the gates from
+// `first` on that read the same values: the rows read(j), masked. A tile of them is copied, so that the sums run through
+// contiguous memory.
+template <class Read>
+static inline void add_outer(int64_t steps, int64_t rows, const Read& read, Lanes* tile, const Steps* delta,
+                             int64_t first, int64_t gates, int64_t units, float* grad, int64_t columns) {
+  for_each_tile<OUTER_ROWS>(rows, [&](int64_t k, auto height) {
+    constexpr int ROWS = decltype(height)::value;
+    for (int64_t j = 0; j < steps; j++) {
+      const MaskedRows from = read(j);
+      for (int i = 0; i < ROWS; i++)
+        for (int v = 0; v < 2; v++) tile[j * ROWS + i][v] = from.masks.apply(first, k + i, v, from.rows[k + i][v]);
+    }
+    for (int64_t gate = first; gate < first + gates; gate++)
+      for_each_tile<OUTER_COLUMNS>(units, [&](int64_t n, auto width) {
+        const Steps right = {delta[gate].data + n, delta[gate].stride};
+        add_outer_tile<ROWS, decltype(width)::value>(steps, tile, right, grad + k * columns + gate * units + n, columns);
+      });
+  });
+}
+
+// grad[n] += sum over lanes and timesteps j of delta.at(j)[n]
+static inline void add_sums(int64_t steps, Steps delta, int64_t units, float* grad) {
+  for_each_tile<4>(units, [&](int64_t n, auto count) {
+    constexpr int COUNT = decltype(count)::value;
+    Lanes sum[COUNT] = {};
+    for (int64_t j = 0; j < steps; j++)
+      for (int i = 0; i < COUNT; i++)
+        for (int v = 0; v < 2; v++) sum[i][v] += delta.at(j)[n + i][v];
+    for (int i = 0; i < COUNT; i++) grad[n + i] += total(sum[i][0] + sum[i][1]);
+  });
+}

@@ -1,0 +1,437 @@
+"""Recompute every number of a verdict from the runs, in plain Python: no rdrop and no package is needed.
+
+    rdrop verdict --json > verdict.json
+    python check_verdict.py verdict.json runs/          # or runs.zip, runs.tar.gz: an archive of run folders
+
+Written apart from the code that judges, from the formulas in docs/verdict.md. Prints each number that differs, and how
+many agree; ends with 1 where any differs.
+"""
+
+import csv
+import json
+import math
+import statistics
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ALPHA, ALPHA_RARE, MARGIN_SHARE, RARE = 0.05, 0.01, 0.02, 0.2
+ALPHA_SIGNS = ALPHA - ALPHA_RARE
+BLOCK_DAYS, BOOK_EPOCHS = 14, 30
+RARE_QUESTION = "dropout-overfits"
+TOLERANCE = 1e-7
+
+Curve = list[float]
+Pair = tuple[float, float]
+Daily = list[tuple[str, float, float]]  # day, windows, error
+
+
+class Look(NamedTuple):
+    """What a look gives: boundaries of the test and of intervals, p of each column, the numbers seen by question."""
+
+    seeds: int
+    boundary: float
+    wide: float
+    p: Curve
+    seen: list[Curve]
+
+
+def read_runs(path: Path) -> dict[str, tuple[Any, Daily]]:
+    """Return {run_id: (metrics, daily)} of a folder or an archive of run folders."""
+    files = dict[str, bytes]()
+    if path.is_dir():
+        names = "metrics.json", "daily_errors.csv"
+        files = {str(file): file.read_bytes() for name in names for file in path.glob(f"*/{name}")}
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            files = {name: archive.read(name) for name in archive.namelist() if name.endswith((".json", ".csv"))}
+    else:
+        with tarfile.open(path) as archive:
+            members = [member for member in archive if member.name.endswith((".json", ".csv"))]
+            files = {each.name: file.read() for each in members if (file := archive.extractfile(each))}
+    runs = dict[str, tuple[Any, Daily]]()
+    for name, content in files.items():
+        if name.endswith("metrics.json"):
+            metrics = json.loads(content)
+            daily = files.get(name.removesuffix("metrics.json") + "daily_errors.csv")
+            rows = list(csv.DictReader(daily.decode().splitlines())) if daily else []
+            days = [(row["day"], float(row["windows"]), float(row["val_mae"])) for row in rows]
+            runs[metrics["run_id"]] = (metrics, days)
+    return runs
+
+
+def level(curve: Curve) -> tuple[float, float]:
+    """Return the error at epochs that their neighbours choose, and the mean of these epochs."""
+    if len(curve) < 4:
+        return curve[-1], float(len(curve))
+    chosen = list[int]()
+    for first in (1, 2):
+        chosen.append(min(range(first, len(curve) - 1, 2), key=lambda e: curve[e - 1] + curve[e + 1]))
+    return (curve[chosen[0]] + curve[chosen[1]]) / 2, sum(chosen) / 2 + 1
+
+
+def end(curve: Curve) -> float:
+    return statistics.median(curve[-5:])
+
+
+def run_median(curve: Curve) -> Curve:
+    return [statistics.median(curve[max(0, e - 2) : e + 3]) for e in range(len(curve))]
+
+
+def jitter(curve: Curve) -> float:
+    second = [abs(curve[e - 1] - 2 * curve[e] + curve[e + 1]) for e in range(1, len(curve) - 1)]
+    return 1.482602218505602 * statistics.median(second) / math.sqrt(6)
+
+
+def overfit(run: Any, epochs: int | None = None) -> tuple[float, float, bool]:
+    """Return (rise, turn, whether it overfits)."""
+    curve, training = run["history"]["val_loss"][:epochs], run["history"]["train_mae"][:epochs]
+    lowest, turn = level(curve)
+    rise = end(curve) - lowest
+    falls = end(training) < run_median(training)[int(turn) - 1]
+    return rise, turn, rise > margin(run) and falls
+
+
+def margin(run: Any) -> float:
+    return MARGIN_SHARE * float(run["naive"]["val_mae"])
+
+
+def cut(runs: list[Any]) -> tuple[list[Curve], list[Curve]]:
+    equal = min(len(run["history"]["val_loss"]) for run in runs)
+    return [run["history"]["val_loss"][:equal] for run in runs], [run["history"]["train_mae"][:equal] for run in runs]
+
+
+def reach(run: Any, error: float) -> int:
+    medians, rounding = run_median(run["history"]["val_loss"]), 64 * 2.220446049250313e-16
+    room = rounding * max(map(abs, run["history"]["val_loss"]))
+    return next((e + 1 for e, value in enumerate(medians) if value <= error + room), len(medians) + 1)
+
+
+def measure(question: str, runs: list[Any]) -> float | None:
+    """Return the number of a seed, None where its runs are too short."""
+    least = BOOK_EPOCHS if question == RARE_QUESTION else 10
+    if min(len(run["history"]["val_loss"]) for run in runs) < least:
+        return None
+    curves, trainings = cut(runs)
+    if question == "baseline-overfits-early":
+        _, turn, shown = overfit(runs[0])
+        return float(shown and turn <= len(runs[0]["history"]["val_loss"]) / 2)
+    if question == RARE_QUESTION:
+        return float(overfit(runs[0], BOOK_EPOCHS)[2])
+    if question == "jitter-difference":
+        return jitter(curves[1]) - jitter(curves[0])
+    if question == "takes-longer":
+        target = level(runs[0]["history"]["val_loss"])[0] + margin(runs[0])
+        return float(reach(runs[1], target) > reach(runs[0], target))
+    if question == "below-naive":
+        return float(all(level(curve)[0] < run["naive"]["val_mae"] for curve, run in zip(curves, runs, strict=True)))
+    if question == "end-difference":
+        return end(curves[1]) - end(curves[0])
+    if question == "narrower-gap":
+        gaps = [end(curve) - end(training) for curve, training in zip(curves, trainings, strict=True)]
+        return float(gaps[1] < gaps[0] and end(curves[1]) <= end(curves[0]))
+    return level(curves[1])[0] - level(curves[0])[0]
+
+
+def spend(looks: list[int], seeds: int) -> float:
+    first, last = looks[0], looks[-1]
+    reached = max((look for look in looks if look <= seeds), default=0)
+    if not reached or first == last:
+        return ALPHA_SIGNS if reached else 0.0
+    least = 2.0 ** (1 - first)
+    start = max(ALPHA_SIGNS * first / last, least * min(3, math.floor(0.8 * ALPHA_SIGNS / least)))
+    return start + (ALPHA_SIGNS - start) * (reached - first) / (last - first)
+
+
+def draw_sign(row: int, seed: int) -> int:
+    """Return a sign: the bits of the row for the first 14 seeds, of SplitMix64 beyond."""
+    if row == 0 or seed == 0:
+        return 1
+    if seed < 14:
+        return 1 - 2 * ((row >> (seed - 1)) & 1)
+    mask = (1 << 64) - 1
+    mixed = (row * 64 + seed + 1) * 0x9E3779B97F4A7C15 & mask
+    mixed = (mixed ^ (mixed >> 30)) * 0xBF58476D1CE4E5B9 & mask
+    mixed = (mixed ^ (mixed >> 27)) * 0x94D049BB133111EB & mask
+    return 1 - 2 * ((mixed ^ (mixed >> 31)) & 1)
+
+
+class Spending:
+    """Rows of signs that have exceeded a boundary are spent."""
+
+    def __init__(self, rows: int) -> None:
+        self.alive, self.rows = set(range(rows)), rows
+
+    def find_boundary(self, largest: Curve, allowed_level: float) -> float:
+        spent = self.rows - len(self.alive)
+        allowed = math.floor(allowed_level * self.rows + 1e-9) - spent
+        if allowed <= 0:
+            return math.inf
+        ranked = sorted((largest[row] for row in self.alive), reverse=True)
+        boundary = ranked[allowed] if allowed < len(ranked) else -1.0
+        self.alive = {row for row in self.alive if largest[row] <= boundary * (1 + 1e-9)}
+        return boundary
+
+
+def take_looks(
+    table: list[list[float | None]], columns: list[tuple[int, float]], middles: list[int], plan: list[int]
+) -> list[Look]:
+    """Return the looks that are reached.
+
+    Args:
+        table: a row a seed, a number or None for every question.
+        columns: question and bound of what is tested.
+        middles: questions whose intervals are of means.
+    """
+    questions = range(len(table[0]) if table else 0)
+    rows = 2 ** (min(max(len(table), 1), 14) - 1)
+    sums, counts = ([[0.0] * len(questions) for _ in range(rows)] for _ in range(2))
+    test, wide, looks = Spending(rows), Spending(rows), list[Look]()
+    for n, numbers in enumerate(table, start=1):
+        for row in range(rows):
+            sign = draw_sign(row, n - 1)
+            for q, value in enumerate(numbers):
+                if value is not None:
+                    sums[row][q] += sign * value
+                    counts[row][q] += sign
+        if n not in plan:
+            continue
+        seen = [[value for line in table[:n] if (value := line[q]) is not None] for q in questions]
+        statistic = [flip(sums, counts, q, bound, seen[q]) for q, bound in columns]
+        largest = [max(values) for values in zip(*statistic, strict=True)]
+        spent, level_now = rows - len(test.alive), spend(plan, n)
+        reached = [sum(largest[row] >= values[0] * (1 - 1e-9) for row in test.alive) for values in statistic]
+        around = [flip(sums, counts, q, statistics.fmean(seen[q]), seen[q]) for q in middles if seen[q]]
+        widest = [max(values) for values in zip(largest, *around, strict=True)]
+        boundaries = test.find_boundary(largest, level_now), wide.find_boundary(widest, level_now)
+        looks.append(Look(n, *boundaries, [(spent + each) / rows for each in reached], seen))
+    return looks
+
+
+def flip(sums: list[Curve], counts: list[Curve], q: int, bound: float, seen: Curve) -> Curve:
+    """Return S of a question at a bound under every row of signs."""
+    total, size = math.fsum((x - bound) ** 2 for x in seen), math.fsum(x * x for x in seen)
+    if not seen or total <= 1e-14 * (size + len(seen) * bound**2):
+        return [0.0] * len(sums)
+    return [abs(of[q] - bound * signs[q]) / math.sqrt(total) for of, signs in zip(sums, counts, strict=True)]
+
+
+def incomplete_beta(a: float, b: float, x: float) -> float:
+    """Return the regularised incomplete beta function by Lentz's continued fraction."""
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    if x > (a + 1) / (a + b + 2):
+        return 1 - incomplete_beta(b, a, 1 - x)
+    front = math.exp(math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log(1 - x)) / a
+    fraction, c, d = 1.0, 1.0, 0.0
+    for step in range(500):
+        m = step // 2
+        if step == 0:
+            factor = 1.0
+        elif step % 2 == 0:
+            factor = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        else:
+            factor = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        d = 1 / (1 + factor * d or 1e-300)
+        c = 1 + factor / c or 1e-300
+        fraction *= c * d
+        if abs(1 - c * d) < 1e-16:
+            break
+    return front * (fraction - 1)
+
+
+def bisect(function: Callable[[float], float], low: float, high: float) -> float:
+    """Return where an increasing function crosses zero."""
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if function(middle) < 0 else (low, middle)
+    return (low + high) / 2
+
+
+def quantile_t(share: float, freedom: int) -> float:
+    """Return a quantile above the middle of Student's t."""
+    tail = 2 * (1 - share)
+    x = bisect(lambda z: incomplete_beta(freedom / 2, 0.5, z) - tail, 0.0, 1.0)
+    return math.sqrt(freedom * (1 - x) / x)
+
+
+def bound_share(shown: int, seeds: int, boundary: float) -> Pair:
+    """Return Clopper and Pearson's interval at the level of the sign test at a boundary."""
+    beyond = [k for k in range(seeds + 1) if abs(2 * k - seeds) > boundary * math.sqrt(seeds) * (1 + 1e-9)]
+    tail = sum(math.comb(seeds, k) for k in beyond) / 2**seeds / 2
+    if not tail:
+        return 0.0, 1.0
+    low = bisect(lambda x: incomplete_beta(shown, seeds - shown + 1, x) - tail, 0, 1) if shown else 0.0
+    high = bisect(lambda x: incomplete_beta(shown + 1, seeds - shown, x) - 1 + tail, 0, 1) if shown < seeds else 1.0
+    return low, high
+
+
+def bet(shown: list[bool], share: float) -> float:
+    paid = best = 1.0
+    for each in shown:
+        paid *= 0.02 / share if each else 0.98 / (1 - share)
+        best = max(best, paid)
+    return best
+
+
+def measure_period(pairs: list[list[Daily]], compared: int) -> Pair | None:
+    """Return (standard error over blocks, half of the interval); None where too few days were kept."""
+    kept = [(one, other) for one, other in pairs if one and other]
+    if not kept or len(kept[0][0]) < 4 * BLOCK_DAYS:
+        return None
+    days = [day for day, _, _ in kept[0][0]]
+    kept = [pair for pair in kept if all([day for day, _, _ in each] == days for each in pair)]
+    means = [statistics.fmean(other[t][2] - one[t][2] for one, other in kept) for t in range(len(days))]
+    starts = [block * BLOCK_DAYS for block in range(len(days) // BLOCK_DAYS)]
+    windows = [windows for _, windows, _ in kept[0][0]]
+    blocks = []
+    for start, stop in zip(starts, [*starts[1:], len(days)], strict=True):
+        total = math.fsum(windows[start:stop])
+        blocks.append(math.fsum(m * w for m, w in zip(means[start:stop], windows[start:stop], strict=True)) / total)
+    error = statistics.stdev(blocks) / math.sqrt(len(blocks))
+    return error, quantile_t(1 - ALPHA_SIGNS / 2 / (2 * compared), len(blocks) - 1) * error
+
+
+def intersect_looks(is_share: bool, looks: list[Look], index: int) -> Pair:
+    """Return what no look excludes of a question."""
+    low, high = (0.0, 1.0) if is_share else (-math.inf, math.inf)
+    for look in looks:
+        seen, wide, ends = look.seen[index], look.wide, (-math.inf, math.inf)
+        if is_share:
+            ends = bound_share(int(sum(seen)), len(seen), look.boundary)
+        elif len(seen) > max(wide**2, 1):
+            t = wide * math.sqrt((len(seen) - 1) / (len(seen) - wide**2))
+            half = t * statistics.stdev(seen) / math.sqrt(len(seen))
+            ends = statistics.fmean(seen) - half, statistics.fmean(seen) + half
+        low, high = max(low, ends[0]), min(high, ends[1])
+    return low, high
+
+
+def adjust_p(looks: list[Look], column: int, plan: list[int]) -> float:
+    """Return p at the first look that decides, else at the last."""
+    relative = [min(1.0, look.p[column] * ALPHA / spend(plan, look.seeds)) for look in looks]
+    return next((each for each in relative if each <= ALPHA), relative[-1] if relative else 1.0)
+
+
+def bound_question(
+    question: Any, looks: list[Look], index: int, p: dict[float, float], values: Curve, period: Pair | None
+) -> tuple[Pair | None, Pair | None]:
+    """Return the interval of the seeds, and the one that decides; to p of the rare share bets are added."""
+    mean, is_share, bets = statistics.fmean(values), question["kind"] == "share", question["id"] == RARE_QUESTION
+    low, high = intersect_looks(is_share, looks, index)
+    shown = [value > 0.5 for value in values]
+    if bets:
+        high = bisect(lambda share: bet(shown, share) - 1 / ALPHA_RARE, 0.02, 1 - 1e-15)
+    for bound in [bound for bound, each in p.items() if each <= ALPHA]:
+        low, high = (max(low, bound), max(high, bound)) if mean > bound else (min(low, bound), min(high, bound))
+    for bound in {*p, RARE} if bets else ():
+        p[bound] = min(p.get(bound, 1.0), ALPHA / ALPHA_RARE / bet(shown, bound))
+    if (low, high) == (0.0, 1.0) if is_share else math.isinf(low) or math.isinf(high):
+        return None, None
+    half = period[1] if period else 0.0
+    return (low, high), (mean - math.hypot(max(0.0, mean - low), half), mean + math.hypot(max(0.0, high - mean), half))
+
+
+def place(interval: Pair | None, region: list[float | None], is_share: bool) -> str:
+    low, high = (-math.inf if region[0] is None else region[0], math.inf if region[1] is None else region[1])
+    if interval is None or (interval[0] == interval[1] and interval[0] in (low, high)):
+        return "undecided"
+    room = 1e-9 if is_share else 0.0
+    if interval[0] >= low - room and interval[1] <= high + room:
+        return "holds"
+    return "does-not-hold" if interval[1] <= low + room or interval[0] >= high - room else "undecided"
+
+
+class Comparison:
+    """Counts what agrees, and keeps what differs."""
+
+    def __init__(self) -> None:
+        self.agreed, self.different = 0, list[str]()
+
+    def expect(self, name: str, told: Any, found: Any) -> None:
+        if isinstance(told, list | tuple) and isinstance(found, list | tuple) and len(told) == len(found):
+            for place_, (one, other) in enumerate(zip(told, found, strict=True)):
+                self.expect(f"{name}[{place_}]", one, other)
+        elif told == found or (
+            isinstance(told, int | float) and isinstance(found, int | float) and abs(told - found) <= TOLERANCE
+        ):
+            self.agreed += 1
+        else:
+            self.different.append(f"{name}: the verdict says {told}, the runs give {found}")
+
+
+def group_by_network(verdict: Any, runs: dict[str, tuple[Any, Daily]]) -> dict[str, dict[int, tuple[Any, Daily]]]:
+    """Return the runs that a verdict lists by the label of their network and by seed."""
+    grouped: dict[str, dict[int, tuple[Any, Daily]]] = {row["label"]: {} for row in verdict["networks"]}
+    for metrics, daily in (runs[run["run_id"]] for run in verdict["runs"] if run["run_id"] in runs):
+        own = metrics["variant"], metrics.get("cell", "gru"), metrics["epochs"]["planned"], *metrics["rates"].values()
+        for row in verdict["networks"]:
+            if own == tuple(row[name] for name in ("variant", "cell", "epochs", "dropout", "recurrent_dropout")):
+                grouped[row["label"]][metrics["seed"]] = (metrics, daily)
+    return grouped
+
+
+def check_networks(compare: Comparison, verdict: Any, grouped: dict[str, dict[int, tuple[Any, Daily]]]) -> None:
+    for row in verdict["networks"]:
+        label, runs = row["label"], grouped[row["label"]]
+        compare.expect(f"{label}: seeds", row["seeds"], sorted(runs))
+        levels = [level(metrics["history"]["val_loss"]) for metrics, _ in runs.values()]
+        compare.expect(f"{label}: level", row["level"], statistics.fmean([error for error, _ in levels] or [math.nan]))
+        compare.expect(f"{label}: turn", row["turn"], statistics.fmean([turn for _, turn in levels] or [math.nan]))
+
+
+def check(verdict: Any, runs: dict[str, tuple[Any, Daily]]) -> Comparison:
+    """Recompute a verdict, and return what agrees and what differs."""
+    compare, questions, plan = Comparison(), verdict["questions"], verdict["plan"]["looks"]
+    grouped = group_by_network(verdict, runs)
+    check_networks(compare, verdict, grouped)
+    numbers, pairs = list[dict[int, float]](), list[list[list[Daily]]]()
+    for question in questions:
+        sides = [grouped[label] for label in question["networks"]]
+        shared = sorted(set.intersection(*map(set, sides)))
+        of_seed = {seed: measure(question["id"], [side[seed][0] for side in sides]) for seed in shared}
+        numbers.append({seed: value for seed, value in of_seed.items() if value is not None})
+        pairs.append([[side[seed][1] for side in sides] for seed in numbers[-1]])
+        compare.expect(f"{question['id']}: by seed", list(question["by_seed"].values()), list(numbers[-1].values()))
+    table = [[of_question.get(seed) for of_question in numbers] for seed in sorted(set().union(*numbers))]
+    bounds = [(q, each["bound"]) for q, question in enumerate(questions) for each in question["p"]]
+    columns = [(q, bound) for q, bound in bounds if questions[q]["id"] != RARE_QUESTION or bound != RARE]
+    looks = take_looks(table, columns, [q for q, each in enumerate(questions) if each["kind"] == "mean"], plan)
+    in_period = ["level-difference" in question["id"] for question in questions]
+    intervals = dict[str, Pair | None]()
+    for index, (question, answered) in enumerate(zip(questions, numbers, strict=True)):
+        name, values = question["id"], list(answered.values()) or [math.nan]
+        period = measure_period(pairs[index], max(1, sum(in_period))) if in_period[index] else None
+        p = {bound: adjust_p(looks, column, plan) for column, (q, bound) in enumerate(columns) if q == index}
+        known, intervals[name] = bound_question(question, looks, index, p, values, period)
+        compare.expect(f"{name}: estimate", question["estimate"], statistics.fmean(values))
+        compare.expect(f"{name}: interval of the seeds", question["seeds_interval"], known)
+        compare.expect(f"{name}: interval", question["interval"], intervals[name])
+        told = question["period"] and (question["period"]["error"], question["period"]["half"])
+        compare.expect(f"{name}: period", told, period)
+        for each in question["p"]:
+            compare.expect(f"{name}: p at {each['bound']}", each["p"], p.get(each["bound"]))
+    kinds = {question["id"]: question["kind"] for question in questions}
+    for claim in verdict["claims"]:
+        found = place(intervals.get(claim["question"]), claim["region"], kinds.get(claim["question"]) == "share")
+        compare.expect(f"{claim['id']}: verdict", claim["verdict"], found)
+    return compare
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 2:
+        sys.stderr.write("usage: check_verdict.py VERDICT.json RUNS (a folder, .zip or .tar.gz)\n")
+        return 2
+    verdict, runs = json.loads(Path(arguments[0]).read_text(encoding="utf-8")), read_runs(Path(arguments[1]))
+    compare = check(verdict, runs)
+    for line in compare.different:
+        sys.stdout.write(f"DIFFERS {line}\n")
+    sys.stdout.write(f"{compare.agreed} numbers agree, {len(compare.different)} differ\n")
+    return 1 if compare.different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,101 @@
+"""The verdict as a table for a paper: Markdown or LaTeX, with the protocol in its caption."""
+
+from collections.abc import Sequence
+
+from rdrop_cli.analysis.joint_test import ALPHA
+from rdrop_cli.analysis.verdict import StudyVerdict
+from rdrop_cli.report.words import (
+    VERDICTS,
+    describe_runs,
+    format_answer,
+    format_attempts,
+    format_p,
+    format_published,
+    summarise,
+    write_notes,
+)
+
+HEADS = ("Claim", "Answer [simultaneous interval]", "p", "Published", "Verdict")
+NETWORK_HEADS = ("Network", "Seeds", "Level", "Overfit", "Difference [simultaneous interval]", "Effect")
+_TEX = {
+    "&": r"\&",
+    "%": r"\%",
+    "#": r"\#",
+    "_": r"\_",
+    "$": r"\$",
+    "{": r"\{",
+    "}": r"\}",
+    "–": "--",
+    "°": r"\textdegree{}",
+}
+_TEX |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+
+
+def write_markdown(judged: StudyVerdict) -> str:
+    """Return the answer, both tables and their caption."""
+    parts = [f"**{summarise(judged)}**", _pipe(HEADS, _list_claims(judged)), describe_protocol(judged)]
+    parts += [_pipe(NETWORK_HEADS, _list_networks(judged)), *write_notes(judged)]
+    return "\n\n".join(parts)
+
+
+def write_latex(judged: StudyVerdict) -> str:
+    """Return a table environment for booktabs."""
+    body = "\n".join(" & ".join(map(_escape, row)) + r" \\" for row in _list_claims(judged))
+    heads = " & ".join(map(_escape, HEADS)) + r" \\"
+    caption = _escape(describe_protocol(judged))
+    lines = [r"\begin{table}", r"\centering", r"\begin{tabular}{lrrrl}", r"\toprule", heads, r"\midrule", body]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", rf"\caption{{{caption}}}", r"\end{table}"])
+
+
+def describe_protocol(judged: StudyVerdict) -> str:
+    """Say what a reader needs to judge the table: data, protocol, seeds, test, error rate, margin, looks."""
+    run, looks = judged.collection.used[0], judged.plan.looks
+    protocol = run.protocol
+    settings = (
+        f"windows of {protocol.lookback_rows} rows, every {protocol.step_rows}, "
+        f"target {protocol.lead_rows} after the newest reading; "
+        f"{protocol.steps_per_epoch} steps of {protocol.batch_size} windows an epoch; {protocol.units} units"
+    )
+    return (
+        f"{describe_runs(judged.collection)}. Data SHA-256 {run.dataset.sha256[:12]}; {settings}. "
+        f"Errors are standardised; a margin of {judged.margin:.4f} counts as a difference. "
+        f"Intervals and p are simultaneous over all questions and all looks "
+        f"(joint sign-flip max-T test, α = {ALPHA:g}, looks at {looks[0]} to {looks[-1]} seeds)."
+    )
+
+
+def _list_claims(judged: StudyVerdict) -> list[tuple[str, ...]]:
+    return [
+        (
+            verdict.id,
+            format_answer(verdict.answer),
+            format_p(verdict.p) if verdict.p is not None else "–",
+            format_published(verdict),
+            VERDICTS[verdict.verdict],
+        )
+        for verdict in judged.claims
+        if verdict.reason != "no-runs"
+    ]
+
+
+def _list_networks(judged: StudyVerdict) -> list[tuple[str, ...]]:
+    return [
+        (
+            row.label,
+            format_attempts(row.attempts),
+            f"{row.level:.4f}",
+            f"{row.overfitting[0]} of {row.overfitting[1]}",
+            format_answer(row.answer) if row.answer else "–",
+            f"{row.effect}, chosen on these seeds" if row.is_chosen else row.effect,
+        )
+        for row in judged.networks
+    ]
+
+
+def _pipe(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _escape(text: str) -> str:
+    return "".join(_TEX.get(character, character) for character in text)

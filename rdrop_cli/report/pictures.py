@@ -1,0 +1,225 @@
+"""The pictures of a verdict: forest plot, paired dots, learning curves with their interval, shares below each error."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rdrop_cli.analysis.claims import BASELINE, DROPOUT
+from rdrop_cli.analysis.measures import measure_end, measure_level
+from rdrop_cli.analysis.network import Network, label_networks
+from rdrop_cli.analysis.networks import align_by_seed
+from rdrop_cli.analysis.published import load_published_like
+from rdrop_cli.analysis.run import RunCurves
+from rdrop_cli.analysis.verdict import ClaimVerdict, StudyVerdict
+from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure
+from rdrop_cli.report.text import measure_scale
+from rdrop_cli.report.words import VERDICTS, format_answer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+REGION_COLOUR, INTERVAL_COLOUR = "#BFE3C8", "#22303C"
+VERDICT_COLOURS = {"holds": "#116329", "does-not-hold": "#A40E26", "undecided": "#6A4A00"}
+ROW_INCHES, AROUND_INCHES = 0.46, 1.5
+WIDE, NARROW = 10.0, 5.2  # inches: for a page, and for a phone
+MOST_NETWORKS = 6  # lines that can be told apart
+LEVEL95 = 0.95
+
+
+def draw_forest(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
+    """Draw a row a claim: its region shaded, the interval, the answer, and the published number as a ring.
+
+    Shares above, differences of errors below, each on an axis of its own.
+    """
+    asked = [verdict for verdict in judged.claims if verdict.answer.estimate is not None]
+    groups = [[each for each in asked if each.claim.question.is_share is share] for share in (True, False)]
+    groups = [group for group in groups if group]
+    height = ROW_INCHES * (1 if width == WIDE else 1.6) * len(asked) + AROUND_INCHES * len(groups)
+    heights = [len(group) + 0.6 for group in groups]
+    with draw_figure(
+        path, figsize=(width, height), nrows=len(groups), squeeze=False, gridspec_kw={"height_ratios": heights}
+    ) as (figure, panels):
+        for axes, group in zip(panels[:, 0], groups, strict=True):
+            _draw_forest_panel(axes, group, measure_scale(asked), width)
+        figure.legend(handles=_explain_forest(), loc="outside lower center", ncols=4 if width == WIDE else 2)
+
+
+def _draw_forest_panel(axes: "Axes", group: Sequence[ClaimVerdict], scale: float, width: float) -> None:
+    is_share = group[0].claim.question.is_share
+    low, high = (0.0, 100.0) if is_share else (-scale, scale)
+    factor = 100.0 if is_share else 1.0
+    for row, verdict in enumerate(group):
+        ends = [min(max(end * factor, low), high) for end in (verdict.region.low, verdict.region.high)]
+        axes.barh(row, ends[1] - ends[0], left=ends[0], height=0.62, color=REGION_COLOUR, zorder=1)
+        if interval := verdict.answer.interval:
+            clipped = [min(max(end * factor, low), high) for end in interval]
+            axes.plot(clipped, [row, row], color=INTERVAL_COLOUR, linewidth=2.6, solid_capstyle="butt", zorder=3)
+        if verdict.published is not None:
+            ring: dict[str, Any] = {"marker": "D", "markersize": 8, "markerfacecolor": "none", "linestyle": ""}
+            axes.plot(verdict.published * factor, row, markeredgecolor="#C0392B", zorder=4, clip_on=False, **ring)
+        estimate = float(verdict.answer.estimate or 0.0) * factor
+        axes.plot(estimate, row, "o", color=INTERVAL_COLOUR, markersize=7, zorder=5, clip_on=False)
+        _name_row(axes, row, verdict, width)
+    axes.set_yticks(range(len(group)), [verdict.id for verdict in group] if width == WIDE else [""] * len(group))
+    axes.set_ylim(len(group) - 0.4, -0.6 if width == WIDE else -0.9)
+    room = 0.03 * (high - low)
+    axes.set_xlim(low - room, high + room)
+    if not is_share:
+        axes.axvline(0, color="#888888", linewidth=0.8, zorder=2)
+    axes.set_xlabel("seeds that show it (%)" if is_share else "difference in standardised error")
+    axes.grid(visible=False)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+
+
+def _name_row(axes: "Axes", row: int, verdict: ClaimVerdict, width: float) -> None:
+    colour, words = VERDICT_COLOURS[verdict.verdict], VERDICTS[verdict.verdict]
+    if width == WIDE:
+        beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "center"}
+        axes.annotate(words, (1, row), (8, 5), color=colour, fontweight="bold", fontsize=10, **beside)
+        axes.annotate(format_answer(verdict.answer), (1, row), (8, -7), color="#444444", fontsize=8.5, **beside)
+        return
+    above: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "bottom"}
+    axes.annotate(verdict.id, (0, row - 0.33), (0, 1), fontsize=9.5, **above)
+    axes.annotate(words, (1, row - 0.33), (0, 1), ha="right", color=colour, fontweight="bold", fontsize=9.5, **above)
+
+
+def _explain_forest() -> list[Any]:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    return [
+        Patch(color=REGION_COLOUR, label="the claim holds here"),
+        Line2D([], [], color=INTERVAL_COLOUR, lw=2.6, label="simultaneous interval"),
+        Line2D([], [], color=INTERVAL_COLOUR, marker="o", ls="", label="answer of the seeds"),
+        Line2D(
+            [], [], markeredgecolor="#C0392B", marker="D", markerfacecolor="none", ls="", label="published, one run"
+        ),
+    ]
+
+
+def draw_pairs(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
+    """Draw a line a seed from the baseline to dropout: the level, and the error at the end of equal epochs."""
+    collection = judged.collection
+    networks = [collection.claimed[BASELINE], collection.claimed[DROPOUT]]
+    pairs = align_by_seed([collection.networks[network] for network in networks])
+    scale, unit = _choose_unit(collection.curves)
+    measures = (("level", lambda curve: measure_level(curve).error), ("at the end of equal epochs", measure_end))
+    labels = label_networks(networks)
+    with draw_figure(path, figsize=(width, 4.2 if width == WIDE else 3.6), ncols=2, sharey=True) as (_, panels):
+        for axes, (name, measure) in zip(panels, measures, strict=True):
+            errors = np.array([_measure_pair(runs, measure) for runs in pairs.values()]) * scale
+            for first, second in errors:
+                colour = colour_of(DROPOUT) if second < first else colour_of(BASELINE)
+                axes.plot([0, 1], [first, second], "-", color=colour, alpha=0.55, linewidth=1.3)
+            for place, network in enumerate(networks):
+                axes.plot(
+                    np.full(len(errors), place), errors[:, place], "o", color=colour_of(network.variant), alpha=0.8
+                )
+            axes.plot([0, 1], errors.mean(axis=0), "_", color="black", markersize=26, markeredgewidth=2.4)
+            axes.axhline(collection.curves.naive_val_mae * scale, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
+            axes.set_xticks([0, 1], [labels[network] for network in networks])
+            axes.set_xlim(-0.35, 1.35)
+            axes.set_title(name, loc="left", fontsize=11)
+        panels[0].set_ylabel(f"validation error{unit}")
+        naive = collection.curves.naive_val_mae * scale
+        panels[1].annotate("naive forecast", (1.33, naive), (0, 3), textcoords="offset points", ha="right", fontsize=9)
+
+
+def _measure_pair(runs: Sequence[RunCurves], measure: Any) -> list[float]:
+    equal = min(run.epochs for run in runs)
+    return [measure(run.val_loss[:equal]) for run in runs]
+
+
+def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
+    """Draw the mean validation error of each network, with a band that is its 95 % t interval at every epoch."""
+    from matplotlib.ticker import MaxNLocator
+    from scipy import stats
+
+    collection = judged.collection
+    shown, labels = list_shown(judged), label_networks(collection.networks)
+    scale, unit = _choose_unit(collection.curves)
+    published = load_published_like(collection.used[0]) if collection.used else {}
+    with draw_figure(path, figsize=(width, 5.0 if width == WIDE else 5.8)) as (figure, axes):
+        for network in shown:
+            runs, colour = collection.networks[network], colour_of(network.variant)
+            curves = np.array([run.val_loss for run in runs]) * scale
+            epochs, mean = np.arange(1, curves.shape[1] + 1), curves.mean(axis=0)
+            if len(runs) > 1:
+                t = float(stats.t.ppf((1 + LEVEL95) / 2, len(runs) - 1))
+                half = t * curves.std(axis=0, ddof=1) / np.sqrt(len(runs))
+                axes.fill_between(epochs, mean - half, mean + half, color=colour, alpha=0.25, linewidth=0)
+            axes.plot(epochs, mean, color=colour, linewidth=2.2, label=f"{labels[network]}, {len(runs)} seeds")
+            if network.has_own_rates and network.variant in published:
+                own = published[network.variant].val_loss[: len(epochs)] * scale
+                axes.plot(
+                    epochs[: len(own)], own, color=colour, linewidth=0.9, linestyle="--", marker=".", markersize=3
+                )
+        axes.axhline(collection.curves.naive_val_mae * scale, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
+        axes.annotate(
+            "naive forecast",
+            (1, collection.curves.naive_val_mae * scale),
+            (-2, 3),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            fontsize=9,
+        )
+        drawn = [run for network in shown for run in collection.networks[network]]
+        drawn += [published[each.variant] for each in shown if each.has_own_rates and each.variant in published]
+        _limit_curves(axes, drawn, scale, max(network.epochs for network in shown))
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(f"validation error{unit}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        figure.legend(loc="outside lower center", ncols=3 if width == WIDE else 1)
+
+
+def _limit_curves(axes: "Axes", runs: Sequence[RunCurves], scale: float, epochs: int) -> None:
+    """Fit the axis to the epochs after the first two, in which untrained networks err by far more."""
+    settled = np.concatenate([run.val_loss[2 if run.epochs > 3 else 0 : epochs] for run in runs]) * scale
+    naive = runs[0].naive_val_mae * scale
+    low, high = min(settled.min(), naive), max(settled.max(), naive)
+    room = (high - low) or abs(high) or 1.0
+    axes.set_ylim(low - 0.06 * room, high + 0.1 * room)
+    axes.set_xlim(1, max(2, epochs))
+
+
+def draw_shares(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
+    """Draw, of each network, the share of seeds whose level lies below each error."""
+    collection = judged.collection
+    labels = label_networks(collection.networks)
+    scale, unit = _choose_unit(collection.curves)
+    with draw_figure(path, figsize=(width, 3.8 if width == WIDE else 4.2)) as (figure, axes):
+        for network in list_shown(judged):
+            levels = np.sort([measure_level(run.val_loss).error for run in collection.networks[network]]) * scale
+            steps = np.arange(1, len(levels) + 1) / len(levels) * 100
+            x, y = np.concatenate([[levels[0]], levels]), np.concatenate([[0.0], steps])
+            axes.step(x, y, where="post", color=colour_of(network.variant), linewidth=2, label=labels[network])
+            axes.plot(levels, steps, ".", color=colour_of(network.variant), markersize=6)
+        axes.axvline(collection.curves.naive_val_mae * scale, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
+        axes.set_xlabel(f"level of the validation error{unit}; dashed: naive forecast")
+        axes.set_ylabel("seeds below it (%)")
+        axes.set_ylim(0, 103)
+        figure.legend(loc="outside lower center", ncols=3 if width == WIDE else 1)
+
+
+def list_shown(judged: StudyVerdict) -> list[Network]:
+    """Return the networks that are drawn: those of the claims first, then the best of the others."""
+    claimed = [each for name in (BASELINE, DROPOUT) if (each := judged.collection.claimed.get(name))]
+    others = [row.network for row in judged.networks if row.network not in claimed]
+    return [*claimed, *others][:MOST_NETWORKS]
+
+
+def has_pairs(judged: StudyVerdict) -> bool:
+    """Whether any seed has runs of both the baseline and dropout."""
+    claimed = judged.collection.claimed
+    return {BASELINE, DROPOUT} <= set(claimed) and bool(
+        align_by_seed([judged.collection.networks[claimed[name]] for name in (BASELINE, DROPOUT)])
+    )
+
+
+def _choose_unit(run: RunCurves) -> tuple[float, str]:
+    """Return what standardised errors are multiplied by, and the unit in brackets."""
+    return (run.target_std, f" ({run.unit})") if run.unit else (1.0, " (standardised)")

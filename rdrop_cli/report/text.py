@@ -1,0 +1,138 @@
+"""The verdict in a terminal of 80 columns: the answer, a line and a bar a claim, a line a network."""
+
+import textwrap
+from collections.abc import Callable, Iterator
+
+from rdrop_cli.analysis.joint_test import Interval
+from rdrop_cli.analysis.verdict import ClaimVerdict, StudyVerdict
+from rdrop_cli.report.words import (
+    DISCLOSURE,
+    NONE,
+    VERDICTS,
+    describe_comparison,
+    describe_runs,
+    explain_claim,
+    format_answer,
+    format_attempts,
+    format_published,
+    format_share,
+    summarise,
+    write_notes,
+)
+
+WIDTH = 80
+BAR = 50
+LONGEST_LABEL = 44  # with its numbers behind it
+LEAST_SCALE = 0.01  # where all differences are zero
+SCALE_ROOM = 1.15  # of the largest end that is drawn
+
+
+def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
+    """Yield the lines of the page; with one seed at most ten."""
+    yield from _wrap(describe_runs(judged.collection))
+    yield ""
+    yield from _wrap(summarise(judged))
+    asked = [verdict for verdict in judged.claims if verdict.reason != "no-runs"]
+    if max((len(verdict.answer.seeds) for verdict in asked), default=0) < 2 and len(judged.seeds) < 2 and not explain:
+        return
+    if asked:
+        yield ""
+        yield from _write_claims(judged, asked, explain)
+    missing = [verdict.id for verdict in judged.claims if verdict.reason == "no-runs"]
+    if missing:
+        yield ""
+        yield from _wrap(f"Not judged, without runs: {', '.join(missing)}.")
+    yield ""
+    yield from _write_networks(judged)
+    for note in write_notes(judged):
+        yield from _wrap(note)
+    if explain:
+        yield ""
+        yield from _wrap(_explain_rule(judged))
+
+
+def _wrap(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    )
+
+
+def _write_claims(judged: StudyVerdict, asked: list[ClaimVerdict], explain: bool) -> Iterator[str]:
+    yield f"{'claim':<26}{'verdict':<14}{'answer [interval]':<30}{'published':>10}"
+    scale = measure_scale(asked)
+    for verdict in asked:
+        row = f"{verdict.id:<26}{VERDICTS[verdict.verdict]:<14}{format_answer(verdict.answer):<30}"
+        yield f"{row}{format_published(verdict):>10}"
+        yield f"  {draw_bar(verdict, scale)}"
+        if explain:
+            yield from _wrap(f"{verdict.claim.text}.", indent="    ")
+            sentence = explain_claim(verdict, judged)
+            yield from _wrap(sentence, indent="    ")
+    yield ""
+    yield from _wrap(
+        f"Bars: ░ where the claim holds, ─ the interval, ● the answer, ○ published; shares from 0 to 100 %, "
+        f"errors from -{scale:.4f} to +{scale:.4f} (standardised).",
+    )
+
+
+def measure_scale(verdicts: list[ClaimVerdict]) -> float:
+    """Return how far the axis of errors reaches to either side of zero."""
+    reaches = [judged.region.bounds for judged in verdicts if not judged.claim.question.is_share]
+    reaches += [
+        (judged.answer.estimate, *(judged.answer.interval or ()))
+        for judged in verdicts
+        if not judged.claim.question.is_share and judged.answer.estimate is not None
+    ]
+    return SCALE_ROOM * (max((abs(end) for ends in reaches for end in ends), default=0.0) or LEAST_SCALE)
+
+
+def draw_bar(verdict: ClaimVerdict, scale: float) -> str:
+    """Draw the region, the interval, the answer and the published number in one line of characters."""
+    low, high = (0.0, 1.0) if verdict.claim.question.is_share else (-scale, scale)
+
+    def place(value: float) -> int:
+        return round((min(max(value, low), high) - low) / (high - low) * (BAR - 1))
+
+    cells = [" "] * BAR
+    for cell in range(place(verdict.region.low), place(verdict.region.high) + 1):
+        cells[cell] = "░"
+    _draw_interval(cells, verdict.answer.interval, place)
+    if verdict.published is not None:
+        cells[place(verdict.published)] = "○"
+    if verdict.answer.estimate is not None:
+        cells[place(verdict.answer.estimate)] = "●"
+    return f"▕{''.join(cells)}▏"
+
+
+def _draw_interval(cells: list[str], interval: Interval | None, place: Callable[[float], int]) -> None:
+    if interval:
+        for cell in range(place(interval.low), place(interval.high) + 1):
+            cells[cell] = "─"
+
+
+def _write_networks(judged: StudyVerdict) -> Iterator[str]:
+    """Write two lines a network: its own numbers, and how it compares."""
+    width = min(LONGEST_LABEL, max([24, *(len(row.label) for row in judged.networks)]))
+    yield f"{'network':<{width}}{'seeds':>9}{'level':>9}{'overfit':>9}{'test':>9}"
+    for row in judged.networks:
+        shown, examined = row.overfitting
+        overfit, test = f"{shown} of {examined}" if examined else NONE, f"{row.test:.4f}" if row.test else NONE
+        if len(row.label) > width:
+            yield row.label
+        label = row.label if len(row.label) <= width else ""
+        yield f"{label:<{width}}{format_attempts(row.attempts):>9}{row.level:>9.4f}{overfit:>9}{test:>9}"
+        yield f"  {describe_comparison(row)}"
+
+
+def _explain_rule(judged: StudyVerdict) -> str:
+    looks = judged.plan.looks
+    times = (
+        f"at every seed from {looks[0]} to {looks[-1]}" if len(looks) > 10 else f"at {', '.join(map(str, looks))} seeds"
+    )
+    return (
+        f"How it is judged: one sign-flip test of all questions together, {times}; a claim holds where its "
+        f"interval lies in its region, does not hold where it lies outside. "
+        f"Errors are standardised; the margin is {judged.margin:.4f}, "
+        f"{format_share(judged.margin / judged.collection.curves.naive_val_mae)} of the naive forecast's "
+        f"error. {DISCLOSURE}"
+    )

@@ -1,0 +1,234 @@
+"""The bytes of a dataset: from a file, an address or standard input, packed or not; and the text that they are."""
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import re
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from rdrop_cli.errors import DataError, ValueRefusedError
+from rdrop_cli.series.archive import open_table
+from rdrop_cli.series.download import fetch
+
+STDIN = "-"
+MAX_FETCHED_BYTES = 4 << 30
+SNIFFED_BYTES = 1 << 20
+PACKED = (".gz", ".xz", ".zst", ".bz2", ".zip")
+MAGIC = {
+    b"\x1f\x8b": "gzip",
+    b"\xfd7zXZ\x00": "xz",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "zstandard",
+    b"PK\x03\x04": "zip",
+    b"PAR1": "parquet",
+    b"\xd0\xcf\x11\xe0": "excel",
+}
+BYTE_ORDER_MARKS = {
+    b"\xff\xfe\x00\x00": "utf-32", b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Content:
+    """A file that stays open while it is looked at, so that its checksum is that of what is read.
+
+    Attributes:
+        label: what errors call it.
+        name: of the dataset.
+        origin: the full path or the address, without secrets.
+        kind: `text`, `parquet` or `excel`.
+        packing: empty, or what the file is packed by.
+        sha256: of the bytes as they lie there.
+    """
+
+    file: BinaryIO
+    label: str
+    name: str
+    origin: str
+    kind: str
+    packing: str
+    sha256: str
+
+    def open_bytes(self) -> IO[bytes]:
+        """Return the unpacked bytes from their beginning."""
+        self.file.seek(0)
+        if self.packing == "gzip":
+            return cast(IO[bytes], gzip.open(self.file))
+        if self.packing == "xz":
+            return lzma.open(self.file)
+        if self.packing == "bzip2":
+            return bz2.open(self.file)
+        if self.packing == "zip":
+            return open_table(Path(self.label), self.file)
+        if self.packing == "zstandard":
+            return _open_zstandard(self.label, self.file)
+        return io.BufferedReader(_Unclosed(self.file))
+
+    def open_text(self, encoding: str) -> io.TextIOWrapper:
+        """Return the text from its beginning, line ends as they are."""
+        return io.TextIOWrapper(self.open_bytes(), encoding, newline="")
+
+    def read_head(self) -> bytes:
+        """Return the first unpacked bytes, a megabyte at most.
+
+        Raises:
+            DataError: they cannot be unpacked.
+        """
+        with refuse_damage(self.label):
+            return self.open_bytes().read(SNIFFED_BYTES)
+
+    def check_unchanged(self) -> None:
+        """Check that what was read is what the checksum names.
+
+        Raises:
+            DataError: the file changed meanwhile.
+        """
+        if _hash(self.file) != self.sha256:
+            raise DataError(f"{self.label}: changed while it was read; try again when nothing writes to it")
+
+
+class _Unclosed(io.RawIOBase):
+    """The bytes of a file, which stays open when this is closed."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        return self._file.readinto(buffer)  # type: ignore[attr-defined,no-any-return]
+
+
+@contextmanager
+def refuse_damage(label: str) -> Iterator[None]:
+    """Turn what unpacking and reading trip over into one line.
+
+    Raises:
+        DataError: as said.
+    """
+    try:
+        yield
+    except (EOFError, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+        raise DataError(f"{label}: the compressed file is damaged or cut off: {error}") from error
+    except OSError as error:
+        raise DataError(f"{label}: cannot be read: {error.strerror or error}") from error
+    except Exception as error:
+        if type(error).__name__ in ("ZstdError", "error"):  # of zlib and zstandard, which need not be installed
+            raise DataError(f"{label}: the compressed file is damaged or cut off: {error}") from error
+        raise
+
+
+@contextmanager
+def open_content(name: str) -> Iterator[Content]:
+    """Open a file by path, fetch one by address, or take standard input, for `-`.
+
+    Raises:
+        UsageError: there is no such file.
+        DataError: it cannot be fetched or read.
+    """
+    if name == STDIN:
+        with tempfile.TemporaryFile() as copy:
+            shutil.copyfileobj(sys.stdin.buffer, copy)
+            yield _describe(copy, "standard input", "stdin", STDIN)
+    elif re.match(r"https?://", name):
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / (unquote(Path(urlsplit(name).path).name) or "table.csv")
+            fetch([name], target, max_bytes=MAX_FETCHED_BYTES, advice="check the address")
+            parts = urlsplit(name)
+            origin = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
+            with target.open("rb") as fetched:
+                yield _describe(fetched, origin, target.name, origin)
+    else:
+        path = Path(name)
+        if not path.is_file():
+            what = "it is a folder" if path.is_dir() else "there is no such file" if path.suffix else ""
+            raise ValueRefusedError("dataset", name, "jena, synthetic or the path of a CSV", what)
+        with refuse_damage(str(path)):
+            file = path.open("rb")
+        with file:
+            yield _describe(file, str(path), path.name, str(path.resolve()))
+
+
+def _describe(file: BinaryIO, label: str, file_name: str, origin: str) -> Content:
+    with refuse_damage(label):
+        sha256 = _hash(file)
+        file.seek(0)
+        head = file.read(8)
+    packing = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), "")
+    kind = packing if packing in ("parquet", "excel") else "text"
+    if packing == "zip" and _is_workbook(file):
+        kind = "excel"
+    stem = file_name
+    while Path(stem).suffix.lower() in PACKED:
+        stem = Path(stem).stem
+    return Content(file, label, Path(stem).stem, origin, kind, "" if kind != "text" else packing, sha256)
+
+
+def _hash(file: BinaryIO) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+
+
+def _is_workbook(file: BinaryIO) -> bool:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return any(name.startswith("xl/") for name in archive.namelist())
+    except zipfile.BadZipFile:
+        return False
+
+
+def _open_zstandard(label: str, file: BinaryIO) -> IO[bytes]:
+    try:
+        import zstandard
+    except ImportError as error:
+        raise DataError(f"{label}: is packed by zstd; unpack it, or pip install 'rdrop-cli[files]'") from error
+    return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file, closefd=False))
+
+
+def detect_encoding(label: str, head: bytes) -> str:
+    """Return the encoding that a byte order mark names or that zeros betray, and UTF-8 otherwise.
+
+    Raises:
+        DataError: the bytes are no text.
+    """
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if head.startswith(mark):
+            return encoding
+    start = head[:4096]
+    if b"\0" in start:
+        for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[0::2])):
+            if zeros.count(0) > 0.7 * len(zeros) and start.count(0) == zeros.count(0):
+                return encoding
+        raise DataError(f"{label}: holds NUL bytes: no text, or in an encoding that <encoding> has to name")
+    return "utf-8"
+
+
+def guess_code_page(label: str, head: bytes) -> str:
+    """Return the code page of bytes that are not UTF-8.
+
+    Signs between ASCII letters, such as those of `Zürich` and `°C`, are those of western Europe; words of nothing else
+    are another script, which is left to charset-normalizer.
+
+    Raises:
+        DataError: it cannot be told.
+    """
+    if max((len(run) for run in re.findall(rb"[\x80-\xff]+", head)), default=0) <= 2:
+        return "cp1252"
+    from charset_normalizer import from_bytes
+
+    best = from_bytes(head[:65536]).best()
+    if best is None or best.encoding.startswith("utf"):
+        raise DataError(f"{label}: is not UTF-8 text, and its encoding cannot be told; name it with <encoding>")
+    return best.encoding

@@ -1,0 +1,135 @@
+"""How a file writes its numbers: decided by whole columns and the file, never by the single cell."""
+
+import math
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from rdrop_cli.errors import DataError
+
+MISSING = frozenset(
+    ("", "NA", "N/A", "n/a", "null", "NULL", "None", "#N/A", "#NA", "<NA>", "\\N", "(null)", "-", "--", "---", "?")
+)  # beside NaN in any case
+_EXPONENT = r"(?:[eE][+-]?\d+)?"
+_GROUPS = r"\d{1,3}(?:[ '\u00a0\u202f]\d{3})*"
+# By what they show of the two marks; the first that fits.
+_EVIDENCE = {
+    "plain": re.compile(rf"[+-]?\d+{_EXPONENT}"),
+    "either .": re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}"),
+    "either ,": re.compile(r"[+-]?[1-9]\d{0,2},\d{3}"),
+    "point": re.compile(rf"[+-]?(?:(?:\d+|{_GROUPS}|\d{{1,3}}(?:,\d{{3}})*)\.\d*|\.\d+){_EXPONENT}"),
+    "comma": re.compile(rf"[+-]?(?:(?:\d+|{_GROUPS}|\d{{1,3}}(?:\.\d{{3}})*),\d*|,\d+){_EXPONENT}"),
+    "point, grouped": re.compile(r"[+-]?\d{1,3}(?:,\d{3}){2,}"),
+    "comma, grouped": re.compile(r"[+-]?\d{1,3}(?:\.\d{3}){2,}"),
+    "grouped": re.compile(rf"[+-]?{_GROUPS}"),
+}
+_STRICT = {
+    ".": re.compile(rf"[+-]?(?:(?:\d+|{_GROUPS}|\d{{1,3}}(?:,\d{{3}})+)(?:\.\d*)?|\.\d+){_EXPONENT}"),
+    ",": re.compile(rf"[+-]?(?:(?:\d+|{_GROUPS}|\d{{1,3}}(?:\.\d{{3}})+)(?:,\d*)?|,\d+){_EXPONENT}"),
+}
+_GROUP_MARKS = str.maketrans("", "", " '\u00a0\u202f")
+
+
+def is_missing(cell: str) -> bool:
+    """Tell whether a cell says that there is no reading."""
+    return cell in MISSING or cell.strip() in MISSING or cell.strip().lower() in ("nan", "+nan", "-nan")
+
+
+def is_number(cell: str) -> bool:
+    """Tell whether a cell is a number in any way of writing."""
+    return classify(cell) is not None
+
+
+@lru_cache(maxsize=10_000)
+def classify(cell: str) -> str | None:
+    """Return what a cell shows of the marks of its file; None where it is no number."""
+    text = cell.strip().replace("\u2212", "-")
+    if not text.isascii() and not re.fullmatch(r"[\x00-\x7f\u00a0\u202f]*", text):
+        return None
+    return next((kind for kind, pattern in _EVIDENCE.items() if pattern.fullmatch(text)), None)
+
+
+@dataclass
+class Evidence:
+    """What the cells of one column show: for each kind the first cell and its line.
+
+    `long_plain` is one of four digits and more without any mark: where groups are marked there is none.
+    """
+
+    first: dict[str, tuple[str, int]] = field(default_factory=dict)
+    long_plain: bool = False
+    numbers: int = 0
+    others: int = 0
+
+    @property
+    def is_text(self) -> bool:
+        """Whether most cells that hold something are no numbers."""
+        return self.others > self.numbers
+
+    def add(self, cell: str, line: int) -> None:
+        """Look at a cell that is not missing."""
+        kind = classify(cell)
+        if kind is None:
+            self.others += 1
+            return
+        self.numbers += 1
+        self.first.setdefault(kind, (cell.strip(), line))
+        if kind == "plain" and len(cell.strip().lstrip("+-")) > 3:
+            self.long_plain = True
+
+    def decide(self) -> set[str]:
+        """Return the decimal marks that the column proves; both where it contradicts itself."""
+        kinds = self.first.keys()
+        marks = {"." for kind in ("point", "point, grouped") if kind in kinds}
+        marks |= {"," for kind in ("comma", "comma, grouped") if kind in kinds}
+        if not marks and self.long_plain:
+            marks = {mark for mark in ".," if f"either {mark}" in kinds}
+        return marks
+
+
+def decide_decimals(label: str, columns: dict[str, Evidence], separator: str) -> dict[str, str]:
+    """Return the decimal mark of each column: its own, else the file's, else the point.
+
+    Raises:
+        DataError: a column contradicts itself, or has only cells such as `1,234`, which can be read in two ways.
+    """
+    proven = {name: evidence.decide() for name, evidence in columns.items()}
+    of_file = set().union(*proven.values()) if proven else set()
+    decimals = {}
+    for name, evidence in columns.items():
+        if len(proven[name]) == 2:
+            cells = [cell for kind, cell in evidence.first.items() if kind not in ("plain", "grouped")]
+            (one, line), (other, later) = sorted(cells, key=lambda cell: cell[1])[:2]
+            raise DataError(
+                f"{label}: column {name!r}: writes numbers in two ways, {one!r} in line {line} and {other!r} in line "
+                f"{later}; correct the file, or say with <decimal> which mark is the decimal one"
+            )
+        marks = proven[name] or (of_file if len(of_file) == 1 else set())
+        unclear = [mark for mark in ".," if f"either {mark}" in evidence.first]
+        if not marks and (unclear == [","] or len(unclear) == 2 or (unclear == ["."] and separator == ";")):
+            cell, line = evidence.first[f"either {unclear[0]}"]
+            digits = cell.replace(unclear[0], "")
+            raise DataError(
+                f"{label}: line {line}, column {name!r}: {cell!r} may be {digits} or "
+                f"{cell.replace(',', '.')}, and nothing in the file tells; say which with <decimal> . or <decimal> ,"
+            )
+        decimals[name] = next(iter(marks), ".")
+    return decimals
+
+
+def parse_number(cell: str, decimal: str) -> float:
+    """Return a finite number, or NaN for a missing reading.
+
+    Raises:
+        ValueError: it is neither, with that decimal mark.
+    """
+    if is_missing(cell):
+        return math.nan
+    text = cell.strip().replace("\u2212", "-")
+    if not _STRICT[decimal].fullmatch(text) or not text.translate(_GROUP_MARKS).isascii():
+        raise ValueError(cell)
+    text = text.translate(_GROUP_MARKS)
+    number = float(text.replace(",", "") if decimal == "." else text.replace(".", "").replace(",", "."))
+    if not math.isfinite(number):
+        raise ValueError(cell)
+    return number

@@ -1,0 +1,135 @@
+"""Data frames, from a Python program or from Parquet and Excel files, as tables of timestamps and numbers."""
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.series.content import Content
+from rdrop_cli.series.csv.layout import find_column
+from rdrop_cli.series.csv.read import Table
+from rdrop_cli.series.csv.timestamps import TimestampColumn
+from rdrop_cli.study.reading import Reading
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXT_OPTIONS = ("decimal", "separator", "encoding")
+
+
+def read_frame_file(content: Content, reading: Reading) -> Table:
+    """Read a Parquet or Excel file.
+
+    Raises:
+        UsageError: an option that only a text has.
+        DataError: it cannot be read, or the library that reads it is not installed.
+    """
+    import pandas as pd
+
+    for option in TEXT_OPTIONS:
+        if getattr(reading, option):
+            raise UsageError(f"is of text files; {content.label} is {content.kind}", field=option)
+    content.file.seek(0)
+    try:
+        read = pd.read_parquet if content.kind == "parquet" else pd.read_excel
+        frame = read(content.file)
+    except ImportError as error:
+        raise DataError(
+            f"{content.label}: {content.kind} needs another library: pip install 'rdrop-cli[files]'"
+        ) from error
+    except Exception as error:  # whatever the library trips over
+        raise DataError(f"{content.label}: cannot be read as {content.kind}: {str(error)[:120]}") from error
+    content.check_unchanged()
+    return read_frame(content.label, frame, reading)
+
+
+def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
+    """Return a frame's index of times, or its column of timestamps, and its columns of numbers.
+
+    Raises:
+        UsageError: an option names a column that is not there.
+        DataError: the frame has no timestamps, no rows or no numbers.
+    """
+    import pandas as pd
+    from pandas.api.types import is_numeric_dtype
+
+    if isinstance(frame.index, pd.DatetimeIndex):
+        frame = frame.reset_index(names=str(frame.index.name or "time"))
+    frame = frame.rename(columns=str)
+    names = [str(name) for name in frame.columns]
+    if len(set(names)) < len(names):
+        raise DataError(f"{label}: column names must differ; received {', '.join(names)[:120]}")
+    for name, value in reading.conditions.items():
+        find_column(label, names, name, "where")
+        frame = frame[frame[name].astype(str) == value]
+    if frame.empty:
+        raise DataError(f"{label}: no readings")
+    time = _find_time(label, frame, reading)
+    timestamps, zoned = _convert_times(label, frame[time], reading)
+    numbers = [n for n in names if n != time and n not in reading.conditions and is_numeric_dtype(frame[n])]
+    if not numbers:
+        raise DataError(f"{label}: no column of numbers beside {time!r}")
+    values = frame[numbers].to_numpy(np.float64, na_value=np.nan)
+    for text in reading.missing:
+        values[values == _to_number(text)] = np.nan
+    if np.isinf(values).any():
+        raise DataError(f"{label}: column {numbers[int(np.isinf(values).any(axis=0).argmax())]!r}: holds infinity")
+    return Table(
+        timestamps=timestamps,
+        columns=tuple(numbers),
+        values=np.ascontiguousarray(values),
+        lines=np.empty(0, np.int64),
+        zoned=zoned,
+        time_column=time,
+        texts=tuple(name for name in names if name != time and name not in numbers),
+    )
+
+
+def _to_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
+
+
+def _find_time(label: str, frame: "pd.DataFrame", reading: Reading) -> str:
+    from pandas.api.types import is_datetime64_any_dtype
+
+    names = [str(name) for name in frame.columns]
+    if reading.time:
+        return names[find_column(label, names, reading.time, "time")]
+    for name in names:
+        if is_datetime64_any_dtype(frame[name]):
+            return name
+    for name in names:
+        column = TimestampColumn(label, name, reading.date_format)
+        texts = frame[name].astype(str).head(100).tolist()
+        try:
+            column.add(texts, range(len(texts)))
+        except DataError:
+            continue
+        return name
+    raise DataError(f"{label}: no column of timestamps; name it with <time>, or make it the index")
+
+
+def _convert_times(label: str, column: "pd.Series[Any]", reading: Reading) -> tuple[np.ndarray, bool]:
+    import pandas as pd
+    from pandas.api.types import is_datetime64_any_dtype
+
+    if is_datetime64_any_dtype(column):
+        if column.isna().any():
+            raise DataError(f"{label}: column {str(column.name)!r}: row {int(column.isna().argmax())} has no time")
+        zoned = getattr(column.dt, "tz", None) is not None
+        return pd.to_datetime(column, utc=True).to_numpy("datetime64[us]"), zoned
+    times = TimestampColumn(label, str(column.name), reading.date_format)
+    times.add(column.astype(str).tolist(), range(len(column)))
+    return times.finish(), times.zoned
+
+
+def hash_table(table: Table) -> str:
+    """Return a checksum of what a frame holds."""
+    digest = hashlib.sha256(repr((table.columns, table.time_column)).encode())
+    digest.update(table.timestamps.astype(np.int64).tobytes())
+    digest.update(table.values.tobytes())
+    return digest.hexdigest()

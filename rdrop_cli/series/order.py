@@ -1,0 +1,141 @@
+"""The order of time: timestamps that do not rise are refused, or put in order where that is asked for or evident."""
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.errors import DataError, ValueRefusedError
+from rdrop_cli.series.csv.read import Table
+from rdrop_cli.series.csv.timestamps import localise
+from rdrop_cli.series.sampling import find_sampling, measure_seconds
+from rdrop_cli.study.reading import Reading
+from rdrop_cli.study.units import UNIT_SECONDS, format_seconds, format_stamp
+
+FindGroups = Callable[[], tuple[str, list[str]] | None]
+MOST_SWAPS = 0.01  # of the rows
+MOST_REPEATS = 0.2
+SHOWN_GROUPS = 4
+
+
+def put_in_order(label: str, table: Table, reading: Reading, find_groups: FindGroups) -> Table:
+    """Return a table whose timestamps rise, with a note of what was done to come by it.
+
+    Args:
+        find_groups: finds the column that tells the series of a table in long form apart.
+
+    Raises:
+        DataError: they do not rise, by line, with the option that would help.
+    """
+    if reading.timezone and not table.zoned:
+        local = localise(label, table.timestamps, reading.timezone, table.lines)
+        table = _note(replace(table, timestamps=local), f"timestamps: {reading.timezone}, turned into UTC")
+    table = _order(label, table, reading, find_groups)
+    if reading.resample:
+        return _resample(table, reading.resample)
+    return _round(table)
+
+
+def _note(table: Table, note: str) -> Table:
+    return replace(table, notes=(*table.notes, note))
+
+
+def _take(table: Table, rows: npt.NDArray[np.int64]) -> Table:
+    return replace(table, timestamps=table.timestamps[rows], values=table.values[rows], lines=table.lines[rows])
+
+
+def _order(label: str, table: Table, reading: Reading, find_groups: FindGroups) -> Table:
+    steps = measure_seconds(table.timestamps)
+    back = steps < 0
+    if len(steps) and (steps <= 0).all() and back.any():
+        table = _take(table, np.arange(len(table.timestamps))[::-1])
+        table = _note(table, "order: newest first in the file, turned round")
+        steps = measure_seconds(table.timestamps)
+        back = steps < 0
+    if reading.sort:
+        if back.any():
+            table = _note(_sort(table), f"order: {back.sum()} rows went back in time, sorted (<sort>)")
+        return table
+    if back.any() and _is_evident(table, back):
+        return _note(_sort(table), f"order: {back.sum()} rows went back in time by a swap, sorted")
+    if back.any() or (steps == 0).sum() > MOST_REPEATS * len(steps):
+        _refuse(label, table, steps, find_groups)
+    return table
+
+
+def _sort(table: Table) -> Table:
+    return _take(table, np.argsort(table.timestamps, kind="stable"))
+
+
+def _is_evident(table: Table, back: npt.NDArray[np.bool_]) -> bool:
+    """Tell whether a few rows are swapped: sorted, they are regular, and no time comes twice."""
+    ordered = np.sort(table.timestamps)
+    sampling = find_sampling(ordered)
+    return bool(
+        back.sum() <= max(2, MOST_SWAPS * len(back))
+        and len(np.unique(ordered)) == len(ordered)
+        and sampling.find_regular(ordered).mean() > 1 - MOST_SWAPS
+    )
+
+
+def _refuse(label: str, table: Table, steps: npt.NDArray[np.float64], find_groups: FindGroups) -> None:
+    back = bool((steps < 0).any())
+    row = int((steps < 0 if back else steps == 0).argmax()) + 1
+    where = f"{label}: line {table.lines[row]}" if len(table.lines) else f"{label}: row {row}"
+    before, now = (format_stamp(time.astype("datetime64[s]")) for time in table.timestamps[row - 1 : row + 1])
+    said = f"{where}: {now} comes after {before}" if back else f"{where}: the same timestamp as the row before"
+    if back and not table.zoned and _may_be_summer_time(table, steps):
+        raise DataError(
+            f"{said}: clocks put back? name the local time with <timezone>, such as Europe/Berlin, or sort with <sort>"
+        )
+    groups = find_groups()
+    if groups:
+        name, values = groups
+        shown = ", ".join(value[:30] for value in values[:SHOWN_GROUPS]) + (", …" if len(values) > SHOWN_GROUPS else "")
+        raise DataError(
+            f"{said}: a table in long form, with {len(values)} series that column {name!r} tells apart ({shown}); "
+            f"choose one with <where> '{name}={values[0][:30]}'"
+        )
+    if not back:
+        raise DataError(f"{said}, as many are; keep one row a timestamp, a column a sensor, or average with <resample>")
+    raise DataError(f"{said}: rows are not in the order of time; sort them with <sort>")
+
+
+def _may_be_summer_time(table: Table, steps: npt.NDArray[np.float64]) -> bool:
+    """Tell whether times go back by an hour at most, and once a year."""
+    years = (table.timestamps.max() - table.timestamps.min()) / np.timedelta64(365, "D")
+    back = -steps[steps < 0]
+    return bool((back <= UNIT_SECONDS["h"]).all() and len(back) <= years + 1)
+
+
+def _resample(table: Table, length: str) -> Table:
+    """Average the readings of equal steps; a step without any has none."""
+    import pandas as pd
+
+    match = re.fullmatch(r"([1-9]\d{0,8})(d|h|min|s)", length.strip())
+    if not match:
+        raise ValueRefusedError("resample", length, "a length such as 1h or 10min")
+    seconds = int(match[1]) * UNIT_SECONDS[match[2]]
+    frame = pd.DataFrame(table.values, index=pd.DatetimeIndex(table.timestamps))
+    means = frame.resample(pd.Timedelta(seconds=seconds)).mean()
+    table = replace(
+        table,
+        timestamps=means.index.to_numpy().astype("datetime64[us]"),
+        values=means.to_numpy(np.float64),
+        lines=np.empty(0, np.int64),
+    )
+    return _note(table, f"resampled: means of {format_seconds(seconds)} (<resample>)")
+
+
+def _round(table: Table) -> Table:
+    """Round timestamps to the second where readings are seconds apart: a logger is early or late by milliseconds."""
+    seconds = table.timestamps.astype("datetime64[s]")
+    if (seconds == table.timestamps).all() or len(seconds) < 2:
+        return table
+    usual = float(np.median(measure_seconds(table.timestamps)))
+    if usual < 1 or abs(usual - round(usual)) > 0.02 * usual:
+        return table
+    rounded = (table.timestamps + np.timedelta64(500, "ms")).astype("datetime64[s]")
+    return _note(replace(table, timestamps=rounded), "timestamps: rounded to the second")

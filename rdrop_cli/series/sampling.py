@@ -1,0 +1,85 @@
+"""How far apart readings are: by the clock, by the days of trade, or by the calendar's months and years."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.study.units import UNIT_SECONDS, format_seconds
+
+CLOCK, WEEKDAYS, MONTHS = "clock", "weekdays", "months"
+TOLERANCE = 0.05  # of a step: a logger may be early or late
+SECOND = np.timedelta64(1, "s")
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """The usual step from one reading to the next.
+
+    Attributes:
+        seconds: the median, which gaps and repeats do not move; of months the mean length, of days of trade a day.
+        calendar: by what steps are counted: `clock`, `weekdays` or `months`.
+    """
+
+    seconds: float
+    calendar: str = CLOCK
+
+    def count_steps(self, timestamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]:
+        """Return how many usual steps each reading comes after the one before it: shape (row - 1,)."""
+        if self.calendar == WEEKDAYS:
+            days = timestamps.astype("datetime64[D]")
+            return np.busday_count(days[:-1], days[1:]).astype(np.float64)
+        if self.calendar == MONTHS:
+            months = np.diff(timestamps.astype("datetime64[M]").astype(np.int64)).astype(np.float64)
+            return months / max(1, round(self.seconds / UNIT_SECONDS["mo"]))
+        seconds = measure_seconds(timestamps)
+        return seconds / self.seconds if self.seconds else np.where(seconds == 0, 1.0, np.inf)
+
+    def find_regular(self, timestamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
+        """Return which readings come one usual step after the one before: shape (row - 1,)."""
+        found: npt.NDArray[np.bool_] = np.abs(self.count_steps(timestamps) - 1) <= TOLERANCE
+        return found
+
+    def find_gaps(self, timestamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
+        """Return which readings come later: shape (row - 1,)."""
+        found: npt.NDArray[np.bool_] = self.count_steps(timestamps) > 1 + TOLERANCE
+        return found
+
+    def __str__(self) -> str:
+        return "1 trading day" if self.calendar == WEEKDAYS else format_seconds(self.seconds)
+
+
+def measure_seconds(timestamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]:
+    """Return the time from each reading to the next, in seconds: shape (row - 1,)."""
+    steps: npt.NDArray[np.float64] = np.diff(timestamps) / SECOND
+    return steps
+
+
+def find_sampling(timestamps: npt.NDArray[np.datetime64]) -> Sampling:
+    """Return the usual step of timestamps (row,)."""
+    if len(timestamps) < 2:
+        return Sampling(0)
+    seconds = float(np.median(measure_seconds(timestamps)))
+    seconds = round(seconds) if seconds == round(seconds) else seconds
+    days = timestamps.astype("datetime64[D]")
+    same_time = len(np.unique((timestamps - days).astype(np.int64))) == 1
+    if seconds >= 28 * UNIT_SECONDS["d"] and same_time and (months := _find_months(days)):
+        return Sampling(months * UNIT_SECONDS["mo"], MONTHS)
+    if (
+        seconds == UNIT_SECONDS["d"]
+        and same_time
+        and np.is_busday(days).all()
+        and np.ptp(days) > np.timedelta64(7, "D")
+    ):
+        return Sampling(seconds, WEEKDAYS)
+    return Sampling(seconds)
+
+
+def _find_months(days: npt.NDArray[np.datetime64]) -> int:
+    """Return the usual number of months between days that are all the same or the last of their month; 0 for others."""
+    months = days.astype("datetime64[M]")
+    of_month = (days - months).astype(np.int64)
+    last = (days + 1).astype("datetime64[M]") > months
+    if len(np.unique(of_month)) > 1 and not last.all():
+        return 0
+    return int(np.median(np.diff(months).astype(np.int64)))

@@ -1,0 +1,152 @@
+"""How far the kernel's outputs and gradients are from those of the Keras layers in float64, under the same masks.
+
+`python -m tests.nn.agreement` prints the table: every variant and cell, the largest error at any of the sizes.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.random.seed_generator import draw_seed
+
+from rdrop_cli.nn.masks import draw_mask
+from rdrop_cli.nn.models import build_model
+from rdrop_cli.nn.native.keras_network import describe_model
+from rdrop_cli.nn.native.network import Description, Network, Sequences, load_library
+from rdrop_cli.nn.randomness import MaskSeeds
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.variants import VARIANTS
+from tests.nn.tiny import TINY_PROTOCOL
+
+NETWORKS = tuple((variant.name, cell) for variant in VARIANTS.values() for cell in variant.cells)
+SEED, STEP = 5, 3
+FLOOR = 0.1  # an array's errors are relative to its largest value, but at least to this share of the largest of all
+
+
+class Size(NamedTuple):
+    """Of a network and its batch."""
+
+    units: int
+    features: int
+    batch: int
+    timesteps: int
+
+
+class Errors(NamedTuple):
+    """Largest errors, relative to the largest value."""
+
+    output: float
+    gradient: float
+
+
+ALL_SIZES = tuple(
+    Size(*numbers) for numbers in itertools.product((1, 3, 31, 33, 100, 257), (1, 2, 100), (1, 7, 129), (1, 5))
+)
+SOME_SIZES = (Size(1, 1, 1, 1), Size(33, 2, 7, 5), Size(31, 100, 129, 1), Size(3, 14, 33, 40))
+
+
+def measure_agreement(
+    variant: str,
+    cell: str,
+    size: Size,
+    spoil: Callable[[Description, np.ndarray], None] = lambda description, parameters: None,
+) -> Errors:
+    """Compare a training call, and a prediction, of a network with random weights.
+
+    Args:
+        variant: by name.
+        cell: of its recurrent layers.
+        size: of network and batch.
+        spoil: may change what the kernel computes.
+    """
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(size.batch, size.timesteps, size.features)).astype(np.float32)
+    targets = rng.normal(size=size.batch).astype(np.float32)
+    model = _build(variant, cell, size, "float64")
+    weights = [_draw_weight(rng, w.shape) for w in model.get_weights()]
+    model.set_weights(weights)
+    outputs, gradients = _compute_in_float64(model, x, targets)
+
+    twin = _build(variant, cell, size, "float32")
+    description = replace(describe_model(twin, MaskSeeds(twin, SEED).find_stream), squares=True)
+    parameters = np.concatenate([w.ravel() for w in weights])
+    spoil(description, parameters)
+    network, sequences = Network(load_library(), description), Sequences.from_batch(x)
+    loss, received = network.differentiate(parameters, sequences, targets, step=STEP, threads=2)
+    predicted = network.predict(parameters, sequences, threads=2)
+    assert np.isfinite(loss)
+    ends = np.cumsum([w.size for w in weights])
+    return Errors(
+        max(_compare(predicted, outputs["inference"]), _compare(np.array([loss]), outputs["loss"])),
+        max(
+            _compare(a, b.ravel(), FLOOR * np.abs(received).max())
+            for a, b in zip(np.split(received, ends[:-1]), gradients, strict=True)
+        ),
+    )
+
+
+def _build(variant: str, cell: str, size: Size, dtype: str) -> keras.Sequential:
+    chosen = VARIANTS[variant]
+    rates = (0.3 if chosen.dropout else 0.0), (0.4 if chosen.recurrent_dropout else 0.0)
+    protocol = replace(TINY_PROTOCOL, units=size.units)
+    config = RunConfig(variant, SEED, *rates, 1, protocol, "made", "0" * 64, cell=cell)
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype)
+    try:
+        return build_model(config, size.timesteps, size.features)
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _draw_weight(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    return (0.7 * rng.normal(size=shape) / max(1, shape[0] if len(shape) > 1 else 1) ** 0.5).astype(np.float32)
+
+
+def _compute_in_float64(model: keras.Sequential, x: np.ndarray, targets: np.ndarray) -> tuple[dict[str, Any], Any]:
+    """Return the loss in training and the output in inference, and the gradients of the loss."""
+    MaskSeeds(model, SEED).set_step(tf.constant(STEP, tf.int64))
+    variables = [variable.value for variable in model.trainable_variables]
+    x64 = tf.constant(x, tf.float64)
+    with _draw_in_float32(), tf.GradientTape() as tape:
+        loss = tf.reduce_mean(tf.square(model(x64, training=True)[:, 0] - targets))
+    gradients = [gradient.numpy() for gradient in tape.gradient(loss, variables)]
+    inference = model(x64, training=False).numpy()[:, 0]
+    return {"loss": np.array([loss.numpy()]), "inference": inference}, gradients
+
+
+@contextmanager
+def _draw_in_float32() -> Iterator[None]:
+    """Have Keras's own layers draw in float64 the masks that they draw in float32."""
+
+    def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
+        shape = tf.shape(inputs)
+        if noise_shape is not None:
+            shape = tf.stack([shape[i] if n is None else n for i, n in enumerate(noise_shape)])
+        return inputs * draw_mask(shape, rate, draw_seed(seed), 1 / (1 - rate), inputs.dtype)
+
+    with patch("keras.src.backend.tensorflow.random.dropout", dropout):
+        yield
+
+
+def _compare(received: np.ndarray, expected: np.ndarray, least: float = 1.0) -> float:
+    difference = np.abs(received - expected).max()
+    return float(difference / max(least, np.abs(expected).max())) if difference else 0.0
+
+
+def main() -> None:
+    """Print the table."""
+    print("network                 sizes   output   gradient")  # noqa: T201
+    for variant, cell in NETWORKS:
+        errors = [measure_agreement(variant, cell, size) for size in ALL_SIZES]
+        output, gradient = (max(values) for values in zip(*errors, strict=True))
+        print(f"{variant + ' ' + cell:23} {len(errors):5}  {output:.1e}   {gradient:.1e}", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The checker, which knows nothing of rdrop, comes to every number of a verdict, and finds one that is wrong."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import rdrop_cli.report.check_verdict
+from rdrop_cli.analysis.joint_test import Plan
+from rdrop_cli.analysis.verdict import judge_runs
+from rdrop_cli.files import to_json
+from tests.analysis.made_runs import save_made_run, save_made_study
+
+CHECKER = rdrop_cli.report.check_verdict.__file__
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of runs with a network on some of the seeds, and the verdict on them beside it."""
+    folder = tmp_path_factory.mktemp("study")
+    save_made_study(folder / "runs", range(9), noise_of_seeds=0.002)
+    save_made_study(folder / "runs", range(2, 7), ("naive-step",), noise_of_seeds=0.002)
+    save_made_run(folder / "runs", "sweep", "dropout", 0, rates=(0.5, 0.2))
+    (folder / "verdict.json").write_text(to_json(judge_runs([], folder / "runs").to_json()))
+    return folder
+
+
+def check(verdict: Path, runs: Path) -> tuple[int, list[str]]:
+    """Run the checker as a stranger does: isolated, without anything that is installed."""
+    result = subprocess.run(
+        [sys.executable, "-I", "-S", CHECKER, verdict, runs], capture_output=True, text=True, check=False
+    )
+    assert result.stderr == ""
+    return result.returncode, result.stdout.splitlines()
+
+
+def test_it_comes_to_every_number_without_any_package(study: Path) -> None:
+    code, lines = check(study / "verdict.json", study / "runs")
+    assert (code, len(lines)) == (0, 1)
+    assert int(lines[0].split()[0]) > 150
+    assert lines[0].endswith("numbers agree, 0 differ")
+
+
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+def test_it_reads_an_archive_of_the_runs(study: Path, tmp_path: Path, kind: str) -> None:
+    archive = Path(shutil.make_archive(str(tmp_path / "runs"), kind, study / "runs"))
+    assert check(study / "verdict.json", archive)[0] == 0
+
+
+def change_estimate(verdict: Any) -> None:
+    verdict["questions"][0]["estimate"] += 1e-4
+
+
+def change_interval(verdict: Any) -> None:
+    verdict["questions"][3]["interval"][1] += 1e-5
+
+
+def change_p(verdict: Any) -> None:
+    verdict["questions"][3]["p"][0]["p"] /= 2
+
+
+def change_verdict(verdict: Any) -> None:
+    verdict["claims"][0]["verdict"] = "undecided"
+
+
+def forget_a_run(verdict: Any) -> None:
+    verdict["runs"].pop()
+
+
+@pytest.mark.parametrize("change", [change_estimate, change_interval, change_p, change_verdict, forget_a_run])
+def test_it_finds_what_is_wrong(study: Path, tmp_path: Path, change: Callable[[Any], None]) -> None:
+    verdict = json.loads((study / "verdict.json").read_text())
+    change(verdict)
+    (tmp_path / "verdict.json").write_text(json.dumps(verdict))
+    code, lines = check(tmp_path / "verdict.json", study / "runs")
+    assert code == 1
+    assert lines[0].startswith("DIFFERS ")
+
+
+def test_other_looks_and_more_seeds_than_flips_are_tried_for_come_to_the_same(tmp_path: Path) -> None:
+    save_made_study(tmp_path / "runs", range(17), noise_of_seeds=0.003)
+    (tmp_path / "verdict.json").write_text(to_json(judge_runs([], tmp_path / "runs", Plan((6, 12, 17))).to_json()))
+    assert check(tmp_path / "verdict.json", tmp_path / "runs")[0] == 0
+
+
+def test_wrong_usage_is_told() -> None:
+    result = subprocess.run([sys.executable, "-I", CHECKER], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.startswith("usage: check_verdict.py")
