@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,7 @@ from rdrop_cli.errors import RdropError
 from rdrop_cli.jobs.launch import Execution, plan_training, run_plan
 from rdrop_cli.jobs.task import Task
 from rdrop_cli.planning.fit import plan_on_series
-from rdrop_cli.planning.request import Request
+from rdrop_cli.planning.request import Options, Request
 from rdrop_cli.runs.comparable import Run
 from rdrop_cli.runs.comparable import read_runs as _read_runs
 from rdrop_cli.runs.find import list_run_folders
@@ -74,12 +74,12 @@ def load_data(data: "str | Path | pd.DataFrame", data_dir: str | Path = "data", 
     return load_frame(data, reading=options)
 
 
-def plan(variant: str, series: Series, **options: Any) -> RunConfig:
+def plan(variant: str, series: Series, **options: Unpack[Options]) -> RunConfig:
     """Configure a run of one variant on a series.
 
     Args:
-        options: by the names of `rdrop_cli.planning.request.Request`, those of `rdrop train`: `seed`,
-            `protocol`, `epochs`, `lookback`, `units`, …; what is not given is the variant's or the protocol's.
+        options: those of `rdrop train`, by the names of `rdrop_cli.planning.request.Options`: `seed`, `epochs`,
+            `lookback`, `units`, …; what is not given is the variant's or the protocol's.
 
     Raises:
         UsageError: an unknown variant, or a value that cannot be trained with.
@@ -89,7 +89,7 @@ def plan(variant: str, series: Series, **options: Any) -> RunConfig:
     return config
 
 
-def _make_request(variants: tuple[str, ...], series: Series, options: dict[str, Any]) -> Request:
+def _make_request(variants: tuple[str, ...], series: Series, options: Options) -> Request:
     """Return the request that the command would make for this series: the same file, read alike."""
     dataset = series.source.origin if series.time_column else series.source.name
     return Request(variants=variants, dataset=dataset, reading=series.reading, **options)
@@ -104,8 +104,7 @@ def cut_windows(
         Standardised windows of shape (batch, time, feature) and their targets of shape (batch,).
     """
     ends = np.asarray(rows, np.int64)
-    targets = windows.matrix[ends + windows.horizon_rows, windows.target_column]
-    return windows.matrix[ends[:, np.newaxis] + windows.offsets], targets
+    return windows.matrix[ends[:, np.newaxis] + windows.offsets], windows.get_targets(ends)
 
 
 def make_model(config: RunConfig, windows: Windows) -> Any:
@@ -141,7 +140,7 @@ def train_seeds(
     jobs: int | None = None,
     scheduler: str | None = None,
     make_callback: Callable[[Task], Callback] = lambda task: Callback(),
-    **options: Any,
+    **options: Unpack[Options],
 ) -> list[Run]:
     """Train every variant with every seed, as `rdrop train` does with a list of seeds, and return all their runs.
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from rdrop_cli.runs.document import Environment, Metrics
+from rdrop_cli.runs.document import Environment, Metrics, Scale, Standardisation
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics
@@ -132,6 +132,10 @@ def make_metrics(tiny_config: RunConfig, make_history: Callable[[Sequence[float]
             train_windows_per_epoch=32,
             environment=Environment(python="3"),
             engine="native",
+            standardisation=Standardisation(
+                inputs=[Scale(name="T (degC)", mean=10.0, std=TARGET_STD)],
+                target=Scale(name="T (degC)", mean=10.0, std=TARGET_STD),
+            ),
         )
         test_mae = 0.27 if status == "completed" else None
         return build_metrics(run_id, created_at, config, setting, make_history(val_loss), status, test_mae)

@@ -82,20 +82,23 @@ def make_windows() -> Windows:
     return Windows(
         matrix=np.zeros((100, 2), np.float32),
         timestamps=np.datetime64("2009-01-01", "s") + 3600 * np.arange(100),
-        target_column=0,
+        target=np.zeros(100, np.float32),
         offsets=np.array([-4, -2], np.int32),
-        horizon_rows=1,
+        target_offset=1,
         train=range(4, 50),
         validation=range(55, 80),
         test=range(85, 98),
         target_mean=0.0,
         target_std=8.0,
+        columns=("a", "b"),
+        means=np.zeros(2),
+        stds=np.ones(2),
     )
 
 
-def make_folder(runs_dir: Path, epochs: int = EPOCHS) -> RunFolder:
+def make_folder(runs_dir: Path, epochs: int = EPOCHS, protocol: Protocol = PROTOCOL) -> RunFolder:
     """Begin a run."""
-    return create_run_folder(runs_dir, RunConfig("baseline", 0, 0.0, 0.0, epochs, PROTOCOL, "made", SOURCE.sha256))
+    return create_run_folder(runs_dir, RunConfig("baseline", 0, 0.0, 0.0, epochs, protocol, "made", SOURCE.sha256))
 
 
 def leave_run(path: Path, config: RunConfig, created_at: str, document: dict[str, Any]) -> RunFolder:

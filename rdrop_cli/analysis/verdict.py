@@ -7,6 +7,7 @@ page, and valid at every look of the plan (`joint_test`).
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from html import escape
 from math import isfinite
 from pathlib import Path
 from typing import Any, Literal
@@ -72,6 +73,11 @@ class StudyVerdict:
     def find(self, claim_id: str) -> ClaimVerdict:
         """Return the verdict on one claim, by an id of `CLAIM_IDS`."""
         return next(verdict for verdict in self.claims if verdict.id == claim_id)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: each claim and what the runs say of it."""
+        rows = (f"<tr><th>{escape(claim.id)}</th><td>{escape(claim.verdict)}</td></tr>" for claim in self.claims)
+        return f"<table>{''.join(rows)}</table>"
 
     @property
     def answers(self) -> dict[str, Answer]:

@@ -32,6 +32,7 @@ class Book:
     def __init__(self, config: RunConfig, windows: Windows) -> None:
         self._windows, self._batch = windows, config.protocol.batch_size
         self._readings = windows.matrix.astype(np.float64)
+        self._target = windows.target.astype(np.float64)
         self._model = _compile_keras_model(config, windows)
         self._training = self._generate(windows.train, shuffle=True)
         self._validation = self._generate(_span(windows.validation), shuffle=False)
@@ -55,7 +56,7 @@ class Book:
             targets = np.zeros(self._batch)
             for i, end in enumerate(ends):
                 samples[i] = self._readings[end + windows.offsets]
-                targets[i] = self._readings[end + windows.horizon_rows, windows.target_column]
+                targets[i] = self._target[end + windows.target_offset]
             yield samples, targets
 
 
@@ -76,10 +77,10 @@ class KerasDefaults:
 
     def _make_dataset(self, windows: Windows, rows: range, *, shuffle: bool) -> Any:
         """Window that ends before row i begins at i + offsets[0]; `targets[j]` belongs to the window beginning at j."""
-        first, lead = rows.start + windows.offsets[0], -windows.offsets[0] + windows.horizon_rows
+        first, lead = rows.start + windows.offsets[0], -windows.offsets[0] + windows.target_offset
         return keras.utils.timeseries_dataset_from_array(
             windows.matrix[first : rows.stop],
-            windows.matrix[first + lead : rows.stop + lead, windows.target_column],
+            windows.target[first + lead : rows.stop + lead],
             sequence_length=len(windows.offsets),
             sampling_rate=windows.step_rows,
             batch_size=self._batch,

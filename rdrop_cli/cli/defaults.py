@@ -22,11 +22,12 @@ PROJECT_FILE = Path("rdrop.toml")
 FOLDERS = ("runs_dir", "data_dir")  # of every command that has them: at the top of a file, or in the command's table
 DATA = (
     *("time", "date_format", "timezone", "decimal", "separator", "encoding", "sort", "resample"),
-    *("target", "protocol", "lookback", "every", "horizon", "train_stop", "val_stop", "sentinels"),
+    *("target", "protocol", "lookback", "every", "horizon", "train_stop", "val_stop", "sentinels", "calendar"),
 )
 SETTABLE = {
     "train": (
         *("dataset", *DATA, "epochs", "steps_per_epoch", "batch_size", "units", "cell", "seed", "engine"),
+        *("optimizer", "learning_rate", "loss", "clip_norm", "patience"),
         *("jobs", "tensorboard"),
     ),
     "inspect": DATA,

@@ -13,9 +13,12 @@ from rdrop_cli.cli.options import (
     DEFAULT_DATA_DIR,
     DEFAULT_RUNS_DIR,
     AsJson,
+    Calendar,
     DataDir,
     Every,
+    Exclude,
     Horizon,
+    Inputs,
     Lookback,
     ProtocolName,
     RunsDir,
@@ -82,6 +85,9 @@ def inspect(
     sort: Sort = False,
     resample: Resample = "",
     keep: Keep = None,
+    inputs: Inputs = None,
+    exclude: Exclude = None,
+    calendar: Calendar = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -110,6 +116,9 @@ def inspect(
         train_stop=train_stop,
         val_stop=val_stop,
         sentinels=sentinels,
+        inputs=tuple(inputs or ()),
+        exclude=tuple(exclude or ()),
+        calendar=calendar,
     )
     (planned,) = plan_runs(request)
     series = load_dataset(dataset, data_dir, request.reading)

@@ -8,7 +8,7 @@ import typer
 
 from rdrop_cli.cli.console import Verbosity, set_verbosity
 from rdrop_cli.study.methods import CELLS
-from rdrop_cli.study.protocol import PROTOCOLS
+from rdrop_cli.study.protocol import OPTIMIZERS, PROTOCOLS
 from rdrop_cli.study.variants import VARIANTS
 
 DEFAULT_RUNS_DIR = Path("runs")
@@ -124,6 +124,11 @@ OfStatuses = Annotated[
         autocompletion=complete_statuses,
     ),
 ]
+OfNames = Annotated[
+    list[str] | None,
+    typer.Option("--name", metavar="TEXT", help="Only runs of this name, such as 'adam*'; repeatable."),
+]
+OfTags = Annotated[list[str] | None, typer.Option("--tag", metavar="TEXT", help="Only runs with this tag; repeatable.")]
 
 
 PROTOCOL_NAMES = " or ".join(PROTOCOLS)
@@ -170,7 +175,7 @@ Horizon = Annotated[
     typer.Option(
         "--horizon",
         metavar="LENGTH",
-        help="Time from the window to the target, such as 24h, or rows. [book: 24h]",
+        help="Time from the newest reading (book: from the window) to the target. [book: 24h]",
         rich_help_panel=DATA,
     ),
 ]
@@ -201,3 +206,69 @@ Sentinels = Annotated[
         rich_help_panel=DATA,
     ),
 ]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--inputs",
+        metavar="COLUMN",
+        help="Input column, such as 'wind*'; repeatable. The target is always one. [default: all]",
+        rich_help_panel=DATA,
+    ),
+]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude", metavar="COLUMN", help="Column that is no input, likewise; repeatable.", rich_help_panel=DATA
+    ),
+]
+Calendar = Annotated[
+    bool,
+    typer.Option(
+        "--calendar", help="Add hour of day and day of year, as sine and cosine, to the inputs.", rich_help_panel=DATA
+    ),
+]
+Optimizer = Annotated[
+    str | None,
+    typer.Option(
+        "--optimizer",
+        metavar="NAME",
+        help=f"{', '.join(OPTIMIZERS[:-1])} or {OPTIMIZERS[-1]}. [book: rmsprop]",
+        rich_help_panel=TRAINING,
+    ),
+]
+LearningRate = Annotated[
+    float | None,
+    typer.Option("--learning-rate", metavar="RATE", help="Learning rate. [book: 0.001]", rich_help_panel=TRAINING),
+]
+Loss = Annotated[
+    str | None,
+    typer.Option(
+        "--loss",
+        metavar="NAME",
+        help="Loss: mae, mse or huber; reported errors stay MAE. [book: mae]",
+        rich_help_panel=TRAINING,
+    ),
+]
+ClipNorm = Annotated[
+    float | None,
+    typer.Option(
+        "--clip-norm",
+        metavar="NORM",
+        help="Clip the gradients to this global norm. [default: no clipping]",
+        rich_help_panel=TRAINING,
+    ),
+]
+Patience = Annotated[
+    int | None,
+    typer.Option(
+        "--patience",
+        metavar="N",
+        help="Stop after N epochs without a better validation error. [default: never]",
+        rich_help_panel=TRAINING,
+    ),
+]
+Name = Annotated[str, typer.Option("--name", metavar="TEXT", help="Name of the runs.", rich_help_panel=RUNS)]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="TEXT", help="Tag of the runs; repeatable.", rich_help_panel=RUNS)
+]
+Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Note on the runs.", rich_help_panel=RUNS)]

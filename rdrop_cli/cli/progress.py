@@ -168,6 +168,7 @@ class RunProgress(Callback):
 
     def measure(self, what: str) -> None:
         self._display.bars.update(self._task, state=f"{what} error")
+        self.complete = self.complete or what == "test"  # the last that is done, however many epochs there were
 
     def epoch(self, epoch: Epoch) -> None:
         if self._best is None or epoch.val_loss < self._best.val_loss:

@@ -11,7 +11,9 @@ from rdrop_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     AsJson,
     OfCells,
+    OfNames,
     OfStatuses,
+    OfTags,
     OfVariants,
     Quiet,
     RunsDir,
@@ -32,9 +34,12 @@ COLUMNS = (
     Column("test MAE", right=True, optional=True),
     Column("last val MAE", right=True, optional=True),
 )
-RATES = Column("rates")
+NAME, RATES = Column("name"), Column("rates")
 KEYS_LISTED = (
     "run_id",
+    "name",
+    "tags",
+    "note",
     "created_at",
     "variant",
     "cell",
@@ -66,6 +71,8 @@ def list_runs(
     variants: OfVariants = None,
     cells: OfCells = None,
     statuses: OfStatuses = None,
+    names: OfNames = None,
+    tags: OfTags = None,
     sort: Annotated[
         SortKey,
         typer.Option(
@@ -89,7 +96,9 @@ def list_runs(
     from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import Filter, list_run_folders
 
-    wanted = Filter(tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()))
+    wanted = Filter(
+        tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()), tuple(names or ()), tuple(tags or ())
+    )
     runs, unreadable = read_runs(list_run_folders(runs_dir))
     for left in unreadable:
         note(f"skipped: {left}")
@@ -125,12 +134,15 @@ def _find_key(run: "Metrics", key: SortKey) -> Any:
 
 
 def print_runs(runs: "Sequence[Metrics]") -> None:
-    """Print a line a run to stdout, with the rates where runs of one variant differ in them."""
-    if not _differ_in_rates(runs):
-        print_table(COLUMNS, [_format_row(run) for run in runs])
-        return
-    rows = [(run_id, str(run.rates), *cells) for run in runs for run_id, *cells in [_format_row(run)]]
-    print_table((COLUMNS[0], RATES, *COLUMNS[1:]), rows)
+    """Print a line a run to stdout, with the names of runs and the rates where those of one variant differ."""
+    named, differing = any(run.name for run in runs), _differ_in_rates(runs)
+    extra = [column for column, shown in ((NAME, named), (RATES, differing)) if shown]
+    rows = []
+    for run in runs:
+        run_id, *cells = _format_row(run)
+        texts = {NAME: run.name, RATES: str(run.rates)}
+        rows.append((run_id, *(texts[column] for column in extra), *cells))
+    print_table((COLUMNS[0], *extra, *COLUMNS[1:]), rows)
 
 
 def _differ_in_rates(runs: "Sequence[Metrics]") -> bool:
@@ -153,7 +165,8 @@ def show(
         typer.echo(to_json(to_builtins(metrics)))
         return
     print_lines(_describe(metrics))
-    typer.echo("\nepoch    loss  val_loss  train_mae")
+    loss = metrics.protocol.loss
+    typer.echo(f"\nepoch    loss  val_loss  train_mae{'' if loss == 'mae' else f'   (loss is {loss})'}")
     history = metrics.history
     for number, row in enumerate(zip(history.loss, history.val_loss, history.train_mae, strict=True), start=1):
         typer.echo(f"{number:>5}  " + "    ".join(f"{value:.4f}" for value in row))
@@ -191,6 +204,8 @@ def _describe(metrics: "Metrics") -> Iterator[str]:
     rates = f"dropout {metrics.rates.dropout:g}, recurrent dropout {metrics.rates.recurrent_dropout:g}"
     checked = {None: "no published checksum", True: "verified", False: "NOT the published file"}[data.verified]
     versions = f"keras {environment.keras or '?'}, tensorflow {environment.tensorflow or '?'}"
+    called = {"name": metrics.name, "tags": ", ".join(metrics.tags), "note": metrics.note}
+    yield from (f"{name:<12}  {text}" for name, text in called.items() if text)
     for column, cell in zip(COLUMNS, _format_row(metrics), strict=True):
         yield f"{column.name:<12}  {cell}"
     yield f"naive error   {_format_error(naive.val_mae, naive.val_mae_in_unit, metrics.unit)} on validation"
@@ -199,8 +214,19 @@ def _describe(metrics: "Metrics") -> Iterator[str]:
     yield f"variant       {metrics.variant}, seed {metrics.seed}, {rates}"
     yield f"data          {data.name}, {data.rows} rows, SHA-256 {data.sha256[:12]} ({checked})"
     yield f"protocol      {metrics.protocol.name}, target {metrics.protocol.target}"
+    yield f"training      {_describe_training(metrics)}"
     yield f"time          {_describe_speed(metrics.timing)}"
     yield f"environment   {versions}, {environment.device or '?'}, engine {metrics.engine or '?'}"
+    if metrics.still_improving:
+        yield "warning       validation was still improving at the end: too few epochs to judge overfitting"
+
+
+def _describe_training(metrics: "Metrics") -> str:
+    protocol = metrics.protocol
+    clipped = f", gradients of norm {protocol.clip_norm:g} at most" if protocol.clip_norm else ""
+    patience = f", patience {protocol.patience}" if protocol.patience else ""
+    optimizer = f"{protocol.optimizer} {protocol.learning_rate:g} on {protocol.loss}"
+    return f"{optimizer}{clipped}{patience}; {metrics.epochs}"
 
 
 def _describe_speed(timing: "Timing") -> str:

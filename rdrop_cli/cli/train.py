@@ -18,16 +18,27 @@ from rdrop_cli.cli.options import (
     RUNS,
     TRAINING,
     AsJson,
+    Calendar,
+    ClipNorm,
     DataDir,
     Every,
+    Exclude,
     Horizon,
+    Inputs,
     Jobs,
+    LearningRate,
     Lookback,
+    Loss,
+    Name,
+    Note,
+    Optimizer,
+    Patience,
     ProtocolName,
     Quiet,
     RunsDir,
     Scheduler,
     Sentinels,
+    Tags,
     Target,
     TensorBoard,
     TrainStop,
@@ -60,7 +71,18 @@ if TYPE_CHECKING:
     from rdrop_cli.cli.training import Results
 
 
-RESUME_TAKES = ("resume", "runs_dir", "data_dir", "as_json", "jobs", "scheduler", "tensorboard", "quiet", "verbose")
+RESUME_TAKES = (
+    "resume",
+    "dataset",
+    "runs_dir",
+    "data_dir",
+    "as_json",
+    "jobs",
+    "scheduler",
+    "tensorboard",
+    "quiet",
+    "verbose",
+)
 
 
 def train(
@@ -92,6 +114,9 @@ def train(
     train_stop: TrainStop = None,
     val_stop: ValStop = None,
     sentinels: Sentinels = None,
+    inputs: Inputs = None,
+    exclude: Exclude = None,
+    calendar: Calendar = False,
     protocol: ProtocolName = "book",
     data_dir: DataDir = DEFAULT_DATA_DIR,
     cell: Annotated[
@@ -138,13 +163,18 @@ def train(
         int | None,
         typer.Option(
             metavar="N",
-            help="Training steps an epoch. [book: 500; CSV: at most one pass over its windows]",
+            help="Training steps an epoch. [book: 500]",
             rich_help_panel=TRAINING,
         ),
     ] = None,
     batch_size: Annotated[
         int | None, typer.Option(metavar="N", help="Windows a step. [book: 128]", rich_help_panel=TRAINING)
     ] = None,
+    optimizer: Optimizer = None,
+    learning_rate: LearningRate = None,
+    loss: Loss = None,
+    clip_norm: ClipNorm = None,
+    patience: Patience = None,
     seed: Annotated[
         int,
         typer.Option(metavar="N", help="Determines initial weights, windows and masks.", rich_help_panel=TRAINING),
@@ -182,11 +212,14 @@ def train(
         str | None,
         typer.Option(
             metavar="RUN",
-            help="Resume an interrupted run.",
+            help="Resume an interrupted run; --dataset names its file if that was moved.",
             autocompletion=complete_run_ids,
             rich_help_panel=RUNS,
         ),
     ] = None,
+    name: Name = "",
+    tags: Tags = None,
+    note: Note = "",
     tensorboard: TensorBoard = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
@@ -206,7 +239,8 @@ def train(
 
     execution = Execution(runs_dir, data_dir, jobs, tensorboard, scheduler)
     if resume is not None:
-        results = resume_run(resume, execution)
+        given = ctx.get_parameter_source("dataset")
+        results = resume_run(resume, execution, dataset if given is not None and given.name == "COMMANDLINE" else None)
     else:
         request = Request(
             variants=tuple(variants or ()),
@@ -229,6 +263,17 @@ def train(
             steps_per_epoch=steps_per_epoch,
             units=units,
             sentinels=sentinels,
+            inputs=tuple(inputs or ()),
+            exclude=tuple(exclude or ()),
+            calendar=calendar,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            loss=loss,
+            clip_norm=clip_norm,
+            patience=patience,
+            name=name,
+            tags=tuple(tags or ()),
+            note=note,
         )
         if until_decided:
             from rdrop_cli.cli.training import train_until_decided

@@ -40,14 +40,14 @@ class Results:
     failures: list[Outcome]
 
 
-def resume_run(name: str, execution: Execution) -> Results:
-    """Resume an interrupted run; a complete one is left as it is."""
+def resume_run(name: str, execution: Execution, dataset: str | None = None) -> Results:
+    """Resume an interrupted run, on its dataset or the same content elsewhere; a complete one is left as it is."""
     folder = find_run_to_resume(name, execution.runs_dir)
     metrics = read_if_complete(folder)
     if metrics:
         note(f"{folder.run_id}: already complete")
         return Results([metrics], [])
-    return train(plan_resume(folder, execution), execution)
+    return train(plan_resume(folder, execution, dataset), execution)
 
 
 def train_until_decided(request: Request, execution: Execution, claims: Sequence[str], max_seeds: int) -> Results:
@@ -91,6 +91,7 @@ def _train_tasks(plan: TrainingPlan, execution: Execution) -> Results:
     """Train the tasks of a plan whose data have been described."""
     outcomes = _run_with_display(plan, execution) if plan.tasks else []
     trained = [outcome.metrics for outcome in outcomes if outcome.metrics]
+    _note_still_improving(trained)
     return Results(plan.complete + trained, [outcome for outcome in outcomes if not outcome.metrics])
 
 
@@ -100,6 +101,14 @@ def train(plan: TrainingPlan, execution: Execution) -> Results:
     if plan.complete:
         note(f"{len(plan.complete)} of {len(plan.configs)} runs are already complete")
     return _train_tasks(plan, execution)
+
+
+def _note_still_improving(runs: list[Metrics]) -> None:
+    """Print which runs were trained too little to judge their overfitting."""
+    improving = [run.run_id for run in runs if run.still_improving]
+    if improving:
+        which = improving[0] if len(improving) == 1 else f"{len(improving)} of {len(runs)} runs"
+        note(f"{which}: validation was still improving at the end; train more epochs (--epochs) to judge overfitting")
 
 
 def describe_data(plan: TrainingPlan) -> None:

@@ -6,10 +6,10 @@ its own loads it once more, from the parsed copy on the disk, or from the file t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rdrop_cli.errors import DataError, RdropError, ValueRefusedError
+from rdrop_cli.errors import DataError, RdropError, UsageError, ValueRefusedError
 from rdrop_cli.jobs.cluster import run_on_cluster
 from rdrop_cli.jobs.connection import check_scheduler
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
@@ -20,7 +20,7 @@ from rdrop_cli.runs.comparable import find_same_configurations
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run
 from rdrop_cli.runs.folder import RunFolder, check_writable
-from rdrop_cli.series.load import load_dataset
+from rdrop_cli.series.load import NAMED, load_dataset
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows, make_windows
 from rdrop_cli.study.config import RunConfig
@@ -105,13 +105,21 @@ def plan_training(
     return TrainingPlan(configs, series, windows, tasks, complete)
 
 
-def plan_resume(folder: RunFolder, execution: Execution) -> TrainingPlan:
-    """Plan to resume one run on the dataset of its configuration.
+def plan_resume(folder: RunFolder, execution: Execution, dataset: str | None = None) -> TrainingPlan:
+    """Plan to resume one run on the dataset of its configuration, or on `dataset`, where the same file is now.
 
     Raises:
         UsageError, DataError: the configuration or the dataset cannot be read.
     """
     config = folder.read_config()
+    if dataset is not None:
+        config = replace(config, dataset=dataset if dataset in NAMED else str(Path(dataset).resolve()))
+    elif config.dataset not in NAMED and not Path(config.dataset).is_file():
+        raise UsageError(
+            f"{folder.run_id} was started on {config.dataset!r}, which is not there from this folder; name the file's "
+            "place",
+            field="dataset",
+        )
     series = load_dataset(config.dataset, execution.data_dir, config.reading)
     return TrainingPlan([config], series, {}, [_make_task(config, execution, folder)])
 

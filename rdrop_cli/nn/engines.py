@@ -16,6 +16,7 @@ from rdrop_cli.nn.pipeline import WindowPipeline
 from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import Protocol as TrainingProtocol
 
 Rows = npt.NDArray[np.int64] | range
 XLA_SLOWER = "3 to 15"  # training steps at the book's size, by network (docs/speed.md)
@@ -47,7 +48,7 @@ class Engine(Protocol):
 
 
 def choose_engine(
-    config: RunConfig, model: keras.Sequential, optimizer: keras.optimizers.RMSprop, windows: Windows
+    config: RunConfig, model: keras.Sequential, optimizer: keras.optimizers.Optimizer, windows: Windows
 ) -> Engine:
     """Return the engine that is asked for; for `auto` the kernel where it can compute the model, else XLA.
 
@@ -59,6 +60,7 @@ def choose_engine(
     if config.engine == "auto" and tf.config.list_physical_devices("GPU"):
         return GraphEngine("xla", "there is a GPU", config, model, optimizer, windows)
     try:
+        _check_native_training(config.protocol)
         return NativeEngine(model, optimizer, windows, seed=config.seed, batch_size=config.protocol.batch_size)
     except (NativeUnavailableError, UnsupportedModelError) as error:
         if config.engine == "native":
@@ -67,6 +69,28 @@ def choose_engine(
         if isinstance(error, NativeUnavailableError):
             engine.slowness = f"XLA computes this network, {XLA_SLOWER} times slower than the compiled kernel: {error}"
         return engine
+
+
+def _check_native_training(protocol: TrainingProtocol) -> None:
+    """Check that the kernel can train so.
+
+    Raises:
+        UnsupportedModelError: it has RMSprop on the mean absolute error, without clipping, and nothing else.
+    """
+    for field, known in (("optimizer", "rmsprop"), ("loss", "mae"), ("clip_norm", None)):
+        if getattr(protocol, field) != known:
+            raise UnsupportedModelError(f"the kernel cannot train with {field} {getattr(protocol, field)}")
+
+
+def compute_loss(name: str, errors: tf.Tensor) -> tf.Tensor:
+    """Return the mean loss of standardised errors of shape (batch,); `huber` is quadratic up to an error of 1."""
+    sizes = tf.abs(errors)
+    losses = {
+        "mae": lambda: sizes,
+        "mse": lambda: tf.square(errors),
+        "huber": lambda: tf.where(sizes <= 1.0, 0.5 * tf.square(errors), sizes - 0.5),
+    }
+    return tf.reduce_mean(losses[name]())
 
 
 class GraphEngine:
@@ -81,7 +105,7 @@ class GraphEngine:
         reason: str,
         config: RunConfig,
         model: keras.Model,
-        optimizer: keras.optimizers.RMSprop,
+        optimizer: keras.optimizers.Optimizer,
         windows: Windows,
     ) -> None:
         self.name, self.reason = name, reason
@@ -104,7 +128,7 @@ class GraphEngine:
     def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)
         with tf.GradientTape() as tape:
-            loss = tf.reduce_mean(tf.abs(self._model(x, training=True)[:, 0] - y))
+            loss = compute_loss(self._config.protocol.loss, self._model(x, training=True)[:, 0] - y)
         variables = self._model.trainable_variables
         self._optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
         return loss

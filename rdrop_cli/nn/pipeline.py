@@ -15,7 +15,7 @@ class WindowPipeline:
         self.windows = windows
         with tf.device("CPU"):  # the gather runs beside the training step, also where that runs on a GPU
             self._matrix = tf.constant(windows.matrix)
-            self._targets = tf.constant(windows.matrix[:, windows.target_column])
+            self._targets = tf.constant(windows.target)
 
     def stream_training(self, seed: int, first_step: int, last_step: int, batch_size: int) -> tf.data.Dataset:
         """Yield (step, x, y) for the steps [first_step, last_step); each is a function of seed and step alone."""
@@ -36,5 +36,5 @@ class WindowPipeline:
     def _gather(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         times = rows[:, tf.newaxis] + tf.constant(self.windows.offsets, tf.int64)
         x = tf.gather(self._matrix, times)
-        y = tf.gather(self._targets, rows + self.windows.horizon_rows)
+        y = tf.gather(self._targets, rows + self.windows.target_offset)
         return x, y

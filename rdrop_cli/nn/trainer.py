@@ -12,10 +12,24 @@ from rdrop_cli.nn.models import build_model
 from rdrop_cli.runs.checkpoint import State
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import Protocol
+
+
+def make_optimizer(protocol: Protocol) -> keras.optimizers.Optimizer:
+    """Make the protocol's optimizer, with Keras's defaults for all that a protocol does not say."""
+    kinds = {
+        "rmsprop": keras.optimizers.RMSprop,
+        "adam": keras.optimizers.Adam,
+        "nadam": keras.optimizers.Nadam,
+        "sgd": keras.optimizers.SGD,
+    }
+    return kinds[protocol.optimizer](
+        learning_rate=protocol.learning_rate, global_clipnorm=protocol.clip_norm, name=protocol.optimizer
+    )
 
 
 class KerasTrainer:
-    """Trains a Keras model with RMSprop on the mean absolute error; the study's training step.
+    """Trains a Keras model with the protocol's optimizer and loss: in the study RMSprop on the mean absolute error.
 
     All randomness is a function of the seed and the step (`randomness`), so the state is the variables alone.
     """
@@ -24,7 +38,7 @@ class KerasTrainer:
         self._config = config
         self._windows = windows
         self.model = build_model(config, len(windows.offsets), windows.matrix.shape[1])
-        self._optimizer = keras.optimizers.RMSprop(name="rmsprop")
+        self._optimizer = make_optimizer(config.protocol)
         self._optimizer.build(self.model.trainable_variables)
         self._engine = choose_engine(config, self.model, self._optimizer, windows)
 
@@ -59,9 +73,7 @@ class KerasTrainer:
 
     def measure_errors(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
         """Return the standardised absolute error of each window, dropout off: shape (window,)."""
-        windows = self._windows
-        targets = windows.matrix[np.asarray(rows) + windows.horizon_rows, windows.target_column]
-        errors: npt.NDArray[np.float32] = np.abs(self._engine.predict(rows) - targets)
+        errors: npt.NDArray[np.float32] = np.abs(self._engine.predict(rows) - self._windows.get_targets(rows))
         return errors
 
     def get_state(self) -> State:

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from itertools import count
 from math import ceil
 from pathlib import Path
 
-from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
 from rdrop_cli.planning.lengths import count_rows, describe_extent, parse_fraction, parse_rows, parse_split
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.series.quality import check_sampling
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import LENGTHS, SAMPLING_SECONDS, Protocol
+from rdrop_cli.study.protocol import LENGTHS, NEWEST_READING, SAMPLING_SECONDS, Protocol
 from rdrop_cli.study.units import format_seconds
 
 TRAIN_STOP, VAL_STOP = "50%", "75%"  # where the user names no split
@@ -33,8 +34,8 @@ def plan_on_series(requests: Sequence[Request], series: Series) -> list[RunConfi
 def fit_to_series(config: RunConfig, request: Request, series: Series) -> RunConfig:
     """Return a planned configuration with its lengths and splits in rows of the series, and the series' checksum.
 
-    On a series of the user's the protocol's lengths are times, its splits fractions, its target the only column where
-    there is but one, and an epoch at most one pass over the training windows.
+    On a series of the user's the protocol's lengths are times, the horizon counts from the newest reading, splits are
+    fractions, and the target is the only column where there is but one.
 
     Raises:
         UsageError: a length that is no whole number of rows, a split outside the series, or no target to choose.
@@ -42,14 +43,15 @@ def fit_to_series(config: RunConfig, request: Request, series: Series) -> RunCon
     """
     own_file, dataset = bool(series.time_column), config.dataset
     protocol = replace(config.protocol, **_fit_lengths(config.protocol, request, series))  # type: ignore[arg-type]
+    if own_file:
+        protocol = replace(protocol, horizon_from=NEWEST_READING)
+    if own_file and request.target is None:
+        protocol = replace(protocol, target=_choose_target(protocol.target, series))
     protocol = _fit_splits(protocol, request, series)
     if own_file:
         dataset = str(Path(dataset).resolve())  # to be found again from another folder
         protocol = replace(protocol, summary=f"the {protocol.name} protocol's lengths in time, on {series.source.name}")
-    if own_file and request.target is None:
-        protocol = replace(protocol, target=_choose_target(protocol.target, series))
-    if own_file and request.steps_per_epoch is None:
-        protocol = replace(protocol, steps_per_epoch=_limit_steps(protocol))
+    protocol = replace(protocol, inputs=choose_inputs(protocol.target, request, series.columns))
     return replace(config, protocol=protocol, dataset=dataset, dataset_sha256=series.source.sha256)
 
 
@@ -105,12 +107,12 @@ def _check_room(protocol: Protocol, series: Series, train_stop: str, val_stop: s
         train_stop_row, val_stop_row = int(rows * train), int(rows * val)
         return replace(protocol, train_stop_row=train_stop_row, val_stop_row=val_stop_row).has_room(rows)
 
-    lookback, horizon = protocol.lookback_rows, protocol.horizon_rows
-    least = ceil(max(lookback / train, lookback / (val - train), (lookback + horizon) / (1 - val)))
+    lookback, offset = protocol.lookback_rows, protocol.target_offset
+    least = ceil(max(lookback / train, lookback / (val - train), (lookback + offset) / (1 - val)))
     needed = next(rows for rows in count(least) if has_room(rows))
     raise DataError(
         f"{series.source.name}: too short: it has {rows} rows, and windows of {lookback} rows with the target "
-        f"{horizon} rows ahead need {needed} when split at {train_stop} and {val_stop}",
+        f"{protocol.lead_rows} rows after the newest reading need {needed} when split at {train_stop} and {val_stop}",
         change=("lookback", "horizon", "train_stop", "val_stop"),
     )
 
@@ -125,7 +127,30 @@ def _choose_target(protocol_target: str, series: Series) -> str:
     raise UsageError(f"name the column of {series.source.name} to predict, one of {columns}", field="target")
 
 
-def _limit_steps(protocol: Protocol) -> int:
-    """Return the protocol's steps an epoch, or fewer: at most one pass over the training windows, at least one step."""
-    windows = protocol.train_stop_row - protocol.lookback_rows
-    return max(1, min(protocol.steps_per_epoch, windows // protocol.batch_size))
+def choose_inputs(target: str, request: Request, columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns that are inputs, in the order of the series; none where all of them are.
+
+    The target's column is one unless a pattern of `exclude` names it.
+
+    Raises:
+        UsageError: a pattern names no column, or no input is left.
+    """
+    wanted = {*_match_columns("inputs", request.inputs or ("*",), columns), target}
+    excluded = _match_columns("exclude", request.exclude, columns)
+    inputs = tuple(name for name in columns if name in wanted and name not in excluded)
+    if not inputs and not request.calendar:
+        raise UsageError(f"excludes every input, {', '.join(columns)}", field="exclude")
+    return () if inputs == columns else inputs
+
+
+def _match_columns(field: str, patterns: Sequence[str], columns: tuple[str, ...]) -> set[str]:
+    """Return the columns that any of the patterns names: a whole name, or one with the wildcards `*` and `?`."""
+    found: set[str] = set()
+    for pattern in patterns:
+        matches = {
+            name for name in columns if fnmatchcase(name, pattern.replace("[", "[[]"))
+        }  # a unit may have brackets
+        if not matches:
+            raise ValueRefusedError(field, pattern, f"columns of {', '.join(columns)}, wildcards allowed")
+        found |= matches
+    return found

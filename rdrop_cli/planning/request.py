@@ -1,7 +1,9 @@
 """From what the user asks for to the configurations of runs."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.study.config import MAX_SEED, RunConfig
@@ -18,7 +20,8 @@ class Request:
 
     `lookback`, `every` and `horizon` are texts such as `10d` or a number of rows, `train_stop` and `val_stop` such as
     `2014-01-01`, `50%` or a row; they can only be understood when the series, and so the time of its rows, is known.
-    `reading` says how a user's file is read.
+    `inputs` and `exclude` are names of columns, which may have the wildcards `*` and `?`; `reading` says how a user's
+    file is read.
     """
 
     variants: tuple[str, ...] = ()
@@ -40,11 +43,60 @@ class Request:
     steps_per_epoch: int | None = None
     units: int | None = None
     sentinels: str | None = None
+    inputs: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    calendar: bool = False
+    optimizer: str | None = None
+    learning_rate: float | None = None
+    loss: str | None = None
+    clip_norm: float | None = None
+    patience: int | None = None
+    name: str = ""
+    tags: Sequence[str] = ()
+    note: str = ""
     reading: Reading = AS_FOUND
+
+    def __post_init__(self) -> None:
+        for field in ("inputs", "exclude", "tags"):
+            value = getattr(self, field)
+            object.__setattr__(self, field, (value,) if isinstance(value, str) else tuple(value))
 
     def with_seed(self, seed: int) -> "Request":
         """Return the same request for another seed."""
         return replace(self, seed=seed)
+
+
+class Options(TypedDict, total=False):
+    """The keyword arguments of `rdrop_cli.api.plan`: what a `Request` has besides its variants and dataset."""
+
+    protocol: str
+    seed: int
+    engine: str
+    cell: str
+    epochs: int
+    dropout: float
+    recurrent_dropout: float
+    target: str
+    lookback: str
+    every: str
+    horizon: str
+    train_stop: str
+    val_stop: str
+    batch_size: int
+    steps_per_epoch: int
+    units: int
+    sentinels: str
+    inputs: Sequence[str]
+    exclude: Sequence[str]
+    calendar: bool
+    optimizer: str
+    learning_rate: float
+    loss: str
+    clip_norm: float
+    patience: int
+    name: str
+    tags: Sequence[str]
+    note: str
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -78,8 +130,9 @@ def plan_runs(request: Request) -> list[RunConfig]:
 
 
 def _change_protocol(protocol: Protocol, request: Request) -> Protocol:
-    options = ("target", "batch_size", "steps_per_epoch", "units", "sentinels")
-    wanted = {name: getattr(request, name) for name in options}
+    data, training = ("target", "sentinels", "calendar"), ("batch_size", "steps_per_epoch", "units")
+    optimisation = ("optimizer", "learning_rate", "loss", "clip_norm", "patience")
+    wanted = {name: getattr(request, name) for name in (*data, *training, *optimisation)}
     return replace(protocol, **{name: value for name, value in wanted.items() if value is not None})
 
 
@@ -104,6 +157,9 @@ def _configure(variant: Variant, protocol: Protocol, request: Request) -> RunCon
         engine=request.engine,
         cell=request.cell,
         reading=request.reading,
+        name=request.name,
+        tags=tuple(dict.fromkeys(request.tags)),
+        note=request.note,
     )
 
 

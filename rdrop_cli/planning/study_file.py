@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from rdrop_cli.errors import UsageError, ValueRefusedError, find_nearest, show_value, suggest
 from rdrop_cli.planning.request import Request, parse_seeds, plan_runs
@@ -122,6 +122,8 @@ def _suggest(name: str, known: Iterable[str]) -> str:
 def _read_option(key: str, value: Any) -> Any:
     """Return the value of a key in [study] as a request takes it."""
     hint = _FIELDS[key].type
+    if get_origin(hint) is Sequence:
+        return tuple(_read_list(key, [value] if isinstance(value, str) else value, (str,), "texts in quotes"))
     if key in _READING and _READING[key].default == ():
         return tuple(_read_list(key, value, (str,), "texts"))
     kinds = [kind for kind in get_args(hint) or (hint,) if kind in WORDS]

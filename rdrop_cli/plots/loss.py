@@ -108,6 +108,8 @@ def _draw_group(axes: "Axes", group: Group, scale: float, crowded: bool) -> Draw
         axes.fill_between(epochs, seeds.min(axis=0), seeds.max(axis=0), color=colour, alpha=BAND_OPACITY, linewidth=0)
         axes.plot(epochs, seeds.T, color=colour, alpha=SEED_OPACITY, linewidth=0.7)
     for line in LINES[:1] if crowded else LINES:
+        if line.key == "loss" and group.runs[0].protocol.loss != "mae":
+            continue  # no error, and of another scale
         values = group.curves(line.key).mean(axis=0) * scale
         axes.plot(epochs, values, line.style, color=colour, linewidth=line.width)
     mean = seeds.mean(axis=0)
@@ -172,7 +174,7 @@ def _label_axes(axes: "Axes", runs: list[Metrics], in_unit: bool, characters: in
 def describe_setting(runs: Sequence[Metrics]) -> str:
     """Say what is forecast from which data, as far as the runs have it in common."""
     quantity, _ = name_target(runs[0].protocol.target)
-    datasets = sorted({run.dataset.name for run in runs})
+    datasets = sorted({run.dataset.sha256: run.dataset.name for run in reversed(runs)}.values())
     protocols = sorted({run.protocol.name for run in runs})
     unverified = any(run.dataset.verified is False for run in runs)
     warning = " — not the published file" if unverified else ""

@@ -177,8 +177,8 @@ def _write_above(axes: "Axes", text: str, days: float, side: str, colour: str, p
 def _draw_window(axes: "Axes", protocol: Protocol, windows: Windows, sampling_seconds: float) -> None:
     """Draw one validation window to scale: its timesteps, the target ahead of it, and the naive forecast."""
     row = int(windows.validation[len(windows.validation) // 2])
-    later = row + windows.horizon_rows
-    readings = windows.matrix[:, windows.target_column].astype(np.float64) * windows.target_std + windows.target_mean
+    later = row + windows.target_offset
+    readings = windows.target.astype(np.float64) * windows.target_std + windows.target_mean
     drawn, steps = slice(row - protocol.lookback_rows, later + 1), row + windows.offsets
     now = int(steps[-1])
     axes.plot(windows.timestamps[drawn], readings[drawn], color=READING_COLOUR, linewidth=0.8, alpha=0.5)
@@ -187,16 +187,14 @@ def _draw_window(axes: "Axes", protocol: Protocol, windows: Windows, sampling_se
     axes.plot(windows.timestamps[later], readings[later], "*", color=TARGET_COLOUR, markersize=15, clip_on=False)
     start, end = _to_days(windows.timestamps[steps[0]]), _to_days(windows.timestamps[now])
     axes.axvspan(start, end, color=PALETTE[1], alpha=PERIOD_OPACITY, linewidth=0)
-    lookback, step, horizon = (
-        format_seconds(count * sampling_seconds)
-        for count in (protocol.lookback_rows, protocol.step_rows, protocol.horizon_rows)
-    )
+    lookback, step = (format_seconds(rows * sampling_seconds) for rows in (protocol.lookback_rows, protocol.step_rows))
+    horizon = protocol.describe_horizon(sampling_seconds)
     _, unit = name_target(protocol.target)
     error = format_error(abs(readings[later] - readings[now]), unit)
     axes.set_title("One window of the validation period, to scale", loc="left", fontsize=12, pad=20)
     seen = f"what the network sees: {protocol.timesteps} timesteps, one every {step}, {lookback} in all"
     _write_above(axes, seen, start, "left", PALETTE[1])
-    _write_above(axes, f"★ target, {horizon} ahead", _to_days(windows.timestamps[later]), "right", TARGET_COLOUR)
+    _write_above(axes, f"★ target, {horizon}", _to_days(windows.timestamps[later]), "right", TARGET_COLOUR)
     axes.annotate(
         f"naive forecast:\nas now, off by {error}",
         (windows.timestamps[later], readings[now]),

@@ -52,7 +52,8 @@ def describe_protocol(judged: StudyVerdict) -> str:
     run, looks = judged.collection.used[0], judged.plan.looks
     protocol = run.protocol
     settings = (
-        f"windows of {protocol.lookback_rows} rows, every {protocol.step_rows}, {protocol.horizon_rows} ahead; "
+        f"windows of {protocol.lookback_rows} rows, every {protocol.step_rows}, "
+        f"target {protocol.lead_rows} after the newest reading; "
         f"{protocol.steps_per_epoch} steps of {protocol.batch_size} windows an epoch; {protocol.units} units"
     )
     return (

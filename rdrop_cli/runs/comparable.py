@@ -2,15 +2,21 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.units import format_error
 from rdrop_cli.study.variants import VARIANTS, label_network
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_LINES = 5
 MOST_NAMES = 3
@@ -51,6 +57,40 @@ class Run:
 
     folder: RunFolder
     metrics: Metrics
+
+    @property
+    def history(self) -> "pd.DataFrame":
+        """Its curves as a data frame, a row an epoch; the columns are those of `history.csv` that metrics have."""
+        import pandas as pd
+
+        curves, scale = self.metrics.history, self.metrics.target_std
+        columns = {
+            "loss": curves.loss,
+            "val_loss": curves.val_loss,
+            "train_mae": curves.train_mae,
+            "val_mae_in_unit": [error * scale for error in curves.val_loss],
+            "seconds": self.metrics.timing.epoch_seconds,
+        }
+        return pd.DataFrame(columns, index=pd.RangeIndex(1, len(curves.loss) + 1, name="epoch"))
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: what the run is, and its figures."""
+        metrics = self.metrics
+        best, test = metrics.best, metrics.test
+        rows = {
+            "run": metrics.run_id,
+            "name": metrics.name,
+            "network": f"{metrics.label_with_rates}, seed {metrics.seed}",
+            "data": f"{metrics.dataset.name}, {metrics.protocol.target}",
+            "status": f"{metrics.status}, {metrics.epochs}",
+            "best validation MAE": f"{format_error(best.val_mae_in_unit, metrics.unit)} in epoch {best.epoch}"
+            if best
+            else "",
+            "test MAE": format_error(test.mae_in_unit, metrics.unit) if test else "",
+            "naive forecast": format_error(metrics.naive.val_mae_in_unit, metrics.unit),
+        }
+        cells = (f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in rows.items() if value)
+        return f"<table>{''.join(cells)}</table>"
 
 
 @dataclass(frozen=True)
@@ -188,14 +228,14 @@ def keep_newest_of_each_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Skipp
 def find_same_configurations(configs: Iterable[RunConfig], runs_dir: Path) -> dict[RunConfig, RunFolder]:
     """Return, of each configuration that there is a run of, the complete one, else the one with the most epochs.
 
-    The checksum says which data a run was trained on, whatever path they had. A run whose metrics cannot be read is
-    one to resume: they are written anew from its checkpoint.
+    The checksum says which data a run was trained on, whatever path they had; what the user calls a run does not count.
+    A run whose metrics cannot be read is one to resume: they are written anew from its checkpoint.
     """
-    wanted = {replace(config, dataset=""): config for config in configs}
+    wanted = {config.identity: config for config in configs}
     found: dict[RunConfig, tuple[bool, int, RunFolder]] = {}
     for folder in list_run_folders(runs_dir):
         try:
-            config = wanted.get(replace(folder.read_config(), dataset=""))
+            config = wanted.get(folder.read_config().identity)
         except DataError:
             continue  # `rdrop runs` names it
         if config is not None:

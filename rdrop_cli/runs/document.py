@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import VARIANTS, format_rates, label_network
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 Status = Literal["completed", "running", "interrupted", "failed"]
 Rate = Annotated[float, Meta(ge=0, lt=1)]
 Count = Annotated[int, Meta(ge=0)]
@@ -47,6 +47,15 @@ class Epochs(Fields, frozen=True, kw_only=True):
 
     done: Annotated[Count, Meta(description="epochs")]
     planned: Annotated[Count, Meta(description="epochs")]
+    ended_by: Annotated[
+        Literal["plan", "patience"] | None,
+        Meta(
+            description="why training is complete: all epochs done, or `protocol.patience`; else null, as in older runs"
+        ),
+    ] = None
+
+    def __str__(self) -> str:
+        return f"{self.done} of {self.planned} epochs" + (", ended by patience" if self.ended_by == "patience" else "")
 
 
 class Dataset(Fields, frozen=True, kw_only=True):
@@ -61,6 +70,21 @@ class Dataset(Fields, frozen=True, kw_only=True):
     ]
 
 
+class Scale(Fields, frozen=True, kw_only=True):
+    """A column's standardisation: a network is given a reading less `mean`, divided by `std`."""
+
+    name: Annotated[str, Meta(description="of the column")]
+    mean: Annotated[float, Meta(description="over the training rows, in the column's unit")]
+    std: Annotated[float, Meta(description="likewise; 1 where the column never changes")]
+
+
+class Standardisation(Fields, frozen=True, kw_only=True):
+    """What makes readings a network's inputs, and its output a forecast: `output * target.std + target.mean`."""
+
+    inputs: Annotated[list[Scale], Meta(description="the network's inputs, in their order")]
+    target: Annotated[Scale, Meta(description="the predicted column")]
+
+
 class Curves(Fields, frozen=True, kw_only=True):
     """Standardised MAE by epoch, all of one length.
 
@@ -68,7 +92,7 @@ class Curves(Fields, frozen=True, kw_only=True):
         ValueError: the curves have different lengths.
     """
 
-    loss: Annotated[list[float], Meta(description="training loss by epoch, dropout on; standardised")]
+    loss: Annotated[list[float], Meta(description="training loss by epoch, `protocol.loss`, dropout on; standardised")]
     val_loss: Annotated[list[float], Meta(description="MAE on all validation windows by epoch; standardised")]
     train_mae: Annotated[
         list[float], Meta(description="MAE on a fixed sample of training windows by epoch, dropout off; standardised")
@@ -90,7 +114,7 @@ class Best(Fields, frozen=True, kw_only=True):
 class Final(Fields, frozen=True, kw_only=True):
     """The last epoch."""
 
-    loss: Annotated[float, Meta(description="training loss, dropout on; standardised")]
+    loss: Annotated[float, Meta(description="training loss, `protocol.loss`, dropout on; standardised")]
     train_mae: Annotated[float, Meta(description="MAE on the sample of training windows, dropout off; standardised")]
     val_mae: Annotated[float, Meta(description="MAE on the validation windows; standardised")]
     val_mae_in_unit: Annotated[float, Meta(description="the same in `unit`")]
@@ -104,7 +128,7 @@ class Test(Fields, frozen=True, kw_only=True):
 
 
 class Naive(Fields, frozen=True, kw_only=True):
-    """The forecast "in one horizon as now"."""
+    """The naive forecast: the target will be what it was at the newest reading."""
 
     val_mae: Annotated[float, Meta(description="MAE on the validation windows; standardised")]
     val_mae_in_unit: Annotated[float, Meta(description="the same in `unit`")]
@@ -173,9 +197,19 @@ class Metrics(Fields, frozen=True, kw_only=True):
     epochs: Epochs
     dataset: Dataset
     protocol: Protocol
+    name: Annotated[str, Meta(description="what the user calls the run; may be empty")]
+    tags: Annotated[list[str], Meta(description="words by which the user finds the run")]
+    note: Annotated[str, Meta(description="a line of the user's")]
     target_std: Annotated[float, Meta(description="one standardised unit of the target, in `unit`")]
     unit: Annotated[str, Meta(description="the target's own unit; empty where its name tells none")]
+    standardisation: Annotated[
+        Standardisation | None,
+        Meta(description="means and deviations by which the network can be used; null in older runs"),
+    ]
     history: Curves
+    still_improving: Annotated[
+        bool, Meta(description="whether the best epoch is among the last tenth: too few epochs to judge overfitting")
+    ]
     best: Annotated[Best | None, Meta(description="null before the first epoch ends")]
     final: Annotated[Final | None, Meta(description="null before the first epoch ends")]
     test: Annotated[Test | None, Meta(description="null before the run is complete")]

@@ -1,6 +1,7 @@
 """Find runs: all of a folder, the one that a user names, or those with a property."""
 
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from rdrop_cli.errors import RdropError, UsageError
@@ -16,6 +17,8 @@ STATUSES = ("completed", "running", "interrupted", "failed")
 class Filter:
     """Which runs are wanted, by what stands in their metrics; an empty field asks for nothing.
 
+    A name may have the wildcards `*` and `?`; of several values of one field a run needs one.
+
     Raises:
         UsageError: no run can have such a value, which is most likely a slip of the keyboard.
     """
@@ -23,6 +26,8 @@ class Filter:
     variants: tuple[str, ...] = ()
     cells: tuple[str, ...] = ()
     statuses: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.variants:
@@ -34,7 +39,7 @@ class Filter:
 
     def asks(self) -> bool:
         """Whether any run may be skipped."""
-        return bool(self.variants or self.cells or self.statuses)
+        return bool(self.variants or self.cells or self.statuses or self.names or self.tags)
 
     def keeps(self, metrics: Metrics) -> bool:
         """Whether a run is wanted."""
@@ -43,7 +48,11 @@ class Filter:
             (self.cells, metrics.cell),
             (self.statuses, metrics.status),
         )
-        return all(found in wanted for wanted, found in wanted_and_found if wanted)
+        return (
+            all(found in wanted for wanted, found in wanted_and_found if wanted)
+            and (not self.names or any(fnmatchcase(metrics.name, name) for name in self.names))
+            and (not self.tags or not set(self.tags).isdisjoint(metrics.tags))
+        )
 
 
 def list_run_folders(runs_dir: Path) -> list[RunFolder]:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -12,7 +13,8 @@ class Epoch:
 
     Attributes:
         epoch: counted from 1.
-        loss: mean training loss over the epoch's steps, with dropout on: no measure of overfitting.
+        loss: mean over the epoch's steps of the loss that the protocol names, with dropout on: no measure of
+            overfitting, and an MAE only where that is the loss.
         val_loss: error on every validation window, dropout off.
         train_mae: error on the fixed sample of training windows, dropout off.
         train_seconds, seconds: time for the steps, and for the whole epoch with its measurements.
@@ -24,6 +26,20 @@ class Epoch:
     train_mae: float
     train_seconds: float
     seconds: float
+
+
+LATE_SHARE = 0.1  # of the epochs, that count as a run's end
+
+
+def is_still_improving(val_loss: Sequence[float]) -> bool:
+    """Whether a validation curve was still falling at its end: its lowest is among the last tenth of the epochs.
+
+    The last epoch always counts as the end. Such a run was trained too little to say whether its network overfits.
+    """
+    if not val_loss:
+        return False
+    best = min(range(len(val_loss)), key=val_loss.__getitem__)
+    return best >= len(val_loss) - max(1, round(LATE_SHARE * len(val_loss)))
 
 
 @dataclass
@@ -40,6 +56,11 @@ class History:
     @property
     def last(self) -> Epoch:
         return self.epochs[-1]
+
+    @property
+    def epochs_since_best(self) -> int:
+        """Epochs since validation was at its lowest."""
+        return len(self.epochs) - self.best.epoch if self.epochs else 0
 
     def curve(self, name: str) -> list[float]:
         """Return one figure of every epoch, by its field's name."""

@@ -78,6 +78,7 @@ def _list_fields(schema: Schema, part: Schema, path: str = "") -> Iterator[tuple
             below = f"{path}.{name}" if path else name
             yield below, _name_type(schema, field), field.get("description") or _describe_part(schema, field)
             yield from _list_fields(schema, field, below)
+            yield from _list_fields(schema, field.get("items", {}), f"{below}[]")
 
 
 def _describe_part(schema: Schema, field: Schema) -> str:
@@ -94,7 +95,7 @@ def _name_type(schema: Schema, field: Schema) -> str:
     if "enum" in field:
         return " or ".join(f"`{value}`" for value in field["enum"])
     if field["type"] == "array":
-        return "array of texts" if field["items"].get("type") == "string" else "array of numbers"
+        return f"array of {_name_type(schema, field['items'])}s"
     return str(field["type"])
 
 

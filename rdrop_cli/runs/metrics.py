@@ -1,6 +1,7 @@
 """Build the metrics of a run from what it was trained with and its epochs so far."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from rdrop_cli.runs.document import (
     Best,
@@ -12,11 +13,12 @@ from rdrop_cli.runs.document import (
     Metrics,
     Naive,
     Rates,
+    Standardisation,
     Status,
     Test,
     Timing,
 )
-from rdrop_cli.runs.history import History
+from rdrop_cli.runs.history import History, is_still_improving
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.units import name_target
@@ -31,6 +33,7 @@ class Setting:
         naive_val_mae: standardised error of the naive forecast on the validation windows.
         environment: versions, device and threads.
         engine: what computed it: `native`, `xla` or `keras`.
+        standardisation: of the network's inputs and its target.
     """
 
     source: Source
@@ -39,6 +42,7 @@ class Setting:
     train_windows_per_epoch: int
     environment: Environment
     engine: str
+    standardisation: Standardisation | None = None
 
 
 def build_metrics(
@@ -67,7 +71,10 @@ def build_metrics(
         seed=config.seed,
         rates=Rates(dropout=config.dropout, recurrent_dropout=config.recurrent_dropout),
         engine=setting.engine,
-        epochs=Epochs(done=len(history.epochs), planned=config.epochs),
+        epochs=Epochs(done=len(history.epochs), planned=config.epochs, ended_by=_find_end(config, history, status)),
+        name=config.name,
+        tags=list(config.tags),
+        note=config.note,
         dataset=Dataset(**setting.source.to_json()),
         protocol=config.protocol,
         target_std=scale,
@@ -75,6 +82,8 @@ def build_metrics(
         history=Curves(
             loss=history.curve("loss"), val_loss=history.curve("val_loss"), train_mae=history.curve("train_mae")
         ),
+        standardisation=setting.standardisation,
+        still_improving=is_still_improving(history.curve("val_loss")),
         best=_describe_best(history, scale),
         final=_describe_final(history, scale),
         test=None if test_mae is None else Test(mae=test_mae, mae_in_unit=test_mae * scale),
@@ -82,6 +91,12 @@ def build_metrics(
         timing=_describe_timing(history, setting),
         environment=setting.environment,
     )
+
+
+def _find_end(config: RunConfig, history: History, status: Status) -> Literal["plan", "patience"] | None:
+    if status != "completed":
+        return None
+    return "patience" if config.protocol.patience and len(history.epochs) < config.epochs else "plan"
 
 
 def _describe_best(history: History, scale: float) -> Best | None:

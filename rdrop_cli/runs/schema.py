@@ -18,9 +18,10 @@ import msgspec
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import write_json
 from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
-from rdrop_cli.runs.history import Epoch, History
+from rdrop_cli.runs.history import Epoch, History, is_still_improving
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.protocol import WINDOW_END, Protocol
+from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.units import name_target
 from rdrop_cli.study.variants import DEFAULT_CELL
 
@@ -33,6 +34,18 @@ LARGEST_INTEGER = 2**53  # up to here a float64 has every whole number
 _RENAMED = {
     1: {"degc_per_unit": "target_std", "val_mae_degc": "val_mae_unscaled", "mae_degc": "mae_unscaled"},
     2: {"val_mae_unscaled": "val_mae_in_unit", "mae_unscaled": "mae_in_unit"},
+}
+
+# Before schema 4 a horizon counted from the window's end, every column was an input, and the training was the study's.
+_PROTOCOL_BEFORE_4 = {
+    "horizon_from": WINDOW_END,
+    "inputs": [],
+    "calendar": False,
+    "optimizer": "rmsprop",
+    "learning_rate": 0.001,
+    "loss": "mae",
+    "clip_norm": None,
+    "patience": None,
 }
 
 T = TypeVar("T")
@@ -71,7 +84,7 @@ def write_metrics(path: Path, metrics: Metrics) -> None:
 
 def to_builtins(metrics: Metrics) -> dict[str, Any]:
     """Return the document as JSON has it."""
-    value: dict[str, Any] = msgspec.to_builtins(metrics)
+    value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(metrics))
     return value
 
 
@@ -103,6 +116,8 @@ def parse_config(value: Any) -> RunConfig:
         _check_names(kind, "", value, RunConfig)
         if isinstance(value.get("protocol"), dict):
             _check_names(kind, "protocol", value["protocol"], Protocol)
+        if isinstance(value.get("reading"), dict):
+            _check_names(kind, "reading", value["reading"], Reading)
     return _convert(kind, value, RunConfig)
 
 
@@ -170,8 +185,15 @@ def measure_depth(value: Any) -> int:
 
 def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
     """Return a document of a readable schema as this one has it."""
-    document = reduce(lambda value, older: _rename(value, _RENAMED[older]), range(version, SCHEMA_VERSION), document)
+    document = reduce(
+        lambda value, older: _rename(value, _RENAMED.get(older, {})), range(version, SCHEMA_VERSION), document
+    )
     document["schema_version"] = SCHEMA_VERSION
+    if version < 4 and isinstance(document.get("protocol"), dict):
+        document["protocol"] = _PROTOCOL_BEFORE_4 | document["protocol"]
+    if version < 4 and isinstance(document.get("history"), dict):
+        improving = {"still_improving": _was_improving(document["history"].get("val_loss"))}
+        document = {"name": "", "tags": [], "note": "", "standardisation": None} | improving | document
     if "time_column" in document:  # of a configuration, before there were other options of reading
         document["reading"] = {"time": document.pop("time_column")}
     if version < SCHEMA_VERSION and "history" in document:  # metrics: what the first versions did not record
@@ -180,6 +202,12 @@ def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
         if version == 1 and isinstance(protocol, dict) and isinstance(protocol.get("target"), str):
             document = {"unit": name_target(protocol["target"])[1]} | document
     return document
+
+
+def _was_improving(val_loss: Any) -> bool:
+    """Return what the curve says; a curve that is none is refused when the document is checked."""
+    is_curve = isinstance(val_loss, list) and all(type(error) in (int, float) for error in val_loss)
+    return is_curve and is_still_improving(val_loss)
 
 
 def _rename(document: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
@@ -213,7 +241,9 @@ def _walk(name: str, value: dict[str, Any] | list[Any]) -> Iterator[tuple[str, A
         yield f"{name}.{key}" if name else key, item
 
 
-def _check_names(kind: str, where: str, value: dict[str, Any], datatype: type[RunConfig] | type[Protocol]) -> None:
+def _check_names(
+    kind: str, where: str, value: dict[str, Any], datatype: type[RunConfig] | type[Protocol] | type[Reading]
+) -> None:
     """Refuse fields that are not known, and a protocol that is not whole: both decide what a run's figures mean."""
     known = {field.name: field for field in fields(datatype)}
     prefix = f"{where}." if where else ""

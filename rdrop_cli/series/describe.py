@@ -52,8 +52,7 @@ def describe_series(series: Series) -> list[str]:
 def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float) -> list[str]:
     """Say what is predicted from what, which windows belong to which period, and how long an epoch is."""
     quantity, unit = name_target(protocol.target)
-    lengths = (protocol.horizon_rows, protocol.lookback_rows, protocol.step_rows)
-    horizon, lookback, step = (format_seconds(rows * sampling_seconds) for rows in lengths)
+    lookback, step = (format_seconds(rows * sampling_seconds) for rows in (protocol.lookback_rows, protocol.step_rows))
     periods = ", ".join(
         f"{period.name} to {format_stamp(period.last)} ({period.windows} windows)"
         for period in list_periods(protocol, windows)
@@ -62,7 +61,8 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float)
     constant = ", ".join(windows.excluded)
     return [
         f"target: {protocol.target}, read as {quantity} in {unit or 'a unit that its name does not tell'}; "
-        f"{horizon} ahead, from {lookback} before, a timestep every {step}",
+        f"{protocol.describe_horizon(sampling_seconds)}, from {lookback} before, a timestep every {step}",
+        *([f"inputs: {', '.join(windows.columns)}"] if protocol.inputs or protocol.calendar else []),
         f"periods: {periods}",
         *([f"constant in training, excluded: {constant}; <keep> COLUMN keeps one"] if constant else []),
         *(
@@ -73,8 +73,8 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float)
             if windows.unmeasured
             else []
         ),
-        f"an epoch: {protocol.steps_per_epoch} steps of {protocol.batch_size} windows, {seen} in all; "
-        f"training has {len(windows.train)} (<steps_per_epoch>)",
+        f"an epoch: {protocol.steps_per_epoch} steps of {protocol.batch_size} windows, {seen} in all: "
+        f"{seen / len(windows.train):.3g} times the {len(windows.train)} of training",
     ]
 
 

@@ -1,6 +1,6 @@
 """Windows over a series: which rows belong to which period, and the one standardised matrix they are cut from."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +11,8 @@ from rdrop_cli.series.quality import fill_missing, find_measured
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.protocol import Protocol
 
+CALENDAR = ("hour of day (sine)", "hour of day (cosine)", "day of year (sine)", "day of year (cosine)")
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -18,30 +20,34 @@ class Windows:
 
     Attributes:
         matrix: float32 of shape (row, feature), each column standardised with its training mean and deviation.
+        target: float32 of shape (row,), the predicted column likewise; it need not be a feature.
         columns: names of the features.
         excluded: columns of the series that are no features, each with the reason.
-        target_column: index of the predicted column.
         offsets: int32 of shape (time,), rows of a window relative to the row it ends before, all negative.
-        horizon_rows: rows from there to the target.
+        target_offset: row of the target, relative to the same.
         timestamps: datetime64[s] of shape (row,).
         train: the range of rows before which a training window ends.
         validation, test: int64 of shape (window,), likewise; without the windows whose target, or whose newest reading
             of the target, was not measured but filled, as these errors would not be those of a forecast.
         unmeasured: how many of these there are.
         target_mean, target_std: in the target's own units; one standardised unit is `target_std` of them.
+        columns: names of the features.
+        means, stds: float64 of shape (feature,): a feature is its reading less the mean, divided by the deviation.
     """
 
     matrix: npt.NDArray[np.float32]
-    target_column: int
+    target: npt.NDArray[np.float32]
     offsets: npt.NDArray[np.int32]
-    horizon_rows: int
+    target_offset: int
     timestamps: npt.NDArray[np.datetime64]
     train: range
     validation: npt.NDArray[np.int64]
     test: npt.NDArray[np.int64]
     target_mean: float
     target_std: float
-    columns: tuple[str, ...] = ()
+    columns: tuple[str, ...]
+    means: npt.NDArray[np.float64]
+    stds: npt.NDArray[np.float64]
     excluded: dict[str, str] = field(default_factory=dict)
     unmeasured: int = 0
     measured_train: npt.NDArray[np.int64] | None = None
@@ -50,6 +56,10 @@ class Windows:
     def step_rows(self) -> int:
         """Rows from one timestep of a window to the next."""
         return -int(self.offsets[-1])
+
+    def get_targets(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
+        """Return the standardised targets of the windows that end before `rows`, shape (window,)."""
+        return self.target[np.asarray(rows, np.int64) + self.target_offset]
 
     def sample_train_rows(self, count: int) -> npt.NDArray[np.int64]:
         """Return `count` training rows, evenly spaced: the fixed sample for the error without dropout."""
@@ -68,50 +78,89 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
     protocol.check_layout()
     train, validation, test = _lay_out_periods(series, protocol)
     _check_order(series, protocol)
-    target = series.columns.index(protocol.target)
     measured = np.ones(series.rows, bool)
     if protocol.sentinels == "fill":
-        measured = find_measured(series)[:, target]
+        measured = find_measured(series)[:, series.columns.index(protocol.target)]
         series = fill_missing(series)
+    constant = _find_constant(series, protocol)
+    inputs = tuple(name for name in protocol.inputs or series.columns if name not in constant)
+    used = inputs if protocol.target in inputs else (*inputs, protocol.target)
+    series = _select_columns(series, used)
     _check_missing(series)
-    constant = np.ptp(series.values[: protocol.train_stop_row], axis=0) == 0
-    if constant[target]:
+    matrix, means, stds = _standardise(series, protocol.train_stop_row)
+    target = used.index(protocol.target)
+    if stds[target] == 0:
         raise DataError(f"{series.name}: {protocol.target!r} is constant over the training rows: nothing to learn")
-    features = [i for i, name in enumerate(series.columns) if not constant[i] or name in series.reading.keep]
-    matrix, mean, std = _standardise(series.values[:, features], protocol.train_stop_row)
-    too_large = ~(np.isfinite(std) & np.isfinite(matrix).all(axis=0))
-    if too_large.any():
-        column = series.columns[features[int(too_large.argmax())]]
-        raise DataError(f"{series.name}: {column!r} holds readings too large to standardise; correct them")
-    target = features.index(target)
+    stds = np.where(stds == 0, 1.0, stds)  # of a column that is kept although it never changes
     kept = {rows: _keep_measured(rows, measured, protocol) for rows in (train, validation, test)}
     for period, rows in (("validation", validation), ("test", test)):
         if not len(kept[rows]):
             raise DataError(
                 f"{series.name}: no target of the {period} period was measured; move <train_stop>, <val_stop>"
             )
+    calendar = CALENDAR if protocol.calendar else ()
+    features = [matrix[:, : len(inputs)], *([encode_calendar(series.timestamps)] if calendar else [])]
     return Windows(
-        matrix=matrix,
-        target_column=target,
+        matrix=np.concatenate(features, axis=1) if len(features) > 1 else np.ascontiguousarray(features[0]),
+        target=matrix[:, target].copy(),
         offsets=np.arange(-protocol.lookback_rows, 0, protocol.step_rows, dtype=np.int32),
-        horizon_rows=protocol.horizon_rows,
+        target_offset=protocol.target_offset,
         timestamps=series.timestamps,
         train=train,
         validation=kept[validation],
         test=kept[test],
-        target_mean=float(mean[target]),
-        target_std=float(std[target]),
-        columns=tuple(series.columns[i] for i in features),
-        excluded={name: "constant in training" for i, name in enumerate(series.columns) if i not in features},
+        target_mean=float(means[target]),
+        target_std=float(stds[target]),
+        columns=(*inputs, *calendar),
+        means=np.pad(means[: len(inputs)], (0, len(calendar))),
+        stds=np.pad(stds[: len(inputs)], (0, len(calendar)), constant_values=1.0),
+        excluded=dict.fromkeys(constant, "constant in training"),
         unmeasured=len(validation) + len(test) - len(kept[validation]) - len(kept[test]),
         measured_train=kept[train] if len(kept[train]) else None,
     )
 
 
+def _find_constant(series: Series, protocol: Protocol) -> tuple[str, ...]:
+    """Return the inputs that never change in training, but for the target and those that the user keeps."""
+    never_changes = np.ptp(series.values[: protocol.train_stop_row], axis=0) == 0
+    flat = {name for name, constant in zip(series.columns, never_changes, strict=True) if constant}
+    flat -= {*series.reading.keep, protocol.target}
+    return tuple(name for name in protocol.inputs or series.columns if name in flat)
+
+
+def _select_columns(series: Series, columns: tuple[str, ...]) -> Series:
+    """Return a series of these columns alone.
+
+    Raises:
+        DataError: one of them is not there.
+    """
+    if columns == series.columns:
+        return series
+    if missing := [name for name in columns if name not in series.columns]:
+        known = ", ".join(series.columns)
+        raise DataError(f"{series.source.name}: no column {missing[0]!r} to be an input; it has {known}")
+    values = np.ascontiguousarray(series.values[:, [series.columns.index(name) for name in columns]])
+    return replace(series, columns=columns, values=values)
+
+
+def encode_calendar(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float32]:
+    """Return the time of day and of the year as points of a circle, so that midnight is next to midnight.
+
+    Returns:
+        float32 of shape (row, 4), in the order of `CALENDAR`, within [-1, 1].
+    """
+    days, years = stamps.astype("datetime64[D]"), stamps.astype("datetime64[Y]")
+    seconds = stamps.astype("datetime64[s]")
+    of_day = (seconds - days) / np.timedelta64(1, "D")
+    of_year = (seconds - years.astype("datetime64[s]")) / ((years + 1).astype("datetime64[s]") - years)
+    angles = 2 * np.pi * np.stack([of_day, of_day, of_year, of_year], axis=1)
+    return np.where([True, False, True, False], np.sin(angles), np.cos(angles)).astype(np.float32)
+
+
 def _keep_measured(rows: range, measured: npt.NDArray[np.bool_], protocol: Protocol) -> npt.NDArray[np.int64]:
     """Return the rows of windows whose target and whose newest reading of it were measured."""
     ends = np.asarray(rows, np.int64)
-    return ends[measured[ends + protocol.horizon_rows] & measured[ends - protocol.step_rows]]
+    return ends[measured[ends + protocol.target_offset] & measured[ends - protocol.step_rows]]
 
 
 def _check_order(series: Series, protocol: Protocol) -> None:
@@ -162,17 +211,26 @@ def _lay_out_periods(series: Series, protocol: Protocol) -> tuple[range, range, 
 
 
 def _standardise(
-    values: npt.NDArray[np.float64], train_stop_row: int
+    series: Series, train_stop_row: int
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Subtract the training mean and divide by the training deviation, in float64, column by column."""
+    """Subtract the training mean and divide by the training deviation, in float64, column by column.
+
+    Raises:
+        DataError: a column holds readings that are too large.
+    """
+    values = series.values
     training = values[:train_stop_row]
     matrix = np.empty(values.shape, np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is refused by the caller
+    with np.errstate(over="ignore", invalid="ignore"):
         mean = training.mean(axis=0)
         # A column that never changed has no deviation, but for the rounding of its mean; it is here to be kept.
         std = np.where(np.ptp(training, axis=0) == 0, 0.0, training.std(axis=0))
         for column in range(values.shape[1]):  # one column at a time: no second float64 matrix in memory
             matrix[:, column] = (values[:, column] - mean[column]) / (std[column] or 1.0)
+    too_large = ~(np.isfinite(std) & np.isfinite(matrix).all(axis=0))
+    if too_large.any():
+        name = series.columns[int(too_large.argmax())]
+        raise DataError(f"{series.source.name}: {name!r} holds readings too large to standardise; correct them")
     return matrix, mean, std
 
 
@@ -180,14 +238,13 @@ def average_by_day(
     windows: Windows, rows: npt.NDArray[np.int64] | range, errors: npt.NDArray[np.float32]
 ) -> list[tuple[str, int, float]]:
     """Return (ISO day, windows, mean error) for each calendar day on which targets of the windows before `rows` lie."""
-    targets = windows.timestamps[np.asarray(rows) + windows.horizon_rows]
+    targets = windows.timestamps[np.asarray(rows) + windows.target_offset]
     days, position, counts = np.unique(targets.astype("datetime64[D]"), return_inverse=True, return_counts=True)
     sums = np.bincount(position, weights=errors.astype(np.float64))
     return [(str(day), int(n), float(total / n)) for day, n, total in zip(days, counts, sums, strict=True)]
 
 
 def forecast_naively(windows: Windows, rows: npt.NDArray[np.int64] | range) -> float:
-    """Return the standardised MAE of "in one horizon as now", now being a window's last timestep (book, 6.3.2)."""
-    target = windows.matrix[:, windows.target_column].astype(np.float64)
-    ends = np.asarray(rows)
-    return float(np.abs(target[ends + windows.horizon_rows] - target[ends + windows.offsets[-1]]).mean())
+    """Return the standardised MAE of "then as now", now being the newest reading of a window (book, 6.3.2)."""
+    target, ends = windows.target.astype(np.float64), np.asarray(rows)
+    return float(np.abs(target[ends + windows.target_offset] - target[ends + windows.offsets[-1]]).mean())

@@ -1,7 +1,7 @@
 """The configuration of one run: everything that is needed to run it again."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
 from rdrop_cli.errors import ValueRefusedError
@@ -34,6 +34,9 @@ class RunConfig:
     engine: Annotated[str, "what was asked for: `auto`, `native`, `xla` or `keras`"] = "auto"
     cell: Annotated[str, "`gru` or `lstm`"] = DEFAULT_CELL
     reading: Reading = AS_FOUND
+    name: Annotated[str, "what the user calls the run; may be empty"] = ""
+    tags: Annotated[tuple[str, ...], "words by which the user finds the run"] = ()
+    note: Annotated[str, "a line of the user's"] = ""
 
     def __post_init__(self) -> None:
         check_cell(find_variant(self.variant), self.cell)
@@ -46,6 +49,16 @@ class RunConfig:
             raise ValueRefusedError("engine", self.engine, f"one of {', '.join(ENGINES)}")
         if self.epochs < 1:
             raise ValueRefusedError("epochs", self.epochs, "at least 1")
+        for field, texts in (("name", (self.name,)), ("tag", self.tags), ("note", (self.note,))):
+            for text in texts:
+                if not text.isprintable() or (field == "tag" and not text):
+                    raise ValueRefusedError(field, text, "a line of text")
+
+    @property
+    def identity(self) -> "RunConfig":
+        """The configuration without what changes no figure: the data's path and what the run is called."""
+        protocol = replace(self.protocol, summary="")
+        return replace(self, dataset="", name="", tags=(), note="", protocol=protocol)
 
     @property
     def label(self) -> str:

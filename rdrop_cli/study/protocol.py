@@ -1,11 +1,16 @@
 """How a study is set up: which rows are windows, what is predicted, how long is trained."""
 
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Annotated, Any
 
 from rdrop_cli.errors import UsageError, ValueRefusedError
+from rdrop_cli.study.units import format_seconds
 
 SENTINEL_TREATMENTS = ("keep", "fill")
+WINDOW_END, NEWEST_READING = "window end", "newest reading"
+OPTIMIZERS = ("rmsprop", "adam", "nadam", "sgd")
+LOSSES = ("mae", "mse", "huber")
 # The options that change a length, and the protocol's fields, in rows.
 LENGTHS = {
     "lookback": "lookback_rows",
@@ -21,9 +26,11 @@ SAMPLING_SECONDS = 600  # from row to row of the Jena data, in whose rows the pr
 class Protocol:
     """A named set-up; rows are readings of the series as they come (ten minutes apart in the Jena data).
 
-    A window that ends before row i holds rows i - lookback, i - lookback + step, …, i - step, and its target is
-    the target column at row i + horizon. Rows below `train_stop_row` are for training and give the mean and the
-    standard deviation; validation starts one lookback after them, and the test after `val_stop_row` likewise.
+    A window that ends before row i holds rows i - lookback, i - lookback + step, …, i - step. Its target is the
+    target column at row i + horizon where the horizon counts from the window's end, as in the book, and at row
+    i - step + horizon where it counts from the newest reading, as on a user's own data. Rows below
+    `train_stop_row` are for training and give the mean and the standard deviation; validation starts one lookback
+    after them, and the test after `val_stop_row` likewise.
 
     The text of each annotation documents the field in the JSON Schema of a run's files.
     """
@@ -33,7 +40,7 @@ class Protocol:
     target: Annotated[str, "column that is predicted"] = "T (degC)"
     lookback_rows: Annotated[int, "length of a window, in rows"] = 1440
     step_rows: Annotated[int, "rows from one timestep of a window to the next"] = 6
-    horizon_rows: Annotated[int, "rows from the end of a window to its target"] = 144
+    horizon_rows: Annotated[int, "rows to the target, counted from `horizon_from`"] = 144
     train_stop_row: Annotated[int, "first row after training"] = 200_000
     val_stop_row: Annotated[int, "first row after validation"] = 300_000
     batch_size: Annotated[int, "windows in a training step"] = 128
@@ -43,14 +50,29 @@ class Protocol:
     units: Annotated[int, "units of the recurrent layer"] = 32
     train_windows_measured: Annotated[int, "training windows, evenly spaced, in the sample for `train_mae`"] = 10_240
     sentinels: Annotated[str, "`keep` or `fill` -9999 readings; missing ones can only be filled"] = "keep"
+    horizon_from: Annotated[
+        str, "`window end`, one step after the newest reading (the book), or `newest reading` (own data)"
+    ] = WINDOW_END
+    inputs: Annotated[tuple[str, ...], "columns that are inputs, in their order; all where empty"] = ()
+    calendar: Annotated[bool, "whether hour of day and day of year are inputs, as sine and cosine"] = False
+    optimizer: Annotated[str, "`rmsprop`, `adam`, `nadam` or `sgd`"] = "rmsprop"
+    learning_rate: Annotated[float, "of the optimizer"] = 0.001
+    loss: Annotated[str, "what training minimises: `mae`, `mse` or `huber`; every reported error is an MAE"] = "mae"
+    clip_norm: Annotated[float | None, "largest norm of all gradients together; null for no limit"] = None
+    patience: Annotated[int | None, "training ends after so many epochs without a better one; null: never"] = None
 
     def __post_init__(self) -> None:
         for field, value in asdict(self).items():
-            if isinstance(value, int) and value < 1:
+            if type(value) is int and value < 1:
                 option = next((option for option, rows in LENGTHS.items() if rows == field), field)
                 raise ValueRefusedError(option, value, "at least 1 row" if option != field else "at least 1")
-        if self.sentinels not in SENTINEL_TREATMENTS:
-            raise ValueRefusedError("sentinels", self.sentinels, f"one of {', '.join(SENTINEL_TREATMENTS)}")
+        for field, known in _CHOICES.items():
+            if getattr(self, field) not in known:
+                raise ValueRefusedError(field, getattr(self, field), f"one of {', '.join(known)}")
+        for field in ("learning_rate", "clip_norm"):
+            value = getattr(self, field)
+            if value is not None and not (value > 0 and isfinite(value)):
+                raise ValueRefusedError(field, value, "a number above 0")
 
     def check_layout(self) -> None:
         """Check that the periods have room for the windows.
@@ -84,6 +106,16 @@ class Protocol:
         return bool(self.train_rows and self.validation_rows and self.find_test_rows(rows))
 
     @property
+    def target_offset(self) -> int:
+        """Rows from the row that a window ends before to its target; below 0 where that lies within the last step."""
+        return self.horizon_rows - (self.step_rows if self.horizon_from == NEWEST_READING else 0)
+
+    @property
+    def lead_rows(self) -> int:
+        """Rows from the newest reading of a window to its target."""
+        return self.target_offset + self.step_rows
+
+    @property
     def train_rows(self) -> range:
         """Rows before which training windows end, as the book's generators have them."""
         return range(self.lookback_rows, self.train_stop_row)
@@ -95,7 +127,7 @@ class Protocol:
 
     def find_test_rows(self, rows: int) -> range:
         """Return the rows before which test windows end in a series of `rows` rows, likewise."""
-        return range(self.val_stop_row + 1 + self.lookback_rows, rows - self.horizon_rows - 1)
+        return range(self.val_stop_row + 1 + self.lookback_rows, rows - self.target_offset - 1)
 
     @property
     def least_rows(self) -> int:
@@ -107,10 +139,25 @@ class Protocol:
         """Timesteps in a window."""
         return self.lookback_rows // self.step_rows
 
+    def describe_horizon(self, sampling_seconds: float) -> str:
+        """Return how far ahead the target is, and of what; in times of a series with a reading so often.
+
+        The book's 24 hours count from the window's end, which is one step after its newest reading: both are named.
+        """
+        lead, horizon = (format_seconds(rows * sampling_seconds) for rows in (self.lead_rows, self.horizon_rows))
+        from_newest = f"{lead} after the newest reading"
+        return from_newest if self.horizon_from == NEWEST_READING else f"{horizon} after the window, {from_newest}"
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
+_CHOICES = {
+    "sentinels": SENTINEL_TREATMENTS,
+    "horizon_from": (WINDOW_END, NEWEST_READING),
+    "optimizer": OPTIMIZERS,
+    "loss": LOSSES,
+}
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (

@@ -113,12 +113,24 @@ class TrainingLoop:
         if self._log:
             self._log.begin(self._history)
         try:
-            for number in range(epochs_done + 1, self.config.epochs + 1):
-                self._run_epoch(number)
+            while not self._has_ended():
+                self._run_epoch(len(self._history.epochs) + 1)
+            if (done := len(self._history.epochs)) < self.config.epochs:
+                patience = self._history.epochs_since_best
+                self._callback.note(
+                    f"{self.folder.run_id}: ends after epoch {done}; validation has not improved for {patience}"
+                )
             return self._finish()
         except DivergedError as error:
             self._write_metrics("failed", failure=str(error))
             raise
+
+    def _has_ended(self) -> bool:
+        """Whether all epochs are done, or validation has not improved for as many as the protocol is patient for."""
+        patience = self.config.protocol.patience
+        if len(self._history.epochs) >= self.config.epochs:
+            return True
+        return patience is not None and self._history.epochs_since_best >= patience
 
     def _restore(self) -> None:
         checkpoint, damaged = load_checkpoint(self.folder.checkpoints_path)

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from rdrop_cli.errors import DataError
-from rdrop_cli.runs.document import Environment, Metrics
+from rdrop_cli.errors import DataError, make_printable
+from rdrop_cli.runs.document import Environment, Metrics, Scale, Standardisation
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.metrics import Setting
 from rdrop_cli.series.table import Series, Source
@@ -69,6 +69,7 @@ def _train(
         naive_val_mae=forecast_naively(windows, windows.validation),
         train_windows_per_epoch=config.protocol.steps_per_epoch * config.protocol.batch_size,
         environment=environment,
+        standardisation=_describe_standardisation(windows, config.protocol.target),
     )
     check_signals()
     if slowness := trainer.find_slowness():
@@ -76,6 +77,14 @@ def _train(
     folder = make_folder()
     with folder.lock(), _open_event_log(folder, setting.target_std, tensorboard) as log:
         return TrainingLoop(folder, windows, setting, trainer, callback, log, check_signals).run()
+
+
+def _describe_standardisation(windows: Windows, target: str) -> Standardisation:
+    columns = zip(windows.columns, windows.means, windows.stds, strict=True)
+    return Standardisation(
+        inputs=[Scale(name=make_printable(name), mean=float(mean), std=float(std)) for name, mean, std in columns],
+        target=Scale(name=make_printable(target), mean=windows.target_mean, std=windows.target_std),
+    )
 
 
 def _open_event_log(

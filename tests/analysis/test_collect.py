@@ -56,7 +56,7 @@ UNFIT = {
     ),
     "of another schema": (
         {"document": {"schema_version": 99}},
-        "metrics.json: expected schema version 3 or lower, received 99",
+        "metrics.json: expected schema version 4 or lower, received 99",
     ),
     "without its data": ({"document": {"dataset": {}}}, "metrics.json: not a run's metrics: dataset.name is missing"),
 }

@@ -58,7 +58,7 @@ def test_columns_sampling_gaps_periods_and_the_naive_error_are_shown(inspect, lo
         "repeated timestamps: 1; kept: rows count, not timestamps",
         "gaps in time: 3; kept: a window across one is a little longer",
         "  7 h from 2014-02-07 13:00 to 2014-02-07 20:00",
-        "target: load_MW, read as load in MW; 6 h ahead, from 2 d before, a timestep every 1 h",
+        "target: load_MW, read as load in MW; 6 h after the newest reading, from 2 d before, a timestep every 1 h",
         f"picture: {tmp_path / 'runs' / 'load-inspect.png'}",
     ):
         assert line in lines, result.out
@@ -148,7 +148,7 @@ def test_the_embedded_dataset_is_inspected_by_its_name(inspect, tmp_path, monkey
     monkeypatch.setattr(load, "SYNTHETIC_ROWS", 3000)
     result = inspect("synthetic", "--train-stop", "1500", "--val-stop", "2200")
     assert result.code == 0, result.err
-    assert "target: T (degC), read as temperature in °C; 6 h ahead, from 2 d before, a timestep every 1 h" in result.out
+    assert "temperature in °C; 6 h after the window, 7 h after the newest reading, from 2 d before" in result.out
     assert "an epoch: 500 steps of 128 windows" in result.out  # the protocol's
     assert (tmp_path / "runs" / "synthetic-inspect.png").exists()
 

@@ -9,7 +9,20 @@ import numpy as np
 import pytest
 
 HOURS = 700
-SMALL = ("--lookback", "12h", "--horizon", "3h", "--epochs", "2", "--batch-size", "16", "--units", "3")
+SMALL = (
+    "--lookback",
+    "12h",
+    "--horizon",
+    "3h",
+    "--epochs",
+    "2",
+    "--batch-size",
+    "16",
+    "--units",
+    "3",
+    "--steps-per-epoch",
+    "5",
+)
 Write = Callable[..., Path]
 
 
@@ -55,15 +68,16 @@ def test_a_grid_operators_file_is_trained_on_as_it_comes(write: Write, train, tm
     protocol = metrics["protocol"]
     assert (protocol["lookback_rows"], protocol["step_rows"], protocol["horizon_rows"]) == (12, 1, 3)
     assert (protocol["train_stop_row"], protocol["val_stop_row"]) == (420, 23 * 24)
-    assert protocol["steps_per_epoch"] == (420 - 12) // 16
+    assert protocol["horizon_from"] == "newest reading"
     assert metrics["naive"]["val_mae_in_unit"] > 1000  # MW
     for line in (
         "load: 700 rows from 2014-01-01 00:00 to 2014-01-30 03:00, 1 h apart in all of the steps (time column 'utc')",
         "load: columns: load_MW, T (degC); excluded: region (text)",
-        "load: target: load_MW, read as load in MW; 3 h ahead, from 12 h before, a timestep every 1 h",
+        "load: target: load_MW, read as load in MW; 3 h after the newest reading, from 12 h before, "
+        "a timestep every 1 h",
         "load: periods: training to 2014-01-18 11:00 (408 windows), validation to 2014-01-23 23:00 (119 windows), "
-        "test to 2014-01-30 03:00 (131 windows)",
-        "load: an epoch: 25 steps of 16 windows, 400 in all; training has 408 (--steps-per-epoch)",
+        "test to 2014-01-30 03:00 (132 windows)",
+        "load: an epoch: 5 steps of 16 windows, 80 in all: 0.196 times the 408 of training",
     ):
         assert line in result.err.splitlines()
 
@@ -180,3 +194,69 @@ def test_time_is_no_option_of_the_named_datasets(train):
     result = train("synthetic", "--time", "utc")
     assert result.code == 2
     assert "--time: is for a file of your own" in result.err
+
+
+def test_inputs_training_and_names_are_options_and_are_kept_with_the_run(write: Write, train, rdrop, tmp_path):
+    options = (
+        *("--target", "load_MW", "--inputs", "T*", "--exclude", "load_MW", "--calendar", "--optimizer", "adam"),
+        *("--learning-rate", "0.01", "--loss", "mse", "--clip-norm", "1", "--patience", "1", "--name", "try"),
+        *("--tag", "a", "--tag", "b", "--note", "a note"),
+    )
+    result = train(write(), *options, "--epochs", "9", "--json")
+    assert result.code == 0, result.err
+    (metrics,) = json.loads(result.out)
+    protocol, scale = metrics["protocol"], metrics["standardisation"]
+    assert (protocol["inputs"], protocol["calendar"], protocol["loss"]) == (["T (degC)"], True, "mse")
+    assert (protocol["optimizer"], protocol["learning_rate"], protocol["clip_norm"]) == ("adam", 0.01, 1.0)
+    assert [each["name"] for each in scale["inputs"]][:2] == ["T (degC)", "hour of day (sine)"]
+    assert (len(scale["inputs"]), scale["target"]["name"], scale["target"]["std"]) == (
+        5,
+        "load_MW",
+        metrics["target_std"],
+    )
+    assert (metrics["name"], metrics["tags"], metrics["note"]) == ("try", ["a", "b"], "a note")
+    runs = ("--runs-dir", tmp_path / "runs")
+    assert "inputs: T (degC), hour of day (sine)" in result.err
+    shown = rdrop("show", "baseline", *runs).out
+    for line in (
+        "name          try",
+        "tags          a, b",
+        "note          a note",
+        "adam 0.01 on mse",
+        "(loss is mse)",
+    ):
+        assert line in shown
+    assert "try" in rdrop("runs", "--tag", "a", *runs).out
+    assert json.loads(rdrop("runs", "--name", "other", "--json", *runs).out) == []
+
+
+def test_a_run_that_was_still_improving_is_told(write: Write, train):
+    result = train(write(), "--target", "load_MW", "--epochs", "1")
+    assert "validation was still improving at the end; train more epochs (--epochs) to judge" in result.err
+
+
+def test_the_same_bytes_under_other_names_are_one_dataset(write: Write, train, tmp_path, monkeypatch):
+    path = write()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "copy.csv").write_bytes(path.read_bytes())
+    for name in ("load.csv", "./load.csv", str(path), "copy.csv"):
+        assert train(name, "--target", "load_MW", "--seeds", "0").code == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 1
+    assert train("load.csv", "--target", "load_MW", "--seeds", "0", "--patience", "7").code == 0
+    assert len(list((tmp_path / "runs").iterdir())) == 2, "another training is another run"
+
+
+def test_a_file_that_was_moved_is_named_with_the_option_that_finds_it(write: Write, train, rdrop, tmp_path):
+    path = write()
+    assert train(path, "--target", "load_MW").code == 0
+    (run,) = (tmp_path / "runs").iterdir()
+    (run / "metrics.json").unlink()
+    path.rename(tmp_path / "moved.csv")
+    resume = ("train", "--resume", run.name, "--runs-dir", tmp_path / "runs", "--data-dir", tmp_path / "data")
+    refused = rdrop(*resume)
+    assert refused.code == 2
+    assert str(path) in refused.err
+    assert "--dataset" in refused.err
+    write("other.csv", rows=699)
+    assert "not the data that the run was started on" in rdrop(*resume, "--dataset", tmp_path / "other.csv").err
+    assert rdrop(*resume, "--dataset", tmp_path / "moved.csv").code == 0

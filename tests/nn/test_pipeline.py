@@ -22,11 +22,11 @@ def draw(pipeline, seed, first, last):
 
 
 def test_given_rows_give_their_windows_and_targets(pipeline, tiny_windows):
-    rows = np.array([tiny_windows.train.start, 50, tiny_windows.validation.stop - 1])
+    rows = np.array([tiny_windows.train.start, 50, int(tiny_windows.validation[-1])])
     x, y = next(iter(pipeline.stream_rows(rows, 3)))
     for i, row in enumerate(rows):
         assert np.array_equal(x[i], tiny_windows.matrix[row + tiny_windows.offsets])
-        assert y[i] == tiny_windows.matrix[row + tiny_windows.horizon_rows, tiny_windows.target_column]
+        assert y[i] == tiny_windows.target[row + tiny_windows.target_offset]
 
 
 def test_the_last_batch_is_filled_up_so_that_all_have_one_shape(pipeline):
@@ -36,8 +36,7 @@ def test_the_last_batch_is_filled_up_so_that_all_have_one_shape(pipeline):
 
 
 def test_training_windows_lie_in_the_training_period_and_reach_all_of_it(pipeline, tiny_windows):
-    targets = tiny_windows.matrix[:, tiny_windows.target_column]
-    allowed = set(targets[[row + tiny_windows.horizon_rows for row in tiny_windows.train]].tolist())
+    allowed = set(tiny_windows.get_targets(tiny_windows.train).tolist())
     drawn = np.concatenate([y for _, _, y in draw(pipeline, 0, 0, 200)])
     assert set(drawn.tolist()) <= allowed
     assert len(set(drawn.tolist())) > 0.9 * len(allowed)

@@ -8,11 +8,13 @@ import pytest
 import tensorflow as tf
 
 from rdrop_cli.errors import RdropError
+from rdrop_cli.nn.engines import compute_loss
 from rdrop_cli.nn.native.network import load_library
 from rdrop_cli.nn.pipeline import WindowPipeline
 from rdrop_cli.nn.randomness import MaskSeeds, derive_seed
-from rdrop_cli.nn.trainer import KerasTrainer
+from rdrop_cli.nn.trainer import KerasTrainer, make_optimizer
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import OPTIMIZERS
 from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
 
 
@@ -190,3 +192,49 @@ def test_purposes_and_seeds_get_unrelated_streams():
     seeds = {derive_seed(seed, purpose) for seed in range(50) for purpose in ("windows", "masks 0", "masks 1")}
     assert len(seeds) == 150
     assert all(0 <= seed < 2**31 for seed in seeds)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_an_optimizer_is_keras_own_with_its_rate_and_its_clipping(name):
+    made = make_optimizer(replace(TINY_PROTOCOL, optimizer=name, learning_rate=0.5, clip_norm=2.0))
+    assert made.__class__.__name__.lower() == name
+    assert float(made.learning_rate) == 0.5
+    assert made.global_clipnorm == 2.0
+
+
+def test_without_an_option_the_optimizer_is_the_studys_to_the_bit():
+    weights, gradient = tf.constant([1.0, -2.0, 3.0]), tf.constant([0.3, -0.01, 7.0])
+    states = []
+    for optimizer in (make_optimizer(TINY_PROTOCOL), keras.optimizers.RMSprop(name="rmsprop")):
+        variable = keras.Variable(weights, name="w")
+        for _ in range(3):
+            optimizer.apply([gradient], [variable])
+        states.append([variable.numpy(), *(slot.numpy() for slot in optimizer.variables)])
+    for one, other in zip(*states, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "of_keras"),
+    [
+        ("mae", keras.losses.mean_absolute_error),
+        ("mse", keras.losses.mean_squared_error),
+        ("huber", keras.losses.huber),
+    ],
+)
+def test_a_loss_is_that_of_keras(name, of_keras):
+    y, predicted = tf.constant([0.0, 1.0, -3.0]), tf.constant([0.5, 3.5, -3.0])
+    assert float(compute_loss(name, predicted - y)) == pytest.approx(float(of_keras(y, predicted)))
+
+
+def test_what_is_trained_with_changes_the_training_and_errors_stay_absolute(config, tiny_windows, trained):
+    for other in ({"optimizer": "adam"}, {"learning_rate": 0.01}, {"loss": "mse"}, {"clip_norm": 0.01}):
+        trainer = KerasTrainer(replace(config, protocol=replace(TINY_PROTOCOL, **other)), tiny_windows)
+        losses = train(trainer, (1, 2))
+        assert losses != trained[0], other
+        resumed = KerasTrainer(replace(config, protocol=replace(TINY_PROTOCOL, **other)), tiny_windows)
+        resumed.set_state(trainer.get_state())
+        rows = tiny_windows.validation
+        x = tiny_windows.matrix[np.asarray(rows)[:, np.newaxis] + tiny_windows.offsets]
+        errors = np.abs(resumed.model.predict(x, verbose=0)[:, 0] - tiny_windows.get_targets(rows))
+        np.testing.assert_allclose(trainer.measure_errors(rows), errors, atol=1e-5)

@@ -1,16 +1,16 @@
 """From a request to the runs."""
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.planning.fit import fit_to_series
-from rdrop_cli.planning.request import Request, parse_seeds, plan_runs
+from rdrop_cli.planning.request import Options, Request, parse_seeds, plan_runs
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.config import MAX_SEED
-from rdrop_cli.study.protocol import PROTOCOLS, Protocol
+from rdrop_cli.study.protocol import NEWEST_READING, PROTOCOLS, Protocol
 from rdrop_cli.study.reading import Reading
 from tests.planning.series import make_series
 
@@ -119,19 +119,19 @@ def test_the_named_datasets_keep_the_protocols_rows_and_steps(name: str, rows: i
     assert fit(Request(protocol=name), make_series(rows, 600)) == PROTOCOLS[name]
 
 
-def test_on_a_file_of_the_users_lengths_are_times_splits_shares_and_an_epoch_one_pass() -> None:
+def test_on_a_file_of_the_users_lengths_are_times_splits_shares_and_an_epoch_has_the_books_steps() -> None:
     protocol = fit(Request(), HOURLY)
     assert (protocol.lookback_rows, protocol.step_rows, protocol.horizon_rows) == (240, 1, 24)
     assert (protocol.train_stop_row, protocol.val_stop_row) == (5000, 7500)
-    assert protocol.steps_per_epoch == (5000 - 240) // 128
+    assert protocol.steps_per_epoch == PROTOCOLS["book"].steps_per_epoch
+    assert (protocol.horizon_from, protocol.lead_rows) == (NEWEST_READING, 24)
     assert protocol.target == "T (degC)"
 
 
 def test_ten_minute_readings_of_the_users_have_the_protocols_own_rows() -> None:
     protocol = fit(Request(), make_series(420_551, 600, own_file=True))
-    book = PROTOCOLS["book"]
     assert (protocol.lookback_rows, protocol.step_rows, protocol.horizon_rows) == (1440, 6, 144)
-    assert protocol.steps_per_epoch == book.steps_per_epoch  # a pass is longer
+    assert (protocol.lead_rows, PROTOCOLS["book"].lead_rows) == (144, 150)
 
 
 def test_a_step_shorter_than_the_sampling_is_one_row() -> None:
@@ -151,9 +151,63 @@ def test_a_protocols_length_between_two_readings_names_the_option_to_change(seco
         fit(Request(), make_series(10_000, seconds, own_file=True))
 
 
-def test_wanted_steps_stay_and_an_epoch_has_one_at_least() -> None:
-    assert fit(Request(steps_per_epoch=900), HOURLY).steps_per_epoch == 900
-    assert fit(Request(batch_size=100_000), HOURLY).steps_per_epoch == 1
+def test_wanted_steps_are_the_steps_of_an_epoch() -> None:
+    assert fit(Request(steps_per_epoch=9), HOURLY).steps_per_epoch == 9
+
+
+PLANT = replace(HOURLY, columns=("load_MW", "wind [m/s]", "wind_dir", "row"))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "exclude", "chosen"),
+    [
+        ((), (), ()),
+        (("*",), (), ()),
+        (("wind*",), (), ("load_MW", "wind [m/s]", "wind_dir")),
+        (("wind [m/s]",), (), ("load_MW", "wind [m/s]")),
+        ((), ("row", "wind_???"), ("load_MW", "wind [m/s]")),
+        (("wind*",), ("load_MW",), ("wind [m/s]", "wind_dir")),
+    ],
+)
+def test_inputs_are_chosen_by_names_and_wildcards_and_recorded_by_name(inputs, exclude, chosen) -> None:
+    assert fit(Request(target="load_MW", inputs=inputs, exclude=exclude), PLANT).inputs == chosen
+
+
+def test_inputs_that_are_not_there_or_none_at_all_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"inputs: expected columns of load_MW, .* received 'sun\*'"):
+        fit(Request(target="load_MW", inputs=("sun*",)), PLANT)
+    with pytest.raises(UsageError, match="exclude: excludes every input"):
+        fit(Request(target="load_MW", exclude=("*",)), PLANT)
+    assert fit(Request(target="load_MW", exclude=("row",), calendar=True), PLANT).calendar
+
+
+def test_the_options_of_the_api_are_those_of_a_request() -> None:
+    assert {*Options.__annotations__, "variants", "dataset", "reading"} == {field.name for field in fields(Request)}
+
+
+def test_what_a_run_is_called_does_not_make_it_another_run() -> None:
+    (plain,) = plan_runs(Request(variants=("baseline",)))
+    (named,) = plan_runs(Request(variants=("baseline",), name="first", tags=("a", "a"), note="a try"))
+    assert (named.name, named.tags, named.note) == ("first", ("a",), "a try")
+    assert named.identity == plain.identity != plain.identity.__class__(**{**vars(plain.identity), "seed": 1})
+    with pytest.raises(UsageError, match="note: expected a line of text"):
+        plan_runs(Request(variants=("baseline",), note="two\nlines"))
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("optimizer", "adamm"),
+        ("loss", "mape"),
+        ("learning_rate", 0.0),
+        ("learning_rate", float("nan")),
+        ("clip_norm", -1.0),
+        ("patience", 0),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_by_name(option: str, value: object) -> None:
+    with pytest.raises(UsageError, match=f"{option}: expected"):
+        plan_runs(Request(**{option: value}))
 
 
 def test_the_only_column_is_the_target_and_of_several_one_must_be_named() -> None:

@@ -38,7 +38,7 @@ def test_periods_windows_units_and_gaps_are_written_on_the_picture(
         "test: 81 windows",
         "▲ 1 gap, the longest 130 min",
         "what the network sees: 4 timesteps, one every 30 min, 2 h in all",
-        "★ target, 50 min ahead",
+        "★ target, 50 min after the window, 80 min after the newest reading",
         "naive forecast:",
     ):
         assert said in texts.replace("  ", " "), texts

@@ -3,15 +3,18 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.runs.comparable import (
+    Run,
     Skipped,
     choose_named,
     choose_newest,
     describe_skipped,
+    explain_difference,
     find_same_configurations,
     read_runs,
 )
@@ -193,7 +196,7 @@ def test_a_run_whose_configuration_cannot_be_read_is_none_to_go_on_with(
     assert find_same_configurations([tiny_config], tmp_path) == {}
 
 
-@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text('{"schema_version": 3}')])
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text('{"schema_version": 4}')])
 def test_a_run_without_metrics_is_gone_on_with_unless_another_has_epochs(
     save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig, spoil: Callable[[Path], object]
 ) -> None:
@@ -232,3 +235,49 @@ def test_a_run_that_cannot_be_read_is_told_and_hides_no_other(save_run: SaveRun,
         ("damaged", "metrics.json"),
         ("unfinished", "metrics.json"),
     ]
+
+
+@pytest.mark.parametrize("other", [{"name": "b"}, {"tags": ("b",)}, {"note": "b"}, {"dataset": "./made"}])
+def test_a_configuration_is_the_same_however_its_run_and_its_file_are_called(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig, other: dict[str, Any]
+) -> None:
+    summary = replace(tiny_config.protocol, summary="on a file of another name")
+    save_run(tmp_path, "run", config=replace(tiny_config, **other, protocol=summary))
+    assert find_same_configurations([tiny_config], tmp_path) == {tiny_config: RunFolder(tmp_path / "run")}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("horizon_from", "newest reading"),
+        ("inputs", ("T (degC)",)),
+        ("calendar", True),
+        ("optimizer", "adam"),
+        ("learning_rate", 0.01),
+        ("loss", "mse"),
+        ("clip_norm", 1.0),
+        ("patience", 3),
+    ],
+)
+def test_runs_that_were_trained_otherwise_are_not_compared_and_the_difference_is_named(
+    make_metrics: Callable[..., Metrics], field: str, value: object
+) -> None:
+    reference = make_metrics("reference")
+    assert str(explain_difference(make_metrics("run", **{field: value}), reference)) == (
+        f"another protocol than reference ({field})"
+    )
+    assert explain_difference(make_metrics("run"), reference) is None
+
+
+def test_a_run_has_its_history_as_a_data_frame_and_shows_itself_in_a_notebook(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    folder = save_run(tmp_path, "run", config=replace(tiny_config, name="<b>first</b>"))
+    run = Run(folder, folder.read_metrics())
+    assert list(run.history.index) == [1, 2, 3]
+    assert run.history.val_loss.tolist() == run.metrics.history.val_loss
+    assert run.history.val_mae_in_unit.min() == run.metrics.best.val_mae_in_unit
+    shown = run._repr_html_()
+    assert "&lt;b&gt;first" in shown
+    assert "3 of 5 epochs" in shown
+    assert "2.08 °C in epoch 2" in shown

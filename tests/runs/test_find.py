@@ -1,13 +1,15 @@
 """Runs by id, by a beginning of it, by folder."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rdrop_cli.errors import RdropError
-from rdrop_cli.runs.find import find_run, list_run_folders
+from rdrop_cli.runs.find import Filter, find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.study.config import RunConfig
 
 SaveRun = Callable[..., RunFolder]
 IDS = ("baseline-s0-20260101", "baseline-s0-20260102", "dropout-s0-20260101", "dropout-s0")
@@ -81,3 +83,20 @@ def test_a_folder_half_made_when_the_process_was_killed_is_no_run(runs_dir: Path
     half.mkdir()
     (half / ".config.0123abcd.tmp.json").write_text("{")
     assert "baseline-s9" not in [folder.run_id for folder in list_run_folders(runs_dir)]
+
+
+def test_runs_are_chosen_by_what_the_user_calls_them(save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig) -> None:
+    for run_id, name, tags in (("a", "adam-1", ("x", "y")), ("b", "adam-2", ("y",)), ("c", "", ())):
+        save_run(tmp_path, run_id, config=replace(tiny_config, name=name, tags=tags))
+
+    def find(**wanted: tuple[str, ...]) -> list[str]:
+        runs = [folder.read_metrics() for folder in list_run_folders(tmp_path)]
+        return [run.run_id for run in runs if Filter(**wanted).keeps(run)]
+
+    assert find() == ["a", "b", "c"]
+    assert find(names=("adam*",)) == ["a", "b"]
+    assert find(names=("adam-2",)) == ["b"]
+    assert find(tags=("x",)) == ["a"]
+    assert find(tags=("x", "y")) == ["a", "b"]
+    assert find(tags=("y",), names=("*1",)) == ["a"]
+    assert find(tags=("z",)) == []

@@ -131,7 +131,7 @@ def test_a_file_that_is_no_json_is_refused_by_name(tmp_path: Path, content: byte
 def test_json_that_is_no_document_is_refused_by_name(tmp_path: Path, content: str) -> None:
     path = tmp_path / "metrics.json"
     path.write_text(content)
-    with pytest.raises(DataError, match=r"metrics.json: expected schema version 3 or lower, received None"):
+    with pytest.raises(DataError, match=r"metrics.json: expected schema version 4 or lower, received None"):
         read_metrics(path)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.runs.history import Epoch, History
+from rdrop_cli.runs.history import Epoch, History, is_still_improving
 from rdrop_cli.runs.schema import parse_history
 
 MakeHistory = Callable[[Sequence[float]], History]
@@ -67,3 +67,19 @@ def test_an_epoch_that_is_none_is_refused_with_its_field(
     spoil(value[0])
     with pytest.raises(DataError, match=f"not a run's history: {message}"):
         parse_history(json.dumps(value).encode())
+
+
+@pytest.mark.parametrize(
+    ("val_loss", "improving"),
+    [
+        ([], False),
+        ([0.3], True),
+        ([0.3, 0.2, 0.1], True),
+        ([0.3, 0.1, 0.2], False),
+        ([0.3, 0.2, 0.2], False),  # the first of equals is the best
+        ([0.1 - n / 1000 for n in range(19)] + [0.2], True),  # the last two of twenty are the end
+        ([0.1 - n / 1000 for n in range(18)] + [0.2, 0.2], False),
+    ],
+)
+def test_a_run_still_improves_when_its_best_epoch_is_in_the_last_tenth(val_loss: list[float], improving: bool) -> None:
+    assert is_still_improving(val_loss) is improving

@@ -10,7 +10,7 @@ from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.json_schema import fill_tables, make_config_schema, make_metrics_schema, render_table
 
 DOCS = Path(__file__).parents[2] / "docs"
-FIXTURE = Path(__file__).parents[1] / "fixtures" / "schema-3" / "runs"
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "schema-4" / "runs"
 
 
 @pytest.mark.parametrize(("name", "make"), [("metrics", make_metrics_schema), ("config", make_config_schema)])
@@ -26,6 +26,8 @@ def test_the_tables_in_the_documentation_are_those_of_the_types() -> None:
 
 
 def list_paths(value: object, path: str = "") -> set[str]:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return {path, *list_paths(value[0], f"{path}[]")} - {f"{path}[]"}
     if not isinstance(value, dict):
         return {path}
     below = {key: f"{path}.{key}" if path else key for key in value}

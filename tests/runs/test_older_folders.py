@@ -8,9 +8,11 @@ import pytest
 from msgspec.structs import asdict
 
 from rdrop_cli.runs.checkpoint import load_checkpoint
+from rdrop_cli.runs.comparable import explain_difference
 from rdrop_cli.runs.document import SCHEMA_VERSION, Epochs
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.study.protocol import NEWEST_READING, WINDOW_END
 from tests.cli.conftest import rdrop
 
 __all__ = ["rdrop"]
@@ -77,4 +79,32 @@ def test_an_older_interrupted_run_is_gone_on_with(place, rdrop):
     metrics = folder.read_metrics()
     assert metrics.status == "completed"
     assert {name: curve[:2] for name, curve in asdict(metrics.history).items()} == asdict(begun)
-    assert metrics.epochs == Epochs(done=3, planned=3)
+    assert metrics.epochs == Epochs(done=3, planned=3, ended_by="plan")
+
+
+def test_older_runs_have_the_meaning_that_they_were_trained_with(place):
+    for variant in ("dropout", "baseline"):
+        folder = find(place, variant)
+        for protocol in (folder.read_config().protocol, folder.read_metrics().protocol):
+            own_meaning = place.name == f"schema-{SCHEMA_VERSION}"
+            assert protocol.horizon_from == (NEWEST_READING if own_meaning else WINDOW_END)
+            assert (protocol.optimizer, protocol.learning_rate, protocol.loss) == ("rmsprop", 0.001, "mae")
+            assert (protocol.inputs, protocol.calendar, protocol.clip_norm, protocol.patience) == (
+                (),
+                False,
+                None,
+                None,
+            )
+        metrics = folder.read_metrics()
+        val_loss = metrics.history.val_loss
+        assert metrics.still_improving is (val_loss.index(min(val_loss)) == len(val_loss) - 1)
+        assert (metrics.standardisation is not None) is own_meaning
+
+
+def test_runs_of_the_old_horizon_and_of_the_new_are_never_compared():
+    of_schema = [find(FIXTURES / name, "dropout").read_metrics() for name in ("schema-3", "schema-4")]
+    old, new = of_schema
+    difference = explain_difference(new, old)
+    assert difference
+    assert "another protocol" in difference.text
+    assert "horizon_from" in difference.text

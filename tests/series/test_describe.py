@@ -23,10 +23,11 @@ def test_periods_cover_every_row_once_and_hold_the_windows(tiny_series: Series, 
 
 def test_a_plan_is_told_in_three_lines(tiny_series: Series, tiny_protocol: Protocol) -> None:
     assert describe_plan(tiny_protocol, make_windows(tiny_series, tiny_protocol), 600) == [
-        "target: T (degC), read as temperature in °C; 50 min ahead, from 2 h before, a timestep every 30 min",
+        "target: T (degC), read as temperature in °C; 50 min after the window, 80 min after the newest reading, "
+        "from 2 h before, a timestep every 30 min",
         "periods: training to 2009-01-01 20:00 (108 windows), validation to 2009-01-02 09:20 (67 windows), "
         "test to 2009-01-03 02:00 (81 windows)",
-        "an epoch: 4 steps of 8 windows, 32 in all; training has 108 (<steps_per_epoch>)",
+        "an epoch: 4 steps of 8 windows, 32 in all: 0.296 times the 108 of training",
     ]
 
 

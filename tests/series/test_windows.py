@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.series.quality import SENTINEL
 from rdrop_cli.series.table import Series, Source
-from rdrop_cli.series.windows import Windows, average_by_day, forecast_naively, make_windows
-from rdrop_cli.study.protocol import PROTOCOLS, Protocol
+from rdrop_cli.series.windows import Windows, average_by_day, encode_calendar, forecast_naively, make_windows
+from rdrop_cli.study.protocol import NEWEST_READING, PROTOCOLS, WINDOW_END, Protocol
 from rdrop_cli.study.reading import Reading
 
 JENA_ROWS = 420_551
@@ -40,20 +40,26 @@ def cut_window(table: Table, row: int, protocol: Protocol) -> Table:
     return window
 
 
+def find_target(protocol: Protocol, row: int) -> int:
+    """Count the horizon from the window's end, as the book does, or from the window's newest reading."""
+    start = row if protocol.horizon_from == WINDOW_END else row - protocol.step_rows
+    return start + protocol.horizon_rows
+
+
 def list_rows(protocol: Protocol, rows: int) -> dict[str, list[int]]:
     """List, by period, every row before which a window ends."""
     lookback, train, val = protocol.lookback_rows, protocol.train_stop_row, protocol.val_stop_row
     return {
         "train": [i for i in range(rows) if lookback <= i < train],
         "validation": [i for i in range(rows) if train + 1 + lookback <= i < val],
-        "test": [i for i in range(rows) if val + 1 + lookback <= i < rows - protocol.horizon_rows - 1],
+        "test": [i for i in range(rows + 9) if val + 1 + lookback <= i and find_target(protocol, i) < rows - 1],
     }
 
 
 def windows_of(windows: Windows, rows: range) -> Iterator[tuple[np.ndarray, np.float32]]:
     """Gather windows and targets as the input pipeline does."""
     for row in rows:
-        yield windows.matrix[row + windows.offsets], windows.matrix[row + windows.horizon_rows, windows.target_column]
+        yield windows.matrix[row + windows.offsets], windows.target[row + windows.target_offset]
 
 
 @st.composite
@@ -66,6 +72,7 @@ def protocols(draw: st.DrawFn) -> tuple[Protocol, int]:
     val_stop = train_stop + 1 + lookback + draw(st.integers(1, 20))
     rows = val_stop + 1 + lookback + horizon + 2 + draw(st.integers(0, 20))
     lengths = {"lookback_rows": lookback, "step_rows": step, "horizon_rows": horizon}
+    lengths["horizon_from"] = draw(st.sampled_from([WINDOW_END, NEWEST_READING]))
     return Protocol("made", "", **lengths, train_stop_row=train_stop, val_stop_row=val_stop), rows
 
 
@@ -87,7 +94,7 @@ def test_every_window_of_every_period_is_the_one_of_the_book(made: tuple[Protoco
         assert list(period_rows) == expected
         for row, (window, target) in zip(expected, windows_of(windows, period_rows), strict=True):
             np.testing.assert_allclose(window, cut_window(table, row, protocol), rtol=1e-5, atol=1e-6)
-            assert target == pytest.approx(table[row + protocol.horizon_rows][1], rel=1e-5, abs=1e-6)
+            assert target == pytest.approx(table[find_target(protocol, row)][1], rel=1e-5, abs=1e-6)
     assert (windows.target_mean, windows.target_std) == pytest.approx((means[1], deviations[1]))
 
 
@@ -99,7 +106,7 @@ def test_the_naive_forecast_is_that_of_a_loop(made: tuple[Protocol, int]) -> Non
     windows = make_windows(series, protocol)
     table, _, _ = standardise(series.values.tolist(), protocol.train_stop_row)
     for period, ends in list_rows(protocol, rows).items():
-        errors = [abs(table[i + protocol.horizon_rows][1] - cut_window(table, i, protocol)[-1][1]) for i in ends]
+        errors = [abs(table[find_target(protocol, i)][1] - cut_window(table, i, protocol)[-1][1]) for i in ends]
         assert forecast_naively(windows, getattr(windows, period)) == pytest.approx(sum(errors) / len(errors), rel=1e-5)
 
 
@@ -172,7 +179,7 @@ def test_a_missing_target_is_named_with_the_columns_that_there_are(
 
 def test_the_target_may_be_any_column(tiny_series: Series, tiny_protocol: Protocol) -> None:
     windows = make_windows(tiny_series, replace(tiny_protocol, target="wv (m/s)"))
-    assert windows.target_column == 2
+    assert np.array_equal(windows.target, windows.matrix[:, 2])
     assert windows.target_std == pytest.approx(tiny_series.values[:120, 2].std())
 
 
@@ -226,7 +233,7 @@ def test_the_target_stays_the_target_when_a_column_before_it_is_excluded(
     values = tiny_series.values.copy()
     values[:, 0] = 3
     windows = make_windows(replace(tiny_series, values=values), replace(tiny_protocol, target="wv (m/s)"))
-    assert windows.columns[windows.target_column] == "wv (m/s)"
+    assert np.array_equal(windows.target, windows.matrix[:, windows.columns.index("wv (m/s)")])
     assert windows.target_mean == pytest.approx(values[:120, 2].mean())
 
 
@@ -308,3 +315,71 @@ def test_a_target_that_was_left_out_is_told_why(tiny_series: Series, tiny_protoc
     series = replace(tiny_series, excluded={"region": "text"})
     with pytest.raises(DataError, match="made: column 'region' cannot be predicted: text"):
         make_windows(series, replace(tiny_protocol, target="region"))
+
+
+def test_on_own_data_the_target_is_one_horizon_after_the_newest_reading_whatever_the_step(
+    tiny_series: Series, tiny_protocol: Protocol
+) -> None:
+    values = np.repeat(np.arange(300.0)[:, np.newaxis], 3, axis=1)
+    numbered = replace(tiny_series, values=values)
+    for step in (1, 2, 3, 6):
+        for horizon in (1, 4, 5):
+            own = replace(tiny_protocol, step_rows=step, horizon_rows=horizon, horizon_from=NEWEST_READING)
+            windows = make_windows(numbered, own)
+            book = make_windows(numbered, replace(own, horizon_from=WINDOW_END))
+            for made, ahead in ((windows, horizon), (book, horizon + step)):
+                newest = made.matrix[np.asarray(made.test) + made.offsets[-1], 0]
+                rows_ahead = (made.get_targets(made.test) - newest) * made.target_std
+                np.testing.assert_allclose(rows_ahead, ahead, atol=1e-3)
+                assert forecast_naively(made, made.test) * made.target_std == pytest.approx(ahead, rel=1e-4)
+            assert own.lead_rows == horizon
+
+
+def test_a_horizon_says_how_far_after_which_reading(tiny_protocol: Protocol) -> None:
+    book = PROTOCOLS["book"]
+    assert book.describe_horizon(600) == "24 h after the window, 25 h after the newest reading"
+    assert replace(book, horizon_from=NEWEST_READING).describe_horizon(600) == "24 h after the newest reading"
+
+
+def test_a_validation_that_begins_before_training_ends_is_refused(tiny_series: Series, tiny_protocol: Protocol) -> None:
+    stacked = np.concatenate([tiny_series.timestamps[:150], tiny_series.timestamps[:150]])
+    with pytest.raises(DataError, match=r"made: a period begins at 2009-01-01T00:10:00, before .* ended at .*sort"):
+        make_windows(replace(tiny_series, timestamps=stacked), tiny_protocol)
+    within = tiny_series.timestamps.copy()
+    within[[50, 51]] = within[[51, 50]]  # as in the published file: no period begins too early
+    make_windows(replace(tiny_series, timestamps=within), tiny_protocol)
+
+
+def test_inputs_are_those_of_the_protocol_and_the_target_need_not_be_one(
+    tiny_series: Series, tiny_protocol: Protocol
+) -> None:
+    every = make_windows(tiny_series, tiny_protocol)
+    some = make_windows(tiny_series, replace(tiny_protocol, inputs=("wv (m/s)", "p (mbar)")))
+    assert some.columns == ("wv (m/s)", "p (mbar)")
+    np.testing.assert_array_equal(some.matrix, every.matrix[:, [2, 1]])
+    np.testing.assert_array_equal(some.target, every.target)
+    assert (some.target_mean, some.target_std) == (every.target_mean, every.target_std)
+    holes = tiny_series.values.copy()
+    holes[40, 1] = np.nan
+    make_windows(replace(tiny_series, values=holes), replace(tiny_protocol, inputs=("wv (m/s)",)))
+    with pytest.raises(DataError, match="no column 'wind' to be an input"):
+        make_windows(tiny_series, replace(tiny_protocol, inputs=("wind",)))
+
+
+def test_the_standardisation_gives_the_matrix_and_the_target(tiny_series: Series, tiny_protocol: Protocol) -> None:
+    windows = make_windows(tiny_series, replace(tiny_protocol, inputs=("p (mbar)", "wv (m/s)"), calendar=True))
+    assert len(windows.columns) == len(windows.means) == len(windows.stds) == 6
+    inputs = (tiny_series.values[:, 1:] - windows.means[:2]) / windows.stds[:2]
+    np.testing.assert_allclose(windows.matrix[:, :2], inputs, rtol=1e-5, atol=1e-6)
+    assert (windows.means[2:] == 0).all()
+    assert (windows.stds[2:] == 1).all()
+
+
+def test_the_calendar_is_points_of_two_circles() -> None:
+    stamps = np.array(["2020-01-01T00:00", "2020-01-01T06:00", "2020-07-01T12:00", "2019-12-31T23:59:59"], "M8[s]")
+    encoded = encode_calendar(stamps)
+    np.testing.assert_allclose(encoded[:, 0], [0, 1, 0, 0], atol=1e-3)
+    np.testing.assert_allclose(encoded[:, 1], [1, 0, -1, 1], atol=1e-3)
+    np.testing.assert_allclose(encoded[:, 2], [0, 0.004, 0, 0], atol=2e-2)
+    np.testing.assert_allclose(encoded[:, 3], [1, 1, -1, 1], atol=2e-2)
+    np.testing.assert_allclose(np.hypot(encoded[:, 0], encoded[:, 1]), 1, rtol=1e-6)

@@ -97,6 +97,10 @@ def test_a_field_of_another_type_in_the_protocol_is_refused(tiny_config: RunConf
 
 
 def _values_of_another_type(value: object) -> tuple[Any, ...]:
+    if value is None:
+        return tuple(wrong for wrong in NOT_A_NUMBER if wrong is not None)
+    if isinstance(value, bool):
+        return tuple(wrong for wrong in NOT_A_NUMBER if not isinstance(wrong, bool))
     if isinstance(value, str):
         return NOT_A_TEXT
     return (*NOT_A_NUMBER, 7.5) if isinstance(value, int) else NOT_A_NUMBER

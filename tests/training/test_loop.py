@@ -10,7 +10,7 @@ from rdrop_cli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoi
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import History
 from rdrop_cli.training.loop import DivergedError
-from tests.standin import RandomWalk, Silence, make_folder, make_windows, run
+from tests.standin import PROTOCOL, RandomWalk, Silence, make_folder, make_windows, run
 
 
 @pytest.fixture
@@ -139,3 +139,20 @@ def test_a_whole_checkpoint_of_another_configuration_is_refused(folder, windows,
     save_checkpoint(folder.checkpoints_path, change(checkpoint))
     with pytest.raises(DataError, match=r"checkpoint does not match config\.json"):
         run(folder, windows)
+
+
+@pytest.mark.parametrize("stop_at_step", [None, 13, 16])
+def test_patience_ends_a_run_as_completed_and_a_resumed_one_at_the_same_epoch(tmp_path, windows, stop_at_step):
+    whole = run(make_folder(tmp_path, epochs=30), windows, RandomWalk())
+    val_loss = whole.history.val_loss
+    patient = make_folder(tmp_path, epochs=30, protocol=replace(PROTOCOL, patience=2))
+    if stop_at_step:
+        with pytest.raises(KeyboardInterrupt):
+            run(patient, windows, RandomWalk(stop_at_step))
+    metrics = run(patient, windows, RandomWalk())
+    done = next(n for n in range(3, 31) if min(val_loss[:n]) not in val_loss[n - 2 : n])
+    assert done < 30, "the walk has to turn away from its goal for this test to tell anything"
+    assert metrics.history.val_loss == val_loss[:done]
+    assert metrics.status == "completed"
+    assert (metrics.epochs.done, metrics.epochs.planned, metrics.epochs.ended_by) == (done, 30, "patience")
+    assert (whole.epochs.done, whole.epochs.ended_by) == (30, "plan")

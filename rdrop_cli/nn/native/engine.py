@@ -61,7 +61,7 @@ class NativeEngine:
         try:
             for step in range(first, last):
                 rows = self._library.draw_integers(self._seed, step, windows.train, self._batch_size)
-                targets = windows.matrix[rows + windows.horizon_rows, windows.target_column]
+                targets = windows.get_targets(rows)
                 loss, gradients = self._network.differentiate(
                     weights, self._find_sequences(rows), targets, step=step, threads=count_threads()
                 )
