@@ -18,7 +18,7 @@ from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 
 Rows = npt.NDArray[np.int64] | range
-XLA_SLOWER = "3 to 15"  # training steps at the book's size, by network (docs/speed.md)
+XLA_SLOWER = "3 to 8"  # training steps at the book's size, by network (docs/speed.md)
 GRAPH_BATCH = 1024  # windows gathered at once; more only cost memory
 
 
