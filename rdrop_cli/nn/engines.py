@@ -19,7 +19,7 @@ from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol as TrainingProtocol
 
 Rows = npt.NDArray[np.int64] | range
-XLA_SLOWER = "3 to 15"  # training steps at the book's size, by network (docs/speed.md)
+XLA_SLOWER = "3 to 8"  # training steps at the book's size, by network (docs/speed.md)
 GRAPH_BATCH = 1024  # windows gathered at once; more only cost memory
 
 
