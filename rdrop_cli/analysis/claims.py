@@ -67,6 +67,7 @@ class Question:
         in_period: whether it is a difference in the level, of which daily errors tell how much the period makes.
         bets_on_rarity: whether the share may be shown to be small.
         least_epochs: runs with fewer have no answer.
+        needs_turn: whether a run that was still improving at its end was trained too little to answer no.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Question:
     in_period: bool = False
     bets_on_rarity: bool = False
     least_epochs: int = LEAST_EPOCHS
+    needs_turn: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ OVERFITS_EARLY = Question(
     _overfits_early,
     is_share=True,
     size=("rise of the validation error", lambda runs: examine_overfitting(runs[0]).rise),
+    needs_turn=True,
 )
 OVERFITS_WITH_DROPOUT = Question(
     "dropout-overfits",
@@ -173,6 +176,7 @@ OVERFITS_WITH_DROPOUT = Question(
     size=("rise of the validation error", lambda runs: examine_overfitting(runs[0], BOOK_EPOCHS).rise),
     bets_on_rarity=True,
     least_epochs=BOOK_EPOCHS,
+    needs_turn=True,
 )
 JITTER = Question(
     "jitter-difference",

@@ -8,12 +8,20 @@ page, and valid at every look of the plan (`joint_test`).
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from html import escape
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Literal
 
 from rdrop_cli.analysis.answers import Answer, Asked, RunsBySeed, answer_questions, measure_or_none, measure_seeds
-from rdrop_cli.analysis.claims import CLAIM_IDS, CLAIMS, SIGN_BOUND, Claim, Question, Region, measure_margin
+from rdrop_cli.analysis.claims import (
+    CLAIM_IDS,
+    CLAIMS,
+    SIGN_BOUND,
+    Claim,
+    Question,
+    Region,
+    measure_margin,
+)
 from rdrop_cli.analysis.collect import Collection, collect_runs
 from rdrop_cli.analysis.joint_test import ALPHA, Interval, Plan
 from rdrop_cli.analysis.network import Network, label_networks
@@ -22,9 +30,11 @@ from rdrop_cli.analysis.outlook import Outlook, foresee
 from rdrop_cli.analysis.published import load_published_like
 from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.errors import UsageError, ValueRefusedError, suggest
+from rdrop_cli.runs.history import is_still_improving
 
 Verdict = Literal["holds", "does-not-hold", "undecided"]
-Reason = Literal["decided", "no-runs", "too-few-seeds", "across-bound", "period"]
+Reason = Literal["decided", "no-runs", "too-few-seeds", "across-bound", "period", "still-improving"]
+OPEN: tuple[Reason, ...] = ("too-few-seeds", "across-bound", "period")  # what more seeds or days may decide
 _ROUNDING = 1e-9
 
 
@@ -34,10 +44,12 @@ class ClaimVerdict:
 
     Attributes:
         region: where the answer has to lie, at the margin of these runs.
-        reason: why it is undecided, or `decided`; `no-runs`: no seed with complete runs, long enough, of all it needs.
+        reason: why it is undecided, or `decided`; `no-runs`: no seed with complete runs, long enough, of all it needs;
+            `still-improving`: `improving` is not empty, and the answer would be that a network does not overfit.
         p: of the nearest bound of the region that decides, of the seeds alone; None of no look.
         published: the same number of the published runs; None where there is none.
         size: of a share: mean, lowest and highest of what is asked about, over seeds.
+        improving: seeds whose run was still improving at its end, where that leaves the question open.
     """
 
     claim: Claim
@@ -49,6 +61,7 @@ class ClaimVerdict:
     published: float | None
     size: tuple[float, float, float] | None
     outlook: Outlook | None
+    improving: tuple[int, ...] = ()
 
     @property
     def id(self) -> str:
@@ -197,6 +210,9 @@ def _judge(
     question, region = claim.question, claim.region(margin)
     verdict = place(answer.interval, region, question.is_share)
     reason = _explain(answer, region, verdict)
+    improving = _find_improving(answer, asked[question.id].runs) if question.needs_turn else ()
+    if improving and _denies(verdict, region):
+        verdict, reason = "undecided", "still-improving"
     return ClaimVerdict(
         claim=claim,
         answer=answer,
@@ -206,8 +222,20 @@ def _judge(
         p=_choose_p(answer, region),
         published=_measure_published(question, answer, asked[question.id].runs, published),
         size=_measure_size(question, asked[question.id].runs),
-        outlook=foresee(answer, region, margin, plan) if verdict == "undecided" and reason != "no-runs" else None,
+        outlook=foresee(answer, region, margin, plan) if reason in OPEN else None,
+        improving=improving,
     )
+
+
+def _find_improving(answer: Answer, runs: RunsBySeed) -> tuple[int, ...]:
+    """Return the seeds that answer no and whose run was still improving at its end: more epochs might show it."""
+    silent = {seed: runs[seed][0] for seed, shown in answer.by_seed.items() if not shown}
+    return tuple(seed for seed, run in silent.items() if is_still_improving(list(run.val_loss), run.naive_val_mae))
+
+
+def _denies(verdict: Verdict, region: Region) -> bool:
+    """Whether a verdict on a share says that few seeds show it."""
+    return verdict == ("holds" if region.high < inf else "does-not-hold")
 
 
 def place(interval: Interval | None, region: Region, is_share: bool = False) -> Verdict:
@@ -311,6 +339,7 @@ def _describe_claim(verdict: ClaimVerdict) -> dict[str, Any]:
         "published": verdict.published,
         "size": dict(zip(("mean", "low", "high"), verdict.size, strict=True)) if verdict.size else None,
         "outlook": asdict(verdict.outlook) if verdict.outlook else None,
+        "still_improving": list(verdict.improving),
     }
 
 

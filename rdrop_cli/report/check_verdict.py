@@ -95,6 +95,13 @@ def overfit(run: Any, epochs: int | None = None) -> tuple[float, float, bool]:
     return rise, turn, rise > margin(run) and falls
 
 
+def is_late(run: Any) -> bool:
+    curve: Curve = run["history"]["val_loss"]
+    late = min(5, max(1, len(curve) // 4))
+    before, after = statistics.median(curve[-2 * late : -late]), statistics.median(curve[-late:])
+    return before - after > 0.02 * float(run["naive"]["val_mae"]) and curve[-1] <= after
+
+
 def margin(run: Any) -> float:
     return MARGIN_SHARE * float(run["naive"]["val_mae"])
 
@@ -417,6 +424,14 @@ def check(verdict: Any, runs: dict[str, tuple[Any, Daily]]) -> Comparison:
     kinds = {question["id"]: question["kind"] for question in questions}
     for claim in verdict["claims"]:
         found = place(intervals.get(claim["question"]), claim["region"], kinds.get(claim["question"]) == "share")
+        if claim[
+            "still_improving"
+        ]:  # a run whose lowest error is in its last tenth cannot show that it does not overfit
+            (label,) = next(each["networks"] for each in questions if each["id"] == claim["question"])
+            late = [seed for seed in claim["still_improving"] if is_late(grouped[label][seed][0])]
+            compare.expect(f"{claim['id']}: still improving", claim["still_improving"], late)
+            denied = "holds" if claim["region"][1] is not None else "does-not-hold"
+            found = "undecided" if found == denied else found
         compare.expect(f"{claim['id']}: verdict", claim["verdict"], found)
     return compare
 

@@ -229,9 +229,17 @@ def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
     sentences += [_explain_region(verdict), _explain_size(verdict, judged), _explain_period(verdict)]
     if verdict.outlook:
         sentences.append(explain_outlook(verdict.outlook, verdict, judged))
+    if verdict.reason == "still-improving":
+        sentences.append(_explain_improving(verdict))
     if verdict.claim.other_reading:
         sentences.append(f"The other reading: {verdict.claim.other_reading}.")
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _explain_improving(verdict: ClaimVerdict) -> str:
+    seeds = ", ".join(map(str, verdict.improving))
+    (network,) = verdict.claim.question.needs
+    return f"{network} was still improving at its end with seed {seeds}: train longer before saying that it does not."
 
 
 def format_p(p: float) -> str:
@@ -330,6 +338,7 @@ def write_notes(judged: StudyVerdict) -> list[str]:
         notes.append(
             f"The plan ends at {judged.plan.looks[-1]} seeds: later ones count in the means, and decide nothing."
         )
+    notes += dict.fromkeys(_explain_improving(each) for each in judged.claims if each.reason == "still-improving")
     notes += [f"{run.run}: {run.reason}." for run in collection.damaged]
     return notes
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from rdrop_cli.runs.history import is_still_improving
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import VARIANTS, format_rates, label_network
 
@@ -207,15 +208,17 @@ class Metrics(Fields, frozen=True, kw_only=True):
         Meta(description="means and deviations by which the network can be used; null in older runs"),
     ]
     history: Curves
-    still_improving: Annotated[
-        bool, Meta(description="whether the best epoch is among the last tenth: too few epochs to judge overfitting")
-    ]
     best: Annotated[Best | None, Meta(description="null before the first epoch ends")]
     final: Annotated[Final | None, Meta(description="null before the first epoch ends")]
     test: Annotated[Test | None, Meta(description="null before the run is complete")]
     naive: Naive
     timing: Timing
     environment: Environment
+
+    @property
+    def still_improving(self) -> bool:
+        """Whether the validation error was still falling at the end of the run."""
+        return is_still_improving(self.history.val_loss, self.naive.val_mae)
 
     def __post_init__(self) -> None:
         if len(self.timing.epoch_seconds) != len(self.history.loss):

@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any
 
 
@@ -28,18 +29,22 @@ class Epoch:
     seconds: float
 
 
-LATE_SHARE = 0.1  # of the epochs, that count as a run's end
+IMPROVEMENT_SHARE = 0.02  # of the naive forecast's error; chance moves the median of a few epochs by less
 
 
-def is_still_improving(val_loss: Sequence[float]) -> bool:
-    """Whether a validation curve was still falling at its end: its lowest is among the last tenth of the epochs.
+def is_still_improving(val_loss: Sequence[float], naive_val_mae: float) -> bool:
+    """Whether a validation curve was still falling at its end; such a run is too short to show that nothing overfits.
 
-    The last epoch always counts as the end. Such a run was trained too little to say whether its network overfits.
+    The median of the last quarter of the epochs, five at most, lies below the median of as many epochs before them by
+    more than 2 % of the naive forecast's error, and the last epoch does not lie above it. Of a single epoch nothing is
+    known, so that it counts as improving.
     """
-    if not val_loss:
-        return False
-    best = min(range(len(val_loss)), key=val_loss.__getitem__)
-    return best >= len(val_loss) - max(1, round(LATE_SHARE * len(val_loss)))
+    late = min(5, max(1, len(val_loss) // 4))
+    if len(val_loss) < 2 * late:
+        return len(val_loss) > 0
+    end = median(val_loss[-late:])
+    fall = median(val_loss[-2 * late : -late]) - end
+    return fall > IMPROVEMENT_SHARE * naive_val_mae and val_loss[-1] <= end
 
 
 @dataclass

@@ -18,7 +18,7 @@ from rdrop_cli.runs.document import (
     Test,
     Timing,
 )
-from rdrop_cli.runs.history import History, is_still_improving
+from rdrop_cli.runs.history import History
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.units import name_target
@@ -83,7 +83,6 @@ def build_metrics(
             loss=history.curve("loss"), val_loss=history.curve("val_loss"), train_mae=history.curve("train_mae")
         ),
         standardisation=setting.standardisation,
-        still_improving=is_still_improving(history.curve("val_loss")),
         best=_describe_best(history, scale),
         final=_describe_final(history, scale),
         test=None if test_mae is None else Test(mae=test_mae, mae_in_unit=test_mae * scale),

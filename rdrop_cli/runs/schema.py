@@ -18,7 +18,7 @@ import msgspec
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import write_json
 from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
-from rdrop_cli.runs.history import Epoch, History, is_still_improving
+from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import WINDOW_END, Protocol
 from rdrop_cli.study.reading import Reading
@@ -192,8 +192,7 @@ def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
     if version < 4 and isinstance(document.get("protocol"), dict):
         document["protocol"] = _PROTOCOL_BEFORE_4 | document["protocol"]
     if version < 4 and isinstance(document.get("history"), dict):
-        improving = {"still_improving": _was_improving(document["history"].get("val_loss"))}
-        document = {"name": "", "tags": [], "note": "", "standardisation": None} | improving | document
+        document = {"name": "", "tags": [], "note": "", "standardisation": None} | document
     if "time_column" in document:  # of a configuration, before there were other options of reading
         document["reading"] = {"time": document.pop("time_column")}
     if version < SCHEMA_VERSION and "history" in document:  # metrics: what the first versions did not record
@@ -202,12 +201,6 @@ def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
         if version == 1 and isinstance(protocol, dict) and isinstance(protocol.get("target"), str):
             document = {"unit": name_target(protocol["target"])[1]} | document
     return document
-
-
-def _was_improving(val_loss: Any) -> bool:
-    """Return what the curve says; a curve that is none is refused when the document is checked."""
-    is_curve = isinstance(val_loss, list) and all(type(error) in (int, float) for error in val_loss)
-    return is_curve and is_still_improving(val_loss)
 
 
 def _rename(document: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:

@@ -267,3 +267,21 @@ def test_a_period_effect_is_not_decided_by_more_seeds(tmp_path):
         folder.unlink()
     assert judge_runs([], tmp_path).find("better-optimum").verdict == "holds"
     assert collect_runs([], tmp_path).damaged == ()
+
+
+def improve(seed, epochs=40):
+    """A run whose validation error falls to its last epoch."""
+    return 0.3 - 0.002 * np.arange(epochs) + 1e-6 * seed
+
+
+def test_that_a_network_does_not_overfit_is_not_said_of_runs_that_still_improve():
+    seeds = range(30)
+    trained = study(seeds, baseline=lambda seed: flat(seed, 20), dropout=flat)
+    assert judge(trained).find("baseline-overfits").verdict == "does-not-hold"
+    trained["baseline"][3] = improve(3, 20)
+    judged = judge(trained)
+    claim = judged.find("baseline-overfits")
+    assert (claim.verdict, claim.reason, claim.improving) == ("undecided", "still-improving", (3,))
+    assert "baseline was still improving at its end with seed 3" in explain_claim(claim, judged)
+    overfitting = study(seeds, baseline=lambda seed: improve(seed, 20) if seed == 3 else overfit(seed), dropout=flat)
+    assert judge(overfitting).find("baseline-overfits").verdict == "holds", "what overfits is seen all the same"
