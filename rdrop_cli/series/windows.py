@@ -31,7 +31,6 @@ class Windows:
             of the target, was not measured but filled, as these errors would not be those of a forecast.
         unmeasured: how many of these there are.
         target_mean, target_std: in the target's own units; one standardised unit is `target_std` of them.
-        columns: names of the features.
         means, stds: float64 of shape (feature,): a feature is its reading less the mean, divided by the deviation.
     """
 

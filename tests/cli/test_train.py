@@ -114,7 +114,7 @@ def test_what_is_odd_in_the_data_is_told(rdrop, weather_csv, tmp_path):
     odd.write_text("\n".join(text) + "\n")
     arguments = ("--dataset", odd, *SMALL, "--runs-dir", tmp_path / "runs", "--data-dir", tmp_path)
     kept = rdrop("train", "baseline", *arguments)
-    assert "sentinels (-9999): 1 in wv (m/s); left in, as in the book" in kept.err
-    assert "repeated stamps: 1" in kept.err
+    assert "sentinels (-9999): 1 in wv (m/s); kept as readings; --sentinels fill interpolates" in kept.err
+    assert "repeated timestamps: 1" in kept.err
     filled = rdrop("train", "baseline", *arguments, "--sentinels", "fill")
     assert "filled by interpolation" in filled.err

@@ -39,7 +39,7 @@ def fail_to_fetch(urls: list[str], target: Path, **how: object) -> str:
     assert target.read_bytes() == OLD
     message = str(caught.value)
     assert message.isprintable()
-    assert "rdrop download --from PATH|URL" in message
+    assert "name another source" in message
     return message
 
 

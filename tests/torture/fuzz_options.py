@@ -64,9 +64,9 @@ def target_rows(scratch: Path) -> Target:
 def target_plan(scratch: Path) -> Target:
     """The options of `rdrop train`, one `name=value` a line, as configurations."""
     kinds = {
-        field.name: int if "int" in str(field.type) else float if "float" in str(field.type) else str
+        field.name: next(kind for kind in (int, float, str) if kind.__name__ in str(field.type))
         for field in fields(Request)
-        if field.name != "variants"
+        if not any(other in str(field.type) for other in ("tuple", "bool", "Reading"))
     }
 
     def read(content: bytes) -> None:

@@ -243,7 +243,7 @@ def test_a_run_of_a_stranger_is_read_where_it_lies_and_not_written(folder, rdrop
     for name in (str(folder.path), os.path.relpath(folder.path), f"{mine}/../runs/{folder.run_id}"):
         result = rdrop("train", "--resume", name, "--runs-dir", mine)
         assert result.code == 1
-        assert "is not in " in result.err
+        assert "not in " in result.err
     for name in ("..", "../runs", f"../runs/{folder.run_id}", "/", ".", ""):
         assert rdrop("train", "--resume", name, "--runs-dir", mine).code == 1
     assert {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()} == before
