@@ -70,6 +70,8 @@ def _acquire_substitute(lock: "BaseFileLock", path: Path) -> None:
 
 def is_lock_held(path: Path) -> bool:
     """Tell whether a live process holds the lock of a file, which may belong to another user and be read-only."""
+    if not _has_flock():
+        return path.exists() and _cannot_acquire(path)
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError:  # it is not there, or nothing tells
@@ -88,13 +90,22 @@ def lock_now(descriptor: int, exclusive: bool) -> bool:
     Raises:
         OSError: this file system or operating system has no such locks.
     """
-    try:
-        import fcntl
-    except ImportError as error:  # Windows
-        raise OSError(errno.ENOTSUP, "no flock on this operating system") from error
+    if not _has_flock():
+        raise OSError(errno.ENOTSUP, "no flock on this operating system")
+    import fcntl
+
     try:
         fcntl.flock(descriptor, (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
+        return False
+    return True
+
+
+def _has_flock() -> bool:
+    """Whether the operating system has flock; Windows has locks of another kind, which filelock uses."""
+    try:
+        import fcntl  # noqa: F401
+    except ImportError:
         return False
     return True
 

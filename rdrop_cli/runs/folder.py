@@ -140,7 +140,7 @@ def check_writable(runs_dir: Path) -> None:
         OSError: it cannot be made or written.
     """
     make_folder(runs_dir)
-    with tempfile.NamedTemporaryFile(dir=runs_dir, prefix=".") as file, hold_lock(Path(file.name), 0):
+    with tempfile.TemporaryDirectory(dir=runs_dir, prefix=".") as folder, hold_lock(Path(folder) / ".lock", 0):
         pass
 
 
