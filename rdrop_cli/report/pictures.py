@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdrop_cli.analysis.claims import BASELINE, DROPOUT
-from rdrop_cli.analysis.measures import measure_end, measure_level
+from rdrop_cli.analysis.measures import WINDOW_EPOCHS, measure_end, measure_level
 from rdrop_cli.analysis.network import Network, label_networks
 from rdrop_cli.analysis.networks import align_by_seed
 from rdrop_cli.analysis.published import load_published_like
-from rdrop_cli.analysis.run import RunCurves
+from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
 from rdrop_cli.analysis.verdict import ClaimVerdict, StudyVerdict
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure
 from rdrop_cli.report.text import measure_scale
@@ -104,13 +104,13 @@ def draw_pairs(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     """Draw a line a seed from the baseline to dropout: the level, and the error at the end of equal epochs."""
     collection = judged.collection
     networks = [collection.claimed[BASELINE], collection.claimed[DROPOUT]]
-    pairs = align_by_seed([collection.networks[network] for network in networks])
+    pairs = _list_pairs(judged)
     scale, unit = _choose_unit(collection.curves)
     measures = (("level", lambda curve: measure_level(curve).error), ("at the end of equal epochs", measure_end))
     labels = label_networks(networks)
     with draw_figure(path, figsize=(width, 4.2 if width == WIDE else 3.6), ncols=2, sharey=True) as (_, panels):
         for axes, (name, measure) in zip(panels, measures, strict=True):
-            errors = np.array([_measure_pair(runs, measure) for runs in pairs.values()]) * scale
+            errors = np.array([_measure_pair(runs, measure) for runs in pairs]) * scale
             for first, second in errors:
                 colour = colour_of(DROPOUT) if second < first else colour_of(BASELINE)
                 axes.plot([0, 1], [first, second], "-", color=colour, alpha=0.55, linewidth=1.3)
@@ -128,8 +128,8 @@ def draw_pairs(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
         panels[1].annotate("naive forecast", (1.33, naive), (0, 3), textcoords="offset points", ha="right", fontsize=9)
 
 
-def _measure_pair(runs: Sequence[RunCurves], measure: Any) -> list[float]:
-    equal = min(run.epochs for run in runs)
+def _measure_pair(runs: tuple[RunCurves, ...], measure: Any) -> list[float]:
+    equal = count_equal_epochs(runs)
     return [measure(run.val_loss[:equal]) for run in runs]
 
 
@@ -213,11 +213,17 @@ def list_shown(judged: StudyVerdict) -> list[Network]:
 
 
 def has_pairs(judged: StudyVerdict) -> bool:
-    """Whether any seed has runs of both the baseline and dropout."""
-    claimed = judged.collection.claimed
-    return {BASELINE, DROPOUT} <= set(claimed) and bool(
-        align_by_seed([judged.collection.networks[claimed[name]] for name in (BASELINE, DROPOUT)])
-    )
+    """Whether any seed has runs of both the baseline and dropout that are long enough to have an end."""
+    return bool(_list_pairs(judged))
+
+
+def _list_pairs(judged: StudyVerdict) -> list[tuple[RunCurves, ...]]:
+    """Return the baseline's and dropout's run of every seed that has both, of enough epochs to measure the end."""
+    networks, claimed = judged.collection.networks, judged.collection.claimed
+    if not {BASELINE, DROPOUT} <= set(claimed):
+        return []
+    pairs = align_by_seed([networks[claimed[name]] for name in (BASELINE, DROPOUT)])
+    return [pair for pair in pairs.values() if count_equal_epochs(pair) >= WINDOW_EPOCHS]
 
 
 def _choose_unit(run: RunCurves) -> tuple[float, str]:

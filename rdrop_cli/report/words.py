@@ -6,6 +6,7 @@ from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.claims import BOOK_EPOCHS, MARGIN_SHARE, Question
 from rdrop_cli.analysis.collect import Attempts, Collection
 from rdrop_cli.analysis.joint_test import ALPHA, Interval
+from rdrop_cli.analysis.measures import LEAST_EPOCHS
 from rdrop_cli.analysis.network import label_networks
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.outlook import Outlook
@@ -93,9 +94,11 @@ def summarise(judged: StudyVerdict) -> str:
     """Say in one paragraph what was asked, what the answer is, and how sure it is."""
     asked = [verdict for verdict in judged.claims if verdict.reason != "no-runs"]
     if not asked:
+        if len(_list_short(judged)) == len(judged.networks) > 0:
+            return _say_too_short("The runs")
         return (
             "The claims of the study cannot be judged: there are no seeds with complete runs of its networks, "
-            f"at its rates and of at least ten epochs. {_summarise_networks(judged)}"
+            f"at its rates and of at least {LEAST_EPOCHS} epochs. {_summarise_networks(judged)}"
         ).strip()
     if len(judged.seeds) == 1:
         return _summarise_seed(judged, asked)
@@ -106,6 +109,16 @@ def summarise(judged: StudyVerdict) -> str:
         _summarise_end(judged),
     ]
     return " ".join(part for part in (*parts, _say_how_sure(judged, asked)) if part)
+
+
+def _list_short(judged: StudyVerdict) -> list[str]:
+    """Return the labels of the networks of which every run has too few epochs for any claim."""
+    networks = judged.collection.networks
+    return [row.label for row in judged.networks if max(run.epochs for run in networks[row.network]) < LEAST_EPOCHS]
+
+
+def _say_too_short(runs: str) -> str:
+    return f"{runs} are too short to be judged: train for at least {LEAST_EPOCHS} epochs."
 
 
 def _summarise_seed(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
@@ -314,7 +327,7 @@ def describe_comparison(row: NetworkRow) -> str:
     if row.answer is None:
         return "reference"
     if row.answer.estimate is None:
-        return f"no seed in common with {row.reference}"
+        return f"no seed of at least {row.answer.question.least_epochs} epochs in common with {row.reference}"
     words = {"undecided": f"undecided against {row.reference}"}
     chosen = "; chosen on these seeds" if row.is_chosen else ""
     return f"{words.get(row.effect, f'{row.effect} than {row.reference}')}: {format_answer(row.answer)}{chosen}"
@@ -327,6 +340,9 @@ def write_notes(judged: StudyVerdict) -> list[str]:
         notes.append("The data have the published structure but another checksum: they are not the published readings.")
     for row in judged.networks:
         notes += _describe_attempts(row)
+    short = _list_short(judged)
+    if 0 < len(short) < len(judged.networks):  # of all, the answer itself says so
+        notes.append(_say_too_short(f"The runs of {', '.join(short)}"))
     chosen = next((row for row in judged.networks if row.is_chosen), None)
     if chosen:
         fresh = max(chosen.seeds, default=0) + 1

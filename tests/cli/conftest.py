@@ -122,11 +122,17 @@ def cold_start(tmp_path) -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
         yield run
 
 
+# A process may inherit them and they win over the terminal's own size. A worker of pytest-xdist always does: pytest
+# imports readline, which sets both.
+_SIZE_OF_OUTER_TERMINAL = ("COLUMNS", "LINES")
+
+
 def run_on_terminal(*arguments, columns=80, answer="", **environment):
     """Run a command on a terminal of its own; return its exit code and all that it wrote there."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    environment = {**os.environ, "TERM": "xterm-256color", **environment}
+    outer = {name: value for name, value in os.environ.items() if name not in _SIZE_OF_OUTER_TERMINAL}
+    environment = {**outer, "TERM": "xterm-256color", **environment}
     command = [sys.executable, "-m", "rdrop_cli", *map(str, arguments)]
     process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
     os.close(theirs)

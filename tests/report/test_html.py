@@ -224,6 +224,26 @@ def test_environments_that_differ_are_told_apart_by_their_runs(tmp_path: Path) -
     assert "1 run gpu-run" in text
 
 
+@pytest.mark.parametrize(("epochs", "pictures"), [(1, 4), (4, 4), (5, 6), (9, 6)])
+def test_runs_too_short_to_be_judged_have_a_page_that_says_so(tmp_path: Path, epochs: int, pictures: int) -> None:
+    for variant in ("baseline", "dropout"):
+        save_made_run(tmp_path, variant, variant, val_loss=[0.3 - 0.01 * epoch for epoch in range(epochs)])
+    page = Page(render_report(judge_runs([], tmp_path)))
+    text = " ".join(page.text.split())
+    assert "The runs are too short to be judged: train for at least 10 epochs." in text
+    assert "Against no seed of at least 10 epochs in common with baseline" in text
+    assert "Claim by claim" not in text
+    assert len(read_pictures(page)) == pictures  # the pairs of seeds need an end of five epochs
+
+
+def test_short_runs_beside_judged_ones_are_named(tmp_path: Path) -> None:
+    save_made_study(tmp_path, range(2))
+    save_made_run(tmp_path, "gal", "gal", val_loss=[0.3])
+    text = " ".join(Page(render_report(judge_runs([], tmp_path))).text.split())
+    assert "The runs of gal 0.2/0.2 are too short to be judged: train for at least 10 epochs." in text
+    assert "The runs are too short" not in text
+
+
 def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
     save_made_study(tmp_path, range(2))
     judged = judge_runs([], tmp_path)
