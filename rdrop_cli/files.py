@@ -95,7 +95,7 @@ def sync(path: Path) -> None:
     """Ask the operating system to write a file, or the names in a folder, to the disk.
 
     Raises:
-        OSError: it cannot. A folder on a file system that syncs only files is passed over.
+        OSError: it cannot. A folder on a file system that syncs only files is skipped.
     """
     is_folder = path.is_dir()
     if is_folder and os.name == "nt":  # which cannot open one

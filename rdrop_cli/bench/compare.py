@@ -1,4 +1,4 @@
-"""Race the contenders: every one made ready, then round by round each in turn, so that noise falls on all alike."""
+"""Compare the implementations: each made ready, then round by round each in turn, so that noise falls on all alike."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from rdrop_cli.errors import RdropError
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.system import clean_environment
 
-TEAMS = {  # which contender, and whether it has a process on each core or one on all
+TEAMS = {  # which implementation, and whether it has a process on each core or one on all
     "book": ("book", False),
     "keras": ("keras", False),
     "rdrop": ("rdrop", True),
@@ -40,7 +40,7 @@ class Spread:
 
 @dataclass
 class Team:
-    """The processes of one contender: one on all cores, or one a core that work side by side."""
+    """The processes of one implementation: one on all cores, or one a core that work side by side."""
 
     name: str
     processes: list["subprocess.Popen[str]"]
@@ -72,17 +72,17 @@ class Team:
 def race(
     config: RunConfig, data_dir: Path, cores: list[int], rounds: int, steps: int, note: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
-    """Race the contenders on one variant; return for each its rates, its time to the first step, and its memory.
+    """Compare the implementations on one variant; return for each its rates, its time to the first step, and its memory.
 
     The book's way and Keras's defaults get one process on all cores; rdrop one on each core, as `--jobs` gives it, and
     in a turn of its own one process on all cores, as a single run has it.
     """
     with ExitStack() as stack:
         teams = []
-        for name, (contender, one_a_core) in TEAMS.items():
+        for name, (implementation, one_a_core) in TEAMS.items():
             note(f"{config.variant}: preparing {name}")
             shares = [[core] for core in cores] if one_a_core else [cores]
-            teams.append(stack.enter_context(make_ready(name, contender, config, data_dir, shares)))
+            teams.append(stack.enter_context(make_ready(name, implementation, config, data_dir, shares)))
         for number in range(rounds):
             for team in teams:
                 team.train_rates.append(team.run("train", steps))
@@ -94,8 +94,10 @@ def race(
 
 
 @contextmanager
-def make_ready(name: str, contender: str, config: RunConfig, data_dir: Path, shares: list[list[int]]) -> Iterator[Team]:
-    """Start a contender's processes one after the other, so that each is alone on its way to the first step."""
+def make_ready(
+    name: str, implementation: str, config: RunConfig, data_dir: Path, shares: list[list[int]]
+) -> Iterator[Team]:
+    """Start an implementation's processes one after the other, so that each is alone on its way to the first step."""
     processes: list[subprocess.Popen[str]] = []
     try:
         ready = []
@@ -105,9 +107,8 @@ def make_ready(name: str, contender: str, config: RunConfig, data_dir: Path, sha
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=clean_environment(), text=True
             )
             processes.append(process)
-            _send(
-                process, {"contender": contender, "config": config.to_json(), "data_dir": str(data_dir), "cores": cores}
-            )
+            order = {"implementation": implementation, "config": config.to_json(), "data_dir": str(data_dir)}
+            _send(process, order | {"cores": cores})
             ready.append(_receive(process))
         team = Team(name, processes, ready)
         team.run("train", WARM_UP_STEPS)

@@ -14,7 +14,7 @@ from rdrop_cli.study.config import RunConfig
 Batch = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
-class Contender(Protocol):
+class Implementation(Protocol):
     """A way to train and to measure."""
 
     def train(self, steps: int) -> None:
@@ -109,7 +109,7 @@ class Rdrop:
         self._trainer.measure_errors(range(first, first + windows))
 
 
-CONTENDERS: dict[str, Callable[[RunConfig, Windows], Contender]] = {
+IMPLEMENTATIONS: dict[str, Callable[[RunConfig, Windows], Implementation]] = {
     "book": Book,
     "keras": KerasDefaults,
     "rdrop": Rdrop,

@@ -4,7 +4,7 @@ from typing import Any
 
 from rdrop_cli.study.config import RunConfig
 
-Race = dict[str, dict[str, Any]]  # by contender, as `race` returns it
+Race = dict[str, dict[str, Any]]  # by implementation, as `race` returns it
 
 
 def summarise(races: dict[str, Race], configs: dict[str, RunConfig], windows: dict[str, int]) -> dict[str, Any]:

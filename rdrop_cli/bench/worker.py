@@ -13,34 +13,34 @@ from rdrop_cli.runs.schema import parse_config
 
 
 def main() -> None:
-    """Read the contender, its configuration and its cores; then answer each order with the seconds that it took."""
+    """Read implementation, configuration and cores; then answer each order with the seconds that it took."""
     started = time.monotonic() - _seconds_since_start()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     order = json.loads(sys.stdin.readline())
     keep_to_cores(order["cores"])
-    contender = _make_contender(order)
-    contender.train(1)
-    ready = {"first_step_seconds": time.monotonic() - started, "engine": getattr(contender, "engine", "keras")}
+    implementation = _make_implementation(order)
+    implementation.train(1)
+    ready = {"first_step_seconds": time.monotonic() - started, "engine": getattr(implementation, "engine", "keras")}
     _answer(answers, ready)
     for line in sys.stdin:
         action, amount = json.loads(line)
         start = time.monotonic()
-        getattr(contender, action)(amount)
+        getattr(implementation, action)(amount)
         peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         _answer(answers, {"seconds": time.monotonic() - start, "peak_mb": peak_mb})
 
 
-def _make_contender(order: dict[str, Any]) -> Any:
+def _make_implementation(order: dict[str, Any]) -> Any:
     """Import, load and build: part of the time to the first step."""
     import rdrop_cli.nn  # noqa: F401 -- mutes TensorFlow, which the next line imports
-    from rdrop_cli.bench.implementations import CONTENDERS
+    from rdrop_cli.bench.implementations import IMPLEMENTATIONS
     from rdrop_cli.series.load import load_dataset
     from rdrop_cli.series.windows import make_windows
 
     config = parse_config(order["config"])
     windows = make_windows(load_dataset(config.dataset, Path(order["data_dir"])), config.protocol)
-    return CONTENDERS[order["contender"]](config, windows)
+    return IMPLEMENTATIONS[order["implementation"]](config, windows)
 
 
 def _seconds_since_start() -> float:

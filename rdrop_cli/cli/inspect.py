@@ -273,4 +273,4 @@ def _describe(series: "Series", plan: Plan) -> Iterator[str]:
             f"{naive['test_mae']:.4f} ({test}) in test"
         )
     if plan.refusal:
-        yield f"cannot be trained on as it is: {plan.refusal}"
+        yield f"cannot be trained on: {plan.refusal}"

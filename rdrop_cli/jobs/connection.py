@@ -51,7 +51,7 @@ def connect(scheduler: str) -> Iterator["Client"]:
         raise RdropError(f"Dask cannot start ({reason:.300}); correct its settings, or set DASK_CONFIG") from error
 
     for name in ("distributed", "distributed.client"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it is told in one line
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # the one line of our own error says what matters
     # The series is part of the graph, so that the scheduler can have it made anew; that it is large is known.
     quiet = {"distributed.admin.large-graph-warning-threshold": "1TB"}
     with dask.config.set(quiet):

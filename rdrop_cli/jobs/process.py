@@ -61,7 +61,7 @@ class MessageCallback(Callback):
 
 
 def replay(message: list[Any], callback: Callback) -> None:
-    """Make the call that a message stands for; what is not a callback's call is passed over."""
+    """Make the call that a message stands for; ignore any other message."""
     kind, *values = message
     if kind == "begin":
         run_id, config, epochs_done, target_std = values

@@ -47,7 +47,7 @@ class RemoteTask:
         files: of its folder: the configuration, and checkpoints where there are any.
         tensorboard: whether it writes event files too.
         versions: of the one who asks.
-        sweep: the name of the command that asks, which is told with each message.
+        sweep: the name of the command that asks, sent with each message.
     """
 
     run_id: str
@@ -95,7 +95,7 @@ def explain_difference(wanted: Versions, found: Versions) -> str | None:
 def train_on_worker(order: RemoteTask, serialised: bytes) -> RemoteResult:
     """Do an order in a child process of this Dask worker; called by Dask, in one of the worker's threads.
 
-    What can go wrong with one run is told in what is delivered, and is not raised: Dask would train it again.
+    What can go wrong with one run is part of what is delivered, and is not raised: Dask would train it again.
     """
     from distributed import get_worker
 

@@ -58,7 +58,7 @@ class KerasTrainer:
     def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float:
         """Train the steps of an epoch, counted from 1; return the mean loss, measured with dropout on.
 
-        `on_step` is told the step within the epoch, from 1, and its loss.
+        `on_step` receives the step within the epoch, from 1, and its loss.
         """
         steps = self._config.protocol.steps_per_epoch
         return self.train_steps((epoch - 1) * steps, epoch * steps, on_step)

@@ -60,7 +60,7 @@ def remove_old_checkpoints(folder: Path) -> None:
 
 
 def load_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """Load the newest whole checkpoint, and name those that were passed over because they are damaged.
+    """Load the newest whole checkpoint, and name the corrupt ones that were skipped.
 
     Raises:
         DataError: there are checkpoints, and all of them are damaged.

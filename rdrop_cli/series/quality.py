@@ -45,7 +45,7 @@ class DataQuality:
             )
             lines.append(f"sentinels ({value:g}): {_list_counts(counts)}; {done}")
         if self.missing:
-            done = "nothing can learn from them: <sentinels> fill" if sentinels == "keep" else "filled by interpolation"
+            done = "unusable for training; add <sentinels> fill" if sentinels == "keep" else "filled by interpolation"
             lines.append(f"missing readings: {_list_counts(self.missing)}; {done}")
         if self.repeated_timestamps:
             lines.append(f"repeated timestamps: {self.repeated_timestamps}; kept: rows count, not timestamps")
@@ -172,7 +172,7 @@ def _list_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} in {column}" for column, count in counts.items())
 
 
-LEAST_REGULAR = 0.9  # of the steps; a gap or a repeat now and then is told, and no more
+LEAST_REGULAR = 0.9  # of the steps; fewer and the series is refused; gaps and repeats are reported
 
 
 def check_sampling(series: Series) -> None:

@@ -1,4 +1,4 @@
-"""The benchmark's contenders do what they say, and its ratios are those of the rates. Nothing here is timed."""
+"""The benchmark's implementations do what they say, and its ratios are those of the rates. Nothing here is timed."""
 
 from dataclasses import replace
 
@@ -55,7 +55,7 @@ def test_a_spread_is_the_median_and_the_quartiles():
     assert Spread.of([4.0]) == Spread(4.0, 4.0, 4.0)
 
 
-def test_all_contenders_see_the_same_windows():
+def test_all_implementations_see_the_same_windows():
     """The three cut the same windows for the same rows: the book's loop, Keras's dataset, and rdrop's gather."""
     from rdrop_cli.bench.implementations import Book, KerasDefaults
     from rdrop_cli.nn.pipeline import WindowPipeline

@@ -114,7 +114,7 @@ def test_what_training_would_refuse_is_told_beside_what_can_be_shown(inspect, lo
     shown, seen = inspect(load_csv, *options), inspect(load_csv, *options, "--json")
     assert shown.code == seen.code == 0
     assert shown.err == ""
-    (line,) = [line for line in shown.out.splitlines() if line.startswith("cannot be trained on as it is: ")]
+    (line,) = [line for line in shown.out.splitlines() if line.startswith("cannot be trained on: ")]
     assert message in line
     document = json.loads(seen.out)
     assert message in document["refusal"]
@@ -140,7 +140,7 @@ def test_irregular_stamps_are_shown_and_said_to_be_refused(inspect, load_csv):
     result = inspect(load_csv, "--target", "load_MW")
     assert result.code == 0
     assert "1 h apart in 75.05 % of the steps" in result.out
-    assert "cannot be trained on as it is: load: no regular sampling" in result.out
+    assert "cannot be trained on: load: no regular sampling" in result.out
 
 
 def test_the_embedded_dataset_is_inspected_by_its_name(inspect, tmp_path, monkeypatch):

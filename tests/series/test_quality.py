@@ -91,9 +91,7 @@ def test_missing_readings_are_counted_told_and_filled_as_sentinels_are(odd_serie
     assert assess_quality(missing).sentinels == {}
     told = "missing readings: 1 in T (degC), 4 in wv (m/s); "
     assert assess_quality(missing).describe("fill")[0] == told + "filled by interpolation"
-    assert (
-        assess_quality(missing).describe("keep")[0].startswith(told + "nothing can learn from them: <sentinels> fill")
-    )
+    assert assess_quality(missing).describe("keep")[0].startswith(told + "unusable for training; add <sentinels> fill")
     assert np.array_equal(fill_missing(missing).values, by_sentinel.values)
 
 

@@ -204,7 +204,7 @@ def _turn_midnight(texts: "pd.Series[str]") -> tuple["pd.Series[str]", npt.NDArr
 def localise(
     label: str, naive: npt.NDArray[np.datetime64], timezone: str, lines: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.datetime64]:
-    """Turn local times into UTC; an hour that comes twice is told apart by the order of its rows.
+    """Turn local times into UTC; an hour that comes twice is resolved by the order of its rows.
 
     Raises:
         DataError: a time that the zone does not have, or an hour that came twice and is there once.
