@@ -226,7 +226,8 @@ def test_targets_that_were_filled_are_not_counted_and_told(inspect, tmp_path):
     seen = json.loads(inspect(tmp_path / "level.csv", "--json", small=small).out)
     protocol, period = seen["protocol"], seen["periods"]["validation"]
     ends = np.arange(period["first_row"] + 1 + protocol["lookback_rows"], period["stop_row"])
-    now, later = ends - protocol["step_rows"], ends + protocol["horizon_rows"]
+    now = ends - protocol["step_rows"]
+    later = now + protocol["horizon_rows"]
     counted = measured[now] & measured[later]
     assert period["windows"] == counted.sum() < 0.3 * len(ends)
     error = np.abs(values[later] - values[now])[counted].mean()
