@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.console import note, warn_if_unverified
 from rdrop_cli.cli.defaults import name_flag
-from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir
+from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Quiet
 from rdrop_cli.errors import DataError, name_options
 from rdrop_cli.files import to_json
 
@@ -26,14 +27,13 @@ def download(
     data_dir: DataDir = DEFAULT_DATA_DIR,
     force: Annotated[bool, typer.Option("--force", help="Fetch again what is already there.")] = False,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Download and verify the Jena climate dataset."""
-    from rdrop_cli.cli.console import make_console, warn_if_unverified
     from rdrop_cli.cli.progress import show_download
     from rdrop_cli.series.jena import install_jena
     from rdrop_cli.series.quality import assess_quality
 
-    console = make_console()
     if example:
         from rdrop_cli.series.example import write_example
 
@@ -45,14 +45,13 @@ def download(
             series = install_jena(source, data_dir, on_progress)
     warn_if_unverified(series.source)
     for line in assess_quality(series).describe(sentinels="keep"):
-        console.print(name_options(line, name_flag), markup=False)
+        note(name_options(line, name_flag))
     report = series.source.to_json()
     typer.echo(to_json(report) if as_json else f"{report['name']}: {report['rows']} rows, SHA-256 {report['sha256']}")
 
 
 def _load_if_sound(data_dir: Path) -> "Series | None":
     """Return what is there already, if it still is what was recorded when it came."""
-    from rdrop_cli.cli.console import make_console
     from rdrop_cli.series.jena import is_installed, load_jena
 
     if not is_installed(data_dir):
@@ -60,7 +59,7 @@ def _load_if_sound(data_dir: Path) -> "Series | None":
     try:
         series = load_jena(data_dir)
     except DataError as error:
-        make_console().print(f"fetching again: {error}", markup=False)
+        note(f"fetching again: {error}")
         return None
-    make_console().print(f"already in {data_dir}; its checksum is the recorded one (--force fetches it again)")
+    note(f"already in {data_dir}; its checksum is the recorded one (--force fetches it again)")
     return series

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rdrop_cli.cli.console import Column, note, print_lines, print_table, warn_if_unverified
 from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.cli.options import (
     DATASETS,
@@ -21,6 +22,7 @@ from rdrop_cli.cli.options import (
     Inputs,
     Lookback,
     ProtocolName,
+    Quiet,
     RunsDir,
     Sentinels,
     Target,
@@ -41,7 +43,7 @@ from rdrop_cli.cli.reading_options import (
     Where,
     collect_reading,
 )
-from rdrop_cli.errors import RdropError, make_printable, name_options
+from rdrop_cli.errors import RdropError, name_options
 from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.config import RunConfig
@@ -51,6 +53,16 @@ if TYPE_CHECKING:
     from rdrop_cli.series.table import Series
     from rdrop_cli.series.windows import Windows
 
+COLUMNS = (
+    Column("column"),
+    Column("unit"),
+    Column("min", right=True),
+    Column("mean", right=True),
+    Column("max", right=True),
+    Column("std", right=True),
+    Column("missing", right=True, optional=True),  # the lines below the table say both
+    Column("sentinel", right=True, optional=True),
+)
 LONGEST_GAPS = 5
 
 
@@ -97,6 +109,7 @@ def inspect(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Show the columns, gaps, periods and naive error of a dataset."""
     from rdrop_cli.plots.style import check_ending
@@ -151,10 +164,8 @@ def _draw_if_possible(series: "Series", plan: Plan, out: Path | None, usual: Pat
     try:
         return _draw(series, plan, usual)
     except OSError as error:
-        from rdrop_cli.cli.console import make_console
-
         reason = f"{error.filename or usual}: {error.strerror or error}"
-        make_console().print(f"no picture: {reason}; name another place with --output", markup=False)
+        note(f"no picture: {reason}; name another place with --output")
         return None
 
 
@@ -222,35 +233,22 @@ def _measure_naively(windows: "Windows") -> dict[str, float]:
 
 
 def _print(series: "Series", plan: Plan, picture: Path | None) -> None:
-    from rdrop_cli.cli.console import make_console, warn_if_unverified
-
-    console = make_console(stderr=False)
     warn_if_unverified(series.source)
     _print_columns(series)
-    for line in _describe(series, plan):
-        console.print(name_options(line, name_flag), markup=False)
+    print_lines(name_options(line, name_flag) for line in _describe(series, plan))
     if picture:
-        console.print(f"picture: {picture}", markup=False)
+        print_lines([f"picture: {picture}"])
 
 
 def _print_columns(series: "Series") -> None:
-    from rich.table import Table
-    from rich.text import Text
-
-    from rdrop_cli.cli.console import make_console
     from rdrop_cli.series.quality import summarise_columns
 
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("column", "unit"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("min", "mean", "max", "std", "missing", "sentinel"):
-        table.add_column(heading, justify="right", no_wrap=True)
+    rows = []
     for column in summarise_columns(series):
         figures = (column.minimum, column.mean, column.maximum, column.std)
         counts = (str(column.missing or "-"), str(column.sentinels or "-"))
-        cells = (column.name, column.unit or "-", *(f"{figure:.5g}" for figure in figures), *counts)
-        table.add_row(*(Text(make_printable(cell)) for cell in cells))
-    make_console(stderr=False).print(table)
+        rows.append((column.name, column.unit or "-", *(f"{figure:.5g}" for figure in figures), *counts))
+    print_table(COLUMNS, rows)
 
 
 def _describe(series: "Series", plan: Plan) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, ComparedRuns, RunsDir
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, ComparedRuns, Quiet, RunsDir
 
 
 def report(
@@ -14,6 +14,7 @@ def report(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="The file. [RUNS_DIR/report.html]")
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    quiet: Quiet = False,
 ) -> None:
     """Write verdicts, curves and runs to one HTML file."""
     from rdrop_cli.cli.verdict import judge_and_tell

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rdrop_cli.cli.console import note, note_command
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, ComparedRuns, RunsDir
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, ComparedRuns, Quiet, RunsDir
 from rdrop_cli.errors import RdropError, ValueRefusedError, make_printable
 from rdrop_cli.files import to_json
 
@@ -64,6 +64,7 @@ def verdict(
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> None:
     """Test the book's claims on your runs, over seeds."""
     from rdrop_cli.analysis.verdict import check_claim_ids

@@ -134,7 +134,10 @@ def _measure_pair(runs: tuple[RunCurves, ...], measure: Any) -> list[float]:
 
 
 def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
-    """Draw the mean validation error of each network, with a band that is its 95 % t interval at every epoch."""
+    """Draw the mean validation error of each network, with a band that is its 95 % t interval at every epoch.
+
+    A curve ends where the first of its seeds does: later the mean would be over other seeds.
+    """
     from matplotlib.ticker import MaxNLocator
     from scipy import stats
 
@@ -145,7 +148,8 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     with draw_figure(path, figsize=(width, 5.0 if width == WIDE else 5.8)) as (figure, axes):
         for network in shown:
             runs, colour = collection.networks[network], colour_of(network.variant)
-            curves = np.array([run.val_loss for run in runs]) * scale
+            equal = count_equal_epochs(tuple(runs))  # patience ends some earlier
+            curves = np.array([run.val_loss[:equal] for run in runs]) * scale
             epochs, mean = np.arange(1, curves.shape[1] + 1), curves.mean(axis=0)
             if len(runs) > 1:
                 t = float(stats.t.ppf((1 + LEVEL95) / 2, len(runs) - 1))

@@ -49,8 +49,8 @@ def test_columns_sampling_gaps_periods_and_the_naive_error_are_shown(inspect, lo
     assert result.code == 0, result.err
     lines = result.out.splitlines()
     assert lines[0].split() == ["column", "unit", "min", "mean", "max", "std", "missing", "sentinel"]
-    assert lines[1].split()[:2] == ["load_MW", "MW"]
-    assert lines[2].split()[-2:] == ["-", "1"]
+    assert lines[2].split()[:2] == ["load_MW", "MW"]
+    assert lines[3].split()[-2:] == ["-", "1"]
     for line in (
         "2000 rows from 2014-01-01 00:00 to 2014-03-25 15:00, 1 h apart in 99.8 % of the steps (time column 'utc')",
         "columns: load_MW, wind (m/s); excluded: region (text)",
@@ -182,6 +182,13 @@ def test_a_folder_that_cannot_be_written_costs_the_picture_alone(inspect, load_c
     assert "picture: " not in result.out
     assert result.err.startswith("no picture: ")
     assert "--output" in result.err
+
+
+def test_quiet_leaves_what_was_asked_for(inspect, load_csv, tmp_path):
+    (tmp_path / "runs").write_text("a file where the folder should be")
+    result = inspect(load_csv, "--target", "load_MW", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith("column")
 
 
 def test_what_was_taken_for_what_is_told_with_the_option_to_have_it_otherwise(inspect, tmp_path):

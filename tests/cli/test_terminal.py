@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from rich.console import Console
 from typer.main import get_command
@@ -70,7 +71,24 @@ def test_no_id_no_figure_and_no_word_of_a_run_is_cut(save_run, tmp_path, columns
     assert "best val MAE  0.2600 (2.08 °C)" in shown
 
 
-def test_a_wider_terminal_gets_more_columns(save_run, tmp_path):
+@pytest.mark.parametrize(("columns", "heads"), [(44, None), (60, "std"), (80, "sentinel"), (160, "sentinel")])
+def test_no_figure_of_an_inspected_column_is_cut(tmp_path, monkeypatch, columns, heads):
+    monkeypatch.chdir(tmp_path)
+    rows = [f"{np.datetime64('2020-01-01T00') + n},{20_000 + 37 * (n % 24)}" for n in range(600)]
+    (tmp_path / "load.csv").write_text("\n".join(["time,load_of_the_whole_grid_MW", *rows]))
+    options = ["--lookback", "12h", "--horizon", "3h", "--output", "load.png"]
+    table = read_screen("inspect", "load.csv", *options, columns=columns).partition("600 rows")[0]
+    assert {"20000", "20426", "20851", "256.12"} < set(table.split()), table
+    if heads:
+        assert table.splitlines()[0].split()[-1] == heads
+    else:
+        assert [line.split()[0] for line in table.splitlines()[1:]] == [
+            *("unit", "min", "mean", "max", "std", "missing", "sentinel")
+        ]
+
+
+def test_a_wider_terminal_gets_more_columns(save_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "70")  # as a process may inherit it: the terminal's own size counts
     save_run(tmp_path, "baseline-s0-20260101-000000-abcd")
     heads = {n: read_screen("runs", "--runs-dir", tmp_path, columns=n).splitlines()[0] for n in (80, 160)}
     assert "last val MAE" not in heads[80]
@@ -122,7 +140,12 @@ def test_a_closed_stderr_is_replaced_by_nothing(save_run, tmp_path):
 def test_quiet_leaves_results_and_errors(rdrop, save_run, tmp_path):
     assert rdrop("runs", "--runs-dir", tmp_path).err
     assert rdrop("runs", "--runs-dir", tmp_path, "--quiet").err == ""
-    assert rdrop("runs", "--runs-dir", tmp_path).err, "the next command is not quiet"
+    save_run(tmp_path, "baseline-s0-a")
+    save_run(tmp_path, "baseline-s0-b", status="interrupted")
+    for command in ("verdict", "report"):
+        assert "skipped: " in rdrop(command, "--runs-dir", tmp_path).err
+        assert rdrop(command, "--runs-dir", tmp_path, "-q").err == ""
+    assert rdrop("runs", "--runs-dir", tmp_path / "none").err, "the next command is not quiet"
     assert rdrop("export", "--csv", "--mlflow", "x", "-q").err.startswith("rdrop: ")
 
 

@@ -244,6 +244,15 @@ def test_short_runs_beside_judged_ones_are_named(tmp_path: Path) -> None:
     assert "The runs are too short" not in text
 
 
+def test_seeds_that_patience_ended_at_different_epochs_have_a_mean_curve(tmp_path: Path) -> None:
+    for seed, done in enumerate((20, 12)):
+        ended = {"epochs": {"done": done, "planned": 20, "ended_by": "patience"}}
+        falling = [0.3 - 0.001 * epoch for epoch in range(done)]
+        save_made_run(tmp_path, f"s{seed}", seed=seed, val_loss=falling, protocol={"patience": 3}, document=ended)
+    pictures = read_pictures(Page(render_report(judge_runs([], tmp_path))))
+    assert sum("baseline, 2 seeds" in "".join(ElementTree.fromstring(each).itertext()) for each in pictures) == 2
+
+
 def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
     save_made_study(tmp_path, range(2))
     judged = judge_runs([], tmp_path)
