@@ -72,7 +72,7 @@ class Team:
 def race(
     config: RunConfig, data_dir: Path, cores: list[int], rounds: int, steps: int, note: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
-    """Compare the implementations on one variant; return for each its rates, its time to the first step, and its memory.
+    """Compare the implementations on one variant; return the rates, the time to the first step and the memory of each.
 
     The book's way and Keras's defaults get one process on all cores; rdrop one on each core, as `--jobs` gives it, and
     in a turn of its own one process on all cores, as a single run has it.
