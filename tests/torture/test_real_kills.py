@@ -15,14 +15,12 @@ KILLS = int(os.environ.get("RDROP_KILLS", "25"))
 SIDE_BY_SIDE = 2
 # As Keras does it: set once at the start, and moved on by every call.
 MASKS_BY_COUNTER = """
-import rdrop_cli.nn.randomness as randomness, tensorflow as tf
-class Counter(randomness.MaskSeeds):
-    def __init__(self, model, seed):
-        super().__init__(model, seed)
-        super().set_step(tf.constant(0, tf.int64))
-    def set_step(self, step): ...
-import rdrop_cli.nn.trainer as trainer
-trainer.MaskSeeds = Counter
+from itertools import count
+from rdrop_cli.nn.native.network import Network
+differentiate, steps = Network.differentiate, count()
+def count_steps(*arguments, step, **options):
+    return differentiate(*arguments, step=next(steps), **options)
+Network.differentiate = count_steps
 """
 NO_OPTIMIZER_SLOTS = """
 from rdrop_cli.nn.trainer import KerasTrainer
