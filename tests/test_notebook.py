@@ -23,6 +23,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return [str(cell.outputs) for cell in notebook.cells if cell.cell_type == "code"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="kernels need another event loop there")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:jupyter_client", "ignore::DeprecationWarning:zmq")
 def test_the_notebook_runs_and_shows_runs_curves_and_a_verdict(outputs: list[str]) -> None:

@@ -71,7 +71,7 @@ def test_no_id_no_figure_and_no_word_of_a_run_is_cut(save_run, tmp_path, columns
     assert "best val MAE  0.2600 (2.08 °C)" in shown
 
 
-@pytest.mark.parametrize(("columns", "heads"), [(44, None), (60, "std"), (80, "sentinel"), (160, "sentinel")])
+@pytest.mark.parametrize(("columns", "heads"), [(44, None), (60, "std"), (80, "sentinel")])
 def test_no_figure_of_an_inspected_column_is_cut(tmp_path, monkeypatch, columns, heads):
     monkeypatch.chdir(tmp_path)
     rows = [f"{np.datetime64('2020-01-01T00') + n},{20_000 + 37 * (n % 24)}" for n in range(600)]

@@ -229,12 +229,13 @@ def test_a_loss_is_that_of_keras(name, of_keras):
 
 def test_what_is_trained_with_changes_the_training_and_errors_stay_absolute(config, tiny_windows, trained):
     for other in ({"optimizer": "adam"}, {"learning_rate": 0.01}, {"loss": "mse"}, {"clip_norm": 0.01}):
-        trainer = KerasTrainer(replace(config, protocol=replace(TINY_PROTOCOL, **other)), tiny_windows)
+        changed = replace(config, engine="keras", protocol=replace(TINY_PROTOCOL, **other))
+        trainer = KerasTrainer(changed, tiny_windows)
         losses = train(trainer, (1, 2))
         assert losses != trained[0], other
-        resumed = KerasTrainer(replace(config, protocol=replace(TINY_PROTOCOL, **other)), tiny_windows)
+        resumed = KerasTrainer(changed, tiny_windows)
         resumed.set_state(trainer.get_state())
         rows = tiny_windows.validation
         x = tiny_windows.matrix[np.asarray(rows)[:, np.newaxis] + tiny_windows.offsets]
-        errors = np.abs(resumed.model.predict(x, verbose=0)[:, 0] - tiny_windows.get_targets(rows))
+        errors = np.abs(np.asarray(resumed.model(x))[:, 0] - tiny_windows.get_targets(rows))
         np.testing.assert_allclose(trainer.measure_errors(rows), errors, atol=1e-5)
