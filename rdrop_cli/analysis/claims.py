@@ -89,7 +89,6 @@ class Claim:
 
     Attributes:
         region: of the margin, a standardised error.
-        beyond_book: what the book runs together under "dropout helps", and what it does not say, apart.
         other_reading: how its words could be read too, and why that is not judged.
     """
 
@@ -97,7 +96,6 @@ class Claim:
     text: str
     question: Question
     region: Callable[[float], Region]
-    beyond_book: bool = False
     other_reading: str = ""
 
 
@@ -295,28 +293,24 @@ CLAIMS: tuple[Claim, ...] = (
         "With dropout 0.2/0.2 most seeds do not overfit in the first 30 epochs",
         OVERFITS_WITH_DROPOUT,
         lambda margin: Region(high=SIGN_BOUND),
-        beyond_book=True,
     ),
     Claim(
         "better-optimum",
         "Dropout finds a better optimum: its best score is lower",
         LEVEL,
         _below_zero,
-        beyond_book=True,
     ),
     Claim(
         "resists-over-training",
         "Dropout resists over-training: its last score is lower",
         END,
         _below_zero,
-        beyond_book=True,
     ),
     Claim(
         "smaller-gap",
         "Dropout narrows the gap between training and validation, and not by a worse validation error",
         NARROWER_GAP,
         _most,
-        beyond_book=True,
     ),
 )
 CLAIM_IDS = tuple(claim.id for claim in CLAIMS)

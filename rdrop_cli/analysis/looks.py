@@ -52,16 +52,6 @@ def choose_next_seeds(judged: StudyVerdict, claims: Names[str]) -> NextSeeds:
     return NextSeeds("train", following, undecided)
 
 
-def read_plan(runs_dir: Path, sha256: str, protocol: str) -> Plan | None:
-    """Return the plan that the ledger keeps for data and a protocol; None where none was made.
-
-    Raises:
-        DataError: the ledger is damaged.
-    """
-    entry = _find_entry(_read_ledger(runs_dir), sha256, protocol)
-    return Plan(tuple(entry["looks"])) if entry else None
-
-
 def choose_plan(runs_dir: Path, sha256: str, protocol: str, looks: tuple[int, ...] | None) -> Plan:
     """Return the plan of a study: the one that is asked for, else the one in the ledger, else a look at every seed.
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.files import sync, write_json
+from rdrop_cli.locks import hold_lock
 
 if TYPE_CHECKING:
     import requests
@@ -123,14 +124,12 @@ def fetch(
         DataError: no address works; every one is named with its reason.
         RdropError: the file cannot be written; `target` is as it was.
     """
-    from filelock import FileLock
-
     for url in urls:
         _require_http(url)
     download = _Download(target, max_bytes, timeout_seconds, check, on_progress or (lambda done, total: None))
     reasons = []
     try:
-        with FileLock(target.with_name(f".{target.name}.lock")):
+        with hold_lock(target.with_name(f".{target.name}.lock"), timeout_s=-1):
             for url in urls:
                 try:
                     download.bring(url, tries, wait_seconds)
