@@ -1,1 +1,1 @@
-"""The verdict as people read it: text, tables for a paper, pictures and the HTML report."""
+"""The verdict in words: text, tables for a paper, pictures and the HTML report."""
