@@ -13,7 +13,7 @@ import numpy as np
 from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.errors import UsageError
 from rdrop_cli.runs.document import Metrics
-from rdrop_cli.study.protocol import PROTOCOLS
+from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.variants import DEFAULT_CELL
 
 PUBLISHED_NAIVE_VAL_MAE = 0.29  # as printed: 2.57 °C

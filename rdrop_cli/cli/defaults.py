@@ -28,6 +28,7 @@ SETTABLE = {
     "train": (
         *("dataset", *DATA, "epochs", "steps_per_epoch", "batch_size", "units", "cell", "seed", "engine"),
         *("optimizer", "learning_rate", "loss", "clip_norm", "patience"),
+        *("layout", "target_scale", "sampling", "best_by"),
         *("jobs", "tensorboard"),
     ),
     "inspect": DATA,

@@ -54,7 +54,7 @@ def describe_protocol(judged: StudyVerdict) -> str:
     settings = (
         f"windows of {protocol.lookback_rows} rows, every {protocol.step_rows}, "
         f"target {protocol.lead_rows} after the newest reading; "
-        f"{protocol.steps_per_epoch} steps of {protocol.batch_size} windows an epoch; {protocol.units} units"
+        f"{protocol.epoch_steps} steps of {protocol.batch_size} windows an epoch; {protocol.units} units"
     )
     return (
         f"{describe_runs(judged.collection)}. Data SHA-256 {run.dataset.sha256[:12]}; {settings}. "

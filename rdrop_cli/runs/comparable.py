@@ -13,7 +13,7 @@ from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.units import format_error
-from rdrop_cli.study.variants import VARIANTS, label_network
+from rdrop_cli.study.variants import VARIANTS, find_own_cell, label_network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -273,9 +273,14 @@ def explain_other_measure(run: Metrics, reference: Metrics) -> Difference | None
 
 def _explain_other_cell(run: Metrics, reference: Metrics) -> Difference | None:
     cell, reference_cell, of = run.cell, reference.cell, f"than {reference.run_id}"
-    if cell == reference_cell:
+    if _find_chosen_cell(run) == _find_chosen_cell(reference):
         return None
     return Difference(f"another cell {of} ({cell}, not {reference_cell})", f"of another cell {of}")
+
+
+def _find_chosen_cell(run: Metrics) -> str | None:
+    """Return the cell that was chosen for a network; None of its own, which no other network has to share."""
+    return None if run.cell == find_own_cell(run.variant) else run.cell
 
 
 def read_settings(run: Metrics) -> Settings:

@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
-from rdrop_cli.errors import ValueRefusedError
+from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.reading import AS_FOUND, Reading
 from rdrop_cli.study.variants import DEFAULT_CELL, check_cell, find_variant, label_network
@@ -37,9 +37,19 @@ class RunConfig:
     name: Annotated[str, "what the user calls the run; may be empty"] = ""
     tags: Annotated[tuple[str, ...], "words by which the user finds the run"] = ()
     note: Annotated[str, "a line of the user's"] = ""
+    lookback_rows: Annotated[int | None, "length of the network's own windows; null for the protocol's"] = None
+    step_rows: Annotated[int | None, "from one timestep of them to the next; null for the protocol's"] = None
 
     def __post_init__(self) -> None:
-        check_cell(find_variant(self.variant), self.cell)
+        variant = find_variant(self.variant)
+        check_cell(variant, self.cell)
+        if self.own_protocol.timesteps < variant.least_timesteps:
+            raise UsageError(
+                f"{variant.name} needs windows of {variant.least_timesteps} timesteps, received "
+                f"{self.own_protocol.timesteps}",
+                field="lookback",
+                change=("lookback", "every"),
+            )
         for field, rate in (("dropout", self.dropout), ("recurrent_dropout", self.recurrent_dropout)):
             if not (math.isfinite(rate) and 0 <= rate < 1):
                 raise ValueRefusedError(field, rate, "a rate in [0, 1)")
@@ -53,6 +63,11 @@ class RunConfig:
             for text in texts:
                 if not text.isprintable() or (field == "tag" and not text):
                     raise ValueRefusedError(field, text, "a line of text")
+
+    @property
+    def own_protocol(self) -> Protocol:
+        """The protocol with the windows that this network has."""
+        return self.protocol.with_windows(self.lookback_rows, self.step_rows)
 
     @property
     def identity(self) -> "RunConfig":

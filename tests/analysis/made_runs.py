@@ -15,7 +15,7 @@ from rdrop_cli.runs.metrics import Setting, build_metrics
 from rdrop_cli.runs.schema import to_builtins
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import PROTOCOLS
+from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.variants import VARIANTS
 from tests.analysis.made import make_level, make_settling, make_v
 from tests.standin import leave_run

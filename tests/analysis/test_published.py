@@ -18,7 +18,7 @@ from rdrop_cli.runs.history import History
 from rdrop_cli.runs.metrics import Setting, build_metrics
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import PROTOCOLS
+from rdrop_cli.study.editions import PROTOCOLS
 
 
 @pytest.fixture(scope="module")
