@@ -45,7 +45,7 @@ BOOK = Edition(
     networks={
         "dense": 20,
         "baseline": 20,
-        "reversed": 20,
+        "gru-reversed": 20,
         "dropout": 40,
         "stacked": 40,
         "bidirectional": 40,

@@ -183,10 +183,11 @@ VARIANTS = {
             bidirectional=True,
         ),
         Variant(
-            "reversed",
+            "gru-reversed",
             "the baseline on windows that it reads from the newest reading to the oldest",
             "Chollet 2018",
             stack=(RecurrentLayer(backwards=True),),
+            only_cell=True,
         ),
         Variant(
             "dense",

@@ -218,13 +218,13 @@ BOOK, BOOK2 = PROTOCOLS["book"], PROTOCOLS["book2"]
         ("lstm-dropout", BOOK2, ["LSTM (32,)", "Dropout (32,)", "Dense (1,)"]),
         ("gru-stacked", BOOK2, ["GRU (120, 32)", "GRU (32,)", "Dropout (32,)", "Dense (1,)"]),
         ("lstm-bidirectional", BOOK2, ["Bidirectional (32,)", "Dense (1,)"]),
-        ("reversed", BOOK, ["GRU (32,)", "Dense (1,)"]),
+        ("gru-reversed", BOOK, ["GRU (32,)", "Dense (1,)"]),
     ],
 )
 def test_the_networks_of_the_editions_have_the_books_layers(name, protocol, layers):
     model = build(plan_one(name, protocol.name))
     assert [f"{type(layer).__name__} {layer.output.shape[1:]}" for layer in model.layers] == layers
-    assert model.layers[0].get_config().get("go_backwards", False) is (name == "reversed")
+    assert model.layers[0].get_config().get("go_backwards", False) is (name == "gru-reversed")
 
 
 def plan_one(name, protocol):
