@@ -40,7 +40,7 @@ from rdrop_cli.training.train import train_run
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rdrop_cli.analysis.verdict import StudyVerdict
+    from rdrop_cli.analysis.judged import StudyVerdict
 
 __all__ = [
     "Callback",

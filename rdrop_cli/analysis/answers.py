@@ -7,22 +7,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from rdrop_cli.analysis.claims import RARE, SIGN_BOUND, Measure, Question, Runs
-from rdrop_cli.analysis.joint_test import (
-    ALPHA,
-    ALPHA_RARE,
-    Column,
-    Floats,
-    Interval,
-    Looks,
-    Plan,
-    bet_against_share,
-    bound_means,
-    bound_rare_share,
-    bound_share,
-    take_looks,
-)
+from rdrop_cli.analysis.claims import RARE, SIGN_BOUND
+from rdrop_cli.analysis.intervals import Interval, bet_against_share, bound_means, bound_rare_share, bound_share
+from rdrop_cli.analysis.joint_test import ALPHA, ALPHA_RARE, Column, Floats, Looks, Plan, take_looks
 from rdrop_cli.analysis.period import Period, measure_period
+from rdrop_cli.analysis.questions import Measure, Question, Runs
 from rdrop_cli.errors import DataError
 
 RunsBySeed = Mapping[int, Runs]

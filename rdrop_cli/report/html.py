@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import rdrop_cli
-from rdrop_cli.analysis.claims import MARGIN_SHARE
 from rdrop_cli.analysis.joint_test import ALPHA
+from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.rate_grid import list_rate_grids
-from rdrop_cli.analysis.verdict import ClaimVerdict, StudyVerdict
 from rdrop_cli.files import write_text
 from rdrop_cli.plots.rates import describe_rates, draw_rates
 from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_pairs, draw_shares, has_pairs
+from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.words import (
     DISCLOSURE,
     VERDICTS,
@@ -32,10 +32,9 @@ from rdrop_cli.report.words import (
     format_own_unit,
     format_published,
     format_share,
-    summarise,
-    write_notes,
 )
 from rdrop_cli.runs.document import Dataset, Metrics
+from rdrop_cli.runs.history import MARGIN_SHARE
 
 NONE = "–"
 

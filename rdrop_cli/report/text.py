@@ -3,8 +3,9 @@
 import textwrap
 from collections.abc import Callable, Iterator
 
-from rdrop_cli.analysis.joint_test import Interval
-from rdrop_cli.analysis.verdict import ClaimVerdict, StudyVerdict
+from rdrop_cli.analysis.intervals import Interval
+from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
+from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.words import (
     DISCLOSURE,
     NONE,
@@ -16,8 +17,6 @@ from rdrop_cli.report.words import (
     format_attempts,
     format_published,
     format_share,
-    summarise,
-    write_notes,
 )
 
 WIDTH = 80

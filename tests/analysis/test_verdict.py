@@ -6,7 +6,8 @@ from math import inf
 import pytest
 
 from rdrop_cli.analysis.claims import CLAIM_IDS, CLAIMS, Region
-from rdrop_cli.analysis.joint_test import ALPHA, Interval, Plan
+from rdrop_cli.analysis.intervals import Interval
+from rdrop_cli.analysis.joint_test import ALPHA, Plan
 from rdrop_cli.analysis.looks import LEDGER, choose_next_seeds, choose_plan, record_look
 from rdrop_cli.analysis.verdict import check_claim_ids, judge_runs, place
 from rdrop_cli.errors import DataError, UsageError
