@@ -1,5 +1,6 @@
 """A verdict as data, and as a document in which every number of the page stands once; what there is not is null."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from html import escape
 from math import isfinite
@@ -13,7 +14,7 @@ from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.outlook import Outlook
 
 Verdict = Literal["holds", "does-not-hold", "undecided"]
-Reason = Literal["decided", "no-runs", "too-few-seeds", "across-bound", "period", "still-improving"]
+Reason = Literal["decided", "no-runs", "too-short", "too-few-seeds", "across-bound", "period", "still-improving"]
 OPEN: tuple[Reason, ...] = ("too-few-seeds", "across-bound", "period")  # what more seeds or days may decide
 
 
@@ -23,11 +24,13 @@ class ClaimVerdict:
 
     Attributes:
         region: where the answer has to lie, at the margin of these runs.
-        reason: why it is undecided, or `decided`; `no-runs`: no seed with complete runs, long enough, of all it needs;
+        reason: why it is undecided, or `decided`; `no-runs`: no seed with complete runs of all it needs; `too-short`:
+            none of which all are long enough;
             `still-improving`: `improving` is not empty, and the answer would be that a network does not overfit.
         p: of the nearest bound of the region that decides, of the seeds alone; None of no look.
         published: the same number of the published runs; None where there is none.
         size: of a share: mean, lowest and highest of what is asked about, over seeds.
+        onset: of overfitting: the epoch at which each seed that shows it begins to; not of all one can be found.
         improving: seeds whose run was still improving at its end, where that leaves the question open.
     """
 
@@ -39,12 +42,18 @@ class ClaimVerdict:
     p: float | None
     published: float | None
     size: tuple[float, float, float] | None
+    onset: Mapping[int, float]
     outlook: Outlook | None
     improving: tuple[int, ...] = ()
 
     @property
     def id(self) -> str:
         return self.claim.id
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether any seed speaks to it."""
+        return bool(self.answer.by_seed)
 
 
 @dataclass(frozen=True)
@@ -101,6 +110,7 @@ def _describe_answer(answer: Answer) -> dict[str, Any]:
         "kind": "share" if answer.question.is_share else "mean",
         "by_seed": {str(seed): value for seed, value in answer.by_seed.items()},
         "estimate": answer.estimate,
+        "exact_interval": answer.exact_interval,
         "interval": answer.interval,
         "seeds_interval": answer.seeds_interval,
         "period": asdict(answer.period) if answer.period else None,
@@ -124,6 +134,7 @@ def _describe_claim(verdict: ClaimVerdict) -> dict[str, Any]:
         "region": [bound if isfinite(bound) else None for bound in (region.low, region.high)],
         "published": verdict.published,
         "size": dict(zip(("mean", "low", "high"), verdict.size, strict=True)) if verdict.size else None,
+        "onset": {str(seed): epoch for seed, epoch in verdict.onset.items()},
         "outlook": asdict(verdict.outlook) if verdict.outlook else None,
         "still_improving": list(verdict.improving),
     }

@@ -7,6 +7,7 @@ from rdrop_cli.analysis.measures import (
     LEAST_EPOCHS,
     Overfitting,
     count_epochs_to_reach,
+    find_overfit_onset,
     measure_end,
     measure_gap,
     measure_jitter,
@@ -35,6 +36,7 @@ class Question:
         is_share: whether the answer is the share of seeds that show it; else it is the mean, an error.
         size: of a share, how large what it asks about is in a seed, in words and as a measure: told, not judged.
         size_is_error: whether the size is an error, and not a number of epochs.
+        onset: of a share, the epoch from which on a seed that shows it does, as a measure; told, not judged.
         in_period: whether it is a difference in the level, of which daily errors tell how much the period makes.
         bets_on_rarity: whether the share may be shown to be small.
         least_epochs: runs with fewer have no answer.
@@ -48,6 +50,7 @@ class Question:
     is_share: bool = False
     size: tuple[str, Measure] | None = None
     size_is_error: bool = True
+    onset: Measure | None = None
     in_period: bool = False
     bets_on_rarity: bool = False
     least_epochs: int = LEAST_EPOCHS
@@ -69,6 +72,18 @@ def differ_in_level(runs: Runs) -> float:
     """Return the second run's level minus the first's, over the epochs that both have."""
     equal = count_equal_epochs(runs)
     return measure_level(runs[1].val_loss[:equal]).error - measure_level(runs[0].val_loss[:equal]).error
+
+
+def _find_onset(within: int | None = None) -> Measure:
+    """Return the measure of when the first run of a seed starts to overfit; a seed that does not has none."""
+
+    def measure(runs: Runs) -> float:
+        onset = find_overfit_onset(runs[0].val_loss[:within])
+        if onset is None:
+            raise DataError(f"{runs[0]}: its validation error does not turn up for good")
+        return float(onset)
+
+    return measure
 
 
 def _overfits_early(runs: Runs) -> float:
@@ -118,6 +133,7 @@ OVERFITS_EARLY = Question(
     _overfits_early,
     is_share=True,
     size=("rise of the validation error", lambda runs: examine_overfitting(runs[0]).rise),
+    onset=_find_onset(),
     needs_turn=True,
 )
 OVERFITS_WITH_DROPOUT = Question(
@@ -127,6 +143,7 @@ OVERFITS_WITH_DROPOUT = Question(
     lambda runs: float(examine_overfitting(runs[0], BOOK_EPOCHS).shown),
     is_share=True,
     size=("rise of the validation error", lambda runs: examine_overfitting(runs[0], BOOK_EPOCHS).rise),
+    onset=_find_onset(BOOK_EPOCHS),
     bets_on_rarity=True,
     least_epochs=BOOK_EPOCHS,
     needs_turn=True,

@@ -90,7 +90,7 @@ def _judge(
 ) -> ClaimVerdict:
     question, region = claim.question, claim.region(margin)
     verdict = place(answer.interval, region, question.is_share)
-    reason = _explain(answer, region, verdict)
+    reason = _explain(answer, asked[question.id].runs, region, verdict)
     improving = _find_improving(answer, asked[question.id].runs) if question.needs_turn else ()
     if improving and _denies(verdict, region):
         verdict, reason = "undecided", "still-improving"
@@ -103,6 +103,7 @@ def _judge(
         p=_choose_p(answer, region),
         published=_measure_published(question, answer, asked[question.id].runs, published),
         size=_measure_size(question, asked[question.id].runs),
+        onset=_find_onsets(answer, asked[question.id].runs),
         outlook=foresee(answer, region, margin, plan) if reason in OPEN else None,
         improving=improving,
     )
@@ -135,9 +136,10 @@ def place(interval: Interval | None, region: Region, is_share: bool = False) -> 
     return "undecided"
 
 
-def _explain(answer: Answer, region: Region, verdict: Verdict) -> Reason:
+def _explain(answer: Answer, runs: RunsBySeed, region: Region, verdict: Verdict) -> Reason:
     if not answer.by_seed:
-        return "no-runs"
+        short = all(min(run.epochs for run in of_seed) < answer.question.least_epochs for of_seed in runs.values())
+        return "too-short" if runs and short else "no-runs"
     if verdict != "undecided":
         return "decided"
     if answer.interval is None:
@@ -175,6 +177,13 @@ def _measure_size(question: Question, runs: RunsBySeed) -> tuple[float, float, f
         return None
     sizes = list(measure_seeds(question.size[1], runs, question.least_epochs).values())
     return (sum(sizes) / len(sizes), min(sizes), max(sizes)) if sizes else None
+
+
+def _find_onsets(answer: Answer, runs: RunsBySeed) -> dict[int, float]:
+    """Return the epoch at which each seed that overfits begins to, of those in which it can be told from noise."""
+    if answer.question.onset is None:
+        return {}
+    return measure_seeds(answer.question.onset, {seed: runs[seed] for seed, shown in answer.by_seed.items() if shown})
 
 
 def check_claim_ids(ids: Iterable[str], field: str = "require") -> None:

@@ -73,7 +73,7 @@ def _list_claims(judged: StudyVerdict) -> list[tuple[str, ...]]:
             VERDICTS[verdict.verdict],
         )
         for verdict in judged.claims
-        if verdict.reason != "no-runs"
+        if verdict.has_answer
     ]
 
 

@@ -32,6 +32,7 @@ from rdrop_cli.report.words import (
     format_own_unit,
     format_published,
     format_share,
+    list_unjudged,
 )
 from rdrop_cli.runs.document import Dataset, Metrics
 from rdrop_cli.runs.history import MARGIN_SHARE
@@ -56,7 +57,7 @@ def render_report(judged: StudyVerdict) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     style, used = _read_resource("style.css"), judged.collection.used
-    asked = [verdict for verdict in judged.claims if verdict.reason != "no-runs"]
+    asked = [verdict for verdict in judged.claims if verdict.has_answer]
     return environment.from_string(_read_resource("template.html")).render(
         style=style,
         policy=_forbid_everything_but(style),
@@ -68,7 +69,7 @@ def render_report(judged: StudyVerdict) -> str:
         rule=_describe_rule(judged),
         skipped=judged.collection.skipped,
         claims=[_describe_claim(verdict, judged) for verdict in asked],
-        missing=[verdict.claim.text for verdict in judged.claims if verdict.reason == "no-runs"],
+        unjudged=list_unjudged(judged, lambda claim: claim.text),
         networks=[_describe_network(row) for row in judged.networks],
         pictures=_draw_pictures(judged, bool(asked)),
         rates=_describe_rates(judged),

@@ -9,6 +9,7 @@ from rdrop_cli.analysis.measures import LEAST_EPOCHS
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.questions import BOOK_EPOCHS
 from rdrop_cli.report.words import (
+    describe_onset,
     explain_improving,
     format_answer,
     format_attempts,
@@ -20,7 +21,7 @@ from rdrop_cli.report.words import (
 
 def summarise(judged: StudyVerdict) -> str:
     """Say in one paragraph what was asked, what the answer is, and how sure it is."""
-    asked = [verdict for verdict in judged.claims if verdict.reason != "no-runs"]
+    asked = [verdict for verdict in judged.claims if verdict.has_answer]
     if not asked:
         if len(_list_short(judged)) == len(judged.networks) > 0:
             return _say_too_short("The runs")
@@ -63,19 +64,20 @@ def _summarise_seed(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
 
 def _summarise_overfitting(judged: StudyVerdict) -> str:
     found = judged.find("baseline-overfits")
-    if found.reason == "no-runs":
+    if not found.has_answer:
         return ""
     words = {
         "holds": "Without dropout the network overfits after a few epochs",
         "does-not-hold": "Without dropout the network does not overfit after a few epochs, in most seeds",
         "undecided": "Whether the network overfits without dropout is undecided",
     }
-    return f"{words[found.verdict]}: {_count(found.answer)} {'does' if found.answer.shown == 1 else 'do'}."
+    onset = f", from {describe_onset(found)}" if found.onset else ""
+    return f"{words[found.verdict]}: {_count(found.answer)} {'does' if found.answer.shown == 1 else 'do'}{onset}."
 
 
 def _summarise_dropout(judged: StudyVerdict) -> str:
     strict, most = judged.find("dropout-does-not-overfit"), judged.find("most-seeds-do-not-overfit")
-    if strict.reason == "no-runs":
+    if not strict.has_answer:
         return ""
     high = strict.answer.interval.high if strict.answer.interval else 1.0
     count = f"{_count(strict.answer)} {'overfits' if strict.answer.shown == 1 else 'overfit'} by epoch {BOOK_EPOCHS}"

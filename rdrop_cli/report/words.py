@@ -1,11 +1,13 @@
 """A verdict in words: how numbers are written, and the sentences about one claim or one network."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from statistics import median
 
 from rdrop_cli.analysis.answers import Answer
+from rdrop_cli.analysis.claims import Claim
 from rdrop_cli.analysis.collect import Attempts, Collection
 from rdrop_cli.analysis.intervals import Interval
-from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
+from rdrop_cli.analysis.judged import ClaimVerdict, Reason, StudyVerdict
 from rdrop_cli.analysis.network import label_networks
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.outlook import Outlook
@@ -14,6 +16,7 @@ from rdrop_cli.runs.history import MARGIN_SHARE
 from rdrop_cli.study.variants import DEFAULT_CELL
 
 NONE = "–"
+UNJUDGED: dict[Reason, str] = {"no-runs": "without runs", "too-short": "their runs are too short"}
 VERDICTS = {"holds": "holds", "does-not-hold": "does not hold", "undecided": "undecided"}
 DISCLOSURE = (
     "When these rules were fixed, the published curves were known, and one run of each of both networks on the same "
@@ -93,7 +96,7 @@ def _name_seeds(seeds: Sequence[int]) -> str:
 def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
     """Say what was measured, what was seen, and what follows."""
     question, answer = verdict.claim.question, verdict.answer
-    if verdict.reason == "no-runs":
+    if not verdict.has_answer:
         return f"{VERDICTS[verdict.verdict]}: {_name_missing(question)}."
     parts = [f"{VERDICTS[verdict.verdict]}: {question.number}: {format_answer(answer)}"]
     if (
@@ -106,7 +109,8 @@ def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
     if verdict.p is not None:
         parts.append(f"p = {format_p(verdict.p)} over seeds")
     sentences = [", ".join(parts) + "."]
-    sentences += [_explain_region(verdict), _explain_size(verdict, judged), _explain_period(verdict)]
+    sentences += [_explain_region(verdict), _explain_share(answer), _explain_size(verdict), _explain_onset(verdict)]
+    sentences.append(_explain_period(verdict))
     if verdict.outlook:
         sentences.append(explain_outlook(verdict.outlook, verdict, judged))
     if verdict.reason == "still-improving":
@@ -114,6 +118,15 @@ def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
     if verdict.claim.other_reading:
         sentences.append(f"The other reading: {verdict.claim.other_reading}.")
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def list_unjudged(judged: StudyVerdict, name: Callable[[Claim], str]) -> list[str]:
+    """Name the claims that no seed speaks to, a sentence for each reason."""
+    by_reason = {
+        words: [name(verdict.claim) for verdict in judged.claims if verdict.reason == reason]
+        for reason, words in UNJUDGED.items()
+    }
+    return [f"Not judged, {words}: {'; '.join(claims)}." for words, claims in by_reason.items() if claims]
 
 
 def explain_improving(verdict: ClaimVerdict) -> str:
@@ -142,7 +155,31 @@ def _explain_region(verdict: ClaimVerdict) -> str:
     return f"It holds above {form(low)}." if verdict.region.low > -1e300 else f"It holds below {form(high)}."
 
 
-def _explain_size(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
+def _explain_share(answer: Answer) -> str:
+    if answer.exact_interval is None:
+        return ""
+    return (
+        f"Were it the only question, its exact 95 % interval would be {format_interval(answer.exact_interval, True)}."
+    )
+
+
+def _explain_onset(verdict: ClaimVerdict) -> str:
+    """Say when overfitting begins: where the validation error is up for good, clear of its own jitter."""
+    if not verdict.onset:
+        return ""
+    found = len(verdict.onset)
+    where = "" if found == verdict.answer.shown else f", found in {found} of the {verdict.answer.shown} seeds"
+    return f"Onset, where the error is up for good: {describe_onset(verdict)}{where}."
+
+
+def describe_onset(verdict: ClaimVerdict) -> str:
+    """Render the epochs from which on seeds overfit: `epoch 9 on (8 to 12)`, the median and the ends."""
+    epochs = sorted(verdict.onset.values())
+    ends = "" if epochs[0] == epochs[-1] else f" ({epochs[0]:.0f} to {epochs[-1]:.0f})"
+    return f"epoch {median(epochs):g} on{ends}"
+
+
+def _explain_size(verdict: ClaimVerdict) -> str:
     if verdict.size is None or verdict.claim.question.size is None:
         return ""
     name, is_error = verdict.claim.question.size[0], verdict.claim.question.size_is_error
