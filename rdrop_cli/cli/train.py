@@ -32,6 +32,7 @@ from rdrop_cli.cli.options import (
     Name,
     Note,
     Optimizer,
+    Origins,
     Patience,
     ProtocolName,
     Quiet,
@@ -43,6 +44,7 @@ from rdrop_cli.cli.options import (
     TensorBoard,
     TrainStop,
     ValStop,
+    Vary,
     Verbose,
     complete_run_ids,
     complete_variants,
@@ -187,6 +189,8 @@ def train(
             rich_help_panel=TRAINING,
         ),
     ] = None,
+    origins: Origins = 1,
+    vary: Vary = "",
     until_decided: Annotated[
         bool,
         typer.Option(
@@ -271,6 +275,8 @@ def train(
             loss=loss,
             clip_norm=clip_norm,
             patience=patience,
+            origins=origins,
+            vary=vary,
             name=name,
             tags=tuple(tags or ()),
             note=note,
@@ -300,6 +306,8 @@ def _check_options(ctx: typer.Context, variants: Sequence[str]) -> None:
         raise UsageError("--seed and --seeds exclude each other; remove one of them")
     if "until_decided" in given and {"seed", "seeds"} & set(given):
         raise UsageError("--until-decided chooses the seeds; remove --seed and --seeds")
+    if "until_decided" in given and "vary" in given:
+        raise UsageError("--until-decided judges seeds that determine everything; remove --vary")
     if "until_decided" not in given and {"claim", "max_seeds"} & set(given):
         raise UsageError("--claim and --max-seeds need --until-decided")
     check_variant_names(variants, "train")

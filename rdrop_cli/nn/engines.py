@@ -61,7 +61,7 @@ def choose_engine(
         return GraphEngine("xla", "there is a GPU", config, model, optimizer, windows)
     try:
         _check_native_training(config.protocol)
-        return NativeEngine(model, optimizer, windows, seed=config.seed, batch_size=config.protocol.batch_size)
+        return NativeEngine(model, optimizer, windows, config)
     except (NativeUnavailableError, UnsupportedModelError) as error:
         if config.engine == "native":
             raise RdropError(f"engine native: {error}; use auto or xla") from error
@@ -111,13 +111,14 @@ class GraphEngine:
         self.name, self.reason = name, reason
         self._config, self._model, self._optimizer = config, model, optimizer
         self._pipeline = WindowPipeline(windows)
-        self._masks = MaskSeeds(model, config.seed)
+        self._masks = MaskSeeds(model, config.seed_of("masks"))
         jit_compile = name == "xla"
         self._forward = tf.function(lambda x: model(x, training=False), jit_compile=jit_compile)
         self._train_step = tf.function(self._compute_train_step, jit_compile=jit_compile)
 
     def train_steps(self, first: int, last: int) -> Iterator[float]:
-        batches = self._pipeline.stream_training(self._config.seed, first, last, self._config.protocol.batch_size)
+        seed, batch_size = self._config.seed_of("windows"), self._config.protocol.batch_size
+        batches = self._pipeline.stream_training(seed, first, last, batch_size)
         for step, x, y in batches:
             yield float(self._train_step(step, x, y))
 

@@ -34,7 +34,9 @@ def build_model(config: RunConfig, timesteps: int, features: int) -> keras.Seque
             keras.layers.Dense(
                 1,
                 name="dense",
-                kernel_initializer=keras.initializers.GlorotUniform(seed=derive_seed(config.seed, "dense kernel")),
+                kernel_initializer=keras.initializers.GlorotUniform(
+                    seed=derive_seed(config.seed_of("weights"), "dense kernel")
+                ),
             ),
         ],
         name=config.variant,
@@ -72,15 +74,13 @@ def _make_recurrent_layers(config: RunConfig) -> list[keras.layers.Layer]:
 
 def _make_recurrent_layer(config: RunConfig, name: str, **options: Any) -> keras.layers.RNN:
     """Make one recurrent layer: Keras's own, untouched, or ours with the variant's method."""
-    variant = find_variant(config.variant)
+    variant, seed = find_variant(config.variant), config.seed_of("weights")
     options |= {
         "name": name,
         "dropout": config.dropout if variant.dropout_at is Place.ARGUMENT else 0.0,
         "recurrent_dropout": config.recurrent_dropout,
-        "kernel_initializer": keras.initializers.GlorotUniform(seed=derive_seed(config.seed, f"{name} kernel")),
-        "recurrent_initializer": keras.initializers.Orthogonal(
-            seed=derive_seed(config.seed, f"{name} recurrent kernel")
-        ),
+        "kernel_initializer": keras.initializers.GlorotUniform(seed=derive_seed(seed, f"{name} kernel")),
+        "recurrent_initializer": keras.initializers.Orthogonal(seed=derive_seed(seed, f"{name} recurrent kernel")),
     }
     if variant.method is None:
         return KERAS_LAYERS[config.cell](**options)

@@ -47,6 +47,8 @@ _PROTOCOL_BEFORE_4 = {
     "clip_norm": None,
     "patience": None,
 }
+# Fields that schema 4 was given later: what runs without them meant.
+_PROTOCOL_ADDED = {"train_start_row": 0}
 
 T = TypeVar("T")
 
@@ -189,8 +191,8 @@ def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
         lambda value, older: _rename(value, _RENAMED.get(older, {})), range(version, SCHEMA_VERSION), document
     )
     document["schema_version"] = SCHEMA_VERSION
-    if version < 4 and isinstance(document.get("protocol"), dict):
-        document["protocol"] = _PROTOCOL_BEFORE_4 | document["protocol"]
+    if isinstance(document.get("protocol"), dict):
+        document["protocol"] = _PROTOCOL_ADDED | (_PROTOCOL_BEFORE_4 if version < 4 else {}) | document["protocol"]
     if version < 4 and isinstance(document.get("history"), dict):
         document = {"name": "", "tags": [], "note": "", "standardisation": None} | document
     if "time_column" in document:  # of a configuration, before there were other options of reading

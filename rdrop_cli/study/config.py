@@ -10,6 +10,7 @@ from rdrop_cli.study.reading import AS_FOUND, Reading
 from rdrop_cli.study.variants import DEFAULT_CELL, check_cell, find_variant, label_network
 
 MAX_SEED = 2**31 - 1
+SOURCES = ("weights", "windows", "masks")  # of chance in a run: its initial weights, what it sees when, what it drops
 ENGINES = ("auto", "native", "xla", "keras")
 
 
@@ -37,6 +38,9 @@ class RunConfig:
     name: Annotated[str, "what the user calls the run; may be empty"] = ""
     tags: Annotated[tuple[str, ...], "words by which the user finds the run"] = ()
     note: Annotated[str, "a line of the user's"] = ""
+    vary: Annotated[
+        str, "`weights`, `windows` or `masks`: all that the seed determines, the rest being that of seed 0; else empty"
+    ] = ""
 
     def __post_init__(self) -> None:
         check_cell(find_variant(self.variant), self.cell)
@@ -45,6 +49,8 @@ class RunConfig:
                 raise ValueRefusedError(field, rate, "a rate in [0, 1)")
         if not 0 <= self.seed <= MAX_SEED:
             raise ValueRefusedError("seed", self.seed, f"a whole number from 0 to {MAX_SEED}")
+        if self.vary not in ("", *SOURCES):
+            raise ValueRefusedError("vary", self.vary, f"one of {', '.join(SOURCES)}")
         if self.engine not in ENGINES:
             raise ValueRefusedError("engine", self.engine, f"one of {', '.join(ENGINES)}")
         if self.epochs < 1:
@@ -59,6 +65,17 @@ class RunConfig:
         """The configuration without what changes no figure: the data's path and what the run is called."""
         protocol = replace(self.protocol, summary="")
         return replace(self, dataset="", name="", tags=(), note="", protocol=protocol)
+
+    def seed_of(self, source: str) -> int:
+        """Return the seed of one source of chance; where another alone varies, it is that of seed 0's run."""
+        return self.seed if self.vary in ("", source) else 0
+
+    @property
+    def title(self) -> str:
+        """What tells this run from others of a study: `dropout s3`, `dropout s3 from row 54000`, `dropout s3 masks`."""
+        start = self.protocol.train_start_row
+        parts = [f"{self.full_label} s{self.seed}", f"from row {start}" if start else "", self.vary]
+        return " ".join(filter(None, parts))
 
     @property
     def label(self) -> str:

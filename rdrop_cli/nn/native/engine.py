@@ -11,6 +11,7 @@ from rdrop_cli.nn.native.keras_network import describe_model
 from rdrop_cli.nn.native.network import FloatArray, IntArray, Network, Sequences, load_library
 from rdrop_cli.nn.randomness import MaskSeeds, derive_seed
 from rdrop_cli.series.windows import Windows
+from rdrop_cli.study.config import RunConfig
 
 BATCH = 8192  # windows between two looks at whether somebody wants to stop
 
@@ -35,9 +36,7 @@ class NativeEngine:
         model: keras.Model,
         optimizer: keras.optimizers.RMSprop,
         windows: Windows,
-        *,
-        seed: int,
-        batch_size: int,
+        config: RunConfig,
     ) -> None:
         """Describe the model to the kernel, which is compiled first if need be.
 
@@ -45,11 +44,11 @@ class NativeEngine:
             NativeUnavailableError: the kernel cannot be had on this machine.
             UnsupportedModelError: it cannot compute the model.
         """
-        self._library = load_library()
+        self._library, masks = load_library(), MaskSeeds(model, config.seed_of("masks"))
         self.instruction_set = self._library.instruction_set
-        self._network = Network(self._library, describe_model(model, MaskSeeds(model, seed).find_stream))
+        self._network = Network(self._library, describe_model(model, masks.find_stream))
         self._model, self._optimizer, self._windows = model, optimizer, windows
-        self._seed, self._batch_size = derive_seed(seed, "windows"), batch_size
+        self._seed, self._batch_size = derive_seed(config.seed_of("windows"), "windows"), config.protocol.batch_size
 
     def train_steps(self, first: int, last: int) -> Iterator[float]:
         """Train the steps [first, last), yielding the loss of each; the variables are Keras's again at the end."""
