@@ -7,22 +7,18 @@ from typing import TypeVar
 
 import numpy as np
 
-from rdrop_cli.analysis.claims import RARE, SIGN_BOUND, Measure, Question, Runs
-from rdrop_cli.analysis.joint_test import (
-    ALPHA,
-    ALPHA_RARE,
-    Column,
-    Floats,
+from rdrop_cli.analysis.claims import RARE, SIGN_BOUND
+from rdrop_cli.analysis.intervals import (
     Interval,
-    Looks,
-    Plan,
     bet_against_share,
     bound_means,
     bound_rare_share,
     bound_share,
-    take_looks,
+    clopper_pearson,
 )
+from rdrop_cli.analysis.joint_test import ALPHA, ALPHA_RARE, Column, Floats, Looks, Plan, take_looks
 from rdrop_cli.analysis.period import Period, measure_period
+from rdrop_cli.analysis.questions import Measure, Question, Runs
 from rdrop_cli.errors import DataError
 
 RunsBySeed = Mapping[int, Runs]
@@ -79,6 +75,11 @@ class Answer:
     @property
     def estimate(self) -> float | None:
         return float(self.values.mean()) if self.by_seed else None
+
+    @property
+    def exact_interval(self) -> Interval | None:
+        """Of a share: its exact 95 % interval, as if this were the only question and the only look."""
+        return clopper_pearson(self.shown, len(self.seeds)) if self.question.is_share and self.by_seed else None
 
     @property
     def shown(self) -> int:

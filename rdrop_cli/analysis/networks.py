@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from rdrop_cli.analysis.answers import Answer, Asked, RunsBySeed, measure_or_none
-from rdrop_cli.analysis.claims import compare_with, examine_overfitting
 from rdrop_cli.analysis.collect import Attempts, Collection
-from rdrop_cli.analysis.joint_test import Interval, clopper_pearson
+from rdrop_cli.analysis.intervals import Interval, clopper_pearson
 from rdrop_cli.analysis.measures import measure_level
 from rdrop_cli.analysis.network import Network, label_networks
+from rdrop_cli.analysis.questions import compare_with, examine_overfitting
 from rdrop_cli.analysis.run import RunCurves
 
 CHOSEN_FROM = 3  # networks; of two nothing was chosen

@@ -6,7 +6,8 @@ from typing import Literal
 
 from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.claims import Region
-from rdrop_cli.analysis.joint_test import ALPHA_RARE, RARE_SHARE, Plan
+from rdrop_cli.analysis.intervals import RARE_SHARE
+from rdrop_cli.analysis.joint_test import ALPHA_RARE, Plan
 
 NORMAL_80 = 0.8416  # of the normal distribution below which 80 % lie
 # The boundary of S that ten questions of one page have at 12 seeds and more, within a tenth: see `joint_test`.

@@ -5,113 +5,26 @@ lies outside, and is undecided where it lies across an end. The intervals are si
 page, and valid at every look of the plan (`joint_test`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from html import escape
-from math import inf, isfinite
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from pathlib import Path
-from typing import Any, Literal
 
 from rdrop_cli.analysis.answers import Answer, Asked, RunsBySeed, answer_questions, measure_or_none, measure_seeds
-from rdrop_cli.analysis.claims import (
-    CLAIM_IDS,
-    CLAIMS,
-    SIGN_BOUND,
-    Claim,
-    Question,
-    Region,
-    measure_margin,
-)
+from rdrop_cli.analysis.claims import CLAIM_IDS, CLAIMS, SIGN_BOUND, Claim, Region
 from rdrop_cli.analysis.collect import Collection, collect_runs
-from rdrop_cli.analysis.joint_test import ALPHA, Interval, Plan
+from rdrop_cli.analysis.intervals import Interval
+from rdrop_cli.analysis.joint_test import Plan
+from rdrop_cli.analysis.judged import OPEN, ClaimVerdict, Reason, StudyVerdict, Verdict
 from rdrop_cli.analysis.network import Network, label_networks
-from rdrop_cli.analysis.networks import NetworkRow, align_by_seed, ask_differences, build_rows, find_references
-from rdrop_cli.analysis.outlook import Outlook, foresee
+from rdrop_cli.analysis.networks import align_by_seed, ask_differences, build_rows, find_references
+from rdrop_cli.analysis.outlook import foresee
 from rdrop_cli.analysis.published import load_published_like
+from rdrop_cli.analysis.questions import Question, measure_margin
 from rdrop_cli.analysis.run import RunCurves
-from rdrop_cli.errors import UsageError, ValueRefusedError, suggest
+from rdrop_cli.errors import ValueRefusedError, suggest
 from rdrop_cli.runs.history import is_still_improving
 
-Verdict = Literal["holds", "does-not-hold", "undecided"]
-Reason = Literal["decided", "no-runs", "too-few-seeds", "across-bound", "period", "still-improving"]
-OPEN: tuple[Reason, ...] = ("too-few-seeds", "across-bound", "period")  # what more seeds or days may decide
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class ClaimVerdict:
-    """What the runs say of a claim.
-
-    Attributes:
-        region: where the answer has to lie, at the margin of these runs.
-        reason: why it is undecided, or `decided`; `no-runs`: no seed with complete runs, long enough, of all it needs;
-            `still-improving`: `improving` is not empty, and the answer would be that a network does not overfit.
-        p: of the nearest bound of the region that decides, of the seeds alone; None of no look.
-        published: the same number of the published runs; None where there is none.
-        size: of a share: mean, lowest and highest of what is asked about, over seeds.
-        improving: seeds whose run was still improving at its end, where that leaves the question open.
-    """
-
-    claim: Claim
-    answer: Answer
-    region: Region
-    verdict: Verdict
-    reason: Reason
-    p: float | None
-    published: float | None
-    size: tuple[float, float, float] | None
-    outlook: Outlook | None
-    improving: tuple[int, ...] = ()
-
-    @property
-    def id(self) -> str:
-        return self.claim.id
-
-
-@dataclass(frozen=True)
-class StudyVerdict:
-    """The runs that were judged and what they say.
-
-    Attributes:
-        margin: what counts as a difference, in standardised error.
-        networks: the table of networks, of each cell the lowest difference first.
-    """
-
-    collection: Collection
-    plan: Plan
-    margin: float
-    claims: tuple[ClaimVerdict, ...]
-    networks: tuple[NetworkRow, ...]
-
-    def find(self, claim_id: str) -> ClaimVerdict:
-        """Return the verdict on one claim, by an id of `CLAIM_IDS`."""
-        return next(verdict for verdict in self.claims if verdict.id == claim_id)
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: each claim and what the runs say of it."""
-        rows = (f"<tr><th>{escape(claim.id)}</th><td>{escape(claim.verdict)}</td></tr>" for claim in self.claims)
-        return f"<table>{''.join(rows)}</table>"
-
-    @property
-    def answers(self) -> dict[str, Answer]:
-        """Every question that any seed speaks to, once."""
-        answers = [verdict.answer for verdict in self.claims] + [row.answer for row in self.networks if row.answer]
-        return {answer.question.id: answer for answer in answers if answer.by_seed}
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        return tuple(sorted({seed for answer in self.answers.values() for seed in answer.seeds}))
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "schema_version": 3,
-            "plan": {"alpha": ALPHA, "looks": list(self.plan.looks), "margin": self.margin},
-            "questions": [_describe_answer(answer) for answer in self.answers.values()],
-            "claims": [_describe_claim(verdict) for verdict in self.claims],
-            "networks": [_describe_row(row) for row in self.networks],
-            "runs": [{"run_id": run.run_id, "variant": run.variant, "seed": run.seed} for run in self.collection.used],
-            "skipped": [{"run": run.run, "reason": run.reason} for run in self.collection.skipped],
-        }
 
 
 def judge_runs(names: Sequence[str], runs_dir: Path, plan: Plan | None = None) -> StudyVerdict:
@@ -147,38 +60,6 @@ def judge_collection(collection: Collection, plan: Plan) -> StudyVerdict:
     )
 
 
-def confirm_best(collection: Collection, plan: Plan, first_fresh: int) -> StudyVerdict:
-    """Choose the best network on the seeds below `first_fresh`, and judge it on the others, which had no part in it.
-
-    Raises:
-        UsageError: there is no seed on one side, or nothing to choose from.
-    """
-    choosing = _keep_seeds(collection, lambda seed: seed < first_fresh)
-    fresh = _keep_seeds(collection, lambda seed: seed >= first_fresh)
-    if not choosing.networks or not fresh.networks:
-        side = "below" if not choosing.networks else "at or above"
-        raise UsageError(f"there is no seed {side} {first_fresh}; train fresh seeds to confirm on", field="confirm")
-    row = next((row for row in judge_collection(choosing, plan).networks if row.is_chosen), None)
-    if row is None:
-        raise UsageError(
-            "expected three networks or more, of which another than the reference is best", field="confirm"
-        )
-    references = find_references(collection)
-    kept = {
-        network: runs for network, runs in fresh.networks.items() if network in (row.network, references[row.network])
-    }
-    return judge_collection(replace(fresh, networks=kept, claimed={}), plan)
-
-
-def _keep_seeds(collection: Collection, keep: Callable[[int], bool]) -> Collection:
-    networks = {
-        network: kept
-        for network, runs in collection.networks.items()
-        if (kept := [run for run in runs if keep(run.seed)])
-    }
-    return replace(collection, networks=networks, attempts={})
-
-
 def _ask(question: Question, collection: Collection, margin: float) -> Asked:
     regions = [claim.region(margin) for claim in CLAIMS if claim.question is question]
     bounds = {bound for region in regions for bound in region.bounds if not question.is_share or bound == SIGN_BOUND}
@@ -209,7 +90,7 @@ def _judge(
 ) -> ClaimVerdict:
     question, region = claim.question, claim.region(margin)
     verdict = place(answer.interval, region, question.is_share)
-    reason = _explain(answer, region, verdict)
+    reason = _explain(answer, asked[question.id].runs, region, verdict)
     improving = _find_improving(answer, asked[question.id].runs) if question.needs_turn else ()
     if improving and _denies(verdict, region):
         verdict, reason = "undecided", "still-improving"
@@ -222,6 +103,7 @@ def _judge(
         p=_choose_p(answer, region),
         published=_measure_published(question, answer, asked[question.id].runs, published),
         size=_measure_size(question, asked[question.id].runs),
+        onset=_find_onsets(answer, asked[question.id].runs),
         outlook=foresee(answer, region, margin, plan) if reason in OPEN else None,
         improving=improving,
     )
@@ -254,9 +136,10 @@ def place(interval: Interval | None, region: Region, is_share: bool = False) -> 
     return "undecided"
 
 
-def _explain(answer: Answer, region: Region, verdict: Verdict) -> Reason:
+def _explain(answer: Answer, runs: RunsBySeed, region: Region, verdict: Verdict) -> Reason:
     if not answer.by_seed:
-        return "no-runs"
+        short = all(min(run.epochs for run in of_seed) < answer.question.least_epochs for of_seed in runs.values())
+        return "too-short" if runs and short else "no-runs"
     if verdict != "undecided":
         return "decided"
     if answer.interval is None:
@@ -296,6 +179,13 @@ def _measure_size(question: Question, runs: RunsBySeed) -> tuple[float, float, f
     return (sum(sizes) / len(sizes), min(sizes), max(sizes)) if sizes else None
 
 
+def _find_onsets(answer: Answer, runs: RunsBySeed) -> dict[int, float]:
+    """Return the epoch at which each seed that overfits begins to, of those in which it can be told from noise."""
+    if answer.question.onset is None:
+        return {}
+    return measure_seeds(answer.question.onset, {seed: runs[seed] for seed, shown in answer.by_seed.items() if shown})
+
+
 def check_claim_ids(ids: Iterable[str], field: str = "require") -> None:
     """Refuse what is no claim, in an option of that name.
 
@@ -305,59 +195,3 @@ def check_claim_ids(ids: Iterable[str], field: str = "require") -> None:
     for claim_id in ids:
         if claim_id not in CLAIM_IDS:
             raise ValueRefusedError(field, claim_id, f"one of {', '.join(CLAIM_IDS)}", suggest(claim_id, CLAIM_IDS))
-
-
-def _describe_answer(answer: Answer) -> dict[str, Any]:
-    return {
-        "id": answer.question.id,
-        "number": answer.question.number,
-        "networks": list(answer.networks),
-        "kind": "share" if answer.question.is_share else "mean",
-        "by_seed": {str(seed): value for seed, value in answer.by_seed.items()},
-        "estimate": answer.estimate,
-        "interval": answer.interval,
-        "seeds_interval": answer.seeds_interval,
-        "period": asdict(answer.period) if answer.period else None,
-        "p": [{"bound": bound, "p": p} for bound, p in sorted(answer.p.items())],
-        "looked": answer.looked,
-    }
-
-
-def _describe_claim(verdict: ClaimVerdict) -> dict[str, Any]:
-    region, claim = verdict.region, verdict.claim
-    return {
-        "id": claim.id,
-        "text": claim.text,
-        "question": claim.question.id,
-        "verdict": verdict.verdict,
-        "reason": verdict.reason,
-        "seeds": list(verdict.answer.seeds),
-        "estimate": verdict.answer.estimate,
-        "interval": verdict.answer.interval,
-        "p": verdict.p,
-        "region": [bound if isfinite(bound) else None for bound in (region.low, region.high)],
-        "published": verdict.published,
-        "size": dict(zip(("mean", "low", "high"), verdict.size, strict=True)) if verdict.size else None,
-        "outlook": asdict(verdict.outlook) if verdict.outlook else None,
-        "still_improving": list(verdict.improving),
-    }
-
-
-def _describe_row(row: NetworkRow) -> dict[str, Any]:
-    shown, examined = row.overfitting
-    return {
-        "label": row.label,
-        **asdict(row.network),
-        "seeds": list(row.seeds),
-        "attempts": asdict(row.attempts),
-        "level": row.level,
-        "turn": row.turn,
-        "test": row.test,
-        "overfitting": {"seeds": shown, "of": examined, "interval": row.overfitting_interval},
-        "reference": row.reference,
-        "question": row.answer.question.id if row.answer else None,
-        "difference": row.answer.estimate if row.answer else None,
-        "interval": row.answer.interval if row.answer else None,
-        "effect": row.effect,
-        "chosen_on_these_seeds": row.is_chosen,
-    }

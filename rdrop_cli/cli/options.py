@@ -296,6 +296,25 @@ ClipNorm = Annotated[
         rich_help_panel=TRAINING,
     ),
 ]
+Origins = Annotated[
+    int,
+    typer.Option(
+        "--origins",
+        metavar="K",
+        help="Repeat everything on K splits of the series, each later than the one before.",
+        rich_help_panel=TRAINING,
+    ),
+]
+Vary = Annotated[
+    str,
+    typer.Option(
+        "--vary",
+        metavar="SOURCE",
+        help="Let the seed determine weights, windows or masks alone; the rest is that of seed 0.",
+        show_default=False,
+        rich_help_panel=TRAINING,
+    ),
+]
 Patience = Annotated[
     int | None,
     typer.Option(

@@ -34,6 +34,7 @@ from rdrop_cli.cli.options import (
     Name,
     Note,
     Optimizer,
+    Origins,
     Patience,
     ProtocolName,
     Quiet,
@@ -47,6 +48,7 @@ from rdrop_cli.cli.options import (
     TensorBoard,
     TrainStop,
     ValStop,
+    Vary,
     Verbose,
     complete_run_ids,
     complete_variants,
@@ -201,6 +203,8 @@ def train(
             rich_help_panel=TRAINING,
         ),
     ] = None,
+    origins: Origins = 1,
+    vary: Vary = "",
     until_decided: Annotated[
         bool,
         typer.Option(
@@ -289,6 +293,8 @@ def train(
             target_scale=target_scale,
             sampling=sampling,
             best_by=best_by,
+            origins=origins,
+            vary=vary,
             name=name,
             tags=tuple(tags or ()),
             note=note,
@@ -318,6 +324,8 @@ def _check_options(ctx: typer.Context, variants: Sequence[str]) -> None:
         raise UsageError("--seed and --seeds exclude each other; remove one of them")
     if "until_decided" in given and {"seed", "seeds"} & set(given):
         raise UsageError("--until-decided chooses the seeds; remove --seed and --seeds")
+    if "until_decided" in given and "vary" in given:
+        raise UsageError("--until-decided judges seeds that determine everything; remove --vary")
     if "until_decided" not in given and {"claim", "max_seeds"} & set(given):
         raise UsageError("--claim and --max-seeds need --until-decided")
     check_variant_names(variants, "train")

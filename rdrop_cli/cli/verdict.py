@@ -13,7 +13,7 @@ from rdrop_cli.errors import RdropError, ValueRefusedError, make_printable
 from rdrop_cli.files import to_json
 
 if TYPE_CHECKING:
-    from rdrop_cli.analysis.verdict import StudyVerdict
+    from rdrop_cli.analysis.judged import StudyVerdict
 
 NOT_MET = 3
 
@@ -120,8 +120,9 @@ def judge_and_tell(
         RdropError: no run can be judged; UsageError: another plan of looks was fixed.
     """
     from rdrop_cli.analysis.collect import collect_runs
+    from rdrop_cli.analysis.confirm import confirm_best
     from rdrop_cli.analysis.looks import choose_plan, record_look
-    from rdrop_cli.analysis.verdict import confirm_best, judge_collection
+    from rdrop_cli.analysis.verdict import judge_collection
     from rdrop_cli.runs.comparable import describe_skipped
 
     collection = collect_runs(names, runs_dir)

@@ -48,7 +48,7 @@ class Task:
         return {"config": self.config.to_json(), **places, **options}
 
     def __str__(self) -> str:
-        return f"{self.config.full_label} seed {self.config.seed}"
+        return self.config.title
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Task":

@@ -113,14 +113,14 @@ class GraphEngine:
         self.name, self.reason = name, reason
         self._config, self._model, self._optimizer = config, model, optimizer
         self._pipeline = WindowPipeline(windows)
-        self._masks = MaskSeeds(model, config.seed)
+        self._masks = MaskSeeds(model, config.seed_of("masks"))
         jit_compile = name == "xla"
         self._forward = tf.function(lambda x: model(x, training=False), jit_compile=jit_compile)
         self._train_step = tf.function(self._compute_train_step, jit_compile=jit_compile)
 
     def train_steps(self, first: int, last: int) -> Iterator[float]:
-        protocol = self._config.protocol
-        batches = self._pipeline.stream_training(self._config.seed, first, last, protocol.batch_size, protocol.sampling)
+        protocol, seed = self._config.protocol, self._config.seed_of("windows")
+        batches = self._pipeline.stream_training(seed, first, last, protocol.batch_size, protocol.sampling)
         for step, x, y in batches:
             yield float(self._train_step(step, x, y))
 

@@ -94,7 +94,7 @@ def _make_convolution(config: RunConfig, spec: ConvolutionLayer, name: str) -> k
 
 
 def _initialise_kernel(config: RunConfig, name: str) -> keras.initializers.Initializer:
-    return keras.initializers.GlorotUniform(seed=derive_seed(config.seed, f"{name} kernel"))
+    return keras.initializers.GlorotUniform(seed=derive_seed(config.seed_of("weights"), f"{name} kernel"))
 
 
 def _make_recurrent(config: RunConfig, spec: RecurrentLayer, number: int, gives_sequence: bool) -> keras.layers.Layer:
@@ -114,15 +114,13 @@ def _make_recurrent(config: RunConfig, spec: RecurrentLayer, number: int, gives_
 
 def _make_recurrent_layer(config: RunConfig, name: str, **options: Any) -> keras.layers.RNN:
     """Make one recurrent layer: Keras's own, untouched, or ours with the variant's method."""
-    variant = find_variant(config.variant)
+    variant, seed = find_variant(config.variant), config.seed_of("weights")
     options |= {
         "name": name,
         "dropout": config.dropout if variant.dropout_at is Place.ARGUMENT else 0.0,
         "recurrent_dropout": config.recurrent_dropout,
         "kernel_initializer": _initialise_kernel(config, name),
-        "recurrent_initializer": keras.initializers.Orthogonal(
-            seed=derive_seed(config.seed, f"{name} recurrent kernel")
-        ),
+        "recurrent_initializer": keras.initializers.Orthogonal(seed=derive_seed(seed, f"{name} recurrent kernel")),
     }
     if variant.method is None:
         return KERAS_LAYERS[config.cell](**options)

@@ -1,6 +1,6 @@
 """Fit a planned run to a series: lengths, splits and target; the protocols' rows are those of the Jena data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import count
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
 from rdrop_cli.planning.lengths import count_rows, describe_extent, parse_fraction, parse_rows, parse_split
+from rdrop_cli.planning.origins import roll_origins
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.series.quality import check_sampling
 from rdrop_cli.series.table import Series
@@ -26,9 +27,19 @@ def plan_on_series(requests: Sequence[Request], series: Series) -> list[RunConfi
         UsageError: see `plan_runs` and `fit_to_series`.
         DataError: the series is too short, or has no regular sampling.
     """
-    planned = [(request, config) for request in requests for config in plan_runs(request)]
+    planned = [(request, plan_runs(request)) for request in requests]
     check_sampling(series)
-    return [fit_to_series(config, request, series) for request, config in planned]
+    fitted = [(request, [fit_to_series(config, request, series) for config in configs]) for request, configs in planned]
+    repeated = (config for request, configs in fitted for config in _repeat(configs, request.origins, series))
+    return list(dict.fromkeys(repeated))  # where only masks vary, every seed asks for the one run of what has none
+
+
+def _repeat(configs: Sequence[RunConfig], origins: int, series: Series) -> Iterator[RunConfig]:
+    """Yield configurations at one origin after the other, so that runs which are cut short have whole origins."""
+    at_origins = [roll_origins(config.protocol, origins, series) for config in configs]
+    for protocols in zip(*at_origins, strict=True):
+        for config, protocol in zip(configs, protocols, strict=True):
+            yield replace(config, protocol=protocol)
 
 
 def fit_to_series(config: RunConfig, request: Request, series: Series) -> RunConfig:

@@ -56,6 +56,8 @@ class Request:
     target_scale: str | None = None
     sampling: str | None = None
     best_by: str | None = None
+    vary: str = ""
+    origins: int = 1
     name: str = ""
     tags: Sequence[str] = ()
     note: str = ""
@@ -103,9 +105,16 @@ class Options(TypedDict, total=False):
     target_scale: str
     sampling: str
     best_by: str
+    vary: str
     name: str
     tags: Sequence[str]
     note: str
+
+
+class StudyOptions(Options, total=False):
+    """The keyword arguments of `rdrop_cli.api.train`: what makes several runs of one configuration, too."""
+
+    origins: int
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -136,6 +145,9 @@ def plan_runs(request: Request) -> list[RunConfig]:
     variants = [find_variant(name) for name in dict.fromkeys(request.variants or edition.trained)]
     protocol = _change_protocol(edition.protocol, request)
     _check_rates_are_used(request, variants)
+    if request.vary == "masks" and not any(variant.drops for variant in variants):
+        named = ", ".join(variant.name for variant in variants)
+        raise UsageError(f"{named} has no masks to vary; name a variant that drops", field="vary")
     return [_configure(variant, edition, protocol, request) for variant in variants]
 
 
@@ -162,9 +174,12 @@ def _check_rates_are_used(request: Request, variants: list[Variant]) -> None:
 
 
 def _configure(variant: Variant, edition: Edition, protocol: Protocol, request: Request) -> RunConfig:
+    # What does not vary is that of seed 0's run, and so this very run where nothing is left to vary.
+    seed = 0 if request.vary == "masks" and not variant.drops else request.seed
     return RunConfig(
         variant=variant.name,
-        seed=request.seed,
+        seed=seed,
+        vary=request.vary if seed else "",
         dropout=_choose_rate(variant.dropout, request.dropout),
         recurrent_dropout=_choose_rate(variant.recurrent_dropout, request.recurrent_dropout),
         epochs=edition.choose_epochs(variant) if request.epochs is None else request.epochs,

@@ -95,6 +95,14 @@ def overfit(run: Any, epochs: int | None = None) -> tuple[float, float, bool]:
     return rise, turn, rise > margin(run) and falls
 
 
+def onset(curve: Curve) -> int | None:
+    """Return the first epoch from which on the running median has risen for good, clear of the jitter."""
+    medians, rounding = run_median(curve), 64 * 2.220446049250313e-16 * max(map(abs, curve))
+    floor = min(medians) + max(2.5 * jitter(curve), rounding)
+    last_down = max(e for e, value in enumerate(medians) if value <= floor)
+    return last_down + 2 if len(curve) - 1 - last_down >= 5 else None
+
+
 def is_late(run: Any) -> bool:
     curve: Curve = run["history"]["val_loss"]
     late = min(5, max(1, len(curve) // 4))
@@ -269,8 +277,11 @@ def bound_share(shown: int, seeds: int, boundary: float) -> Pair:
     """Return Clopper and Pearson's interval at the level of the sign test at a boundary."""
     beyond = [k for k in range(seeds + 1) if abs(2 * k - seeds) > boundary * math.sqrt(seeds) * (1 + 1e-9)]
     tail = sum(math.comb(seeds, k) for k in beyond) / 2**seeds / 2
-    if not tail:
-        return 0.0, 1.0
+    return bound_at_tail(shown, seeds, tail) if tail else (0.0, 1.0)
+
+
+def bound_at_tail(shown: int, seeds: int, tail: float) -> Pair:
+    """Return Clopper and Pearson's interval of a share, by what lies beyond either end."""
     low = bisect(lambda x: incomplete_beta(shown, seeds - shown + 1, x) - tail, 0, 1) if shown else 0.0
     high = bisect(lambda x: incomplete_beta(shown + 1, seeds - shown, x) - 1 + tail, 0, 1) if shown < seeds else 1.0
     return low, high
@@ -390,6 +401,31 @@ def check_networks(compare: Comparison, verdict: Any, grouped: dict[str, dict[in
         compare.expect(f"{label}: turn", row["turn"], statistics.fmean([turn for _, turn in levels] or [math.nan]))
 
 
+def check_claim(
+    compare: Comparison,
+    claim: Any,
+    questions: list[Any],
+    grouped: dict[str, dict[int, tuple[Any, Daily]]],
+    interval: Pair | None,
+) -> None:
+    """Recompute where a claim's interval lies, when overfitting begins, and which runs were still improving."""
+    question = next((each for each in questions if each["id"] == claim["question"]), None)
+    found = place(interval, claim["region"], question is not None and question["kind"] == "share")
+    if claim["onset"] and question:
+        until = BOOK_EPOCHS if question["id"] == RARE_QUESTION else None
+        runs = {seed: grouped[question["networks"][0]][int(seed)][0] for seed, x in question["by_seed"].items() if x}
+        onsets = {seed: onset(run["history"]["val_loss"][:until]) for seed, run in runs.items()}
+        known = {seed: epoch for seed, epoch in onsets.items() if epoch}
+        compare.expect(f"{claim['id']}: onset", claim["onset"], known)
+    if claim["still_improving"] and question:  # such a run cannot show that it does not overfit
+        (label,) = question["networks"]
+        late = [seed for seed in claim["still_improving"] if is_late(grouped[label][seed][0])]
+        compare.expect(f"{claim['id']}: still improving", claim["still_improving"], late)
+        denied = "holds" if claim["region"][1] is not None else "does-not-hold"
+        found = "undecided" if found == denied else found
+    compare.expect(f"{claim['id']}: verdict", claim["verdict"], found)
+
+
 def check(verdict: Any, runs: dict[str, tuple[Any, Daily]]) -> Comparison:
     """Recompute a verdict, and return what agrees and what differs."""
     compare, questions, plan = Comparison(), verdict["questions"], verdict["plan"]["looks"]
@@ -415,24 +451,16 @@ def check(verdict: Any, runs: dict[str, tuple[Any, Daily]]) -> Comparison:
         p = {bound: adjust_p(looks, column, plan) for column, (q, bound) in enumerate(columns) if q == index}
         known, intervals[name] = bound_question(question, looks, index, p, values, period)
         compare.expect(f"{name}: estimate", question["estimate"], statistics.fmean(values))
+        exact = bound_at_tail(int(sum(values)), len(values), ALPHA / 2) if question["kind"] == "share" else None
+        compare.expect(f"{name}: exact interval", question["exact_interval"], exact)
         compare.expect(f"{name}: interval of the seeds", question["seeds_interval"], known)
         compare.expect(f"{name}: interval", question["interval"], intervals[name])
         told = question["period"] and (question["period"]["error"], question["period"]["half"])
         compare.expect(f"{name}: period", told, period)
         for each in question["p"]:
             compare.expect(f"{name}: p at {each['bound']}", each["p"], p.get(each["bound"]))
-    kinds = {question["id"]: question["kind"] for question in questions}
     for claim in verdict["claims"]:
-        found = place(intervals.get(claim["question"]), claim["region"], kinds.get(claim["question"]) == "share")
-        if claim[
-            "still_improving"
-        ]:  # a run whose lowest error is in its last tenth cannot show that it does not overfit
-            (label,) = next(each["networks"] for each in questions if each["id"] == claim["question"])
-            late = [seed for seed in claim["still_improving"] if is_late(grouped[label][seed][0])]
-            compare.expect(f"{claim['id']}: still improving", claim["still_improving"], late)
-            denied = "holds" if claim["region"][1] is not None else "does-not-hold"
-            found = "undecided" if found == denied else found
-        compare.expect(f"{claim['id']}: verdict", claim["verdict"], found)
+        check_claim(compare, claim, questions, grouped, intervals.get(claim["question"]))
     return compare
 
 

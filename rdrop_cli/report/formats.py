@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from rdrop_cli.analysis.joint_test import ALPHA
-from rdrop_cli.analysis.verdict import StudyVerdict
+from rdrop_cli.analysis.judged import StudyVerdict
+from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.words import (
     VERDICTS,
     describe_runs,
@@ -11,8 +12,6 @@ from rdrop_cli.report.words import (
     format_attempts,
     format_p,
     format_published,
-    summarise,
-    write_notes,
 )
 
 HEADS = ("Claim", "Answer [simultaneous interval]", "p", "Published", "Verdict")
@@ -74,7 +73,7 @@ def _list_claims(judged: StudyVerdict) -> list[tuple[str, ...]]:
             VERDICTS[verdict.verdict],
         )
         for verdict in judged.claims
-        if verdict.reason != "no-runs"
+        if verdict.has_answer
     ]
 
 

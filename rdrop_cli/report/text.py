@@ -3,8 +3,9 @@
 import textwrap
 from collections.abc import Callable, Iterator
 
-from rdrop_cli.analysis.joint_test import Interval
-from rdrop_cli.analysis.verdict import ClaimVerdict, StudyVerdict
+from rdrop_cli.analysis.intervals import Interval
+from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
+from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.words import (
     DISCLOSURE,
     NONE,
@@ -16,8 +17,7 @@ from rdrop_cli.report.words import (
     format_attempts,
     format_published,
     format_share,
-    summarise,
-    write_notes,
+    list_unjudged,
 )
 
 WIDTH = 80
@@ -32,16 +32,16 @@ def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
     yield from _wrap(describe_runs(judged.collection))
     yield ""
     yield from _wrap(summarise(judged))
-    asked = [verdict for verdict in judged.claims if verdict.reason != "no-runs"]
+    asked = [verdict for verdict in judged.claims if verdict.has_answer]
     if max((len(verdict.answer.seeds) for verdict in asked), default=0) < 2 and len(judged.seeds) < 2 and not explain:
         return
     if asked:
         yield ""
         yield from _write_claims(judged, asked, explain)
-    missing = [verdict.id for verdict in judged.claims if verdict.reason == "no-runs"]
-    if missing:
+    if unjudged := list_unjudged(judged, lambda claim: claim.id):
         yield ""
-        yield from _wrap(f"Not judged, without runs: {', '.join(missing)}.")
+        for line in unjudged:
+            yield from _wrap(line)
     yield ""
     yield from _write_networks(judged)
     for note in write_notes(judged):
@@ -52,9 +52,16 @@ def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
 
 
 def _wrap(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    """Break a text into lines; a number stays with its unit."""
+    lines = textwrap.wrap(
+        text.replace(" %", "\N{NO-BREAK SPACE}%"),
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
     )
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def _write_claims(judged: StudyVerdict, asked: list[ClaimVerdict], explain: bool) -> Iterator[str]:

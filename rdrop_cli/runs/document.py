@@ -209,6 +209,9 @@ class Metrics(Fields, frozen=True, kw_only=True):
     ]
     failure: Annotated[str | None, Meta(description="why a run failed")] = None
     seed: Annotated[int, Meta(description="of initial weights, windows and masks")]
+    vary: Annotated[
+        str, Meta(description="`weights`, `windows` or `masks`: all that the seed determines; empty: all three")
+    ] = ""
     rates: Rates
     engine: Annotated[
         str | None, Meta(description="what computed the network: `native`, `xla` or `keras`; null in early runs")

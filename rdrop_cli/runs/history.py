@@ -34,7 +34,10 @@ class Epoch:
     val_mse: float | None = None
 
 
-IMPROVEMENT_SHARE = 0.02  # of the naive forecast's error; chance moves the median of a few epochs by less
+# What counts as a difference, of the naive forecast's error: 0.0058 standardised and 0.051 °C in the Jena data, twice
+# the gain of 0.0025 that the book calls not much, and above the rise of 0.002 to 0.003 that chance makes where the loss
+# scatters as the published one does.
+MARGIN_SHARE = 0.02
 
 
 def is_still_improving(val_loss: Sequence[float], naive_val_mae: float) -> bool:
@@ -49,7 +52,7 @@ def is_still_improving(val_loss: Sequence[float], naive_val_mae: float) -> bool:
         return len(val_loss) > 0
     end = median(val_loss[-late:])
     fall = median(val_loss[-2 * late : -late]) - end
-    return fall > IMPROVEMENT_SHARE * naive_val_mae and val_loss[-1] <= end
+    return fall > MARGIN_SHARE * naive_val_mae and val_loss[-1] <= end
 
 
 @dataclass

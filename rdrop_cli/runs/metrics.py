@@ -71,6 +71,7 @@ def build_metrics(
         status=status,
         failure=failure,
         seed=config.seed,
+        vary=config.vary,
         rates=Rates(dropout=config.dropout, recurrent_dropout=config.recurrent_dropout),
         engine=setting.engine,
         epochs=Epochs(done=len(history.epochs), planned=config.epochs, ended_by=_find_end(config, history, status)),

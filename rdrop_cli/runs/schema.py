@@ -47,9 +47,14 @@ _PROTOCOL_BEFORE_4 = {
     "clip_norm": None,
     "patience": None,
 }
-
-# Runs from before the other editions were trained as edition 1 trains.
-_PROTOCOL_BEFORE_EDITIONS = {"layout": GENERATOR, "target_scale": STANDARDISED, "sampling": DRAWN, "best_by": MAE}
+# Fields that schema 4 was given later: what runs without them meant.
+_PROTOCOL_ADDED = {
+    "train_start_row": 0,
+    "layout": GENERATOR,
+    "target_scale": STANDARDISED,
+    "sampling": DRAWN,
+    "best_by": MAE,
+}
 
 T = TypeVar("T")
 
@@ -193,8 +198,7 @@ def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
     )
     document["schema_version"] = SCHEMA_VERSION
     if isinstance(document.get("protocol"), dict):
-        before = _PROTOCOL_BEFORE_EDITIONS | (_PROTOCOL_BEFORE_4 if version < 4 else {})
-        document["protocol"] = before | document["protocol"]
+        document["protocol"] = _PROTOCOL_ADDED | (_PROTOCOL_BEFORE_4 if version < 4 else {}) | document["protocol"]
     if version < 4 and isinstance(document.get("history"), dict):
         document = {"name": "", "tags": [], "note": "", "standardisation": None} | document
     if "time_column" in document:  # of a configuration, before there were other options of reading

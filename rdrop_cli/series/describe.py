@@ -28,7 +28,7 @@ class Period:
 
 def list_periods(protocol: Protocol, windows: Windows) -> list[Period]:
     """Return training, validation and test, in the order of time."""
-    stops = (0, protocol.train_stop_row, protocol.val_stop_row, len(windows.timestamps))
+    stops = (protocol.train_start_row, protocol.train_stop_row, protocol.val_stop_row, len(windows.timestamps))
     ends = {"training": windows.train, "validation": windows.validation, "test": windows.test}
     return [
         Period(name, range(start, stop), windows.timestamps[start], windows.timestamps[stop - 1], len(rows))

@@ -97,7 +97,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
     used = inputs if protocol.target in inputs else (*inputs, protocol.target)
     series = _select_columns(series, used)
     _check_missing(series)
-    matrix, means, stds = _standardise(series, protocol.train_stop_row)
+    matrix, means, stds = _standardise(series, protocol)
     target = used.index(protocol.target)
     if stds[target] == 0:
         raise DataError(f"{series.name}: {protocol.target!r} is constant over the training rows: nothing to learn")
@@ -136,7 +136,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
 
 def _find_constant(series: Series, protocol: Protocol) -> tuple[str, ...]:
     """Return the inputs that never change in training, but for the target and those that the user keeps."""
-    never_changes = np.ptp(series.values[: protocol.train_stop_row], axis=0) == 0
+    never_changes = np.ptp(series.values[protocol.train_start_row : protocol.train_stop_row], axis=0) == 0
     flat = {name for name, constant in zip(series.columns, never_changes, strict=True) if constant}
     flat -= {*series.reading.keep, protocol.target}
     return tuple(name for name in protocol.inputs or series.columns if name in flat)
@@ -179,7 +179,7 @@ def _keep_measured(rows: range, measured: npt.NDArray[np.bool_], protocol: Proto
 
 def _check_order(series: Series, protocol: Protocol) -> None:
     """Check that validation begins when training has ended, and the test when validation has."""
-    stops = (0, protocol.train_stop_row, protocol.val_stop_row, series.rows)
+    stops = (protocol.train_start_row, protocol.train_stop_row, protocol.val_stop_row, series.rows)
     periods = [series.timestamps[start:stop] for start, stop in pairwise(stops)]
     for before, after in pairwise(periods):
         if after.min() < before.max():
@@ -225,7 +225,7 @@ def _lay_out_periods(series: Series, protocol: Protocol) -> tuple[range, range, 
 
 
 def _standardise(
-    series: Series, train_stop_row: int
+    series: Series, protocol: Protocol
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Subtract the training mean and divide by the training deviation, in float64, column by column.
 
@@ -233,7 +233,7 @@ def _standardise(
         DataError: a column holds readings that are too large.
     """
     values = series.values
-    training = values[:train_stop_row]
+    training = values[protocol.train_start_row : protocol.train_stop_row]
     matrix = np.empty(values.shape, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = training.mean(axis=0)

@@ -33,8 +33,8 @@ class Protocol:
     A window that ends before row i holds rows i - lookback, i - lookback + step, …, i - step. Its target is the
     target column at row i + horizon where the horizon counts from the window's end, as in edition 1, and at row
     i - step + horizon where it counts from the newest reading, as in editions 2 and 3 and on a user's own data. Rows
-    below `train_stop_row` are for training and give the mean and the standard deviation; validation starts one
-    lookback after them, and the test after `val_stop_row` likewise.
+    from `train_start_row` to below `train_stop_row` are for training and give the mean and the standard deviation;
+    validation starts one lookback after them, and the test after `val_stop_row` likewise.
 
     The text of each annotation documents the field in the JSON Schema of a run's files.
     """
@@ -45,6 +45,7 @@ class Protocol:
     lookback_rows: Annotated[int, "length of a window, in rows"] = 1440
     step_rows: Annotated[int, "rows from one timestep of a window to the next"] = 6
     horizon_rows: Annotated[int, "rows to the target, counted from `horizon_from`"] = 144
+    train_start_row: Annotated[int, "first row of training; above 0 where a study is repeated on later rows"] = 0
     train_stop_row: Annotated[int, "first row after training"] = 200_000
     val_stop_row: Annotated[int, "first row after validation"] = 300_000
     batch_size: Annotated[int, "windows in a training step"] = 128
@@ -77,7 +78,7 @@ class Protocol:
 
     def __post_init__(self) -> None:
         for field, value in asdict(self).items():
-            if type(value) is int and value < 1:
+            if type(value) is int and value < (0 if field == "train_start_row" else 1):
                 option = next((option for option, rows in LENGTHS.items() if rows == field), field)
                 raise ValueRefusedError(option, value, "at least 1 row" if option != field else "at least 1")
         for field, known in _CHOICES.items():
@@ -137,7 +138,7 @@ class Protocol:
         windows end before below the period's end. `timeseries_dataset_from_array` begins at the first that fits and
         keeps a window's newest reading below the end. Targets lie beyond it with both.
         """
-        return self._lay_out(0, self.train_stop_row, gap=0)
+        return self._lay_out(self.train_start_row, self.train_stop_row, gap=0)
 
     @property
     def validation_rows(self) -> range:
@@ -162,6 +163,16 @@ class Protocol:
     def least_rows(self) -> int:
         """Rows of the shortest series that has a test window."""
         return self.find_test_rows(0).start + 1 - self.find_test_rows(0).stop
+
+    def shift(self, rows: int) -> "Protocol":
+        """Return the same protocol with training and validation so many rows later: another origin of the study."""
+        bounds = ("train_start_row", "train_stop_row", "val_stop_row")
+        return replace(self, **{field: getattr(self, field) + rows for field in bounds})
+
+    @property
+    def at_first_origin(self) -> "Protocol":
+        """The protocol with training from row 0: equal for all origins of one study."""
+        return self.shift(-self.train_start_row)
 
     @property
     def timesteps(self) -> int:

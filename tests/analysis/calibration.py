@@ -18,17 +18,10 @@ import numpy as np
 from scipy import stats
 
 from rdrop_cli.analysis.answers import measure_or_none
-from rdrop_cli.analysis.claims import CLAIMS, RARE, SIGN_BOUND, Question, compare_with
-from rdrop_cli.analysis.joint_test import (
-    ALPHA_PERIOD,
-    ALPHA_RARE,
-    RARE_SHARE,
-    Column,
-    Plan,
-    bound_means,
-    make_signs,
-    take_looks,
-)
+from rdrop_cli.analysis.claims import CLAIMS, RARE, SIGN_BOUND
+from rdrop_cli.analysis.intervals import RARE_SHARE, bound_means
+from rdrop_cli.analysis.joint_test import ALPHA_PERIOD, ALPHA_RARE, Column, Plan, make_signs, take_looks
+from rdrop_cli.analysis.questions import Question, compare_with
 from rdrop_cli.analysis.run import RunCurves
 
 NAIVE, MARGIN = 0.29, 0.0058

@@ -6,12 +6,15 @@ from math import inf
 import pytest
 
 from rdrop_cli.analysis.claims import CLAIM_IDS, CLAIMS, Region
-from rdrop_cli.analysis.joint_test import ALPHA, Interval, Plan
+from rdrop_cli.analysis.intervals import Interval
+from rdrop_cli.analysis.joint_test import ALPHA, Plan
 from rdrop_cli.analysis.looks import LEDGER, choose_next_seeds, choose_plan, record_look
 from rdrop_cli.analysis.verdict import check_claim_ids, judge_runs, place
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import to_json
-from tests.analysis.made_runs import SHA256, save_made_study
+from rdrop_cli.report.summary import summarise
+from rdrop_cli.report.words import explain_claim, list_unjudged
+from tests.analysis.made_runs import SHA256, save_made_run, save_made_study
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +84,37 @@ def test_twenty_three_seeds_without_overfitting_show_that_it_is_rare(tmp_path):
     verdict = judge_runs([], tmp_path).find("dropout-does-not-overfit")
     assert (verdict.verdict, verdict.answer.shown) == ("holds", 0)
     assert verdict.answer.interval.high < 0.2
+
+
+def test_overfitting_is_told_with_its_onset_its_size_and_its_exact_share(eight):
+    overfits = eight.find("baseline-overfits")
+    assert set(overfits.onset) == set(range(8))
+    assert all(7 <= epoch <= 10 for epoch in overfits.onset.values())  # the made curves turn at epoch 6
+    assert overfits.size[1] > eight.margin
+    assert overfits.answer.exact_interval == pytest.approx((0.6306, 1.0), abs=1e-4)
+    assert eight.find("dropout-does-not-overfit").onset == {}
+    claims = {claim["id"]: claim for claim in eight.to_json()["claims"]}
+    assert claims["baseline-overfits"]["onset"] == {str(seed): epoch for seed, epoch in overfits.onset.items()}
+    sentence = explain_claim(overfits, eight)
+    assert "[63 %, 100 %]" in sentence
+    assert "Onset, where the error is up for good: epoch" in sentence
+    assert "8 of 8 seeds do, from epoch" in summarise(eight)
+
+
+def test_runs_that_are_too_short_are_not_called_none(tmp_path):
+    save_made_study(tmp_path, range(3), ("baseline",))
+    for seed in range(3):
+        save_made_run(tmp_path, f"short-{seed}", "dropout", seed, [0.3, 0.29, 0.28])
+    judged = judge_runs([], tmp_path)
+    assert judged.find("best-not-much-lower").reason == "too-short"
+    assert judged.find("same-mask-matters").reason == "no-runs"
+    lines = list_unjudged(judged, lambda claim: claim.id)
+    assert [line.split(":")[0] for line in lines] == [
+        "Not judged, without runs",
+        "Not judged, their runs are too short",
+    ]
+    assert "best-not-much-lower" in lines[1]
+    assert "best-not-much-lower" not in lines[0]
 
 
 def test_an_unknown_claim_is_refused_with_those_that_there_are():

@@ -68,11 +68,30 @@ def change_verdict(verdict: Any) -> None:
     verdict["claims"][0]["verdict"] = "undecided"
 
 
+def change_onset(verdict: Any) -> None:
+    verdict["claims"][0]["onset"]["0"] += 1
+
+
+def change_exact_interval(verdict: Any) -> None:
+    verdict["questions"][0]["exact_interval"][0] += 1e-3
+
+
 def forget_a_run(verdict: Any) -> None:
     verdict["runs"].pop()
 
 
-@pytest.mark.parametrize("change", [change_estimate, change_interval, change_p, change_verdict, forget_a_run])
+@pytest.mark.parametrize(
+    "change",
+    [
+        change_estimate,
+        change_interval,
+        change_p,
+        change_verdict,
+        change_onset,
+        change_exact_interval,
+        forget_a_run,
+    ],
+)
 def test_it_finds_what_is_wrong(study: Path, tmp_path: Path, change: Callable[[Any], None]) -> None:
     verdict = json.loads((study / "verdict.json").read_text())
     change(verdict)

@@ -43,9 +43,9 @@ class NativeEngine:
             NativeUnavailableError: the kernel cannot be had on this machine.
             UnsupportedModelError: it cannot compute the model.
         """
-        self._library = load_library()
+        self._library, masks = load_library(), MaskSeeds(model, config.seed_of("masks"))
         self.instruction_set = self._library.instruction_set
-        description = describe_model(model, MaskSeeds(model, config.seed).find_stream)
+        description = describe_model(model, masks.find_stream)
         self._network = Network(self._library, replace(description, squares=config.protocol.loss == MSE))
         self._model, self._optimizer, self._windows = model, optimizer, windows
         self._update = UPDATES[config.protocol.optimizer]
@@ -53,10 +53,10 @@ class NativeEngine:
 
     def _choose_sampling(self, config: RunConfig) -> Callable[[int], IntArray]:
         """Return what gives the rows before which the windows of a step end."""
-        rows, batch_size = self._windows.train, config.protocol.batch_size
+        seed, rows, batch_size = config.seed_of("windows"), self._windows.train, config.protocol.batch_size
         if config.protocol.sampling == PASSES:
-            return Passes(config.seed, rows, batch_size).find_rows
-        seed = derive_seed(config.seed, "windows")
+            return Passes(seed, rows, batch_size).find_rows
+        seed = derive_seed(seed, "windows")
         return lambda step: self._library.draw_integers(seed, step, rows, batch_size)
 
     def train_steps(self, first: int, last: int) -> Iterator[float]:
