@@ -333,13 +333,14 @@ def _check_options(ctx: typer.Context, variants: Sequence[str]) -> None:
 
 def _choose_claims(request: Request, chosen: Sequence[str]) -> list[str]:
     """Return the claims to wait for: those that are asked for, else all that the variants of a request can answer."""
-    from rdrop_cli.analysis.claims import CLAIMS
+    from rdrop_cli.analysis.edition_claims import list_claims
     from rdrop_cli.analysis.verdict import check_claim_ids
 
     check_claim_ids(chosen, "claim")
-    variants = set(request.variants or find_edition(request.protocol).trained)
+    edition = find_edition(request.protocol)
+    variants, claims = set(request.variants or edition.trained), list_claims(edition)
     found = [
-        claim.id for claim in CLAIMS if variants.issuperset(claim.question.needs) and (not chosen or claim.id in chosen)
+        claim.id for claim in claims if variants.issuperset(claim.question.needs) and (not chosen or claim.id in chosen)
     ]
     if not found:
         raise UsageError("--until-decided: no claim is about these variants alone; see `rdrop verdict --explain`")

@@ -29,7 +29,7 @@ class Format(StrEnum):
 
 def complete_claim_ids(incomplete: str) -> list[str]:
     """Complete the id of a claim."""
-    from rdrop_cli.analysis.claims import CLAIM_IDS
+    from rdrop_cli.analysis.edition_claims import CLAIM_IDS
 
     return [claim_id for claim_id in CLAIM_IDS if claim_id.startswith(incomplete)]
 

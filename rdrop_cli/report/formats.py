@@ -12,6 +12,7 @@ from rdrop_cli.report.words import (
     format_attempts,
     format_p,
     format_published,
+    format_reproduced,
 )
 
 HEADS = ("Claim", "Answer [simultaneous interval]", "p", "Published", "Verdict")
@@ -69,7 +70,7 @@ def _list_claims(judged: StudyVerdict) -> list[tuple[str, ...]]:
             verdict.id,
             format_answer(verdict.answer),
             format_p(verdict.p) if verdict.p is not None else "–",
-            format_published(verdict),
+            f"{format_published(verdict)} {format_reproduced(verdict)}".rstrip(),
             VERDICTS[verdict.verdict],
         )
         for verdict in judged.claims

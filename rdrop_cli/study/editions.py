@@ -4,8 +4,8 @@
     edition 2   the same, 2021, chapter 10
     edition 3   F. Chollet, M. Watson, 2025, chapter 13
 
-What the editions claim of these networks is in `rdrop_cli.analysis.claims` and `rdrop_cli.analysis.claims_in_unit`,
-and what they print in `rdrop_cli.analysis.published`.
+What the editions claim of these networks is in `rdrop_cli.analysis.edition_claims`, and what they print in
+`rdrop_cli.analysis.published`.
 """
 
 from collections.abc import Mapping
@@ -21,11 +21,13 @@ class Edition:
     """A protocol and the networks that are trained under it.
 
     Attributes:
+        number: of the edition.
         networks: the epochs of each, in the order of the book.
         reference: the network without dropout that the others are compared with.
         trained: those that are trained where none is named.
     """
 
+    number: int
     protocol: Protocol
     networks: Mapping[str, int]
     reference: str
@@ -38,6 +40,7 @@ class Edition:
 
 
 BOOK = Edition(
+    1,
     Protocol(
         name="book",
         summary="edition 1: ten days of hourly weather, 500 drawn steps an epoch, MAE of the standardised target",
@@ -56,6 +59,7 @@ BOOK = Edition(
     trained=STUDY,
 )
 BOOK2 = Edition(
+    2,
     Protocol(
         name="book2",
         summary="edition 2: five days of hourly weather, every training window once an epoch, MSE in °C",
@@ -86,6 +90,7 @@ BOOK2 = Edition(
 )
 BOOK3 = replace(
     BOOK2,
+    number=3,
     protocol=replace(
         BOOK2.protocol, name="book3", summary="edition 3: as edition 2, with Adam in place of RMSprop", optimizer="adam"
     ),
