@@ -33,6 +33,7 @@ SETTABLE = {
     ),
     "inspect": DATA,
     "sweep": ("jobs", "tensorboard"),
+    "study": ("jobs",),
     "plot": ("unit", "published"),
     "runs": ("sort", "reverse", "limit"),
     "anatomy": ("cell",),

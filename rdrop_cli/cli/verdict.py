@@ -84,6 +84,11 @@ def verdict(
         note_command("reasons, sizes and what more seeds would bring:", "rdrop verdict --explain")
 
 
+def print_page(judged: "StudyVerdict") -> None:
+    """Print a verdict as text to stdout."""
+    typer.echo(_render(judged, Format.TEXT, explain=False))
+
+
 def _render(judged: "StudyVerdict", output_format: Format, explain: bool) -> str:
     if output_format is Format.JSON:
         return to_json(judged.to_json())
