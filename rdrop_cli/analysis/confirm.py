@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from rdrop_cli.analysis.collect import Collection
+from rdrop_cli.analysis.collect import Collection, Networks
 from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.judged import StudyVerdict
 from rdrop_cli.analysis.networks import find_references
@@ -35,9 +35,9 @@ def confirm_best(collection: Collection, plan: Plan, first_fresh: int) -> StudyV
 
 
 def _keep_seeds(collection: Collection, keep: Callable[[int], bool]) -> Collection:
-    networks = {
-        network: kept
-        for network, runs in collection.networks.items()
-        if (kept := [run for run in runs if keep(run.seed)])
-    }
-    return replace(collection, networks=networks, attempts={})
+    def keep_runs(networks: Networks) -> Networks:
+        kept = {network: [run for run in runs if keep(run.seed)] for network, runs in networks.items()}
+        return {network: runs for network, runs in kept.items() if runs}
+
+    later = {start: keep_runs(networks) for start, networks in collection.later.items()}
+    return replace(collection, networks=keep_runs(collection.networks), later=later, attempts={})

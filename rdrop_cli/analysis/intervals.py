@@ -55,19 +55,21 @@ def clopper_pearson(shown: int, seeds: int, level: float = ALPHA) -> Interval:
     return Interval(float(low), float(high))
 
 
-def bet_against_share(shown: Sequence[bool], share: float) -> float:
+def bet_against_share(shown: Sequence[float], share: float) -> float:
     """Return the most that a bet against a share, or more than it, has paid by any seed.
 
         E_n(p) = (0.02 / p)^k (0.98 / (1 - p))^(n - k)        of k that show it among n seeds
 
     A bet that the share is 0.02: where it is p or more, no strategy of stopping makes it pay 1 / level with a chance
-    above `level` (Ville 1939; Wald 1945, Ann. Math. Stat. 16, 117-186).
+    above `level` (Ville 1939; Wald 1945, Ann. Math. Stat. 16, 117-186). A seed that shows it at a share x of its
+    origins pays x of the one factor and 1 - x of the other, which is as fair.
     """
-    paid = np.where(np.asarray(shown, dtype=bool), RARE_SHARE / share, (1 - RARE_SHARE) / (1 - share))
+    x = np.asarray(shown, dtype=np.float64)
+    paid = x * RARE_SHARE / share + (1 - x) * (1 - RARE_SHARE) / (1 - share)
     return float(np.cumprod(paid).max(initial=1.0))
 
 
-def bound_rare_share(shown: Sequence[bool], level: float = ALPHA_RARE) -> float:
+def bound_rare_share(shown: Sequence[float], level: float = ALPHA_RARE) -> float:
     """Return the upper limit of a share: the least p against which a bet has paid 1 / level.
 
     23 seeds of which none shows it exclude a fifth, 7 exclude a half.

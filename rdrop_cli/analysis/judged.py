@@ -120,6 +120,7 @@ class StudyVerdict:
             "questions": [_describe_answer(answer) for answer in self.answers.values()],
             "claims": [_describe_claim(verdict) for verdict in self.claims],
             "networks": [_describe_row(row) for row in self.networks],
+            "origins": [0, *self.collection.later],
             "runs": [{"run_id": run.run_id, "variant": run.variant, "seed": run.seed} for run in self.collection.used],
             "skipped": [{"run": run.run, "reason": run.reason} for run in self.collection.skipped],
         }
@@ -137,6 +138,7 @@ def _describe_answer(answer: Answer) -> dict[str, Any]:
         "interval": answer.interval,
         "seeds_interval": answer.seeds_interval,
         "period": asdict(answer.period) if answer.period else None,
+        "origins": asdict(answer.origins) if answer.origins else None,
         "p": [{"bound": bound, "p": p} for bound, p in sorted(answer.p.items())],
         "looked": answer.looked,
     }

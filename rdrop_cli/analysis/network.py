@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rdrop_cli.runs.document import Metrics
-from rdrop_cli.study.variants import VARIANTS, find_own_cell, label_network
+from rdrop_cli.study.variants import VARIANTS, find_chosen_cell, label_network
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Network:
     @property
     def chosen_cell(self) -> str | None:
         """The cell that was chosen for it; None of its variant's own."""
-        return None if self.cell == find_own_cell(self.variant) else self.cell
+        return find_chosen_cell(self.variant, self.cell)
 
     @property
     def has_own_rates(self) -> bool:

@@ -7,7 +7,8 @@ claims.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rdrop_cli.analysis.answers import Answer, Asked, RunsBySeed, measure_or_none
+from rdrop_cli.analysis.answers import Answer
+from rdrop_cli.analysis.asked import Asked, RunsBySeed, measure_or_none
 from rdrop_cli.analysis.collect import Attempts, Collection
 from rdrop_cli.analysis.intervals import Interval, clopper_pearson
 from rdrop_cli.analysis.measures import measure_level
@@ -80,9 +81,10 @@ def ask_differences(collection: Collection) -> dict[Network, Asked]:
     return {
         network: Asked(
             compare_with(labels[reference], labels[network]),
-            align_by_seed([collection.networks[reference], collection.networks[network]]),
+            align_origins(collection, [reference, network]),
             (0.0,),
             (labels[reference], labels[network]),
+            collection.validation_rows,
         )
         for network, reference in find_references(collection).items()
     }
@@ -93,6 +95,18 @@ def align_by_seed(networks: Sequence[Sequence[RunCurves]]) -> RunsBySeed:
     by_seed = [{run.seed: run for run in runs} for runs in networks]
     shared = sorted(set.intersection(*(set(runs) for runs in by_seed)))
     return {seed: tuple(runs[seed] for runs in by_seed) for seed in shared}
+
+
+def align_origins(collection: Collection, networks: Sequence[Network]) -> dict[int, RunsBySeed]:
+    """Return the runs of every seed that all networks have at every origin at which they have any, by origin."""
+    at_origins = {0: collection.networks, **collection.later}
+    found = {
+        start: align_by_seed([of_network.get(network, ()) for network in networks])
+        for start, of_network in at_origins.items()
+    }
+    found = {start: runs for start, runs in found.items() if runs}
+    shared = set.intersection(*map(set, found.values())) if found else set[int]()
+    return {start: {seed: runs[seed] for seed in sorted(shared)} for start, runs in found.items()} if shared else {}
 
 
 def build_rows(collection: Collection, answers: Mapping[Network, Answer]) -> list[NetworkRow]:

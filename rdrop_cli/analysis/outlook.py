@@ -44,7 +44,11 @@ def foresee(answer: Answer, region: Region, margin: float, plan: Plan) -> Outloo
     if seeds < first or answer.estimate is None:
         return Outlook("first-look", first)
     by_seeds = answer.seeds_interval
-    if answer.period and by_seeds and any(not by_seeds.low < bound < by_seeds.high for bound in region.bounds):
+    if (
+        (answer.period or answer.origins)
+        and by_seeds
+        and any(not by_seeds.low < bound < by_seeds.high for bound in region.bounds)
+    ):
         return Outlook("period")
     from scipy import stats
 

@@ -116,6 +116,23 @@ class RunCurves:
         train_mae = None if self.train_mae is None else self.train_mae[:epochs]
         return replace(self, loss=self.loss[:epochs], val_loss=self.val_loss[:epochs], train_mae=train_mae)
 
+    def in_unit_of(self, target_std: float) -> "RunCurves":
+        """Return the same errors standardised by another deviation of the same target."""
+        factor = self.target_std / target_std
+        if factor == 1.0:
+            return self
+        return replace(
+            self,
+            loss=self.loss * factor,
+            val_loss=self.val_loss * factor,
+            train_mae=None if self.train_mae is None else self.train_mae * factor,
+            naive_val_mae=self.naive_val_mae * factor,
+            naive_test_mae=None if self.naive_test_mae is None else self.naive_test_mae * factor,
+            test_mae=None if self.test_mae is None else self.test_mae * factor,
+            target_std=target_std,
+            daily=self.daily and replace(self.daily, val_mae=self.daily.val_mae * factor),
+        )
+
     def _check(self, name: str, values: Curve) -> Curve:
         curve = check_curve(f"{self}: {name}", values, least_epochs=1).copy()
         if len(curve) != len(self.val_loss):

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import inf
 from pathlib import Path
 
-from rdrop_cli.analysis.answers import Answer, Asked, RunsBySeed, answer_questions, measure_or_none, measure_seeds
+from rdrop_cli.analysis.answers import Answer, answer_questions
+from rdrop_cli.analysis.asked import Asked, RunsBySeed, measure_or_none, measure_seeds
 from rdrop_cli.analysis.claims import SIGN_BOUND, Claim, Region
 from rdrop_cli.analysis.collect import Collection, collect_runs
 from rdrop_cli.analysis.edition_claims import CLAIM_IDS, list_claims
@@ -17,7 +18,7 @@ from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.judged import OPEN, ClaimVerdict, Reason, StudyVerdict, Verdict
 from rdrop_cli.analysis.network import Network, label_networks
-from rdrop_cli.analysis.networks import align_by_seed, ask_differences, build_rows, find_references
+from rdrop_cli.analysis.networks import align_origins, ask_differences, build_rows, find_references
 from rdrop_cli.analysis.outlook import foresee
 from rdrop_cli.analysis.published import load_printed_like, load_published_like
 from rdrop_cli.analysis.questions import Question, measure_margin
@@ -69,11 +70,10 @@ def _ask(question: Question, claims: Sequence[Claim], collection: Collection, ma
     regions = [claim.region(margin) for claim in claims if claim.question is question]
     bounds = {bound for region in regions for bound in region.bounds if not question.is_share or bound == SIGN_BOUND}
     networks = [collection.claimed[variant] for variant in question.needs if variant in collection.claimed]
-    runs: RunsBySeed = {}
-    if len(networks) == len(question.needs):
-        runs = align_by_seed([collection.networks[network] for network in networks])
+    origins = align_origins(collection, networks) if len(networks) == len(question.needs) else {}
     labels = label_networks(collection.networks)
-    return Asked(question, runs, tuple(sorted(bounds)), tuple(labels[network] for network in networks))
+    named = tuple(labels[network] for network in networks)
+    return Asked(question, origins, tuple(sorted(bounds)), named, collection.validation_rows)
 
 
 def _find_same(network: Network, claims: Sequence[Claim], collection: Collection) -> str | None:
@@ -97,7 +97,7 @@ def _judge(
     question, region = claim.question, claim.region(margin)
     verdict = place(answer.interval, region, question.is_share)
     reason = _explain(answer, asked[question.id].runs, region, verdict)
-    improving = _find_improving(answer, asked[question.id].runs) if question.needs_turn else ()
+    improving = _find_improving(answer, asked[question.id]) if question.needs_turn else ()
     if improving and _denies(verdict, region):
         verdict, reason = "undecided", "still-improving"
     return ClaimVerdict(
@@ -108,17 +108,21 @@ def _judge(
         reason=reason,
         p=_choose_p(answer, region),
         published=printed.get(question.id, _measure_published(question, asked[question.id].runs, published)),
-        size=_measure_size(question, asked[question.id].runs),
-        onset=_find_onsets(answer, asked[question.id].runs),
+        size=_measure_size(asked[question.id]),
+        onset=_find_onsets(asked[question.id]),
         outlook=foresee(answer, region, margin, plan) if reason in OPEN else None,
         improving=improving,
     )
 
 
-def _find_improving(answer: Answer, runs: RunsBySeed) -> tuple[int, ...]:
-    """Return the seeds that answer no and whose run was still improving at its end: more epochs might show it."""
-    silent = {seed: runs[seed][0] for seed, shown in answer.by_seed.items() if not shown}
-    return tuple(seed for seed, run in silent.items() if is_still_improving(list(run.val_loss), run.naive_val_mae))
+def _find_improving(answer: Answer, asked: Asked) -> tuple[int, ...]:
+    """Return the seeds that answer no and of which a run was still improving at its end: more epochs might show it."""
+    silent = {seed: [runs[seed][0] for runs in asked.origins.values()] for seed, x in answer.by_seed.items() if not x}
+    return tuple(
+        seed
+        for seed, runs in silent.items()
+        if any(is_still_improving(list(run.val_loss), run.naive_val_mae) for run in runs)
+    )
 
 
 def _denies(verdict: Verdict, region: Region) -> bool:
@@ -176,18 +180,22 @@ def _measure_published(question: Question, runs: RunsBySeed, published: Mapping[
     return measure_or_none(question.measure, cut)
 
 
-def _measure_size(question: Question, runs: RunsBySeed) -> tuple[float, float, float] | None:
+def _measure_size(asked: Asked) -> tuple[float, float, float] | None:
+    question = asked.question
     if question.size is None:
         return None
-    sizes = list(measure_seeds(question.size[1], runs, question.least_epochs).values())
+    found = [measure_seeds(question.size[1], runs, question.least_epochs) for runs in asked.origins.values()]
+    sizes = [size for of_seed in found for size in of_seed.values()]
     return (sum(sizes) / len(sizes), min(sizes), max(sizes)) if sizes else None
 
 
-def _find_onsets(answer: Answer, runs: RunsBySeed) -> dict[int, float]:
-    """Return the epoch at which each seed that overfits begins to, of those in which it can be told from noise."""
-    if answer.question.onset is None:
+def _find_onsets(asked: Asked) -> dict[int, float]:
+    """Return the epoch at which each seed that overfits at the first origin begins to, where noise does not hide it."""
+    question = asked.question
+    if question.onset is None:
         return {}
-    return measure_seeds(answer.question.onset, {seed: runs[seed] for seed, shown in answer.by_seed.items() if shown})
+    numbers = measure_seeds(question.measure, asked.runs, question.least_epochs)
+    return measure_seeds(question.onset, {seed: asked.runs[seed] for seed, shown in numbers.items() if shown})
 
 
 def check_claim_ids(ids: Iterable[str], field: str = "require") -> None:

@@ -19,6 +19,7 @@ from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.rate_grid import list_rate_grids
 from rdrop_cli.files import write_text
 from rdrop_cli.plots.rates import describe_rates, draw_rates
+from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_pairs, draw_shares, has_pairs
 from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.words import (
@@ -74,6 +75,7 @@ def render_report(judged: StudyVerdict) -> str:
         networks=[_describe_network(row) for row in judged.networks],
         pictures=_draw_pictures(judged, bool(asked)),
         rates=_describe_rates(judged),
+        periods=describe_periods(judged),
         **_describe_runs(used),
     )
 

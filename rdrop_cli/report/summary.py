@@ -88,7 +88,7 @@ def _summarise_overfitting(judged: StudyVerdict) -> str:
         "does-not-hold": "Without dropout the network does not overfit after a few epochs, in most seeds",
         "undecided": "Whether the network overfits without dropout is undecided",
     }
-    onset = f", from {describe_onset(found)}" if found.onset else ""
+    onset = f", from {describe_onset(found)}" if found.onset and not found.answer.origins else ""
     return f"{words[found.verdict]}: {_count(found.answer)} {'does' if found.answer.shown == 1 else 'do'}{onset}."
 
 
@@ -145,12 +145,21 @@ def _say_how_sure(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
     decided = sum(verdict.verdict != "undecided" for verdict in asked)
     if not decided:
         return _say_next_look(judged)
-    both = "Differences in level speak of periods like this one too, the rest"
-    level = both if _covers_period(judged) else "All of it speaks"
     return (
         f"{decided} of {len(asked)} claims that have runs are decided; the chance that any decision of this page is "
-        f"wrong is at most {format_share(ALPHA)}, however often seeds are added. {level} of this validation period."
+        f"wrong is at most {format_share(ALPHA)}, however often seeds are added. {_name_scope(judged, asked)}"
     )
+
+
+def _name_scope(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
+    """Say of which periods the answers speak."""
+    if all(verdict.answer.origins for verdict in asked):
+        periods = 1 + len(judged.collection.later)
+        return f"Differences speak of periods like the {periods} that were measured, shares of these {periods}."
+    if any(verdict.answer.origins for verdict in asked):
+        return "What was measured over several periods is listed below; the rest speaks of the first."
+    both = "Differences in level speak of periods like this one too, the rest"
+    return f"{both if _covers_period(judged) else 'All of it speaks'} of this validation period."
 
 
 def _say_next_look(judged: StudyVerdict) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
+from rdrop_cli.report.periods import describe_periods, write_periods
 from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.words import (
     DISCLOSURE,
@@ -43,6 +44,11 @@ def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
         yield ""
         for line in unjudged:
             yield from _wrap(line)
+    if periods := describe_periods(judged):
+        yield ""
+        yield from write_periods(periods)
+        named = "; ".join(f"P{number}: {name}" for number, name in enumerate(periods.names, start=1))
+        yield from _wrap(f"{named}. {' '.join(periods.notes)}")
     yield ""
     yield from _write_networks(judged)
     for note in write_notes(judged):
@@ -121,7 +127,8 @@ def _draw_interval(cells: list[str], interval: Interval | None, place: Callable[
 def _write_networks(judged: StudyVerdict) -> Iterator[str]:
     """Write two lines a network: its own numbers, and how it compares."""
     width = min(LONGEST_LABEL, max([24, *(len(row.label) for row in judged.networks)]))
-    yield f"{'network':<{width}}{'seeds':>9}{'level':>9}{'overfit':>9}{'test':>9}"
+    head = "network, first period" if judged.collection.later else "network"
+    yield f"{head:<{width}}{'seeds':>9}{'level':>9}{'overfit':>9}{'test':>9}"
     for row in judged.networks:
         shown, examined = row.overfitting
         overfit, test = f"{shown} of {examined}" if examined else NONE, f"{row.test:.4f}" if row.test else NONE

@@ -13,7 +13,6 @@ from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.outlook import Outlook
 from rdrop_cli.analysis.questions import Question
 from rdrop_cli.runs.history import MARGIN_SHARE
-from rdrop_cli.study.variants import DEFAULT_CELL
 
 NONE = "–"
 UNJUDGED: dict[Reason, str] = {"no-runs": "without runs", "too-short": "their runs are too short"}
@@ -76,17 +75,19 @@ def describe_runs(collection: Collection) -> str:
     """Name what is judged in one line: `baseline seeds 0-4, dropout 0.2/0.2 seeds 0-4; jena data, book protocol`."""
     first, labels = collection.used[0], label_networks(collection.networks)
     shown = list(collection.claimed.values()) or list(collection.networks)
-    seeds = [f"{labels[each]} {_name_seeds([run.seed for run in collection.networks[each]])}" for each in shown[:4]]
+    seeds = [f"{labels[each]} {name_seeds([run.seed for run in collection.networks[each]])}" for each in shown[:4]]
     others = len(collection.networks) - len(seeds)
     if others:
         seeds.append(f"{others} more {'network' if others == 1 else 'networks'}")
-    cell = shown[0].cell
+    cell = shown[0].chosen_cell
     warning = " (not the published file)" if collection.is_published_data is False else ""
     setting = f"{first.dataset.name} data{warning}, {first.protocol.name} protocol"
-    return f"{', '.join(seeds)}; {setting}{'' if cell == DEFAULT_CELL else f', {cell} cell'}"
+    if collection.later:
+        setting += f", {1 + len(collection.later)} periods"
+    return f"{', '.join(seeds)}; {setting}{f', {cell} cell' if cell else ''}"
 
 
-def _name_seeds(seeds: Sequence[int]) -> str:
+def name_seeds(seeds: Sequence[int]) -> str:
     """Render ascending seeds, runs of them from first to last: `seed 3`, `seeds 0-4, 7`."""
     spans = list[list[int]]()
     for seed in seeds:
@@ -174,6 +175,8 @@ def _explain_onset(verdict: ClaimVerdict) -> str:
         return ""
     found = len(verdict.onset)
     where = "" if found == verdict.answer.shown else f", found in {found} of the {verdict.answer.shown} seeds"
+    if verdict.answer.origins:
+        where = " in the first period"
     return f"Onset, where the error is up for good: {describe_onset(verdict)}{where}."
 
 
@@ -193,7 +196,15 @@ def _explain_size(verdict: ClaimVerdict) -> str:
 
 
 def _explain_period(verdict: ClaimVerdict) -> str:
-    question, period = verdict.claim.question, verdict.answer.period
+    question, period, origins = verdict.claim.question, verdict.answer.period, verdict.answer.origins
+    if origins:
+        form = format_share if question.is_share else format_error
+        found = f"Measured over {len(origins.estimates)} periods: {', '.join(map(form, origins.estimates))}"
+        return (
+            f"{found}."
+            if origins.error is None
+            else f"{found}; their mean has a standard error of {origins.error:.4f}."
+        )
     if not question.in_period:
         return ""
     if period is None:
@@ -201,8 +212,8 @@ def _explain_period(verdict: ClaimVerdict) -> str:
             "How much of it belongs to this validation period cannot be told: no daily errors of eight weeks and more."
         )
     return (
-        f"The interval covers the period too: over {period.blocks} blocks of two weeks the difference has a standard "
-        f"error of {period.error:.4f}."
+        f"The interval covers the period too, imagined by blocks: over {period.blocks} blocks of two weeks the "
+        f"difference has a standard error of {period.error:.4f}."
     )
 
 

@@ -298,11 +298,17 @@ def find_own_cell(variant: str) -> str:
     return VARIANTS[variant].cell if variant in VARIANTS else DEFAULT_CELL
 
 
+def find_chosen_cell(variant: str, cell: str) -> str | None:
+    """Return the cell that was chosen for a network; None of its variant's own, which no other network has to share."""
+    return None if cell == find_own_cell(variant) else cell
+
+
 def label_network(variant: str, cell: str, rates: tuple[float, float] | None = None) -> str:
     """Return a network's label: `dropout`; with another cell than its own, `dropout-lstm`; with its dropout and
     recurrent dropout where `rates` are given, `dropout-lstm 0.2/0.5`.
     """
-    network = variant if cell == find_own_cell(variant) else f"{variant}-{cell}"
+    chosen = find_chosen_cell(variant, cell)
+    network = f"{variant}-{chosen}" if chosen else variant
     return f"{network} {format_rates(*rates)}" if rates else network
 
 

@@ -81,17 +81,38 @@ def save_made_study(
     seeds: Sequence[int],
     variants: Sequence[str] = ("baseline", "dropout"),
     noise_of_seeds: float = 0.0,
+    origin: int = 0,
+    moved_by: float = 0.0,
     **how: Any,
 ) -> None:
-    """Leave a run of every variant and seed, with its daily errors; seeds may differ by more than their epochs do."""
+    """Leave a run of every variant and seed, with its daily errors; seeds may differ by more than their epochs do.
+
+    At a later origin, so many rows on, the errors of dropout are moved.
+    """
     for variant in variants:
         for seed in seeds:
-            if noise_of_seeds:
-                moved = np.random.default_rng([seed, len(variant)]).normal(0, noise_of_seeds)
+            if noise_of_seeds or origin:
+                moved = np.random.default_rng([seed, len(variant), origin][: 3 if origin else 2]).normal(
+                    0, noise_of_seeds
+                )
+                moved += moved_by if variant == "dropout" else 0.0
                 curves = make_book_curve(variant, seed + len(variant))
                 how |= {"val_loss": curves[0] + moved, "train_mae": curves[1]}
-            folder = save_made_run(runs_dir, f"{variant}-s{seed}-20260101-000000-0000", variant, seed, **how)
+            if origin:
+                at_origin = PROTOCOLS["book"].shift(origin)
+                bounds = ("train_start_row", "train_stop_row", "val_stop_row")
+                how["protocol"] = {bound: getattr(at_origin, bound) for bound in bounds}
+            run_id = f"{variant}-s{seed}-20260101-000000-{origin // 1000:04x}"
+            folder = save_made_run(runs_dir, run_id, variant, seed, **how)
             save_daily_errors(folder, 0.27 if variant == "baseline" else 0.262, seed)
+
+
+def save_later_origins(
+    runs_dir: Path, seeds: Sequence[int], moves: Sequence[float] = (0.002, -0.001, 0.001, 0.0), **how: Any
+) -> None:
+    """Leave a study at later origins too, 80,000 rows apart, at each of which dropout's errors are moved."""
+    for number, moved_by in enumerate(moves, start=1):
+        save_made_study(runs_dir, seeds, origin=80_000 * number, moved_by=moved_by, **how)
 
 
 def save_daily_errors(folder: RunFolder, level: float, seed: int, days: int = 120) -> None:
