@@ -117,6 +117,26 @@ class Variant:
                 least *= layer.timesteps or 1
         return least
 
+    def count_products(self, timesteps: int, features: int, units: int) -> int:
+        """Return the products for one window, of one gate where a layer has gates: what training it costs, about."""
+        products, width = 0, features
+        for layer in self.stack:
+            match layer:
+                case RecurrentLayer():
+                    own, directions = layer.width * units, 2 if self.bidirectional else 1
+                    products += timesteps * directions * own * (own + width)
+                    width = directions * own
+                case DenseLayer():
+                    products += timesteps * width * layer.width * units
+                    timesteps, width = 1, layer.width * units
+                case ConvolutionLayer():
+                    timesteps -= layer.timesteps - 1
+                    products += timesteps * layer.filters * layer.timesteps * width
+                    width = layer.filters
+                case PoolingLayer():
+                    timesteps = timesteps // layer.timesteps if layer.timesteps else 1
+        return products
+
     @property
     def cells(self) -> tuple[str, ...]:
         """The names of the cells that it can be built with."""
