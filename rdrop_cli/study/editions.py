@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from rdrop_cli.errors import ValueRefusedError
 from rdrop_cli.study.protocol import DATASET, IN_UNIT, MSE, NEWEST_READING, PASSES, Protocol
-from rdrop_cli.study.variants import STUDY, Variant
+from rdrop_cli.study.variants import STUDY, Variant, find_variant
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ BOOK3 = replace(
 
 
 def _shorten(edition: Edition, name: str, trained: tuple[str, ...]) -> Edition:
-    """Return an edition that is small enough for minutes."""
+    """Return an edition that is small enough for minutes, with the networks that such short windows have room for."""
     protocol = replace(
         edition.protocol,
         name=name,
@@ -108,7 +108,15 @@ def _shorten(edition: Edition, name: str, trained: tuple[str, ...]) -> Edition:
         val_stop_row=150_000,
         steps_per_epoch=100,
     )
-    return replace(edition, protocol=protocol, trained=trained)
+    fitting = {
+        network: epochs for network, epochs in edition.networks.items() if _fits(find_variant(network), protocol)
+    }
+    return replace(edition, protocol=protocol, networks=fitting, trained=trained)
+
+
+def _fits(variant: Variant, protocol: Protocol) -> bool:
+    own = protocol.with_windows(variant.lookback_rows, variant.step_rows)
+    return own.timesteps >= variant.least_timesteps
 
 
 EDITIONS = {
