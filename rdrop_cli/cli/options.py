@@ -9,7 +9,6 @@ import typer
 from rdrop_cli.cli.console import Verbosity, set_verbosity
 from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.methods import CELLS
-from rdrop_cli.study.protocol import OPTIMIZERS
 from rdrop_cli.study.variants import VARIANTS
 
 DEFAULT_RUNS_DIR = Path("runs")
@@ -228,74 +227,6 @@ Calendar = Annotated[
         "--calendar", help="Add hour of day and day of year, as sine and cosine, to the inputs.", rich_help_panel=DATA
     ),
 ]
-Optimizer = Annotated[
-    str | None,
-    typer.Option(
-        "--optimizer",
-        metavar="NAME",
-        help=f"{', '.join(OPTIMIZERS[:-1])} or {OPTIMIZERS[-1]}. [book: rmsprop; book3: adam]",
-        rich_help_panel=TRAINING,
-    ),
-]
-LearningRate = Annotated[
-    float | None,
-    typer.Option("--learning-rate", metavar="RATE", help="Learning rate. [book: 0.001]", rich_help_panel=TRAINING),
-]
-Loss = Annotated[
-    str | None,
-    typer.Option(
-        "--loss",
-        metavar="NAME",
-        help="Loss: mae, mse or huber; reported errors stay MAE. [book: mae; book2: mse]",
-        rich_help_panel=TRAINING,
-    ),
-]
-Layout = Annotated[
-    str | None,
-    typer.Option(
-        "--layout",
-        metavar="NAME",
-        help="Windows of a period: as edition 1's generator, or as Keras's timeseries dataset. "
-        "[book: generator; book2: dataset]",
-        rich_help_panel=DATA,
-    ),
-]
-TargetScale = Annotated[
-    str | None,
-    typer.Option(
-        "--target-scale",
-        metavar="NAME",
-        help="What the network learns: the target standardised, or in its unit. [book: standardised; book2: unit]",
-        rich_help_panel=DATA,
-    ),
-]
-Sampling = Annotated[
-    str | None,
-    typer.Option(
-        "--sampling",
-        metavar="NAME",
-        help="Windows of an epoch: drawn with replacement, or passes over all, shuffled. [book: drawn; book2: passes]",
-        rich_help_panel=TRAINING,
-    ),
-]
-BestBy = Annotated[
-    str | None,
-    typer.Option(
-        "--best-by",
-        metavar="NAME",
-        help="Keep the weights of the lowest mae or mse on validation. [book: mae; book2: mse]",
-        rich_help_panel=TRAINING,
-    ),
-]
-ClipNorm = Annotated[
-    float | None,
-    typer.Option(
-        "--clip-norm",
-        metavar="NORM",
-        help="Clip the gradients to this global norm. [default: no clipping]",
-        rich_help_panel=TRAINING,
-    ),
-]
 Origins = Annotated[
     int,
     typer.Option(
@@ -312,15 +243,6 @@ Vary = Annotated[
         metavar="SOURCE",
         help="Let the seed determine weights, windows or masks alone; the rest is that of seed 0.",
         show_default=False,
-        rich_help_panel=TRAINING,
-    ),
-]
-Patience = Annotated[
-    int | None,
-    typer.Option(
-        "--patience",
-        metavar="N",
-        help="Stop after N epochs without a better validation error. [default: never]",
         rich_help_panel=TRAINING,
     ),
 ]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rdrop_cli.errors import UsageError, ValueRefusedError, suggest
+from rdrop_cli.study.layers import ConvolutionLayer, DenseLayer, Layer, Pooled, PoolingLayer, RecurrentLayer
 from rdrop_cli.study.methods import CELLS, METHODS
 
 DEFAULT_CELL = "gru"  # the study's
@@ -17,50 +18,6 @@ class Place(StrEnum):
     LOCKED_BEFORE = "Dropout before it, one mask for all timesteps"
     SPATIAL_BEFORE = "SpatialDropout1D before it"
     DROPOUT_AFTER = "Dropout after it"
-
-
-@dataclass(frozen=True)
-class RecurrentLayer:
-    """A recurrent layer: its size in multiples of the protocol's units, its activation, and the order it reads in."""
-
-    width: int = 1
-    activation: str = "tanh"
-    backwards: bool = False
-
-
-@dataclass(frozen=True)
-class DenseLayer:
-    """All values of a window at once, flattened, into a dense layer: its size in multiples of the protocol's units."""
-
-    width: int = 1
-    activation: str = "relu"
-
-
-@dataclass(frozen=True)
-class ConvolutionLayer:
-    """A convolution over time: how many filters, and how many timesteps each covers."""
-
-    filters: int
-    timesteps: int
-    activation: str = "relu"
-
-
-class Pooled(StrEnum):
-    """What becomes of the timesteps that are pooled."""
-
-    MAXIMUM = "maximum"
-    AVERAGE = "average"
-
-
-@dataclass(frozen=True)
-class PoolingLayer:
-    """So many timesteps become one; None pools all that there are."""
-
-    timesteps: int | None = None
-    pooled: Pooled = Pooled.MAXIMUM
-
-
-Layer = RecurrentLayer | DenseLayer | ConvolutionLayer | PoolingLayer
 
 
 @dataclass(frozen=True)
