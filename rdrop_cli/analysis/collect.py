@@ -20,6 +20,7 @@ from rdrop_cli.runs.comparable import (
 from rdrop_cli.runs.difference import explain_other_study
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run, list_run_folders
+from rdrop_cli.study.editions import BOOK, EDITIONS, Edition
 
 Networks = Mapping[Network, Sequence[RunCurves]]
 
@@ -78,6 +79,11 @@ class Collection:
         return self.used[0].dataset.verified if self.used else None
 
     @property
+    def edition(self) -> Edition:
+        """The edition that the protocol is of; the first for one of the user's."""
+        return EDITIONS.get(self.used[0].protocol.name, BOOK) if self.used else BOOK
+
+    @property
     def curves(self) -> RunCurves:
         """Any one run, for what all have in common: the unit, and the naive forecast's error."""
         return next(iter(self.networks.values()))[0]
@@ -117,7 +123,7 @@ def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
         later={start - first: at_origin for start, at_origin in later},
         validation_rows=reference.metrics.protocol.val_stop_row - reference.metrics.protocol.train_stop_row,
         varied=_gather_varied([run.metrics for run in varied], networks, first),
-        claimed=_choose_claimed(networks, reference.metrics.cell),
+        claimed=_choose_claimed(networks, read_network(reference.metrics).chosen_cell),
         attempts=_count_attempts(keep_comparable(readable, reference, explain_other_study)[0]),
         skipped=(*unreadable, *unfit, *differing, *replaced, *replaced_too),
         damaged=tuple(damaged),
@@ -140,10 +146,10 @@ def _gather_varied(runs: Sequence[Metrics], networks: Networks, first: int) -> d
     return dict(varied)
 
 
-def _choose_claimed(networks: Mapping[Network, Sequence[RunCurves]], cell: str) -> dict[str, Network]:
+def _choose_claimed(networks: Mapping[Network, Sequence[RunCurves]], cell: str | None) -> dict[str, Network]:
     claimed: dict[str, Network] = {}
     for network, runs in networks.items():
-        if network.cell != cell or not network.has_own_rates:
+        if network.chosen_cell != cell or not network.has_own_rates:
             continue
         rival = claimed.get(network.variant)
         if rival is None or (len(runs), network.epochs) > (len(networks[rival]), rival.epochs):
@@ -188,6 +194,7 @@ def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurve
         val_loss=np.array(history.val_loss, np.float64),
         train_mae=np.array(history.train_mae, np.float64),
         naive_val_mae=metrics.naive.val_mae,
+        naive_test_mae=metrics.naive.test_mae,
         test_mae=test.mae if test else None,
         target_std=metrics.target_std,
         unit=metrics.unit,

@@ -61,6 +61,11 @@ def format_published(verdict: ClaimVerdict) -> str:
     return format_error(verdict.published)
 
 
+def format_reproduced(verdict: ClaimVerdict) -> str:
+    """Say whether the published run falls where yours do; empty where it cannot be told."""
+    return {True: "reproduced", False: "not reproduced", None: ""}[verdict.reproduced]
+
+
 def format_own_unit(value: float, collection: Collection) -> str:
     """Render an error in the target's own unit; empty where that has no name."""
     run = collection.curves

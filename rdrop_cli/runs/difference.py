@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.variants import find_own_cell
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,15 @@ def _explain_other_protocol(
 
 
 def _explain_other_cell(run: Metrics, reference: Metrics) -> Difference | None:
-    cell, reference_cell, of = run.cell, reference.cell, f"than {reference.run_id}"
-    if cell == reference_cell:
+    of = f"than {reference.run_id}"
+    if _find_chosen_cell(run) == _find_chosen_cell(reference):
         return None
-    return Difference(f"another cell {of} ({cell}, not {reference_cell})", f"of another cell {of}")
+    return Difference(f"another cell {of} ({run.cell}, not {reference.cell})", f"of another cell {of}")
+
+
+def _find_chosen_cell(run: Metrics) -> str | None:
+    """Return the cell that was chosen for a network; None of its own, which no other network has to share."""
+    return None if run.cell == find_own_cell(run.variant) else run.cell
 
 
 def _explain_other_chance(run: Metrics, reference: Metrics) -> Difference | None:

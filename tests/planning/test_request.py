@@ -10,7 +10,8 @@ from rdrop_cli.planning.fit import fit_to_series
 from rdrop_cli.planning.request import Options, Request, StudyOptions, parse_seeds, plan_runs
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.config import MAX_SEED
-from rdrop_cli.study.protocol import NEWEST_READING, PROTOCOLS, Protocol
+from rdrop_cli.study.editions import PROTOCOLS
+from rdrop_cli.study.protocol import NEWEST_READING, Protocol
 from rdrop_cli.study.reading import Reading
 from tests.planning.series import make_series
 
@@ -66,7 +67,7 @@ def test_an_option_changes_its_part_of_the_protocol_alone(option: str, value: ob
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"variants": ("baseline", "lstm")}, "no variant 'lstm'"),
+        ({"variants": ("baseline", "rnn")}, "no variant 'rnn'"),
         ({"protocol": "film"}, "protocol: .*'film'"),
         ({"engine": "torch"}, "engine: .*'torch'"),
         ({"seed": -1}, "seed: .*-1"),
