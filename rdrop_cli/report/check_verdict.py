@@ -447,9 +447,7 @@ def rescale(metrics: Any, unit: float) -> Any:
     """Return metrics with their errors in the unit of another deviation of the target."""
     factor = metrics["target_std"] / unit
     history = {name: [error * factor for error in metrics["history"][name]] for name in ("val_loss", "train_mae")}
-    naive = {
-        name: error and error * factor for name, error in metrics["naive"].items() if name in ("val_mae", "test_mae")
-    }
+    naive = {name: error and error * factor for name, error in metrics["naive"].items() if name.endswith("_mae")}
     test = metrics["test"] and {"mae": metrics["test"]["mae"] * factor}
     return {**metrics, "history": history, "naive": naive, "test": test}
 

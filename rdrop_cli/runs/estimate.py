@@ -182,7 +182,7 @@ def _choose_speed(config: RunConfig, measured: Sequence[Measured], threads: int)
 
 def _is_recurrent(variant: str) -> bool:
     """Whether a network is; one that another version knew is taken for one that is."""
-    return variant not in VARIANTS or VARIANTS[variant].is_recurrent
+    return variant not in VARIANTS or bool(VARIANTS[variant].recurrent_layers)
 
 
 def _guess_speed(config: RunConfig) -> Speed:

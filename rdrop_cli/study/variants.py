@@ -59,9 +59,9 @@ class Variant:
         return self.dropout > 0 or self.recurrent_dropout > 0
 
     @property
-    def is_recurrent(self) -> bool:
-        """Whether any of its layers is."""
-        return any(isinstance(layer, RecurrentLayer) for layer in self.stack)
+    def recurrent_layers(self) -> tuple[RecurrentLayer, ...]:
+        """Those of its layers that are recurrent, first to last."""
+        return tuple(layer for layer in self.stack if isinstance(layer, RecurrentLayer))
 
     @property
     def least_timesteps(self) -> int:
