@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from rdrop_cli.cli.console import Verbosity, set_verbosity
+from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.methods import CELLS
-from rdrop_cli.study.protocol import OPTIMIZERS, PROTOCOLS
+from rdrop_cli.study.protocol import OPTIMIZERS
 from rdrop_cli.study.variants import VARIANTS
 
 DEFAULT_RUNS_DIR = Path("runs")
@@ -131,7 +132,7 @@ OfNames = Annotated[
 OfTags = Annotated[list[str] | None, typer.Option("--tag", metavar="TEXT", help="Only runs with this tag; repeatable.")]
 
 
-PROTOCOL_NAMES = " or ".join(PROTOCOLS)
+PROTOCOL_NAMES = ", ".join(PROTOCOLS)
 DATASETS = "jena, synthetic (generated), or a CSV file."
 
 ProtocolName = Annotated[
@@ -139,7 +140,7 @@ ProtocolName = Annotated[
     typer.Option(
         "--protocol",
         metavar="NAME",
-        help=f"Set the defaults marked [book: …]: {PROTOCOL_NAMES}.",
+        help=f"Edition of the book, or a short one, which sets the defaults: {PROTOCOL_NAMES}.",
         rich_help_panel=DATA,
     ),
 ]
@@ -157,7 +158,7 @@ Lookback = Annotated[
     typer.Option(
         "--lookback",
         metavar="LENGTH",
-        help="Length of a window, such as 10d, or rows. [book: 10d]",
+        help="Length of a window, such as 10d, or rows. [book: 10d; book2: 5d]",
         rich_help_panel=DATA,
     ),
 ]
@@ -184,7 +185,7 @@ TrainStop = Annotated[
     typer.Option(
         "--train-stop",
         metavar="WHERE",
-        help="End of the training period: a row, a share such as 50%, or a date. [book: 200000; CSV: 50%]",
+        help="End of training: a row, a share such as 50%, or a date. [book: 200000; book2: 210225; CSV: 50%]",
         rich_help_panel=DATA,
     ),
 ]
@@ -193,7 +194,7 @@ ValStop = Annotated[
     typer.Option(
         "--val-stop",
         metavar="WHERE",
-        help="End of the validation period: a row, a share or a date. [book: 300000; CSV: 75%]",
+        help="End of validation: a row, a share or a date. [book: 300000; book2: 315337; CSV: 75%]",
         rich_help_panel=DATA,
     ),
 ]
@@ -232,7 +233,7 @@ Optimizer = Annotated[
     typer.Option(
         "--optimizer",
         metavar="NAME",
-        help=f"{', '.join(OPTIMIZERS[:-1])} or {OPTIMIZERS[-1]}. [book: rmsprop]",
+        help=f"{', '.join(OPTIMIZERS[:-1])} or {OPTIMIZERS[-1]}. [book: rmsprop; book3: adam]",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -245,7 +246,44 @@ Loss = Annotated[
     typer.Option(
         "--loss",
         metavar="NAME",
-        help="Loss: mae, mse or huber; reported errors stay MAE. [book: mae]",
+        help="Loss: mae, mse or huber; reported errors stay MAE. [book: mae; book2: mse]",
+        rich_help_panel=TRAINING,
+    ),
+]
+Layout = Annotated[
+    str | None,
+    typer.Option(
+        "--layout",
+        metavar="NAME",
+        help="Windows of a period: as edition 1's generator, or as Keras's timeseries dataset. "
+        "[book: generator; book2: dataset]",
+        rich_help_panel=DATA,
+    ),
+]
+TargetScale = Annotated[
+    str | None,
+    typer.Option(
+        "--target-scale",
+        metavar="NAME",
+        help="What the network learns: the target standardised, or in its unit. [book: standardised; book2: unit]",
+        rich_help_panel=DATA,
+    ),
+]
+Sampling = Annotated[
+    str | None,
+    typer.Option(
+        "--sampling",
+        metavar="NAME",
+        help="Windows of an epoch: drawn with replacement, or passes over all, shuffled. [book: drawn; book2: passes]",
+        rich_help_panel=TRAINING,
+    ),
+]
+BestBy = Annotated[
+    str | None,
+    typer.Option(
+        "--best-by",
+        metavar="NAME",
+        help="Keep the weights of the lowest mae or mse on validation. [book: mae; book2: mse]",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -255,6 +293,25 @@ ClipNorm = Annotated[
         "--clip-norm",
         metavar="NORM",
         help="Clip the gradients to this global norm. [default: no clipping]",
+        rich_help_panel=TRAINING,
+    ),
+]
+Origins = Annotated[
+    int,
+    typer.Option(
+        "--origins",
+        metavar="K",
+        help="Repeat everything on K splits of the series, each later than the one before.",
+        rich_help_panel=TRAINING,
+    ),
+]
+Vary = Annotated[
+    str,
+    typer.Option(
+        "--vary",
+        metavar="SOURCE",
+        help="Let the seed determine weights, windows or masks alone; the rest is that of seed 0.",
+        show_default=False,
         rich_help_panel=TRAINING,
     ),
 ]

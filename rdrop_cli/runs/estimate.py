@@ -119,7 +119,7 @@ def _measure(folder: RunFolder) -> Measured | None:
         config, metrics = folder.read_config(), folder.read_metrics()
     except DataError:
         return None
-    speed = _find_speed(config.protocol, metrics.timing)
+    speed = _find_speed(config.own_protocol, metrics.timing)
     if speed is None:
         return None
     return Measured(
@@ -141,7 +141,7 @@ def _find_speed(protocol: Protocol, timing: Timing) -> Speed | None:
     rate, seconds = timing.train_windows_per_second, timing.epoch_seconds
     if rate is None or not seconds or not all(LEAST < number < 1 / LEAST for number in (rate, *seconds)):
         return None
-    windows, products = protocol.steps_per_epoch * protocol.batch_size, count_products(protocol)
+    windows, products = protocol.epoch_windows, count_products(protocol)
     training_share = min(windows / rate / mean(seconds), 1.0)
     training, measuring = median(seconds) * training_share, median(seconds) * (1 - training_share)
     return Speed(training / (windows * products), measuring / (_count_measured(protocol) * products))
@@ -185,8 +185,8 @@ def _guess_speed(config: RunConfig) -> Speed:
 
 def _count_seconds(run: Progress, rows: int, speed: Speed) -> float:
     """Return what is left of a run: its epochs, then the daily validation errors and the test."""
-    protocol = run.config.protocol
-    trained = run.epochs_left * protocol.steps_per_epoch * protocol.batch_size
+    protocol = run.config.own_protocol
+    trained = run.epochs_left * protocol.epoch_windows
     at_the_end = len(protocol.validation_rows) + len(protocol.find_test_rows(rows))
     measured = run.epochs_left * _count_measured(protocol) + at_the_end
     return (trained * speed.training + measured * speed.measuring) * count_products(protocol)

@@ -114,7 +114,7 @@ def test_peers_without_rdrop_see_the_same_windows(tmp_path):
     for x, y in (next(WindowBatches(order).stream_training()) for _ in range(3)):
         assert x.shape == ours[0].shape
         ends.update(y.tolist())
-    assert ends <= set(windows.get_targets(windows.train).tolist())
+    assert ends <= set(windows.get_labels(windows.train).tolist())
 
 
 @pytest.mark.parametrize("label", OF_KERAS)

@@ -7,10 +7,11 @@ import pytest
 
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.planning.fit import fit_to_series
-from rdrop_cli.planning.request import Options, Request, parse_seeds, plan_runs
+from rdrop_cli.planning.request import Options, Request, StudyOptions, parse_seeds, plan_runs
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.config import MAX_SEED
-from rdrop_cli.study.protocol import NEWEST_READING, PROTOCOLS, Protocol
+from rdrop_cli.study.editions import PROTOCOLS
+from rdrop_cli.study.protocol import NEWEST_READING, Protocol
 from rdrop_cli.study.reading import Reading
 from tests.planning.series import make_series
 
@@ -66,7 +67,7 @@ def test_an_option_changes_its_part_of_the_protocol_alone(option: str, value: ob
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"variants": ("baseline", "lstm")}, "no variant 'lstm'"),
+        ({"variants": ("baseline", "rnn")}, "no variant 'rnn'"),
         ({"protocol": "film"}, "protocol: .*'film'"),
         ({"engine": "torch"}, "engine: .*'torch'"),
         ({"seed": -1}, "seed: .*-1"),
@@ -182,7 +183,10 @@ def test_inputs_that_are_not_there_or_none_at_all_are_refused() -> None:
 
 
 def test_the_options_of_the_api_are_those_of_a_request() -> None:
-    assert {*Options.__annotations__, "variants", "dataset", "reading"} == {field.name for field in fields(Request)}
+    assert {*StudyOptions.__annotations__, "variants", "dataset", "reading"} == {
+        field.name for field in fields(Request)
+    }
+    assert {*StudyOptions.__annotations__} - {*Options.__annotations__} == {"origins"}
 
 
 def test_what_a_run_is_called_does_not_make_it_another_run() -> None:
