@@ -99,7 +99,8 @@ def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
         RdropError: a name is no run.
     """
     folders = [find_run(name, runs_dir) for name in names] if names else list_run_folders(runs_dir)
-    readable, unreadable = read_runs(dict.fromkeys(folders))
+    found, unreadable = read_runs(dict.fromkeys(folders))
+    readable = [run for run in found if run.metrics.is_network]  # reference forecasts are compared by their test errors
     fit, unfit = _keep_fit(readable)
     if not fit:
         return Collection(skipped=(*unreadable, *unfit))
