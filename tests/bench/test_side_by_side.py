@@ -180,3 +180,11 @@ def test_a_peer_whose_environment_cannot_be_made_is_named(tmp_path, monkeypatch,
     measured, failures, _ = compare(tmp_path, "baseline", "jax", rounds=1)
     assert failures == ["jax: [Errno 28] No space left on device"]
     assert list(measured["competitors"]) == [OURS]
+
+
+def test_a_peer_whose_python_is_gone_is_named(tmp_path, monkeypatch, fake_processes):
+    fake_processes(patience=0)
+    monkeypatch.setattr(side_by_side, "make_environment", lambda peer, folder, note: tmp_path / "gone")
+    measured, failures, _ = compare(tmp_path, "baseline", "jax", rounds=1)
+    assert failures == [f"baseline, jax: [Errno 2] No such file or directory: {str(tmp_path / 'gone')!r}"]
+    assert list(measured["competitors"]) == [OURS]
