@@ -12,6 +12,7 @@ from rdrop_cli.analysis.collect import Collection
 from rdrop_cli.analysis.joint_test import ALPHA, Plan
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.outlook import Outlook
+from rdrop_cli.analysis.variance import Spread
 
 Verdict = Literal["holds", "does-not-hold", "undecided"]
 Reason = Literal["decided", "no-runs", "too-short", "too-few-seeds", "across-bound", "period", "still-improving"]
@@ -63,6 +64,7 @@ class StudyVerdict:
     Attributes:
         margin: what counts as a difference, in standardised error.
         networks: the table of networks, of each cell the lowest difference first.
+        variance: the variance account; empty where nothing varies alone.
     """
 
     collection: Collection
@@ -70,6 +72,7 @@ class StudyVerdict:
     margin: float
     claims: tuple[ClaimVerdict, ...]
     networks: tuple[NetworkRow, ...]
+    variance: tuple[Spread, ...] = ()
 
     def find(self, claim_id: str) -> ClaimVerdict:
         """Return the verdict on one claim, by an id of `CLAIM_IDS`."""
@@ -94,16 +97,19 @@ class StudyVerdict:
         return {
             "schema_version": 3,
             "plan": {"alpha": ALPHA, "looks": list(self.plan.looks), "margin": self.margin},
-            "questions": [_describe_answer(answer) for answer in self.answers.values()],
+            "questions": [describe_answer(answer) for answer in self.answers.values()],
             "claims": [_describe_claim(verdict) for verdict in self.claims],
             "networks": [_describe_row(row) for row in self.networks],
+            "variance": [{**asdict(spread), "interval": spread.interval} for spread in self.variance],
+            "varied_runs": [run.run_id for run in self.collection.varied_used],
             "origins": [0, *self.collection.later],
             "runs": [{"run_id": run.run_id, "variant": run.variant, "seed": run.seed} for run in self.collection.used],
             "skipped": [{"run": run.run, "reason": run.reason} for run in self.collection.skipped],
         }
 
 
-def _describe_answer(answer: Answer) -> dict[str, Any]:
+def describe_answer(answer: Answer) -> dict[str, Any]:
+    """Return every number of an answer."""
     return {
         "id": answer.question.id,
         "number": answer.question.number,
@@ -121,6 +127,11 @@ def _describe_answer(answer: Answer) -> dict[str, Any]:
     }
 
 
+def describe_region(region: Region) -> list[float | None]:
+    """Return its ends; one that is open is None."""
+    return [bound if isfinite(bound) else None for bound in (region.low, region.high)]
+
+
 def _describe_claim(verdict: ClaimVerdict) -> dict[str, Any]:
     region, claim = verdict.region, verdict.claim
     return {
@@ -133,7 +144,7 @@ def _describe_claim(verdict: ClaimVerdict) -> dict[str, Any]:
         "estimate": verdict.answer.estimate,
         "interval": verdict.answer.interval,
         "p": verdict.p,
-        "region": [bound if isfinite(bound) else None for bound in (region.low, region.high)],
+        "region": describe_region(region),
         "published": verdict.published,
         "size": dict(zip(("mean", "low", "high"), verdict.size, strict=True)) if verdict.size else None,
         "onset": {str(seed): epoch for seed, epoch in verdict.onset.items()},

@@ -11,7 +11,11 @@ from rdrop_cli.runs.json_schema import fill_tables, make_config_schema, make_met
 
 DOCS = Path(__file__).parents[2] / "docs"
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "schema-4" / "runs"
-ADDED = {"vary", "protocol.train_start_row"}  # to schema 4 after the fixture was trained: they have defaults
+ADDED = {
+    "vary",
+    "protocol.train_start_row",
+    "dataset.where",
+}  # to schema 4 after the fixture was trained: they have defaults
 
 
 @pytest.mark.parametrize(("name", "make"), [("metrics", make_metrics_schema), ("config", make_config_schema)])
