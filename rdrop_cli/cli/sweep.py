@@ -56,7 +56,7 @@ def sweep(
 
     Complete runs are skipped and interrupted ones resumed: after a stop, run the same command again.
     """
-    with show_stage("starting"):
+    with show_stage("importing NumPy"):
         from rdrop_cli.cli.train import print_results
         from rdrop_cli.cli.training import train
         from rdrop_cli.jobs.launch import Execution, plan_training

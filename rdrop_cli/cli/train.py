@@ -236,7 +236,7 @@ def train(
     the same command again with --seeds.
     """
     _check_options(ctx, variants or ())
-    with show_stage("starting"):
+    with show_stage("importing NumPy"):
         from rdrop_cli.cli.training import resume_run
         from rdrop_cli.cli.training import train as train_plan
         from rdrop_cli.jobs.launch import Execution, plan_training
