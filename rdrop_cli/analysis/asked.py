@@ -98,7 +98,8 @@ def _measure_one(asked: Asked, found: Numbers, compared: int) -> Period | Origin
         layout = Layout(tuple(found.at_origins), asked.validation_rows)
         if asked.question.is_share:
             return Origins(tuple(found.estimates), layout.overlap)
-        return measure_origins(found.estimates, layout, compared)
+        numbers = np.array([list(of_seed.values()) for of_seed in found.at_origins.values()])
+        return measure_origins(numbers, layout, compared)
     if not asked.question.in_period:
         return None
     return measure_period({seed: asked.runs[seed] for seed in found.by_seed}, compared)

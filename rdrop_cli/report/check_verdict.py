@@ -314,11 +314,16 @@ def measure_period(pairs: list[list[Daily]], compared: int) -> Pair | None:
     return error, quantile_t(1 - ALPHA_SIGNS / 2 / (2 * compared), len(blocks) - 1) * error
 
 
-def bound_origins(estimates: Curve, starts: list[int], rows: int, compared: int) -> Pair:
+def bound_origins(found: dict[int, dict[int, float]], rows: int, compared: int) -> Pair:
     """Return (standard error of the mean over origins, half of its interval), for periods that may overlap."""
-    overlap, freedom = lay_out(starts, rows)
-    count = len(starts)
-    error = statistics.stdev(estimates) * math.sqrt((1 + (count - 1) * overlap) / (1 - overlap) / count)
+    overlap, freedom = lay_out(list(found), rows)
+    count, means = len(found), average(found)
+    estimates, seeds = {start: statistics.fmean(of_seed.values()) for start, of_seed in found.items()}, len(means)
+    middle = statistics.fmean(estimates.values())
+    left = [x - estimates[start] - means[seed] + middle for start, of in found.items() for seed, x in of.items()]
+    residual = math.fsum(each**2 for each in left) / ((count - 1) * (seeds - 1)) if seeds > 1 else 0.0
+    variance = max(statistics.variance(estimates.values()), residual / seeds)
+    error = math.sqrt(variance * (1 + (count - 1) * overlap) / (1 - overlap) / count)
     return error, quantile_t(1 - ALPHA_SIGNS / 2 / (2 * compared), freedom) * error
 
 
@@ -661,7 +666,7 @@ def check_answers(compare: Comparison, asked: list[Asked], plan: list[int]) -> l
         question, name, estimates = each.question, each.question["id"], each.estimates
         values, period, several = list(numbers[index].values()) or [math.nan], None, len(estimates) > 1
         if several and each.is_covered:
-            period = bound_origins(estimates, list(each.found), each.rows, compared)
+            period = bound_origins(each.found, each.rows, compared)
         elif each.is_covered:
             period = measure_period([each.pairs[seed] for seed in numbers[index]], compared)
         p = {bound: adjust_p(looks, column, plan) for column, (q, bound) in enumerate(columns) if q == index}

@@ -13,6 +13,7 @@ from rdrop_cli.report.words import (
     NONE,
     VERDICTS,
     describe_comparison,
+    describe_published,
     describe_runs,
     explain_claim,
     format_answer,
@@ -91,6 +92,8 @@ def _write_claims(judged: StudyVerdict, asked: list[ClaimVerdict], explain: bool
         f"Bars: ░ where the claim holds, ─ the interval, ● the answer, ○ published; shares from 0 to 100 %, "
         f"errors from -{scale:.4f} to +{scale:.4f} (standardised).",
     )
+    for line in describe_published(judged):
+        yield from wrap(line)
 
 
 def measure_scale(verdicts: list[ClaimVerdict]) -> float:

@@ -32,6 +32,8 @@ def test_origins_are_trained_once_and_the_first_is_the_usual_run(train, rdrop, t
         assert run["protocol"]["val_stop_row"] - run["protocol"]["train_start_row"] == 450
     again = train("baseline", "--seeds", "0-1", "--origins", 3)
     assert "6 of 6 runs are already complete" in again.err
+    later = next(run["run_id"] for run in runs if run["protocol"]["train_start_row"] == 300)
+    assert "training from row 300" in rdrop("show", later, "--runs-dir", tmp_path / "runs").out
     judged = json.loads(rdrop("verdict", "--runs-dir", tmp_path / "runs", "--json").out)
     assert judged["origins"] == [0, 150, 300]
     assert len(judged["runs"]) == 6
