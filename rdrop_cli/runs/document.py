@@ -69,6 +69,12 @@ class Dataset(Fields, frozen=True, kw_only=True):
     verified: Annotated[
         bool | None, Meta(description="whether it is the published file; null where nothing is published to compare")
     ]
+    where: Annotated[str, Meta(description="which rows of a file that has several series; empty: all")] = ""
+
+    @property
+    def label(self) -> str:
+        """The name, with the rows that were taken of a file that has several series."""
+        return f"{self.name} {self.where}".rstrip()
 
 
 class Scale(Fields, frozen=True, kw_only=True):

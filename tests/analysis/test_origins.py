@@ -35,11 +35,21 @@ def test_periods_that_agree_decide_and_periods_that_do_not_leave_it_open(tmp_pat
 
 
 def test_the_interval_over_origins_is_students_over_their_means():
-    estimates = [0.001, 0.003, 0.002, 0.0, 0.004]
-    apart = measure_origins(estimates, Layout((0, 10, 20, 30, 40), 10), compared=2)
+    estimates = np.array([0.001, 0.003, 0.002, 0.0, 0.004])
+    apart = measure_origins(estimates[:, None], Layout((0, 10, 20, 30, 40), 10), compared=2)
     error = np.std(estimates, ddof=1) / np.sqrt(5)
     assert (apart.overlap, apart.error) == pytest.approx((0.0, error))
     assert apart.half == pytest.approx(stats.t.ppf(1 - 0.02 / 4, 4) * error)
+
+
+def test_periods_that_agree_by_chance_are_no_surer_than_their_seeds():
+    numbers = np.random.default_rng(3).normal(size=(2, 9))
+    numbers -= numbers.mean(axis=1, keepdims=True)  # both periods have the same mean
+    left = numbers - numbers.mean(axis=0)
+    agreed = measure_origins(numbers, Layout((0, 10), 10), compared=1)
+    assert agreed.error == pytest.approx(np.sqrt((left**2).sum() / 8 / 9 / 2))
+    apart = measure_origins(np.stack([numbers[0], numbers[1] + 9]), Layout((0, 10), 10), compared=1)
+    assert apart.error == pytest.approx(4.5)
 
 
 def test_periods_that_overlap_count_as_fewer():
