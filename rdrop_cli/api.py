@@ -101,16 +101,17 @@ def cut_windows(
     """Cut the windows that end before `rows`, some of `windows.train`, `.validation` or `.test`.
 
     Returns:
-        Standardised windows of shape (batch, time, feature) and their targets of shape (batch,).
+        Standardised windows of shape (batch, time, feature) and what a network learns of them, of shape (batch,): the
+        target standardised, or in its unit, as the protocol says.
     """
     ends = np.asarray(rows, np.int64)
-    return windows.matrix[ends[:, np.newaxis] + windows.offsets], windows.get_targets(ends)
+    return windows.matrix[ends[:, np.newaxis] + windows.offsets], windows.get_labels(ends)
 
 
 def make_model(config: RunConfig, windows: Windows) -> Any:
     """Build the network of a run, a `keras.Sequential` with the initial weights of its seed, not compiled.
 
-    It takes windows of shape (batch, time, feature) and gives the standardised target, of shape (batch, 1).
+    It takes windows of shape (batch, time, feature) and gives the target in the protocol's scale, of shape (batch, 1).
     """
     from rdrop_cli.nn.models import build_model
 

@@ -10,20 +10,22 @@ datasets is a seed's number, and the interval covers how much the datasets diffe
 and not only of these; few of them decide little.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rdrop_cli.analysis.answers import Answer, answer_questions
 from rdrop_cli.analysis.asked import Asked, Numbers, combine, measure_numbers
-from rdrop_cli.analysis.claims import CLAIMS, Claim, Region
+from rdrop_cli.analysis.claims import Claim, Region
 from rdrop_cli.analysis.collect import Collection
+from rdrop_cli.analysis.edition_claims import list_claims
 from rdrop_cli.analysis.intervals import clopper_pearson
 from rdrop_cli.analysis.joint_test import ALPHA, Plan
 from rdrop_cli.analysis.judged import ClaimVerdict, Reason, StudyVerdict, Verdict, describe_answer, describe_region
 from rdrop_cli.analysis.verdict import Page, ask_page, explain_reason, judge_page, list_bounds, place
 from rdrop_cli.errors import UsageError
 from rdrop_cli.runs.history import MARGIN_SHARE
+from rdrop_cli.study.editions import Edition
 
 LEAST_DATASETS = 2
 
@@ -96,7 +98,7 @@ def judge_datasets(collections: Mapping[str, Collection], plan: Plan) -> AcrossV
     """Judge the collections of several datasets together, by their names.
 
     Raises:
-        UsageError: there are fewer than two.
+        UsageError: there are fewer than two, or they follow different editions.
     """
     if len(collections) < LEAST_DATASETS:
         found = f"only of {', '.join(collections)}" if collections else "none"
@@ -104,7 +106,8 @@ def judge_datasets(collections: Mapping[str, Collection], plan: Plan) -> AcrossV
     pages = {name: ask_page(collection) for name, collection in collections.items()}
     asked = [(name, key, each) for name, page in pages.items() for key, each in page.family.items()]
     numbers = {(name, key): measure_numbers(each) for name, key, each in asked}
-    joined = {claim.question.id: _join(claim, pages, numbers) for claim in CLAIMS}
+    claims = list_claims(_find_edition(collections))
+    joined = {claim.question.id: _join(claim, claims, pages, numbers) for claim in claims}
     joined = {key: found for key, found in joined.items() if found[1].by_seed}
     answers = answer_questions(
         [*(each for _, _, each in asked), *(each for each, _ in joined.values())],
@@ -117,10 +120,21 @@ def judge_datasets(collections: Mapping[str, Collection], plan: Plan) -> AcrossV
         name: judge_page(page, {key: of_datasets[name, key] for key in page.family}, plan)
         for name, page in pages.items()
     }
-    return AcrossVerdict(plan, studies, tuple(_judge(claim, of_joined, studies) for claim in CLAIMS))
+    return AcrossVerdict(plan, studies, tuple(_judge(claim, of_joined, studies) for claim in claims))
 
 
-def _join(claim: Claim, pages: Mapping[str, Page], numbers: Mapping[tuple[str, str], Numbers]) -> tuple[Asked, Numbers]:
+def _find_edition(collections: Mapping[str, Collection]) -> Edition:
+    """Return the edition that all datasets follow."""
+    editions = {name: collection.edition for name, collection in collections.items()}
+    if len({edition.number for edition in editions.values()}) > 1:
+        found = ", ".join(f"{name} (edition {edition.number})" for name, edition in editions.items())
+        raise UsageError(f"expected runs of one edition, received {found}; name the runs", field="across_datasets")
+    return next(iter(editions.values()))
+
+
+def _join(
+    claim: Claim, claims: Sequence[Claim], pages: Mapping[str, Page], numbers: Mapping[tuple[str, str], Numbers]
+) -> tuple[Asked, Numbers]:
     """Return a question over all datasets that any run speaks to it of, and a seed's number: in naive errors."""
     question = claim.question
     found = dict[int, dict[int, float]]()
@@ -129,7 +143,7 @@ def _join(claim: Claim, pages: Mapping[str, Page], numbers: Mapping[tuple[str, s
         if of_dataset and of_dataset.by_seed:
             unit = 1.0 if question.is_share else page.margin / MARGIN_SHARE
             found[place_of] = {seed: value / unit for seed, value in of_dataset.by_seed.items()}
-    bounds = list_bounds(question, MARGIN_SHARE)
+    bounds = list_bounds(question, claims, MARGIN_SHARE)
     if len(found) < LEAST_DATASETS:
         return Asked(question, {}, bounds), Numbers()
     return Asked(question, {}, bounds, validation_rows=1), combine(question.is_share, found)

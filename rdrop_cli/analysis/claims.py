@@ -1,4 +1,4 @@
-"""The claims of a page as data: each is a question, and a region in which its answer has to lie.
+"""What a claim is, a question and a region in which its answer has to lie; and those on dropout of edition 1 as data.
 
 Several claims may be read off one question. Where the book's words allow two readings, `other_reading` names the one
 that is not judged, and why.
@@ -61,20 +61,23 @@ class Claim:
     other_reading: str = ""
 
 
-def _most(margin: float) -> Region:
+def most(margin: float) -> Region:
+    """More than half of all seeds show it."""
     return Region(low=SIGN_BOUND)
 
 
-def _below_zero(margin: float) -> Region:
+def below_zero(margin: float) -> Region:
+    """The mean lies below zero."""
     return Region(high=0.0)
 
 
-def _above_zero(margin: float) -> Region:
+def above_zero(margin: float) -> Region:
+    """The mean lies above zero."""
     return Region(low=0.0)
 
 
 CLAIMS: tuple[Claim, ...] = (
-    Claim("baseline-overfits", "Without dropout, it overfits after a few epochs", OVERFITS_EARLY, _most),
+    Claim("baseline-overfits", "Without dropout, it overfits after a few epochs", OVERFITS_EARLY, most),
     Claim(
         "dropout-does-not-overfit",
         "With dropout 0.2/0.2 there is no overfitting in the first 30 epochs: in fewer than one seed in five",
@@ -86,7 +89,7 @@ CLAIMS: tuple[Claim, ...] = (
         "steadier-scores",
         "With dropout the evaluation scores are more stable",
         JITTER,
-        _below_zero,
+        below_zero,
         other_reading=(
             "stable could mean that the score does not drift; drift is overfitting, which claims 1 and 2 judge, and "
             "a network that still improves would count as unstable"
@@ -99,20 +102,20 @@ CLAIMS: tuple[Claim, ...] = (
         lambda margin: Region(-margin, margin),
         other_reading="not much lower could allow any amount higher; about the baseline's rules that out",
     ),
-    Claim("longer-to-converge", "With dropout a network takes longer to converge", LONGER, _most),
+    Claim("longer-to-converge", "With dropout a network takes longer to converge", LONGER, most),
     Claim(
         "same-mask-matters",
         "A mask drawn anew at every timestep harms learning, against the same mask at every timestep",
         STEP_MASK_LEVEL,
-        _above_zero,
+        above_zero,
     ),
     Claim(
         "layer-before-hinders",
         "A dropout layer before a recurrent layer hinders learning instead of helping",
         LAYER_BEFORE_LEVEL,
-        _above_zero,
+        above_zero,
     ),
-    Claim("beats-naive", "Both networks beat the naive forecast", BELOW_NAIVE, _most),
+    Claim("beats-naive", "Both networks beat the naive forecast", BELOW_NAIVE, most),
     Claim(
         "most-seeds-do-not-overfit",
         "With dropout 0.2/0.2 most seeds do not overfit in the first 30 epochs",
@@ -123,19 +126,18 @@ CLAIMS: tuple[Claim, ...] = (
         "better-optimum",
         "Dropout finds a better optimum: its best score is lower",
         LEVEL,
-        _below_zero,
+        below_zero,
     ),
     Claim(
         "resists-over-training",
         "Dropout resists over-training: its last score is lower",
         END,
-        _below_zero,
+        below_zero,
     ),
     Claim(
         "smaller-gap",
         "Dropout narrows the gap between training and validation, and not by a worse validation error",
         NARROWER_GAP,
-        _most,
+        most,
     ),
 )
-CLAIM_IDS = tuple(claim.id for claim in CLAIMS)

@@ -21,6 +21,7 @@ from rdrop_cli.runs.difference import explain_other_study
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.study.editions import BOOK, EDITIONS, Edition
 
 Networks = Mapping[Network, Sequence[RunCurves]]
 
@@ -78,6 +79,11 @@ class Collection:
     def is_published_data(self) -> bool | None:
         """Whether the data are the published file; None where nothing was published to compare with."""
         return self.used[0].dataset.verified if self.used else None
+
+    @property
+    def edition(self) -> Edition:
+        """The edition that the protocol is of; the first for one of the user's."""
+        return EDITIONS.get(self.used[0].protocol.name, BOOK) if self.used else BOOK
 
     @property
     def curves(self) -> RunCurves:
@@ -153,7 +159,7 @@ def _collect_like(
         validation_rows=reference.metrics.protocol.val_stop_row - reference.metrics.protocol.train_stop_row,
         varied=_gather_varied(at_first, networks),
         varied_used=tuple(at_first),
-        claimed=_choose_claimed(networks, reference.metrics.cell),
+        claimed=_choose_claimed(networks, read_network(reference.metrics).chosen_cell),
         attempts=_count_attempts(keep_comparable(readable, reference, explain_other_study)[0]),
         skipped=(*skipped, *differing, *replaced, *replaced_too),
         damaged=tuple(damaged),
@@ -175,10 +181,10 @@ def _gather_varied(runs: Sequence[Metrics], networks: Networks) -> dict[str, Net
     return dict(varied)
 
 
-def _choose_claimed(networks: Mapping[Network, Sequence[RunCurves]], cell: str) -> dict[str, Network]:
+def _choose_claimed(networks: Mapping[Network, Sequence[RunCurves]], cell: str | None) -> dict[str, Network]:
     claimed: dict[str, Network] = {}
     for network, runs in networks.items():
-        if network.cell != cell or not network.has_own_rates:
+        if network.chosen_cell != cell or not network.has_own_rates:
             continue
         rival = claimed.get(network.variant)
         if rival is None or (len(runs), network.epochs) > (len(networks[rival]), rival.epochs):
@@ -223,6 +229,7 @@ def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurve
         val_loss=np.array(history.val_loss, np.float64),
         train_mae=np.array(history.train_mae, np.float64),
         naive_val_mae=metrics.naive.val_mae,
+        naive_test_mae=metrics.naive.test_mae,
         test_mae=test.mae if test else None,
         target_std=metrics.target_std,
         unit=metrics.unit,

@@ -79,3 +79,12 @@ def bound_rare_share(shown: Sequence[float], level: float = ALPHA_RARE) -> float
         middle = (low + high) / 2
         low, high = (low, middle) if bet_against_share(shown, middle) >= 1 / level else (middle, high)
     return high
+
+
+def predict_one(values: Floats) -> Interval:
+    """Return where the value of one more run lies 19 times in 20: mean ± t s √(1 + 1/n), of two values or more."""
+    from scipy.stats import t
+
+    count, mean = len(values), float(values.mean())
+    half = float(t.ppf(1 - ALPHA / 2, count - 1) * values.std(ddof=1) * math.sqrt(1 + 1 / count))
+    return Interval(mean - half, mean + half)

@@ -9,10 +9,12 @@ from typing import Any, Literal
 from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.claims import Claim, Region
 from rdrop_cli.analysis.collect import Collection
+from rdrop_cli.analysis.intervals import predict_one
 from rdrop_cli.analysis.joint_test import ALPHA, Plan
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.outlook import Outlook
 from rdrop_cli.analysis.variance import Spread
+from rdrop_cli.errors import UsageError
 
 Verdict = Literal["holds", "does-not-hold", "undecided"]
 Reason = Literal["decided", "no-runs", "too-short", "too-few-seeds", "across-bound", "period", "still-improving"]
@@ -52,6 +54,19 @@ class ClaimVerdict:
         return self.claim.id
 
     @property
+    def reproduced(self) -> bool | None:
+        """Whether the published number lies where another run would fall, 19 times in 20; of a share, in its interval.
+
+        A published number is that of one run, and scatters as runs do. None where nothing was published, or of fewer
+        than two seeds.
+        """
+        if self.published is None or len(self.answer.seeds) < 2:
+            return None
+        is_share = self.claim.question.is_share
+        interval = self.answer.interval if is_share else predict_one(self.answer.values)
+        return None if interval is None else bool(interval.low <= self.published <= interval.high)
+
+    @property
     def has_answer(self) -> bool:
         """Whether any seed speaks to it."""
         return bool(self.answer.by_seed)
@@ -75,8 +90,16 @@ class StudyVerdict:
     variance: tuple[Spread, ...] = ()
 
     def find(self, claim_id: str) -> ClaimVerdict:
-        """Return the verdict on one claim, by an id of `CLAIM_IDS`."""
-        return next(verdict for verdict in self.claims if verdict.id == claim_id)
+        """Return the verdict on one claim.
+
+        Raises:
+            UsageError: the edition that was judged does not claim it.
+        """
+        found = next((verdict for verdict in self.claims if verdict.id == claim_id), None)
+        if found is None:
+            known = ", ".join(verdict.id for verdict in self.claims)
+            raise UsageError(f"{claim_id} is no claim of the edition that these runs follow; it has {known}")
+        return found
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: each claim and what the runs say of it."""
@@ -146,6 +169,7 @@ def _describe_claim(verdict: ClaimVerdict) -> dict[str, Any]:
         "p": verdict.p,
         "region": describe_region(region),
         "published": verdict.published,
+        "reproduced": verdict.reproduced,
         "size": dict(zip(("mean", "low", "high"), verdict.size, strict=True)) if verdict.size else None,
         "onset": {str(seed): epoch for seed, epoch in verdict.onset.items()},
         "outlook": asdict(verdict.outlook) if verdict.outlook else None,

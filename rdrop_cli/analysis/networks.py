@@ -60,15 +60,19 @@ class NetworkRow:
 
 
 def find_references(collection: Collection) -> dict[Network, Network]:
-    """Return the network that each is compared with: the baseline of its cell, else the first there is."""
-    references: dict[str, Network] = {}
+    """Return the network that each is compared with: the edition's without dropout, else the first there is.
+
+    Networks with a cell that was chosen for them have a reference of their own.
+    """
+    references: dict[str | None, Network] = {}
     for network, runs in collection.networks.items():
-        rival = references.get(network.cell)
+        rival = references.get(network.chosen_cell)
         if rival is None or (network.variant == rival.variant and len(runs) > len(collection.networks[rival])):
-            references[network.cell] = network
-    if claimed := collection.claimed.get("baseline"):
-        references[claimed.cell] = claimed
-    return {each: references[each.cell] for each in collection.networks if each != references[each.cell]}
+            references[network.chosen_cell] = network
+    if claimed := collection.claimed.get(collection.edition.reference):
+        references[claimed.chosen_cell] = claimed
+    compared = {each: references[each.chosen_cell] for each in collection.networks}
+    return {each: reference for each, reference in compared.items() if each != reference}
 
 
 def ask_differences(collection: Collection) -> dict[Network, Asked]:
@@ -112,8 +116,8 @@ def build_rows(collection: Collection, answers: Mapping[Network, Answer]) -> lis
         _describe(network, labels, collection, references.get(network), answers.get(network))
         for network in collection.networks
     ]
-    cells = list(dict.fromkeys(row.network.cell for row in rows))
-    ranked = sorted(rows, key=lambda row: (cells.index(row.network.cell), *_rank(row)))
+    cells = list(dict.fromkeys(row.network.chosen_cell for row in rows))
+    ranked = sorted(rows, key=lambda row: (cells.index(row.network.chosen_cell), *_rank(row)))
     best = ranked[0]
     if len(rows) < CHOSEN_FROM or best.answer is None or best.answer.estimate is None:
         return ranked

@@ -74,7 +74,7 @@ def differ_in_level(runs: Runs) -> float:
     return measure_level(runs[1].val_loss[:equal]).error - measure_level(runs[0].val_loss[:equal]).error
 
 
-def _find_onset(within: int | None = None) -> Measure:
+def find_onset(within: int | None = None) -> Measure:
     """Return the measure of when the first run of a seed starts to overfit; a seed that does not has none."""
 
     def measure(runs: Runs) -> float:
@@ -86,7 +86,8 @@ def _find_onset(within: int | None = None) -> Measure:
     return measure
 
 
-def _overfits_early(runs: Runs) -> float:
+def overfits_early(runs: Runs) -> float:
+    """Return whether the first run overfits, with its turn in the first half of its epochs."""
     found = examine_overfitting(runs[0])
     return float(found.shown and found.turn <= runs[0].epochs / 2)
 
@@ -130,10 +131,10 @@ OVERFITS_EARLY = Question(
     "baseline-overfits-early",
     (BASELINE,),
     "baseline's validation error rises by more than the margin after a turn in the first half, while training falls",
-    _overfits_early,
+    overfits_early,
     is_share=True,
     size=("rise of the validation error", lambda runs: examine_overfitting(runs[0]).rise),
-    onset=_find_onset(),
+    onset=find_onset(),
     needs_turn=True,
 )
 OVERFITS_WITH_DROPOUT = Question(
@@ -143,7 +144,7 @@ OVERFITS_WITH_DROPOUT = Question(
     lambda runs: float(examine_overfitting(runs[0], BOOK_EPOCHS).shown),
     is_share=True,
     size=("rise of the validation error", lambda runs: examine_overfitting(runs[0], BOOK_EPOCHS).rise),
-    onset=_find_onset(BOOK_EPOCHS),
+    onset=find_onset(BOOK_EPOCHS),
     bets_on_rarity=True,
     least_epochs=BOOK_EPOCHS,
     needs_turn=True,

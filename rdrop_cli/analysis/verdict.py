@@ -12,15 +12,16 @@ from pathlib import Path
 
 from rdrop_cli.analysis.answers import Answer, answer_questions
 from rdrop_cli.analysis.asked import Asked, RunsBySeed, measure_numbers, measure_or_none, measure_seeds
-from rdrop_cli.analysis.claims import CLAIM_IDS, CLAIMS, SIGN_BOUND, Claim, Region
+from rdrop_cli.analysis.claims import SIGN_BOUND, Claim, Region
 from rdrop_cli.analysis.collect import Collection, collect_runs
+from rdrop_cli.analysis.edition_claims import CLAIM_IDS, list_claims
 from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.judged import OPEN, ClaimVerdict, Reason, StudyVerdict, Verdict
 from rdrop_cli.analysis.network import Network, label_networks
 from rdrop_cli.analysis.networks import align_origins, ask_differences, build_rows, find_references
 from rdrop_cli.analysis.outlook import foresee
-from rdrop_cli.analysis.published import load_published_like
+from rdrop_cli.analysis.published import load_printed_like, load_published_like
 from rdrop_cli.analysis.questions import Question, measure_margin
 from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.analysis.variance import account_for_variance
@@ -73,10 +74,11 @@ def ask_page(collection: Collection) -> Page:
     if not collection.networks:
         return Page(collection, 0.0, {}, {})
     margin = measure_margin(collection.curves)
-    asked = {claim.question.id: _ask(claim.question, collection, margin) for claim in CLAIMS}
+    claims = list_claims(collection.edition)
+    asked = {claim.question.id: _ask(claim.question, claims, collection, margin) for claim in claims}
     keys = dict[Network, str]()
     for network, difference in ask_differences(collection).items():
-        keys[network] = _find_same(network, collection) or difference.question.id
+        keys[network] = _find_same(network, claims, collection) or difference.question.id
         asked.setdefault(keys[network], difference)
     return Page(collection, margin, asked, keys)
 
@@ -88,35 +90,39 @@ def judge_page(page: Page, answered: Mapping[str, Answer], plan: Plan) -> StudyV
         return StudyVerdict(collection, plan, margin, (), ())
     answers = {key: answered.get(key) or Answer(each.question) for key, each in asked.items()}
     published = load_published_like(collection.used[0]) if collection.used else {}
+    printed = load_printed_like(collection.used[0]) if collection.used else {}
     return StudyVerdict(
         collection,
         plan,
         margin,
-        claims=tuple(_judge(claim, answers[claim.question.id], asked, margin, plan, published) for claim in CLAIMS),
+        claims=tuple(
+            _judge(claim, answers[claim.question.id], asked, margin, plan, published, printed)
+            for claim in list_claims(collection.edition)
+        ),
         networks=tuple(build_rows(collection, {network: answers[key] for network, key in page.keys.items()})),
         variance=tuple(account_for_variance(collection)),
     )
 
 
-def list_bounds(question: Question, margin: float) -> tuple[float, ...]:
+def list_bounds(question: Question, claims: Sequence[Claim], margin: float) -> tuple[float, ...]:
     """Return the bounds that claims about a question ask of, and signs can be tested against, ascending."""
-    regions = [claim.region(margin) for claim in CLAIMS if claim.question is question]
+    regions = [claim.region(margin) for claim in claims if claim.question is question]
     bounds = {bound for region in regions for bound in region.bounds if not question.is_share or bound == SIGN_BOUND}
     return tuple(sorted(bounds))
 
 
-def _ask(question: Question, collection: Collection, margin: float) -> Asked:
+def _ask(question: Question, claims: Sequence[Claim], collection: Collection, margin: float) -> Asked:
     networks = [collection.claimed[variant] for variant in question.needs if variant in collection.claimed]
     origins = align_origins(collection, networks) if len(networks) == len(question.needs) else {}
     labels = label_networks(collection.networks)
     named = tuple(labels[network] for network in networks)
-    return Asked(question, origins, list_bounds(question, margin), named, collection.validation_rows)
+    return Asked(question, origins, list_bounds(question, claims, margin), named, collection.validation_rows)
 
 
-def _find_same(network: Network, collection: Collection) -> str | None:
+def _find_same(network: Network, claims: Sequence[Claim], collection: Collection) -> str | None:
     """Return the question of a claim that asks the same of the same two networks, if there is one."""
     pair = [find_references(collection).get(network), network]
-    for claim in CLAIMS:
+    for claim in claims:
         if claim.question.in_period and [collection.claimed.get(each) for each in claim.question.needs] == pair:
             return claim.question.id
     return None
@@ -129,6 +135,7 @@ def _judge(
     margin: float,
     plan: Plan,
     published: Mapping[str, RunCurves],
+    printed: Mapping[str, float],
 ) -> ClaimVerdict:
     question, region = claim.question, claim.region(margin)
     verdict = place(answer.interval, region, question.is_share)
@@ -143,7 +150,7 @@ def _judge(
         verdict=verdict,
         reason=reason,
         p=_choose_p(answer, region),
-        published=_measure_published(question, answer, asked[question.id].runs, published),
+        published=printed.get(question.id, _measure_published(question, asked[question.id].runs, published)),
         size=_measure_size(asked[question.id]),
         onset=_find_onsets(asked[question.id]),
         outlook=foresee(answer, region, margin, plan) if reason in OPEN else None,
@@ -205,9 +212,7 @@ def _choose_p(answer: Answer, region: Region) -> float | None:
     return answer.p[min(bounds, key=lambda bound: abs(bound - float(answer.estimate or 0.0)))]
 
 
-def _measure_published(
-    question: Question, answer: Answer, runs: RunsBySeed, published: Mapping[str, RunCurves]
-) -> float | None:
+def _measure_published(question: Question, runs: RunsBySeed, published: Mapping[str, RunCurves]) -> float | None:
     """Return the number of the published runs, over as many epochs as the runs that are judged have."""
     if not runs or not all(variant in published for variant in question.needs):
         return None

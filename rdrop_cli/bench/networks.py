@@ -28,7 +28,8 @@ def describe_network(config: RunConfig) -> dict[str, Any]:
     return {
         "cell": config.cell,
         "layers": [
-            {"units": layer.width * config.protocol.units, "activation": layer.activation} for layer in variant.stack
+            {"units": layer.width * config.protocol.units, "activation": layer.activation}
+            for layer in variant.recurrent_layers
         ],
         "bidirectional": variant.bidirectional,
         "dropout": config.dropout,
@@ -47,5 +48,5 @@ def find_omission(peer: Peer, config: RunConfig) -> str:
         return ""
     variant = find_variant(config.variant)
     missing = ["recurrent dropout"] if variant.drops else []
-    missing += ["ReLU"] if any(layer.activation != "tanh" for layer in variant.stack) else []
+    missing += ["ReLU"] if any(layer.activation != "tanh" for layer in variant.recurrent_layers) else []
     return " and ".join(missing)

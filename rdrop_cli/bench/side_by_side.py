@@ -107,9 +107,12 @@ class Comparison:
                         del teams[team.name]
                         self._fail(f"{config.label}, {team.name}", _read_last_line(logs[team.name]) or error)
 
-            for competitor in competitors:
-                process = self._start(competitor, config, readings, logs[competitor.name])
-                teams[competitor.name].processes.append(stack.enter_context(process))
+            def start(team: Team) -> None:
+                competitor = next(each for each in competitors if each.name == team.name)
+                process = self._start(competitor, config, readings, logs[team.name])
+                team.processes.append(stack.enter_context(process))
+
+            for_each(start)
             for_each(lambda team: team.ready.append(receive(team.processes[0])))
             for_each(lambda team: team.run("train", WARM_UP_STEPS))
             for_each(lambda team: team.run("measure", self._amounts.windows))

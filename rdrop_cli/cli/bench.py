@@ -78,7 +78,7 @@ def bench(
     machine = {"processor": _name_processor(), "cores": len(cores)}
 
     if everything:
-        compare_all(data_dir, peers or [], rounds, steps, machine, as_json, markdown)
+        compare_all(windows, data_dir, peers or [], rounds, steps, machine, as_json, markdown)
         return
     if study:
         measured_study = measure_study(data_dir, epochs, note)

@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.files import to_json
 
+if TYPE_CHECKING:
+    from rdrop_cli.series.windows import Windows
+
 ROUNDS, STEPS, WINDOWS = 3, 30, 6_400
 TABLES = {"train_steps_per_second": "training steps a second", "windows_per_second": "predicted windows a second"}
 
 
 def compare_all(
+    windows: "Windows",
     data_dir: Path,
     peers: Sequence[str],
     rounds: int | None,
@@ -22,7 +26,7 @@ def compare_all(
     as_json: bool,
     as_markdown: bool,
 ) -> None:
-    """Race rdrop and its peers over all networks, and print the tables.
+    """Race rdrop and its peers over all networks, on windows of the synthetic series, and print the tables.
 
     Raises:
         RdropError: after the tables, if something failed.
@@ -32,15 +36,11 @@ def compare_all(
     from rdrop_cli.bench.side_by_side import Amounts, Comparison
     from rdrop_cli.cli.console import note
     from rdrop_cli.nn.native.build import find_cache_folder
-    from rdrop_cli.series.load import load_dataset
-    from rdrop_cli.series.windows import make_windows
     from rdrop_cli.system import list_cores
 
-    chosen, networks = find_peers(peers), list_networks()
-    amounts = Amounts(rounds or ROUNDS, steps or STEPS, WINDOWS)
-    windows = make_windows(load_dataset("synthetic", data_dir), networks[0].protocol)
+    chosen, amounts = find_peers(peers), Amounts(rounds or ROUNDS, steps or STEPS, WINDOWS)
     comparison = Comparison(data_dir, list_cores(), amounts, note)
-    measured = comparison.compare(networks, chosen, windows, find_cache_folder() / "peers")
+    measured = comparison.compare(list_networks(), chosen, windows, find_cache_folder() / "peers")
     results = {
         **vars(amounts),
         "peers": {peer.name: {"summary": peer.summary, "requirements": peer.requirements} for peer in chosen},

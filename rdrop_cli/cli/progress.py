@@ -133,7 +133,7 @@ class RunProgress(Callback):
 
     def __init__(self, display: TrainingDisplay, config: RunConfig) -> None:
         self._display, self._config = display, config
-        self._steps = config.protocol.steps_per_epoch
+        self._steps = config.own_protocol.epoch_steps
         self.run_id: str | None = None
         self.complete = self.ended = False
         self.steps_trained, self.steps_left = 0, config.epochs * self._steps

@@ -30,7 +30,7 @@ class Format(StrEnum):
 
 def complete_claim_ids(incomplete: str) -> list[str]:
     """Complete the id of a claim."""
-    from rdrop_cli.analysis.claims import CLAIM_IDS
+    from rdrop_cli.analysis.edition_claims import CLAIM_IDS
 
     return [claim_id for claim_id in CLAIM_IDS if claim_id.startswith(incomplete)]
 
@@ -93,6 +93,11 @@ def verdict(
         raise typer.Exit(NOT_MET)
     if output_format is Format.TEXT and not (explain or across_datasets):
         note_command("reasons, sizes and what more seeds would bring:", "rdrop verdict --explain")
+
+
+def print_page(judged: "StudyVerdict") -> None:
+    """Print a verdict as text to stdout."""
+    typer.echo(_render(judged, Format.TEXT, explain=False))
 
 
 def _render(judged: "StudyVerdict | AcrossVerdict", output_format: Format, explain: bool) -> str:

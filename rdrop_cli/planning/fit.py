@@ -63,6 +63,8 @@ def fit_to_series(config: RunConfig, request: Request, series: Series) -> RunCon
         dataset = str(Path(dataset).resolve())  # to be found again from another folder
         protocol = replace(protocol, summary=f"the {protocol.name} protocol's lengths in time, on {series.source.name}")
     protocol = replace(protocol, inputs=choose_inputs(protocol.target, request, series.columns))
+    if own_file:
+        config = _fit_own_windows(config, series)
     return replace(config, protocol=protocol, dataset=dataset, dataset_sha256=series.source.sha256)
 
 
@@ -76,6 +78,13 @@ def _fit_lengths(protocol: Protocol, request: Request, series: Series) -> dict[s
         elif series.time_column:
             rows[LENGTHS[field]] = _scale_length(field, protocol_rows, series.sampling_seconds)
     return rows
+
+
+def _fit_own_windows(config: RunConfig, series: Series) -> RunConfig:
+    """Return the configuration with the lengths of the network's own windows in rows of the user's series."""
+    lengths = {"lookback": config.lookback_rows, "every": config.step_rows}
+    rows = {name: own and _scale_length(name, own, series.sampling_seconds) for name, own in lengths.items()}
+    return replace(config, lookback_rows=rows["lookback"], step_rows=rows["every"])
 
 
 def _scale_length(field: str, protocol_rows: int, sampling_seconds: float) -> int:
@@ -119,7 +128,8 @@ def _check_room(protocol: Protocol, series: Series, train_stop: str, val_stop: s
         return replace(protocol, train_stop_row=train_stop_row, val_stop_row=val_stop_row).has_room(rows)
 
     lookback, offset = protocol.lookback_rows, protocol.target_offset
-    least = ceil(max(lookback / train, lookback / (val - train), (lookback + offset) / (1 - val)))
+    span = lookback - protocol.step_rows
+    least = ceil(max(span / train, span / (val - train), (span + offset) / (1 - val)))
     needed = next(rows for rows in count(least) if has_room(rows))
     raise DataError(
         f"{series.source.name}: too short: it has {rows} rows, and windows of {lookback} rows with the target "

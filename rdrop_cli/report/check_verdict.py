@@ -10,6 +10,7 @@ many agree; ends with 1 where any differs.
 import csv
 import json
 import math
+import re
 import statistics
 import sys
 import tarfile
@@ -21,7 +22,6 @@ from typing import Any, NamedTuple
 ALPHA, ALPHA_RARE, MARGIN_SHARE, RARE = 0.05, 0.01, 0.02, 0.2
 ALPHA_SIGNS = ALPHA - ALPHA_RARE
 BLOCK_DAYS, BOOK_EPOCHS = 14, 30
-RARE_QUESTION = "dropout-overfits"
 TOLERANCE = 1e-7
 
 Curve = list[float]
@@ -126,17 +126,52 @@ def reach(run: Any, error: float) -> int:
     return next((e + 1 for e, value in enumerate(medians) if value <= error + room), len(medians) + 1)
 
 
+def is_sooner(runs: list[Any]) -> float:
+    curves, trainings = cut(runs)
+    shorter = [
+        run | {"history": {"val_loss": curve, "train_mae": training}}
+        for run, curve, training in zip(runs, curves, trainings, strict=True)
+    ]
+    return float(level(curves[1])[1] < level(curves[0])[1] and overfit(shorter[1])[2])
+
+
+def is_early(runs: list[Any]) -> float:
+    _, turn, shown = overfit(runs[0])
+    return float(shown and turn <= len(runs[0]["history"]["val_loss"]) / 2)
+
+
+# The number of a seed by the first word of a question on the networks that follow it.
+BY_KIND: dict[str, Callable[[list[Any]], float]] = {
+    "sooner": is_sooner,
+    "overfits-early": is_early,
+    "baseline-overfits-early": is_early,
+    "test-difference": lambda runs: runs[1]["test"]["mae"] - runs[0]["test"]["mae"],
+    "above-naive": lambda runs: level(runs[0]["history"]["val_loss"])[0] - runs[0]["naive"]["val_mae"],
+    "lowest-above-naive": lambda runs: min(runs[0]["history"]["val_loss"]) - runs[0]["naive"]["val_mae"],
+    "test-above-1-naive": lambda runs: runs[0]["test"]["mae"] - runs[0]["naive"]["test_mae"],
+    "test-above-0.9-naive": lambda runs: runs[0]["test"]["mae"] - 0.9 * runs[0]["naive"]["test_mae"],
+}
+
+
+def find_rare_epochs(question: str) -> int | None:
+    """Return by which epoch a question on rare overfitting asks; None of any other question."""
+    if question == "dropout-overfits":
+        return BOOK_EPOCHS
+    found = re.match(r"overfits-by-(\d+) ", question)
+    return int(found[1]) if found else None
+
+
 def measure(question: str, runs: list[Any]) -> float | None:
     """Return the number of a seed, None where its runs are too short."""
-    least = BOOK_EPOCHS if question == RARE_QUESTION else 10
+    rare = find_rare_epochs(question)
+    least = rare or 10
     if min(len(run["history"]["val_loss"]) for run in runs) < least:
         return None
     curves, trainings = cut(runs)
-    if question == "baseline-overfits-early":
-        _, turn, shown = overfit(runs[0])
-        return float(shown and turn <= len(runs[0]["history"]["val_loss"]) / 2)
-    if question == RARE_QUESTION:
-        return float(overfit(runs[0], BOOK_EPOCHS)[2])
+    if rare:
+        return float(overfit(runs[0], rare)[2])
+    if (kind := question.split()[0]) in BY_KIND:
+        return BY_KIND[kind](runs)
     if question == "jitter-difference":
         return jitter(curves[1]) - jitter(curves[0])
     if question == "takes-longer":
@@ -377,7 +412,7 @@ def bound_question(
         half: half the width of the interval over periods.
         reach: shares of seeds at each origin.
     """
-    mean, is_share, bets = statistics.fmean(values), question["kind"] == "share", question["id"] == RARE_QUESTION
+    mean, is_share, bets = statistics.fmean(values), question["kind"] == "share", find_rare_epochs(question["id"])
     low, high = intersect_looks(is_share, looks, index)
     if bets:
         high = bisect(lambda share: bet(shown, share) - 1 / ALPHA_RARE, 0.02, 1 - 1e-15)
@@ -424,7 +459,9 @@ def rescale(metrics: Any, unit: float) -> Any:
     """Return metrics with their errors in the unit of another deviation of the target."""
     factor = metrics["target_std"] / unit
     history = {name: [error * factor for error in metrics["history"][name]] for name in ("val_loss", "train_mae")}
-    return {**metrics, "history": history, "naive": {"val_mae": metrics["naive"]["val_mae"] * factor}}
+    naive = {name: error and error * factor for name, error in metrics["naive"].items() if name.endswith("_mae")}
+    test = metrics["test"] and {"mae": metrics["test"]["mae"] * factor}
+    return {**metrics, "history": history, "naive": naive, "test": test}
 
 
 def group_by_network(verdict: Any, runs: dict[str, Run], origin: int) -> dict[str, dict[int, Run]]:
@@ -571,7 +608,7 @@ def check_claim(
     question = next((each for each in questions if each["id"] == claim["question"]), None)
     found = place(interval, claim["region"], question is not None and question["kind"] == "share")
     if claim["onset"] and question:
-        until = BOOK_EPOCHS if question["id"] == RARE_QUESTION else None
+        until = find_rare_epochs(question["id"])
         shown = next(iter(measure_origins(question, at_origins).values()))
         runs = {str(seed): at_origins[0][question["networks"][0]][seed][0] for seed, x in shown.items() if x}
         onsets = {seed: onset(run["history"]["val_loss"][:until]) for seed, run in runs.items()}
@@ -659,7 +696,7 @@ def check_answers(compare: Comparison, asked: list[Asked], plan: list[int]) -> l
     numbers = [each.numbers for each in asked]
     table = [[of_question.get(seed) for of_question in numbers] for seed in sorted(set().union(*numbers))]
     bounds = [(q, each["bound"]) for q, of in enumerate(asked) for each in of.question["p"]]
-    columns = [(q, bound) for q, bound in bounds if asked[q].question["id"] != RARE_QUESTION or bound != RARE]
+    columns = [(q, bound) for q, bound in bounds if not find_rare_epochs(asked[q].question["id"]) or bound != RARE]
     looks = take_looks(table, columns, [q for q, each in enumerate(asked) if each.question["kind"] == "mean"], plan)
     compared, intervals = sum(each.is_covered for each in asked), list[Pair | None]()
     for index, each in enumerate(asked):

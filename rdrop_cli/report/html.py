@@ -34,6 +34,7 @@ from rdrop_cli.report.words import (
     format_attempts,
     format_own_unit,
     format_published,
+    format_reproduced,
     format_share,
     list_unjudged,
 )
@@ -120,7 +121,7 @@ def _describe_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> dict[str, An
         "words": VERDICTS[verdict.verdict],
         "answer": format_answer(verdict.answer),
         "own_unit": own,
-        "published": format_published(verdict),
+        "published": f"{format_published(verdict)} {format_reproduced(verdict)}".rstrip(),
         "explanation": explain_claim(verdict, judged),
     }
 

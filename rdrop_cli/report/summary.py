@@ -31,13 +31,30 @@ def summarise(judged: StudyVerdict) -> str:
         ).strip()
     if len(judged.seeds) == 1:
         return _summarise_seed(judged, asked)
-    parts = [
-        _summarise_overfitting(judged),
-        _summarise_dropout(judged),
-        _summarise_level(judged),
-        _summarise_end(judged),
-    ]
+    if judged.collection.edition.number == 1:
+        parts = [
+            _summarise_overfitting(judged),
+            _summarise_dropout(judged),
+            _summarise_level(judged),
+            _summarise_end(judged),
+        ]
+    else:
+        parts = _summarise_claims(judged, asked)
     return " ".join(part for part in (*parts, _say_how_sure(judged, asked)) if part)
+
+
+def _summarise_claims(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> list[str]:
+    """Name the claims of an edition by what becomes of them, and those whose published number is reproduced."""
+    words = {"holds": "hold", "does-not-hold": "do not hold", "undecided": "are undecided"}
+    found = {word: [each.id for each in asked if each.verdict == verdict] for verdict, word in words.items()}
+    told = [f"{len(ids)} {word} ({', '.join(ids)})" for word, ids in found.items() if ids]
+    printed = [each for each in asked if each.reproduced is not None]
+    reproduced = sum(bool(each.reproduced) for each in printed)
+    return [
+        f"Of {len(asked)} claims of edition {judged.collection.edition.number} that these runs can judge, "
+        f"{'; '.join(told)}.",
+        f"Of {len(printed)} printed numbers, {reproduced} lie where another run would fall." if printed else "",
+    ]
 
 
 def _list_short(judged: StudyVerdict) -> list[str]:

@@ -19,6 +19,7 @@ from rdrop_cli.report.words import (
     format_answer,
     format_attempts,
     format_published,
+    format_reproduced,
     format_share,
     list_unjudged,
 )
@@ -82,7 +83,7 @@ def _write_claims(judged: StudyVerdict, asked: list[ClaimVerdict], explain: bool
     for verdict in asked:
         row = f"{verdict.id:<26}{VERDICTS[verdict.verdict]:<14}{format_answer(verdict.answer):<30}"
         yield f"{row}{format_published(verdict):>10}"
-        yield f"  {draw_bar(verdict, scale)}"
+        yield f"  {draw_bar(verdict, scale)}  {format_reproduced(verdict)}".rstrip()
         if explain:
             yield from wrap(f"{verdict.claim.text}.", indent="    ")
             sentence = explain_claim(verdict, judged)

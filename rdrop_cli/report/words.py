@@ -13,7 +13,6 @@ from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.outlook import Outlook
 from rdrop_cli.analysis.questions import Question
 from rdrop_cli.runs.history import MARGIN_SHARE
-from rdrop_cli.study.variants import DEFAULT_CELL
 
 NONE = "–"
 UNJUDGED: dict[Reason, str] = {"no-runs": "without runs", "too-short": "their runs are too short"}
@@ -61,6 +60,11 @@ def format_published(verdict: ClaimVerdict) -> str:
     return format_error(verdict.published)
 
 
+def format_reproduced(verdict: ClaimVerdict) -> str:
+    """Say whether the published run falls where yours do; empty where it cannot be told."""
+    return {True: "reproduced", False: "not reproduced", None: ""}[verdict.reproduced]
+
+
 def format_own_unit(value: float, collection: Collection) -> str:
     """Render an error in the target's own unit; empty where that has no name."""
     run = collection.curves
@@ -75,12 +79,12 @@ def describe_runs(collection: Collection) -> str:
     others = len(collection.networks) - len(seeds)
     if others:
         seeds.append(f"{others} more {'network' if others == 1 else 'networks'}")
-    cell = shown[0].cell
+    cell = shown[0].chosen_cell
     warning = " (not the published file)" if collection.is_published_data is False else ""
     setting = f"{first.dataset.name} data{warning}, {first.protocol.name} protocol"
     if collection.later:
         setting += f", {1 + len(collection.later)} periods"
-    return f"{', '.join(seeds)}; {setting}{'' if cell == DEFAULT_CELL else f', {cell} cell'}"
+    return f"{', '.join(seeds)}; {setting}{f', {cell} cell' if cell else ''}"
 
 
 def name_seeds(seeds: Sequence[int]) -> str:

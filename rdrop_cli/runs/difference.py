@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.variants import find_chosen_cell
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def _explain_other_protocol(
 
 def _explain_other_cell(run: Metrics, reference: Metrics) -> Difference | None:
     cell, reference_cell, of = run.cell, reference.cell, f"than {reference.run_id}"
-    if cell == reference_cell:
+    if find_chosen_cell(run.variant, cell) == find_chosen_cell(reference.variant, reference_cell):
         return None
     return Difference(f"another cell {of} ({cell}, not {reference_cell})", f"of another cell {of}")
 

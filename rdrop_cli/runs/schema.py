@@ -20,7 +20,7 @@ from rdrop_cli.files import write_json
 from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import WINDOW_END, Protocol
+from rdrop_cli.study.protocol import DRAWN, GENERATOR, MAE, STANDARDISED, WINDOW_END, Protocol
 from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.units import name_target
 from rdrop_cli.study.variants import DEFAULT_CELL
@@ -48,7 +48,13 @@ _PROTOCOL_BEFORE_4 = {
     "patience": None,
 }
 # Fields that schema 4 was given later: what runs without them meant.
-_PROTOCOL_ADDED = {"train_start_row": 0}
+_PROTOCOL_ADDED = {
+    "train_start_row": 0,
+    "layout": GENERATOR,
+    "target_scale": STANDARDISED,
+    "sampling": DRAWN,
+    "best_by": MAE,
+}
 
 T = TypeVar("T")
 

@@ -57,7 +57,7 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float)
         f"{period.name} to {format_stamp(period.last)} ({period.windows} windows)"
         for period in list_periods(protocol, windows)
     )
-    seen = protocol.steps_per_epoch * protocol.batch_size
+    seen = protocol.epoch_windows
     constant = ", ".join(windows.excluded)
     return [
         f"target: {protocol.target}, read as {quantity} in {unit or 'a unit that its name does not tell'}; "
@@ -73,7 +73,7 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float)
             if windows.unmeasured
             else []
         ),
-        f"an epoch: {protocol.steps_per_epoch} steps of {protocol.batch_size} windows, {seen} in all: "
+        f"an epoch: {protocol.epoch_steps} steps of {protocol.batch_size} windows, {seen} in all: "
         f"{seen / len(windows.train):.3g} times the {len(windows.train)} of training",
     ]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from rdrop_cli.errors import DataError, suggest
 from rdrop_cli.series.quality import fill_missing, find_measured
 from rdrop_cli.series.table import Series
-from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.protocol import IN_UNIT, Protocol
 
 CALENDAR = ("hour of day (sine)", "hour of day (cosine)", "day of year (sine)", "day of year (cosine)")
 
@@ -21,6 +21,8 @@ class Windows:
     Attributes:
         matrix: float32 of shape (row, feature), each column standardised with its training mean and deviation.
         target: float32 of shape (row,), the predicted column likewise; it need not be a feature.
+        labels: float32 of shape (row,), the predicted column as the network learns it: standardised, or in its unit.
+        label_size: one unit of the labels in standardised units of the target.
         columns: names of the features.
         excluded: columns of the series that are no features, each with the reason.
         offsets: int32 of shape (time,), rows of a window relative to the row it ends before, all negative.
@@ -36,6 +38,8 @@ class Windows:
 
     matrix: npt.NDArray[np.float32]
     target: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.float32]
+    label_size: float
     offsets: npt.NDArray[np.int32]
     target_offset: int
     timestamps: npt.NDArray[np.datetime64]
@@ -56,9 +60,16 @@ class Windows:
         """Rows from one timestep of a window to the next."""
         return -int(self.offsets[-1])
 
-    def get_targets(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
-        """Return the standardised targets of the windows that end before `rows`, shape (window,)."""
-        return self.target[np.asarray(rows, np.int64) + self.target_offset]
+    def get_labels(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
+        """Return what the network learns of the windows that end before `rows`, shape (window,)."""
+        return self.labels[np.asarray(rows, np.int64) + self.target_offset]
+
+    def measure_errors(
+        self, outputs: npt.NDArray[np.float32], rows: npt.NDArray[np.int64] | range
+    ) -> npt.NDArray[np.float32]:
+        """Return the standardised absolute errors of a network's outputs for these windows, shape (window,)."""
+        errors: npt.NDArray[np.float32] = np.abs(outputs - self.get_labels(rows)) * np.float32(self.label_size)
+        return errors
 
     def sample_train_rows(self, count: int) -> npt.NDArray[np.int64]:
         """Return `count` training rows, evenly spaced: the fixed sample for the error without dropout."""
@@ -99,9 +110,13 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
             )
     calendar = CALENDAR if protocol.calendar else ()
     features = [matrix[:, : len(inputs)], *([encode_calendar(series.timestamps)] if calendar else [])]
+    in_unit = protocol.target_scale == IN_UNIT
+    readings = series.values[:, target].astype(np.float32)
     return Windows(
         matrix=np.concatenate(features, axis=1) if len(features) > 1 else np.ascontiguousarray(features[0]),
         target=matrix[:, target].copy(),
+        labels=readings if in_unit else matrix[:, target].copy(),
+        label_size=1 / float(stds[target]) if in_unit else 1.0,
         offsets=np.arange(-protocol.lookback_rows, 0, protocol.step_rows, dtype=np.int32),
         target_offset=protocol.target_offset,
         timestamps=series.timestamps,

@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
-from rdrop_cli.errors import ValueRefusedError
+from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.reading import AS_FOUND, Reading
 from rdrop_cli.study.variants import DEFAULT_CELL, check_cell, find_variant, label_network
@@ -38,12 +38,14 @@ class RunConfig:
     name: Annotated[str, "what the user calls the run; may be empty"] = ""
     tags: Annotated[tuple[str, ...], "words by which the user finds the run"] = ()
     note: Annotated[str, "a line of the user's"] = ""
+    lookback_rows: Annotated[int | None, "length of the network's own windows; null for the protocol's"] = None
+    step_rows: Annotated[int | None, "from one timestep of them to the next; null for the protocol's"] = None
     vary: Annotated[
         str, "`weights`, `windows` or `masks`: all that the seed determines, the rest being that of seed 0; else empty"
     ] = ""
 
     def __post_init__(self) -> None:
-        check_cell(find_variant(self.variant), self.cell)
+        self._check_network()
         for field, rate in (("dropout", self.dropout), ("recurrent_dropout", self.recurrent_dropout)):
             if not (math.isfinite(rate) and 0 <= rate < 1):
                 raise ValueRefusedError(field, rate, "a rate in [0, 1)")
@@ -59,6 +61,21 @@ class RunConfig:
             for text in texts:
                 if not text.isprintable() or (field == "tag" and not text):
                     raise ValueRefusedError(field, text, "a line of text")
+
+    def _check_network(self) -> None:
+        variant, timesteps = find_variant(self.variant), self.own_protocol.timesteps
+        check_cell(variant, self.cell)
+        if timesteps < variant.least_timesteps:
+            raise UsageError(
+                f"{variant.name} needs windows of {variant.least_timesteps} timesteps, received {timesteps}",
+                field="lookback",
+                change=("lookback", "every"),
+            )
+
+    @property
+    def own_protocol(self) -> Protocol:
+        """The protocol with the windows that this network has."""
+        return self.protocol.with_windows(self.lookback_rows, self.step_rows)
 
     @property
     def identity(self) -> "RunConfig":

@@ -15,7 +15,7 @@ from rdrop_cli.runs.metrics import Setting, build_metrics
 from rdrop_cli.runs.schema import to_builtins
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import PROTOCOLS
+from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.variants import VARIANTS
 from tests.analysis.made import make_level, make_settling, make_v
 from tests.standin import leave_run
@@ -49,6 +49,7 @@ def save_made_run(
     protocol: dict[str, Any] | None = None,
     vary: str = "",
     document: dict[str, Any] | None = None,
+    edition: str = "book",
 ) -> RunFolder:
     """Leave the folder of a run; `day` orders runs by age, `document` overwrites parts of metrics.json."""
     if val_loss is None:
@@ -56,12 +57,16 @@ def save_made_run(
     values = [float(error) for error in val_loss]
     training = values if train_mae is None else [float(error) for error in train_mae]
     dropout, recurrent = rates or (VARIANTS[variant].dropout, VARIANTS[variant].recurrent_dropout)
-    plan = replace(PROTOCOLS["book"], **(protocol or {}))
-    config = RunConfig(variant, seed, dropout, recurrent, len(values) or 20, plan, dataset, sha256, vary=vary)
+    plan = replace(PROTOCOLS[edition], **(protocol or {}))
+    cell = VARIANTS[variant].cell
+    config = RunConfig(
+        variant, seed, dropout, recurrent, len(values) or 20, plan, dataset, sha256, cell=cell, vary=vary
+    )
     setting = Setting(
         source=Source(dataset, "made", sha256, 420_551, verified),
         target_std=8.84,
         naive_val_mae=0.29,
+        naive_test_mae=0.3,
         train_windows_per_epoch=64_000,
         environment=Environment(rdrop="0.1.0", python="3.11.7", keras="3.15.1", device="CPU"),
         engine="native",

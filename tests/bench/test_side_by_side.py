@@ -114,7 +114,7 @@ def test_peers_without_rdrop_see_the_same_windows(tmp_path):
     for x, y in (next(WindowBatches(order).stream_training()) for _ in range(3)):
         assert x.shape == ours[0].shape
         ends.update(y.tolist())
-    assert ends <= set(windows.get_targets(windows.train).tolist())
+    assert ends <= set(windows.get_labels(windows.train).tolist())
 
 
 @pytest.mark.parametrize("label", OF_KERAS)
@@ -179,4 +179,12 @@ def test_a_peer_whose_environment_cannot_be_made_is_named(tmp_path, monkeypatch,
     monkeypatch.setattr(side_by_side, "make_environment", refuse)
     measured, failures, _ = compare(tmp_path, "baseline", "jax", rounds=1)
     assert failures == ["jax: [Errno 28] No space left on device"]
+    assert list(measured["competitors"]) == [OURS]
+
+
+def test_a_peer_whose_python_is_gone_is_named(tmp_path, monkeypatch, fake_processes):
+    fake_processes(patience=0)
+    monkeypatch.setattr(side_by_side, "make_environment", lambda peer, folder, note: tmp_path / "gone")
+    measured, failures, _ = compare(tmp_path, "baseline", "jax", rounds=1)
+    assert failures == [f"baseline, jax: [Errno 2] No such file or directory: {str(tmp_path / 'gone')!r}"]
     assert list(measured["competitors"]) == [OURS]

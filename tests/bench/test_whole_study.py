@@ -8,11 +8,13 @@ import keras
 import pytest
 
 from rdrop_cli.bench import whole_study
-from rdrop_cli.bench.implementations import Book
 from rdrop_cli.bench.whole_study import measure_study
 from rdrop_cli.errors import RdropError
 from rdrop_cli.planning.request import Request, plan_runs
-from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
+from rdrop_cli.series.synthetic import generate_weather
+from rdrop_cli.study.variants import STUDY
+from tests.cli.conftest import write_csv
+from tests.nn.tiny import TINY_PROTOCOL
 
 
 def fake(code, *name):
@@ -48,11 +50,12 @@ def test_a_command_that_fails_is_named(tmp_path, monkeypatch):
         measure_study(tmp_path, 1, lambda text: None)
 
 
-def test_the_books_run_trains_every_step_and_saves_the_network(tmp_path):
-    """The book's generator draws a batch for every step of every epoch, and the file is that of the trained network."""
-    (config,) = plan_runs(Request(variants=("dropout",), dataset="synthetic", epochs=2))
-    config = replace(config, protocol=TINY_PROTOCOL)
-    book = Book(config, make_tiny_windows())
-    book.complete(config, tmp_path / "dropout.keras")
-    saved = keras.models.load_model(tmp_path / "dropout.keras")
-    assert int(saved.optimizer.iterations) == 2 * TINY_PROTOCOL.steps_per_epoch
+def test_the_books_way_trains_every_step_of_both_networks_and_saves_them(tmp_path):
+    write_csv(tmp_path / "weather.csv", *generate_weather(seed=1, rows=700))
+    request = Request(dataset=str(tmp_path / "weather.csv"), epochs=2)
+    configs = [replace(config, protocol=TINY_PROTOCOL).to_json() for config in plan_runs(request)]
+    order = {"configs": configs, "data_dir": str(tmp_path)}
+    assert whole_study._run(whole_study.BOOK, tmp_path, json.dumps(order)) > 0
+    for name in STUDY:
+        saved = keras.models.load_model(tmp_path / f"{name}.keras")
+        assert int(saved.optimizer.iterations) == 2 * TINY_PROTOCOL.steps_per_epoch

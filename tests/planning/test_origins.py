@@ -12,7 +12,8 @@ from rdrop_cli.planning.origins import roll_origins
 from rdrop_cli.planning.request import Request
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import make_windows
-from rdrop_cli.study.protocol import PROTOCOLS, Protocol
+from rdrop_cli.study.editions import PROTOCOLS
+from rdrop_cli.study.protocol import Protocol
 
 
 @pytest.fixture

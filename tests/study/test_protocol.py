@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from rdrop_cli.errors import UsageError
-from rdrop_cli.study.protocol import LENGTHS, PROTOCOLS, Protocol, find_protocol
+from rdrop_cli.study.editions import PROTOCOLS, find_protocol
+from rdrop_cli.study.protocol import LENGTHS, Protocol
 
 OPTIONS = {field: option for option, field in LENGTHS.items()}
 
@@ -40,7 +41,7 @@ def test_every_named_protocol_fits_together_and_the_published_data(name: str) ->
 
 
 def test_an_unknown_protocol_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(UsageError, match=r"protocol: expected one of book, demo.*received 'bok'"):
+    with pytest.raises(UsageError, match=r"protocol: expected one of book, book2.*received 'bok'"):
         find_protocol("bok")
 
 
