@@ -24,7 +24,7 @@ from rdrop_cli.errors import RdropError
 from rdrop_cli.jobs.launch import Execution, plan_training, run_plan
 from rdrop_cli.jobs.task import Task
 from rdrop_cli.planning.fit import plan_on_series
-from rdrop_cli.planning.request import Options, Request
+from rdrop_cli.planning.request import Options, Request, StudyOptions
 from rdrop_cli.runs.comparable import Run
 from rdrop_cli.runs.comparable import read_runs as _read_runs
 from rdrop_cli.runs.find import list_run_folders
@@ -40,7 +40,7 @@ from rdrop_cli.training.train import train_run
 if TYPE_CHECKING:
     import pandas as pd
 
-    from rdrop_cli.analysis.verdict import StudyVerdict
+    from rdrop_cli.analysis.judged import StudyVerdict
 
 __all__ = [
     "Callback",
@@ -89,7 +89,7 @@ def plan(variant: str, series: Series, **options: Unpack[Options]) -> RunConfig:
     return config
 
 
-def _make_request(variants: tuple[str, ...], series: Series, options: Options) -> Request:
+def _make_request(variants: tuple[str, ...], series: Series, options: Options | StudyOptions) -> Request:
     """Return the request that the command would make for this series: the same file, read alike."""
     dataset = series.source.origin if series.time_column else series.source.name
     return Request(variants=variants, dataset=dataset, reading=series.reading, **options)
@@ -101,16 +101,17 @@ def cut_windows(
     """Cut the windows that end before `rows`, some of `windows.train`, `.validation` or `.test`.
 
     Returns:
-        Standardised windows of shape (batch, time, feature) and their targets of shape (batch,).
+        Standardised windows of shape (batch, time, feature) and what a network learns of them, of shape (batch,): the
+        target standardised, or in its unit, as the protocol says.
     """
     ends = np.asarray(rows, np.int64)
-    return windows.matrix[ends[:, np.newaxis] + windows.offsets], windows.get_targets(ends)
+    return windows.matrix[ends[:, np.newaxis] + windows.offsets], windows.get_labels(ends)
 
 
 def make_model(config: RunConfig, windows: Windows) -> Any:
     """Build the network of a run, a `keras.Sequential` with the initial weights of its seed, not compiled.
 
-    It takes windows of shape (batch, time, feature) and gives the standardised target, of shape (batch, 1).
+    It takes windows of shape (batch, time, feature) and gives the target in the protocol's scale, of shape (batch, 1).
     """
     from rdrop_cli.nn.models import build_model
 
@@ -140,7 +141,7 @@ def train_seeds(
     jobs: int | None = None,
     scheduler: str | None = None,
     make_callback: Callable[[Task], Callback] = lambda task: Callback(),
-    **options: Unpack[Options],
+    **options: Unpack[StudyOptions],
 ) -> list[Run]:
     """Train every variant with every seed, as `rdrop train` does with a list of seeds, and return all their runs.
 
@@ -151,7 +152,7 @@ def train_seeds(
         jobs: runs trained at once, each in a process of its own; None for as many as cores and memory allow.
         scheduler: the address of a Dask scheduler on whose workers to train, such as tcp://HOST:8786.
         make_callback: called for each run that is trained.
-        options: as in `plan`.
+        options: as in `plan`, and `origins`: how many times to train each, on later and later rows.
 
     Raises:
         UsageError, DataError: what cannot be trained; nothing has been trained.

@@ -83,6 +83,8 @@ def make_windows() -> Windows:
         matrix=np.zeros((100, 2), np.float32),
         timestamps=np.datetime64("2009-01-01", "s") + 3600 * np.arange(100),
         target=np.zeros(100, np.float32),
+        labels=np.zeros(100, np.float32),
+        label_size=1.0,
         offsets=np.array([-4, -2], np.int32),
         target_offset=1,
         train=range(4, 50),

@@ -1,46 +1,24 @@
 """What the seeds answer to the questions of a page: one number, one test and one interval for each, judged together."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 import numpy as np
 
-from rdrop_cli.analysis.claims import RARE, SIGN_BOUND, Measure, Question, Runs
-from rdrop_cli.analysis.joint_test import (
-    ALPHA,
-    ALPHA_RARE,
-    Column,
-    Floats,
+from rdrop_cli.analysis.asked import Asked, Numbers, measure_numbers, measure_periods
+from rdrop_cli.analysis.claims import RARE
+from rdrop_cli.analysis.intervals import (
     Interval,
-    Looks,
-    Plan,
     bet_against_share,
     bound_means,
     bound_rare_share,
     bound_share,
-    take_looks,
+    clopper_pearson,
 )
-from rdrop_cli.analysis.period import Period, measure_period
-from rdrop_cli.errors import DataError
-
-RunsBySeed = Mapping[int, Runs]
-Found = TypeVar("Found")
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A question with the runs that speak to it, by seed, and the bounds that claims about it ask of.
-
-    Attributes:
-        networks: labels of those that the runs of a seed are of, in their order.
-    """
-
-    question: Question
-    runs: RunsBySeed
-    bounds: tuple[float, ...]
-    networks: tuple[str, ...] = ()
+from rdrop_cli.analysis.joint_test import ALPHA, ALPHA_RARE, Column, Floats, Looks, Plan, take_looks
+from rdrop_cli.analysis.period import Origins, Period
+from rdrop_cli.analysis.questions import Question
 
 
 @dataclass(frozen=True)
@@ -48,11 +26,12 @@ class Answer:
     """What the seeds say to a question; numbers are standardised errors, or 1 and 0 of a share.
 
     Attributes:
-        by_seed: the number of every seed that has one.
+        by_seed: the number of every seed that has one; over several origins their mean, or what most of them show.
         estimate: their mean; None of no seeds.
         seeds_interval: what the seeds alone leave open, over all looks; None where they bound nothing.
-        period: what the validation period adds; None where it cannot be told.
-        interval: the one that decides: of seeds and period together.
+        period: what the one validation period adds; None where it cannot be told.
+        origins: what several of them show; None of one.
+        interval: the one that decides: of seeds and periods together.
         p: by bound, adjusted for every question and every look: a look excludes the bound where it is at most 0.05.
         looked: at how many seeds the last look was taken.
         networks: labels of those that the question is about.
@@ -62,6 +41,7 @@ class Answer:
     by_seed: Mapping[int, float] = field(default_factory=dict)
     seeds_interval: Interval | None = None
     period: Period | None = None
+    origins: Origins | None = None
     interval: Interval | None = None
     p: Mapping[float, float] = field(default_factory=dict)
     looked: int = 0
@@ -81,6 +61,11 @@ class Answer:
         return float(self.values.mean()) if self.by_seed else None
 
     @property
+    def exact_interval(self) -> Interval | None:
+        """Of a share: its exact 95 % interval, as if this were the only question and the only look."""
+        return clopper_pearson(self.shown, len(self.seeds)) if self.question.is_share and self.by_seed else None
+
+    @property
     def shown(self) -> int:
         """Of a share: the seeds that show it."""
         return int(self.values.sum())
@@ -88,58 +73,38 @@ class Answer:
 
 def answer_questions(asked: Sequence[Asked], plan: Plan) -> list[Answer]:
     """Answer questions together: one test over all of them and over all looks at their seeds."""
-    numbers = [measure_seeds(each.question.measure, each.runs, each.question.least_epochs) for each in asked]
-    seeds = sorted(set().union(*numbers)) if numbers else []
+    numbers = [measure_numbers(each) for each in asked]
+    seeds = sorted(set().union(*(each.by_seed for each in numbers)))
     if not seeds:
         return [Answer(each.question) for each in asked]
-    table = np.array([[of_seed.get(seed, np.nan) for of_seed in numbers] for seed in seeds])
+    table = np.array([[each.by_seed.get(seed, np.nan) for each in numbers] for seed in seeds])
     columns = [Column(index, bound) for index, each in enumerate(asked) for bound in each.bounds]
     centred = [index for index, each in enumerate(asked) if not each.question.is_share]
     looks = take_looks(table[None], columns, plan, centred)
     means = bound_means(looks)[0]
-    compared = max(1, sum(each.question.in_period for each in asked))
+    periods = measure_periods(asked, numbers)
     return [
-        _answer(each, of_seed, index, looks, columns, plan, Interval(*map(float, means[index])), compared)
-        for index, (each, of_seed) in enumerate(zip(asked, numbers, strict=True))
+        _answer(each, found, index, looks, columns, plan, Interval(*map(float, means[index])), periods[index])
+        for index, (each, found) in enumerate(zip(asked, numbers, strict=True))
     ]
-
-
-def measure_seeds(measure: Measure, runs: RunsBySeed, least_epochs: int = 1) -> dict[int, float]:
-    """Measure every seed, in ascending order; those that have no such number are skipped."""
-    numbers = {}
-    for seed, of_seed in sorted(runs.items()):
-        if (
-            min(run.epochs for run in of_seed) >= least_epochs
-            and (value := measure_or_none(measure, of_seed)) is not None
-        ):
-            numbers[seed] = value
-    return numbers
-
-
-def measure_or_none(measure: Callable[[Runs], Found], runs: Runs) -> Found | None:
-    """Measure, or return None where there is no such number: too few epochs, a test error never measured."""
-    try:
-        return measure(runs)
-    except DataError:
-        return None
 
 
 def _answer(
     asked: Asked,
-    by_seed: dict[int, float],
+    numbers: Numbers,
     index: int,
     looks: Looks,
     columns: Sequence[Column],
     plan: Plan,
     mean_interval: Interval,
-    compared: int,
+    periods: Period | Origins | None,
 ) -> Answer:
-    question = asked.question
+    question, by_seed = asked.question, numbers.by_seed
     if not by_seed:
         return Answer(question)
     p = {bound: _adjust_p(looks, place, plan) for place, (of, bound) in enumerate(columns) if of == index}
     interval = _intersect_share(by_seed, looks, index) if question.is_share else mean_interval
-    shown, mean = [value > SIGN_BOUND for value in by_seed.values()], float(np.mean(list(by_seed.values())))
+    shown, mean = list(numbers.means.values()), float(np.mean(list(by_seed.values())))
     if question.bets_on_rarity:  # from above: an exact interval is valid at one look, a bet at all of them
         interval = Interval(interval.low, bound_rare_share(shown))
     for bound in [bound for bound in p if p[bound] <= ALPHA]:
@@ -148,10 +113,17 @@ def _answer(
         for bound in {*p, RARE}:
             p[bound] = min(p.get(bound, 1.0), ALPHA / ALPHA_RARE / bet_against_share(shown, bound))
     known = interval if _bounds_anything(interval, question.is_share) else None
-    period = measure_period({seed: asked.runs[seed] for seed in by_seed}, compared) if question.in_period else None
-    looked = looks.seeds[-1] if looks.seeds else 0
-    final = _widen(known, mean, period) if known else None
-    return Answer(question, by_seed, known, period, final, p, looked, asked.networks)
+    return Answer(
+        question,
+        by_seed,
+        seeds_interval=known,
+        period=periods if isinstance(periods, Period) else None,
+        origins=periods if isinstance(periods, Origins) else None,
+        interval=_widen(known, mean, periods) if known else None,
+        p=p,
+        looked=looks.seeds[-1] if looks.seeds else 0,
+        networks=asked.networks,
+    )
 
 
 def _adjust_p(looks: Looks, column: int, plan: Plan) -> float:
@@ -183,13 +155,16 @@ def _bounds_anything(interval: Interval, is_share: bool) -> bool:
     return interval != (0.0, 1.0) if is_share else math.isfinite(interval.low) and math.isfinite(interval.high)
 
 
-def _widen(interval: Interval, mean: float, period: Period | None) -> Interval:
-    """Add the period to the seeds: both halves of the width are independent, so that their squares add up.
+def _widen(interval: Interval, mean: float, period: Period | Origins | None) -> Interval:
+    """Add periods to the seeds: both halves of the width are independent, so that their squares add up.
 
     √(seeds² + period²) on either side of the mean: what a bootstrap crossed over seeds and blocks of days converges to
-    (Owen 2007, Ann. Appl. Stat. 1, 386-411), without its too narrow tails below ten seeds.
+    (Owen 2007, Ann. Appl. Stat. 1, 386-411), without its too narrow tails below ten seeds. That of a share reaches to
+    the shares of all its periods, so that it decides nothing on which these disagree.
     """
     if period is None:
         return interval
+    if period.half is None:
+        return Interval(min(interval.low, *period.estimates), max(interval.high, *period.estimates))
     below, above = max(0.0, mean - interval.low), max(0.0, interval.high - mean)
     return Interval(mean - math.hypot(below, period.half), mean + math.hypot(above, period.half))

@@ -17,13 +17,19 @@ from rdrop_cli.runs.comparable import (
     keep_newest_of_each_seed,
     read_runs,
 )
+from rdrop_cli.runs.difference import explain_other_study
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run, list_run_folders
+from rdrop_cli.study.editions import BOOK, EDITIONS, Edition
+
+Networks = Mapping[Network, Sequence[RunCurves]]
 
 
 @dataclass(frozen=True)
 class Attempts:
-    """The seeds of a network that were tried, by what became of them; a seed counts once, by the best of its runs.
+    """The seeds of a network that were tried, by what became of them.
+
+    A seed counts once: by the best of its runs at an origin, and by the worst of its origins.
 
     Attributes:
         failures: the messages of those that failed.
@@ -44,8 +50,12 @@ class Collection:
     """Complete runs on the same data under the same protocol, in the order of the study, then of settings and seeds.
 
     Attributes:
-        used: the metrics of every one, one run a network and seed.
-        networks: their curves by network, seeds ascending.
+        used: the metrics of every one, one run a network, seed and origin, those of the first origin first.
+        networks: their curves at the first origin by network, seeds ascending.
+        later: the same at each later origin, by how many rows later it begins; errors in the unit of the first one.
+        validation_rows: length of the validation period, by which origins may overlap.
+        varied: runs of the first origin whose seed determines one source of chance alone, by source and network, with
+            that of seed 0, from which they vary; they are not judged.
         claimed: the network of each variant that the claims are judged on: with the rates of the study, the cell of the
             reference run, and the epochs that most of its seeds have.
         attempts: what became of all runs of a network, complete or not.
@@ -54,7 +64,10 @@ class Collection:
     """
 
     used: tuple[Metrics, ...] = ()
-    networks: Mapping[Network, Sequence[RunCurves]] = field(default_factory=dict)
+    networks: Networks = field(default_factory=dict)
+    later: Mapping[int, Networks] = field(default_factory=dict)
+    validation_rows: int = 0
+    varied: Mapping[str, Networks] = field(default_factory=dict)
     claimed: Mapping[str, Network] = field(default_factory=dict)
     attempts: Mapping[Network, Attempts] = field(default_factory=dict)
     skipped: tuple[Skipped, ...] = ()
@@ -64,6 +77,11 @@ class Collection:
     def is_published_data(self) -> bool | None:
         """Whether the data are the published file; None where nothing was published to compare with."""
         return self.used[0].dataset.verified if self.used else None
+
+    @property
+    def edition(self) -> Edition:
+        """The edition that the protocol is of; the first for one of the user's."""
+        return EDITIONS.get(self.used[0].protocol.name, BOOK) if self.used else BOOK
 
     @property
     def curves(self) -> RunCurves:
@@ -85,27 +103,53 @@ def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
     fit, unfit = _keep_fit(readable)
     if not fit:
         return Collection(skipped=(*unreadable, *unfit))
-    reference = min(fit, key=lambda run: folders.index(run.folder)) if names else fit[0]
-    comparable, differing = keep_comparable(fit, reference, any_cell=True)
-    used, replaced = keep_newest_of_each_seed(comparable)
-    networks: dict[Network, list[RunCurves]] = {}
+    ordered = sorted(fit, key=lambda run: folders.index(run.folder)) if names else fit
+    reference = next((run for run in ordered if not run.metrics.vary), None)
+    if reference is None:
+        return Collection(skipped=(*unreadable, *unfit, *map(_skip_varied, fit)))
+    comparable, differing = keep_comparable(fit, reference, explain_other_study)
+    used, replaced = keep_newest_of_each_seed([run for run in comparable if not run.metrics.vary])
+    varied, replaced_too = keep_newest_of_each_seed([run for run in comparable if run.metrics.vary])
     damaged = list[Skipped]()
+    origins, unit = dict[int, dict[Network, list[RunCurves]]](), used[0].metrics.target_std
     for run in used:
-        networks.setdefault(read_network(run.metrics), []).append(build_curves(run.metrics, _read_daily(run, damaged)))
+        curves = build_curves(run.metrics, _read_daily(run, damaged)).in_unit_of(unit)
+        networks = origins.setdefault(run.metrics.protocol.train_start_row, {})
+        networks.setdefault(read_network(run.metrics), []).append(curves)
+    (first, networks), *later = origins.items()
     return Collection(
         used=tuple(run.metrics for run in used),
         networks=networks,
-        claimed=_choose_claimed(networks, reference.metrics.cell),
-        attempts=_count_attempts(keep_comparable(readable, reference, any_cell=True)[0]),
-        skipped=(*unreadable, *unfit, *differing, *replaced),
+        later={start - first: at_origin for start, at_origin in later},
+        validation_rows=reference.metrics.protocol.val_stop_row - reference.metrics.protocol.train_stop_row,
+        varied=_gather_varied([run.metrics for run in varied], networks, first),
+        claimed=_choose_claimed(networks, read_network(reference.metrics).chosen_cell),
+        attempts=_count_attempts(keep_comparable(readable, reference, explain_other_study)[0]),
+        skipped=(*unreadable, *unfit, *differing, *replaced, *replaced_too),
         damaged=tuple(damaged),
     )
 
 
-def _choose_claimed(networks: Mapping[Network, Sequence[RunCurves]], cell: str) -> dict[str, Network]:
+def _skip_varied(run: Run) -> Skipped:
+    kind = "whose seed does not determine everything"
+    return Skipped(run.folder.run_id, f"its seed determines {run.metrics.vary} alone", kind)
+
+
+def _gather_varied(runs: Sequence[Metrics], networks: Networks, first: int) -> dict[str, Networks]:
+    """Return the runs in which one source of chance varies, each network with its usual run of seed 0."""
+    varied: dict[str, dict[Network, list[RunCurves]]] = {}
+    for run in runs:
+        if run.protocol.train_start_row == first:
+            network = read_network(run)
+            base = [each for each in networks.get(network, ()) if each.seed == 0]
+            varied.setdefault(run.vary, {}).setdefault(network, base).append(build_curves(run))
+    return dict(varied)
+
+
+def _choose_claimed(networks: Mapping[Network, Sequence[RunCurves]], cell: str | None) -> dict[str, Network]:
     claimed: dict[str, Network] = {}
     for network, runs in networks.items():
-        if network.cell != cell or not network.has_own_rates:
+        if network.chosen_cell != cell or not network.has_own_rates:
             continue
         rival = claimed.get(network.variant)
         if rival is None or (len(runs), network.epochs) > (len(networks[rival]), rival.epochs):
@@ -115,15 +159,21 @@ def _choose_claimed(networks: Mapping[Network, Sequence[RunCurves]], cell: str) 
 
 def _count_attempts(runs: Sequence[Run]) -> dict[Network, Attempts]:
     rank = {"completed": 2, "failed": 1}
-    best: dict[tuple[Network, int], Run] = {}
+    best: dict[tuple[Network, int, int], Run] = {}
     for run in runs:
-        key = read_network(run.metrics), run.metrics.seed
+        if run.metrics.vary:
+            continue
+        key = read_network(run.metrics), run.metrics.seed, run.metrics.protocol.train_start_row
         status = rank.get(run.metrics.status, 0)
         if key not in best or status > rank.get(best[key].metrics.status, 0):
             best[key] = run
     attempts = {}
-    for network in dict.fromkeys(network for network, _ in best):
-        found = [run.metrics for (of, _), run in best.items() if of == network]
+    for network in dict.fromkeys(network for network, _, _ in best):
+        worst = dict[int, Metrics]()
+        for (of, seed, _), run in best.items():
+            if of == network and rank.get(run.metrics.status, 0) <= rank.get(worst.get(seed, run.metrics).status, 0):
+                worst[seed] = run.metrics
+        found = list(worst.values())
         statuses = Counter(rank.get(run.status, 0) for run in found)
         failures = tuple(str(run.failure) for run in found if run.status == "failed")
         attempts[network] = Attempts(statuses[2], statuses[1], statuses[0], failures)
@@ -144,6 +194,7 @@ def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurve
         val_loss=np.array(history.val_loss, np.float64),
         train_mae=np.array(history.train_mae, np.float64),
         naive_val_mae=metrics.naive.val_mae,
+        naive_test_mae=metrics.naive.test_mae,
         test_mae=test.mae if test else None,
         target_std=metrics.target_std,
         unit=metrics.unit,

@@ -15,9 +15,9 @@ data. A look may spend what the spending rule gives it (Lan and DeMets 1983, Bio
 exceeded an earlier boundary are spent: over all looks together, at most the whole level of them does. This is exact
 where all questions are null, since the boundaries depend on the numbers only through their distances from the bounds.
 
-Intervals are simultaneous too. Where every question is far from its bounds, flips of the distances from them say little
-of how far apart the means may lie by chance; so the boundary of the intervals is that of the distances from the means
-and from the bounds together. A bound that the test has excluded ends the interval.
+Intervals (`intervals`) are simultaneous too. Where every question is far from its bounds, flips of the distances from
+them say little of how far apart the means may lie by chance; so the boundary of the intervals is that of the distances
+from the means and from the bounds together.
 """
 
 import math
@@ -37,19 +37,11 @@ ALPHA_PERIOD = ALPHA_SIGNS / 2  # the chance that the period exceeds its part of
 FIRST_LOOK, MAX_SEEDS = 8, 32
 FIRST_FLIPS, FIRST_SHARE = 3, 0.8  # what the first look may use
 EXACT_SEEDS = 14  # up to here every assignment of signs is tried; the signs of later seeds are drawn
-RARE_SHARE = 0.02  # the share that a bet on rarity expects
-_TIES = 1e-9  # statistics that differ by less of their size are the same
+TIES = 1e-9  # statistics that differ by less of their size are the same
 _EQUAL = 1e-14  # squares that are less of their size are rounding
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-
-
-class Interval(NamedTuple):
-    """A confidence interval, in the unit of the values; infinite where the seeds are too few to bound it."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -152,7 +144,7 @@ class _Spending:
     def measure_p(self, largest: Floats, observed: Floats) -> Floats:
         """Return, of each observed statistic, the share of assignments that are spent or reach it."""
         living = np.where(self.alive, largest, -1.0)
-        reach = (living[:, :, None] >= observed[:, None] * (1 - _TIES)).sum(axis=1)
+        reach = (living[:, :, None] >= observed[:, None] * (1 - TIES)).sum(axis=1)
         p: Floats = (self.spent[:, None] + reach) / largest.shape[1]
         return p
 
@@ -160,11 +152,11 @@ class _Spending:
         """Return the boundary that at most `level` of all assignments exceed by this look, and spend those that do."""
         rows = largest.shape[1]
         largest = np.where(self.alive, largest, -1.0)
-        allowed = np.floor(level * rows + _TIES).astype(int) - self.spent
+        allowed = np.floor(level * rows + TIES).astype(int) - self.spent
         ranked = np.sort(largest, axis=1)[:, ::-1]
         boundary = np.take_along_axis(ranked, np.clip(allowed, 0, rows - 1)[:, None], 1)[:, 0]
         boundary = np.where(allowed > 0, boundary, np.inf)
-        crossed = largest > boundary[:, None] * (1 + _TIES)
+        crossed = largest > boundary[:, None] * (1 + TIES)
         self.spent = self.spent + crossed.sum(axis=1)
         self.alive = self.alive & ~crossed
         return boundary
@@ -211,7 +203,7 @@ def take_looks(
         observed = statistics[:, 0]
         p_values.append(test.measure_p(largest, observed) if measure_p else np.full(observed.shape, np.nan))
         boundaries.append(test.find_boundary(largest, level))
-        excluded.append(observed > boundaries[-1][:, None] * (1 + _TIES))
+        excluded.append(observed > boundaries[-1][:, None] * (1 + TIES))
         centres = means[:, seed, middles]
         around = _measure_flips(flipped_sum, flipped_count, moments, middles, centres).max(axis=2, initial=0.0)
         wide_boundaries.append(wide.find_boundary(np.maximum(largest, around), level))
@@ -254,61 +246,3 @@ def _measure_flips(
 
 def _stack(per_look: Sequence[npt.NDArray[Any]], shape: tuple[int, ...]) -> npt.NDArray[Any]:
     return np.stack(per_look, axis=1) if per_look else np.empty((shape[0], 0, *shape[1:]))
-
-
-def bound_means(looks: Looks) -> Floats:
-    """Return the intervals of means over all looks, shape (study, question, end).
-
-    mean ± t s / √n with t from the boundary S of a look, as above; the looks' intervals are intersected.
-    """
-    counts, squared = looks.counts, (looks.wide_boundaries**2)[:, :, None]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        t = np.sqrt(squared * (counts - 1) / (counts - squared))
-        half = np.where((counts > squared) & (counts > 1), t * looks.deviations / np.sqrt(counts), np.inf)
-        low, high = looks.means - half, looks.means + half
-    ends = low.max(axis=1, initial=-np.inf), high.min(axis=1, initial=np.inf)
-    return np.stack(ends, axis=2)
-
-
-def bound_share(shown: int, seeds: int, boundary: float) -> Interval:
-    """Return the exact interval of a share at the boundary of a look, which excludes 1/2 only where that is exceeded.
-
-    Clopper and Pearson 1934 (Biometrika 26, 404-413), at the level that the sign test has at that boundary.
-    """
-    level = sum(
-        math.comb(seeds, k) for k in range(seeds + 1) if abs(2 * k - seeds) > boundary * math.sqrt(seeds) * (1 + _TIES)
-    ) / float(2**seeds)
-    return clopper_pearson(shown, seeds, level) if level else Interval(0.0, 1.0)
-
-
-def clopper_pearson(shown: int, seeds: int, level: float = ALPHA) -> Interval:
-    """Return the exact interval of a share, wrong in at most `level` of cases."""
-    from scipy import stats
-
-    low = stats.beta.ppf(level / 2, shown, seeds - shown + 1) if shown else 0.0
-    high = stats.beta.ppf(1 - level / 2, shown + 1, seeds - shown) if shown < seeds else 1.0
-    return Interval(float(low), float(high))
-
-
-def bet_against_share(shown: Sequence[bool], share: float) -> float:
-    """Return the most that a bet against a share, or more than it, has paid by any seed.
-
-        E_n(p) = (0.02 / p)^k (0.98 / (1 - p))^(n - k)        of k that show it among n seeds
-
-    A bet that the share is 0.02: where it is p or more, no strategy of stopping makes it pay 1 / level with a chance
-    above `level` (Ville 1939; Wald 1945, Ann. Math. Stat. 16, 117-186).
-    """
-    paid = np.where(np.asarray(shown, dtype=bool), RARE_SHARE / share, (1 - RARE_SHARE) / (1 - share))
-    return float(np.cumprod(paid).max(initial=1.0))
-
-
-def bound_rare_share(shown: Sequence[bool], level: float = ALPHA_RARE) -> float:
-    """Return the upper limit of a share: the least p against which a bet has paid 1 / level.
-
-    23 seeds of which none shows it exclude a fifth, 7 exclude a half.
-    """
-    low, high = RARE_SHARE, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        low, high = (low, middle) if bet_against_share(shown, middle) >= 1 / level else (middle, high)
-    return high

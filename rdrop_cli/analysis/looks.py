@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rdrop_cli.analysis.joint_test import Plan
-from rdrop_cli.analysis.verdict import StudyVerdict
+from rdrop_cli.analysis.judged import StudyVerdict
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import write_json
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rdrop_cli.runs.document import Metrics
-from rdrop_cli.study.variants import VARIANTS, label_network
+from rdrop_cli.study.variants import VARIANTS, find_chosen_cell, label_network
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,11 @@ class Network:
         variant, rates = VARIANTS.get(self.variant), (self.dropout, self.recurrent_dropout)
         drops = any(rates) or (variant is not None and variant.drops)
         return label_network(self.variant, self.cell, rates if drops else None)
+
+    @property
+    def chosen_cell(self) -> str | None:
+        """The cell that was chosen for it; None of its variant's own."""
+        return find_chosen_cell(self.variant, self.cell)
 
     @property
     def has_own_rates(self) -> bool:

@@ -7,12 +7,13 @@ claims.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from rdrop_cli.analysis.answers import Answer, Asked, RunsBySeed, measure_or_none
-from rdrop_cli.analysis.claims import compare_with, examine_overfitting
+from rdrop_cli.analysis.answers import Answer
+from rdrop_cli.analysis.asked import Asked, RunsBySeed, measure_or_none
 from rdrop_cli.analysis.collect import Attempts, Collection
-from rdrop_cli.analysis.joint_test import Interval, clopper_pearson
+from rdrop_cli.analysis.intervals import Interval, clopper_pearson
 from rdrop_cli.analysis.measures import measure_level
 from rdrop_cli.analysis.network import Network, label_networks
+from rdrop_cli.analysis.questions import compare_with, examine_overfitting
 from rdrop_cli.analysis.run import RunCurves
 
 CHOSEN_FROM = 3  # networks; of two nothing was chosen
@@ -59,15 +60,19 @@ class NetworkRow:
 
 
 def find_references(collection: Collection) -> dict[Network, Network]:
-    """Return the network that each is compared with: the baseline of its cell, else the first there is."""
-    references: dict[str, Network] = {}
+    """Return the network that each is compared with: the edition's without dropout, else the first there is.
+
+    Networks with a cell that was chosen for them have a reference of their own.
+    """
+    references: dict[str | None, Network] = {}
     for network, runs in collection.networks.items():
-        rival = references.get(network.cell)
+        rival = references.get(network.chosen_cell)
         if rival is None or (network.variant == rival.variant and len(runs) > len(collection.networks[rival])):
-            references[network.cell] = network
-    if claimed := collection.claimed.get("baseline"):
-        references[claimed.cell] = claimed
-    return {each: references[each.cell] for each in collection.networks if each != references[each.cell]}
+            references[network.chosen_cell] = network
+    if claimed := collection.claimed.get(collection.edition.reference):
+        references[claimed.chosen_cell] = claimed
+    compared = {each: references[each.chosen_cell] for each in collection.networks}
+    return {each: reference for each, reference in compared.items() if each != reference}
 
 
 def ask_differences(collection: Collection) -> dict[Network, Asked]:
@@ -76,9 +81,10 @@ def ask_differences(collection: Collection) -> dict[Network, Asked]:
     return {
         network: Asked(
             compare_with(labels[reference], labels[network]),
-            align_by_seed([collection.networks[reference], collection.networks[network]]),
+            align_origins(collection, [reference, network]),
             (0.0,),
             (labels[reference], labels[network]),
+            collection.validation_rows,
         )
         for network, reference in find_references(collection).items()
     }
@@ -91,6 +97,18 @@ def align_by_seed(networks: Sequence[Sequence[RunCurves]]) -> RunsBySeed:
     return {seed: tuple(runs[seed] for runs in by_seed) for seed in shared}
 
 
+def align_origins(collection: Collection, networks: Sequence[Network]) -> dict[int, RunsBySeed]:
+    """Return the runs of every seed that all networks have at every origin at which they have any, by origin."""
+    at_origins = {0: collection.networks, **collection.later}
+    found = {
+        start: align_by_seed([of_network.get(network, ()) for network in networks])
+        for start, of_network in at_origins.items()
+    }
+    found = {start: runs for start, runs in found.items() if runs}
+    shared = set.intersection(*map(set, found.values())) if found else set[int]()
+    return {start: {seed: runs[seed] for seed in sorted(shared)} for start, runs in found.items()} if shared else {}
+
+
 def build_rows(collection: Collection, answers: Mapping[Network, Answer]) -> list[NetworkRow]:
     """Return the table by cell, in each the lowest difference first: at equal epochs, over shared seeds."""
     labels, references = label_networks(collection.networks), find_references(collection)
@@ -98,8 +116,8 @@ def build_rows(collection: Collection, answers: Mapping[Network, Answer]) -> lis
         _describe(network, labels, collection, references.get(network), answers.get(network))
         for network in collection.networks
     ]
-    cells = list(dict.fromkeys(row.network.cell for row in rows))
-    ranked = sorted(rows, key=lambda row: (cells.index(row.network.cell), *_rank(row)))
+    cells = list(dict.fromkeys(row.network.chosen_cell for row in rows))
+    ranked = sorted(rows, key=lambda row: (cells.index(row.network.chosen_cell), *_rank(row)))
     best = ranked[0]
     if len(rows) < CHOSEN_FROM or best.answer is None or best.answer.estimate is None:
         return ranked

@@ -6,7 +6,8 @@ from typing import Literal
 
 from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.claims import Region
-from rdrop_cli.analysis.joint_test import ALPHA_RARE, RARE_SHARE, Plan
+from rdrop_cli.analysis.intervals import RARE_SHARE
+from rdrop_cli.analysis.joint_test import ALPHA_RARE, Plan
 
 NORMAL_80 = 0.8416  # of the normal distribution below which 80 % lie
 # The boundary of S that ten questions of one page have at 12 seeds and more, within a tenth: see `joint_test`.
@@ -43,7 +44,11 @@ def foresee(answer: Answer, region: Region, margin: float, plan: Plan) -> Outloo
     if seeds < first or answer.estimate is None:
         return Outlook("first-look", first)
     by_seeds = answer.seeds_interval
-    if answer.period and by_seeds and any(not by_seeds.low < bound < by_seeds.high for bound in region.bounds):
+    if (
+        (answer.period or answer.origins)
+        and by_seeds
+        and any(not by_seeds.low < bound < by_seeds.high for bound in region.bounds)
+    ):
         return Outlook("period")
     from scipy import stats
 

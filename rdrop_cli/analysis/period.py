@@ -1,6 +1,7 @@
-"""How much of a difference belongs to this one validation period."""
+"""How much of an answer belongs to its validation period: measured over several, or imagined by blocks of days."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +56,75 @@ def measure_period(pairs: Mapping[int, tuple[RunCurves, ...]], compared: int) ->
     error = float(blocks.std(ddof=1) / np.sqrt(len(blocks)))
     half = float(stats.t.ppf(1 - ALPHA_PERIOD / (2 * compared), len(blocks) - 1)) * error
     return Period(len(first.days), len(blocks), error, half)
+
+
+@dataclass(frozen=True)
+class Origins:
+    """The answers of several periods, and what another one like them might add.
+
+    Attributes:
+        estimates: mean over seeds at each origin: errors, or shares of seeds.
+        overlap: share of a validation period that two of them have in common, mean over pairs.
+        error: standard error of the mean over origins; None of shares.
+        half: half the width of its interval, simultaneous over `compared` answers; None of shares.
+    """
+
+    estimates: tuple[float, ...]
+    overlap: float
+    error: float | None = None
+    half: float | None = None
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the validation periods of origins lie, and what follows for the mean over them.
+
+    Attributes:
+        starts: where they begin, in rows.
+        rows: how long each is.
+    """
+
+    starts: tuple[int, ...]
+    rows: int
+
+    @property
+    def shared(self) -> npt.NDArray[np.float64]:
+        """The share of rows that two periods have in common, shape (origin, origin): how their weather correlates."""
+        apart = np.abs(np.subtract.outer(self.starts, self.starts))
+        return np.maximum(0.0, 1 - apart / self.rows)
+
+    @property
+    def overlap(self) -> float:
+        """The mean of it over pairs."""
+        pairs = self.shared[np.triu_indices(len(self.starts), 1)]
+        return float(pairs.mean())
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of their variance: periods - 1, or fewer where they overlap (Satterthwaite 1946)."""
+        centred = self.shared - self.shared.mean(axis=0)
+        return float(np.trace(centred) ** 2 / np.trace(centred @ centred))
+
+    def scale(self, variance: float) -> float:
+        """Return the variance of the mean over origins, from the variance among them."""
+        return float(variance * (1 + (len(self.starts) - 1) * self.overlap) / (1 - self.overlap) / len(self.starts))
+
+
+def measure_origins(estimates: Sequence[float], layout: Layout, compared: int) -> Origins:
+    """Measure how a mean varies from period to period.
+
+        error² = s² / K · (1 + (K - 1) ρ) / (1 - ρ)        half = t_{f, 1 - α / (2 · compared)} · error
+
+    The period is the unit: seeds of one period share it, so that more of them tell nothing of another. Student's t over
+    the means of few units keeps its level also where these are unequally noisy (Ibragimov and Müller 2010, J. Bus.
+    Econ. Stat. 28, 453-468). The last factor is for periods that have a share ρ of their rows in common, as Nadeau and
+    Bengio 2003 (Machine Learning 52, 239-281) correct for common windows; f is K - 1 where they have none.
+    """
+    from scipy import stats
+
+    error = math.sqrt(layout.scale(float(np.var(estimates, ddof=1))))
+    half = float(stats.t.ppf(1 - ALPHA_PERIOD / (2 * compared), layout.freedom)) * error
+    return Origins(tuple(estimates), layout.overlap, error, half)
 
 
 def average_blocks(daily: npt.NDArray[np.float64], windows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

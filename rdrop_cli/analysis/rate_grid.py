@@ -79,8 +79,8 @@ def _lay_out(rows: Sequence[NetworkRow]) -> list[RateGrid]:
     variants: dict[tuple[str, str], list[NetworkRow]] = {}
     for row in rows:
         variants.setdefault((row.network.variant, row.network.cell), []).append(row)
-    references = {row.network.cell: row for row in rows if row.answer is None}
-    return [_build_grid(of_variant, references.get(cell)) for (_, cell), of_variant in variants.items()]
+    references = {row.network.chosen_cell: row for row in rows if row.answer is None}
+    return [_build_grid(alike, references.get(alike[0].network.chosen_cell)) for alike in variants.values()]
 
 
 def _build_grid(rows: Sequence[NetworkRow], reference: NetworkRow | None) -> RateGrid:

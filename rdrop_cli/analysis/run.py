@@ -70,6 +70,7 @@ class RunCurves:
         val_loss: validation error, shape (epoch,).
         train_mae: training error without dropout, shape (epoch,); None where nobody measured it (published runs).
         naive_val_mae: error of the naive forecast on the same validation windows.
+        naive_test_mae: likewise on the test windows; None where it was not measured.
         test_mae: test error of the model of the best validation epoch; None where it was not measured.
         target_std: one standardised unit of the target in its own `unit`: °C for temperature.
         unit: the target's; empty where its name tells none.
@@ -89,6 +90,7 @@ class RunCurves:
     target_std: float
     unit: str = "°C"
     daily: DailyErrors | None = None
+    naive_test_mae: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("val_loss", "loss", "train_mae"):  # the others are measured by the first
@@ -96,7 +98,7 @@ class RunCurves:
             if curve is not None:
                 # The arrays are frozen with the rest: object.__setattr__ is how a frozen dataclass converts a field.
                 object.__setattr__(self, name, self._check(name, curve))
-        for name in ("naive_val_mae", "test_mae", "target_std"):
+        for name in ("naive_val_mae", "naive_test_mae", "test_mae", "target_std"):
             figure = getattr(self, name)
             if figure is not None and not math.isfinite(figure):
                 raise DataError(f"{self}: {name} is {figure}: skip this run")
@@ -113,6 +115,23 @@ class RunCurves:
         """Return the first so many epochs of the run."""
         train_mae = None if self.train_mae is None else self.train_mae[:epochs]
         return replace(self, loss=self.loss[:epochs], val_loss=self.val_loss[:epochs], train_mae=train_mae)
+
+    def in_unit_of(self, target_std: float) -> "RunCurves":
+        """Return the same errors standardised by another deviation of the same target."""
+        factor = self.target_std / target_std
+        if factor == 1.0:
+            return self
+        return replace(
+            self,
+            loss=self.loss * factor,
+            val_loss=self.val_loss * factor,
+            train_mae=None if self.train_mae is None else self.train_mae * factor,
+            naive_val_mae=self.naive_val_mae * factor,
+            naive_test_mae=None if self.naive_test_mae is None else self.naive_test_mae * factor,
+            test_mae=None if self.test_mae is None else self.test_mae * factor,
+            target_std=target_std,
+            daily=self.daily and replace(self.daily, val_mae=self.daily.val_mae * factor),
+        )
 
     def _check(self, name: str, values: Curve) -> Curve:
         curve = check_curve(f"{self}: {name}", values, least_epochs=1).copy()

@@ -5,113 +5,28 @@ lies outside, and is undecided where it lies across an end. The intervals are si
 page, and valid at every look of the plan (`joint_test`).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from html import escape
-from math import inf, isfinite
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from pathlib import Path
-from typing import Any, Literal
 
-from rdrop_cli.analysis.answers import Answer, Asked, RunsBySeed, answer_questions, measure_or_none, measure_seeds
-from rdrop_cli.analysis.claims import (
-    CLAIM_IDS,
-    CLAIMS,
-    SIGN_BOUND,
-    Claim,
-    Question,
-    Region,
-    measure_margin,
-)
+from rdrop_cli.analysis.answers import Answer, answer_questions
+from rdrop_cli.analysis.asked import Asked, RunsBySeed, measure_or_none, measure_seeds
+from rdrop_cli.analysis.claims import SIGN_BOUND, Claim, Region
 from rdrop_cli.analysis.collect import Collection, collect_runs
-from rdrop_cli.analysis.joint_test import ALPHA, Interval, Plan
+from rdrop_cli.analysis.edition_claims import CLAIM_IDS, list_claims
+from rdrop_cli.analysis.intervals import Interval
+from rdrop_cli.analysis.joint_test import Plan
+from rdrop_cli.analysis.judged import OPEN, ClaimVerdict, Reason, StudyVerdict, Verdict
 from rdrop_cli.analysis.network import Network, label_networks
-from rdrop_cli.analysis.networks import NetworkRow, align_by_seed, ask_differences, build_rows, find_references
-from rdrop_cli.analysis.outlook import Outlook, foresee
-from rdrop_cli.analysis.published import load_published_like
+from rdrop_cli.analysis.networks import align_origins, ask_differences, build_rows, find_references
+from rdrop_cli.analysis.outlook import foresee
+from rdrop_cli.analysis.published import load_printed_like, load_published_like
+from rdrop_cli.analysis.questions import Question, measure_margin
 from rdrop_cli.analysis.run import RunCurves
-from rdrop_cli.errors import UsageError, ValueRefusedError, suggest
+from rdrop_cli.errors import ValueRefusedError, suggest
 from rdrop_cli.runs.history import is_still_improving
 
-Verdict = Literal["holds", "does-not-hold", "undecided"]
-Reason = Literal["decided", "no-runs", "too-few-seeds", "across-bound", "period", "still-improving"]
-OPEN: tuple[Reason, ...] = ("too-few-seeds", "across-bound", "period")  # what more seeds or days may decide
 _ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class ClaimVerdict:
-    """What the runs say of a claim.
-
-    Attributes:
-        region: where the answer has to lie, at the margin of these runs.
-        reason: why it is undecided, or `decided`; `no-runs`: no seed with complete runs, long enough, of all it needs;
-            `still-improving`: `improving` is not empty, and the answer would be that a network does not overfit.
-        p: of the nearest bound of the region that decides, of the seeds alone; None of no look.
-        published: the same number of the published runs; None where there is none.
-        size: of a share: mean, lowest and highest of what is asked about, over seeds.
-        improving: seeds whose run was still improving at its end, where that leaves the question open.
-    """
-
-    claim: Claim
-    answer: Answer
-    region: Region
-    verdict: Verdict
-    reason: Reason
-    p: float | None
-    published: float | None
-    size: tuple[float, float, float] | None
-    outlook: Outlook | None
-    improving: tuple[int, ...] = ()
-
-    @property
-    def id(self) -> str:
-        return self.claim.id
-
-
-@dataclass(frozen=True)
-class StudyVerdict:
-    """The runs that were judged and what they say.
-
-    Attributes:
-        margin: what counts as a difference, in standardised error.
-        networks: the table of networks, of each cell the lowest difference first.
-    """
-
-    collection: Collection
-    plan: Plan
-    margin: float
-    claims: tuple[ClaimVerdict, ...]
-    networks: tuple[NetworkRow, ...]
-
-    def find(self, claim_id: str) -> ClaimVerdict:
-        """Return the verdict on one claim, by an id of `CLAIM_IDS`."""
-        return next(verdict for verdict in self.claims if verdict.id == claim_id)
-
-    def _repr_html_(self) -> str:
-        """Return what a notebook shows: each claim and what the runs say of it."""
-        rows = (f"<tr><th>{escape(claim.id)}</th><td>{escape(claim.verdict)}</td></tr>" for claim in self.claims)
-        return f"<table>{''.join(rows)}</table>"
-
-    @property
-    def answers(self) -> dict[str, Answer]:
-        """Every question that any seed speaks to, once."""
-        answers = [verdict.answer for verdict in self.claims] + [row.answer for row in self.networks if row.answer]
-        return {answer.question.id: answer for answer in answers if answer.by_seed}
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        return tuple(sorted({seed for answer in self.answers.values() for seed in answer.seeds}))
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "schema_version": 3,
-            "plan": {"alpha": ALPHA, "looks": list(self.plan.looks), "margin": self.margin},
-            "questions": [_describe_answer(answer) for answer in self.answers.values()],
-            "claims": [_describe_claim(verdict) for verdict in self.claims],
-            "networks": [_describe_row(row) for row in self.networks],
-            "runs": [{"run_id": run.run_id, "variant": run.variant, "seed": run.seed} for run in self.collection.used],
-            "skipped": [{"run": run.run, "reason": run.reason} for run in self.collection.skipped],
-        }
 
 
 def judge_runs(names: Sequence[str], runs_dir: Path, plan: Plan | None = None) -> StudyVerdict:
@@ -128,72 +43,43 @@ def judge_collection(collection: Collection, plan: Plan) -> StudyVerdict:
     if not collection.networks:
         return StudyVerdict(collection, plan, 0.0, (), ())
     margin = measure_margin(collection.curves)
-    asked = {claim.question.id: _ask(claim.question, collection, margin) for claim in CLAIMS}
+    claims = list_claims(collection.edition)
+    asked = {claim.question.id: _ask(claim.question, claims, collection, margin) for claim in claims}
     keys = dict[Network, str]()
     for network, difference in ask_differences(collection).items():
-        keys[network] = _find_same(network, collection) or difference.question.id
+        keys[network] = _find_same(network, claims, collection) or difference.question.id
         asked.setdefault(keys[network], difference)
     family = {key: each for key, each in asked.items() if each.runs}
     answers = dict(zip(family, answer_questions(list(family.values()), plan), strict=True))
     for key, each in asked.items():
         answers.setdefault(key, Answer(each.question))
     published = load_published_like(collection.used[0]) if collection.used else {}
+    printed = load_printed_like(collection.used[0]) if collection.used else {}
     return StudyVerdict(
         collection,
         plan,
         margin,
-        claims=tuple(_judge(claim, answers[claim.question.id], asked, margin, plan, published) for claim in CLAIMS),
+        claims=tuple(
+            _judge(claim, answers[claim.question.id], asked, margin, plan, published, printed) for claim in claims
+        ),
         networks=tuple(build_rows(collection, {network: answers[key] for network, key in keys.items()})),
     )
 
 
-def confirm_best(collection: Collection, plan: Plan, first_fresh: int) -> StudyVerdict:
-    """Choose the best network on the seeds below `first_fresh`, and judge it on the others, which had no part in it.
-
-    Raises:
-        UsageError: there is no seed on one side, or nothing to choose from.
-    """
-    choosing = _keep_seeds(collection, lambda seed: seed < first_fresh)
-    fresh = _keep_seeds(collection, lambda seed: seed >= first_fresh)
-    if not choosing.networks or not fresh.networks:
-        side = "below" if not choosing.networks else "at or above"
-        raise UsageError(f"there is no seed {side} {first_fresh}; train fresh seeds to confirm on", field="confirm")
-    row = next((row for row in judge_collection(choosing, plan).networks if row.is_chosen), None)
-    if row is None:
-        raise UsageError(
-            "expected three networks or more, of which another than the reference is best", field="confirm"
-        )
-    references = find_references(collection)
-    kept = {
-        network: runs for network, runs in fresh.networks.items() if network in (row.network, references[row.network])
-    }
-    return judge_collection(replace(fresh, networks=kept, claimed={}), plan)
-
-
-def _keep_seeds(collection: Collection, keep: Callable[[int], bool]) -> Collection:
-    networks = {
-        network: kept
-        for network, runs in collection.networks.items()
-        if (kept := [run for run in runs if keep(run.seed)])
-    }
-    return replace(collection, networks=networks, attempts={})
-
-
-def _ask(question: Question, collection: Collection, margin: float) -> Asked:
-    regions = [claim.region(margin) for claim in CLAIMS if claim.question is question]
+def _ask(question: Question, claims: Sequence[Claim], collection: Collection, margin: float) -> Asked:
+    regions = [claim.region(margin) for claim in claims if claim.question is question]
     bounds = {bound for region in regions for bound in region.bounds if not question.is_share or bound == SIGN_BOUND}
     networks = [collection.claimed[variant] for variant in question.needs if variant in collection.claimed]
-    runs: RunsBySeed = {}
-    if len(networks) == len(question.needs):
-        runs = align_by_seed([collection.networks[network] for network in networks])
+    origins = align_origins(collection, networks) if len(networks) == len(question.needs) else {}
     labels = label_networks(collection.networks)
-    return Asked(question, runs, tuple(sorted(bounds)), tuple(labels[network] for network in networks))
+    named = tuple(labels[network] for network in networks)
+    return Asked(question, origins, tuple(sorted(bounds)), named, collection.validation_rows)
 
 
-def _find_same(network: Network, collection: Collection) -> str | None:
+def _find_same(network: Network, claims: Sequence[Claim], collection: Collection) -> str | None:
     """Return the question of a claim that asks the same of the same two networks, if there is one."""
     pair = [find_references(collection).get(network), network]
-    for claim in CLAIMS:
+    for claim in claims:
         if claim.question.in_period and [collection.claimed.get(each) for each in claim.question.needs] == pair:
             return claim.question.id
     return None
@@ -206,11 +92,12 @@ def _judge(
     margin: float,
     plan: Plan,
     published: Mapping[str, RunCurves],
+    printed: Mapping[str, float],
 ) -> ClaimVerdict:
     question, region = claim.question, claim.region(margin)
     verdict = place(answer.interval, region, question.is_share)
-    reason = _explain(answer, region, verdict)
-    improving = _find_improving(answer, asked[question.id].runs) if question.needs_turn else ()
+    reason = _explain(answer, asked[question.id].runs, region, verdict)
+    improving = _find_improving(answer, asked[question.id]) if question.needs_turn else ()
     if improving and _denies(verdict, region):
         verdict, reason = "undecided", "still-improving"
     return ClaimVerdict(
@@ -220,17 +107,22 @@ def _judge(
         verdict=verdict,
         reason=reason,
         p=_choose_p(answer, region),
-        published=_measure_published(question, answer, asked[question.id].runs, published),
-        size=_measure_size(question, asked[question.id].runs),
+        published=printed.get(question.id, _measure_published(question, asked[question.id].runs, published)),
+        size=_measure_size(asked[question.id]),
+        onset=_find_onsets(asked[question.id]),
         outlook=foresee(answer, region, margin, plan) if reason in OPEN else None,
         improving=improving,
     )
 
 
-def _find_improving(answer: Answer, runs: RunsBySeed) -> tuple[int, ...]:
-    """Return the seeds that answer no and whose run was still improving at its end: more epochs might show it."""
-    silent = {seed: runs[seed][0] for seed, shown in answer.by_seed.items() if not shown}
-    return tuple(seed for seed, run in silent.items() if is_still_improving(list(run.val_loss), run.naive_val_mae))
+def _find_improving(answer: Answer, asked: Asked) -> tuple[int, ...]:
+    """Return the seeds that answer no and of which a run was still improving at its end: more epochs might show it."""
+    silent = {seed: [runs[seed][0] for runs in asked.origins.values()] for seed, x in answer.by_seed.items() if not x}
+    return tuple(
+        seed
+        for seed, runs in silent.items()
+        if any(is_still_improving(list(run.val_loss), run.naive_val_mae) for run in runs)
+    )
 
 
 def _denies(verdict: Verdict, region: Region) -> bool:
@@ -254,9 +146,10 @@ def place(interval: Interval | None, region: Region, is_share: bool = False) -> 
     return "undecided"
 
 
-def _explain(answer: Answer, region: Region, verdict: Verdict) -> Reason:
+def _explain(answer: Answer, runs: RunsBySeed, region: Region, verdict: Verdict) -> Reason:
     if not answer.by_seed:
-        return "no-runs"
+        short = all(min(run.epochs for run in of_seed) < answer.question.least_epochs for of_seed in runs.values())
+        return "too-short" if runs and short else "no-runs"
     if verdict != "undecided":
         return "decided"
     if answer.interval is None:
@@ -275,9 +168,7 @@ def _choose_p(answer: Answer, region: Region) -> float | None:
     return answer.p[min(bounds, key=lambda bound: abs(bound - float(answer.estimate or 0.0)))]
 
 
-def _measure_published(
-    question: Question, answer: Answer, runs: RunsBySeed, published: Mapping[str, RunCurves]
-) -> float | None:
+def _measure_published(question: Question, runs: RunsBySeed, published: Mapping[str, RunCurves]) -> float | None:
     """Return the number of the published runs, over as many epochs as the runs that are judged have."""
     if not runs or not all(variant in published for variant in question.needs):
         return None
@@ -289,11 +180,22 @@ def _measure_published(
     return measure_or_none(question.measure, cut)
 
 
-def _measure_size(question: Question, runs: RunsBySeed) -> tuple[float, float, float] | None:
+def _measure_size(asked: Asked) -> tuple[float, float, float] | None:
+    question = asked.question
     if question.size is None:
         return None
-    sizes = list(measure_seeds(question.size[1], runs, question.least_epochs).values())
+    found = [measure_seeds(question.size[1], runs, question.least_epochs) for runs in asked.origins.values()]
+    sizes = [size for of_seed in found for size in of_seed.values()]
     return (sum(sizes) / len(sizes), min(sizes), max(sizes)) if sizes else None
+
+
+def _find_onsets(asked: Asked) -> dict[int, float]:
+    """Return the epoch at which each seed that overfits at the first origin begins to, where noise does not hide it."""
+    question = asked.question
+    if question.onset is None:
+        return {}
+    numbers = measure_seeds(question.measure, asked.runs, question.least_epochs)
+    return measure_seeds(question.onset, {seed: asked.runs[seed] for seed, shown in numbers.items() if shown})
 
 
 def check_claim_ids(ids: Iterable[str], field: str = "require") -> None:
@@ -305,59 +207,3 @@ def check_claim_ids(ids: Iterable[str], field: str = "require") -> None:
     for claim_id in ids:
         if claim_id not in CLAIM_IDS:
             raise ValueRefusedError(field, claim_id, f"one of {', '.join(CLAIM_IDS)}", suggest(claim_id, CLAIM_IDS))
-
-
-def _describe_answer(answer: Answer) -> dict[str, Any]:
-    return {
-        "id": answer.question.id,
-        "number": answer.question.number,
-        "networks": list(answer.networks),
-        "kind": "share" if answer.question.is_share else "mean",
-        "by_seed": {str(seed): value for seed, value in answer.by_seed.items()},
-        "estimate": answer.estimate,
-        "interval": answer.interval,
-        "seeds_interval": answer.seeds_interval,
-        "period": asdict(answer.period) if answer.period else None,
-        "p": [{"bound": bound, "p": p} for bound, p in sorted(answer.p.items())],
-        "looked": answer.looked,
-    }
-
-
-def _describe_claim(verdict: ClaimVerdict) -> dict[str, Any]:
-    region, claim = verdict.region, verdict.claim
-    return {
-        "id": claim.id,
-        "text": claim.text,
-        "question": claim.question.id,
-        "verdict": verdict.verdict,
-        "reason": verdict.reason,
-        "seeds": list(verdict.answer.seeds),
-        "estimate": verdict.answer.estimate,
-        "interval": verdict.answer.interval,
-        "p": verdict.p,
-        "region": [bound if isfinite(bound) else None for bound in (region.low, region.high)],
-        "published": verdict.published,
-        "size": dict(zip(("mean", "low", "high"), verdict.size, strict=True)) if verdict.size else None,
-        "outlook": asdict(verdict.outlook) if verdict.outlook else None,
-        "still_improving": list(verdict.improving),
-    }
-
-
-def _describe_row(row: NetworkRow) -> dict[str, Any]:
-    shown, examined = row.overfitting
-    return {
-        "label": row.label,
-        **asdict(row.network),
-        "seeds": list(row.seeds),
-        "attempts": asdict(row.attempts),
-        "level": row.level,
-        "turn": row.turn,
-        "test": row.test,
-        "overfitting": {"seeds": shown, "of": examined, "interval": row.overfitting_interval},
-        "reference": row.reference,
-        "question": row.answer.question.id if row.answer else None,
-        "difference": row.answer.estimate if row.answer else None,
-        "interval": row.answer.interval if row.answer else None,
-        "effect": row.effect,
-        "chosen_on_these_seeds": row.is_chosen,
-    }

@@ -1,1 +1,1 @@
-"""Benchmark: training speed of rdrop and of Keras's defaults."""
+"""Benchmark: speed of rdrop, of the book's code, and of other libraries."""

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median, quantiles
-from typing import Any
+from typing import IO, Any
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.study.config import RunConfig
@@ -20,6 +20,7 @@ TEAMS = {  # which implementation, and whether it has a process on each core or 
     "rdrop": ("rdrop", True),
     "rdrop_alone": ("rdrop", False),
 }
+WORKER = [sys.executable, "-P", "-m", "rdrop_cli.bench.worker"]
 WARM_UP_STEPS = 5
 WINDOWS = 12_800  # measured in a round, a hundred of the book's batches
 
@@ -53,7 +54,7 @@ class Team:
         """Let all processes do an amount each, at once; return what they did together in a second."""
         for process in self.processes:
             _send(process, [action, amount])
-        answers = [_receive(process) for process in self.processes]
+        answers = [receive(process) for process in self.processes]
         self.peak_mb = sum(answer["peak_mb"] for answer in answers)
         return sum(amount / float(answer["seconds"]) for answer in answers)
 
@@ -98,26 +99,38 @@ def make_ready(
     name: str, implementation: str, config: RunConfig, data_dir: Path, shares: list[list[int]]
 ) -> Iterator[Team]:
     """Start an implementation's processes one after the other, so that each is alone on its way to the first step."""
-    processes: list[subprocess.Popen[str]] = []
-    try:
-        ready = []
+    with ExitStack() as stack:
+        processes, ready = [], []
         for cores in shares:
-            command = [sys.executable, "-P", "-m", "rdrop_cli.bench.worker"]
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=clean_environment(), text=True
-            )
-            processes.append(process)
-            order = {"implementation": implementation, "config": config.to_json(), "data_dir": str(data_dir)}
-            _send(process, order | {"cores": cores})
-            ready.append(_receive(process))
+            order = make_order(implementation, config, data_dir, cores)
+            processes.append(stack.enter_context(start_process(WORKER, order)))
+            ready.append(receive(processes[-1]))
         team = Team(name, processes, ready)
         team.run("train", WARM_UP_STEPS)
         team.run("measure", WINDOWS)
         yield team
+
+
+def make_order(implementation: str, config: RunConfig, data_dir: Path, cores: list[int]) -> dict[str, Any]:
+    """Return what a process of `WORKER` is told first."""
+    order = {"implementation": implementation, "config": config.to_json(), "data_dir": str(data_dir)}
+    return order | {"cores": cores}
+
+
+@contextmanager
+def start_process(
+    command: list[str], order: dict[str, Any], stderr: IO[str] | None = None
+) -> Iterator["subprocess.Popen[str]"]:
+    """Start a process and send it its order; end it with the block."""
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=clean_environment(), text=True
+    )
+    try:
+        _send(process, order)
+        yield process
     finally:
-        for process in processes:
-            process.kill()
-            process.communicate()
+        process.kill()
+        process.communicate()
 
 
 def _send(process: "subprocess.Popen[str]", value: Any) -> None:
@@ -126,7 +139,12 @@ def _send(process: "subprocess.Popen[str]", value: Any) -> None:
     process.stdin.flush()
 
 
-def _receive(process: "subprocess.Popen[str]") -> dict[str, Any]:
+def receive(process: "subprocess.Popen[str]") -> dict[str, Any]:
+    """Return a process's next answer.
+
+    Raises:
+        RdropError: it has ended.
+    """
     assert process.stdout is not None
     line = process.stdout.readline()
     if not line:

@@ -1,12 +1,15 @@
 """The ways to train that the benchmark compares, each at the book's size, on the same series and windows."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.nn.models import build_model
 from rdrop_cli.nn.trainer import KerasTrainer
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
@@ -43,6 +46,22 @@ class Book:
     def measure(self, windows: int) -> None:
         self._model.evaluate(self._validation, steps=max(1, windows // self._batch), verbose=0)
 
+    def complete(self, config: RunConfig, path: Path) -> None:
+        """Do the book's whole run: every epoch with its validation, the test, and the model in a file."""
+        validation, test = self._windows.validation, self._windows.test
+        self._model.fit(
+            self._training,
+            steps_per_epoch=config.protocol.steps_per_epoch,
+            epochs=config.epochs,
+            validation_data=self._validation,
+            validation_steps=max(1, len(validation) // self._batch),
+            verbose=0,
+            shuffle=False,
+        )
+        generated = self._generate(_span(test), shuffle=False)
+        self._model.evaluate(generated, steps=max(1, len(test) // self._batch), verbose=0)
+        self._model.save(path)
+
     def _generate(self, rows: range, *, shuffle: bool) -> Iterator[Batch]:
         windows, rng, position = self._windows, np.random.default_rng(0), 0
         while True:
@@ -61,11 +80,14 @@ class Book:
 
 
 class KerasDefaults:
-    """What Keras's documentation leads to: `timeseries_dataset_from_array` into `fit`, every setting its default."""
+    """What Keras's documentation leads to: `timeseries_dataset_from_array` into `fit`.
 
-    def __init__(self, config: RunConfig, windows: Windows) -> None:
+    Every setting is its default, but for `jit_compile` where XLA is wanted: the default is to do without on a CPU.
+    """
+
+    def __init__(self, config: RunConfig, windows: Windows, jit_compile: bool | str = "auto") -> None:
         self._batch = config.protocol.batch_size
-        self._model = _compile_keras_model(config, windows)
+        self._model = _compile_keras_model(config, windows, jit_compile)
         self._training = self._make_dataset(windows, windows.train, shuffle=True).repeat()
         self._validation = self._make_dataset(windows, _span(windows.validation), shuffle=False).repeat()
 
@@ -112,19 +134,14 @@ class Rdrop:
 IMPLEMENTATIONS: dict[str, Callable[[RunConfig, Windows], Implementation]] = {
     "book": Book,
     "keras": KerasDefaults,
+    "xla": partial(KerasDefaults, jit_compile=True),
     "rdrop": Rdrop,
 }
 
 
-def _compile_keras_model(config: RunConfig, windows: Windows) -> keras.Model:
-    rates = {"dropout": config.dropout, "recurrent_dropout": config.recurrent_dropout}
-    layers = [
-        keras.Input((len(windows.offsets), windows.matrix.shape[1])),
-        keras.layers.GRU(config.protocol.units, **rates),
-        keras.layers.Dense(1),
-    ]
-    model = keras.Sequential(layers)
-    model.compile(optimizer="rmsprop", loss="mae")
+def _compile_keras_model(config: RunConfig, windows: Windows, jit_compile: bool | str = "auto") -> keras.Model:
+    model = build_model(config, len(windows.offsets), windows.matrix.shape[1])
+    model.compile(optimizer="rmsprop", loss="mae", jit_compile=jit_compile)
     return model
 
 

@@ -1,34 +1,27 @@
 """One process of the benchmark: makes itself ready, then trains or measures what it is told, by JSON lines."""
 
-import json
 import os
-import resource
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from rdrop_cli.bench.peer_worker import serve
 from rdrop_cli.jobs.worker import keep_to_cores
 from rdrop_cli.runs.schema import parse_config
 
 
 def main() -> None:
-    """Read implementation, configuration and cores; then answer each order with the seconds that it took."""
+    """Read implementation, configuration and cores, and do a first step; then do what is ordered."""
     started = time.monotonic() - _seconds_since_start()
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    order = json.loads(sys.stdin.readline())
-    keep_to_cores(order["cores"])
-    implementation = _make_implementation(order)
-    implementation.train(1)
-    ready = {"first_step_seconds": time.monotonic() - started, "engine": getattr(implementation, "engine", "keras")}
-    _answer(answers, ready)
-    for line in sys.stdin:
-        action, amount = json.loads(line)
-        start = time.monotonic()
-        getattr(implementation, action)(amount)
-        peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        _answer(answers, {"seconds": time.monotonic() - start, "peak_mb": peak_mb})
+
+    def prepare(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        keep_to_cores(order["cores"])
+        implementation = _make_implementation(order)
+        implementation.train(1)
+        engine = getattr(implementation, "engine", "keras")
+        return implementation, {"first_step_seconds": time.monotonic() - started, "engine": engine}
+
+    serve(prepare)
 
 
 def _make_implementation(order: dict[str, Any]) -> Any:
@@ -50,11 +43,6 @@ def _seconds_since_start() -> float:
         return float(Path("/proc/uptime").read_text().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError):
         return 0.0
-
-
-def _answer(stream: Any, value: dict[str, Any]) -> None:
-    stream.write(json.dumps(value) + "\n")
-    stream.flush()
 
 
 if __name__ == "__main__":

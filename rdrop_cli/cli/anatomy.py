@@ -24,11 +24,13 @@ def anatomy(
         list[str] | None,
         typer.Argument(
             metavar="VARIANT",
-            help="Networks to check; see `rdrop variants`. [default: all with the cell]",
+            help="Networks to check; see `rdrop variants`. [default: all that have either cell]",
             autocompletion=complete_variants,
         ),
     ] = None,
-    cell: Annotated[str, typer.Option(metavar="CELL", help=f"Recurrent cell: {' or '.join(CELLS)}.")] = DEFAULT_CELL,
+    cell: Annotated[
+        str | None, typer.Option(metavar="CELL", help=f"Recurrent cell: {' or '.join(CELLS)}. [default: the variant's]")
+    ] = None,
     dropout: Annotated[
         float | None, typer.Option(metavar="RATE", help="Rate of `dropout`, in [0, 1). [default: the variant's]")
     ] = None,
@@ -52,7 +54,7 @@ def anatomy(
     if output:
         check_ending(output)
     check_variant_names(variants or (), "anatomy")
-    named = tuple(variants or (name for name, variant in VARIANTS.items() if cell in variant.cells))
+    named = tuple(variants or _list_methods(cell or DEFAULT_CELL))
     request = Request(variants=named, cell=cell, dropout=dropout, recurrent_dropout=recurrent_dropout)
     configs = plan_runs(request)
 
@@ -66,6 +68,11 @@ def anatomy(
             print_lines(["", *_describe(found)] if number else _describe(found))
     if output:
         _draw(anatomies, output)
+
+
+def _list_methods(cell: str) -> list[str]:
+    """Return the variants that a cell has, but for those that add no method: the book's networks of one cell alone."""
+    return [name for name, variant in VARIANTS.items() if cell in variant.cells and not variant.only_cell]
 
 
 def _describe(found: "Anatomy") -> Iterator[str]:

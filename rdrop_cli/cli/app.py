@@ -25,6 +25,7 @@ from rdrop_cli.cli.report import report
 from rdrop_cli.cli.rm import rm
 from rdrop_cli.cli.runs import list_runs, show
 from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_signals
+from rdrop_cli.cli.study import study
 from rdrop_cli.cli.sweep import sweep
 from rdrop_cli.cli.train import train
 from rdrop_cli.cli.variants import variants
@@ -34,7 +35,7 @@ from rdrop_cli.errors import RdropError
 HELP = "Does your recurrent network overfit, and which dropout helps? Train and compare."
 GROUPS: dict[str, dict[str, Callable[..., None]]] = {
     "Data": {"download": download, "inspect": inspect},
-    "Training": {"train": train, "sweep": sweep},
+    "Training": {"train": train, "sweep": sweep, "study": study},
     "Results": {"runs": list_runs, "show": show, "plot": plot, "verdict": verdict, "report": report},
     "Housekeeping": {"export": export, "rm": rm, "config": config},
     "Methods": {"variants": variants, "anatomy": anatomy, "bench": bench},

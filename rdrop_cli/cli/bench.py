@@ -1,4 +1,4 @@
-"""`rdrop bench`: how fast this machine trains, against the book's code and Keras's defaults."""
+"""`rdrop bench`: how fast this machine trains, against the book's code, Keras's defaults and other libraries."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Quiet
+from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
 
 IMPLEMENTATIONS = {
@@ -15,13 +16,35 @@ IMPLEMENTATIONS = {
     "rdrop": "rdrop: a run on each core",
     "rdrop_alone": "rdrop: one run on all cores",
 }
+ROUNDS, STEPS = 7, 40
 
 
 def bench(
     rounds: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Rounds; every implementation runs once a round.")
-    ] = 7,
-    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Training steps a round.")] = 40,
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Rounds; every implementation runs once a round. [default: 7; with --all 3]"
+        ),
+    ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Training steps a round. [default: 40; with --all 30]"),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Compare every recurrent network with Keras, XLA, JAX and PyTorch instead.")
+    ] = False,
+    peers: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="With --all: keras, xla, jax or torch; repeatable. [default: all]"),
+    ] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="With --all: print tables in Markdown.")] = False,
+    study: Annotated[
+        bool, typer.Option("--study", help="Train the whole study by the book's code and by rdrop instead: hours.")
+    ] = False,
+    epochs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="With --study: epochs of both networks. [default: 20 and 40]"),
+    ] = None,
     growth: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Measure how the time of a step grows with size instead; draw it to FILE."),
@@ -34,10 +57,13 @@ def bench(
 
     Trains at the book's size on the synthetic series, in turns, and compares medians over the rounds.
     """
+    _check_options({"all": everything, "study": study, "growth": growth}, peers or markdown, epochs)
     from rdrop_cli.bench.compare import race
     from rdrop_cli.bench.growth import measure_growth
     from rdrop_cli.bench.plot import draw_growth
     from rdrop_cli.bench.results import summarise
+    from rdrop_cli.bench.whole_study import measure_study
+    from rdrop_cli.cli.bench_all import compare_all
     from rdrop_cli.cli.console import note
     from rdrop_cli.planning.request import Request, plan_runs
     from rdrop_cli.plots.style import check_ending
@@ -49,7 +75,16 @@ def bench(
     configs = {config.variant: config for config in plan_runs(Request(dataset="synthetic"))}
     windows = make_windows(series, configs["baseline"].protocol)
     cores = list_cores()
+    machine = {"processor": _name_processor(), "cores": len(cores)}
 
+    if everything:
+        compare_all(windows, data_dir, peers or [], rounds, steps, machine, as_json, markdown)
+        return
+    if study:
+        measured_study = measure_study(data_dir, epochs, note)
+        typer.echo(to_json(measured_study | {"machine": machine}) if as_json else _describe_study(measured_study))
+        return
+    rounds, steps = rounds or ROUNDS, steps or STEPS
     if growth is not None:
         check_ending(growth)
         measured = measure_growth(configs["dropout"], data_dir, cores, steps, note)
@@ -58,11 +93,35 @@ def bench(
         return
     races = {variant: race(config, data_dir, cores, rounds, steps, note) for variant, config in configs.items()}
     results = summarise(races, configs, {"validation": len(windows.validation), "test": len(windows.test)})
-    results["machine"] = {"processor": _name_processor(), "cores": len(cores)}
+    results["machine"] = machine
     if as_json:
         typer.echo(to_json(results))
     else:
         _print_results(results)
+
+
+def _check_options(modes: dict[str, Any], of_all: Any, of_study: Any) -> None:
+    """Check that at most one thing is to be measured, and that no option is without effect.
+
+    Raises:
+        UsageError: it is not so.
+    """
+    chosen = [f"<{name}>" for name, wanted in modes.items() if wanted]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(chosen)} exclude each other; pass one of them")
+    if of_all and not modes["all"]:
+        raise UsageError("<peers> and <markdown> need <all>")
+    if of_study and not modes["study"]:
+        raise UsageError("<epochs> needs <study>")
+
+
+def _describe_study(measured: dict[str, Any]) -> str:
+    trained = ", ".join(f"{variant} {epochs} epochs" for variant, epochs in measured["epochs"].items())
+    seconds = measured["seconds"]
+    return (
+        f"{trained}: rdrop {seconds['rdrop']:.0f} s, the book's code {seconds['book']:.0f} s: "
+        f"{measured['times_as_fast']:.1f} times as fast"
+    )
 
 
 def _name_processor() -> str:

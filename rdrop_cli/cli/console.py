@@ -80,12 +80,13 @@ def note_command(words: str, command: str) -> None:
 
 @contextmanager
 def show_stage(text: str) -> Iterator[None]:
-    """Show on a terminal, while the block lasts, what is done in it."""
+    """Show what is done in the block: while it lasts on a terminal, as a line elsewhere."""
     console = make_console()
     if console.is_terminal and not console.is_dumb_terminal and _verbosity is not Verbosity.QUIET:
         with console.status(text):
             yield
     else:
+        note(text)
         yield
 
 

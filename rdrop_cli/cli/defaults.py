@@ -28,10 +28,12 @@ SETTABLE = {
     "train": (
         *("dataset", *DATA, "epochs", "steps_per_epoch", "batch_size", "units", "cell", "seed", "engine"),
         *("optimizer", "learning_rate", "loss", "clip_norm", "patience"),
+        *("layout", "target_scale", "sampling", "best_by"),
         *("jobs", "tensorboard"),
     ),
     "inspect": DATA,
     "sweep": ("jobs", "tensorboard"),
+    "study": ("jobs",),
     "plot": ("unit", "published"),
     "runs": ("sort", "reverse", "limit"),
     "anatomy": ("cell",),

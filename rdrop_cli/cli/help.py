@@ -71,6 +71,8 @@ rdrop anatomy dropout --cell lstm --output cells.svg
     "bench": """
 rdrop bench
 rdrop bench --rounds 3 --json
+rdrop bench --all --peers keras --peers jax
+rdrop bench --study --epochs 2
 """,
     "config": """
 rdrop config

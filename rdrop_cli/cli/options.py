@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from rdrop_cli.cli.console import Verbosity, set_verbosity
+from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.methods import CELLS
-from rdrop_cli.study.protocol import OPTIMIZERS, PROTOCOLS
 from rdrop_cli.study.variants import VARIANTS
 
 DEFAULT_RUNS_DIR = Path("runs")
@@ -131,7 +131,7 @@ OfNames = Annotated[
 OfTags = Annotated[list[str] | None, typer.Option("--tag", metavar="TEXT", help="Only runs with this tag; repeatable.")]
 
 
-PROTOCOL_NAMES = " or ".join(PROTOCOLS)
+PROTOCOL_NAMES = ", ".join(PROTOCOLS)
 DATASETS = "jena, synthetic (generated), or a CSV file."
 
 ProtocolName = Annotated[
@@ -139,7 +139,7 @@ ProtocolName = Annotated[
     typer.Option(
         "--protocol",
         metavar="NAME",
-        help=f"Set the defaults marked [book: …]: {PROTOCOL_NAMES}.",
+        help=f"Edition of the book, or a short one, which sets the defaults: {PROTOCOL_NAMES}.",
         rich_help_panel=DATA,
     ),
 ]
@@ -157,7 +157,7 @@ Lookback = Annotated[
     typer.Option(
         "--lookback",
         metavar="LENGTH",
-        help="Length of a window, such as 10d, or rows. [book: 10d]",
+        help="Length of a window, such as 10d, or rows. [book: 10d; book2: 5d]",
         rich_help_panel=DATA,
     ),
 ]
@@ -184,7 +184,7 @@ TrainStop = Annotated[
     typer.Option(
         "--train-stop",
         metavar="WHERE",
-        help="End of the training period: a row, a share such as 50%, or a date. [book: 200000; CSV: 50%]",
+        help="End of training: a row, a share such as 50%, or a date. [book: 200000; book2: 210225; CSV: 50%]",
         rich_help_panel=DATA,
     ),
 ]
@@ -193,7 +193,7 @@ ValStop = Annotated[
     typer.Option(
         "--val-stop",
         metavar="WHERE",
-        help="End of the validation period: a row, a share or a date. [book: 300000; CSV: 75%]",
+        help="End of validation: a row, a share or a date. [book: 300000; book2: 315337; CSV: 75%]",
         rich_help_panel=DATA,
     ),
 ]
@@ -227,43 +227,22 @@ Calendar = Annotated[
         "--calendar", help="Add hour of day and day of year, as sine and cosine, to the inputs.", rich_help_panel=DATA
     ),
 ]
-Optimizer = Annotated[
-    str | None,
+Origins = Annotated[
+    int,
     typer.Option(
-        "--optimizer",
-        metavar="NAME",
-        help=f"{', '.join(OPTIMIZERS[:-1])} or {OPTIMIZERS[-1]}. [book: rmsprop]",
+        "--origins",
+        metavar="K",
+        help="Repeat everything on K splits of the series, each later than the one before.",
         rich_help_panel=TRAINING,
     ),
 ]
-LearningRate = Annotated[
-    float | None,
-    typer.Option("--learning-rate", metavar="RATE", help="Learning rate. [book: 0.001]", rich_help_panel=TRAINING),
-]
-Loss = Annotated[
-    str | None,
+Vary = Annotated[
+    str,
     typer.Option(
-        "--loss",
-        metavar="NAME",
-        help="Loss: mae, mse or huber; reported errors stay MAE. [book: mae]",
-        rich_help_panel=TRAINING,
-    ),
-]
-ClipNorm = Annotated[
-    float | None,
-    typer.Option(
-        "--clip-norm",
-        metavar="NORM",
-        help="Clip the gradients to this global norm. [default: no clipping]",
-        rich_help_panel=TRAINING,
-    ),
-]
-Patience = Annotated[
-    int | None,
-    typer.Option(
-        "--patience",
-        metavar="N",
-        help="Stop after N epochs without a better validation error. [default: never]",
+        "--vary",
+        metavar="SOURCE",
+        help="Let the seed determine weights, windows or masks alone; the rest is that of seed 0.",
+        show_default=False,
         rich_help_panel=TRAINING,
     ),
 ]

@@ -133,11 +133,11 @@ class RunProgress(Callback):
 
     def __init__(self, display: TrainingDisplay, config: RunConfig) -> None:
         self._display, self._config = display, config
-        self._steps = config.protocol.steps_per_epoch
+        self._steps = config.own_protocol.epoch_steps
         self.run_id: str | None = None
         self.complete = self.ended = False
         self.steps_trained, self.steps_left = 0, config.epochs * self._steps
-        self._name = f"{config.full_label} s{config.seed}"
+        self._name = config.title
         self._unit = name_target(config.protocol.target)[1]
         self._task: TaskID = display.bars.add_task(self._name, visible=False, state="", epoch="")
         display.add(self)

@@ -19,20 +19,16 @@ from rdrop_cli.cli.options import (
     TRAINING,
     AsJson,
     Calendar,
-    ClipNorm,
     DataDir,
     Every,
     Exclude,
     Horizon,
     Inputs,
     Jobs,
-    LearningRate,
     Lookback,
-    Loss,
     Name,
     Note,
-    Optimizer,
-    Patience,
+    Origins,
     ProtocolName,
     Quiet,
     RunsDir,
@@ -43,6 +39,7 @@ from rdrop_cli.cli.options import (
     TensorBoard,
     TrainStop,
     ValStop,
+    Vary,
     Verbose,
     complete_run_ids,
     complete_variants,
@@ -61,11 +58,23 @@ from rdrop_cli.cli.reading_options import (
     Where,
     collect_reading,
 )
+from rdrop_cli.cli.training_options import (
+    BestBy,
+    ClipNorm,
+    Layout,
+    LearningRate,
+    Loss,
+    Optimizer,
+    Patience,
+    Sampling,
+    TargetScale,
+)
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, parse_seeds
+from rdrop_cli.study.editions import find_edition
 from rdrop_cli.study.methods import CELLS
-from rdrop_cli.study.variants import DEFAULT_CELL, STUDY
+from rdrop_cli.study.variants import STUDY
 
 if TYPE_CHECKING:
     from rdrop_cli.cli.training import Results
@@ -91,7 +100,7 @@ def train(
         list[str] | None,
         typer.Argument(
             metavar="VARIANT",
-            help=f"Networks to train; see `rdrop variants`. [default: {' '.join(STUDY)}]",
+            help=f"Networks to train; see `rdrop variants`. [default: {' '.join(STUDY)}; book2: all of edition 2]",
             autocompletion=complete_variants,
         ),
     ] = None,
@@ -113,6 +122,8 @@ def train(
     horizon: Horizon = None,
     train_stop: TrainStop = None,
     val_stop: ValStop = None,
+    layout: Layout = None,
+    target_scale: TargetScale = None,
     sentinels: Sentinels = None,
     inputs: Inputs = None,
     exclude: Exclude = None,
@@ -120,11 +131,16 @@ def train(
     protocol: ProtocolName = "book",
     data_dir: DataDir = DEFAULT_DATA_DIR,
     cell: Annotated[
-        str, typer.Option(metavar="CELL", help=f"Recurrent cell: {' or '.join(CELLS)}.", rich_help_panel=NETWORK)
-    ] = DEFAULT_CELL,
+        str | None,
+        typer.Option(
+            metavar="CELL",
+            help=f"Recurrent cell: {' or '.join(CELLS)}. [default: the variant's]",
+            rich_help_panel=NETWORK,
+        ),
+    ] = None,
     units: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Units of the recurrent layer. [book: 32]", rich_help_panel=NETWORK),
+        typer.Option(metavar="N", help="Units of the recurrent layer. [book: 32; book2: 16]", rich_help_panel=NETWORK),
     ] = None,
     dropout: Annotated[
         float | None,
@@ -154,7 +170,7 @@ def train(
         int | None,
         typer.Option(
             metavar="N",
-            help="Epochs. [book: 20, with dropout 40]",
+            help="Epochs. [book: 20, with dropout 40; book2: 10, with dropout 50]",
             show_default=False,
             rich_help_panel=TRAINING,
         ),
@@ -163,17 +179,19 @@ def train(
         int | None,
         typer.Option(
             metavar="N",
-            help="Training steps an epoch. [book: 500]",
+            help="Training steps an epoch, of drawn windows. [book: 500]",
             rich_help_panel=TRAINING,
         ),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(metavar="N", help="Windows a step. [book: 128]", rich_help_panel=TRAINING)
+        int | None, typer.Option(metavar="N", help="Windows a step. [book: 128; book2: 256]", rich_help_panel=TRAINING)
     ] = None,
     optimizer: Optimizer = None,
     learning_rate: LearningRate = None,
     loss: Loss = None,
     clip_norm: ClipNorm = None,
+    sampling: Sampling = None,
+    best_by: BestBy = None,
     patience: Patience = None,
     seed: Annotated[
         int,
@@ -187,6 +205,8 @@ def train(
             rich_help_panel=TRAINING,
         ),
     ] = None,
+    origins: Origins = 1,
+    vary: Vary = "",
     until_decided: Annotated[
         bool,
         typer.Option(
@@ -232,7 +252,7 @@ def train(
     the same command again with --seeds.
     """
     _check_options(ctx, variants or ())
-    with show_stage("starting"):
+    with show_stage("importing NumPy"):
         from rdrop_cli.cli.training import resume_run
         from rdrop_cli.cli.training import train as train_plan
         from rdrop_cli.jobs.launch import Execution, plan_training
@@ -271,6 +291,12 @@ def train(
             loss=loss,
             clip_norm=clip_norm,
             patience=patience,
+            layout=layout,
+            target_scale=target_scale,
+            sampling=sampling,
+            best_by=best_by,
+            origins=origins,
+            vary=vary,
             name=name,
             tags=tuple(tags or ()),
             note=note,
@@ -300,6 +326,8 @@ def _check_options(ctx: typer.Context, variants: Sequence[str]) -> None:
         raise UsageError("--seed and --seeds exclude each other; remove one of them")
     if "until_decided" in given and {"seed", "seeds"} & set(given):
         raise UsageError("--until-decided chooses the seeds; remove --seed and --seeds")
+    if "until_decided" in given and "vary" in given:
+        raise UsageError("--until-decided judges seeds that determine everything; remove --vary")
     if "until_decided" not in given and {"claim", "max_seeds"} & set(given):
         raise UsageError("--claim and --max-seeds need --until-decided")
     check_variant_names(variants, "train")
@@ -307,13 +335,14 @@ def _check_options(ctx: typer.Context, variants: Sequence[str]) -> None:
 
 def _choose_claims(request: Request, chosen: Sequence[str]) -> list[str]:
     """Return the claims to wait for: those that are asked for, else all that the variants of a request can answer."""
-    from rdrop_cli.analysis.claims import CLAIMS
+    from rdrop_cli.analysis.edition_claims import list_claims
     from rdrop_cli.analysis.verdict import check_claim_ids
 
     check_claim_ids(chosen, "claim")
-    variants = set(request.variants or STUDY)
+    edition = find_edition(request.protocol)
+    variants, claims = set(request.variants or edition.trained), list_claims(edition)
     found = [
-        claim.id for claim in CLAIMS if variants.issuperset(claim.question.needs) and (not chosen or claim.id in chosen)
+        claim.id for claim in claims if variants.issuperset(claim.question.needs) and (not chosen or claim.id in chosen)
     ]
     if not found:
         raise UsageError("--until-decided: no claim is about these variants alone; see `rdrop verdict --explain`")

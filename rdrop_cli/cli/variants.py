@@ -1,26 +1,51 @@
 """`rdrop variants`: the networks that can be trained."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
 from rdrop_cli.cli.console import Column, print_table
-from rdrop_cli.cli.options import AsJson
+from rdrop_cli.cli.options import PROTOCOL_NAMES, AsJson
 from rdrop_cli.files import to_json
-from rdrop_cli.study.variants import VARIANTS, Variant
+from rdrop_cli.study.editions import Edition, find_edition
+from rdrop_cli.study.variants import VARIANTS, Variant, find_variant
 
 
-def variants(as_json: AsJson = False) -> None:
+def variants(
+    protocol: Annotated[
+        str | None,
+        typer.Option("--protocol", metavar="NAME", help=f"Only the networks of an edition: {PROTOCOL_NAMES}."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """List the networks that can be trained, with their papers."""
+    edition = find_edition(protocol) if protocol is not None else None
+    listed = list(map(find_variant, edition.networks)) if edition else list(VARIANTS.values())
     if as_json:
-        typer.echo(to_json([asdict(variant) | {"cells": variant.cells} for variant in VARIANTS.values()]))
-        return
-    rows = [(each.name, _format_rates(each), _describe(each)) for each in VARIANTS.values()]
-    print_table((Column("variant"), Column("rates"), Column("method", wraps=True)), rows)
+        typer.echo(to_json([_list_fields(variant, edition) for variant in listed]))
+    else:
+        _print(listed, edition)
+
+
+def _list_fields(variant: Variant, edition: Edition | None) -> dict[str, object]:
+    epochs = {"epochs": edition.networks[variant.name]} if edition else {}
+    return asdict(variant) | {"cells": variant.cells} | epochs
+
+
+def _print(listed: Sequence[Variant], edition: Edition | None) -> None:
+    columns = [Column("variant"), Column("rates"), Column("method", wraps=True)]
+    rows = [[each.name, _format_rates(each), _describe(each)] for each in listed]
+    if edition:
+        columns.insert(2, Column("epochs", right=True))
+        for row in rows:
+            row.insert(2, str(edition.networks[row[0]]))
+    print_table(columns, rows)
 
 
 def _describe(variant: Variant) -> str:
-    only = "" if len(variant.cells) > 1 else f"; {variant.cells[0]} only"
+    only = "" if variant.only_cell or len(variant.cells) > 1 else f"; {variant.cells[0]} only"
     return f"{variant.summary}{only} [{variant.paper}]"
 
 

@@ -13,7 +13,7 @@ from rdrop_cli.errors import RdropError, ValueRefusedError, make_printable
 from rdrop_cli.files import to_json
 
 if TYPE_CHECKING:
-    from rdrop_cli.analysis.verdict import StudyVerdict
+    from rdrop_cli.analysis.judged import StudyVerdict
 
 NOT_MET = 3
 
@@ -29,7 +29,7 @@ class Format(StrEnum):
 
 def complete_claim_ids(incomplete: str) -> list[str]:
     """Complete the id of a claim."""
-    from rdrop_cli.analysis.claims import CLAIM_IDS
+    from rdrop_cli.analysis.edition_claims import CLAIM_IDS
 
     return [claim_id for claim_id in CLAIM_IDS if claim_id.startswith(incomplete)]
 
@@ -84,6 +84,11 @@ def verdict(
         note_command("reasons, sizes and what more seeds would bring:", "rdrop verdict --explain")
 
 
+def print_page(judged: "StudyVerdict") -> None:
+    """Print a verdict as text to stdout."""
+    typer.echo(_render(judged, Format.TEXT, explain=False))
+
+
 def _render(judged: "StudyVerdict", output_format: Format, explain: bool) -> str:
     if output_format is Format.JSON:
         return to_json(judged.to_json())
@@ -120,8 +125,9 @@ def judge_and_tell(
         RdropError: no run can be judged; UsageError: another plan of looks was fixed.
     """
     from rdrop_cli.analysis.collect import collect_runs
+    from rdrop_cli.analysis.confirm import confirm_best
     from rdrop_cli.analysis.looks import choose_plan, record_look
-    from rdrop_cli.analysis.verdict import confirm_best, judge_collection
+    from rdrop_cli.analysis.verdict import judge_collection
     from rdrop_cli.runs.comparable import describe_skipped
 
     collection = collect_runs(names, runs_dir)

@@ -6,7 +6,7 @@ from math import isfinite
 
 from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.joint_test import ALPHA
-from rdrop_cli.analysis.verdict import StudyVerdict
+from rdrop_cli.analysis.judged import StudyVerdict
 from rdrop_cli.export.mlflow_store import RUN_ID_TAG, Record
 from rdrop_cli.files import to_json
 

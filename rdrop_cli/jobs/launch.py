@@ -63,7 +63,7 @@ class TrainingPlan:
         configs: all that is asked for, in order.
         tasks: those to train, new or to resume.
         complete: metrics of the runs that are skipped.
-        windows: of each protocol, cut once.
+        windows: of each protocol, with a network's own windows, cut once.
     """
 
     configs: list[RunConfig]
@@ -92,7 +92,8 @@ def plan_training(
     if series is None:
         series = load_dataset(first.dataset, execution.data_dir, first.reading)
     configs = plan_on_series(requests, series)
-    windows = {protocol: make_windows(series, protocol) for protocol in {config.protocol: None for config in configs}}
+    protocols = dict.fromkeys(config.own_protocol for config in configs)
+    windows = {protocol: make_windows(series, protocol) for protocol in protocols}
     found = find_same_configurations(configs, execution.runs_dir) if skip_complete else {}
     tasks, complete = [], []
     for config in configs:
@@ -166,7 +167,7 @@ def run_plan(plan: TrainingPlan, execution: Execution, make_callback: Callable[[
         return run_tasks(plan.tasks, jobs, callbacks)
     outcomes = []
     for task, callback in zip(plan.tasks, callbacks, strict=True):
-        outcomes.append(do_task(task, callback, plan.series, plan.windows.get(task.config.protocol)))
+        outcomes.append(do_task(task, callback, plan.series, plan.windows.get(task.config.own_protocol)))
         callback.end()
     return outcomes
 

@@ -1,11 +1,15 @@
-"""Run tasks side by side in processes of their own: one that fails or is killed does not stop the others."""
+"""Run tasks in parallel in processes, each of which does one after the other, since TensorFlow takes long to import.
+
+A run that fails, or whose process is killed, does not stop the others: the process is replaced.
+"""
 
 import queue
 import subprocess
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -30,8 +34,11 @@ def run_tasks(tasks: Sequence[Task], jobs: int, callbacks: Sequence[Callback]) -
     Each task's progress goes to the callback in its place. When this process is interrupted, the running ones are
     asked to end, and what they have finished stays.
     """
-    pool = _Pool(jobs, len(tasks))
-    with stop_together(pool.list_processes), ThreadPoolExecutor(max_workers=jobs) as threads:
+    with (
+        closing(_Pool(jobs, len(tasks))) as pool,
+        stop_together(pool.list_processes),
+        ThreadPoolExecutor(max_workers=jobs) as threads,
+    ):
         futures = [threads.submit(pool.run, task, callback) for task, callback in zip(tasks, callbacks, strict=True)]
         try:
             return [future.result() for future in futures]
@@ -42,43 +49,66 @@ def run_tasks(tasks: Sequence[Task], jobs: int, callbacks: Sequence[Callback]) -
             raise
 
 
+@dataclass
+class _Share:
+    """Some of the cores, and the process that uses them, once there is one."""
+
+    cores: list[int]
+    process: "subprocess.Popen[str] | None" = None
+
+    def provide_process(self) -> "subprocess.Popen[str]":
+        """Return the process, or another where there is none that lives."""
+        if self.process is None or self.process.poll() is not None:
+            self.end()
+            self.process = start_child()
+        return self.process
+
+    def end(self) -> None:
+        """End the process, which has nothing to do."""
+        if self.process:
+            with self.process as process:
+                process.kill()
+            self.process = None
+
+
 class _Pool:
     """The shares of the cores, and the processes that are at work on them."""
 
     def __init__(self, jobs: int, tasks: int) -> None:
         cores = list_cores()
         share = max(1, len(cores) // jobs)
-        self._shares: queue.SimpleQueue[list[int]] = queue.SimpleQueue()
+        self._shares: queue.SimpleQueue[_Share] = queue.SimpleQueue()
         for job in range(jobs):
-            self._shares.put(cores[job * share : (job + 1) * share])
+            self._shares.put(_Share(cores[job * share : (job + 1) * share]))
         self._waiting = tasks
         self._processes: dict[subprocess.Popen[str], list[int]] = {}
         self._lock = threading.Lock()
         self._stopped = False
 
     def run(self, task: Task, callback: Callback) -> Outcome:
-        """Run one task in a process, waiting for a share of the cores."""
-        cores = self._shares.get()
+        """Run one task, waiting for a share of the cores."""
+        share = self._shares.get()
         with self._lock:
             self._waiting -= 1
         try:
-            outcome = self._watch(task, cores, callback)
+            outcome = self._train(task, share, callback)
             callback.end()
             return outcome
         finally:
-            self._pass_on(cores)
+            self._pass_on(share)
 
-    def _pass_on(self, cores: list[int]) -> None:
+    def _pass_on(self, share: _Share) -> None:
         """Hand cores to the next task, or, when none is waiting, to the run that has the fewest.
 
         What the run computes with them is the same to the bit: only the kernel asks anew how many it has.
         """
         with self._lock:
             if self._waiting or not self._processes:
-                self._shares.put(cores)
+                self._shares.put(share)
                 return
+            share.end()
             process = min(self._processes, key=lambda running: len(self._processes[running]))
-            self._processes[process] += cores
+            self._processes[process] += share.cores
             _spread_over(process.pid, self._processes[process])
 
     def list_processes(self) -> list["subprocess.Popen[str]"]:
@@ -89,19 +119,26 @@ class _Pool:
         self._stopped = True
         end_children(self._processes)
 
-    def _watch(self, task: Task, cores: list[int], callback: Callback) -> Outcome:
+    def close(self) -> None:
+        """End the processes that wait for more."""
+        while not self._shares.empty():
+            self._shares.get().end()
+
+    def _train(self, task: Task, share: _Share, callback: Callback) -> Outcome:
         if self._stopped:
             return Outcome(task, failure="not started", exit_code=1)
-        with start_child() as process:
+        process = share.provide_process()
+        with self._lock:
+            self._processes[process] = list(share.cores)
+        try:
+            last = follow_child(process, task.to_json(share.cores), partial(replay, callback=callback))
+            outcome = conclude(task, last, process)
+        finally:
             with self._lock:
-                self._processes[process] = list(cores)
-            try:
-                last = follow_child(process, task.to_json(cores), partial(replay, callback=callback))
-                code = process.wait()
-            finally:
-                with self._lock:
-                    del self._processes[process]
-        return conclude(task, last, code)
+                del self._processes[process]
+        if outcome.failure:
+            share.end()  # what failed, for want of memory perhaps, is no place for the next run
+        return outcome
 
 
 def _spread_over(pid: int, cores: list[int]) -> None:

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from types import FrameType
 from typing import Any, TextIO
@@ -76,7 +76,7 @@ SECONDS_TO_END = 5.0  # for a process to write down that it was interrupted
 
 
 def start_child() -> "subprocess.Popen[str]":
-    """Start a process that waits for a task; it ends when its stdin does, that is, with its parent."""
+    """Start a process that waits for tasks; it ends when its stdin does, that is, with its parent at the latest."""
     # -P: a json.py in the current folder is not the standard library's.
     # A session of its own: Ctrl-C reaches the parent alone, which then ends the others in order.
     return subprocess.Popen(
@@ -92,28 +92,25 @@ def start_child() -> "subprocess.Popen[str]":
 def follow_child(
     process: "subprocess.Popen[str]", order: dict[str, Any], on_message: Callable[[list[Any]], None]
 ) -> list[Any]:
-    """Hand over what is to be done, pass on what the process tells, and return its last message when it has ended."""
+    """Hand over what is to be done, pass on what the process tells, and return its last message about that."""
     assert process.stdin is not None
     assert process.stdout is not None
     last: list[Any] = ["nothing"]
-    try:
+    with suppress(BrokenPipeError):  # it has ended: its stdout does so too
         process.stdin.write(json.dumps(order) + "\n")
         process.stdin.flush()
-    except BrokenPipeError:
-        return last
-    for line in process.stdout:
+    while last[0] != "done" and (line := process.stdout.readline()):
         last = json.loads(line)
         on_message(last)
-    # stdin stays open until the process has ended: its end would tell it that its parent is gone
-    process.wait()
     return last
 
 
-def conclude(task: Task, last: list[Any], code: int) -> Outcome:
-    """Return what became of a task, by the last message of its process and the code with which that ended."""
+def conclude(task: Task, last: list[Any], process: "subprocess.Popen[str]") -> Outcome:
+    """Return what became of a task, by the last message of its process, or how that ended before it could say."""
     if last[0] == "done":
         metrics, failure, exit_code = last[1:]
         return Outcome(task, parse_metrics(metrics) if metrics else None, failure, exit_code)
+    code = process.wait()
     how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
     return Outcome(task, failure=f"{task}: its process {how}", exit_code=1)
 

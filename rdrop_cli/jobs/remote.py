@@ -120,7 +120,7 @@ def _train_in_child(task: Task, order: RemoteTask, worker: "Worker") -> RemoteRe
     asked = task.to_json([]) | {"cores_to_lock": count_cores()}
     with start_child() as process, _end_when(lambda: _is_unwanted(worker, key), process):
         last = follow_child(process, asked, relay)
-        outcome = conclude(task, last, process.wait())
+        outcome = conclude(task, last, process)
     assert task.folder
     return RemoteResult(read_files(task.folder), outcome.metrics, outcome.failure, outcome.exit_code)
 

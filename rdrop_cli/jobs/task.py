@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from rdrop_cli.series.load import load_dataset
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.reading import Reading
 from rdrop_cli.training.loop import Callback
 from rdrop_cli.training.train import train_run
 
@@ -48,7 +49,7 @@ class Task:
         return {"config": self.config.to_json(), **places, **options}
 
     def __str__(self) -> str:
-        return f"{self.config.full_label} seed {self.config.seed}"
+        return self.config.title
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Task":
@@ -80,13 +81,16 @@ def do_task(task: Task, callback: Callback, series: Series | None = None, window
     else:
         make_folder = partial(create_run_folder, task.runs_dir, task.config)
     try:
-        if task.series_file:
-            series = read_series_file(task.series_file)
-        elif series is None:
-            series = load_dataset(task.config.dataset, task.data_dir, task.config.reading)
+        if series is None:
+            series = _load_series(task.config.dataset, task.data_dir, task.config.reading, task.series_file)
         return Outcome(task, metrics=train_run(task.config, series, make_folder, callback, task.tensorboard, windows))
     except (RdropError, MemoryError, OSError) as error:
         return fail(task, error)
+
+
+@lru_cache(maxsize=1)  # one after the other, a process trains the runs of a sweep on one series
+def _load_series(dataset: str, data_dir: Path, reading: Reading, series_file: Path | None) -> Series:
+    return read_series_file(series_file) if series_file else load_dataset(dataset, data_dir, reading)
 
 
 def fail(task: Task, error: RdropError | MemoryError | OSError) -> Outcome:

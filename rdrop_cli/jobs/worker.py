@@ -1,11 +1,16 @@
-"""The training process: reads a task from stdin, writes messages to stdout, and ends when its parent does."""
+"""The training process: reads tasks from stdin, writes messages to stdout, and ends when its parent does.
+
+TensorFlow is imported once for all tasks; nothing else outlives a task, so that each run has the bits of one alone.
+"""
 
 import json
 import os
+import queue
 import signal
 import sys
 import threading
 from contextlib import ExitStack
+from typing import Any
 
 from rdrop_cli.jobs.process import MessageCallback
 from rdrop_cli.jobs.resource_locks import VISIBLE, lock_cores, lock_gpu
@@ -14,17 +19,21 @@ from rdrop_cli.system import set_cores
 
 
 def main() -> None:
-    """Do one task; the last message is `done` with its outcome."""
+    """Do one task after the other; the last message of each is `done` with its outcome."""
     messages = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print belongs to stderr, not between the messages
-    value = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
+    while True:
+        _do(orders.get(), MessageCallback(messages))
+
+
+def _do(order: dict[str, Any], callback: MessageCallback) -> None:
     with ExitStack() as held:
-        if "cores_to_lock" in value:
-            lock_resources(value["cores_to_lock"], held)
-        keep_to_cores(value["cores"])  # before TensorFlow is imported, which then sizes its thread pools
-        callback = MessageCallback(messages)
-        callback.finish(do_task(Task.from_json(value), callback))
+        if "cores_to_lock" in order:
+            lock_resources(order["cores_to_lock"], held)
+        keep_to_cores(order["cores"])  # before TensorFlow computes, which then sizes its thread pools
+        callback.finish(do_task(Task.from_json(order), callback))
 
 
 def lock_resources(cores: int, held: ExitStack) -> None:
@@ -43,10 +52,10 @@ def keep_to_cores(cores: list[int]) -> None:
             os.environ[pool] = str(len(cores))
 
 
-def _end_with_parent() -> None:
-    """Stop as if terminated when stdin ends: the parent is gone, however it went."""
-    while sys.stdin.read(1):
-        pass
+def _read_orders(orders: "queue.SimpleQueue[dict[str, Any]]") -> None:
+    """Pass on what is to be done. Stop as if terminated when stdin ends: the parent is gone, or has no more tasks."""
+    for line in sys.stdin:
+        orders.put(json.loads(line))
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -12,10 +12,12 @@ from rdrop_cli.errors import RdropError
 from rdrop_cli.nn.native.build import NativeUnavailableError
 from rdrop_cli.nn.native.engine import NativeEngine
 from rdrop_cli.nn.native.keras_network import UnsupportedModelError
+from rdrop_cli.nn.native.optimizers import UPDATES
 from rdrop_cli.nn.pipeline import WindowPipeline
 from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import MAE, MSE
 from rdrop_cli.study.protocol import Protocol as TrainingProtocol
 
 Rows = npt.NDArray[np.int64] | range
@@ -61,7 +63,7 @@ def choose_engine(
         return GraphEngine("xla", "there is a GPU", config, model, optimizer, windows)
     try:
         _check_native_training(config.protocol)
-        return NativeEngine(model, optimizer, windows, seed=config.seed, batch_size=config.protocol.batch_size)
+        return NativeEngine(config, model, optimizer, windows)
     except (NativeUnavailableError, UnsupportedModelError) as error:
         if config.engine == "native":
             raise RdropError(f"engine native: {error}; use auto or xla") from error
@@ -75,15 +77,15 @@ def _check_native_training(protocol: TrainingProtocol) -> None:
     """Check that the kernel can train so.
 
     Raises:
-        UnsupportedModelError: it has RMSprop on the mean absolute error, without clipping, and nothing else.
+        UnsupportedModelError: it has RMSprop and Adam on the mean absolute or squared error, without clipping.
     """
-    for field, known in (("optimizer", "rmsprop"), ("loss", "mae"), ("clip_norm", None)):
-        if getattr(protocol, field) != known:
+    for field, known in (("optimizer", tuple(UPDATES)), ("loss", (MAE, MSE)), ("clip_norm", (None,))):
+        if getattr(protocol, field) not in known:
             raise UnsupportedModelError(f"the kernel cannot train with {field} {getattr(protocol, field)}")
 
 
 def compute_loss(name: str, errors: tf.Tensor) -> tf.Tensor:
-    """Return the mean loss of standardised errors of shape (batch,); `huber` is quadratic up to an error of 1."""
+    """Return the mean loss of errors (batch,), in the labels' scale; `huber` is quadratic up to an error of 1."""
     sizes = tf.abs(errors)
     losses = {
         "mae": lambda: sizes,
@@ -111,13 +113,14 @@ class GraphEngine:
         self.name, self.reason = name, reason
         self._config, self._model, self._optimizer = config, model, optimizer
         self._pipeline = WindowPipeline(windows)
-        self._masks = MaskSeeds(model, config.seed)
+        self._masks = MaskSeeds(model, config.seed_of("masks"))
         jit_compile = name == "xla"
         self._forward = tf.function(lambda x: model(x, training=False), jit_compile=jit_compile)
         self._train_step = tf.function(self._compute_train_step, jit_compile=jit_compile)
 
     def train_steps(self, first: int, last: int) -> Iterator[float]:
-        batches = self._pipeline.stream_training(self._config.seed, first, last, self._config.protocol.batch_size)
+        protocol, seed = self._config.protocol, self._config.seed_of("windows")
+        batches = self._pipeline.stream_training(seed, first, last, protocol.batch_size, protocol.sampling)
         for step, x, y in batches:
             yield float(self._train_step(step, x, y))
 

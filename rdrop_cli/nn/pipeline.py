@@ -1,30 +1,45 @@
 """Batches of windows by `tf.data`, gathered from the one standardised matrix."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from rdrop_cli.nn.randomness import draw_rows
+from rdrop_cli.nn.randomness import Passes, draw_rows
 from rdrop_cli.series.windows import Windows
+from rdrop_cli.study.protocol import DRAWN, PASSES
 
 
 class WindowPipeline:
-    """Cuts windows x, float32 of shape (batch, time, feature), with targets y of shape (batch,)."""
+    """Cuts windows x, float32 of shape (batch, time, feature), with labels y of shape (batch,)."""
 
     def __init__(self, windows: Windows) -> None:
         self.windows = windows
         with tf.device("CPU"):  # the gather runs beside the training step, also where that runs on a GPU
             self._matrix = tf.constant(windows.matrix)
-            self._targets = tf.constant(windows.target)
+            self._labels = tf.constant(windows.labels)
 
-    def stream_training(self, seed: int, first_step: int, last_step: int, batch_size: int) -> tf.data.Dataset:
+    def stream_training(
+        self, seed: int, first_step: int, last_step: int, batch_size: int, sampling: str = DRAWN
+    ) -> tf.data.Dataset:
         """Yield (step, x, y) for the steps [first_step, last_step); each is a function of seed and step alone."""
+        if sampling == PASSES:
+            return self._stream_passes(Passes(seed, self.windows.train, batch_size), range(first_step, last_step))
 
         def cut(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
             return step, *self._gather(draw_rows(seed, step, self.windows.train, batch_size))
 
         steps = tf.data.Dataset.range(first_step, last_step)
         return steps.map(cut, num_parallel_calls=1, deterministic=True).prefetch(4)
+
+    def _stream_passes(self, passes: Passes, steps: range) -> tf.data.Dataset:
+        def find_rows() -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
+            return ((step, passes.find_rows(step)) for step in steps)
+
+        signature = (tf.TensorSpec((), tf.int64), tf.TensorSpec((None,), tf.int64))
+        batches = tf.data.Dataset.from_generator(find_rows, output_signature=signature)
+        return batches.map(lambda step, rows: (step, *self._gather(rows)), num_parallel_calls=1).prefetch(4)
 
     def stream_rows(self, rows: npt.NDArray[np.int64] | range, batch_size: int) -> tf.data.Dataset:
         """Yield (x, y) for given rows in order; the last batch is filled up with its last row."""
@@ -36,5 +51,5 @@ class WindowPipeline:
     def _gather(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         times = rows[:, tf.newaxis] + tf.constant(self.windows.offsets, tf.int64)
         x = tf.gather(self._matrix, times)
-        y = tf.gather(self._targets, rows + self.windows.target_offset)
+        y = tf.gather(self._labels, rows + self.windows.target_offset)
         return x, y

@@ -4,6 +4,7 @@ import zlib
 
 import keras
 import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 
 DRAWS_PER_STEP = 1 << 12  # more than any layer draws in one call, so that no two steps share a counter
@@ -28,6 +29,28 @@ def draw_rows(seed: int, step: tf.Tensor, rows: range, batch_size: int) -> tf.Te
         dtype=tf.int64,
         alg="philox",
     )
+
+
+class Passes:
+    """Every row once an epoch, in an order that is a function of the seed and the epoch."""
+
+    def __init__(self, seed: int, rows: range, batch_size: int) -> None:
+        self._seed, self._rows, self._batch_size = derive_seed(seed, "passes"), rows, batch_size
+        self._steps = -(-len(rows) // batch_size)
+        self._epoch = -1
+
+    def find_rows(self, step: int) -> npt.NDArray[np.int64]:
+        """Return the rows of a step, counted from 0 over the whole run; the last batch of an epoch has what is left."""
+        epoch, place = divmod(step, self._steps)
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, self._shuffle(epoch)
+        return self._order[place * self._batch_size : (place + 1) * self._batch_size]
+
+    def _shuffle(self, epoch: int) -> npt.NDArray[np.int64]:
+        """Return the rows in the order of random numbers, which are the same bits on every machine and version."""
+        numbers = np.random.Philox(key=[self._seed, epoch]).random_raw(len(self._rows))
+        order: npt.NDArray[np.int64] = self._rows.start + np.argsort(numbers, kind="stable").astype(np.int64)
+        return order
 
 
 class MaskSeeds:

@@ -60,7 +60,7 @@ class KerasTrainer:
 
         `on_step` receives the step within the epoch, from 1, and its loss.
         """
-        steps = self._config.protocol.steps_per_epoch
+        steps = self._config.own_protocol.epoch_steps
         return self.train_steps((epoch - 1) * steps, epoch * steps, on_step)
 
     def train_steps(self, first: int, last: int, on_step: Callable[[int, float], None]) -> float:
@@ -73,8 +73,7 @@ class KerasTrainer:
 
     def measure_errors(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
         """Return the standardised absolute error of each window, dropout off: shape (window,)."""
-        errors: npt.NDArray[np.float32] = np.abs(self._engine.predict(rows) - self._windows.get_targets(rows))
-        return errors
+        return self._windows.measure_errors(self._engine.predict(rows), rows)
 
     def get_state(self) -> State:
         """Return weights and optimizer slots by path."""

@@ -1,6 +1,6 @@
 """Fit a planned run to a series: lengths, splits and target; the protocols' rows are those of the Jena data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import count
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
 from rdrop_cli.planning.lengths import count_rows, describe_extent, parse_fraction, parse_rows, parse_split
+from rdrop_cli.planning.origins import roll_origins
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.series.quality import check_sampling
 from rdrop_cli.series.table import Series
@@ -26,9 +27,19 @@ def plan_on_series(requests: Sequence[Request], series: Series) -> list[RunConfi
         UsageError: see `plan_runs` and `fit_to_series`.
         DataError: the series is too short, or has no regular sampling.
     """
-    planned = [(request, config) for request in requests for config in plan_runs(request)]
+    planned = [(request, plan_runs(request)) for request in requests]
     check_sampling(series)
-    return [fit_to_series(config, request, series) for request, config in planned]
+    fitted = [(request, [fit_to_series(config, request, series) for config in configs]) for request, configs in planned]
+    repeated = (config for request, configs in fitted for config in _repeat(configs, request.origins, series))
+    return list(dict.fromkeys(repeated))  # where only masks vary, every seed asks for the one run of what has none
+
+
+def _repeat(configs: Sequence[RunConfig], origins: int, series: Series) -> Iterator[RunConfig]:
+    """Yield configurations at one origin after the other, so that runs which are cut short have whole origins."""
+    at_origins = [roll_origins(config.protocol, origins, series) for config in configs]
+    for protocols in zip(*at_origins, strict=True):
+        for config, protocol in zip(configs, protocols, strict=True):
+            yield replace(config, protocol=protocol)
 
 
 def fit_to_series(config: RunConfig, request: Request, series: Series) -> RunConfig:
@@ -52,6 +63,8 @@ def fit_to_series(config: RunConfig, request: Request, series: Series) -> RunCon
         dataset = str(Path(dataset).resolve())  # to be found again from another folder
         protocol = replace(protocol, summary=f"the {protocol.name} protocol's lengths in time, on {series.source.name}")
     protocol = replace(protocol, inputs=choose_inputs(protocol.target, request, series.columns))
+    if own_file:
+        config = _fit_own_windows(config, series)
     return replace(config, protocol=protocol, dataset=dataset, dataset_sha256=series.source.sha256)
 
 
@@ -65,6 +78,13 @@ def _fit_lengths(protocol: Protocol, request: Request, series: Series) -> dict[s
         elif series.time_column:
             rows[LENGTHS[field]] = _scale_length(field, protocol_rows, series.sampling_seconds)
     return rows
+
+
+def _fit_own_windows(config: RunConfig, series: Series) -> RunConfig:
+    """Return the configuration with the lengths of the network's own windows in rows of the user's series."""
+    lengths = {"lookback": config.lookback_rows, "every": config.step_rows}
+    rows = {name: own and _scale_length(name, own, series.sampling_seconds) for name, own in lengths.items()}
+    return replace(config, lookback_rows=rows["lookback"], step_rows=rows["every"])
 
 
 def _scale_length(field: str, protocol_rows: int, sampling_seconds: float) -> int:
@@ -108,7 +128,8 @@ def _check_room(protocol: Protocol, series: Series, train_stop: str, val_stop: s
         return replace(protocol, train_stop_row=train_stop_row, val_stop_row=val_stop_row).has_room(rows)
 
     lookback, offset = protocol.lookback_rows, protocol.target_offset
-    least = ceil(max(lookback / train, lookback / (val - train), (lookback + offset) / (1 - val)))
+    span = lookback - protocol.step_rows
+    least = ceil(max(span / train, span / (val - train), (span + offset) / (1 - val)))
     needed = next(rows for rows in count(least) if has_room(rows))
     raise DataError(
         f"{series.source.name}: too short: it has {rows} rows, and windows of {lookback} rows with the target "

@@ -7,9 +7,10 @@ from typing import TypedDict
 
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.study.config import MAX_SEED, RunConfig
-from rdrop_cli.study.protocol import Protocol, find_protocol
+from rdrop_cli.study.editions import Edition, find_edition
+from rdrop_cli.study.protocol import PASSES, Protocol
 from rdrop_cli.study.reading import AS_FOUND, Reading
-from rdrop_cli.study.variants import DEFAULT_CELL, STUDY, Variant, find_variant
+from rdrop_cli.study.variants import Variant, find_variant
 
 MOST_SEEDS = 10_000  # more is a slip of the keyboard
 
@@ -29,7 +30,7 @@ class Request:
     protocol: str = "book"
     seed: int = 0
     engine: str = "auto"
-    cell: str = DEFAULT_CELL
+    cell: str | None = None
     epochs: int | None = None
     dropout: float | None = None
     recurrent_dropout: float | None = None
@@ -51,6 +52,12 @@ class Request:
     loss: str | None = None
     clip_norm: float | None = None
     patience: int | None = None
+    layout: str | None = None
+    target_scale: str | None = None
+    sampling: str | None = None
+    best_by: str | None = None
+    vary: str = ""
+    origins: int = 1
     name: str = ""
     tags: Sequence[str] = ()
     note: str = ""
@@ -94,9 +101,20 @@ class Options(TypedDict, total=False):
     loss: str
     clip_norm: float
     patience: int
+    layout: str
+    target_scale: str
+    sampling: str
+    best_by: str
+    vary: str
     name: str
     tags: Sequence[str]
     note: str
+
+
+class StudyOptions(Options, total=False):
+    """The keyword arguments of `rdrop_cli.api.train`: what makes several runs of one configuration, too."""
+
+    origins: int
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -116,24 +134,36 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def plan_runs(request: Request) -> list[RunConfig]:
-    """Return one configuration for each named variant, the study's two when none is named.
+    """Return one configuration for each named variant, those that the edition trains when none is named.
 
     Lengths and the dataset's checksum are still the defaults; `fit_to_series` replaces them.
 
     Raises:
         UsageError: an unknown name, a rate that no named variant has, or a value out of range.
     """
-    variants = [find_variant(name) for name in dict.fromkeys(request.variants or STUDY)]
-    protocol = _change_protocol(find_protocol(request.protocol), request)
+    edition = find_edition(request.protocol)
+    variants = [find_variant(name) for name in dict.fromkeys(request.variants or edition.trained)]
+    protocol = _change_protocol(edition.protocol, request)
     _check_rates_are_used(request, variants)
-    return [_configure(variant, protocol, request) for variant in variants]
+    if request.vary == "masks" and not any(variant.drops for variant in variants):
+        named = ", ".join(variant.name for variant in variants)
+        raise UsageError(f"{named} has no masks to vary; name a variant that drops", field="vary")
+    return [_configure(variant, edition, protocol, request) for variant in variants]
 
 
 def _change_protocol(protocol: Protocol, request: Request) -> Protocol:
     data, training = ("target", "sentinels", "calendar"), ("batch_size", "steps_per_epoch", "units")
     optimisation = ("optimizer", "learning_rate", "loss", "clip_norm", "patience")
-    wanted = {name: getattr(request, name) for name in (*data, *training, *optimisation)}
-    return replace(protocol, **{name: value for name, value in wanted.items() if value is not None})
+    kind = ("layout", "target_scale", "sampling", "best_by")
+    wanted = {name: getattr(request, name) for name in (*data, *training, *optimisation, *kind)}
+    changed = replace(protocol, **{name: value for name, value in wanted.items() if value is not None})
+    if request.steps_per_epoch is not None and changed.sampling == PASSES:
+        raise UsageError(
+            f"{request.steps_per_epoch} steps are no pass over all training windows",
+            field="steps_per_epoch",
+            change=[("sampling", "drawn")],
+        )
+    return changed
 
 
 def _check_rates_are_used(request: Request, variants: list[Variant]) -> None:
@@ -143,23 +173,27 @@ def _check_rates_are_used(request: Request, variants: list[Variant]) -> None:
             raise UsageError(f"{named} has no such rate; name a variant that drops", field=name)
 
 
-def _configure(variant: Variant, protocol: Protocol, request: Request) -> RunConfig:
-    default_epochs = protocol.epochs_with_dropout if variant.trains_longer else protocol.epochs
+def _configure(variant: Variant, edition: Edition, protocol: Protocol, request: Request) -> RunConfig:
+    # What does not vary is that of seed 0's run, and so this very run where nothing is left to vary.
+    seed = 0 if request.vary == "masks" and not variant.drops else request.seed
     return RunConfig(
         variant=variant.name,
-        seed=request.seed,
+        seed=seed,
+        vary=request.vary if seed else "",
         dropout=_choose_rate(variant.dropout, request.dropout),
         recurrent_dropout=_choose_rate(variant.recurrent_dropout, request.recurrent_dropout),
-        epochs=default_epochs if request.epochs is None else request.epochs,
+        epochs=edition.choose_epochs(variant) if request.epochs is None else request.epochs,
         protocol=protocol,
         dataset=request.dataset,
         dataset_sha256="",
         engine=request.engine,
-        cell=request.cell,
+        cell=variant.cell if request.cell is None else request.cell,
         reading=request.reading,
         name=request.name,
         tags=tuple(dict.fromkeys(request.tags)),
         note=request.note,
+        lookback_rows=variant.lookback_rows if request.lookback is None else None,
+        step_rows=variant.step_rows if request.every is None else None,
     )
 
 

@@ -12,7 +12,7 @@ from rdrop_cli.planning.request import Request, parse_seeds, plan_runs
 from rdrop_cli.planning.toml import WORDS, TomlFile, read_toml, read_value
 from rdrop_cli.study.config import MAX_SEED
 from rdrop_cli.study.reading import Reading
-from rdrop_cli.study.variants import DEFAULT_CELL, find_variant
+from rdrop_cli.study.variants import find_variant
 
 MOST_RUNS = 10_000  # in a grid: more is a slip of the keyboard
 RATES = ("dropout", "recurrent_dropout")
@@ -160,7 +160,9 @@ def _read_rates(name: str, value: Any) -> Sequence[float]:
 def _expand_grid(grid: dict[str, Any], request: dict[str, Any], seeds: int) -> list[Request]:
     """Return one request for each variant, cell and pair of rates; a rate that a variant lacks does not multiply it."""
     names = _read_list("variants", grid["variants"], (str,), "names such as ['baseline', 'dropout']")
-    cells = _read_list("cells", grid.get("cells", [DEFAULT_CELL]), (str,), "names such as ['gru']")
+    cells: Sequence[str | None] = [None]
+    if "cells" in grid:
+        cells = _read_list("cells", grid["cells"], (str,), "names such as ['gru']")
     rates = {name: _read_rates(name, grid[name]) for name in RATES if name in grid}
     variants = [find_variant(name) for name in names]
     for rate in rates:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.runs.comparable import explain_difference, read_settings
+from rdrop_cli.runs.comparable import read_settings
+from rdrop_cli.runs.difference import explain_difference
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.variants import STUDY
 

@@ -11,6 +11,7 @@ from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.plots.groups import Group, group_seeds
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, name_unit
 from rdrop_cli.runs.document import Metrics
+from rdrop_cli.study.protocol import MAE, STANDARDISED, Protocol
 from rdrop_cli.study.units import name_target
 
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ def _draw_group(axes: "Axes", group: Group, scale: float, crowded: bool) -> Draw
         axes.fill_between(epochs, seeds.min(axis=0), seeds.max(axis=0), color=colour, alpha=BAND_OPACITY, linewidth=0)
         axes.plot(epochs, seeds.T, color=colour, alpha=SEED_OPACITY, linewidth=0.7)
     for line in LINES[:1] if crowded else LINES:
-        if line.key == "loss" and group.runs[0].protocol.loss != "mae":
-            continue  # no error, and of another scale
+        if line.key == "loss" and not _is_comparable(group.runs[0].protocol):
+            continue
         values = group.curves(line.key).mean(axis=0) * scale
         axes.plot(epochs, values, line.style, color=colour, linewidth=line.width)
     mean = seeds.mean(axis=0)
@@ -118,6 +119,11 @@ def _draw_group(axes: "Axes", group: Group, scale: float, crowded: bool) -> Draw
     measured = [mean] if crowded else [group.curves(key) * scale for key in MEASURED]
     low, high = min(curves.min() for curves in measured), max(curves.max() for curves in measured)
     return Drawn(group.label, group.epochs, mean[-1], low, high, colour)
+
+
+def _is_comparable(protocol: Protocol) -> bool:
+    """Whether the training loss is an error in the scale of the others."""
+    return (protocol.loss, protocol.target_scale) == (MAE, STANDARDISED)
 
 
 def _draw_published(axes: "Axes", run: RunCurves, in_unit: bool) -> Drawn:

@@ -37,6 +37,18 @@ VARIANT_COLOURS = {
     "dropout-after": "#F0964B",
     "stacked": "#003C00",
     "bidirectional": "#0F3C96",
+    "gru-reversed": "#0000E1",
+    "dense": "#2D0000",
+    "conv": "#E100E1",
+    "conv-gru": "#E1B4B4",
+}
+# Of editions 2 and 3 each has the colour of its counterpart in edition 1, with which it is never in one picture.
+VARIANT_COLOURS |= {
+    "lstm": VARIANT_COLOURS["baseline"],
+    "lstm-dropout": VARIANT_COLOURS["dropout"],
+    "gru-stacked": VARIANT_COLOURS["stacked"],
+    "lstm-bidirectional": VARIANT_COLOURS["bidirectional"],
+    "conv-average": VARIANT_COLOURS["conv"],
 }
 UNKNOWN_COLOUR = PALETTE[-1]
 NAIVE_COLOUR = "#666666"

@@ -10,6 +10,7 @@ many agree; ends with 1 where any differs.
 import csv
 import json
 import math
+import re
 import statistics
 import sys
 import tarfile
@@ -21,12 +22,12 @@ from typing import Any, NamedTuple
 ALPHA, ALPHA_RARE, MARGIN_SHARE, RARE = 0.05, 0.01, 0.02, 0.2
 ALPHA_SIGNS = ALPHA - ALPHA_RARE
 BLOCK_DAYS, BOOK_EPOCHS = 14, 30
-RARE_QUESTION = "dropout-overfits"
 TOLERANCE = 1e-7
 
 Curve = list[float]
 Pair = tuple[float, float]
 Daily = list[tuple[str, float, float]]  # day, windows, error
+Run = tuple[Any, Daily]  # its metrics
 
 
 class Look(NamedTuple):
@@ -39,7 +40,7 @@ class Look(NamedTuple):
     seen: list[Curve]
 
 
-def read_runs(path: Path) -> dict[str, tuple[Any, Daily]]:
+def read_runs(path: Path) -> dict[str, Run]:
     """Return {run_id: (metrics, daily)} of a folder or an archive of run folders."""
     files = dict[str, bytes]()
     if path.is_dir():
@@ -52,7 +53,7 @@ def read_runs(path: Path) -> dict[str, tuple[Any, Daily]]:
         with tarfile.open(path) as archive:
             members = [member for member in archive if member.name.endswith((".json", ".csv"))]
             files = {each.name: file.read() for each in members if (file := archive.extractfile(each))}
-    runs = dict[str, tuple[Any, Daily]]()
+    runs = dict[str, Run]()
     for name, content in files.items():
         if name.endswith("metrics.json"):
             metrics = json.loads(content)
@@ -95,6 +96,14 @@ def overfit(run: Any, epochs: int | None = None) -> tuple[float, float, bool]:
     return rise, turn, rise > margin(run) and falls
 
 
+def onset(curve: Curve) -> int | None:
+    """Return the first epoch from which on the running median has risen for good, clear of the jitter."""
+    medians, rounding = run_median(curve), 64 * 2.220446049250313e-16 * max(map(abs, curve))
+    floor = min(medians) + max(2.5 * jitter(curve), rounding)
+    last_down = max(e for e, value in enumerate(medians) if value <= floor)
+    return last_down + 2 if len(curve) - 1 - last_down >= 5 else None
+
+
 def is_late(run: Any) -> bool:
     curve: Curve = run["history"]["val_loss"]
     late = min(5, max(1, len(curve) // 4))
@@ -117,17 +126,52 @@ def reach(run: Any, error: float) -> int:
     return next((e + 1 for e, value in enumerate(medians) if value <= error + room), len(medians) + 1)
 
 
+def is_sooner(runs: list[Any]) -> float:
+    curves, trainings = cut(runs)
+    shorter = [
+        run | {"history": {"val_loss": curve, "train_mae": training}}
+        for run, curve, training in zip(runs, curves, trainings, strict=True)
+    ]
+    return float(level(curves[1])[1] < level(curves[0])[1] and overfit(shorter[1])[2])
+
+
+def is_early(runs: list[Any]) -> float:
+    _, turn, shown = overfit(runs[0])
+    return float(shown and turn <= len(runs[0]["history"]["val_loss"]) / 2)
+
+
+# The number of a seed by the first word of a question on the networks that follow it.
+BY_KIND: dict[str, Callable[[list[Any]], float]] = {
+    "sooner": is_sooner,
+    "overfits-early": is_early,
+    "baseline-overfits-early": is_early,
+    "test-difference": lambda runs: runs[1]["test"]["mae"] - runs[0]["test"]["mae"],
+    "above-naive": lambda runs: level(runs[0]["history"]["val_loss"])[0] - runs[0]["naive"]["val_mae"],
+    "lowest-above-naive": lambda runs: min(runs[0]["history"]["val_loss"]) - runs[0]["naive"]["val_mae"],
+    "test-above-1-naive": lambda runs: runs[0]["test"]["mae"] - runs[0]["naive"]["test_mae"],
+    "test-above-0.9-naive": lambda runs: runs[0]["test"]["mae"] - 0.9 * runs[0]["naive"]["test_mae"],
+}
+
+
+def find_rare_epochs(question: str) -> int | None:
+    """Return by which epoch a question on rare overfitting asks; None of any other question."""
+    if question == "dropout-overfits":
+        return BOOK_EPOCHS
+    found = re.match(r"overfits-by-(\d+) ", question)
+    return int(found[1]) if found else None
+
+
 def measure(question: str, runs: list[Any]) -> float | None:
     """Return the number of a seed, None where its runs are too short."""
-    least = BOOK_EPOCHS if question == RARE_QUESTION else 10
+    rare = find_rare_epochs(question)
+    least = rare or 10
     if min(len(run["history"]["val_loss"]) for run in runs) < least:
         return None
     curves, trainings = cut(runs)
-    if question == "baseline-overfits-early":
-        _, turn, shown = overfit(runs[0])
-        return float(shown and turn <= len(runs[0]["history"]["val_loss"]) / 2)
-    if question == RARE_QUESTION:
-        return float(overfit(runs[0], BOOK_EPOCHS)[2])
+    if rare:
+        return float(overfit(runs[0], rare)[2])
+    if (kind := question.split()[0]) in BY_KIND:
+        return BY_KIND[kind](runs)
     if question == "jitter-difference":
         return jitter(curves[1]) - jitter(curves[0])
     if question == "takes-longer":
@@ -258,7 +302,7 @@ def bisect(function: Callable[[float], float], low: float, high: float) -> float
     return (low + high) / 2
 
 
-def quantile_t(share: float, freedom: int) -> float:
+def quantile_t(share: float, freedom: float) -> float:
     """Return a quantile above the middle of Student's t."""
     tail = 2 * (1 - share)
     x = bisect(lambda z: incomplete_beta(freedom / 2, 0.5, z) - tail, 0.0, 1.0)
@@ -269,17 +313,20 @@ def bound_share(shown: int, seeds: int, boundary: float) -> Pair:
     """Return Clopper and Pearson's interval at the level of the sign test at a boundary."""
     beyond = [k for k in range(seeds + 1) if abs(2 * k - seeds) > boundary * math.sqrt(seeds) * (1 + 1e-9)]
     tail = sum(math.comb(seeds, k) for k in beyond) / 2**seeds / 2
-    if not tail:
-        return 0.0, 1.0
+    return bound_at_tail(shown, seeds, tail) if tail else (0.0, 1.0)
+
+
+def bound_at_tail(shown: int, seeds: int, tail: float) -> Pair:
+    """Return Clopper and Pearson's interval of a share, by what lies beyond either end."""
     low = bisect(lambda x: incomplete_beta(shown, seeds - shown + 1, x) - tail, 0, 1) if shown else 0.0
     high = bisect(lambda x: incomplete_beta(shown + 1, seeds - shown, x) - 1 + tail, 0, 1) if shown < seeds else 1.0
     return low, high
 
 
-def bet(shown: list[bool], share: float) -> float:
+def bet(shown: Curve, share: float) -> float:
     paid = best = 1.0
-    for each in shown:
-        paid *= 0.02 / share if each else 0.98 / (1 - share)
+    for x in shown:
+        paid *= x * 0.02 / share + (1 - x) * 0.98 / (1 - share)
         best = max(best, paid)
     return best
 
@@ -300,6 +347,19 @@ def measure_period(pairs: list[list[Daily]], compared: int) -> Pair | None:
         blocks.append(math.fsum(m * w for m, w in zip(means[start:stop], windows[start:stop], strict=True)) / total)
     error = statistics.stdev(blocks) / math.sqrt(len(blocks))
     return error, quantile_t(1 - ALPHA_SIGNS / 2 / (2 * compared), len(blocks) - 1) * error
+
+
+def bound_origins(estimates: Curve, starts: list[int], rows: int, compared: int) -> Pair:
+    """Return (standard error of the mean over origins, half of its interval), for periods that may overlap."""
+    count = len(starts)
+    shared = [[max(0.0, 1 - abs(one - other) / rows) for one in starts] for other in starts]
+    overlap = (sum(map(sum, shared)) - count) / (count * (count - 1))
+    middles = [statistics.fmean(row) for row in shared]
+    centred = [[shared[i][j] - middles[j] for j in range(count)] for i in range(count)]
+    trace = sum(centred[i][i] for i in range(count))
+    squared = sum(centred[i][j] * centred[j][i] for i in range(count) for j in range(count))
+    error = statistics.stdev(estimates) * math.sqrt((1 + (count - 1) * overlap) / (1 - overlap) / count)
+    return error, quantile_t(1 - ALPHA_SIGNS / 2 / (2 * compared), trace**2 / squared) * error
 
 
 def intersect_looks(is_share: bool, looks: list[Look], index: int) -> Pair:
@@ -324,12 +384,24 @@ def adjust_p(looks: list[Look], column: int, plan: list[int]) -> float:
 
 
 def bound_question(
-    question: Any, looks: list[Look], index: int, p: dict[float, float], values: Curve, period: Pair | None
+    question: Any,
+    looks: list[Look],
+    index: int,
+    p: dict[float, float],
+    values: Curve,
+    shown: Curve,
+    half: float,
+    reach: Curve,
 ) -> tuple[Pair | None, Pair | None]:
-    """Return the interval of the seeds, and the one that decides; to p of the rare share bets are added."""
-    mean, is_share, bets = statistics.fmean(values), question["kind"] == "share", question["id"] == RARE_QUESTION
+    """Return the interval of the seeds, and the one that decides; to p of the rare share bets are added.
+
+    Args:
+        shown: of each seed the share of its origins that show it.
+        half: half the width of the interval over periods.
+        reach: shares of seeds at each origin.
+    """
+    mean, is_share, bets = statistics.fmean(values), question["kind"] == "share", find_rare_epochs(question["id"])
     low, high = intersect_looks(is_share, looks, index)
-    shown = [value > 0.5 for value in values]
     if bets:
         high = bisect(lambda share: bet(shown, share) - 1 / ALPHA_RARE, 0.02, 1 - 1e-15)
     for bound in [bound for bound, each in p.items() if each <= ALPHA]:
@@ -338,7 +410,8 @@ def bound_question(
         p[bound] = min(p.get(bound, 1.0), ALPHA / ALPHA_RARE / bet(shown, bound))
     if (low, high) == (0.0, 1.0) if is_share else math.isinf(low) or math.isinf(high):
         return None, None
-    half = period[1] if period else 0.0
+    if reach:
+        return (low, high), (min(low, *reach), max(high, *reach))
     return (low, high), (mean - math.hypot(max(0.0, mean - low), half), mean + math.hypot(max(0.0, high - mean), half))
 
 
@@ -370,18 +443,65 @@ class Comparison:
             self.different.append(f"{name}: the verdict says {told}, the runs give {found}")
 
 
-def group_by_network(verdict: Any, runs: dict[str, tuple[Any, Daily]]) -> dict[str, dict[int, tuple[Any, Daily]]]:
-    """Return the runs that a verdict lists by the label of their network and by seed."""
-    grouped: dict[str, dict[int, tuple[Any, Daily]]] = {row["label"]: {} for row in verdict["networks"]}
-    for metrics, daily in (runs[run["run_id"]] for run in verdict["runs"] if run["run_id"] in runs):
+def rescale(metrics: Any, unit: float) -> Any:
+    """Return metrics with their errors in the unit of another deviation of the target."""
+    factor = metrics["target_std"] / unit
+    history = {name: [error * factor for error in metrics["history"][name]] for name in ("val_loss", "train_mae")}
+    naive = {name: error and error * factor for name, error in metrics["naive"].items() if name.endswith("_mae")}
+    test = metrics["test"] and {"mae": metrics["test"]["mae"] * factor}
+    return {**metrics, "history": history, "naive": naive, "test": test}
+
+
+def group_by_network(verdict: Any, runs: dict[str, Run], origin: int) -> dict[str, dict[int, Run]]:
+    """Return the runs that a verdict lists at an origin, by the label of their network and by seed."""
+    listed = [runs[run["run_id"]] for run in verdict["runs"] if run["run_id"] in runs]
+    starts = [metrics["protocol"].get("train_start_row", 0) for metrics, _ in listed]
+    unit = listed[0][0]["target_std"] if listed else 1.0
+    grouped: dict[str, dict[int, Run]] = {row["label"]: {} for row in verdict["networks"]}
+    for (metrics, daily), start in zip(listed, starts, strict=True):
+        if start - min(starts) != origin:
+            continue
         own = metrics["variant"], metrics.get("cell", "gru"), metrics["epochs"]["planned"], *metrics["rates"].values()
         for row in verdict["networks"]:
             if own == tuple(row[name] for name in ("variant", "cell", "epochs", "dropout", "recurrent_dropout")):
-                grouped[row["label"]][metrics["seed"]] = (metrics, daily)
+                grouped[row["label"]][metrics["seed"]] = (rescale(metrics, unit), daily)
     return grouped
 
 
-def check_networks(compare: Comparison, verdict: Any, grouped: dict[str, dict[int, tuple[Any, Daily]]]) -> None:
+def period_rows(verdict: Any, runs: dict[str, Run]) -> int:
+    """Return the length of the validation period."""
+    protocols = [runs[run["run_id"]][0]["protocol"] for run in verdict["runs"] if run["run_id"] in runs]
+    return int(protocols[0]["val_stop_row"] - protocols[0]["train_stop_row"]) if protocols else 0
+
+
+def measure_origins(question: Any, at_origins: dict[int, dict[str, dict[int, Run]]]) -> dict[int, dict[int, float]]:
+    """Return the numbers of the seeds that all origins have, by origin and seed."""
+    sides = {origin: [grouped[label] for label in question["networks"]] for origin, grouped in at_origins.items()}
+    seeds = {origin: set.intersection(*map(set, of_origin)) for origin, of_origin in sides.items()}
+    common = set.intersection(*filter(None, seeds.values()))
+    found = dict[int, dict[int, float]]()
+    for origin in (origin for origin in sides if seeds[origin]):
+        of_seed = {seed: measure(question["id"], [side[seed][0] for side in sides[origin]]) for seed in sorted(common)}
+        if any(value is not None for value in of_seed.values()):
+            found[origin] = {seed: value for seed, value in of_seed.items() if value is not None}
+    shared = set.intersection(*map(set, found.values())) if found else set[int]()
+    return {origin: {seed: x for seed, x in of_seed.items() if seed in shared} for origin, of_seed in found.items()}
+
+
+def average(at_origins: dict[int, dict[int, float]]) -> dict[int, float]:
+    """Return the mean of every seed over origins."""
+    seeds = list(next(iter(at_origins.values()), {}))
+    return {seed: statistics.fmean(of_seed[seed] for of_seed in at_origins.values()) for seed in seeds}
+
+
+def decide_seeds(question: Any, means: dict[int, float]) -> dict[int, float]:
+    """Return the number of every seed; of a share whether most of its origins show it."""
+    if question["kind"] == "mean":
+        return means
+    return {seed: float(mean > 0.5) for seed, mean in means.items() if mean != 0.5}
+
+
+def check_networks(compare: Comparison, verdict: Any, grouped: dict[str, dict[int, Run]]) -> None:
     for row in verdict["networks"]:
         label, runs = row["label"], grouped[row["label"]]
         compare.expect(f"{label}: seeds", row["seeds"], sorted(runs))
@@ -390,49 +510,83 @@ def check_networks(compare: Comparison, verdict: Any, grouped: dict[str, dict[in
         compare.expect(f"{label}: turn", row["turn"], statistics.fmean([turn for _, turn in levels] or [math.nan]))
 
 
-def check(verdict: Any, runs: dict[str, tuple[Any, Daily]]) -> Comparison:
+def check_claim(
+    compare: Comparison,
+    claim: Any,
+    questions: list[Any],
+    at_origins: dict[int, dict[str, dict[int, Run]]],
+    interval: Pair | None,
+) -> None:
+    """Recompute where a claim's interval lies, when overfitting begins, and which runs were still improving."""
+    question = next((each for each in questions if each["id"] == claim["question"]), None)
+    found = place(interval, claim["region"], question is not None and question["kind"] == "share")
+    if claim["onset"] and question:
+        until = find_rare_epochs(question["id"])
+        shown = next(iter(measure_origins(question, at_origins).values()))
+        runs = {str(seed): at_origins[0][question["networks"][0]][seed][0] for seed, x in shown.items() if x}
+        onsets = {seed: onset(run["history"]["val_loss"][:until]) for seed, run in runs.items()}
+        known = {seed: epoch for seed, epoch in onsets.items() if epoch}
+        compare.expect(f"{claim['id']}: onset", claim["onset"], known)
+    if claim["still_improving"] and question:  # such a run cannot show that it does not overfit
+        (label,) = question["networks"]
+        late = [
+            seed
+            for seed in claim["still_improving"]
+            if any(is_late(grouped[label][seed][0]) for grouped in at_origins.values() if seed in grouped[label])
+        ]
+        compare.expect(f"{claim['id']}: still improving", claim["still_improving"], late)
+        denied = "holds" if claim["region"][1] is not None else "does-not-hold"
+        found = "undecided" if found == denied else found
+    compare.expect(f"{claim['id']}: verdict", claim["verdict"], found)
+
+
+def check(verdict: Any, runs: dict[str, Run]) -> Comparison:
     """Recompute a verdict, and return what agrees and what differs."""
     compare, questions, plan = Comparison(), verdict["questions"], verdict["plan"]["looks"]
-    grouped = group_by_network(verdict, runs)
+    at_origins = {origin: group_by_network(verdict, runs, origin) for origin in verdict["origins"]}
+    grouped = at_origins[0]
     check_networks(compare, verdict, grouped)
-    numbers, pairs = list[dict[int, float]](), list[list[list[Daily]]]()
-    for question in questions:
-        sides = [grouped[label] for label in question["networks"]]
-        shared = sorted(set.intersection(*map(set, sides)))
-        of_seed = {seed: measure(question["id"], [side[seed][0] for side in sides]) for seed in shared}
-        numbers.append({seed: value for seed, value in of_seed.items() if value is not None})
-        pairs.append([[side[seed][1] for side in sides] for seed in numbers[-1]])
-        compare.expect(f"{question['id']}: by seed", list(question["by_seed"].values()), list(numbers[-1].values()))
+    rows = period_rows(verdict, runs)
+    measured = [measure_origins(question, at_origins) for question in questions]
+    means = [average(found) for found in measured]
+    numbers = [decide_seeds(question, of_seed) for question, of_seed in zip(questions, means, strict=True)]
+    for question, of_seed in zip(questions, numbers, strict=True):
+        compare.expect(f"{question['id']}: by seed", list(question["by_seed"].values()), list(of_seed.values()))
     table = [[of_question.get(seed) for of_question in numbers] for seed in sorted(set().union(*numbers))]
     bounds = [(q, each["bound"]) for q, question in enumerate(questions) for each in question["p"]]
-    columns = [(q, bound) for q, bound in bounds if questions[q]["id"] != RARE_QUESTION or bound != RARE]
+    columns = [(q, bound) for q, bound in bounds if not find_rare_epochs(questions[q]["id"]) or bound != RARE]
     looks = take_looks(table, columns, [q for q, each in enumerate(questions) if each["kind"] == "mean"], plan)
-    in_period = ["level-difference" in question["id"] for question in questions]
+    covered = [
+        question["kind"] == "mean" and (len(found) > 1 or "level-difference" in question["id"])
+        for question, found in zip(questions, measured, strict=True)
+    ]
     intervals = dict[str, Pair | None]()
     for index, (question, answered) in enumerate(zip(questions, numbers, strict=True)):
         name, values = question["id"], list(answered.values()) or [math.nan]
-        period = measure_period(pairs[index], max(1, sum(in_period))) if in_period[index] else None
+        estimates = [statistics.fmean(of_seed.values()) for of_seed in measured[index].values()]
+        period, several = None, len(estimates) > 1
+        if several and covered[index]:
+            period = bound_origins(estimates, list(measured[index]), rows, sum(covered))
+        elif covered[index]:
+            sides = [grouped[label] for label in question["networks"]]
+            period = measure_period([[side[seed][1] for side in sides] for seed in answered], sum(covered))
+        half = period[1] if period else 0.0
         p = {bound: adjust_p(looks, column, plan) for column, (q, bound) in enumerate(columns) if q == index}
-        known, intervals[name] = bound_question(question, looks, index, p, values, period)
+        reach = estimates if several and not covered[index] else []
+        shown = list(means[index].values())
+        known, intervals[name] = bound_question(question, looks, index, p, values, shown, half, reach)
         compare.expect(f"{name}: estimate", question["estimate"], statistics.fmean(values))
+        exact = bound_at_tail(int(sum(values)), len(values), ALPHA / 2) if question["kind"] == "share" else None
+        compare.expect(f"{name}: exact interval", question["exact_interval"], exact)
         compare.expect(f"{name}: interval of the seeds", question["seeds_interval"], known)
         compare.expect(f"{name}: interval", question["interval"], intervals[name])
-        told = question["period"] and (question["period"]["error"], question["period"]["half"])
-        compare.expect(f"{name}: period", told, period)
+        told = question["origins"] or question["period"] or {"error": None, "half": None}
+        compare.expect(f"{name}: period", (told["error"], told["half"]), period or (None, None))
+        compare.expect(f"{name}: origins", told.get("estimates", []), estimates if several else [])
         for each in question["p"]:
             compare.expect(f"{name}: p at {each['bound']}", each["p"], p.get(each["bound"]))
-    kinds = {question["id"]: question["kind"] for question in questions}
     for claim in verdict["claims"]:
-        found = place(intervals.get(claim["question"]), claim["region"], kinds.get(claim["question"]) == "share")
-        if claim[
-            "still_improving"
-        ]:  # a run whose lowest error is in its last tenth cannot show that it does not overfit
-            (label,) = next(each["networks"] for each in questions if each["id"] == claim["question"])
-            late = [seed for seed in claim["still_improving"] if is_late(grouped[label][seed][0])]
-            compare.expect(f"{claim['id']}: still improving", claim["still_improving"], late)
-            denied = "holds" if claim["region"][1] is not None else "does-not-hold"
-            found = "undecided" if found == denied else found
-        compare.expect(f"{claim['id']}: verdict", claim["verdict"], found)
+        check_claim(compare, claim, questions, at_origins, intervals.get(claim["question"]))
     return compare
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from rdrop_cli.analysis.joint_test import ALPHA
-from rdrop_cli.analysis.verdict import StudyVerdict
+from rdrop_cli.analysis.judged import StudyVerdict
+from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.words import (
     VERDICTS,
     describe_runs,
@@ -11,8 +12,7 @@ from rdrop_cli.report.words import (
     format_attempts,
     format_p,
     format_published,
-    summarise,
-    write_notes,
+    format_reproduced,
 )
 
 HEADS = ("Claim", "Answer [simultaneous interval]", "p", "Published", "Verdict")
@@ -54,7 +54,7 @@ def describe_protocol(judged: StudyVerdict) -> str:
     settings = (
         f"windows of {protocol.lookback_rows} rows, every {protocol.step_rows}, "
         f"target {protocol.lead_rows} after the newest reading; "
-        f"{protocol.steps_per_epoch} steps of {protocol.batch_size} windows an epoch; {protocol.units} units"
+        f"{protocol.epoch_steps} steps of {protocol.batch_size} windows an epoch; {protocol.units} units"
     )
     return (
         f"{describe_runs(judged.collection)}. Data SHA-256 {run.dataset.sha256[:12]}; {settings}. "
@@ -70,11 +70,11 @@ def _list_claims(judged: StudyVerdict) -> list[tuple[str, ...]]:
             verdict.id,
             format_answer(verdict.answer),
             format_p(verdict.p) if verdict.p is not None else "–",
-            format_published(verdict),
+            f"{format_published(verdict)} {format_reproduced(verdict)}".rstrip(),
             VERDICTS[verdict.verdict],
         )
         for verdict in judged.claims
-        if verdict.reason != "no-runs"
+        if verdict.has_answer
     ]
 
 

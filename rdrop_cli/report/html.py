@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import rdrop_cli
-from rdrop_cli.analysis.claims import MARGIN_SHARE
 from rdrop_cli.analysis.joint_test import ALPHA
+from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.rate_grid import list_rate_grids
-from rdrop_cli.analysis.verdict import ClaimVerdict, StudyVerdict
 from rdrop_cli.files import write_text
 from rdrop_cli.plots.rates import describe_rates, draw_rates
+from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_pairs, draw_shares, has_pairs
+from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.words import (
     DISCLOSURE,
     VERDICTS,
@@ -31,11 +32,12 @@ from rdrop_cli.report.words import (
     format_attempts,
     format_own_unit,
     format_published,
+    format_reproduced,
     format_share,
-    summarise,
-    write_notes,
+    list_unjudged,
 )
 from rdrop_cli.runs.document import Dataset, Metrics
+from rdrop_cli.runs.history import MARGIN_SHARE
 
 NONE = "–"
 
@@ -57,7 +59,7 @@ def render_report(judged: StudyVerdict) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     style, used = _read_resource("style.css"), judged.collection.used
-    asked = [verdict for verdict in judged.claims if verdict.reason != "no-runs"]
+    asked = [verdict for verdict in judged.claims if verdict.has_answer]
     return environment.from_string(_read_resource("template.html")).render(
         style=style,
         policy=_forbid_everything_but(style),
@@ -69,10 +71,11 @@ def render_report(judged: StudyVerdict) -> str:
         rule=_describe_rule(judged),
         skipped=judged.collection.skipped,
         claims=[_describe_claim(verdict, judged) for verdict in asked],
-        missing=[verdict.claim.text for verdict in judged.claims if verdict.reason == "no-runs"],
+        unjudged=list_unjudged(judged, lambda claim: claim.text),
         networks=[_describe_network(row) for row in judged.networks],
         pictures=_draw_pictures(judged, bool(asked)),
         rates=_describe_rates(judged),
+        periods=describe_periods(judged),
         **_describe_runs(used),
     )
 
@@ -115,7 +118,7 @@ def _describe_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> dict[str, An
         "words": VERDICTS[verdict.verdict],
         "answer": format_answer(verdict.answer),
         "own_unit": own,
-        "published": format_published(verdict),
+        "published": f"{format_published(verdict)} {format_reproduced(verdict)}".rstrip(),
         "explanation": explain_claim(verdict, judged),
     }
 

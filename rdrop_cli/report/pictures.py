@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdrop_cli.analysis.claims import BASELINE, DROPOUT
+from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
 from rdrop_cli.analysis.measures import WINDOW_EPOCHS, measure_end, measure_level
 from rdrop_cli.analysis.network import Network, label_networks
 from rdrop_cli.analysis.networks import align_by_seed
 from rdrop_cli.analysis.published import load_published_like
+from rdrop_cli.analysis.questions import BASELINE, DROPOUT
 from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
-from rdrop_cli.analysis.verdict import ClaimVerdict, StudyVerdict
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure
 from rdrop_cli.report.text import measure_scale
 from rdrop_cli.report.words import VERDICTS, format_answer

@@ -3,8 +3,10 @@
 import textwrap
 from collections.abc import Callable, Iterator
 
-from rdrop_cli.analysis.joint_test import Interval
-from rdrop_cli.analysis.verdict import ClaimVerdict, StudyVerdict
+from rdrop_cli.analysis.intervals import Interval
+from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
+from rdrop_cli.report.periods import describe_periods, write_periods
+from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.words import (
     DISCLOSURE,
     NONE,
@@ -15,9 +17,9 @@ from rdrop_cli.report.words import (
     format_answer,
     format_attempts,
     format_published,
+    format_reproduced,
     format_share,
-    summarise,
-    write_notes,
+    list_unjudged,
 )
 
 WIDTH = 80
@@ -32,16 +34,21 @@ def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
     yield from _wrap(describe_runs(judged.collection))
     yield ""
     yield from _wrap(summarise(judged))
-    asked = [verdict for verdict in judged.claims if verdict.reason != "no-runs"]
+    asked = [verdict for verdict in judged.claims if verdict.has_answer]
     if max((len(verdict.answer.seeds) for verdict in asked), default=0) < 2 and len(judged.seeds) < 2 and not explain:
         return
     if asked:
         yield ""
         yield from _write_claims(judged, asked, explain)
-    missing = [verdict.id for verdict in judged.claims if verdict.reason == "no-runs"]
-    if missing:
+    if unjudged := list_unjudged(judged, lambda claim: claim.id):
         yield ""
-        yield from _wrap(f"Not judged, without runs: {', '.join(missing)}.")
+        for line in unjudged:
+            yield from _wrap(line)
+    if periods := describe_periods(judged):
+        yield ""
+        yield from write_periods(periods)
+        named = "; ".join(f"P{number}: {name}" for number, name in enumerate(periods.names, start=1))
+        yield from _wrap(f"{named}. {' '.join(periods.notes)}")
     yield ""
     yield from _write_networks(judged)
     for note in write_notes(judged):
@@ -52,9 +59,16 @@ def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
 
 
 def _wrap(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False
+    """Break a text into lines; a number stays with its unit."""
+    lines = textwrap.wrap(
+        text.replace(" %", "\N{NO-BREAK SPACE}%"),
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
     )
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def _write_claims(judged: StudyVerdict, asked: list[ClaimVerdict], explain: bool) -> Iterator[str]:
@@ -63,7 +77,7 @@ def _write_claims(judged: StudyVerdict, asked: list[ClaimVerdict], explain: bool
     for verdict in asked:
         row = f"{verdict.id:<26}{VERDICTS[verdict.verdict]:<14}{format_answer(verdict.answer):<30}"
         yield f"{row}{format_published(verdict):>10}"
-        yield f"  {draw_bar(verdict, scale)}"
+        yield f"  {draw_bar(verdict, scale)}  {format_reproduced(verdict)}".rstrip()
         if explain:
             yield from _wrap(f"{verdict.claim.text}.", indent="    ")
             sentence = explain_claim(verdict, judged)
@@ -113,7 +127,8 @@ def _draw_interval(cells: list[str], interval: Interval | None, place: Callable[
 def _write_networks(judged: StudyVerdict) -> Iterator[str]:
     """Write two lines a network: its own numbers, and how it compares."""
     width = min(LONGEST_LABEL, max([24, *(len(row.label) for row in judged.networks)]))
-    yield f"{'network':<{width}}{'seeds':>9}{'level':>9}{'overfit':>9}{'test':>9}"
+    head = "network, first period" if judged.collection.later else "network"
+    yield f"{head:<{width}}{'seeds':>9}{'level':>9}{'overfit':>9}{'test':>9}"
     for row in judged.networks:
         shown, examined = row.overfitting
         overfit, test = f"{shown} of {examined}" if examined else NONE, f"{row.test:.4f}" if row.test else NONE

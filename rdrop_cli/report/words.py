@@ -1,19 +1,21 @@
-"""A verdict in words: every sentence about claims and networks that people read is made here."""
+"""A verdict in words: how numbers are written, and the sentences about one claim or one network."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from statistics import median
 
 from rdrop_cli.analysis.answers import Answer
-from rdrop_cli.analysis.claims import BOOK_EPOCHS, MARGIN_SHARE, Question
+from rdrop_cli.analysis.claims import Claim
 from rdrop_cli.analysis.collect import Attempts, Collection
-from rdrop_cli.analysis.joint_test import ALPHA, Interval
-from rdrop_cli.analysis.measures import LEAST_EPOCHS
+from rdrop_cli.analysis.intervals import Interval
+from rdrop_cli.analysis.judged import ClaimVerdict, Reason, StudyVerdict
 from rdrop_cli.analysis.network import label_networks
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.outlook import Outlook
-from rdrop_cli.analysis.verdict import ClaimVerdict, StudyVerdict
-from rdrop_cli.study.variants import DEFAULT_CELL
+from rdrop_cli.analysis.questions import Question
+from rdrop_cli.runs.history import MARGIN_SHARE
 
 NONE = "–"
+UNJUDGED: dict[Reason, str] = {"no-runs": "without runs", "too-short": "their runs are too short"}
 VERDICTS = {"holds": "holds", "does-not-hold": "does not hold", "undecided": "undecided"}
 DISCLOSURE = (
     "When these rules were fixed, the published curves were known, and one run of each of both networks on the same "
@@ -58,6 +60,11 @@ def format_published(verdict: ClaimVerdict) -> str:
     return format_error(verdict.published)
 
 
+def format_reproduced(verdict: ClaimVerdict) -> str:
+    """Say whether the published run falls where yours do; empty where it cannot be told."""
+    return {True: "reproduced", False: "not reproduced", None: ""}[verdict.reproduced]
+
+
 def format_own_unit(value: float, collection: Collection) -> str:
     """Render an error in the target's own unit; empty where that has no name."""
     run = collection.curves
@@ -68,17 +75,19 @@ def describe_runs(collection: Collection) -> str:
     """Name what is judged in one line: `baseline seeds 0-4, dropout 0.2/0.2 seeds 0-4; jena data, book protocol`."""
     first, labels = collection.used[0], label_networks(collection.networks)
     shown = list(collection.claimed.values()) or list(collection.networks)
-    seeds = [f"{labels[each]} {_name_seeds([run.seed for run in collection.networks[each]])}" for each in shown[:4]]
+    seeds = [f"{labels[each]} {name_seeds([run.seed for run in collection.networks[each]])}" for each in shown[:4]]
     others = len(collection.networks) - len(seeds)
     if others:
         seeds.append(f"{others} more {'network' if others == 1 else 'networks'}")
-    cell = shown[0].cell
+    cell = shown[0].chosen_cell
     warning = " (not the published file)" if collection.is_published_data is False else ""
     setting = f"{first.dataset.name} data{warning}, {first.protocol.name} protocol"
-    return f"{', '.join(seeds)}; {setting}{'' if cell == DEFAULT_CELL else f', {cell} cell'}"
+    if collection.later:
+        setting += f", {1 + len(collection.later)} periods"
+    return f"{', '.join(seeds)}; {setting}{f', {cell} cell' if cell else ''}"
 
 
-def _name_seeds(seeds: Sequence[int]) -> str:
+def name_seeds(seeds: Sequence[int]) -> str:
     """Render ascending seeds, runs of them from first to last: `seed 3`, `seeds 0-4, 7`."""
     spans = list[list[int]]()
     for seed in seeds:
@@ -90,143 +99,10 @@ def _name_seeds(seeds: Sequence[int]) -> str:
     return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(names)}"
 
 
-def summarise(judged: StudyVerdict) -> str:
-    """Say in one paragraph what was asked, what the answer is, and how sure it is."""
-    asked = [verdict for verdict in judged.claims if verdict.reason != "no-runs"]
-    if not asked:
-        if len(_list_short(judged)) == len(judged.networks) > 0:
-            return _say_too_short("The runs")
-        return (
-            "The claims of the study cannot be judged: there are no seeds with complete runs of its networks, "
-            f"at its rates and of at least {LEAST_EPOCHS} epochs. {_summarise_networks(judged)}"
-        ).strip()
-    if len(judged.seeds) == 1:
-        return _summarise_seed(judged, asked)
-    parts = [
-        _summarise_overfitting(judged),
-        _summarise_dropout(judged),
-        _summarise_level(judged),
-        _summarise_end(judged),
-    ]
-    return " ".join(part for part in (*parts, _say_how_sure(judged, asked)) if part)
-
-
-def _list_short(judged: StudyVerdict) -> list[str]:
-    """Return the labels of the networks of which every run has too few epochs for any claim."""
-    networks = judged.collection.networks
-    return [row.label for row in judged.networks if max(run.epochs for run in networks[row.network]) < LEAST_EPOCHS]
-
-
-def _say_too_short(runs: str) -> str:
-    return f"{runs} are too short to be judged: train for at least {LEAST_EPOCHS} epochs."
-
-
-def _summarise_seed(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
-    """Say what one seed shows."""
-    shown = {verdict.claim.question: verdict for verdict in asked}
-    parts = []
-    for question, verdict in shown.items():
-        if question.is_share and verdict.size and question.size and question.size_is_error:
-            parts.append(f"{question.size[0]} of {' and '.join(question.needs)} {format_error(verdict.size[0])}")
-        elif not question.is_share:
-            parts.append(f"{question.number} {format_answer(verdict.answer)}")
-    return f"{_say_next_look(judged)} Seed {judged.seeds[0]} shows: {'; '.join(parts)} (standardised)."
-
-
-def _summarise_overfitting(judged: StudyVerdict) -> str:
-    found = judged.find("baseline-overfits")
-    if found.reason == "no-runs":
-        return ""
-    words = {
-        "holds": "Without dropout the network overfits after a few epochs",
-        "does-not-hold": "Without dropout the network does not overfit after a few epochs, in most seeds",
-        "undecided": "Whether the network overfits without dropout is undecided",
-    }
-    return f"{words[found.verdict]}: {_count(found.answer)} {'does' if found.answer.shown == 1 else 'do'}."
-
-
-def _summarise_dropout(judged: StudyVerdict) -> str:
-    strict, most = judged.find("dropout-does-not-overfit"), judged.find("most-seeds-do-not-overfit")
-    if strict.reason == "no-runs":
-        return ""
-    high = strict.answer.interval.high if strict.answer.interval else 1.0
-    count = f"{_count(strict.answer)} {'overfits' if strict.answer.shown == 1 else 'overfit'} by epoch {BOOK_EPOCHS}"
-    if strict.verdict == "holds":
-        return f"With dropout {count}: fewer than one in five, at most {format_share(high)}."
-    if most.verdict == "holds":
-        return f"With dropout {count}: most seeds do not, though up to {format_share(high)} still may."
-    if most.verdict == "does-not-hold":
-        return f"With dropout it overfits too: {count}."
-    return f"With dropout {count}; that is undecided."
-
-
-def _summarise_level(judged: StudyVerdict) -> str:
-    same, lower = judged.find("best-not-much-lower"), judged.find("better-optimum")
-    answer = same.answer
-    if answer.estimate is None:
-        return ""
-    own = format_own_unit(answer.estimate, judged.collection)
-    figure = f"{format_answer(answer)}{f', {own}' if own else ''}"
-    if lower.verdict == "holds":
-        size = "by less than the margin" if same.verdict == "holds" else "and it may be by more than the margin"
-        return f"Its best error is lower than the baseline's, {size}: {figure}."
-    if lower.verdict == "does-not-hold":
-        size = "by less than the margin" if same.verdict == "holds" else "and it may be by more than the margin"
-        return f"Its best error is higher than the baseline's, {size}: {figure}."
-    if same.verdict == "holds":
-        return f"Its best error is about the baseline's: {figure}."
-    return f"Whether its best error differs from the baseline's is undecided: {figure}."
-
-
-def _summarise_end(judged: StudyVerdict) -> str:
-    found = judged.find("resists-over-training")
-    if found.answer.estimate is None:
-        return ""
-    words = {"holds": "is lower", "does-not-hold": "is not lower", "undecided": "may be lower or higher"}
-    answer = format_answer(found.answer)
-    return f"Trained on as long as the baseline, its error at the end {words[found.verdict]}: {answer}."
-
-
-def _summarise_networks(judged: StudyVerdict) -> str:
-    best = next((row for row in judged.networks if row.effect == "lower"), None)
-    if best is None or best.answer is None:
-        return ""
-    return f"{best.label} has the lowest error, {format_answer(best.answer)} against {best.reference}."
-
-
-def _say_how_sure(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
-    decided = sum(verdict.verdict != "undecided" for verdict in asked)
-    if not decided:
-        return _say_next_look(judged)
-    both = "Differences in level speak of periods like this one too, the rest"
-    level = both if _covers_period(judged) else "All of it speaks"
-    return (
-        f"{decided} of {len(asked)} claims that have runs are decided; the chance that any decision of this page is "
-        f"wrong is at most {format_share(ALPHA)}, however often seeds are added. {level} of this validation period."
-    )
-
-
-def _say_next_look(judged: StudyVerdict) -> str:
-    first = judged.plan.can_decide
-    seeds = len(judged.seeds)
-    if first and seeds < first:
-        return f"{seeds} {'seed decides' if seeds == 1 else 'seeds decide'} nothing; {first} seeds are the first look."
-    return "Nothing is decided yet."
-
-
-def _covers_period(judged: StudyVerdict) -> bool:
-    answers = [answer for answer in judged.answers.values() if answer.question.in_period]
-    return bool(answers) and all(answer.period for answer in answers)
-
-
-def _count(answer: Answer) -> str:
-    return f"{answer.shown} of {len(answer.seeds)} {'seed' if len(answer.seeds) == 1 else 'seeds'}"
-
-
 def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
     """Say what was measured, what was seen, and what follows."""
     question, answer = verdict.claim.question, verdict.answer
-    if verdict.reason == "no-runs":
+    if not verdict.has_answer:
         return f"{VERDICTS[verdict.verdict]}: {_name_missing(question)}."
     parts = [f"{VERDICTS[verdict.verdict]}: {question.number}: {format_answer(answer)}"]
     if (
@@ -239,17 +115,27 @@ def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
     if verdict.p is not None:
         parts.append(f"p = {format_p(verdict.p)} over seeds")
     sentences = [", ".join(parts) + "."]
-    sentences += [_explain_region(verdict), _explain_size(verdict, judged), _explain_period(verdict)]
+    sentences += [_explain_region(verdict), _explain_share(answer), _explain_size(verdict), _explain_onset(verdict)]
+    sentences.append(_explain_period(verdict))
     if verdict.outlook:
         sentences.append(explain_outlook(verdict.outlook, verdict, judged))
     if verdict.reason == "still-improving":
-        sentences.append(_explain_improving(verdict))
+        sentences.append(explain_improving(verdict))
     if verdict.claim.other_reading:
         sentences.append(f"The other reading: {verdict.claim.other_reading}.")
     return " ".join(sentence for sentence in sentences if sentence)
 
 
-def _explain_improving(verdict: ClaimVerdict) -> str:
+def list_unjudged(judged: StudyVerdict, name: Callable[[Claim], str]) -> list[str]:
+    """Name the claims that no seed speaks to, a sentence for each reason."""
+    by_reason = {
+        words: [name(verdict.claim) for verdict in judged.claims if verdict.reason == reason]
+        for reason, words in UNJUDGED.items()
+    }
+    return [f"Not judged, {words}: {'; '.join(claims)}." for words, claims in by_reason.items() if claims]
+
+
+def explain_improving(verdict: ClaimVerdict) -> str:
     seeds = ", ".join(map(str, verdict.improving))
     (network,) = verdict.claim.question.needs
     return f"{network} was still improving at its end with seed {seeds}: train longer before saying that it does not."
@@ -275,7 +161,33 @@ def _explain_region(verdict: ClaimVerdict) -> str:
     return f"It holds above {form(low)}." if verdict.region.low > -1e300 else f"It holds below {form(high)}."
 
 
-def _explain_size(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
+def _explain_share(answer: Answer) -> str:
+    if answer.exact_interval is None:
+        return ""
+    return (
+        f"Were it the only question, its exact 95 % interval would be {format_interval(answer.exact_interval, True)}."
+    )
+
+
+def _explain_onset(verdict: ClaimVerdict) -> str:
+    """Say when overfitting begins: where the validation error is up for good, clear of its own jitter."""
+    if not verdict.onset:
+        return ""
+    found = len(verdict.onset)
+    where = "" if found == verdict.answer.shown else f", found in {found} of the {verdict.answer.shown} seeds"
+    if verdict.answer.origins:
+        where = " in the first period"
+    return f"Onset, where the error is up for good: {describe_onset(verdict)}{where}."
+
+
+def describe_onset(verdict: ClaimVerdict) -> str:
+    """Render the epochs from which on seeds overfit: `epoch 9 on (8 to 12)`, the median and the ends."""
+    epochs = sorted(verdict.onset.values())
+    ends = "" if epochs[0] == epochs[-1] else f" ({epochs[0]:.0f} to {epochs[-1]:.0f})"
+    return f"epoch {median(epochs):g} on{ends}"
+
+
+def _explain_size(verdict: ClaimVerdict) -> str:
     if verdict.size is None or verdict.claim.question.size is None:
         return ""
     name, is_error = verdict.claim.question.size[0], verdict.claim.question.size_is_error
@@ -284,7 +196,15 @@ def _explain_size(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
 
 
 def _explain_period(verdict: ClaimVerdict) -> str:
-    question, period = verdict.claim.question, verdict.answer.period
+    question, period, origins = verdict.claim.question, verdict.answer.period, verdict.answer.origins
+    if origins:
+        form = format_share if question.is_share else format_error
+        found = f"Measured over {len(origins.estimates)} periods: {', '.join(map(form, origins.estimates))}"
+        return (
+            f"{found}."
+            if origins.error is None
+            else f"{found}; their mean has a standard error of {origins.error:.4f}."
+        )
     if not question.in_period:
         return ""
     if period is None:
@@ -292,8 +212,8 @@ def _explain_period(verdict: ClaimVerdict) -> str:
             "How much of it belongs to this validation period cannot be told: no daily errors of eight weeks and more."
         )
     return (
-        f"The interval covers the period too: over {period.blocks} blocks of two weeks the difference has a standard "
-        f"error of {period.error:.4f}."
+        f"The interval covers the period too, imagined by blocks: over {period.blocks} blocks of two weeks the "
+        f"difference has a standard error of {period.error:.4f}."
     )
 
 
@@ -331,42 +251,3 @@ def describe_comparison(row: NetworkRow) -> str:
     words = {"undecided": f"undecided against {row.reference}"}
     chosen = "; chosen on these seeds" if row.is_chosen else ""
     return f"{words.get(row.effect, f'{row.effect} than {row.reference}')}: {format_answer(row.answer)}{chosen}"
-
-
-def write_notes(judged: StudyVerdict) -> list[str]:
-    """Say what has to be known about the runs that were judged, a sentence each."""
-    collection, notes = judged.collection, list[str]()
-    if collection.is_published_data is False:
-        notes.append("The data have the published structure but another checksum: they are not the published readings.")
-    for row in judged.networks:
-        notes += _describe_attempts(row)
-    short = _list_short(judged)
-    if 0 < len(short) < len(judged.networks):  # of all, the answer itself says so
-        notes.append(_say_too_short(f"The runs of {', '.join(short)}"))
-    chosen = next((row for row in judged.networks if row.is_chosen), None)
-    if chosen:
-        fresh = max(chosen.seeds, default=0) + 1
-        notes.append(
-            f"{chosen.label} is the best of {len(judged.networks)} networks on these very seeds, and partly so by "
-            f"chance: train it and its reference on fresh ones, from {fresh} on, and confirm it on these."
-        )
-    if len(judged.seeds) > judged.plan.looks[-1]:
-        notes.append(
-            f"The plan ends at {judged.plan.looks[-1]} seeds: later ones count in the means, and decide nothing."
-        )
-    notes += dict.fromkeys(_explain_improving(each) for each in judged.claims if each.reason == "still-improving")
-    notes += [f"{run.run}: {run.reason}." for run in collection.damaged]
-    return notes
-
-
-def _describe_attempts(row: NetworkRow) -> list[str]:
-    attempts = row.attempts
-    if attempts.tried == attempts.completed:
-        return []
-    parts = []
-    if attempts.failed:
-        parts.append(f"{attempts.failed} failed ({attempts.failures[0]})")
-    if attempts.unfinished:
-        parts.append(f"{attempts.unfinished} did not finish")
-    judged, what = format_attempts(attempts), " and ".join(parts)
-    return [f"{row.label}: {judged} seeds are judged; {what}. What is said is of the others."]

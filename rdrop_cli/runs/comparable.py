@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdrop_cli.errors import DataError, RdropError
+from rdrop_cli.runs.difference import Explain, explain_difference
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
@@ -94,17 +95,6 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Difference:
-    """Why a run may not be compared with another; `kind` says it of many: `on other data than …`."""
-
-    text: str
-    kind: str
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
 class Choice:
     """The runs to draw, a line for each kind of run that was skipped, and whether others vary both rates."""
 
@@ -140,7 +130,9 @@ def choose_newest(runs_dir: Path) -> "Choice":
     drawable = [run for run in readable if run.metrics.has_epochs]
     if not drawable:
         raise RdropError(f"no run in {runs_dir} has finished an epoch; start one with `rdrop train`")
-    comparable, differing = keep_comparable(drawable, drawable[0])
+    comparable, differing = keep_comparable(
+        drawable, next((run for run in drawable if not run.metrics.vary), drawable[0])
+    )
     complete = {run.metrics.variant for run in comparable if run.metrics.status == "completed"}
     unfinished = {run.metrics.variant: run for run in reversed(comparable) if run.metrics.variant not in complete}
     wanted = [run for run in comparable if run.metrics.status == "completed"] + list(unfinished.values())
@@ -170,9 +162,10 @@ def read_runs(folders: Iterable[RunFolder]) -> tuple[list[Run], list[Skipped]]:
     return sorted(readable, key=lambda run: run.metrics.created_at, reverse=True), skipped
 
 
-def keep_comparable(runs: Sequence[Run], reference: Run, any_cell: bool = False) -> tuple[list[Run], list[Skipped]]:
-    """Keep, in their order, the runs that measured the same thing as `reference`, with its cell or with any."""
-    explain = explain_other_measure if any_cell else explain_difference
+def keep_comparable(
+    runs: Sequence[Run], reference: Run, explain: Explain = explain_difference
+) -> tuple[list[Run], list[Skipped]]:
+    """Keep, in their order, the runs that `explain` finds no difference of from `reference`; else all differences."""
     differences = [(run, explain(run.metrics, reference.metrics)) for run in runs]
     return (
         [run for run, difference in differences if difference is None],
@@ -206,22 +199,25 @@ def keep_usual_settings(runs: Sequence[Run]) -> tuple[list[Run], list[Skipped]]:
 
 
 def keep_newest_of_each_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Skipped]]:
-    """Keep the first run of each network and seed, by variant in the order of the study, then by settings and seed.
+    """Keep the first run of each network and seed at each origin.
+
+    They are by origin, then by variant in the order of the study, by settings and by seed.
 
     Args:
         runs: newest first.
     """
-    newest: dict[tuple[str, str, Settings, int], Run] = {}
+    newest: dict[tuple[int, str, str, Settings, str, int], Run] = {}
     skipped = []
     for run in runs:
         metrics = run.metrics
         network = metrics.variant, metrics.cell, read_settings(metrics)
-        of_seed = newest.setdefault((*network, metrics.seed), run)
+        key = (metrics.protocol.train_start_row, *network, metrics.vary, metrics.seed)
+        of_seed = newest.setdefault(key, run)
         if of_seed is not run:
             reason = f"{of_seed.folder.run_id} is a newer run of {metrics.variant}, seed {metrics.seed}"
             skipped.append(Skipped(run.folder.run_id, reason, "replaced by a newer one of their seed"))
     order = {variant: place for place, variant in enumerate(VARIANTS)}
-    kept = sorted(newest, key=lambda key: (order.get(key[0], len(order)), *key))
+    kept = sorted(newest, key=lambda key: (key[0], order.get(key[1], len(order)), *key))
     return [newest[key] for key in kept], skipped
 
 
@@ -251,31 +247,6 @@ def _rank_progress(folder: RunFolder) -> tuple[bool, int]:
     except DataError:
         return False, -1
     return metrics.status == "completed", metrics.epochs.done
-
-
-def explain_difference(run: Metrics, reference: Metrics) -> Difference | None:
-    """Say why a run did not measure the same thing as another, so that both may not be compared; None if it did."""
-    return explain_other_measure(run, reference) or _explain_other_cell(run, reference)
-
-
-def explain_other_measure(run: Metrics, reference: Metrics) -> Difference | None:
-    """Say what a run measured another thing by than another did, data or protocol; None if neither."""
-    of = f"than {reference.run_id}"
-    if run.dataset.sha256 != reference.dataset.sha256:
-        checksums = (each.dataset.sha256[:12] for each in (run, reference))
-        return Difference(f"other data {of} (SHA-256 {'…, not '.join(checksums)}…)", f"on other data {of}")
-    one, other = run.protocol.to_json(), reference.protocol.to_json()
-    differing = [name for name in sorted(one) if name != "summary" and one[name] != other[name]]
-    if differing:
-        return Difference(f"another protocol {of} ({', '.join(differing)})", f"under another protocol {of}")
-    return None
-
-
-def _explain_other_cell(run: Metrics, reference: Metrics) -> Difference | None:
-    cell, reference_cell, of = run.cell, reference.cell, f"than {reference.run_id}"
-    if cell == reference_cell:
-        return None
-    return Difference(f"another cell {of} ({cell}, not {reference_cell})", f"of another cell {of}")
 
 
 def read_settings(run: Metrics) -> Settings:

@@ -80,7 +80,10 @@ class Scale(Fields, frozen=True, kw_only=True):
 
 
 class Standardisation(Fields, frozen=True, kw_only=True):
-    """What makes readings a network's inputs, and its output a forecast: `output * target.std + target.mean`."""
+    """What makes readings a network's inputs, and its output a forecast: `output * target.std + target.mean`.
+
+    Of a network that learns the target in its own unit, that mean is 0 and that deviation 1.
+    """
 
     inputs: Annotated[list[Scale], Meta(description="the network's inputs, in their order")]
     target: Annotated[Scale, Meta(description="the predicted column")]
@@ -93,19 +96,28 @@ class Curves(Fields, frozen=True, kw_only=True):
         ValueError: the curves have different lengths.
     """
 
-    loss: Annotated[list[float], Meta(description="training loss by epoch, `protocol.loss`, dropout on; standardised")]
+    loss: Annotated[
+        list[float],
+        Meta(
+            description="training loss by epoch, `protocol.loss`, dropout on; in the scale of `protocol.target_scale`"
+        ),
+    ]
     val_loss: Annotated[list[float], Meta(description="MAE on all validation windows by epoch; standardised")]
     train_mae: Annotated[
         list[float], Meta(description="MAE on a fixed sample of training windows by epoch, dropout off; standardised")
     ]
+    val_mse: Annotated[
+        list[float],
+        Meta(description="mean squared error on all validation windows by epoch; standardised; empty in older runs"),
+    ] = []
 
     def __post_init__(self) -> None:
-        if not len(self.loss) == len(self.val_loss) == len(self.train_mae):
+        if not len(self.loss) == len(self.val_loss) == len(self.train_mae) == len(self.val_mse or self.loss):
             raise ValueError("expected curves of equal length")
 
 
 class Best(Fields, frozen=True, kw_only=True):
-    """The epoch with the lowest validation error, the first of equals."""
+    """The epoch with the lowest validation error, by `protocol.best_by`, the first of equals."""
 
     epoch: Annotated[Count, Meta(description="counted from 1")]
     val_mae: Annotated[float, Meta(description="MAE on the validation windows; standardised")]
@@ -115,7 +127,9 @@ class Best(Fields, frozen=True, kw_only=True):
 class Final(Fields, frozen=True, kw_only=True):
     """The last epoch."""
 
-    loss: Annotated[float, Meta(description="training loss, `protocol.loss`, dropout on; standardised")]
+    loss: Annotated[
+        float, Meta(description="training loss, `protocol.loss`, dropout on; in the scale of `protocol.target_scale`")
+    ]
     train_mae: Annotated[float, Meta(description="MAE on the sample of training windows, dropout off; standardised")]
     val_mae: Annotated[float, Meta(description="MAE on the validation windows; standardised")]
     val_mae_in_unit: Annotated[float, Meta(description="the same in `unit`")]
@@ -133,6 +147,10 @@ class Naive(Fields, frozen=True, kw_only=True):
 
     val_mae: Annotated[float, Meta(description="MAE on the validation windows; standardised")]
     val_mae_in_unit: Annotated[float, Meta(description="the same in `unit`")]
+    test_mae: Annotated[float | None, Meta(description="MAE on the test windows; standardised; null in older runs")] = (
+        None
+    )
+    test_mae_in_unit: Annotated[float | None, Meta(description="the same in `unit`")] = None
 
 
 class Timing(Fields, frozen=True, kw_only=True):
@@ -191,6 +209,9 @@ class Metrics(Fields, frozen=True, kw_only=True):
     ]
     failure: Annotated[str | None, Meta(description="why a run failed")] = None
     seed: Annotated[int, Meta(description="of initial weights, windows and masks")]
+    vary: Annotated[
+        str, Meta(description="`weights`, `windows` or `masks`: all that the seed determines; empty: all three")
+    ] = ""
     rates: Rates
     engine: Annotated[
         str | None, Meta(description="what computed the network: `native`, `xla` or `keras`; null in early runs")

@@ -1,7 +1,8 @@
 """How long the training of runs will take, and how much disk, from what earlier runs took.
 
-Work is counted in products: a window's timestep is read by every unit, which multiplies the inputs and the state of
-all units. A run's seconds are its products, in training and in measuring, times the seconds that one took before.
+Work is counted in products: in a recurrent layer a window's timestep is read by every unit, which multiplies the inputs
+and the state of all units. A run's seconds are its products, in training and in measuring, times the seconds that one
+took before.
 """
 
 import heapq
@@ -17,8 +18,9 @@ from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.progress import Progress, State
 from rdrop_cli.runs.remove import measure_size
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.editions import BOOK
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.study.variants import label_network
+from rdrop_cli.study.variants import VARIANTS, find_variant, label_network
 
 FEATURES = 14  # of the weather; another number hardly moves an estimate
 # Measured at the book's size on one core (docs/speed.md): seconds for a training step by engine, and how much less
@@ -119,7 +121,7 @@ def _measure(folder: RunFolder) -> Measured | None:
         config, metrics = folder.read_config(), folder.read_metrics()
     except DataError:
         return None
-    speed = _find_speed(config.protocol, metrics.timing)
+    speed = _find_speed(config, metrics.timing)
     if speed is None:
         return None
     return Measured(
@@ -133,7 +135,7 @@ def _measure(folder: RunFolder) -> Measured | None:
     )
 
 
-def _find_speed(protocol: Protocol, timing: Timing) -> Speed | None:
+def _find_speed(config: RunConfig, timing: Timing) -> Speed | None:
     """Return a run's speed; the seconds of its epochs that are not of training steps are of measuring.
 
     The median epoch counts: the first also compiles, and a machine may have slept in another.
@@ -141,15 +143,17 @@ def _find_speed(protocol: Protocol, timing: Timing) -> Speed | None:
     rate, seconds = timing.train_windows_per_second, timing.epoch_seconds
     if rate is None or not seconds or not all(LEAST < number < 1 / LEAST for number in (rate, *seconds)):
         return None
-    windows, products = protocol.steps_per_epoch * protocol.batch_size, count_products(protocol)
+    protocol, products = config.own_protocol, count_products(config)
+    windows = protocol.epoch_windows
     training_share = min(windows / rate / mean(seconds), 1.0)
     training, measuring = median(seconds) * training_share, median(seconds) * (1 - training_share)
     return Speed(training / (windows * products), measuring / (_count_measured(protocol) * products))
 
 
-def count_products(protocol: Protocol) -> int:
+def count_products(config: RunConfig) -> int:
     """Return the products for one window, of one gate."""
-    return protocol.timesteps * protocol.units * (protocol.units + FEATURES)
+    protocol = config.own_protocol
+    return find_variant(config.variant).count_products(protocol.timesteps, FEATURES, protocol.units)
 
 
 def _count_measured(protocol: Protocol) -> int:
@@ -160,10 +164,11 @@ def _count_measured(protocol: Protocol) -> int:
 
 def _choose_speed(config: RunConfig, measured: Sequence[Measured], threads: int) -> tuple[Basis, Speed]:
     """Return the median speed of the runs that are most like a configuration, or the documented one."""
-    label = label_network(config.variant, config.cell)
+    label, recurrent = label_network(config.variant, config.cell), _is_recurrent(config.variant)
+    kind = f"the same cell ({config.cell})" if recurrent else "others that are not recurrent"
     levels: dict[str, Callable[[Measured], bool]] = {
         "the same network": lambda run: run.cell == config.cell and run.variant == config.variant,
-        f"the same cell ({config.cell})": lambda run: run.cell == config.cell,
+        kind: lambda run: run.cell == config.cell and _is_recurrent(run.variant) == recurrent,
     }
     able = [run for run in measured if config.engine in (run.wanted, run.engine)]
     for like, is_like in levels.items():
@@ -175,21 +180,26 @@ def _choose_speed(config: RunConfig, measured: Sequence[Measured], threads: int)
     return Basis(label, "", 0), _guess_speed(config)
 
 
+def _is_recurrent(variant: str) -> bool:
+    """Whether a network is; one that another version knew is taken for one that is."""
+    return variant not in VARIANTS or bool(VARIANTS[variant].recurrent_layers)
+
+
 def _guess_speed(config: RunConfig) -> Speed:
-    """Return the speed at the book's size; the kernel computes every variant."""
-    engine = config.engine if config.engine != "auto" else "native"
-    book = Protocol(name="book", summary="")
-    training = NOMINAL_STEP_SECONDS[engine] / (book.batch_size * count_products(book))
+    """Return the speed of the study's network at the book's size, by the kernel where no other engine is asked for."""
+    engine, book = config.engine if config.engine != "auto" else "native", BOOK.protocol
+    products = find_variant(BOOK.reference).count_products(book.timesteps, FEATURES, book.units)
+    training = NOMINAL_STEP_SECONDS[engine] / (book.batch_size * products)
     return Speed(training, training * NOMINAL_MEASURING)
 
 
 def _count_seconds(run: Progress, rows: int, speed: Speed) -> float:
     """Return what is left of a run: its epochs, then the daily validation errors and the test."""
-    protocol = run.config.protocol
-    trained = run.epochs_left * protocol.steps_per_epoch * protocol.batch_size
+    protocol = run.config.own_protocol
+    trained = run.epochs_left * protocol.epoch_windows
     at_the_end = len(protocol.validation_rows) + len(protocol.find_test_rows(rows))
     measured = run.epochs_left * _count_measured(protocol) + at_the_end
-    return (trained * speed.training + measured * speed.measuring) * count_products(protocol)
+    return (trained * speed.training + measured * speed.measuring) * count_products(run.config)
 
 
 def _schedule(seconds: Iterable[float], jobs: int) -> float:

@@ -31,6 +31,7 @@ class Setting:
     Attributes:
         target_std: one standardised unit of the target in its own unit (°C for temperature), of every `…_in_unit`.
         naive_val_mae: standardised error of the naive forecast on the validation windows.
+        naive_test_mae: likewise on the test windows.
         environment: versions, device and threads.
         engine: what computed it: `native`, `xla` or `keras`.
         standardisation: of the network's inputs and its target.
@@ -43,6 +44,7 @@ class Setting:
     environment: Environment
     engine: str
     standardisation: Standardisation | None = None
+    naive_test_mae: float | None = None
 
 
 def build_metrics(
@@ -69,6 +71,7 @@ def build_metrics(
         status=status,
         failure=failure,
         seed=config.seed,
+        vary=config.vary,
         rates=Rates(dropout=config.dropout, recurrent_dropout=config.recurrent_dropout),
         engine=setting.engine,
         epochs=Epochs(done=len(history.epochs), planned=config.epochs, ended_by=_find_end(config, history, status)),
@@ -80,13 +83,16 @@ def build_metrics(
         target_std=scale,
         unit=name_target(config.protocol.target)[1],
         history=Curves(
-            loss=history.curve("loss"), val_loss=history.curve("val_loss"), train_mae=history.curve("train_mae")
+            loss=history.curve("loss"),
+            val_loss=history.curve("val_loss"),
+            train_mae=history.curve("train_mae"),
+            val_mse=[] if None in history.curve("val_mse") else history.curve("val_mse"),
         ),
         standardisation=setting.standardisation,
         best=_describe_best(history, scale),
         final=_describe_final(history, scale),
         test=None if test_mae is None else Test(mae=test_mae, mae_in_unit=test_mae * scale),
-        naive=Naive(val_mae=setting.naive_val_mae, val_mae_in_unit=setting.naive_val_mae * scale),
+        naive=_describe_naive(setting),
         timing=_describe_timing(history, setting),
         environment=setting.environment,
     )
@@ -110,6 +116,16 @@ def _describe_final(history: History, scale: float) -> Final | None:
         return None
     last = history.last
     return Final(loss=last.loss, train_mae=last.train_mae, val_mae=last.val_loss, val_mae_in_unit=last.val_loss * scale)
+
+
+def _describe_naive(setting: Setting) -> Naive:
+    scale, test_mae = setting.target_std, setting.naive_test_mae
+    return Naive(
+        val_mae=setting.naive_val_mae,
+        val_mae_in_unit=setting.naive_val_mae * scale,
+        test_mae=test_mae,
+        test_mae_in_unit=None if test_mae is None else test_mae * scale,
+    )
 
 
 def _describe_timing(history: History, setting: Setting) -> Timing:

@@ -20,7 +20,7 @@ from rdrop_cli.files import write_json
 from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import WINDOW_END, Protocol
+from rdrop_cli.study.protocol import DRAWN, GENERATOR, MAE, STANDARDISED, WINDOW_END, Protocol
 from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.units import name_target
 from rdrop_cli.study.variants import DEFAULT_CELL
@@ -46,6 +46,14 @@ _PROTOCOL_BEFORE_4 = {
     "loss": "mae",
     "clip_norm": None,
     "patience": None,
+}
+# Fields that schema 4 was given later: what runs without them meant.
+_PROTOCOL_ADDED = {
+    "train_start_row": 0,
+    "layout": GENERATOR,
+    "target_scale": STANDARDISED,
+    "sampling": DRAWN,
+    "best_by": MAE,
 }
 
 T = TypeVar("T")
@@ -189,8 +197,8 @@ def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
         lambda value, older: _rename(value, _RENAMED.get(older, {})), range(version, SCHEMA_VERSION), document
     )
     document["schema_version"] = SCHEMA_VERSION
-    if version < 4 and isinstance(document.get("protocol"), dict):
-        document["protocol"] = _PROTOCOL_BEFORE_4 | document["protocol"]
+    if isinstance(document.get("protocol"), dict):
+        document["protocol"] = _PROTOCOL_ADDED | (_PROTOCOL_BEFORE_4 if version < 4 else {}) | document["protocol"]
     if version < 4 and isinstance(document.get("history"), dict):
         document = {"name": "", "tags": [], "note": "", "standardisation": None} | document
     if "time_column" in document:  # of a configuration, before there were other options of reading

@@ -28,7 +28,7 @@ class Period:
 
 def list_periods(protocol: Protocol, windows: Windows) -> list[Period]:
     """Return training, validation and test, in the order of time."""
-    stops = (0, protocol.train_stop_row, protocol.val_stop_row, len(windows.timestamps))
+    stops = (protocol.train_start_row, protocol.train_stop_row, protocol.val_stop_row, len(windows.timestamps))
     ends = {"training": windows.train, "validation": windows.validation, "test": windows.test}
     return [
         Period(name, range(start, stop), windows.timestamps[start], windows.timestamps[stop - 1], len(rows))
@@ -57,7 +57,7 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float)
         f"{period.name} to {format_stamp(period.last)} ({period.windows} windows)"
         for period in list_periods(protocol, windows)
     )
-    seen = protocol.steps_per_epoch * protocol.batch_size
+    seen = protocol.epoch_windows
     constant = ", ".join(windows.excluded)
     return [
         f"target: {protocol.target}, read as {quantity} in {unit or 'a unit that its name does not tell'}; "
@@ -73,7 +73,7 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float)
             if windows.unmeasured
             else []
         ),
-        f"an epoch: {protocol.steps_per_epoch} steps of {protocol.batch_size} windows, {seen} in all: "
+        f"an epoch: {protocol.epoch_steps} steps of {protocol.batch_size} windows, {seen} in all: "
         f"{seen / len(windows.train):.3g} times the {len(windows.train)} of training",
     ]
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from rdrop_cli.errors import DataError, suggest
 from rdrop_cli.series.quality import fill_missing, find_measured
 from rdrop_cli.series.table import Series
-from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.protocol import IN_UNIT, Protocol
 
 CALENDAR = ("hour of day (sine)", "hour of day (cosine)", "day of year (sine)", "day of year (cosine)")
 
@@ -21,6 +21,8 @@ class Windows:
     Attributes:
         matrix: float32 of shape (row, feature), each column standardised with its training mean and deviation.
         target: float32 of shape (row,), the predicted column likewise; it need not be a feature.
+        labels: float32 of shape (row,), the predicted column as the network learns it: standardised, or in its unit.
+        label_size: one unit of the labels in standardised units of the target.
         columns: names of the features.
         excluded: columns of the series that are no features, each with the reason.
         offsets: int32 of shape (time,), rows of a window relative to the row it ends before, all negative.
@@ -36,6 +38,8 @@ class Windows:
 
     matrix: npt.NDArray[np.float32]
     target: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.float32]
+    label_size: float
     offsets: npt.NDArray[np.int32]
     target_offset: int
     timestamps: npt.NDArray[np.datetime64]
@@ -56,9 +60,16 @@ class Windows:
         """Rows from one timestep of a window to the next."""
         return -int(self.offsets[-1])
 
-    def get_targets(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
-        """Return the standardised targets of the windows that end before `rows`, shape (window,)."""
-        return self.target[np.asarray(rows, np.int64) + self.target_offset]
+    def get_labels(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
+        """Return what the network learns of the windows that end before `rows`, shape (window,)."""
+        return self.labels[np.asarray(rows, np.int64) + self.target_offset]
+
+    def measure_errors(
+        self, outputs: npt.NDArray[np.float32], rows: npt.NDArray[np.int64] | range
+    ) -> npt.NDArray[np.float32]:
+        """Return the standardised absolute errors of a network's outputs for these windows, shape (window,)."""
+        errors: npt.NDArray[np.float32] = np.abs(outputs - self.get_labels(rows)) * np.float32(self.label_size)
+        return errors
 
     def sample_train_rows(self, count: int) -> npt.NDArray[np.int64]:
         """Return `count` training rows, evenly spaced: the fixed sample for the error without dropout."""
@@ -86,7 +97,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
     used = inputs if protocol.target in inputs else (*inputs, protocol.target)
     series = _select_columns(series, used)
     _check_missing(series)
-    matrix, means, stds = _standardise(series, protocol.train_stop_row)
+    matrix, means, stds = _standardise(series, protocol)
     target = used.index(protocol.target)
     if stds[target] == 0:
         raise DataError(f"{series.name}: {protocol.target!r} is constant over the training rows: nothing to learn")
@@ -99,9 +110,13 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
             )
     calendar = CALENDAR if protocol.calendar else ()
     features = [matrix[:, : len(inputs)], *([encode_calendar(series.timestamps)] if calendar else [])]
+    in_unit = protocol.target_scale == IN_UNIT
+    readings = series.values[:, target].astype(np.float32)
     return Windows(
         matrix=np.concatenate(features, axis=1) if len(features) > 1 else np.ascontiguousarray(features[0]),
         target=matrix[:, target].copy(),
+        labels=readings if in_unit else matrix[:, target].copy(),
+        label_size=1 / float(stds[target]) if in_unit else 1.0,
         offsets=np.arange(-protocol.lookback_rows, 0, protocol.step_rows, dtype=np.int32),
         target_offset=protocol.target_offset,
         timestamps=series.timestamps,
@@ -121,7 +136,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
 
 def _find_constant(series: Series, protocol: Protocol) -> tuple[str, ...]:
     """Return the inputs that never change in training, but for the target and those that the user keeps."""
-    never_changes = np.ptp(series.values[: protocol.train_stop_row], axis=0) == 0
+    never_changes = np.ptp(series.values[protocol.train_start_row : protocol.train_stop_row], axis=0) == 0
     flat = {name for name, constant in zip(series.columns, never_changes, strict=True) if constant}
     flat -= {*series.reading.keep, protocol.target}
     return tuple(name for name in protocol.inputs or series.columns if name in flat)
@@ -164,7 +179,7 @@ def _keep_measured(rows: range, measured: npt.NDArray[np.bool_], protocol: Proto
 
 def _check_order(series: Series, protocol: Protocol) -> None:
     """Check that validation begins when training has ended, and the test when validation has."""
-    stops = (0, protocol.train_stop_row, protocol.val_stop_row, series.rows)
+    stops = (protocol.train_start_row, protocol.train_stop_row, protocol.val_stop_row, series.rows)
     periods = [series.timestamps[start:stop] for start, stop in pairwise(stops)]
     for before, after in pairwise(periods):
         if after.min() < before.max():
@@ -210,7 +225,7 @@ def _lay_out_periods(series: Series, protocol: Protocol) -> tuple[range, range, 
 
 
 def _standardise(
-    series: Series, train_stop_row: int
+    series: Series, protocol: Protocol
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Subtract the training mean and divide by the training deviation, in float64, column by column.
 
@@ -218,7 +233,7 @@ def _standardise(
         DataError: a column holds readings that are too large.
     """
     values = series.values
-    training = values[:train_stop_row]
+    training = values[protocol.train_start_row : protocol.train_stop_row]
     matrix = np.empty(values.shape, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = training.mean(axis=0)

@@ -4,12 +4,13 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Annotated, Any
 
-from rdrop_cli.errors import ValueRefusedError
+from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.reading import AS_FOUND, Reading
 from rdrop_cli.study.variants import DEFAULT_CELL, check_cell, find_variant, label_network
 
 MAX_SEED = 2**31 - 1
+SOURCES = ("weights", "windows", "masks")  # of chance in a run: its initial weights, what it sees when, what it drops
 ENGINES = ("auto", "native", "xla", "keras")
 
 
@@ -37,14 +38,21 @@ class RunConfig:
     name: Annotated[str, "what the user calls the run; may be empty"] = ""
     tags: Annotated[tuple[str, ...], "words by which the user finds the run"] = ()
     note: Annotated[str, "a line of the user's"] = ""
+    lookback_rows: Annotated[int | None, "length of the network's own windows; null for the protocol's"] = None
+    step_rows: Annotated[int | None, "from one timestep of them to the next; null for the protocol's"] = None
+    vary: Annotated[
+        str, "`weights`, `windows` or `masks`: all that the seed determines, the rest being that of seed 0; else empty"
+    ] = ""
 
     def __post_init__(self) -> None:
-        check_cell(find_variant(self.variant), self.cell)
+        self._check_network()
         for field, rate in (("dropout", self.dropout), ("recurrent_dropout", self.recurrent_dropout)):
             if not (math.isfinite(rate) and 0 <= rate < 1):
                 raise ValueRefusedError(field, rate, "a rate in [0, 1)")
         if not 0 <= self.seed <= MAX_SEED:
             raise ValueRefusedError("seed", self.seed, f"a whole number from 0 to {MAX_SEED}")
+        if self.vary not in ("", *SOURCES):
+            raise ValueRefusedError("vary", self.vary, f"one of {', '.join(SOURCES)}")
         if self.engine not in ENGINES:
             raise ValueRefusedError("engine", self.engine, f"one of {', '.join(ENGINES)}")
         if self.epochs < 1:
@@ -54,11 +62,37 @@ class RunConfig:
                 if not text.isprintable() or (field == "tag" and not text):
                     raise ValueRefusedError(field, text, "a line of text")
 
+    def _check_network(self) -> None:
+        variant, timesteps = find_variant(self.variant), self.own_protocol.timesteps
+        check_cell(variant, self.cell)
+        if timesteps < variant.least_timesteps:
+            raise UsageError(
+                f"{variant.name} needs windows of {variant.least_timesteps} timesteps, received {timesteps}",
+                field="lookback",
+                change=("lookback", "every"),
+            )
+
+    @property
+    def own_protocol(self) -> Protocol:
+        """The protocol with the windows that this network has."""
+        return self.protocol.with_windows(self.lookback_rows, self.step_rows)
+
     @property
     def identity(self) -> "RunConfig":
         """The configuration without what changes no figure: the data's path and what the run is called."""
         protocol = replace(self.protocol, summary="")
         return replace(self, dataset="", name="", tags=(), note="", protocol=protocol)
+
+    def seed_of(self, source: str) -> int:
+        """Return the seed of one source of chance; where another alone varies, it is that of seed 0's run."""
+        return self.seed if self.vary in ("", source) else 0
+
+    @property
+    def title(self) -> str:
+        """What tells this run from others of a study: `dropout s3`, `dropout s3 from row 54000`, `dropout s3 masks`."""
+        start = self.protocol.train_start_row
+        parts = [f"{self.full_label} s{self.seed}", f"from row {start}" if start else "", self.vary]
+        return " ".join(filter(None, parts))
 
     @property
     def label(self) -> str:

@@ -1,7 +1,7 @@
 """How a study is set up: which rows are windows, what is predicted, how long is trained."""
 
-from dataclasses import asdict, dataclass
-from math import isfinite
+from dataclasses import asdict, dataclass, replace
+from math import ceil, isfinite
 from typing import Annotated, Any
 
 from rdrop_cli.errors import UsageError, ValueRefusedError
@@ -11,6 +11,10 @@ SENTINEL_TREATMENTS = ("keep", "fill")
 WINDOW_END, NEWEST_READING = "window end", "newest reading"
 OPTIMIZERS = ("rmsprop", "adam", "nadam", "sgd")
 LOSSES = ("mae", "mse", "huber")
+GENERATOR, DATASET = "generator", "dataset"
+STANDARDISED, IN_UNIT = "standardised", "unit"
+DRAWN, PASSES = "drawn", "passes"
+MAE, MSE = "mae", "mse"
 # The options that change a length, and the protocol's fields, in rows.
 LENGTHS = {
     "lookback": "lookback_rows",
@@ -27,24 +31,25 @@ class Protocol:
     """A named set-up; rows are readings of the series as they come (ten minutes apart in the Jena data).
 
     A window that ends before row i holds rows i - lookback, i - lookback + step, …, i - step. Its target is the
-    target column at row i + horizon where the horizon counts from the window's end, as in the book, and at row
-    i - step + horizon where it counts from the newest reading, as on a user's own data. Rows below
-    `train_stop_row` are for training and give the mean and the standard deviation; validation starts one lookback
-    after them, and the test after `val_stop_row` likewise.
+    target column at row i + horizon where the horizon counts from the window's end, as in edition 1, and at row
+    i - step + horizon where it counts from the newest reading, as in editions 2 and 3 and on a user's own data. Rows
+    from `train_start_row` to below `train_stop_row` are for training and give the mean and the standard deviation;
+    validation starts one lookback after them, and the test after `val_stop_row` likewise.
 
     The text of each annotation documents the field in the JSON Schema of a run's files.
     """
 
-    name: Annotated[str, "`book`, `demo`, or what the user calls it"]
+    name: Annotated[str, "of an edition, such as `book` or `demo2`, or what the user calls it"]
     summary: Annotated[str, "one line"]
     target: Annotated[str, "column that is predicted"] = "T (degC)"
     lookback_rows: Annotated[int, "length of a window, in rows"] = 1440
     step_rows: Annotated[int, "rows from one timestep of a window to the next"] = 6
     horizon_rows: Annotated[int, "rows to the target, counted from `horizon_from`"] = 144
+    train_start_row: Annotated[int, "first row of training; above 0 where a study is repeated on later rows"] = 0
     train_stop_row: Annotated[int, "first row after training"] = 200_000
     val_stop_row: Annotated[int, "first row after validation"] = 300_000
     batch_size: Annotated[int, "windows in a training step"] = 128
-    steps_per_epoch: Annotated[int, "training steps in an epoch"] = 500
+    steps_per_epoch: Annotated[int, "training steps in an epoch, where windows are `drawn`"] = 500
     epochs: Annotated[int, "default epochs of a network without dropout"] = 20
     epochs_with_dropout: Annotated[int, "default epochs of a network with dropout"] = 40
     units: Annotated[int, "units of the recurrent layer"] = 32
@@ -60,10 +65,20 @@ class Protocol:
     loss: Annotated[str, "what training minimises: `mae`, `mse` or `huber`; every reported error is an MAE"] = "mae"
     clip_norm: Annotated[float | None, "largest norm of all gradients together; null for no limit"] = None
     patience: Annotated[int | None, "training ends after so many epochs without a better one; null: never"] = None
+    layout: Annotated[
+        str, "which windows a period has: `generator` as in edition 1, or `dataset` as in Keras's timeseries dataset"
+    ] = GENERATOR
+    target_scale: Annotated[str, "what the network learns: the target `standardised`, or in its own `unit`"] = (
+        STANDARDISED
+    )
+    sampling: Annotated[
+        str, "an epoch's windows: `drawn` with replacement, or `passes`, every training window once, shuffled"
+    ] = DRAWN
+    best_by: Annotated[str, "`mae` or `mse` on validation: the epoch with the lowest is the best, and is tested"] = MAE
 
     def __post_init__(self) -> None:
         for field, value in asdict(self).items():
-            if type(value) is int and value < 1:
+            if type(value) is int and value < (0 if field == "train_start_row" else 1):
                 option = next((option for option, rows in LENGTHS.items() if rows == field), field)
                 raise ValueRefusedError(option, value, "at least 1 row" if option != field else "at least 1")
         for field, known in _CHOICES.items():
@@ -117,27 +132,66 @@ class Protocol:
 
     @property
     def train_rows(self) -> range:
-        """Rows before which training windows end, as the book's generators have them."""
-        return range(self.lookback_rows, self.train_stop_row)
+        """Rows before which training windows end.
+
+        The generators of edition 1 begin one row after the first that fits, but for training, and keep the rows that
+        windows end before below the period's end. `timeseries_dataset_from_array` begins at the first that fits and
+        keeps a window's newest reading below the end. Targets lie beyond it with both.
+        """
+        return self._lay_out(self.train_start_row, self.train_stop_row, gap=0)
 
     @property
     def validation_rows(self) -> range:
         """Rows before which validation windows end, likewise."""
-        return range(self.train_stop_row + 1 + self.lookback_rows, self.val_stop_row)
+        return self._lay_out(self.train_stop_row, self.val_stop_row)
 
     def find_test_rows(self, rows: int) -> range:
-        """Return the rows before which test windows end in a series of `rows` rows, likewise."""
-        return range(self.val_stop_row + 1 + self.lookback_rows, rows - self.target_offset - 1)
+        """Return the rows before which test windows end in a series of `rows` rows, likewise.
+
+        The dataset is given the readings without the last ones, which are targets alone, and so leaves out as many
+        windows again as one is long.
+        """
+        unused = self.lookback_rows if self.layout == DATASET else 1
+        return self._lay_out(self.val_stop_row, rows - self.target_offset - unused)
+
+    def _lay_out(self, start: int, stop: int, gap: int = 1) -> range:
+        if self.layout == DATASET:
+            return range(start + self.lookback_rows, stop + self.step_rows)
+        return range(start + gap + self.lookback_rows, stop)
 
     @property
     def least_rows(self) -> int:
         """Rows of the shortest series that has a test window."""
         return self.find_test_rows(0).start + 1 - self.find_test_rows(0).stop
 
+    def shift(self, rows: int) -> "Protocol":
+        """Return the same protocol with training and validation so many rows later: another origin of the study."""
+        bounds = ("train_start_row", "train_stop_row", "val_stop_row")
+        return replace(self, **{field: getattr(self, field) + rows for field in bounds})
+
+    @property
+    def at_first_origin(self) -> "Protocol":
+        """The protocol with training from row 0: equal for all origins of one study."""
+        return self.shift(-self.train_start_row)
+
     @property
     def timesteps(self) -> int:
         """Timesteps in a window."""
         return self.lookback_rows // self.step_rows
+
+    @property
+    def epoch_steps(self) -> int:
+        """Training steps in an epoch; the last one of a pass has the windows that are left."""
+        return ceil(len(self.train_rows) / self.batch_size) if self.sampling == PASSES else self.steps_per_epoch
+
+    @property
+    def epoch_windows(self) -> int:
+        """Windows that an epoch trains on, drawn ones with repetitions."""
+        return len(self.train_rows) if self.sampling == PASSES else self.steps_per_epoch * self.batch_size
+
+    def with_windows(self, lookback_rows: int | None, step_rows: int | None) -> "Protocol":
+        """Return the protocol with the windows of a network that has its own; None keeps the protocol's."""
+        return replace(self, lookback_rows=lookback_rows or self.lookback_rows, step_rows=step_rows or self.step_rows)
 
     def describe_horizon(self, sampling_seconds: float) -> str:
         """Return how far ahead the target is, and of what; in times of a series with a reading so often.
@@ -157,29 +211,8 @@ _CHOICES = {
     "horizon_from": (WINDOW_END, NEWEST_READING),
     "optimizer": OPTIMIZERS,
     "loss": LOSSES,
+    "layout": (GENERATOR, DATASET),
+    "target_scale": (STANDARDISED, IN_UNIT),
+    "sampling": (DRAWN, PASSES),
+    "best_by": (MAE, MSE),
 }
-PROTOCOLS = {
-    protocol.name: protocol
-    for protocol in (
-        Protocol(name="book", summary="the study: ten days of hourly weather, 500 steps an epoch, 20 and 40 epochs"),
-        Protocol(
-            name="demo",
-            summary="small enough for minutes: two days of hourly weather, less than two years to train on",
-            lookback_rows=288,
-            train_stop_row=90_000,
-            val_stop_row=150_000,
-            steps_per_epoch=100,
-        ),
-    )
-}
-
-
-def find_protocol(name: str) -> Protocol:
-    """Return a protocol by name.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    if name not in PROTOCOLS:
-        raise ValueRefusedError("protocol", name, f"one of {', '.join(PROTOCOLS)}")
-    return PROTOCOLS[name]

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rdrop_cli.errors import UsageError, ValueRefusedError, suggest
+from rdrop_cli.study.layers import ConvolutionLayer, DenseLayer, Layer, Pooled, PoolingLayer, RecurrentLayer
 from rdrop_cli.study.methods import CELLS, METHODS
 
 DEFAULT_CELL = "gru"  # the study's
@@ -20,16 +21,8 @@ class Place(StrEnum):
 
 
 @dataclass(frozen=True)
-class RecurrentLayer:
-    """One recurrent layer of a network: its size in multiples of the protocol's units, and its activation."""
-
-    width: int = 1
-    activation: str = "tanh"
-
-
-@dataclass(frozen=True)
 class Variant:
-    """A network by name.
+    """A network by name: its layers, below a dense unit that gives the forecast.
 
     Attributes:
         name: what users type.
@@ -39,8 +32,11 @@ class Variant:
         recurrent_dropout: the same, for the masks of the recurrent layer's method.
         method: a name of `rdrop_cli.study.methods`; None stands for Keras's own layer, untouched.
         dropout_at: where the masks of `dropout` act.
-        stack: the recurrent layers, first to last.
-        bidirectional: whether each is a pair that reads forwards and backwards.
+        stack: the layers, first to last.
+        bidirectional: whether each recurrent one is a pair that reads forwards and backwards.
+        cell: of its recurrent layers where none is named.
+        only_cell: whether it is built with no other: its name says so, or it has none.
+        lookback_rows, step_rows: of windows of its own, in rows of the Jena data; None for the protocol's.
     """
 
     name: str
@@ -50,8 +46,12 @@ class Variant:
     recurrent_dropout: float = 0.0
     method: str | None = None
     dropout_at: Place = Place.ARGUMENT
-    stack: tuple[RecurrentLayer, ...] = (RecurrentLayer(),)
+    stack: tuple[Layer, ...] = (RecurrentLayer(),)
     bidirectional: bool = False
+    cell: str = DEFAULT_CELL
+    only_cell: bool = False
+    lookback_rows: int | None = None
+    step_rows: int | None = None
 
     @property
     def drops(self) -> bool:
@@ -59,13 +59,46 @@ class Variant:
         return self.dropout > 0 or self.recurrent_dropout > 0
 
     @property
-    def trains_longer(self) -> bool:
-        """Whether the book trains it for twice the epochs: what drops, and the bidirectional network."""
-        return self.drops or self.bidirectional
+    def recurrent_layers(self) -> tuple[RecurrentLayer, ...]:
+        """Those of its layers that are recurrent, first to last."""
+        return tuple(layer for layer in self.stack if isinstance(layer, RecurrentLayer))
+
+    @property
+    def least_timesteps(self) -> int:
+        """Timesteps that a window needs, for each layer to be given one at least."""
+        least = 1
+        for layer in reversed(self.stack):
+            if isinstance(layer, ConvolutionLayer):
+                least += layer.timesteps - 1
+            elif isinstance(layer, PoolingLayer):
+                least *= layer.timesteps or 1
+        return least
+
+    def count_products(self, timesteps: int, features: int, units: int) -> int:
+        """Return the products for one window, of one gate where a layer has gates: what training it costs, about."""
+        products, width = 0, features
+        for layer in self.stack:
+            match layer:
+                case RecurrentLayer():
+                    own, directions = layer.width * units, 2 if self.bidirectional else 1
+                    products += timesteps * directions * own * (own + width)
+                    width = directions * own
+                case DenseLayer():
+                    products += timesteps * width * layer.width * units
+                    timesteps, width = 1, layer.width * units
+                case ConvolutionLayer():
+                    timesteps -= layer.timesteps - 1
+                    products += timesteps * layer.filters * layer.timesteps * width
+                    width = layer.filters
+                case PoolingLayer():
+                    timesteps = timesteps // layer.timesteps if layer.timesteps else 1
+        return products
 
     @property
     def cells(self) -> tuple[str, ...]:
         """The names of the cells that it can be built with."""
+        if self.only_cell:
+            return (self.cell,)
         return METHODS[self.method].cells if self.method else tuple(CELLS)
 
 
@@ -126,9 +159,92 @@ VARIANTS = {
             "Schuster and Paliwal 1997",
             bidirectional=True,
         ),
+        Variant(
+            "gru-reversed",
+            "the baseline on windows that it reads from the newest reading to the oldest",
+            "Chollet 2018",
+            stack=(RecurrentLayer(backwards=True),),
+            only_cell=True,
+        ),
+        Variant(
+            "dense",
+            "a dense layer on the flattened window: no order of time",
+            "Chollet 2018",
+            stack=(DenseLayer(),),
+            only_cell=True,
+        ),
+        Variant(
+            "conv",
+            "three convolutions over time, with pooling between and the maximum over time at the end",
+            "Chollet 2018",
+            stack=(
+                ConvolutionLayer(32, 5),
+                PoolingLayer(3),
+                ConvolutionLayer(32, 5),
+                PoolingLayer(3),
+                ConvolutionLayer(32, 5),
+                PoolingLayer(),
+            ),
+            only_cell=True,
+        ),
+        Variant(
+            "conv-gru",
+            "two convolutions before a GRU with dropout, on five days of half-hourly readings",
+            "Chollet 2018",
+            dropout=0.1,
+            recurrent_dropout=0.5,
+            stack=(ConvolutionLayer(32, 5), PoolingLayer(3), ConvolutionLayer(32, 5), RecurrentLayer()),
+            only_cell=True,
+            lookback_rows=720,
+            step_rows=3,
+        ),
+        Variant(
+            "conv-average",
+            "three convolutions over time, with pooling between and the average over time at the end",
+            "Chollet 2021",
+            stack=(
+                ConvolutionLayer(8, 24),
+                PoolingLayer(2),
+                ConvolutionLayer(8, 12),
+                PoolingLayer(2),
+                ConvolutionLayer(8, 6),
+                PoolingLayer(pooled=Pooled.AVERAGE),
+            ),
+            only_cell=True,
+        ),
+        Variant("lstm", "one LSTM, without dropout", "Hochreiter and Schmidhuber 1997", cell="lstm", only_cell=True),
+        Variant(
+            "lstm-dropout",
+            "an LSTM twice as wide with Keras's recurrent_dropout, and a Dropout layer after it",
+            "Chollet 2021",
+            dropout=0.5,
+            recurrent_dropout=0.25,
+            dropout_at=Place.DROPOUT_AFTER,
+            stack=(RecurrentLayer(width=2),),
+            cell="lstm",
+            only_cell=True,
+        ),
+        Variant(
+            "gru-stacked",
+            "two GRUs, both twice as wide, with Keras's recurrent_dropout, and a Dropout layer after them",
+            "Chollet 2021",
+            dropout=0.5,
+            recurrent_dropout=0.5,
+            dropout_at=Place.DROPOUT_AFTER,
+            stack=(RecurrentLayer(width=2), RecurrentLayer(width=2)),
+            only_cell=True,
+        ),
+        Variant(
+            "lstm-bidirectional",
+            "a pair of LSTMs that read forwards and backwards, without dropout",
+            "Schuster and Paliwal 1997",
+            bidirectional=True,
+            cell="lstm",
+            only_cell=True,
+        ),
     )
 }
-STUDY = ("baseline", "dropout")  # what `rdrop train` trains when nothing is named
+STUDY = ("baseline", "dropout")  # what edition 1 compares, and `rdrop train` trains where nothing is named
 
 
 def find_variant(name: str) -> Variant:
@@ -154,11 +270,22 @@ def check_cell(variant: Variant, cell: str) -> None:
         raise UsageError(f"{variant.name} has no {cell} cell, only {', '.join(variant.cells)}", field="cell")
 
 
+def find_own_cell(variant: str) -> str:
+    """Return the cell that a variant has where none is named; of one that another version knew, the study's."""
+    return VARIANTS[variant].cell if variant in VARIANTS else DEFAULT_CELL
+
+
+def find_chosen_cell(variant: str, cell: str) -> str | None:
+    """Return the cell that was chosen for a network; None of its variant's own, which no other network has to share."""
+    return None if cell == find_own_cell(variant) else cell
+
+
 def label_network(variant: str, cell: str, rates: tuple[float, float] | None = None) -> str:
-    """Return a network's label: `dropout`; with another cell than the study's, `dropout-lstm`; with its dropout and
+    """Return a network's label: `dropout`; with another cell than its own, `dropout-lstm`; with its dropout and
     recurrent dropout where `rates` are given, `dropout-lstm 0.2/0.5`.
     """
-    network = variant if cell == DEFAULT_CELL else f"{variant}-{cell}"
+    chosen = find_chosen_cell(variant, cell)
+    network = f"{variant}-{chosen}" if chosen else variant
     return f"{network} {format_rates(*rates)}" if rates else network
 
 

@@ -94,7 +94,7 @@ class TrainingLoop:
         self._callback = callback
         self._log = log
         self._check_signals = check_signals
-        self._history = History()
+        self._history = History(best_by=self.config.protocol.best_by)
         self._best: State = {}
 
     def run(self) -> Metrics:
@@ -139,7 +139,7 @@ class TrainingLoop:
         if checkpoint:
             self._check_origin(checkpoint)
             self._trainer.set_state(checkpoint.state)
-            self._history, self._best = checkpoint.history, checkpoint.best
+            self._history.epochs, self._best = checkpoint.history.epochs, checkpoint.best
 
     def _check_origin(self, checkpoint: Checkpoint) -> None:
         """Refuse a whole checkpoint that this configuration cannot have written."""
@@ -166,21 +166,23 @@ class TrainingLoop:
 
         loss = self._trainer.train_epoch(number, on_step)
         train_seconds = time.monotonic() - start
-        val_loss = self._measure(number, "validation", self._windows.validation)
+        val_mae, val_mse = self._measure(number, "validation", self._windows.validation)
         sample = self._windows.sample_train_rows(self.config.protocol.train_windows_measured)
-        train_mae = self._measure(number, "training", sample)
-        epoch = Epoch(number, loss, val_loss, train_mae, train_seconds, time.monotonic() - start)
+        train_mae, _ = self._measure(number, "training", sample)
+        epoch = Epoch(number, loss, val_mae, train_mae, train_seconds, time.monotonic() - start, val_mse)
         self._history.epochs.append(epoch)
         self._commit()
         if self._log:
             self._log.add(epoch)
         self._callback.epoch(epoch)
 
-    def _measure(self, number: int, what: str, rows: Rows) -> float:
-        error = float(self._measure_errors(what, rows).mean(dtype=np.float64))
+    def _measure(self, number: int, what: str, rows: Rows) -> tuple[float, float]:
+        """Return the mean absolute and the mean squared error, both standardised."""
+        errors = self._measure_errors(what, rows)
+        error = float(errors.mean(dtype=np.float64))
         if not math.isfinite(error):
             raise DivergedError(f"{self.folder.run_id}: the {what} error is {error} after epoch {number}")
-        return error
+        return error, float(np.square(errors, dtype=np.float64).mean())
 
     def _measure_errors(self, what: str, rows: Rows) -> Errors:
         """Return the error of each window: shape (window,)."""
@@ -215,7 +217,7 @@ class TrainingLoop:
         self._trainer.set_state(self._best)
         self._save_model()
         self._write_daily_errors()
-        test_mae = self._measure(self._history.best.epoch, "test", self._windows.test)
+        test_mae, _ = self._measure(self._history.best.epoch, "test", self._windows.test)
         write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
         metrics = self._build_metrics("completed", test_mae=test_mae)
         try:

@@ -11,6 +11,7 @@ from rdrop_cli.runs.metrics import Setting
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import Windows, forecast_naively, make_windows
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import IN_UNIT, Protocol
 from rdrop_cli.training.interruption import CheckSignals, delay_signals
 from rdrop_cli.training.loop import Callback, TrainingLoop
 
@@ -44,7 +45,7 @@ def train_run(
             f"started on {config.dataset_sha256[:12]}…)"
         )
     if windows is None:
-        windows = make_windows(series, config.protocol)
+        windows = make_windows(series, config.own_protocol)
     with delay_signals() as check_signals:
         from rdrop_cli.nn.environment import standard_precision  # the slow part: imports TensorFlow
 
@@ -67,9 +68,10 @@ def _train(
         engine=trainer.engine,
         target_std=windows.target_std,
         naive_val_mae=forecast_naively(windows, windows.validation),
-        train_windows_per_epoch=config.protocol.steps_per_epoch * config.protocol.batch_size,
+        naive_test_mae=forecast_naively(windows, windows.test),
+        train_windows_per_epoch=config.own_protocol.epoch_windows,
         environment=environment,
-        standardisation=_describe_standardisation(windows, config.protocol.target),
+        standardisation=_describe_standardisation(windows, config.protocol),
     )
     check_signals()
     if slowness := trainer.find_slowness():
@@ -79,11 +81,13 @@ def _train(
         return TrainingLoop(folder, windows, setting, trainer, callback, log, check_signals).run()
 
 
-def _describe_standardisation(windows: Windows, target: str) -> Standardisation:
+def _describe_standardisation(windows: Windows, protocol: Protocol) -> Standardisation:
+    in_unit = protocol.target_scale == IN_UNIT
+    mean, std = (0.0, 1.0) if in_unit else (windows.target_mean, windows.target_std)
     columns = zip(windows.columns, windows.means, windows.stds, strict=True)
     return Standardisation(
         inputs=[Scale(name=make_printable(name), mean=float(mean), std=float(std)) for name, mean, std in columns],
-        target=Scale(name=make_printable(target), mean=windows.target_mean, std=windows.target_std),
+        target=Scale(name=make_printable(protocol.target), mean=mean, std=std),
     )
 
 

@@ -15,7 +15,7 @@ from rdrop_cli.runs.metrics import Setting, build_metrics
 from rdrop_cli.runs.schema import to_builtins
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import PROTOCOLS
+from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.variants import VARIANTS
 from tests.analysis.made import make_level, make_settling, make_v
 from tests.standin import leave_run
@@ -48,6 +48,7 @@ def save_made_run(
     failure: str | None = None,
     protocol: dict[str, Any] | None = None,
     document: dict[str, Any] | None = None,
+    edition: str = "book",
 ) -> RunFolder:
     """Leave the folder of a run; `day` orders runs by age, `document` overwrites parts of metrics.json."""
     if val_loss is None:
@@ -55,12 +56,14 @@ def save_made_run(
     values = [float(error) for error in val_loss]
     training = values if train_mae is None else [float(error) for error in train_mae]
     dropout, recurrent = rates or (VARIANTS[variant].dropout, VARIANTS[variant].recurrent_dropout)
-    plan = replace(PROTOCOLS["book"], **(protocol or {}))
-    config = RunConfig(variant, seed, dropout, recurrent, len(values) or 20, plan, dataset, sha256)
+    plan = replace(PROTOCOLS[edition], **(protocol or {}))
+    cell = VARIANTS[variant].cell
+    config = RunConfig(variant, seed, dropout, recurrent, len(values) or 20, plan, dataset, sha256, cell=cell)
     setting = Setting(
         source=Source(dataset, "made", sha256, 420_551, verified),
         target_std=8.84,
         naive_val_mae=0.29,
+        naive_test_mae=0.3,
         train_windows_per_epoch=64_000,
         environment=Environment(rdrop="0.1.0", python="3.11.7", keras="3.15.1", device="CPU"),
         engine="native",
@@ -78,17 +81,38 @@ def save_made_study(
     seeds: Sequence[int],
     variants: Sequence[str] = ("baseline", "dropout"),
     noise_of_seeds: float = 0.0,
+    origin: int = 0,
+    moved_by: float = 0.0,
     **how: Any,
 ) -> None:
-    """Leave a run of every variant and seed, with its daily errors; seeds may differ by more than their epochs do."""
+    """Leave a run of every variant and seed, with its daily errors; seeds may differ by more than their epochs do.
+
+    At a later origin, so many rows on, the errors of dropout are moved.
+    """
     for variant in variants:
         for seed in seeds:
-            if noise_of_seeds:
-                moved = np.random.default_rng([seed, len(variant)]).normal(0, noise_of_seeds)
+            if noise_of_seeds or origin:
+                moved = np.random.default_rng([seed, len(variant), origin][: 3 if origin else 2]).normal(
+                    0, noise_of_seeds
+                )
+                moved += moved_by if variant == "dropout" else 0.0
                 curves = make_book_curve(variant, seed + len(variant))
                 how |= {"val_loss": curves[0] + moved, "train_mae": curves[1]}
-            folder = save_made_run(runs_dir, f"{variant}-s{seed}-20260101-000000-0000", variant, seed, **how)
+            if origin:
+                at_origin = PROTOCOLS["book"].shift(origin)
+                bounds = ("train_start_row", "train_stop_row", "val_stop_row")
+                how["protocol"] = {bound: getattr(at_origin, bound) for bound in bounds}
+            run_id = f"{variant}-s{seed}-20260101-000000-{origin // 1000:04x}"
+            folder = save_made_run(runs_dir, run_id, variant, seed, **how)
             save_daily_errors(folder, 0.27 if variant == "baseline" else 0.262, seed)
+
+
+def save_later_origins(
+    runs_dir: Path, seeds: Sequence[int], moves: Sequence[float] = (0.002, -0.001, 0.001, 0.0), **how: Any
+) -> None:
+    """Leave a study at later origins too, 80,000 rows apart, at each of which dropout's errors are moved."""
+    for number, moved_by in enumerate(moves, start=1):
+        save_made_study(runs_dir, seeds, origin=80_000 * number, moved_by=moved_by, **how)
 
 
 def save_daily_errors(folder: RunFolder, level: float, seed: int, days: int = 120) -> None:

@@ -6,12 +6,15 @@ The numbers are those of the audit that they come from; the faults of its first 
 import numpy as np
 import pytest
 
-from rdrop_cli.analysis.claims import CLAIMS, LEVEL
+from rdrop_cli.analysis.claims import CLAIMS
 from rdrop_cli.analysis.collect import Attempts, collect_runs
+from rdrop_cli.analysis.confirm import confirm_best
 from rdrop_cli.analysis.joint_test import Plan
-from rdrop_cli.analysis.verdict import confirm_best, judge_collection, judge_runs
+from rdrop_cli.analysis.questions import LEVEL
+from rdrop_cli.analysis.verdict import judge_collection, judge_runs
+from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.text import write_page
-from rdrop_cli.report.words import explain_claim, summarise, write_notes
+from rdrop_cli.report.words import explain_claim
 from tests.analysis.made import make_collection, make_level, make_settling, make_v
 from tests.analysis.made_runs import save_made_run, save_made_study
 

@@ -6,19 +6,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from rdrop_cli.analysis.joint_test import (
-    ALPHA_RARE,
-    ALPHA_SIGNS,
-    Column,
-    Plan,
+from rdrop_cli.analysis.intervals import (
     bet_against_share,
     bound_means,
     bound_rare_share,
     bound_share,
     clopper_pearson,
-    make_signs,
-    take_looks,
 )
+from rdrop_cli.analysis.joint_test import ALPHA_RARE, ALPHA_SIGNS, Column, Plan, make_signs, take_looks
 from rdrop_cli.errors import UsageError
 
 EVERY = [Column(question, 0.0) for question in range(3)]

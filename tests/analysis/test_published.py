@@ -18,7 +18,7 @@ from rdrop_cli.runs.history import History
 from rdrop_cli.runs.metrics import Setting, build_metrics
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import PROTOCOLS
+from rdrop_cli.study.editions import PROTOCOLS
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +43,25 @@ def test_the_published_runs_are_the_books(published):
         "dropout": 40,
         "stacked": 40,
         "bidirectional": 40,
+        "dense": 20,
+        "conv": 20,
+        "conv-gru": 20,
+        "gru-reversed": 20,
     }
+    found = {name: (run.val_loss.min(), run.val_loss.argmin() + 1, run.val_loss[-1]) for name, run in published.items()}
     lowest = {
-        name: (run.val_loss.min(), run.val_loss.argmin() + 1, run.val_loss[-1]) for name, run in published.items()
-    }
-    assert lowest == {
         "baseline": (0.2644, 6, 0.3034),
         "dropout": (0.2619, 33, 0.2719),
         "stacked": (0.2633, 16, 0.2782),
         "bidirectional": (0.2615, 4, 0.3289),
+        "dense": (0.2994, 2, 0.3545),
+        "conv": (0.4521, 1, 0.4821),
+        "conv-gru": (0.2730, 4, 0.2952),
+        "gru-reversed": (0.3990, 11, 0.4261),
     }
-    assert [run.loss[-1] for run in published.values()] == [0.2074, 0.2727, 0.2532, 0.1350]
+    assert found == lowest
+    last = (0.2074, 0.2727, 0.2532, 0.1350, 0.1985, 0.2444, 0.2215, 0.2313)
+    assert {name: run.loss[-1] for name, run in published.items()} == dict(zip(lowest, last, strict=True))
 
 
 def test_the_baseline_overfits_after_a_few_epochs_and_dropout_not_within_30(published, verdicts):

@@ -5,13 +5,17 @@ from math import inf
 
 import pytest
 
-from rdrop_cli.analysis.claims import CLAIM_IDS, CLAIMS, Region
-from rdrop_cli.analysis.joint_test import ALPHA, Interval, Plan
+from rdrop_cli.analysis.claims import CLAIMS, Region
+from rdrop_cli.analysis.edition_claims import EDITION_1
+from rdrop_cli.analysis.intervals import Interval
+from rdrop_cli.analysis.joint_test import ALPHA, Plan
 from rdrop_cli.analysis.looks import LEDGER, choose_next_seeds, choose_plan, record_look
 from rdrop_cli.analysis.verdict import check_claim_ids, judge_runs, place
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import to_json
-from tests.analysis.made_runs import SHA256, save_made_study
+from rdrop_cli.report.summary import summarise
+from rdrop_cli.report.words import explain_claim, list_unjudged
+from tests.analysis.made_runs import SHA256, save_made_run, save_made_study
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,7 @@ def test_no_interval_decides_nothing():
 
 def test_eight_seeds_of_the_studys_networks_decide_what_the_book_says(eight):
     verdicts = {verdict.id: verdict.verdict for verdict in eight.claims}
-    assert tuple(verdicts) == CLAIM_IDS
+    assert list(verdicts) == [claim.id for claim in EDITION_1]
     assert verdicts["baseline-overfits"] == verdicts["beats-naive"] == verdicts["resists-over-training"] == "holds"
     assert verdicts["most-seeds-do-not-overfit"] == verdicts["best-not-much-lower"] == "holds"
     assert verdicts["dropout-does-not-overfit"] == "undecided"  # 23 seeds would tell
@@ -65,7 +69,7 @@ def test_a_decision_has_a_p_of_at_most_the_level_and_an_open_claim_more(eight):
 
 def test_the_document_is_json_with_every_number(eight):
     document = json.loads(to_json(eight.to_json()))
-    assert [claim["id"] for claim in document["claims"]] == list(CLAIM_IDS)
+    assert [claim["id"] for claim in document["claims"]] == [claim.id for claim in EDITION_1]
     questions = {question["id"]: question for question in document["questions"]}
     for claim in document["claims"]:
         if claim["reason"] != "no-runs":
@@ -81,6 +85,37 @@ def test_twenty_three_seeds_without_overfitting_show_that_it_is_rare(tmp_path):
     verdict = judge_runs([], tmp_path).find("dropout-does-not-overfit")
     assert (verdict.verdict, verdict.answer.shown) == ("holds", 0)
     assert verdict.answer.interval.high < 0.2
+
+
+def test_overfitting_is_told_with_its_onset_its_size_and_its_exact_share(eight):
+    overfits = eight.find("baseline-overfits")
+    assert set(overfits.onset) == set(range(8))
+    assert all(7 <= epoch <= 10 for epoch in overfits.onset.values())  # the made curves turn at epoch 6
+    assert overfits.size[1] > eight.margin
+    assert overfits.answer.exact_interval == pytest.approx((0.6306, 1.0), abs=1e-4)
+    assert eight.find("dropout-does-not-overfit").onset == {}
+    claims = {claim["id"]: claim for claim in eight.to_json()["claims"]}
+    assert claims["baseline-overfits"]["onset"] == {str(seed): epoch for seed, epoch in overfits.onset.items()}
+    sentence = explain_claim(overfits, eight)
+    assert "[63 %, 100 %]" in sentence
+    assert "Onset, where the error is up for good: epoch" in sentence
+    assert "8 of 8 seeds do, from epoch" in summarise(eight)
+
+
+def test_runs_that_are_too_short_are_not_called_none(tmp_path):
+    save_made_study(tmp_path, range(3), ("baseline",))
+    for seed in range(3):
+        save_made_run(tmp_path, f"short-{seed}", "dropout", seed, [0.3, 0.29, 0.28])
+    judged = judge_runs([], tmp_path)
+    assert judged.find("best-not-much-lower").reason == "too-short"
+    assert judged.find("same-mask-matters").reason == "no-runs"
+    lines = list_unjudged(judged, lambda claim: claim.id)
+    assert [line.split(":")[0] for line in lines] == [
+        "Not judged, without runs",
+        "Not judged, their runs are too short",
+    ]
+    assert "best-not-much-lower" in lines[1]
+    assert "best-not-much-lower" not in lines[0]
 
 
 def test_an_unknown_claim_is_refused_with_those_that_there_are():

@@ -83,7 +83,7 @@ def test_defaults_reach_the_command_and_a_flag_the_other_way_is_obeyed(rdrop, pl
 
 def test_config_tells_what_sets_each_default(rdrop, place, write_user_file, monkeypatch, tmp_path):
     user_file = tmp_path / "home" / ".config" / "rdrop" / "config.toml"
-    write_user_file('data_dir = "/data"\n\n[train]\njobs = 2\nepochs = 9\ncell = "gru"\n')
+    write_user_file('data_dir = "/data"\n\n[train]\njobs = 2\nepochs = 9\nseed = 0\n')
     (place / "rdrop.toml").write_text("# ours\n[train]\nlookback = 14\nepochs = 30\ntrain_stop = 2014-01-01\n")
     monkeypatch.setenv("RDROP_RUNS_DIR", "/runs")
     assert show_config(rdrop) == {

@@ -67,7 +67,7 @@ def test_the_saved_model_is_the_best_epochs_and_loads_in_safe_mode(folders, metr
     model = keras.models.load_model(folder.model_path, safe_mode=True)
     rows = list(windows.validation)
     predictions = model.predict(windows.matrix[[row + windows.offsets for row in rows]], verbose=0)[:, 0]
-    assert abs(predictions - windows.get_targets(windows.validation)).mean() == pytest.approx(
+    assert abs(predictions - windows.get_labels(windows.validation)).mean() == pytest.approx(
         metrics["dropout"]["best"]["val_mae"], abs=1e-5
     )
 

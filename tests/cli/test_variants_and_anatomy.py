@@ -4,7 +4,9 @@ import json
 
 import pytest
 
+from rdrop_cli.errors import UsageError
 from rdrop_cli.planning.request import Request, plan_runs
+from rdrop_cli.study.editions import EDITIONS
 from rdrop_cli.study.variants import VARIANTS, label_network
 from tests.cli.conftest import SMALL
 
@@ -32,13 +34,30 @@ def test_all_methods_of_the_issue_and_the_studys_claims_are_variants():
         "baseline", "dropout", "gal", "gal-tied", "moon", "semeniuta-step", "semeniuta-sequence", "zoneout",
         "dropconnect", "naive-step", "masked-carry", "batch-shared", "dropout-before", "locked-before",
         "spatial-before", "dropout-after", "stacked", "bidirectional",
-    } == set(VARIANTS)  # fmt: skip
+    } == {name for name, variant in VARIANTS.items() if not variant.only_cell}  # fmt: skip
+
+
+@pytest.mark.parametrize("edition", EDITIONS)
+def test_the_networks_of_an_edition_are_listed_with_their_epochs(rdrop, edition):
+    lines = [line.split() for line in rdrop("variants", "--protocol", edition).out.splitlines()[2:]]
+    assert {line[0]: int(line[2]) for line in lines if line[0] in VARIANTS} == dict(EDITIONS[edition].networks)
+    listed = json.loads(rdrop("variants", "--protocol", edition, "--json").out)
+    assert {entry["name"]: entry["epochs"] for entry in listed} == dict(EDITIONS[edition].networks)
+
+
+def test_a_cell_of_its_own_is_part_of_a_networks_name_already():
+    assert label_network("lstm-dropout", "lstm", (0.5, 0.25)) == "lstm-dropout 0.5/0.25"
+    with pytest.raises(UsageError, match="cell: lstm has no gru cell, only lstm"):
+        plan_runs(Request(variants=("lstm",), cell="gru"))
 
 
 def test_the_book_trains_its_other_networks_for_twice_the_epochs():
     epochs = {plan.variant: plan.epochs for plan in plan_runs(Request(variants=tuple(VARIANTS)))}
-    assert epochs.pop("baseline") == 20
-    assert set(epochs.values()) == {40}
+    assert {name for name, number in epochs.items() if number == 20} == {
+        "baseline", "gru-reversed", "dense", "conv", "conv-gru", "conv-average", "lstm", "lstm-bidirectional"
+    }  # fmt: skip
+    assert {epochs["bidirectional"], epochs["dropout"], epochs["stacked"], epochs["zoneout"]} == {40}
+    assert set(epochs.values()) == {20, 40}
 
 
 def test_anatomy_says_which_method_keras_layer_follows(rdrop):
@@ -68,7 +87,8 @@ def test_anatomy_prints_json_with_an_error_for_each_method_of_the_cell(rdrop):
 
 def test_anatomy_without_a_name_takes_every_variant_that_the_cell_has(rdrop):
     found = [entry["variant"] for entry in json.loads(rdrop("anatomy", "--cell", "lstm", "--json").out)]
-    assert found == [name for name in VARIANTS if name != "masked-carry"]
+    expected = [name for name, variant in VARIANTS.items() if name != "masked-carry" and not variant.only_cell]
+    assert found == expected
 
 
 def test_keras_input_masks_change_with_the_rate_of_the_other_ones(rdrop):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from rdrop_cli.analysis.claims import CLAIM_IDS
+from rdrop_cli.analysis.edition_claims import EDITION_1
 from tests.analysis.made import make_settling
 from tests.analysis.made_runs import save_made_run, save_made_study
 
@@ -30,10 +30,9 @@ def one_seed(tmp_path_factory):
 def test_every_claim_has_one_line_with_its_verdict_and_figures(rdrop, eight_seeds):
     result = rdrop("verdict", "--runs-dir", eight_seeds)
     assert (result.code, result.err) == (0, f"{HINT}\n")
-    rows = {
-        line.split()[0]: line for line in result.out.splitlines() if line.split()[:1] and line.split()[0] in CLAIM_IDS
-    }
-    assert [claim for claim in CLAIM_IDS if claim not in rows] == ["same-mask-matters", "layer-before-hinders"]
+    claims = {claim.id: claim.question.needs for claim in EDITION_1}
+    rows = {line.split()[0]: line for line in result.out.splitlines() if line.split()[:1] and line.split()[0] in claims}
+    assert set(rows) == {claim for claim, needs in claims.items() if {"baseline", "dropout"}.issuperset(needs)}
     assert re.search(r" holds +8 of 8 seeds \[50 %, 100 %\] +yes$", rows["baseline-overfits"])
     assert re.search(r"holds +-0\.03\d\d \[-0\.03\d\d, -0\.03\d\d\] +-0\.0312$", rows["resists-over-training"])
 
@@ -82,11 +81,11 @@ def test_json_is_json_alone(rdrop, eight_seeds):
 
 def test_a_table_for_a_paper_has_the_protocol_in_its_caption(rdrop, eight_seeds):
     markdown = rdrop("verdict", "--runs-dir", eight_seeds, "--format", "markdown").out
-    assert "| baseline-overfits | 8 of 8 seeds [50 %, 100 %] | 0.017 | yes | holds |" in markdown
+    assert "| baseline-overfits | 8 of 8 seeds [50 %, 100 %] | 0.017 | yes reproduced | holds |" in markdown
     assert "500 steps of 128 windows an epoch; 32 units" in markdown
     assert "joint sign-flip max-T test, α = 0.05, looks at 8 to 32 seeds" in markdown
     latex = rdrop("verdict", "--runs-dir", eight_seeds, "--format", "latex").out
-    assert r"baseline-overfits & 8 of 8 seeds [50 \%, 100 \%] & 0.017 & yes & holds \\" in latex
+    assert r"baseline-overfits & 8 of 8 seeds [50 \%, 100 \%] & 0.017 & yes reproduced & holds \\" in latex
     assert latex.startswith(r"\begin{table}")
     assert re.search(r"(?<!\\)[%_#$]", latex) is None
 
@@ -160,10 +159,10 @@ def test_a_required_claim_that_is_refuted_ends_with_code_3(rdrop, tmp_path):
 
 
 def test_an_unknown_claim_is_wrong_usage_and_the_known_are_named(rdrop, one_seed):
-    result = rdrop("verdict", "--runs-dir", one_seed, "--require", "overfits")
+    result = rdrop("verdict", "--runs-dir", one_seed, "--require", "baseline-overfit")
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith("rdrop: --require: expected one of baseline-overfits, ")
-    assert "received 'overfits'; did you mean 'baseline-overfits'?" in result.err
+    assert "received 'baseline-overfit'; did you mean 'baseline-overfits'?" in result.err
 
 
 def test_without_a_run_that_can_be_judged_there_is_no_verdict(rdrop, tmp_path):

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from rdrop_cli.analysis.claims import BOOK_EPOCHS, CLAIM_IDS, MARGIN_SHARE
-from rdrop_cli.analysis.joint_test import ALPHA, ALPHA_RARE, EXACT_SEEDS, RARE_SHARE, Plan, bound_rare_share
+from rdrop_cli.analysis.edition_claims import EDITION_1, EDITION_2
+from rdrop_cli.analysis.intervals import RARE_SHARE, bound_rare_share
+from rdrop_cli.analysis.joint_test import ALPHA, ALPHA_RARE, EXACT_SEEDS, Plan
 from rdrop_cli.analysis.published import PUBLISHED_NAIVE_VAL_MAE, PUBLISHED_TARGET_STD
+from rdrop_cli.analysis.questions import BOOK_EPOCHS
 from rdrop_cli.plots.groups import MOST_GROUPS
 from rdrop_cli.plots.loss import FEW_GROUPS
 from rdrop_cli.plots.rates import MOST_PANELS
+from rdrop_cli.runs.history import MARGIN_SHARE
 from tests.analysis.calibration import SCENARIOS, SIZES
 from tests.analysis.made import make_settling
 from tests.analysis.made_runs import save_made_run, save_made_study
@@ -47,7 +50,8 @@ def test_the_page_has_commands():
 
 def test_every_claim_is_in_the_table():
     table = PAGE[PAGE.index("## The claims") : PAGE.index("**Two readings.**")]
-    assert tuple(re.findall(r"^\| `([a-z-]+)` \|", table, flags=re.MULTILINE)) == CLAIM_IDS
+    ids = re.findall(r"^\| `([a-z-]+)` \|", table, flags=re.MULTILINE)
+    assert ids == [claim.id for claim in (*EDITION_1, *EDITION_2)]
 
 
 def test_the_figures_of_the_page_are_those_of_the_code():

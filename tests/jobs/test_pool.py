@@ -82,6 +82,23 @@ def test_outcomes_and_progress_come_back_in_the_order_of_the_tasks(make_task):
         assert listener.run_id == outcome.metrics.run_id
 
 
+def test_one_process_trains_one_run_after_the_other_as_each_would_be_alone(make_task):
+    seen = []
+
+    def note_workers():
+        seen.append(find_workers(os.getpid()))
+
+    tasks = [make_task(seed=0), make_task(seed=1), make_task(seed=0)]
+    outcomes = run_tasks(tasks, 1, [Listener(note_workers) for _ in tasks])
+    assert seen[0] == seen[1] == seen[2]
+    assert len(seen[0]) == 1
+    assert find_workers(os.getpid()) == []
+    first, other, again = (outcome.metrics.history.val_loss for outcome in outcomes)
+    assert again == first != other
+    alone = run_tasks([make_task(seed=1)], 1, [Listener()])[0].metrics.history.val_loss
+    assert alone == other
+
+
 def test_a_killed_process_and_a_refused_task_do_not_stop_the_others(make_task):
     def kill_all_workers():
         for pid in find_workers(os.getpid()):

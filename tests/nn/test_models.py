@@ -8,17 +8,26 @@ import pytest
 import tensorflow as tf
 
 from rdrop_cli.anatomy.blocks import list_directions
+from rdrop_cli.errors import UsageError
 from rdrop_cli.nn.models import build_model
 from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.nn.trainer import KerasTrainer
+from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import VARIANTS, Place
 from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
 
 ONE_STEP = replace(TINY_PROTOCOL, steps_per_epoch=1)
 THREE_STEPS = replace(TINY_PROTOCOL, steps_per_epoch=3)
-CASES = [(cell, variant.name) for cell in CELLS for variant in VARIANTS.values() if cell in variant.cells]
+OTHERS = ("dense", "conv", "conv-gru", "conv-average")  # read more than a recurrent layer does
+CASES = [
+    (cell, variant.name)
+    for cell in CELLS
+    for variant in VARIANTS.values()
+    if cell in variant.cells and variant.name not in OTHERS
+]
 # Compiling takes seconds each: where time counts, one LSTM is enough, and one GRU of every way that masks enter a step.
 QUICK = {("gru", name) for name in ("gal", "zoneout", "naive-step", "dropout-before")}
 QUICK |= {("lstm", "zoneout")}
@@ -34,12 +43,12 @@ def configure(cell, name, **changes):
     """Configure a variant with rates at which every mask of a tiny network drops something."""
     variant = VARIANTS[name]
     rates = {rate: 0.4 if getattr(variant, rate) else 0.0 for rate in ("dropout", "recurrent_dropout")}
-    config = RunConfig(name, 5, **rates, epochs=3, protocol=ONE_STEP, dataset="made", dataset_sha256="0" * 64)
-    return replace(config, **{"engine": "xla", "cell": cell, **changes})
+    how = {"engine": "xla", "cell": cell, "protocol": ONE_STEP, **changes}
+    return RunConfig(name, **{"seed": 5, "epochs": 3, "dataset": "made", "dataset_sha256": "0" * 64, **rates, **how})
 
 
 def build(config):
-    return build_model(config, timesteps=5, features=14)
+    return build_model(config, timesteps=config.own_protocol.timesteps, features=14)
 
 
 def weights_by_name(model):
@@ -174,6 +183,73 @@ def test_the_books_other_networks_have_its_sizes_and_activations():
     both, _ = build(configure("gru", "bidirectional", protocol=book)).layers
     assert (both.forward_layer.units, both.backward_layer.units) == (32, 32)
     assert both.backward_layer.go_backwards
+
+
+BOOK, BOOK2 = PROTOCOLS["book"], PROTOCOLS["book2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "protocol", "layers"),
+    [
+        ("dense", BOOK, ["Flatten (3360,)", "Dense (32,)", "Dense (1,)"]),
+        ("dense", BOOK2, ["Flatten (1680,)", "Dense (16,)", "Dense (1,)"]),
+        (
+            "conv",
+            BOOK,
+            [
+                *("Conv1D (236, 32)", "MaxPooling1D (78, 32)", "Conv1D (74, 32)", "MaxPooling1D (24, 32)"),
+                *("Conv1D (20, 32)", "GlobalMaxPooling1D (32,)", "Dense (1,)"),
+            ],
+        ),
+        (
+            "conv-gru",
+            BOOK,
+            ["Conv1D (236, 32)", "MaxPooling1D (78, 32)", "Conv1D (74, 32)", "GRU (32,)", "Dense (1,)"],
+        ),
+        (
+            "conv-average",
+            BOOK2,
+            [
+                *("Conv1D (97, 8)", "MaxPooling1D (48, 8)", "Conv1D (37, 8)", "MaxPooling1D (18, 8)"),
+                *("Conv1D (13, 8)", "GlobalAveragePooling1D (8,)", "Dense (1,)"),
+            ],
+        ),
+        ("lstm", BOOK2, ["LSTM (16,)", "Dense (1,)"]),
+        ("lstm-dropout", BOOK2, ["LSTM (32,)", "Dropout (32,)", "Dense (1,)"]),
+        ("gru-stacked", BOOK2, ["GRU (120, 32)", "GRU (32,)", "Dropout (32,)", "Dense (1,)"]),
+        ("lstm-bidirectional", BOOK2, ["Bidirectional (32,)", "Dense (1,)"]),
+        ("gru-reversed", BOOK, ["GRU (32,)", "Dense (1,)"]),
+    ],
+)
+def test_the_networks_of_the_editions_have_the_books_layers(name, protocol, layers):
+    model = build(plan_one(name, protocol.name))
+    assert [f"{type(layer).__name__} {layer.output.shape[1:]}" for layer in model.layers] == layers
+    assert model.layers[0].get_config().get("go_backwards", False) is (name == "gru-reversed")
+
+
+def plan_one(name, protocol):
+    (config,) = plan_runs(Request(variants=(name,), protocol=protocol))
+    return config
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_network_that_is_not_recurrent_alone_trains_by_xla_and_says_why(name):
+    protocol = replace(ONE_STEP, lookback_rows=480, train_stop_row=800, val_stop_row=1400)
+    windows = make_tiny_windows(protocol, rows=2200)
+    config = configure("gru", name, engine="auto", protocol=protocol)
+    trainer, other = KerasTrainer(config, windows), KerasTrainer(replace(config, seed=6), windows)
+    assert trainer.engine == "xla"
+    assert "the kernel has no" in trainer.describe_engine()["engine_reason"]
+    assert np.isfinite(train(trainer, 1))
+    assert not np.array_equal(trainer.model.get_weights()[0], other.model.get_weights()[0])
+
+
+def test_windows_too_short_for_a_network_are_refused():
+    needed = VARIANTS["conv"].least_timesteps
+    protocol = replace(BOOK, lookback_rows=6 * needed)
+    assert build(configure("gru", "conv", protocol=protocol)).layers[-2].input.shape == (None, 1, 32)
+    with pytest.raises(UsageError, match=f"lookback: conv needs windows of {needed} timesteps, received {needed - 1}"):
+        configure("gru", "conv", protocol=replace(protocol, lookback_rows=6 * (needed - 1)))
 
 
 def assert_native_trains_as_keras(tiny_windows, cell, name):

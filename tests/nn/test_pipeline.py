@@ -36,7 +36,7 @@ def test_the_last_batch_is_filled_up_so_that_all_have_one_shape(pipeline):
 
 
 def test_training_windows_lie_in_the_training_period_and_reach_all_of_it(pipeline, tiny_windows):
-    allowed = set(tiny_windows.get_targets(tiny_windows.train).tolist())
+    allowed = set(tiny_windows.get_labels(tiny_windows.train).tolist())
     drawn = np.concatenate([y for _, _, y in draw(pipeline, 0, 0, 200)])
     assert set(drawn.tolist()) <= allowed
     assert len(set(drawn.tolist())) > 0.9 * len(allowed)

@@ -105,22 +105,64 @@ def baseline(config) -> RunConfig:
     return replace(config, variant="baseline", dropout=0.0, recurrent_dropout=0.0)
 
 
+# Editions 2 and 3 in small: every window once an epoch, squared errors in °C.
+EDITION_2 = {"sampling": "passes", "target_scale": "unit", "loss": "mse", "batch_size": 64}
+
+
+@pytest.fixture(scope="module", params=[{}, EDITION_2, {**EDITION_2, "optimizer": "adam"}], ids=["1", "2", "3"])
+def edition(request, baseline) -> RunConfig:
+    return replace(baseline, protocol=replace(baseline.protocol, **request.param))
+
+
 @pytest.fixture(scope="module")
-def fitted_losses(baseline, tiny_windows):
+def fitted_losses(edition):
     """Losses of two epochs of `fit`, uncompiled, on the batches of a run."""
-    model = KerasTrainer(replace(baseline, engine="keras"), tiny_windows).model
-    model.compile(optimizer="rmsprop", loss="mae", jit_compile=False)
-    steps = baseline.protocol.steps_per_epoch
-    batches = WindowPipeline(tiny_windows).stream_training(baseline.seed, 0, 2 * steps, baseline.protocol.batch_size)
-    batches = batches.map(lambda step, x, y: (x, y[:, tf.newaxis]))
-    return model.fit(batches, epochs=2, steps_per_epoch=steps, shuffle=False, verbose=0).history["loss"]
+    windows, protocol = make_tiny_windows(edition.protocol), edition.protocol
+    model = KerasTrainer(replace(edition, engine="keras"), windows).model
+    model.compile(optimizer=protocol.optimizer, loss=protocol.loss, jit_compile=False)
+    steps = protocol.epoch_steps
+    batches = WindowPipeline(windows).stream_training(
+        edition.seed, 0, 2 * steps, protocol.batch_size, protocol.sampling
+    )
+    losses = [model.train_on_batch(x, y[:, tf.newaxis], return_dict=True)["loss"] for _, x, y in _reset(model, batches)]
+    return [float(np.mean(losses[start : start + steps])) for start in (0, steps)]
+
+
+def _reset(model, batches):
+    """Yield batches; the metrics of `train_on_batch` are means since they were last reset."""
+    for batch in batches:
+        model.reset_metrics()
+        yield batch
 
 
 @pytest.mark.parametrize("engine", ["native", "xla", "keras"])
-def test_the_baseline_is_trained_as_keras_fit_trains_it(baseline, tiny_windows, fitted_losses, engine):
-    """Losses equal to rounding over two epochs."""
-    trainer = KerasTrainer(replace(baseline, engine=engine), tiny_windows)
+def test_the_baseline_is_trained_as_keras_trains_it(edition, fitted_losses, engine):
+    """Losses equal to rounding over two epochs, of every edition's way to train."""
+    trainer = KerasTrainer(replace(edition, engine=engine), make_tiny_windows(edition.protocol))
     np.testing.assert_allclose(train(trainer, (1, 2)), fitted_losses, rtol=2e-5)
+
+
+@pytest.mark.parametrize("engine", ["native", "xla"])
+def test_another_process_goes_on_with_passes_bit_for_bit(edition, engine):
+    windows = make_tiny_windows(edition.protocol)
+    whole, first, second = (KerasTrainer(replace(edition, engine=engine), windows) for _ in range(3))
+    losses = train(whole, (1, 2))
+    train(first, (1,))
+    second.set_state(first.get_state())
+    assert train(second, (2,)) == losses[1:]
+    assert_same_state(second.get_state(), whole.get_state())
+
+
+def test_errors_of_a_network_that_learns_the_unit_are_standardised(baseline):
+    protocol = replace(baseline.protocol, **EDITION_2)
+    windows = make_tiny_windows(protocol)
+    trainer = KerasTrainer(replace(baseline, protocol=protocol), windows)
+    rows = windows.validation
+    x, _ = next(iter(WindowPipeline(windows).stream_rows(rows, len(rows))))
+    forecast = np.asarray(trainer.model(x, training=False))[:, 0]  # in °C
+    readings = windows.target[rows + windows.target_offset] * windows.target_std + windows.target_mean
+    expected = np.abs(forecast - readings) / windows.target_std
+    np.testing.assert_allclose(trainer.measure_errors(rows), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_kernel_trains_the_dropout_model_as_keras_does_uncompiled(config, tiny_windows):
@@ -237,5 +279,5 @@ def test_what_is_trained_with_changes_the_training_and_errors_stay_absolute(conf
         resumed.set_state(trainer.get_state())
         rows = tiny_windows.validation
         x = tiny_windows.matrix[np.asarray(rows)[:, np.newaxis] + tiny_windows.offsets]
-        errors = np.abs(np.asarray(resumed.model(x))[:, 0] - tiny_windows.get_targets(rows))
+        errors = np.abs(np.asarray(resumed.model(x))[:, 0] - tiny_windows.get_labels(rows))
         np.testing.assert_allclose(trainer.measure_errors(rows), errors, atol=1e-5)

@@ -22,9 +22,7 @@ TINY_PROTOCOL = Protocol(
 )
 
 
-def make_tiny_windows() -> Windows:
-    """Windows of 5 timesteps and 14 features over 700 ten-minute readings."""
-    stamps, values = generate_weather(seed=1, rows=700)
-    return make_windows(
-        Series(stamps, WEATHER_COLUMNS, values, Source("made", "test", "0" * 64, 700, None)), TINY_PROTOCOL
-    )
+def make_tiny_windows(protocol: Protocol = TINY_PROTOCOL, rows: int = 700) -> Windows:
+    """Windows of 14 features over ten-minute readings, of 5 timesteps where no other protocol is given."""
+    stamps, values = generate_weather(seed=1, rows=rows)
+    return make_windows(Series(stamps, WEATHER_COLUMNS, values, Source("made", "test", "0" * 64, rows, None)), protocol)

@@ -7,10 +7,11 @@ import pytest
 
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.planning.fit import fit_to_series
-from rdrop_cli.planning.request import Options, Request, parse_seeds, plan_runs
+from rdrop_cli.planning.request import Options, Request, StudyOptions, parse_seeds, plan_runs
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.config import MAX_SEED
-from rdrop_cli.study.protocol import NEWEST_READING, PROTOCOLS, Protocol
+from rdrop_cli.study.editions import EDITIONS, PROTOCOLS
+from rdrop_cli.study.protocol import NEWEST_READING, Protocol
 from rdrop_cli.study.reading import Reading
 from tests.planning.series import make_series
 
@@ -66,7 +67,7 @@ def test_an_option_changes_its_part_of_the_protocol_alone(option: str, value: ob
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"variants": ("baseline", "lstm")}, "no variant 'lstm'"),
+        ({"variants": ("baseline", "rnn")}, "no variant 'rnn'"),
         ({"protocol": "film"}, "protocol: .*'film'"),
         ({"engine": "torch"}, "engine: .*'torch'"),
         ({"seed": -1}, "seed: .*-1"),
@@ -182,7 +183,10 @@ def test_inputs_that_are_not_there_or_none_at_all_are_refused() -> None:
 
 
 def test_the_options_of_the_api_are_those_of_a_request() -> None:
-    assert {*Options.__annotations__, "variants", "dataset", "reading"} == {field.name for field in fields(Request)}
+    assert {*StudyOptions.__annotations__, "variants", "dataset", "reading"} == {
+        field.name for field in fields(Request)
+    }
+    assert {*StudyOptions.__annotations__} - {*Options.__annotations__} == {"origins"}
 
 
 def test_what_a_run_is_called_does_not_make_it_another_run() -> None:
@@ -278,3 +282,48 @@ def test_seeds_are_written_as_ranges_and_lists(text: str, seeds: list[int]) -> N
 def test_what_names_no_seeds_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="seeds: expected seeds such as 0-4 or 1,3,5, received '"):
         parse_seeds(text)
+
+
+@pytest.mark.parametrize("name", EDITIONS)
+def test_every_network_of_an_edition_can_be_planned_for_its_epochs(name: str) -> None:
+    edition = EDITIONS[name]
+    runs = plan_runs(Request(protocol=name, variants=tuple(edition.networks)))
+    assert {run.variant: run.epochs for run in runs} == dict(edition.networks)
+    assert {edition.reference, *edition.trained} <= set(edition.networks)
+    assert [run.variant for run in plan_runs(Request(protocol=name))] == list(edition.trained)
+
+
+def test_an_alias_is_the_protocol_itself_so_that_runs_under_both_names_are_the_same() -> None:
+    assert plan_runs(Request(protocol="book1")) == plan_runs(Request())
+    assert plan_runs(Request(protocol="demo1")) == plan_runs(Request(protocol="demo"))
+
+
+def test_a_network_has_its_own_windows_unless_the_user_asks_for_others() -> None:
+    request = Request(variants=("conv-gru",))
+    (own,) = plan_runs(request)
+    assert own.protocol == PROTOCOLS["book"]
+    assert (own.own_protocol.lookback_rows, own.own_protocol.step_rows) == (720, 3)
+    asked = Request(variants=("conv-gru",), lookback="10d", every="1h")
+    protocol = fit_to_series(plan_runs(asked)[0], asked, JENA).own_protocol
+    assert (protocol.lookback_rows, protocol.step_rows) == (1440, 6)
+    scaled = fit_to_series(own, request, make_series(100_000, 1800, own_file=True))
+    assert (scaled.lookback_rows, scaled.step_rows) == (240, 1)
+    assert (scaled.protocol.lookback_rows, scaled.protocol.step_rows) == (480, 2)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("layout", "dataset"), ("target_scale", "unit"), ("sampling", "passes"), ("best_by", "mse")]
+)
+def test_every_part_of_an_edition_can_be_asked_for_alone(option: str, value: str) -> None:
+    (run,) = plan_runs(Request(variants=("baseline",), **{option: value}))
+    assert run.protocol.to_json() == PROTOCOLS["book"].to_json() | {option: value}
+    with pytest.raises(UsageError, match=f"{option}: expected one of .*, received 'other'"):
+        plan_runs(Request(**{option: "other"}))
+
+
+def test_steps_of_a_pass_are_refused_with_what_to_do() -> None:
+    with pytest.raises(UsageError, match=r"steps_per_epoch: 9 steps are no pass .*; use sampling='drawn'"):
+        plan_runs(Request(protocol="book2", steps_per_epoch=9))
+    (run, *_) = plan_runs(Request(protocol="book2", steps_per_epoch=9, sampling="drawn"))
+    assert run.protocol.epoch_steps == 9
+    assert PROTOCOLS["book2"].epoch_steps == 819

@@ -94,7 +94,7 @@ def test_the_home_folder_of_a_dataset_is_the_users(read, monkeypatch):
         ({"epochs": "2.0"}, 6, "epochs: expected a whole number, received 2.0"),
         ({"epochs": "0x" + "f" * 9000}, 6, "received a number too long to show"),
         ({"dataset": "3"}, 3, "dataset: expected a text in quotes, received 3"),
-        ({"protocol": '"dmo"'}, 4, "protocol: expected one of book, demo, received 'dmo'"),
+        ({"protocol": '"dmo"'}, 4, "protocol: expected one of book, book2, book3, demo, demo2, demo3, received 'dmo'"),
         ({"seeds": '"4-0"'}, 5, "seeds: expected seeds such as 0-4 or 1,3,5, received '4-0'"),
         ({"seeds": "3"}, 5, "seeds: expected a list of whole numbers or a text such as '0-4', received 3"),
         ({"seeds": "[]"}, 5, "seeds: the list is empty; name at least one, or remove the key"),

@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from rdrop_cli.errors import UsageError
 from rdrop_cli.plots import style
 from rdrop_cli.plots.style import NAIVE_COLOUR, check_ending, colour_of, draw_figure
+from rdrop_cli.study.editions import EDITIONS
 from rdrop_cli.study.variants import STUDY, VARIANTS
 
 BEGINNINGS = {".png": b"\x89PNG\r\n\x1a\n", ".svg": b"<?xml", ".pdf": b"%PDF-"}
@@ -51,8 +52,13 @@ def see(colour: str, cone_loss: object) -> np.ndarray:
     ],
     ids=["all cones", "no medium", "no long"],
 )
-def test_every_variant_has_a_colour_that_is_told_from_all_others(cone_loss: object, least: float) -> None:
-    colours = [colour_of(variant) for variant in VARIANTS] + [NAIVE_COLOUR, colour_of("from a later version")]
+@pytest.mark.parametrize("edition", ["book", "book2"])
+def test_every_variant_has_a_colour_that_is_told_from_all_others_of_its_edition(
+    cone_loss: object, least: float, edition: str
+) -> None:
+    later = set(VARIANTS) & set(EDITIONS["book2"].networks) - set(EDITIONS["book"].networks)
+    variants = set(VARIANTS) - later if edition == "book" else EDITIONS[edition].networks
+    colours = [colour_of(variant) for variant in variants] + [NAIVE_COLOUR, colour_of("from a later version")]
     seen = [see(colour, cone_loss) for colour in colours]
     assert min(np.linalg.norm(one - other) for one, other in combinations(seen, 2)) > least
 

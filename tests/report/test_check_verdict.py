@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -14,7 +15,7 @@ import rdrop_cli.report.check_verdict
 from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.files import to_json
-from tests.analysis.made_runs import save_made_run, save_made_study
+from tests.analysis.made_runs import save_later_origins, save_made_run, save_made_study
 
 CHECKER = rdrop_cli.report.check_verdict.__file__
 
@@ -68,11 +69,30 @@ def change_verdict(verdict: Any) -> None:
     verdict["claims"][0]["verdict"] = "undecided"
 
 
+def change_onset(verdict: Any) -> None:
+    verdict["claims"][0]["onset"]["0"] += 1
+
+
+def change_exact_interval(verdict: Any) -> None:
+    verdict["questions"][0]["exact_interval"][0] += 1e-3
+
+
 def forget_a_run(verdict: Any) -> None:
     verdict["runs"].pop()
 
 
-@pytest.mark.parametrize("change", [change_estimate, change_interval, change_p, change_verdict, forget_a_run])
+@pytest.mark.parametrize(
+    "change",
+    [
+        change_estimate,
+        change_interval,
+        change_p,
+        change_verdict,
+        change_onset,
+        change_exact_interval,
+        forget_a_run,
+    ],
+)
 def test_it_finds_what_is_wrong(study: Path, tmp_path: Path, change: Callable[[Any], None]) -> None:
     verdict = json.loads((study / "verdict.json").read_text())
     change(verdict)
@@ -86,6 +106,15 @@ def test_other_looks_and_more_seeds_than_flips_are_tried_for_come_to_the_same(tm
     save_made_study(tmp_path / "runs", range(17), noise_of_seeds=0.003)
     (tmp_path / "verdict.json").write_text(to_json(judge_runs([], tmp_path / "runs", Plan((6, 12, 17))).to_json()))
     assert check(tmp_path / "verdict.json", tmp_path / "runs")[0] == 0
+
+
+def test_several_origins_come_to_the_same(tmp_path: Path) -> None:
+    save_made_study(tmp_path / "runs", range(9), noise_of_seeds=0.002)
+    save_later_origins(tmp_path / "runs", range(8), noise_of_seeds=0.002)
+    judged = judge_runs([], tmp_path / "runs")
+    assert judged.find("best-not-much-lower").answer.origins is not None
+    (tmp_path / "verdict.json").write_text(to_json(judged.to_json()))
+    assert check(tmp_path / "verdict.json", tmp_path / "runs") == (0, [ANY])
 
 
 def test_wrong_usage_is_told() -> None:

@@ -14,10 +14,10 @@ from rdrop_cli.runs.comparable import (
     choose_named,
     choose_newest,
     describe_skipped,
-    explain_difference,
     find_same_configurations,
     read_runs,
 )
+from rdrop_cli.runs.difference import explain_difference
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder

@@ -11,7 +11,7 @@ from rdrop_cli.runs.estimate import (
     estimate_work,
 )
 from rdrop_cli.runs.progress import Progress, State
-from rdrop_cli.study.protocol import find_protocol
+from rdrop_cli.study.editions import find_protocol
 
 ROWS = 300
 

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import asdict
 
 from rdrop_cli.runs.checkpoint import load_checkpoint
-from rdrop_cli.runs.comparable import explain_difference
+from rdrop_cli.runs.difference import explain_difference
 from rdrop_cli.runs.document import SCHEMA_VERSION, Epochs
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder

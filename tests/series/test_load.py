@@ -12,7 +12,7 @@ from rdrop_cli.series.jena import install_jena
 from rdrop_cli.series.load import load_dataset
 from rdrop_cli.series.synthetic import generate_weather
 from rdrop_cli.series.table import WEATHER_COLUMNS
-from rdrop_cli.study.protocol import PROTOCOLS
+from rdrop_cli.study.editions import PROTOCOLS
 from tests.series.weather_files import ROWS, weather_csv
 
 CSV = b"time,price,volume\n2020-01-01 00:00:00,1.5,7\n2020-01-01 01:00:00,2.5,8\n"

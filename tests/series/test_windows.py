@@ -13,7 +13,8 @@ from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.series.quality import SENTINEL
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import Windows, average_by_day, encode_calendar, forecast_naively, make_windows
-from rdrop_cli.study.protocol import NEWEST_READING, PROTOCOLS, WINDOW_END, Protocol
+from rdrop_cli.study.editions import PROTOCOLS
+from rdrop_cli.study.protocol import NEWEST_READING, WINDOW_END, Protocol
 from rdrop_cli.study.reading import Reading
 
 JENA_ROWS = 420_551
@@ -329,7 +330,7 @@ def test_on_own_data_the_target_is_one_horizon_after_the_newest_reading_whatever
             book = make_windows(numbered, replace(own, horizon_from=WINDOW_END))
             for made, ahead in ((windows, horizon), (book, horizon + step)):
                 newest = made.matrix[np.asarray(made.test) + made.offsets[-1], 0]
-                rows_ahead = (made.get_targets(made.test) - newest) * made.target_std
+                rows_ahead = (made.get_labels(made.test) - newest) * made.target_std
                 np.testing.assert_allclose(rows_ahead, ahead, atol=1e-3)
                 assert forecast_naively(made, made.test) * made.target_std == pytest.approx(ahead, rel=1e-4)
             assert own.lead_rows == horizon

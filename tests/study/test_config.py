@@ -41,7 +41,7 @@ def test_the_largest_seed_is_one(tiny_config: RunConfig) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value", "message"),
-    [("variant", "lstm", "no variant 'lstm'"), ("engine", "torch", "engine: "), ("epochs", 0, "epochs: ")],
+    [("variant", "rnn", "no variant 'rnn'"), ("engine", "torch", "engine: "), ("epochs", 0, "epochs: ")],
 )
 def test_what_cannot_be_trained_is_refused(tiny_config: RunConfig, field: str, value: object, message: str) -> None:
     with pytest.raises(UsageError, match=message):

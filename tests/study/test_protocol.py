@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from rdrop_cli.errors import UsageError
-from rdrop_cli.study.protocol import LENGTHS, PROTOCOLS, Protocol, find_protocol
+from rdrop_cli.study.editions import PROTOCOLS, find_protocol
+from rdrop_cli.study.protocol import LENGTHS, Protocol
 
 OPTIONS = {field: option for option, field in LENGTHS.items()}
 
@@ -40,15 +41,29 @@ def test_every_named_protocol_fits_together_and_the_published_data(name: str) ->
 
 
 def test_an_unknown_protocol_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(UsageError, match=r"protocol: expected one of book, demo.*received 'bok'"):
+    with pytest.raises(UsageError, match=r"protocol: expected one of book, book2.*received 'bok'"):
         find_protocol("bok")
 
 
-@pytest.mark.parametrize("field", [name for name, value in PROTOCOLS["book"].to_json().items() if type(value) is int])
+COUNTED = [name for name, value in PROTOCOLS["book"].to_json().items() if type(value) is int]
+
+
+@pytest.mark.parametrize("field", [name for name in COUNTED if name != "train_start_row"])
 @pytest.mark.parametrize("value", [0, -6])
 def test_every_length_and_count_is_at_least_one(field: str, value: int) -> None:
     with pytest.raises(UsageError, match=rf"{OPTIONS.get(field, field)}: expected at least 1( row)?, received {value}"):
         replace(PROTOCOLS["book"], **{field: value})
+
+
+def test_another_origin_has_the_same_periods_later() -> None:
+    book = PROTOCOLS["book"]
+    later = book.shift(1000)
+    assert (later.train_start_row, later.train_stop_row, later.val_stop_row) == (1000, 201_000, 301_000)
+    assert later.train_rows == range(2440, 201_000)
+    assert len(later.train_rows) == len(book.train_rows)
+    assert later.at_first_origin == book.at_first_origin == book
+    with pytest.raises(UsageError, match="train_start_row: expected at least"):
+        book.shift(-1)
 
 
 def test_sentinels_are_kept_or_filled_and_nothing_else() -> None:

@@ -30,3 +30,18 @@ def test_a_slip_of_the_pen_is_answered_with_the_nearest_name() -> None:
 def test_what_is_near_to_nothing_is_answered_with_all_names() -> None:
     with pytest.raises(UsageError, match="no variant 'xyz'; expected one of baseline, dropout"):
         find_variant("xyz")
+
+
+@pytest.mark.parametrize(
+    ("name", "products"),
+    [
+        ("baseline", 240 * 32 * (32 + 14)),
+        ("stacked", 240 * (32 * (32 + 14) + 64 * (64 + 32))),
+        ("bidirectional", 240 * 2 * 32 * (32 + 14)),
+        ("dense", 240 * 14 * 32),
+        ("conv", 236 * 32 * 5 * 14 + 74 * 32 * 5 * 32 + 20 * 32 * 5 * 32),
+        ("conv-gru", 236 * 32 * 5 * 14 + 74 * 32 * 5 * 32 + 74 * 32 * (32 + 32)),
+    ],
+)
+def test_the_work_of_a_network_is_counted_layer_by_layer(name: str, products: int) -> None:
+    assert find_variant(name).count_products(timesteps=240, features=14, units=32) == products

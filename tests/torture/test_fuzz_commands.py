@@ -13,7 +13,7 @@ import matplotlib.font_manager  # noqa: F401 -- it keeps a list of fonts in the 
 import pytest
 import typer
 
-from rdrop_cli.analysis.claims import CLAIM_IDS
+from rdrop_cli.analysis.edition_claims import CLAIM_IDS
 from rdrop_cli.cli.app import app
 from tests.torture.fence import TrespassError, fenced
 from tests.torture.fuzzing import INPUTS, SECONDS_IN_ALL, assert_tame, limited, make

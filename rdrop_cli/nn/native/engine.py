@@ -1,6 +1,7 @@
 """The engine that computes a whole training step, and predictions, by the kernel; Keras holds the weights between."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -9,8 +10,11 @@ import numpy.typing as npt
 from rdrop_cli.nn.environment import count_threads
 from rdrop_cli.nn.native.keras_network import describe_model
 from rdrop_cli.nn.native.network import FloatArray, IntArray, Network, Sequences, load_library
-from rdrop_cli.nn.randomness import MaskSeeds, derive_seed
+from rdrop_cli.nn.native.optimizers import UPDATES
+from rdrop_cli.nn.randomness import MaskSeeds, Passes, derive_seed
 from rdrop_cli.series.windows import Windows
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import MSE, PASSES
 
 BATCH = 8192  # windows between two looks at whether somebody wants to stop
 
@@ -31,13 +35,7 @@ class NativeEngine:
     slowness: str | None = None
 
     def __init__(
-        self,
-        model: keras.Model,
-        optimizer: keras.optimizers.RMSprop,
-        windows: Windows,
-        *,
-        seed: int,
-        batch_size: int,
+        self, config: RunConfig, model: keras.Model, optimizer: keras.optimizers.Optimizer, windows: Windows
     ) -> None:
         """Describe the model to the kernel, which is compiled first if need be.
 
@@ -45,37 +43,50 @@ class NativeEngine:
             NativeUnavailableError: the kernel cannot be had on this machine.
             UnsupportedModelError: it cannot compute the model.
         """
-        self._library = load_library()
+        self._library, masks = load_library(), MaskSeeds(model, config.seed_of("masks"))
         self.instruction_set = self._library.instruction_set
-        self._network = Network(self._library, describe_model(model, MaskSeeds(model, seed).find_stream))
+        description = describe_model(model, masks.find_stream)
+        self._network = Network(self._library, replace(description, squares=config.protocol.loss == MSE))
         self._model, self._optimizer, self._windows = model, optimizer, windows
-        self._seed, self._batch_size = derive_seed(seed, "windows"), batch_size
+        self._update = UPDATES[config.protocol.optimizer]
+        self._find_rows = self._choose_sampling(config)
+
+    def _choose_sampling(self, config: RunConfig) -> Callable[[int], IntArray]:
+        """Return what gives the rows before which the windows of a step end."""
+        seed, rows, batch_size = config.seed_of("windows"), self._windows.train, config.protocol.batch_size
+        if config.protocol.sampling == PASSES:
+            return Passes(seed, rows, batch_size).find_rows
+        seed = derive_seed(seed, "windows")
+        return lambda step: self._library.draw_integers(seed, step, rows, batch_size)
 
     def train_steps(self, first: int, last: int) -> Iterator[float]:
         """Train the steps [first, last), yielding the loss of each; the variables are Keras's again at the end."""
         optimizer, windows = self._optimizer, self._windows
-        velocities = optimizer.variables[-len(self._model.trainable_variables) :]
-        weights, velocity = _flatten(self._model.trainable_variables), _flatten(velocities)
-        rate, rho, epsilon = (np.float32(v) for v in (optimizer.learning_rate, optimizer.rho, optimizer.epsilon))
-        done = 0
+        slots = self._list_slots()
+        weights, moments = _flatten(self._model.trainable_variables), [_flatten(variables) for variables in slots]
+        before, done = int(optimizer.iterations), 0
         try:
             for step in range(first, last):
-                rows = self._library.draw_integers(self._seed, step, windows.train, self._batch_size)
-                targets = windows.get_targets(rows)
+                rows = self._find_rows(step)
                 loss, gradients = self._network.differentiate(
-                    weights, self._find_sequences(rows), targets, step=step, threads=count_threads()
+                    weights, self._find_sequences(rows), windows.get_labels(rows), step=step, threads=count_threads()
                 )
-                # RMSprop, in the order of Keras's operations; a run that diverges is seen by its loss.
-                with np.errstate(over="ignore", invalid="ignore"):
-                    velocity *= rho
-                    velocity += np.float32(1 - optimizer.rho) * np.square(gradients)
-                    weights -= rate * gradients / np.sqrt(velocity + epsilon)
+                with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges is seen by its loss
+                    self._update(optimizer, before + done, weights, gradients, *moments)
                 done += 1
                 yield loss
         finally:
             _assign(self._model.trainable_variables, weights)
-            _assign(velocities, velocity)
+            for variables, moment in zip(slots, moments, strict=True):
+                _assign(variables, moment)
             optimizer.iterations.assign_add(done)
+
+    def _list_slots(self) -> list[list[keras.Variable]]:
+        """Return what the optimizer keeps of each weight, kind by kind; Keras has the kinds of one weight together."""
+        weights = len(self._model.trainable_variables)
+        slots = self._optimizer.variables[2:]  # behind its count of steps and its rate
+        kinds = len(slots) // weights
+        return [slots[kind::kinds] for kind in range(kinds)]
 
     def predict(self, rows: IntArray | range) -> FloatArray:
         """Return the model's output (window,) for the windows that end before `rows`, dropout off."""

@@ -93,7 +93,7 @@ class _Reader:
             raise UnsupportedModelError(f"{layer.name} follows the dense unit")
         if type(layer) in (keras.layers.Dropout, keras.layers.SpatialDropout1D):
             self._read_dropout(layer)
-        elif type(layer) is keras.layers.Dense:
+        elif type(layer) is keras.layers.Dense and self.stages:
             self._read_dense(layer)
         else:
             self._read_recurrent(layer)
@@ -128,6 +128,9 @@ class _Reader:
         if pair and layer.merge_mode != "concat":
             raise UnsupportedModelError(f"the kernel cannot compute {layer.name} because of its merge_mode")
         directions = [layer.forward_layer, layer.backward_layer] if pair else [layer]
+        # Their very types: a subclass may compute something else between the same weights.
+        if unknown := [each for each in directions if type(each) not in CELLS]:
+            raise UnsupportedModelError(f"the kernel has no {type(unknown[0]).__name__}")
         if self.stages and not self.stages[-1].every_state:
             raise UnsupportedModelError(f"{layer.name} is given one state, not a sequence")
         stage = Stage(len(directions), int(directions[0].return_sequences), int(self.given_per_step), self.given)
@@ -140,9 +143,8 @@ class _Reader:
         self.width = sum(direction.units for direction in directions)
 
     def _describe_layer(self, layer: Any) -> Layer:
-        # Its very type: a subclass may compute something else between the same weights.
-        if type(layer) not in CELLS or type(layer.cell) not in KERAS_CELLS:
-            raise UnsupportedModelError(f"the kernel has no {type(layer).__name__}")
+        if type(layer.cell) not in KERAS_CELLS:
+            raise UnsupportedModelError(f"the kernel has no {type(layer.cell).__name__}")
         wanted = {
             "activation": layer.activation in ACTIVATIONS,
             "recurrent_activation": layer.recurrent_activation is keras.activations.sigmoid,

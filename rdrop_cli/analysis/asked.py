@@ -1,0 +1,119 @@
+"""From the runs that speak to a question to one number a seed, over one period or several."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+
+from rdrop_cli.analysis.claims import SIGN_BOUND
+from rdrop_cli.analysis.period import Layout, Origins, Period, measure_origins, measure_period
+from rdrop_cli.analysis.questions import Measure, Question, Runs
+from rdrop_cli.errors import DataError
+
+RunsBySeed = Mapping[int, Runs]
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question with the runs that speak to it, by seed, and the bounds that claims about it ask of.
+
+    Attributes:
+        origins: the runs of every seed, by how many rows after the first its origin begins; the same seeds at each.
+        validation_rows: length of the validation period, by which origins may overlap.
+        networks: labels of those that the runs of a seed are of, in their order.
+    """
+
+    question: Question
+    origins: Mapping[int, RunsBySeed]
+    bounds: tuple[float, ...]
+    networks: tuple[str, ...] = ()
+    validation_rows: int = 0
+
+    @property
+    def runs(self) -> RunsBySeed:
+        """Those of the first origin."""
+        return next(iter(self.origins.values()), {})
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The numbers of the seeds.
+
+    Attributes:
+        at_origins: of the seeds that all origins have, by origin; those at which no seed has a number are not there.
+        means: of every seed over its origins, ascending; of a share: the share of them that show it.
+        by_seed: the same; of a share whether most of them show it. A seed on which they are split evenly has none: so a
+            share lies on the same side of a half as that of all runs does.
+    """
+
+    at_origins: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
+    means: Mapping[int, float] = field(default_factory=dict)
+    by_seed: Mapping[int, float] = field(default_factory=dict)
+
+    @property
+    def estimates(self) -> list[float]:
+        """The mean over seeds at each origin."""
+        return [float(np.mean(list(numbers.values()))) for numbers in self.at_origins.values()]
+
+
+def measure_numbers(asked: Asked) -> Numbers:
+    """Measure every seed at every origin."""
+    question = asked.question
+    found = {
+        start: numbers
+        for start, runs in asked.origins.items()
+        if (numbers := measure_seeds(question.measure, runs, question.least_epochs))
+    }
+    if not found:
+        return Numbers()
+    shared = sorted(set.intersection(*map(set, found.values())))
+    at_origins = {start: {seed: numbers[seed] for seed in shared} for start, numbers in found.items()}
+    means = {seed: float(np.mean([numbers[seed] for numbers in at_origins.values()])) for seed in shared}
+    if not question.is_share:
+        return Numbers(at_origins, means, means)
+    return Numbers(at_origins, means, {seed: float(x > SIGN_BOUND) for seed, x in means.items() if x != SIGN_BOUND})
+
+
+def measure_periods(asked: Sequence[Asked], numbers: Sequence[Numbers]) -> list[Period | Origins | None]:
+    """Measure what another period might add to each answer: simultaneously for all of which it can be told."""
+
+    def is_compared(question: Question, found: Numbers) -> bool:
+        return bool(found.by_seed) and not question.is_share and (len(found.at_origins) > 1 or question.in_period)
+
+    compared = sum(is_compared(each.question, found) for each, found in zip(asked, numbers, strict=True))
+    return [_measure_one(each, found, compared) for each, found in zip(asked, numbers, strict=True)]
+
+
+def _measure_one(asked: Asked, found: Numbers, compared: int) -> Period | Origins | None:
+    if not found.by_seed:
+        return None
+    if len(found.at_origins) > 1:
+        layout = Layout(tuple(found.at_origins), asked.validation_rows)
+        if asked.question.is_share:
+            return Origins(tuple(found.estimates), layout.overlap)
+        return measure_origins(found.estimates, layout, compared)
+    if not asked.question.in_period:
+        return None
+    return measure_period({seed: asked.runs[seed] for seed in found.by_seed}, compared)
+
+
+def measure_seeds(measure: Measure, runs: RunsBySeed, least_epochs: int = 1) -> dict[int, float]:
+    """Measure every seed, in ascending order; those that have no such number are skipped."""
+    numbers = {}
+    for seed, of_seed in sorted(runs.items()):
+        if (
+            min(run.epochs for run in of_seed) >= least_epochs
+            and (value := measure_or_none(measure, of_seed)) is not None
+        ):
+            numbers[seed] = value
+    return numbers
+
+
+def measure_or_none(measure: Callable[[Runs], Found], runs: Runs) -> Found | None:
+    """Measure, or return None where there is no such number: too few epochs, a test error never measured."""
+    try:
+        return measure(runs)
+    except DataError:
+        return None

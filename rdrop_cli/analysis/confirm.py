@@ -1,0 +1,43 @@
+"""Choosing is not confirming: the best of many networks is judged on seeds that had no part in choosing it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rdrop_cli.analysis.collect import Collection, Networks
+from rdrop_cli.analysis.joint_test import Plan
+from rdrop_cli.analysis.judged import StudyVerdict
+from rdrop_cli.analysis.networks import find_references
+from rdrop_cli.analysis.verdict import judge_collection
+from rdrop_cli.errors import UsageError
+
+
+def confirm_best(collection: Collection, plan: Plan, first_fresh: int) -> StudyVerdict:
+    """Choose the best network on the seeds below `first_fresh`, and judge it on the others, which had no part in it.
+
+    Raises:
+        UsageError: there is no seed on one side, or nothing to choose from.
+    """
+    choosing = _keep_seeds(collection, lambda seed: seed < first_fresh)
+    fresh = _keep_seeds(collection, lambda seed: seed >= first_fresh)
+    if not choosing.networks or not fresh.networks:
+        side = "below" if not choosing.networks else "at or above"
+        raise UsageError(f"there is no seed {side} {first_fresh}; train fresh seeds to confirm on", field="confirm")
+    row = next((row for row in judge_collection(choosing, plan).networks if row.is_chosen), None)
+    if row is None:
+        raise UsageError(
+            "expected three networks or more, of which another than the reference is best", field="confirm"
+        )
+    references = find_references(collection)
+    kept = {
+        network: runs for network, runs in fresh.networks.items() if network in (row.network, references[row.network])
+    }
+    return judge_collection(replace(fresh, networks=kept, claimed={}), plan)
+
+
+def _keep_seeds(collection: Collection, keep: Callable[[int], bool]) -> Collection:
+    def keep_runs(networks: Networks) -> Networks:
+        kept = {network: [run for run in runs if keep(run.seed)] for network, runs in networks.items()}
+        return {network: runs for network, runs in kept.items() if runs}
+
+    later = {start: keep_runs(networks) for start, networks in collection.later.items()}
+    return replace(collection, networks=keep_runs(collection.networks), later=later, attempts={})

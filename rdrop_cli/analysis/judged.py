@@ -1,0 +1,186 @@
+"""A verdict as data, and as a document in which every number of the page stands once; what there is not is null."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from html import escape
+from math import isfinite
+from typing import Any, Literal
+
+from rdrop_cli.analysis.answers import Answer
+from rdrop_cli.analysis.claims import Claim, Region
+from rdrop_cli.analysis.collect import Collection
+from rdrop_cli.analysis.intervals import predict_one
+from rdrop_cli.analysis.joint_test import ALPHA, Plan
+from rdrop_cli.analysis.networks import NetworkRow
+from rdrop_cli.analysis.outlook import Outlook
+from rdrop_cli.errors import UsageError
+
+Verdict = Literal["holds", "does-not-hold", "undecided"]
+Reason = Literal["decided", "no-runs", "too-short", "too-few-seeds", "across-bound", "period", "still-improving"]
+OPEN: tuple[Reason, ...] = ("too-few-seeds", "across-bound", "period")  # what more seeds or days may decide
+
+
+@dataclass(frozen=True)
+class ClaimVerdict:
+    """What the runs say of a claim.
+
+    Attributes:
+        region: where the answer has to lie, at the margin of these runs.
+        reason: why it is undecided, or `decided`; `no-runs`: no seed with complete runs of all it needs; `too-short`:
+            none of which all are long enough;
+            `still-improving`: `improving` is not empty, and the answer would be that a network does not overfit.
+        p: of the nearest bound of the region that decides, of the seeds alone; None of no look.
+        published: the same number of the published runs; None where there is none.
+        size: of a share: mean, lowest and highest of what is asked about, over seeds.
+        onset: of overfitting: the epoch at which each seed that shows it begins to; not of all one can be found.
+        improving: seeds whose run was still improving at its end, where that leaves the question open.
+    """
+
+    claim: Claim
+    answer: Answer
+    region: Region
+    verdict: Verdict
+    reason: Reason
+    p: float | None
+    published: float | None
+    size: tuple[float, float, float] | None
+    onset: Mapping[int, float]
+    outlook: Outlook | None
+    improving: tuple[int, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return self.claim.id
+
+    @property
+    def reproduced(self) -> bool | None:
+        """Whether the published number lies where another run would fall, 19 times in 20; of a share, in its interval.
+
+        A published number is that of one run, and scatters as runs do. None where nothing was published, or of fewer
+        than two seeds.
+        """
+        if self.published is None or len(self.answer.seeds) < 2:
+            return None
+        is_share = self.claim.question.is_share
+        interval = self.answer.interval if is_share else predict_one(self.answer.values)
+        return None if interval is None else bool(interval.low <= self.published <= interval.high)
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether any seed speaks to it."""
+        return bool(self.answer.by_seed)
+
+
+@dataclass(frozen=True)
+class StudyVerdict:
+    """The runs that were judged and what they say.
+
+    Attributes:
+        margin: what counts as a difference, in standardised error.
+        networks: the table of networks, of each cell the lowest difference first.
+    """
+
+    collection: Collection
+    plan: Plan
+    margin: float
+    claims: tuple[ClaimVerdict, ...]
+    networks: tuple[NetworkRow, ...]
+
+    def find(self, claim_id: str) -> ClaimVerdict:
+        """Return the verdict on one claim.
+
+        Raises:
+            UsageError: the edition that was judged does not claim it.
+        """
+        found = next((verdict for verdict in self.claims if verdict.id == claim_id), None)
+        if found is None:
+            known = ", ".join(verdict.id for verdict in self.claims)
+            raise UsageError(f"{claim_id} is no claim of the edition that these runs follow; it has {known}")
+        return found
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: each claim and what the runs say of it."""
+        rows = (f"<tr><th>{escape(claim.id)}</th><td>{escape(claim.verdict)}</td></tr>" for claim in self.claims)
+        return f"<table>{''.join(rows)}</table>"
+
+    @property
+    def answers(self) -> dict[str, Answer]:
+        """Every question that any seed speaks to, once."""
+        answers = [verdict.answer for verdict in self.claims] + [row.answer for row in self.networks if row.answer]
+        return {answer.question.id: answer for answer in answers if answer.by_seed}
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(sorted({seed for answer in self.answers.values() for seed in answer.seeds}))
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "schema_version": 3,
+            "plan": {"alpha": ALPHA, "looks": list(self.plan.looks), "margin": self.margin},
+            "questions": [_describe_answer(answer) for answer in self.answers.values()],
+            "claims": [_describe_claim(verdict) for verdict in self.claims],
+            "networks": [_describe_row(row) for row in self.networks],
+            "origins": [0, *self.collection.later],
+            "runs": [{"run_id": run.run_id, "variant": run.variant, "seed": run.seed} for run in self.collection.used],
+            "skipped": [{"run": run.run, "reason": run.reason} for run in self.collection.skipped],
+        }
+
+
+def _describe_answer(answer: Answer) -> dict[str, Any]:
+    return {
+        "id": answer.question.id,
+        "number": answer.question.number,
+        "networks": list(answer.networks),
+        "kind": "share" if answer.question.is_share else "mean",
+        "by_seed": {str(seed): value for seed, value in answer.by_seed.items()},
+        "estimate": answer.estimate,
+        "exact_interval": answer.exact_interval,
+        "interval": answer.interval,
+        "seeds_interval": answer.seeds_interval,
+        "period": asdict(answer.period) if answer.period else None,
+        "origins": asdict(answer.origins) if answer.origins else None,
+        "p": [{"bound": bound, "p": p} for bound, p in sorted(answer.p.items())],
+        "looked": answer.looked,
+    }
+
+
+def _describe_claim(verdict: ClaimVerdict) -> dict[str, Any]:
+    region, claim = verdict.region, verdict.claim
+    return {
+        "id": claim.id,
+        "text": claim.text,
+        "question": claim.question.id,
+        "verdict": verdict.verdict,
+        "reason": verdict.reason,
+        "seeds": list(verdict.answer.seeds),
+        "estimate": verdict.answer.estimate,
+        "interval": verdict.answer.interval,
+        "p": verdict.p,
+        "region": [bound if isfinite(bound) else None for bound in (region.low, region.high)],
+        "published": verdict.published,
+        "reproduced": verdict.reproduced,
+        "size": dict(zip(("mean", "low", "high"), verdict.size, strict=True)) if verdict.size else None,
+        "onset": {str(seed): epoch for seed, epoch in verdict.onset.items()},
+        "outlook": asdict(verdict.outlook) if verdict.outlook else None,
+        "still_improving": list(verdict.improving),
+    }
+
+
+def _describe_row(row: NetworkRow) -> dict[str, Any]:
+    shown, examined = row.overfitting
+    return {
+        "label": row.label,
+        **asdict(row.network),
+        "seeds": list(row.seeds),
+        "attempts": asdict(row.attempts),
+        "level": row.level,
+        "turn": row.turn,
+        "test": row.test,
+        "overfitting": {"seeds": shown, "of": examined, "interval": row.overfitting_interval},
+        "reference": row.reference,
+        "question": row.answer.question.id if row.answer else None,
+        "difference": row.answer.estimate if row.answer else None,
+        "interval": row.answer.interval if row.answer else None,
+        "effect": row.effect,
+        "chosen_on_these_seeds": row.is_chosen,
+    }

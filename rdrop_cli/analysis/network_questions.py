@@ -1,0 +1,117 @@
+"""Questions about any networks, by name: what the claims of the editions on their other networks are read off.
+
+A question's id says what is measured and of which networks, so that the checker of a verdict can measure it again.
+"""
+
+from rdrop_cli.analysis.measures import measure_level
+from rdrop_cli.analysis.questions import Question, Runs, examine_overfitting, find_onset, overfits_early
+from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
+from rdrop_cli.errors import DataError
+
+
+def compare_turns(first: str, second: str) -> Question:
+    """Ask whether the second network is at its level sooner, and so overfits from an earlier epoch on."""
+    return Question(
+        f"sooner {second} - {first}",
+        (first, second),
+        f"{second} is at its level after fewer epochs than {first}, and overfits",
+        _turns_sooner,
+        is_share=True,
+        size=("further epochs", _differ_in_turn),
+        size_is_error=False,
+    )
+
+
+def compare_tests(first: str, second: str) -> Question:
+    """Ask how the test error of the second network differs from the first one's, each at its best epoch."""
+    return Question(
+        f"test-difference {second} - {first}",
+        (first, second),
+        f"{second}'s test error minus {first}'s",
+        lambda runs: _read_test(runs[1]) - _read_test(runs[0]),
+    )
+
+
+def compare_with_naive(variant: str) -> Question:
+    """Ask how far the level of a network lies above the naive forecast's validation error."""
+    return Question(
+        f"above-naive {variant}",
+        (variant,),
+        f"{variant}'s level minus the naive forecast's error",
+        lambda runs: measure_level(runs[0].val_loss).error - runs[0].naive_val_mae,
+    )
+
+
+def compare_lowest_with_naive(variant: str) -> Question:
+    """Ask the same of its lowest epoch, which is what the book prints: too low by what chance adds to a minimum."""
+    return Question(
+        f"lowest-above-naive {variant}",
+        (variant,),
+        f"{variant}'s lowest validation error minus the naive forecast's",
+        lambda runs: float(runs[0].val_loss.min()) - runs[0].naive_val_mae,
+    )
+
+
+def compare_test_with_naive(variant: str, share: float = 1.0) -> Question:
+    """Ask how far the test error of a network lies above a share of the naive forecast's."""
+    of = "" if share == 1 else f"{share:g} of "
+    return Question(
+        f"test-above-{share:g}-naive {variant}",
+        (variant,),
+        f"{variant}'s test error minus {of}the naive forecast's",
+        lambda runs: _read_test(runs[0]) - share * _read_naive_test(runs[0]),
+    )
+
+
+def ask_early_overfitting(variant: str) -> Question:
+    """Ask whether a network overfits after a turn in the first half of its epochs."""
+    return Question(
+        f"overfits-early {variant}",
+        (variant,),
+        f"{variant}'s validation error rises by more than the margin after a turn in the first half, while training "
+        "falls",
+        overfits_early,
+        is_share=True,
+        size=("rise of the validation error", lambda runs: examine_overfitting(runs[0]).rise),
+        onset=find_onset(),
+        needs_turn=True,
+    )
+
+
+def ask_rare_overfitting(variant: str, within: int) -> Question:
+    """Ask whether a network overfits by an epoch, which is claimed to be rare."""
+    return Question(
+        f"overfits-by-{within} {variant}",
+        (variant,),
+        f"{variant}'s validation error rises by more than the margin by epoch {within}, while training falls",
+        lambda runs: float(examine_overfitting(runs[0], within).shown),
+        is_share=True,
+        size=("rise of the validation error", lambda runs: examine_overfitting(runs[0], within).rise),
+        onset=find_onset(within),
+        bets_on_rarity=True,
+        least_epochs=within,
+        needs_turn=True,
+    )
+
+
+def _turns_sooner(runs: Runs) -> float:
+    equal = count_equal_epochs(runs)
+    return float(_differ_in_turn(runs) < 0 and examine_overfitting(runs[1].cut(equal)).shown)
+
+
+def _differ_in_turn(runs: Runs) -> float:
+    equal = count_equal_epochs(runs)
+    first, second = (measure_level(run.val_loss[:equal]).epoch for run in runs)
+    return second - first
+
+
+def _read_test(run: RunCurves) -> float:
+    if run.test_mae is None:
+        raise DataError(f"{run}: no test error was measured")
+    return run.test_mae
+
+
+def _read_naive_test(run: RunCurves) -> float:
+    if run.naive_test_mae is None:
+        raise DataError(f"{run}: the naive forecast's test error was not measured")
+    return run.naive_test_mae

@@ -1,0 +1,220 @@
+"""The questions of a page: what is measured of a seed, and what of it is told without being judged."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rdrop_cli.analysis.measures import (
+    LEAST_EPOCHS,
+    Overfitting,
+    count_epochs_to_reach,
+    find_overfit_onset,
+    measure_end,
+    measure_gap,
+    measure_jitter,
+    measure_level,
+    measure_overfitting,
+)
+from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
+from rdrop_cli.errors import DataError
+from rdrop_cli.runs.history import MARGIN_SHARE
+
+BOOK_EPOCHS = 30
+BASELINE, DROPOUT, STEP_MASK, LAYER_BEFORE = "baseline", "dropout", "naive-step", "dropout-before"
+
+Runs = tuple[RunCurves, ...]
+Measure = Callable[[Runs], float]  # of the runs of one seed, in the order of `needs`; DataError if it has none
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of the seeds.
+
+    Attributes:
+        needs: the variants whose runs of one seed `measure` takes, in its order; two of them make a pair.
+        number: what is measured, in words.
+        measure: the number of a seed; of a share 1.0 where the seed shows it and 0.0 where it does not.
+        is_share: whether the answer is the share of seeds that show it; else it is the mean, an error.
+        size: of a share, how large what it asks about is in a seed, in words and as a measure: told, not judged.
+        size_is_error: whether the size is an error, and not a number of epochs.
+        onset: of a share, the epoch from which on a seed that shows it does, as a measure; told, not judged.
+        in_period: whether it is a difference in the level, of which daily errors tell how much the period makes.
+        bets_on_rarity: whether the share may be shown to be small.
+        least_epochs: runs with fewer have no answer.
+        needs_turn: whether a run that was still improving at its end was trained too little to answer no.
+    """
+
+    id: str
+    needs: tuple[str, ...]
+    number: str
+    measure: Measure
+    is_share: bool = False
+    size: tuple[str, Measure] | None = None
+    size_is_error: bool = True
+    onset: Measure | None = None
+    in_period: bool = False
+    bets_on_rarity: bool = False
+    least_epochs: int = LEAST_EPOCHS
+    needs_turn: bool = False
+
+
+def measure_margin(run: RunCurves) -> float:
+    """Return what counts as a difference, in standardised error: 2 % of the naive forecast's error."""
+    return MARGIN_SHARE * run.naive_val_mae
+
+
+def examine_overfitting(run: RunCurves, within: int | None = None) -> Overfitting:
+    """Return whether a run overfits; on the training loss where no training error without dropout was measured."""
+    training = run.loss if run.train_mae is None else run.train_mae
+    return measure_overfitting(run.val_loss[:within], training[:within], measure_margin(run))
+
+
+def differ_in_level(runs: Runs) -> float:
+    """Return the second run's level minus the first's, over the epochs that both have."""
+    equal = count_equal_epochs(runs)
+    return measure_level(runs[1].val_loss[:equal]).error - measure_level(runs[0].val_loss[:equal]).error
+
+
+def find_onset(within: int | None = None) -> Measure:
+    """Return the measure of when the first run of a seed starts to overfit; a seed that does not has none."""
+
+    def measure(runs: Runs) -> float:
+        onset = find_overfit_onset(runs[0].val_loss[:within])
+        if onset is None:
+            raise DataError(f"{runs[0]}: its validation error does not turn up for good")
+        return float(onset)
+
+    return measure
+
+
+def overfits_early(runs: Runs) -> float:
+    """Return whether the first run overfits, with its turn in the first half of its epochs."""
+    found = examine_overfitting(runs[0])
+    return float(found.shown and found.turn <= runs[0].epochs / 2)
+
+
+def _differ_at_end(measure: Callable[[RunCurves, int], float]) -> Measure:
+    """Second run minus first, over the epochs that both have."""
+    return lambda runs: measure(runs[1], count_equal_epochs(runs)) - measure(runs[0], count_equal_epochs(runs))
+
+
+def _count_convergence(runs: Runs) -> tuple[int, int]:
+    """Return the epochs that both runs take to come within the margin of the first one's level.
+
+    A run that never does is taken as one that does after its last epoch.
+    """
+    target = measure_level(runs[0].val_loss).error + measure_margin(runs[0])
+    first, second = (count_epochs_to_reach(run.val_loss, target) or run.epochs + 1 for run in runs)
+    return first, second
+
+
+def _takes_longer(runs: Runs) -> float:
+    first, second = _count_convergence(runs)
+    return float(second > first)
+
+
+def _measure_worse_level(runs: Runs) -> float:
+    """Return the level above the naive forecast's error, of the run that does worse."""
+    equal = count_equal_epochs(runs)
+    return max(measure_level(run.val_loss[:equal]).error - run.naive_val_mae for run in runs)
+
+
+def _gap(run: RunCurves, epochs: int | None = None) -> float:
+    if run.train_mae is None:
+        raise DataError(f"{run}: no training error without dropout was measured")
+    return measure_gap(run.val_loss[:epochs], run.train_mae[:epochs])
+
+
+_differ_in_end = _differ_at_end(lambda run, epochs: measure_end(run.val_loss[:epochs]))
+_differ_in_gap = _differ_at_end(_gap)
+
+OVERFITS_EARLY = Question(
+    "baseline-overfits-early",
+    (BASELINE,),
+    "baseline's validation error rises by more than the margin after a turn in the first half, while training falls",
+    overfits_early,
+    is_share=True,
+    size=("rise of the validation error", lambda runs: examine_overfitting(runs[0]).rise),
+    onset=find_onset(),
+    needs_turn=True,
+)
+OVERFITS_WITH_DROPOUT = Question(
+    "dropout-overfits",
+    (DROPOUT,),
+    f"dropout's validation error rises by more than the margin by epoch {BOOK_EPOCHS}, while training falls",
+    lambda runs: float(examine_overfitting(runs[0], BOOK_EPOCHS).shown),
+    is_share=True,
+    size=("rise of the validation error", lambda runs: examine_overfitting(runs[0], BOOK_EPOCHS).rise),
+    onset=find_onset(BOOK_EPOCHS),
+    bets_on_rarity=True,
+    least_epochs=BOOK_EPOCHS,
+    needs_turn=True,
+)
+JITTER = Question(
+    "jitter-difference",
+    (BASELINE, DROPOUT),
+    "dropout's jitter from epoch to epoch minus the baseline's",
+    _differ_at_end(lambda run, epochs: measure_jitter(run.val_loss[:epochs])),
+)
+LEVEL = Question(
+    "level-difference",
+    (BASELINE, DROPOUT),
+    "dropout's level minus the baseline's, at equal epochs",
+    differ_in_level,
+    in_period=True,
+)
+LONGER = Question(
+    "takes-longer",
+    (BASELINE, DROPOUT),
+    "dropout takes more epochs to come within the margin of the baseline's level",
+    _takes_longer,
+    is_share=True,
+    size=("further epochs", lambda runs: float(_count_convergence(runs)[1] - _count_convergence(runs)[0])),
+    size_is_error=False,
+)
+STEP_MASK_LEVEL = Question(
+    "step-mask-level-difference",
+    (DROPOUT, STEP_MASK),
+    "naive-step's level minus dropout's, at equal epochs",
+    differ_in_level,
+    in_period=True,
+)
+LAYER_BEFORE_LEVEL = Question(
+    "layer-before-level-difference",
+    (BASELINE, LAYER_BEFORE),
+    "dropout-before's level minus the baseline's, at equal epochs",
+    differ_in_level,
+    in_period=True,
+)
+BELOW_NAIVE = Question(
+    "below-naive",
+    (BASELINE, DROPOUT),
+    "the levels of both networks lie below the naive forecast's error",
+    lambda runs: float(_measure_worse_level(runs) < 0),
+    is_share=True,
+    size=("level of the worse one minus the naive error", _measure_worse_level),
+)
+END = Question(
+    "end-difference",
+    (BASELINE, DROPOUT),
+    "dropout's error at the end minus the baseline's, at equal epochs",
+    _differ_in_end,
+)
+NARROWER_GAP = Question(
+    "narrower-gap",
+    (BASELINE, DROPOUT),
+    "dropout's gap between validation and training is narrower at the end, and its validation error is not higher",
+    lambda runs: float(_differ_in_gap(runs) < 0 and _differ_in_end(runs) <= 0),
+    is_share=True,
+    size=("difference in the gap", _differ_in_gap),
+)
+
+
+def compare_with(reference: str, variant: str) -> Question:
+    """Return the question of the table of networks: the level of a network minus its reference's."""
+    return Question(
+        f"level-difference {variant} - {reference}",
+        (reference, variant),
+        f"{variant}'s level minus {reference}'s, at equal epochs",
+        differ_in_level,
+        in_period=True,
+    )

@@ -1,0 +1,52 @@
+"""The networks that are compared side by side, and what each peer can compute of them."""
+
+from typing import Any
+
+from rdrop_cli.bench.peers import Peer
+from rdrop_cli.planning.request import Request, plan_runs
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.methods import METHODS
+from rdrop_cli.study.variants import find_variant
+
+# Variant and cell: what Keras has, then each method of recurrent dropout.
+COMPARED = (
+    *(("baseline", "gru"), ("dropout", "gru"), ("baseline", "lstm"), ("dropout", "lstm")),
+    *(("stacked", "gru"), ("bidirectional", "gru")),
+    *((method, "gru") for method in METHODS),
+)
+
+
+def list_networks() -> list[RunConfig]:
+    """Return the configurations of the compared networks, at the book's size."""
+    requests = [Request(variants=(variant,), cell=cell, dataset="synthetic") for variant, cell in COMPARED]
+    return [config for request in requests for config in plan_runs(request)]
+
+
+def describe_network(config: RunConfig) -> dict[str, Any]:
+    """Return what a peer without rdrop needs to build a network that Keras has."""
+    variant = find_variant(config.variant)
+    return {
+        "cell": config.cell,
+        "layers": [
+            {"units": layer.width * config.protocol.units, "activation": layer.activation}
+            for layer in variant.recurrent_layers
+        ],
+        "bidirectional": variant.bidirectional,
+        "dropout": config.dropout,
+        "recurrent_dropout": config.recurrent_dropout,
+    }
+
+
+def can_compute(peer: Peer, config: RunConfig) -> bool:
+    """Tell whether a peer has a network, or one like it but for `find_omission`."""
+    return peer.compares_methods or find_variant(config.variant).method is None
+
+
+def find_omission(peer: Peer, config: RunConfig) -> str:
+    """Return what a peer leaves out of a network; empty if it computes the whole."""
+    if peer.name != "torch":
+        return ""
+    variant = find_variant(config.variant)
+    missing = ["recurrent dropout"] if variant.drops else []
+    missing += ["ReLU"] if any(layer.activation != "tanh" for layer in variant.recurrent_layers) else []
+    return " and ".join(missing)

@@ -1,0 +1,95 @@
+"""What differs from period to period: a table, where a study was trained on several origins of its series."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import stdev
+
+from rdrop_cli.analysis.answers import Answer
+from rdrop_cli.analysis.judged import StudyVerdict
+from rdrop_cli.report.words import NONE, format_error, format_share, name_seeds
+
+ACROSS, NAME_WIDTH = 5, 26  # periods beside each other, and the names of questions, in 80 columns
+
+
+@dataclass(frozen=True)
+class PeriodTable:
+    """The answers period by period, as texts.
+
+    Attributes:
+        names: of the periods: the days of their validation, or their numbers.
+        rows: of each question its id, its answer in each period, and how much these differ.
+        notes: what has to be known about them.
+    """
+
+    names: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[str, ...]
+
+
+def describe_periods(judged: StudyVerdict) -> PeriodTable | None:
+    """Put together what differs from period to period; None where there is one period."""
+    collection, answers = judged.collection, list(judged.answers.values())
+    measured = [answer for answer in answers if answer.origins]
+    if not measured:
+        return None
+    starts = [0, *collection.later]
+    days = [_name_days(judged, start) for start in starts]
+    names = tuple(each or f"period {number}" for number, each in enumerate(days, start=1))
+    rows = tuple(_describe_row(answer, len(starts)) for answer in measured)
+    return PeriodTable(names, rows, tuple(_list_notes(judged, measured, answers)))
+
+
+def _name_days(judged: StudyVerdict, start: int) -> str:
+    """Return the first and the last day of a validation period, where any run kept its daily errors."""
+    networks = judged.collection.later.get(start, {}) if start else judged.collection.networks
+    days = next((run.daily.days for runs in networks.values() for run in runs if run.daily), None)
+    return f"{days[0]} to {days[-1]}" if days else ""
+
+
+def _describe_row(answer: Answer, periods: int) -> tuple[str, ...]:
+    estimates = answer.origins.estimates if answer.origins else ()
+    if answer.question.is_share:
+        cells, spread = [format_share(estimate) for estimate in estimates], NONE
+    else:
+        cells, spread = [format_error(estimate) for estimate in estimates], f"{stdev(estimates):.4f}"
+    return (answer.question.id, *cells, *[NONE] * (periods - len(cells)), spread)
+
+
+def _list_notes(judged: StudyVerdict, measured: list[Answer], answers: list[Answer]) -> Iterator[str]:
+    """Say what the table covers, and how it is known of the other questions."""
+    yield (
+        "Differences speak of periods like these: their intervals cover how much the periods differ. Shares speak of "
+        "these periods: a seed shows it where it does in most of them, and nothing is decided on which they disagree."
+    )
+    overlap = max(answer.origins.overlap for answer in measured if answer.origins)
+    if overlap:
+        yield (
+            f"The periods have {format_share(overlap)} of their days in common, mean over pairs: they count as fewer "
+            "than they are."
+        )
+    imagined = [answer.question.id for answer in answers if answer.period]
+    if imagined:
+        yield f"Imagined by blocks of two weeks, not measured: {', '.join(imagined)}."
+    alone = [answer.question.id for answer in answers if not answer.period and not answer.origins]
+    if alone:
+        yield f"Of the first period alone: {', '.join(alone)}."
+    for network, runs in judged.collection.networks.items():
+        later = [at_origin[network] for at_origin in judged.collection.later.values() if network in at_origin]
+        shared = set.intersection(*({run.seed for run in each} for each in (runs, *later)))
+        if later and (missing := [run.seed for run in runs if run.seed not in shared]):
+            yield f"{network.name}: not trained on every period, and so not counted: {name_seeds(missing)}."
+
+
+def write_periods(table: PeriodTable) -> Iterator[str]:
+    """Yield the lines of the table for a terminal of 80 columns, five periods beside each other."""
+    for first in range(0, len(table.names), ACROSS):
+        numbers = range(first + 1, min(first + ACROSS, len(table.names)) + 1)
+        yield _align("period by period", [f"P{number}" for number in numbers], "differ")
+        for name, *cells, spread in table.rows:
+            if len(name) > NAME_WIDTH:
+                yield name
+            yield _align(name if len(name) <= NAME_WIDTH else "", cells[first : first + ACROSS], spread)
+
+
+def _align(name: str, cells: Sequence[str], spread: str) -> str:
+    return f"{name:<{NAME_WIDTH}}" + "".join(f"{cell:>9}" for cell in (*cells, spread))

@@ -1,0 +1,218 @@
+"""The answer of a verdict in one paragraph, and what has to be known about the runs that it comes from."""
+
+from collections.abc import Sequence
+
+from rdrop_cli.analysis.answers import Answer
+from rdrop_cli.analysis.joint_test import ALPHA
+from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
+from rdrop_cli.analysis.measures import LEAST_EPOCHS
+from rdrop_cli.analysis.networks import NetworkRow
+from rdrop_cli.analysis.questions import BOOK_EPOCHS
+from rdrop_cli.report.words import (
+    describe_onset,
+    explain_improving,
+    format_answer,
+    format_attempts,
+    format_error,
+    format_own_unit,
+    format_share,
+)
+
+
+def summarise(judged: StudyVerdict) -> str:
+    """Say in one paragraph what was asked, what the answer is, and how sure it is."""
+    asked = [verdict for verdict in judged.claims if verdict.has_answer]
+    if not asked:
+        if len(_list_short(judged)) == len(judged.networks) > 0:
+            return _say_too_short("The runs")
+        return (
+            "The claims of the study cannot be judged: there are no seeds with complete runs of its networks, "
+            f"at its rates and of at least {LEAST_EPOCHS} epochs. {_summarise_networks(judged)}"
+        ).strip()
+    if len(judged.seeds) == 1:
+        return _summarise_seed(judged, asked)
+    if judged.collection.edition.number == 1:
+        parts = [
+            _summarise_overfitting(judged),
+            _summarise_dropout(judged),
+            _summarise_level(judged),
+            _summarise_end(judged),
+        ]
+    else:
+        parts = _summarise_claims(judged, asked)
+    return " ".join(part for part in (*parts, _say_how_sure(judged, asked)) if part)
+
+
+def _summarise_claims(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> list[str]:
+    """Name the claims of an edition by what becomes of them, and those whose published number is reproduced."""
+    words = {"holds": "hold", "does-not-hold": "do not hold", "undecided": "are undecided"}
+    found = {word: [each.id for each in asked if each.verdict == verdict] for verdict, word in words.items()}
+    told = [f"{len(ids)} {word} ({', '.join(ids)})" for word, ids in found.items() if ids]
+    printed = [each for each in asked if each.reproduced is not None]
+    reproduced = sum(bool(each.reproduced) for each in printed)
+    return [
+        f"Of {len(asked)} claims of edition {judged.collection.edition.number} that these runs can judge, "
+        f"{'; '.join(told)}.",
+        f"Of {len(printed)} printed numbers, {reproduced} lie where another run would fall." if printed else "",
+    ]
+
+
+def _list_short(judged: StudyVerdict) -> list[str]:
+    """Return the labels of the networks of which every run has too few epochs for any claim."""
+    networks = judged.collection.networks
+    return [row.label for row in judged.networks if max(run.epochs for run in networks[row.network]) < LEAST_EPOCHS]
+
+
+def _say_too_short(runs: str) -> str:
+    return f"{runs} are too short to be judged: train for at least {LEAST_EPOCHS} epochs."
+
+
+def _summarise_seed(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
+    """Say what one seed shows."""
+    shown = {verdict.claim.question: verdict for verdict in asked}
+    parts = []
+    for question, verdict in shown.items():
+        if question.is_share and verdict.size and question.size and question.size_is_error:
+            parts.append(f"{question.size[0]} of {' and '.join(question.needs)} {format_error(verdict.size[0])}")
+        elif not question.is_share:
+            parts.append(f"{question.number} {format_answer(verdict.answer)}")
+    return f"{_say_next_look(judged)} Seed {judged.seeds[0]} shows: {'; '.join(parts)} (standardised)."
+
+
+def _summarise_overfitting(judged: StudyVerdict) -> str:
+    found = judged.find("baseline-overfits")
+    if not found.has_answer:
+        return ""
+    words = {
+        "holds": "Without dropout the network overfits after a few epochs",
+        "does-not-hold": "Without dropout the network does not overfit after a few epochs, in most seeds",
+        "undecided": "Whether the network overfits without dropout is undecided",
+    }
+    onset = f", from {describe_onset(found)}" if found.onset and not found.answer.origins else ""
+    return f"{words[found.verdict]}: {_count(found.answer)} {'does' if found.answer.shown == 1 else 'do'}{onset}."
+
+
+def _summarise_dropout(judged: StudyVerdict) -> str:
+    strict, most = judged.find("dropout-does-not-overfit"), judged.find("most-seeds-do-not-overfit")
+    if not strict.has_answer:
+        return ""
+    high = strict.answer.interval.high if strict.answer.interval else 1.0
+    count = f"{_count(strict.answer)} {'overfits' if strict.answer.shown == 1 else 'overfit'} by epoch {BOOK_EPOCHS}"
+    if strict.verdict == "holds":
+        return f"With dropout {count}: fewer than one in five, at most {format_share(high)}."
+    if most.verdict == "holds":
+        return f"With dropout {count}: most seeds do not, though up to {format_share(high)} still may."
+    if most.verdict == "does-not-hold":
+        return f"With dropout it overfits too: {count}."
+    return f"With dropout {count}; that is undecided."
+
+
+def _summarise_level(judged: StudyVerdict) -> str:
+    same, lower = judged.find("best-not-much-lower"), judged.find("better-optimum")
+    answer = same.answer
+    if answer.estimate is None:
+        return ""
+    own = format_own_unit(answer.estimate, judged.collection)
+    figure = f"{format_answer(answer)}{f', {own}' if own else ''}"
+    if lower.verdict == "holds":
+        size = "by less than the margin" if same.verdict == "holds" else "and it may be by more than the margin"
+        return f"Its best error is lower than the baseline's, {size}: {figure}."
+    if lower.verdict == "does-not-hold":
+        size = "by less than the margin" if same.verdict == "holds" else "and it may be by more than the margin"
+        return f"Its best error is higher than the baseline's, {size}: {figure}."
+    if same.verdict == "holds":
+        return f"Its best error is about the baseline's: {figure}."
+    return f"Whether its best error differs from the baseline's is undecided: {figure}."
+
+
+def _summarise_end(judged: StudyVerdict) -> str:
+    found = judged.find("resists-over-training")
+    if found.answer.estimate is None:
+        return ""
+    words = {"holds": "is lower", "does-not-hold": "is not lower", "undecided": "may be lower or higher"}
+    answer = format_answer(found.answer)
+    return f"Trained on as long as the baseline, its error at the end {words[found.verdict]}: {answer}."
+
+
+def _summarise_networks(judged: StudyVerdict) -> str:
+    best = next((row for row in judged.networks if row.effect == "lower"), None)
+    if best is None or best.answer is None:
+        return ""
+    return f"{best.label} has the lowest error, {format_answer(best.answer)} against {best.reference}."
+
+
+def _say_how_sure(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
+    decided = sum(verdict.verdict != "undecided" for verdict in asked)
+    if not decided:
+        return _say_next_look(judged)
+    return (
+        f"{decided} of {len(asked)} claims that have runs are decided; the chance that any decision of this page is "
+        f"wrong is at most {format_share(ALPHA)}, however often seeds are added. {_name_scope(judged, asked)}"
+    )
+
+
+def _name_scope(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
+    """Say of which periods the answers speak."""
+    if all(verdict.answer.origins for verdict in asked):
+        periods = 1 + len(judged.collection.later)
+        return f"Differences speak of periods like the {periods} that were measured, shares of these {periods}."
+    if any(verdict.answer.origins for verdict in asked):
+        return "What was measured over several periods is listed below; the rest speaks of the first."
+    both = "Differences in level speak of periods like this one too, the rest"
+    return f"{both if _covers_period(judged) else 'All of it speaks'} of this validation period."
+
+
+def _say_next_look(judged: StudyVerdict) -> str:
+    first = judged.plan.can_decide
+    seeds = len(judged.seeds)
+    if first and seeds < first:
+        return f"{seeds} {'seed decides' if seeds == 1 else 'seeds decide'} nothing; {first} seeds are the first look."
+    return "Nothing is decided yet."
+
+
+def _covers_period(judged: StudyVerdict) -> bool:
+    answers = [answer for answer in judged.answers.values() if answer.question.in_period]
+    return bool(answers) and all(answer.period for answer in answers)
+
+
+def _count(answer: Answer) -> str:
+    return f"{answer.shown} of {len(answer.seeds)} {'seed' if len(answer.seeds) == 1 else 'seeds'}"
+
+
+def write_notes(judged: StudyVerdict) -> list[str]:
+    """Say what has to be known about the runs that were judged, a sentence each."""
+    collection, notes = judged.collection, list[str]()
+    if collection.is_published_data is False:
+        notes.append("The data have the published structure but another checksum: they are not the published readings.")
+    for row in judged.networks:
+        notes += _describe_attempts(row)
+    short = _list_short(judged)
+    if 0 < len(short) < len(judged.networks):  # of all, the answer itself says so
+        notes.append(_say_too_short(f"The runs of {', '.join(short)}"))
+    chosen = next((row for row in judged.networks if row.is_chosen), None)
+    if chosen:
+        fresh = max(chosen.seeds, default=0) + 1
+        notes.append(
+            f"{chosen.label} is the best of {len(judged.networks)} networks on these very seeds, and partly so by "
+            f"chance: train it and its reference on fresh ones, from {fresh} on, and confirm it on these."
+        )
+    if len(judged.seeds) > judged.plan.looks[-1]:
+        notes.append(
+            f"The plan ends at {judged.plan.looks[-1]} seeds: later ones count in the means, and decide nothing."
+        )
+    notes += dict.fromkeys(explain_improving(each) for each in judged.claims if each.reason == "still-improving")
+    notes += [f"{run.run}: {run.reason}." for run in collection.damaged]
+    return notes
+
+
+def _describe_attempts(row: NetworkRow) -> list[str]:
+    attempts = row.attempts
+    if attempts.tried == attempts.completed:
+        return []
+    parts = []
+    if attempts.failed:
+        parts.append(f"{attempts.failed} failed ({attempts.failures[0]})")
+    if attempts.unfinished:
+        parts.append(f"{attempts.unfinished} did not finish")
+    judged, what = format_attempts(attempts), " and ".join(parts)
+    return [f"{row.label}: {judged} seeds are judged; {what}. What is said is of the others."]

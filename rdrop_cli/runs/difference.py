@@ -1,0 +1,71 @@
+"""Why two runs may not be compared: other data, another protocol or origin, another cell, or another chance."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.variants import find_chosen_cell
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Why a run may not be compared with another; `kind` says it of many: `on other data than …`."""
+
+    text: str
+    kind: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+Explain = Callable[[Metrics, Metrics], Difference | None]
+
+
+def explain_difference(run: Metrics, reference: Metrics) -> Difference | None:
+    """Say why a run did not measure the same thing as another, so that both may not be compared; None if it did."""
+    return (
+        _explain_other_data(run, reference)
+        or _explain_other_protocol(run, reference, run.protocol, reference.protocol)
+        or _explain_other_cell(run, reference)
+        or _explain_other_chance(run, reference)
+    )
+
+
+def explain_other_study(run: Metrics, reference: Metrics) -> Difference | None:
+    """Say why runs belong to different studies, data or protocol; one study has several cells, origins and seeds."""
+    protocols = run.protocol.at_first_origin, reference.protocol.at_first_origin
+    return _explain_other_data(run, reference) or _explain_other_protocol(run, reference, *protocols)
+
+
+def _explain_other_data(run: Metrics, reference: Metrics) -> Difference | None:
+    of = f"than {reference.run_id}"
+    if run.dataset.sha256 != reference.dataset.sha256:
+        checksums = (each.dataset.sha256[:12] for each in (run, reference))
+        return Difference(f"other data {of} (SHA-256 {'…, not '.join(checksums)}…)", f"on other data {of}")
+    return None
+
+
+def _explain_other_protocol(
+    run: Metrics, reference: Metrics, protocol: Protocol, expected: Protocol
+) -> Difference | None:
+    of, one, other = f"than {reference.run_id}", protocol.to_json(), expected.to_json()
+    differing = [name for name in sorted(one) if name != "summary" and one[name] != other[name]]
+    if differing:
+        return Difference(f"another protocol {of} ({', '.join(differing)})", f"under another protocol {of}")
+    return None
+
+
+def _explain_other_cell(run: Metrics, reference: Metrics) -> Difference | None:
+    cell, reference_cell, of = run.cell, reference.cell, f"than {reference.run_id}"
+    if find_chosen_cell(run.variant, cell) == find_chosen_cell(reference.variant, reference_cell):
+        return None
+    return Difference(f"another cell {of} ({cell}, not {reference_cell})", f"of another cell {of}")
+
+
+def _explain_other_chance(run: Metrics, reference: Metrics) -> Difference | None:
+    if run.vary == reference.vary:
+        return None
+    sources = [each.vary or "everything" for each in (run, reference)]
+    text = f"its seed determines {sources[0]}, that of {reference.run_id} {sources[1]}"
+    return Difference(text, f"whose seed does not determine {sources[1]}")
