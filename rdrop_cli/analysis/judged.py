@@ -1,10 +1,10 @@
 """A verdict as data, and as a document in which every number of the page stands once; what there is not is null."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from math import isfinite
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.claims import Claim, Region
@@ -72,6 +72,29 @@ class ClaimVerdict:
         return bool(self.answer.by_seed)
 
 
+class Judged(Protocol):
+    """A verdict on a claim."""
+
+    @property
+    def claim(self) -> Claim: ...
+
+
+Found = TypeVar("Found", bound=Judged)
+
+
+def find_claim(claims: Sequence[Found], claim_id: str) -> Found:
+    """Return the verdict on one claim.
+
+    Raises:
+        UsageError: the edition that was judged does not claim it.
+    """
+    found = next((each for each in claims if each.claim.id == claim_id), None)
+    if found is None:
+        known = ", ".join(each.claim.id for each in claims)
+        raise UsageError(f"{claim_id} is no claim of the edition that these runs follow; it has {known}")
+    return found
+
+
 @dataclass(frozen=True)
 class StudyVerdict:
     """The runs that were judged and what they say.
@@ -95,11 +118,7 @@ class StudyVerdict:
         Raises:
             UsageError: the edition that was judged does not claim it.
         """
-        found = next((verdict for verdict in self.claims if verdict.id == claim_id), None)
-        if found is None:
-            known = ", ".join(verdict.id for verdict in self.claims)
-            raise UsageError(f"{claim_id} is no claim of the edition that these runs follow; it has {known}")
-        return found
+        return find_claim(self.claims, claim_id)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: each claim and what the runs say of it."""
