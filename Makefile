@@ -4,6 +4,7 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 KILLS ?= 200
+EVERY ?= 1
 RUNS_DIR ?= runs
 DATA_DIR ?= data
 VENV := .venv
@@ -51,8 +52,8 @@ torture: install ## Kill a training 200 times (ten a minute; KILLS=25 for fewer)
 fuzz: install ## Fuzz every reader and the command line (three minutes; RDROP_FUZZ_SEED=1 for other inputs)
 	RDROP_FUZZ=2000 $(VENV)/bin/pytest -q -n 2 --dist loadfile tests/torture/test_fuzz*.py tests/torture/test_coverage_guided.py
 
-agreement: install ## Print how far the kernel is from Keras in float64, network by network (half an hour)
-	$(VENV)/bin/python -m tests.nn.agreement
+agreement: install ## Print how far the kernel is from Keras in float64, network by network (half an hour; EVERY=7 for fewer sizes)
+	$(VENV)/bin/python -m tests.nn.agreement $(EVERY)
 
 coverage: install ## Run the tests and list the lines that they miss (htmlcov/index.html)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile --cov --cov-report term --cov-report html

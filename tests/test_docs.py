@@ -108,10 +108,10 @@ def test_the_wrong_name_is_found(text):
 
 
 def test_the_readme_installs_this_version_with_pip_uv_and_uvx():
-    wheel = f"dist/rdrop_cli-{rdrop_cli.__version__}-py3-none-any.whl"
+    wheel = f"dist/rdrop_cli-{rdrop_cli.__version__}-*.whl"
     lines = list_shell_lines(ROOT / "README.md")
     assert {"pip install .", "uv tool install .", "uvx --from . rdrop --version", f"pip install {wheel}"} <= set(lines)
-    assert {name for line in lines for name in re.findall(r"dist/[\w.-]+\.whl", line)} == {wheel}
+    assert {name for line in lines for name in re.findall(r"dist/[\w.*-]+\.whl", line)} == {wheel}
 
 
 def test_the_first_screen_says_what_it_is_and_shows_the_picture():

@@ -3,7 +3,9 @@
 import csv
 import email
 import hashlib
+import json
 import os
+import platform
 import re
 import shlex
 import shutil
@@ -17,6 +19,7 @@ from pathlib import Path
 import pytest
 
 import rdrop_cli
+from rdrop_cli.nn.native.compiler import COMPILERS, LEVELS, list_instruction_sets, name_library
 
 pytestmark = pytest.mark.slow
 
@@ -25,6 +28,13 @@ UV = Path(sys.executable).with_name("uv")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 TINY = shlex.split(
     "--dataset synthetic --protocol demo --epochs 1 --steps-per-epoch 3 --units 4 --runs-dir runs --json"
+)
+
+
+READY = "rdrop_cli/nn/native/ready/"
+COMPILES = any(map(shutil.which, COMPILERS))  # the wheel of such a machine has kernels, if it is a PC with Linux
+needs_kernels = pytest.mark.skipif(
+    not COMPILES or (sys.platform, platform.machine()) != ("linux", "x86_64"), reason="the wheel has no kernels here"
 )
 
 
@@ -87,7 +97,7 @@ def test_every_file_of_the_package_is_in_the_wheel_and_in_the_sdist(dist, unpack
     files = list_package_files()
     with zipfile.ZipFile(dist[0]) as wheel:
         names = wheel.namelist()
-    assert files == {name for name in names if name.startswith("rdrop_cli/")}
+    assert files == {name for name in names if name.startswith("rdrop_cli/") and READY not in name}
     assert {Path(name).suffix for name in files} >= {".py", ".typed", ".csv", ".cpp", ".h", ".css", ".html"}
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert all((unpacked / name).is_file() for name in files)
@@ -138,8 +148,33 @@ def test_the_installed_command_trains_from_an_empty_folder(installed, tmp_path):
     (row,) = csv.DictReader(run(installed / "rdrop", "export", "--csv", cwd=tmp_path).splitlines())
     assert row["status"] == "completed"
     assert (folder / "loss.png").is_file()
-    if shutil.which("g++"):  # then the kernel was compiled from the C++ source in the wheel
+    if COMPILES:
         assert row["engine"] == "native"
+
+
+@needs_kernels
+def test_the_wheel_has_a_whole_kernel_for_every_level_of_the_processor(dist):
+    assert re.search(r"-py3-none-(manylinux_2_34|linux)_x86_64\.whl$", dist[0].name)
+    with zipfile.ZipFile(dist[0]) as wheel:
+        names = {name for name in wheel.namelist() if READY in name}
+        assert {name for name in names if name.endswith(".so")} == {READY + name_library(level) for level in LEVELS}
+        for name in names:
+            if name.endswith(".so"):
+                checksum = wheel.read(name.replace(".so", ".sha256")).decode()
+                assert checksum == hashlib.sha256(wheel.read(name)).hexdigest()
+
+
+@needs_kernels
+@pytest.mark.parametrize("instruction_set", LEVELS)
+def test_without_a_compiler_the_kernels_of_the_wheel_compute(installed, tmp_path, instruction_set):
+    if instruction_set not in list_instruction_sets():
+        pytest.skip(f"this processor has no {instruction_set}")
+    settings = ("PATH=/nowhere", f"RDROP_INSTRUCTION_SET={instruction_set}", f"RDROP_CACHE_DIR={tmp_path / 'cache'}")
+    run("/usr/bin/env", *settings, installed / "rdrop", "train", "dropout", "--engine", "native", *TINY, cwd=tmp_path)
+    (metrics,) = tmp_path.glob("runs/*/metrics.json")
+    environment = json.loads(metrics.read_text(encoding="utf-8"))["environment"]
+    assert environment["instruction_set"] == instruction_set
+    assert not (tmp_path / "cache").exists()
 
 
 def test_the_installed_package_gives_its_types_to_a_type_checker(installed, tmp_path):

@@ -21,18 +21,11 @@ from rdrop_cli.analysis.collect import Collection
 from rdrop_cli.analysis.edition_claims import list_claims
 from rdrop_cli.analysis.intervals import clopper_pearson
 from rdrop_cli.analysis.joint_test import ALPHA, Plan
-from rdrop_cli.analysis.judged import (
-    ClaimVerdict,
-    Reason,
-    StudyVerdict,
-    Verdict,
-    describe_answer,
-    describe_region,
-    find_claim,
-)
+from rdrop_cli.analysis.judged import ClaimVerdict, Reason, StudyVerdict, Verdict, describe_answer, describe_region
 from rdrop_cli.analysis.verdict import Page, ask_page, explain_reason, judge_page, list_bounds, place
 from rdrop_cli.errors import UsageError
 from rdrop_cli.runs.history import MARGIN_SHARE
+from rdrop_cli.study.editions import Edition
 
 LEAST_DATASETS = 2
 
@@ -81,12 +74,8 @@ class AcrossVerdict:
         return tuple(sorted({seed for study in self.studies.values() for seed in study.seeds}))
 
     def find(self, claim_id: str) -> JoinedClaim:
-        """Return the verdict on one claim.
-
-        Raises:
-            UsageError: the edition that was judged does not claim it.
-        """
-        return find_claim(self.claims, claim_id)
+        """Return the verdict on one claim, by an id of `CLAIM_IDS`."""
+        return next(joined for joined in self.claims if joined.claim.id == claim_id)
 
     def to_json(self) -> dict[str, Any]:
         joined = {each.answer.question.id: each.answer for each in self.claims if each.answer.by_seed}
@@ -109,7 +98,7 @@ def judge_datasets(collections: Mapping[str, Collection], plan: Plan) -> AcrossV
     """Judge the collections of several datasets together, by their names.
 
     Raises:
-        UsageError: there are fewer than two.
+        UsageError: there are fewer than two, or they follow different editions.
     """
     if len(collections) < LEAST_DATASETS:
         found = f"only of {', '.join(collections)}" if collections else "none"
@@ -117,7 +106,7 @@ def judge_datasets(collections: Mapping[str, Collection], plan: Plan) -> AcrossV
     pages = {name: ask_page(collection) for name, collection in collections.items()}
     asked = [(name, key, each) for name, page in pages.items() for key, each in page.family.items()]
     numbers = {(name, key): measure_numbers(each) for name, key, each in asked}
-    claims = list_claims(next(iter(collections.values())).edition)
+    claims = list_claims(_find_edition(collections))
     joined = {claim.question.id: _join(claim, claims, pages, numbers) for claim in claims}
     joined = {key: found for key, found in joined.items() if found[1].by_seed}
     answers = answer_questions(
@@ -132,6 +121,15 @@ def judge_datasets(collections: Mapping[str, Collection], plan: Plan) -> AcrossV
         for name, page in pages.items()
     }
     return AcrossVerdict(plan, studies, tuple(_judge(claim, of_joined, studies) for claim in claims))
+
+
+def _find_edition(collections: Mapping[str, Collection]) -> Edition:
+    """Return the edition that all datasets follow."""
+    editions = {name: collection.edition for name, collection in collections.items()}
+    if len({edition.number for edition in editions.values()}) > 1:
+        found = ", ".join(f"{name} (edition {edition.number})" for name, edition in editions.items())
+        raise UsageError(f"expected runs of one edition, received {found}; name the runs", field="across_datasets")
+    return next(iter(editions.values()))
 
 
 def _join(

@@ -101,7 +101,7 @@ def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
         RdropError: a name is no run.
     """
     folders = _find_folders(names, runs_dir)
-    readable, unreadable = read_runs(folders)
+    readable, unreadable = _read_networks(folders)
     fit, unfit = _keep_fit(readable)
     ordered = sorted(fit, key=lambda run: folders.index(run.folder)) if names else fit
     reference = next((run for run in ordered if not run.metrics.vary), None)
@@ -110,13 +110,19 @@ def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
     return _collect_like(reference, readable, fit, (*unreadable, *unfit))
 
 
+def _read_networks(folders: Sequence[RunFolder]) -> tuple[list[Run], list[Skipped]]:
+    """Read runs, but for reference forecasts, which are no networks and have no seeds."""
+    found, unreadable = read_runs(folders)
+    return [run for run in found if run.metrics.is_network], unreadable
+
+
 def collect_datasets(names: Sequence[str], runs_dir: Path) -> dict[str, Collection]:
     """Collect the runs of every dataset and target apart, each as `collect_runs` does, by the dataset's name.
 
     Raises:
         RdropError: a name is no run.
     """
-    readable, _ = read_runs(_find_folders(names, runs_dir))
+    readable, _ = _read_networks(_find_folders(names, runs_dir))
     fit, _ = _keep_fit(readable)
     references = dict[tuple[str, str, str], Run]()
     for run in fit:

@@ -47,9 +47,7 @@ def measure_period(pairs: Mapping[int, tuple[RunCurves, ...]], compared: int) ->
     first = next((one for one, other in kept if one and other), None)
     if first is None or len(first.days) < LEAST_BLOCKS * BLOCK_DAYS:
         return None
-    differences = [
-        other.val_mae - one.val_mae for one, other in kept if one and other and one.days == other.days == first.days
-    ]
+    differences = [other.mae - one.mae for one, other in kept if one and other and one.days == other.days == first.days]
     if not differences:
         return None
     blocks = average_blocks(np.mean(differences, axis=0), first.windows)

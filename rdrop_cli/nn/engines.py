@@ -9,7 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from rdrop_cli.errors import RdropError
-from rdrop_cli.nn.native.build import NativeUnavailableError
+from rdrop_cli.nn.native.compiler import NativeUnavailableError
 from rdrop_cli.nn.native.engine import NativeEngine
 from rdrop_cli.nn.native.keras_network import UnsupportedModelError
 from rdrop_cli.nn.native.optimizers import UPDATES

@@ -14,7 +14,7 @@ from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.units import format_error
-from rdrop_cli.study.variants import VARIANTS, label_network
+from rdrop_cli.study.variants import REFERENCES, VARIANTS, label_network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,7 +216,7 @@ def keep_newest_of_each_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Skipp
         if of_seed is not run:
             reason = f"{of_seed.folder.run_id} is a newer run of {metrics.variant}, seed {metrics.seed}"
             skipped.append(Skipped(run.folder.run_id, reason, "replaced by a newer one of their seed"))
-    order = {variant: place for place, variant in enumerate(VARIANTS)}
+    order = {variant: place for place, variant in enumerate((*VARIANTS, *REFERENCES))}
     kept = sorted(newest, key=lambda key: (key[0], order.get(key[1], len(order)), *key))
     return [newest[key] for key in kept], skipped
 

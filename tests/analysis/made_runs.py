@@ -57,9 +57,11 @@ def save_made_run(
     values = [float(error) for error in val_loss]
     training = values if train_mae is None else [float(error) for error in train_mae]
     dropout, recurrent = rates or (VARIANTS[variant].dropout, VARIANTS[variant].recurrent_dropout)
-    plan, cell = replace(PROTOCOLS[edition], **(protocol or {})), VARIANTS[variant].cell
-    epochs = len(values) or 20
-    config = RunConfig(variant, seed, dropout, recurrent, epochs, plan, dataset, sha256, cell=cell, vary=vary)
+    plan = replace(PROTOCOLS[edition], **(protocol or {}))
+    cell = VARIANTS[variant].cell
+    config = RunConfig(
+        variant, seed, dropout, recurrent, len(values) or 20, plan, dataset, sha256, cell=cell, vary=vary
+    )
     setting = Setting(
         source=Source(dataset, "made", sha256, 420_551, verified),
         target_std=8.84,

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from rdrop_cli.nn.masks import draw_mask
-from rdrop_cli.nn.native import build
+from rdrop_cli.nn.native import compiler
 from rdrop_cli.nn.native.network import load_library
 from tests.nn.agreement import ALL_SIZES, NETWORKS, SOME_SIZES, STEP, Size, measure_agreement
 
@@ -19,7 +19,7 @@ def force(monkeypatch):
     """Return a function that forces an instruction set; the test's end forgets it."""
 
     def force(instruction_set):
-        monkeypatch.setenv(build.FORCED, instruction_set)
+        monkeypatch.setenv(compiler.FORCED, instruction_set)
         load_library.cache_clear()
         assert load_library().instruction_set == instruction_set
 
@@ -51,10 +51,10 @@ def test_outputs_and_gradients_are_those_of_float64_at_every_size(network):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("instruction_set", list(build.LEVELS))
+@pytest.mark.parametrize("instruction_set", list(compiler.LEVELS))
 @pytest.mark.parametrize("network", NETWORKS, ids=name)
 def test_every_instruction_set_computes_the_same(network, instruction_set, force):
-    if instruction_set not in build.list_instruction_sets():
+    if instruction_set not in compiler.list_instruction_sets():
         pytest.skip(f"this processor has no {instruction_set}")
     force(instruction_set)
     assert max(measure_agreement(*network, SIZE)) < TOLERANCE

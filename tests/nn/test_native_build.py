@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rdrop_cli.nn.native import build, network
-from rdrop_cli.nn.native.build import NativeUnavailableError, build_library
+from rdrop_cli.nn.native import build, compiler, network
+from rdrop_cli.nn.native.build import build_library
+from rdrop_cli.nn.native.compiler import NativeUnavailableError
 
 SET = "x86-64-v2"
 
@@ -53,8 +54,12 @@ def counting_compiler(tmp_path, install_compiler):
 
 
 def test_processes_that_build_at_once_compile_once(cache, counting_compiler):
-    # Run as a script, the module needs nothing but the standard library and filelock: no TensorFlow is loaded.
-    code = f"import runpy; print(runpy.run_path({build.__file__!r})['build_library']('x86-64-v2'))"
+    # Without what the package around it imports: TensorFlow takes longer than the other process compiles.
+    code = (
+        "import sys, types; package = sys.modules['rdrop_cli.nn'] = types.ModuleType('rdrop_cli.nn');"
+        f"package.__path__ = [{str(Path(build.__file__).parents[1])!r}];"
+        "from rdrop_cli.nn.native.build import build_library; print(build_library('x86-64-v2'))"
+    )
     command = [sys.executable, "-c", code]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     paths = {process.communicate(timeout=60)[0].strip() for process in processes}
@@ -76,17 +81,17 @@ def test_another_instruction_set_flag_compiler_processor_or_source_is_another_li
     source.write_text("other")
     paths = [build_library(SET), build_library("x86-64-v3")]
     with monkeypatch.context() as patch:
-        patch.setattr(build, "FLAGS", (*build.FLAGS, "-g"))
+        patch.setattr(compiler, "FLAGS", (*compiler.FLAGS, "-g"))
         paths.append(build_library(SET))
     with monkeypatch.context() as patch:
-        paths.append(build_library(build.NATIVE))
-        patch.setattr(build, "_describe_processor", lambda: ["another"])
-        paths.append(build_library(build.NATIVE))
+        paths.append(build_library(compiler.NATIVE))
+        patch.setattr(compiler, "_describe_processor", lambda: ["another"])
+        paths.append(build_library(compiler.NATIVE))
     with monkeypatch.context() as patch:
-        patch.setattr(build, "SOURCES", (source,))
+        patch.setattr(compiler, "SOURCES", (source,))
         paths.append(build_library(SET))
-    compiler = Path(os.environ["CXX"])
-    compiler.write_text(compiler.read_text().replace("1.0", "2.0"))
+    script = Path(os.environ["CXX"])
+    script.write_text(script.read_text().replace("1.0", "2.0"))
     paths.append(build_library(SET))
     assert len(set(paths)) == len(paths)
 
@@ -157,21 +162,74 @@ def test_a_folder_of_another_user_is_refused_by_name(cache, counting_compiler, m
     assert fail_in_one_line().startswith(f"{cache}: other users can write there")
 
 
+@pytest.fixture
+def ready(cache, monkeypatch, tmp_path):
+    """Put a library for an instruction set into the package, and hide all compilers."""
+    monkeypatch.setenv(compiler.FORCED, SET)
+    monkeypatch.setattr(build, "READY", tmp_path / "ready")
+    build.READY.mkdir()
+    library = build.READY / compiler.name_library(SET)
+    library.write_bytes(b"library")
+    compiler.write_checksum(library)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    return library
+
+
+def load_as(monkeypatch, loads):
+    """Load the libraries for which `loads` holds."""
+
+    def load(path, instruction_set):
+        if not loads(path):
+            raise OSError(f"{path}: made for a newer system")
+        return path
+
+    monkeypatch.setattr(network, "Library", load)
+
+
+def test_without_a_compiler_the_library_of_the_package_is_loaded(ready, fresh, cache, monkeypatch):
+    load_as(monkeypatch, lambda path: True)
+    assert network.load_library() == ready
+    assert not cache.exists()
+
+
+def test_a_library_of_other_sources_is_not_loaded(ready, fresh, monkeypatch):
+    monkeypatch.setattr(compiler, "FLAGS", (*compiler.FLAGS, "-g"))
+    with pytest.raises(NativeUnavailableError, match=r"^no C.. compiler found"):
+        network.load_library()
+
+
+def test_a_damaged_library_of_the_package_is_compiled_or_named(ready, fresh, install_compiler, monkeypatch):
+    ready.write_bytes(b"lib")
+    with pytest.raises(NativeUnavailableError, match=rf"^{ready}: damaged, reinstall the package; no C.. compiler"):
+        network.load_library()
+    load_as(monkeypatch, lambda path: True)
+    install_compiler('for out; do :; done; echo "library" > "$out"')
+    assert network.load_library().parent == build.find_cache_folder()
+
+
+def test_a_library_of_the_package_for_a_newer_system_is_compiled_or_named(ready, fresh, install_compiler, monkeypatch):
+    load_as(monkeypatch, lambda path: path != ready)
+    with pytest.raises(NativeUnavailableError, match=rf"^{ready}: made for a newer system; no C.. compiler"):
+        network.load_library()
+    install_compiler('for out; do :; done; echo "library" > "$out"')
+    assert network.load_library().parent == build.find_cache_folder()
+
+
 def test_the_best_instruction_set_is_taken_and_another_can_be_forced(monkeypatch):
-    flags = set().union(*(build.LEVELS[level] for level in ("x86-64-v2", "x86-64-v3")))
-    monkeypatch.setattr(build, "_read_processor_flags", lambda: flags)
-    monkeypatch.delenv(build.FORCED, raising=False)
-    assert build.find_instruction_set() == "x86-64-v3"
-    monkeypatch.setenv(build.FORCED, "x86-64-v2")
-    assert build.find_instruction_set() == "x86-64-v2"
-    monkeypatch.setenv(build.FORCED, "x86-64-v4")
+    flags = set().union(*(compiler.LEVELS[level] for level in ("x86-64-v2", "x86-64-v3")))
+    monkeypatch.setattr(compiler, "_read_processor_flags", lambda: flags)
+    monkeypatch.delenv(compiler.FORCED, raising=False)
+    assert compiler.find_instruction_set() == "x86-64-v3"
+    monkeypatch.setenv(compiler.FORCED, "x86-64-v2")
+    assert compiler.find_instruction_set() == "x86-64-v2"
+    monkeypatch.setenv(compiler.FORCED, "x86-64-v4")
     with pytest.raises(NativeUnavailableError, match="this processor has x86-64-v3, x86-64-v2; choose one of them"):
-        build.find_instruction_set()
-    monkeypatch.setattr(build, "_read_processor_flags", lambda: flags - {"avx2"})
-    monkeypatch.delenv(build.FORCED)
-    assert build.find_instruction_set() == "x86-64-v2"
-    monkeypatch.setattr(build, "_read_processor_flags", set)
-    assert build.find_instruction_set() == build.NATIVE
+        compiler.find_instruction_set()
+    monkeypatch.setattr(compiler, "_read_processor_flags", lambda: flags - {"avx2"})
+    monkeypatch.delenv(compiler.FORCED)
+    assert compiler.find_instruction_set() == "x86-64-v2"
+    monkeypatch.setattr(compiler, "_read_processor_flags", set)
+    assert compiler.find_instruction_set() == compiler.NATIVE
 
 
 def test_the_cache_is_in_the_users_folder(cache, monkeypatch, tmp_path):

@@ -1,4 +1,4 @@
-"""Recurrent networks on the CPU: a kernel of our own, compiled on first use, in place of TensorFlow's loop.
+"""Recurrent networks on the CPU: a kernel of our own in place of TensorFlow's loop.
 
     lanes.h        vectors of sequences, elementary functions
     masks.h        Philox: the masks that Keras's layers draw, the same bits
@@ -6,7 +6,8 @@
     cells.h        one timestep of a GRU and of an LSTM, masks at any site
     layer.h        a layer over time, forward and backward
     network.cpp    layers and a dense unit over a batch, by threads; what Python calls
-    build.py       finds the compiler and keeps what it made in the user's cache folder
+    compiler.py    finds the compiler and compiles for an instruction set
+    build.py       the library that came with the package, or the one compiled here, in the user's cache folder
     network.py     the compiled kernel on NumPy arrays
     keras_network.py   a Keras model as such a network
     engine.py      training steps and predictions by it

@@ -11,30 +11,74 @@
 #include <immintrin.h>
 #endif
 
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE_MEMBER __attribute__((always_inline)) inline
+#define INLINE static INLINE_MEMBER
 
-// Floats in a vector; rows of a product, and rows and columns of an outer product, whose sums fit into the registers.
+// Floats in a vector, vectors in a block of sequences, units whose elementary functions are computed at once, as many
+// as hide their latency; rows of a product, and rows and columns of an outer product, whose sums fit into the registers.
+// A block of two vectors uses a weight once loaded twice; of one it needs half of the nearest cache, where AVX-512 takes
+// a weight from memory within a multiply-add.
 #if defined(__AVX512F__)
-constexpr int VEC = 16, PRODUCT_ROWS = 8, OUTER_ROWS = 8, OUTER_COLUMNS = 3;
+constexpr int VEC = 16, VECS = 1, AT_ONCE = 4, PRODUCT_ROWS = 16, OUTER_ROWS = 8, OUTER_COLUMNS = 3;
 #elif defined(__AVX__)
-constexpr int VEC = 8, PRODUCT_ROWS = 6, OUTER_ROWS = 4, OUTER_COLUMNS = 3;
+constexpr int VEC = 8, VECS = 2, AT_ONCE = 1, PRODUCT_ROWS = 6, OUTER_ROWS = 4, OUTER_COLUMNS = 3;
 #elif defined(__aarch64__)
-constexpr int VEC = 4, PRODUCT_ROWS = 8, OUTER_ROWS = 8, OUTER_COLUMNS = 3;
+constexpr int VEC = 4, VECS = 2, AT_ONCE = 2, PRODUCT_ROWS = 8, OUTER_ROWS = 8, OUTER_COLUMNS = 3;
 #else
-constexpr int VEC = 4, PRODUCT_ROWS = 5, OUTER_ROWS = 4, OUTER_COLUMNS = 3;
+constexpr int VEC = 4, VECS = 2, AT_ONCE = 1, PRODUCT_ROWS = 5, OUTER_ROWS = 4, OUTER_COLUMNS = 3;
 #endif
-constexpr int LANES = 2 * VEC;  // two vectors, so that a weight once loaded is used twice
+constexpr int LANES = VECS * VEC;
 typedef float Vec __attribute__((vector_size(4 * VEC)));
 typedef int32_t Ints __attribute__((vector_size(4 * VEC)));
 typedef uint64_t Longs __attribute__((vector_size(4 * VEC)));
 
 struct Lanes {
-  Vec v[2];
+  Vec v[VECS];
   Vec& operator[](int i) { return v[i]; }
   const Vec& operator[](int i) const { return v[i]; }
 };
 
 static inline Vec fill(float value) { return Vec{} + value; }
+
+// COUNT vectors of which each operation is done before the next: long chains of operations run side by side.
+template <int COUNT>
+struct Pack {
+  Vec v[COUNT];
+
+  Pack() = default;
+  INLINE_MEMBER Pack(float value) {
+    for (Vec& each : v) each = fill(value);
+  }
+  // The values of COUNT / VECS units, one after the other.
+  INLINE_MEMBER explicit Pack(const Lanes* from) {
+    for (int i = 0; i < COUNT; i++) v[i] = from[i / VECS][i % VECS];
+  }
+  INLINE_MEMBER void save(Lanes* to) const {
+    for (int i = 0; i < COUNT; i++) to[i / VECS][i % VECS] = v[i];
+  }
+  template <class Function>
+  INLINE_MEMBER Pack map(const Function& function) const {
+    Pack all;
+    for (int i = 0; i < COUNT; i++) all.v[i] = function(v[i]);
+    return all;
+  }
+
+  INLINE_MEMBER friend Pack operator+(Pack a, const Pack& b) {
+    for (int i = 0; i < COUNT; i++) a.v[i] += b.v[i];
+    return a;
+  }
+  INLINE_MEMBER friend Pack operator-(Pack a, const Pack& b) {
+    for (int i = 0; i < COUNT; i++) a.v[i] -= b.v[i];
+    return a;
+  }
+  INLINE_MEMBER friend Pack operator*(Pack a, const Pack& b) {
+    for (int i = 0; i < COUNT; i++) a.v[i] *= b.v[i];
+    return a;
+  }
+  INLINE_MEMBER Pack operator-() const {
+    return map([](Vec x) { return -x; });
+  }
+};
 
 // One bit for each lane: of a mask on a unit in a block of sequences.
 typedef uint32_t Bits;
@@ -76,13 +120,12 @@ static inline Longs multiply_low(Longs words, uint32_t by) {
 #endif
 }
 
-// x, but not outside [-most, most]; NaN stays NaN.
-INLINE Vec clamp(Vec x, float most) {
+// The high 32 bits of each word in its low ones; what is left in the high ones does not matter.
+static inline Longs take_high(Longs words) {
 #if defined(__AVX512F__)
-  return (Vec)_mm512_max_ps((__m512)fill(-most), _mm512_min_ps((__m512)fill(most), (__m512)x));
+  return (Longs)_mm512_shuffle_epi32((__m512i)words, (_MM_PERM_ENUM)0xf5);  // not on the port that multiplies
 #else
-  x = x < -most ? fill(-most) : x;
-  return x > most ? fill(most) : x;
+  return words >> 32;
 #endif
 }
 
@@ -94,56 +137,81 @@ static inline Longs xor3(Longs a, Longs b, Longs c) {
 #endif
 }
 
-INLINE Vec reciprocal(Vec x) {
+// x, but not outside [-most, most]; NaN stays NaN.
+template <int COUNT>
+INLINE Pack<COUNT> clamp(const Pack<COUNT>& x, float most) {
 #if defined(__AVX512F__)
-  Vec guess = (Vec)_mm512_rcp14_ps((__m512)x);  // a fifth of a division's time, with a step of Newton's
-  return guess + guess * (1.f - x * guess);
+  return x.map([=](Vec v) {
+    return (Vec)_mm512_max_ps((__m512)fill(-most), _mm512_min_ps((__m512)fill(most), (__m512)v));
+  });
 #else
-  return 1.f / x;
+  return x.map([=](Vec v) {
+    v = v < -most ? fill(-most) : v;
+    return v > most ? fill(most) : v;
+  });
 #endif
 }
 
+template <int COUNT>
+INLINE Pack<COUNT> reciprocal(const Pack<COUNT>& x) {
+#if defined(__AVX512F__)
+  // A fifth of a division's time, with a step of Newton's.
+  const Pack<COUNT> guess = x.map([](Vec v) { return (Vec)_mm512_rcp14_ps((__m512)v); });
+  return guess + guess * (1.f - x * guess);
+#else
+  return x.map([](Vec v) { return 1.f / v; });
+#endif
+}
+
+template <int COUNT>
 struct Power {
-  Vec scale, rest;  // e^x = scale + scale * rest: scale a power of two, |rest| < 0.42
+  Pack<COUNT> scale, rest;  // e^x = scale + scale * rest: scale a power of two, |rest| < 0.42
 };
 
-// e^x by x = n ln 2 + f and a polynomial in f (the one of the Cephes library's expf), for |x| up to 87; NaN stays NaN.
-INLINE Power exponential(Vec x) {
+// e^x = 2^n * 2^f, |f| <= 0.5, and a polynomial for (2^f - 1) / f, within 2.2e-8; for |x| up to 87. NaN stays NaN.
+template <int COUNT>
+INLINE Power<COUNT> exponential(const Pack<COUNT>& x) {
+  constexpr float LOG2_E = 1.44269504f;
   constexpr float MAGIC = 12582912.f;  // 1.5 * 2^23: adding it rounds to an integer, found in the lowest bits
-  Vec shifted = x * 1.44269504f + MAGIC, n = shifted - MAGIC;
-  Vec f = x - n * 0.693359375f - n * -2.12194440e-4f;  // ln 2 in two parts: n times the first is exact
-  Vec p = 1.9875691500e-4f * f + 1.3981999507e-3f;
-  p = ((((p * f + 8.3334519073e-3f) * f + 4.1665795894e-2f) * f + 1.6666665459e-1f) * f + 5.0000001201e-1f) * f;
+  const Pack<COUNT> shifted = x * LOG2_E + MAGIC, n = shifted - MAGIC, f = x * LOG2_E - n;
+  Pack<COUNT> p = f * 1.5403512e-4f + 1.3390736e-3f;
+  p = (((p * f + 9.6182375e-3f) * f + 5.5503574e-2f) * f + 0.24022650f) * f + 0.69314719f;
 #if defined(__AVX512F__)
-  Vec scale = (Vec)_mm512_scalef_ps((__m512)fill(1.f), (__m512)n);
+  const Pack<COUNT> scale = n.map([](Vec v) { return (Vec)_mm512_scalef_ps((__m512)fill(1.f), (__m512)v); });
 #else
-  Vec scale = (Vec)(((Ints)shifted - 0x4b400000 + 127) << 23);
+  const Pack<COUNT> scale = shifted.map([](Vec v) { return (Vec)(((Ints)v - 0x4b400000 + 127) << 23); });
 #endif
-  return {scale, f + f * p};
+  return {scale, f * p};
 }
 
 // Within 3 units in the last place, and not below e^-87.
-INLINE Vec sigmoid(Vec x) {
-  Power e = exponential(clamp(-x, 87.f));
+template <int COUNT>
+INLINE Pack<COUNT> sigmoid(const Pack<COUNT>& x) {
+  const Power<COUNT> e = exponential(clamp(-x, 87.f));
   return reciprocal((1.f + e.scale) + e.scale * e.rest);
 }
 
 // Within 3 units in the last place, near zero too: by e^(2x) - 1.
-INLINE Vec tanh(Vec x) {
-  Power e = exponential(2.f * clamp(x, 15.f));
-  Vec expm1 = (e.scale - 1.f) + e.scale * e.rest;
+template <int COUNT>
+INLINE Pack<COUNT> tanh(const Pack<COUNT>& x) {
+  const Power<COUNT> e = exponential(2.f * clamp(x, 15.f));
+  const Pack<COUNT> expm1 = (e.scale - 1.f) + e.scale * e.rest;
   return expm1 * reciprocal(expm1 + 2.f);
 }
 
 enum Activation : int64_t { TANH, RELU };
 
-INLINE Vec activate(int64_t activation, Vec x) {
-  return activation == TANH ? tanh(x) : x < 0.f ? Vec{} : x;  // NaN stays NaN
+template <int COUNT>
+INLINE Pack<COUNT> activate(Activation activation, const Pack<COUNT>& x) {
+  if (activation == TANH) return tanh(x);
+  return x.map([](Vec v) { return v < 0.f ? Vec{} : v; });  // NaN stays NaN
 }
 
 // The derivative of an activation, from its value.
-INLINE Vec slope(int64_t activation, Vec value) {
-  return activation == TANH ? 1.f - value * value : value > 0.f ? fill(1.f) : Vec{};
+template <int COUNT>
+INLINE Pack<COUNT> slope(Activation activation, const Pack<COUNT>& value) {
+  if (activation == TANH) return 1.f - value * value;
+  return value.map([](Vec v) { return v > 0.f ? fill(1.f) : Vec{}; });
 }
 
 // A value that several sums take: loaded once, where compilers would rather load it for each.
@@ -162,22 +230,29 @@ static inline float total(Vec v) {
   return (parts[0][0] + parts[0][1]) + (parts[0][2] + parts[0][3]);
 }
 
+static inline float total(const Lanes& lanes) {
+  Vec sum = lanes[0];
+  for (int v = 1; v < VECS; v++) sum += lanes[v];
+  return total(sum);
+}
+
 // The totals of COUNT vectors.
 template <int COUNT>
 static inline void find_totals(const Vec* v, float* totals) {
 #if defined(__AVX512F__)
-  // Halves of pairs are added until 16 vectors have become one, their totals in their order.
+  // Halves of pairs are added until WIDE vectors have become one, their totals in their order.
+  constexpr int FEW = COUNT < VEC ? COUNT : VEC, WIDE = FEW <= VEC / 2 ? VEC / 2 : VEC;
   const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
   const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
-  for (int first = 0; first < COUNT; first += VEC) {
-    __m512 part[VEC];
-    for (int i = 0; i < VEC; i++) part[i] = first + i < COUNT ? (__m512)v[first + i] : _mm512_setzero_ps();
-    for (int half = VEC / 2; half; half /= 2)
-      for (int i = 0; i < half; i++)
-        part[i] = _mm512_permutex2var_ps(part[i], low, part[i + half]) +
-                  _mm512_permutex2var_ps(part[i], high, part[i + half]);
-    memcpy(totals + first, &part[0], sizeof(float) * (COUNT - first < VEC ? COUNT - first : VEC));
-  }
+  __m512 part[WIDE];
+  for (int i = 0; i < WIDE; i++) part[i] = i < FEW ? (__m512)v[i] : _mm512_setzero_ps();
+  for (int half = WIDE / 2; half; half /= 2)
+    for (int i = 0; i < half; i++)
+      part[i] = _mm512_permutex2var_ps(part[i], low, part[i + half]) +
+                _mm512_permutex2var_ps(part[i], high, part[i + half]);
+  if (WIDE < VEC) part[0] += _mm512_shuffle_f32x4(part[0], part[0], 0x4e);  // the other half of each total
+  memcpy(totals, &part[0], sizeof(float) * FEW);
+  if constexpr (COUNT > VEC) find_totals<COUNT - VEC>(v + VEC, totals + VEC);
 #else
   for (int i = 0; i < COUNT; i++) totals[i] = total(v[i]);
 #endif

@@ -1,5 +1,7 @@
 // A recurrent layer that reads a block of sequences in one direction: its weights for a step, and its loop over time.
 #pragma once
+#include <functional>
+
 #include "cells.h"
 #include "masks.h"
 #include "products.h"
@@ -27,6 +29,8 @@ struct Given {
   Steps steps;
   bool every;
 };
+
+typedef std::function<void(int64_t)> Ready;
 
 struct Layer {
   LayerSpec spec;
@@ -71,8 +75,10 @@ struct Layer {
     if (training) room.deltas.resize(CHUNK * pad(4 * spec.units));
   }
 
-  void run(LayerRoom& room, const Samples& samples, Steps x, const Given& output) const {
-    spec.cell == GRU ? run_cell<Gru>(room, samples, x, output) : run_cell<Lstm>(room, samples, x, output);
+  // Calls ready(t) before it reads timestep t of x.
+  void run(LayerRoom& room, const Samples& samples, Steps x, const Given& output, const Ready& ready) const {
+    spec.cell == GRU ? run_cell<Gru>(room, samples, x, output, ready)
+                     : run_cell<Lstm>(room, samples, x, output, ready);
   }
 
   // Adds to the gradients of the weights and, unless d_x is null, of the input.
@@ -182,12 +188,13 @@ struct Layer {
   }
 
   template <class Cell>
-  void run_cell(LayerRoom& room, const Samples& samples, Steps x, const Given& output) const {
+  void run_cell(LayerRoom& room, const Samples& samples, Steps x, const Given& output, const Ready& ready) const {
     const int64_t stride = pad(rows());
     std::fill_n(room.records.begin(), Cell::STATES * spec.units, Lanes{});
     for (int64_t j = 0; j < timesteps; j++) {
       Lanes* now = room.records.data() + (training ? j : j % 2) * stride;
       Lanes* next = room.records.data() + (training ? j + 1 : (j + 1) % 2) * stride;
+      ready(time_of(j));
       draw_step(room, samples, j);
       const Lanes *seen_x[Cell::GATES], *seen_h[Cell::GATES];
       apply_masks(input_masks(room), x.at(time_of(j)), Cell::GATES, room.seen_x.data(), seen_x);
@@ -203,14 +210,13 @@ struct Layer {
     const float* weight = forward.data();
     for_each_tile<PRODUCT_ROWS>(spec.units, [&](int64_t u, auto count) {
       constexpr int COUNT = decltype(count)::value;
+      fetch_rows(now + u, Cell::ROWS, COUNT);  // written behind the products; by then they are in the nearest cache
       Lanes sum[4][COUNT];
-      for (int s = 0; s < 4; s++)
-        for (int i = 0; i < COUNT; i++) sum[s][i][0] = sum[s][i][1] = fill(bias[s * spec.units + u + i]);
       for (int gate = 0; gate < Cell::GATES; gate++) {
-        const Terms of_x = {x[gate], spec.features}, of_h = {h[gate], spec.units};
-        const int x_sum = Cell::X_SUM[gate], h_sum = Cell::H_SUM[gate];
-        weight = x_sum == h_sum ? add_products(sum[x_sum], weight, of_x, of_h) : add_products(sum[x_sum], weight, of_x);
-        if (x_sum != h_sum) weight = add_products(sum[h_sum], weight, of_h);
+        const Terms of_x_and_h[] = {{x[gate], spec.features}, {h[gate], spec.units}};
+        const int x_sum = Cell::X_SUM[gate], h_sum = Cell::H_SUM[gate], together = x_sum == h_sum ? 2 : 1;
+        weight = find_products(sum[x_sum], &bias[x_sum * spec.units + u], weight, of_x_and_h, together);
+        if (together == 1) weight = find_products(sum[h_sum], &bias[h_sum * spec.units + u], weight, of_x_and_h + 1, 1);
       }
       finish<Cell>(sum[0], COUNT, now, next, u, masks);
     });
@@ -219,52 +225,74 @@ struct Layer {
   // Of `count` units from u on, whose sums are at sum[which * count + i].
   template <class Cell>
   void finish(const Lanes* sum, int64_t count, Lanes* now, Lanes* next, int64_t u, const StepMasks& masks) const {
-#pragma GCC unroll 4  // each unit is a long chain of operations: several fill the time between them
-    for (int64_t i = 0; i < count; i++)
-      for (int v = 0; v < 2; v++) {
-        const Vec sums[4] = {sum[i][v], sum[count + i][v], sum[2 * count + i][v], sum[3 * count + i][v]};
-        Cell::advance(sums, now, next, spec.units, u + i, v, masks, spec.activation);
-      }
+    call_with_kind(masks, spec.activation, [&](const auto& kind) {
+      for_each_tile<AT_ONCE>(count, [&](int64_t i, auto units) {
+        typedef Pack<decltype(units)::value * VECS> Sum;
+        const Sum sums[4] = {Sum(sum + i), Sum(sum + count + i), Sum(sum + 2 * count + i), Sum(sum + 3 * count + i)};
+        Cell::advance(sums, now, next, spec.units, u + i, kind);
+      });
+    });
   }
 
+  // From a timestep's products to the elementwise part of the one before it, tile by tile: what that part needs comes
+  // from the outer caches, and is fetched while the products of its tile are computed.
   template <class Cell>
   void differentiate_cell(LayerRoom& room, Steps x, const Given& d_output, Steps d_x, float* gradients) const {
-    const int64_t stride = pad(rows()), units = spec.units;
-    Lanes* d_state = room.d_state.data();
+    const int64_t units = spec.units;
     std::fill(room.d_state.begin(), room.d_state.end(), Lanes{});
     for (int64_t end = timesteps, begin; end > 0; end = begin) {
       begin = (end - 1) / CHUNK * CHUNK;
+      auto record_at = [&](int64_t j) { return room.records.data() + j * pad(rows()); };
+      auto deltas_at = [&](int64_t j) { return room.deltas.data() + (j - begin) * pad(4 * units); };
+      auto differentiate = [&](int64_t j, int64_t u, int64_t count) {
+        if (d_output.every || j == timesteps - 1)
+          add_given(d_output.steps.at(d_output.every ? given_at(j) : 0), u, count, room.d_state.data());
+        differentiate_states<Cell>(record_at(j), room.d_state.data(), deltas_at(j), step_masks(room, j), u, count);
+      };
+      differentiate(end - 1, 0, units);
       for (int64_t j = end - 1; j >= begin; j--) {
-        if (d_output.every || j == timesteps - 1) {
-          const Lanes* given = d_output.steps.at(d_output.every ? given_at(j) : 0);
-          for (int64_t u = 0; u < spec.units; u++)
-            for (int v = 0; v < 2; v++) d_state[u][v] += given[u][v];
-        }
-        Lanes* delta = room.deltas.data() + (j - begin) * pad(4 * units);
-        differentiate_states<Cell>(room.records.data() + j * stride, d_state, delta, step_masks(room, j));
-        const Lanes *of_x[Cell::GATES], *of_h[Cell::GATES];
+        Terms of_x[Cell::GATES], of_h[Cell::GATES];
         for (int gate = 0; gate < Cell::GATES; gate++)
-          of_x[gate] = delta + Cell::X_SUM[gate] * units, of_h[gate] = delta + Cell::H_SUM[gate] * units;
-        project_back(back_to_h.data(), read_masks(room, j), of_h, Cell::GATES, spec.units, d_state);
-        if (d_x.data)
-          project_back(back_to_x.data(), input_masks(room), of_x, Cell::GATES, spec.units, d_x.at(time_of(j)));
+          of_x[gate] = {deltas_at(j) + Cell::X_SUM[gate] * units, units},
+          of_h[gate] = {deltas_at(j) + Cell::H_SUM[gate] * units, units};
+        auto fetch = [&](int64_t u, int64_t count) {
+          if (j == begin) return;
+          fetch_rows(record_at(j - 1) + u, Cell::ROWS, count), fetch_rows(deltas_at(j - 1) + u, 4, count);
+        };
+        auto go_on = [&](int64_t u, int64_t count) {
+          if (j > begin) differentiate(j - 1, u, count);
+        };
+        if (d_x.data) {
+          auto nothing = [](int64_t, int64_t) {};
+          project_back(back_to_x.data(), input_masks(room), of_x, d_x.at(time_of(j)), nothing, nothing);
+        }
+        project_back(back_to_h.data(), read_masks(room, j), of_h, room.d_state.data(), fetch, go_on);
       }
       add_weight_gradients<Cell>(room, x, begin, end - begin, gradients + spec.weights);
     }
   }
 
+  static void add_given(const Lanes* given, int64_t u, int64_t count, Lanes* d_state) {
+    for (int64_t i = u; i < u + count; i++)
+      for (int v = 0; v < VECS; v++) d_state[i][v] += given[i][v];
+  }
+
+  void fetch_rows(const Lanes* from, int64_t rows, int64_t count) const {
+    for (int64_t row = 0; row < rows; row++)
+      for (int64_t i = 0; i < count; i++)
+        for (int v = 0; v < VECS; v++) __builtin_prefetch(&from[row * spec.units + i][v]);
+  }
+
   template <class Cell>
-  void differentiate_states(const Lanes* now, Lanes* d_state, Lanes* delta, const StepMasks& masks) const {
-    for (int64_t u = 0; u < spec.units; u++) {
-      for (int v = 0; v < 2; v++) {
-        Vec d_sum[4];
-        Cell::differentiate(now, d_state, spec.units, u, v, masks, spec.activation, d_sum);
-        for (int s = 0; s < 4; s++) delta[s * spec.units + u][v] = d_sum[s];
+  void differentiate_states(const Lanes* now, Lanes* d_state, Lanes* delta, const StepMasks& masks, int64_t first,
+                            int64_t count) const {
+    call_with_kind(masks, spec.activation, [&](const auto& kind) {
+      for (int64_t u = first; u < first + count; u++) {
+        Pack<VECS> d_sum[4];
+        Cell::differentiate(now, d_state, spec.units, u, kind, d_sum);
+        for (int s = 0; s < 4; s++) d_sum[s].save(delta + s * spec.units + u);
       }
-      // Records come from the outer caches: the one before this is fetched while this one is worked on.
-      for (int row = 0; row < Cell::ROWS; row++)
-        for (int v = 0; v < 2; v++) __builtin_prefetch(&now[row * spec.units + u - pad(rows())][v]);
-    }
+    });
   }
 
   // Those of the timesteps [begin, begin + steps) in the order of reading.
@@ -277,8 +305,10 @@ struct Layer {
     for (int gate = 0; gate < Cell::GATES; gate++) {
       of_x[gate] = {room.deltas.data() + Cell::X_SUM[gate] * units, pad(4 * units)};
       of_h[gate] = {room.deltas.data() + Cell::H_SUM[gate] * units, pad(4 * units)};
-      add_sums(steps, of_x[gate], units, b + gate * units);
-      if (Cell::BIASES == 2) add_sums(steps, of_h[gate], units, b + columns() + gate * units);
+      float *of_input = b + gate * units, *of_state = Cell::BIASES == 2 ? of_input + columns() : nullptr;
+      const bool same = Cell::X_SUM[gate] == Cell::H_SUM[gate];
+      add_sums(steps, of_x[gate], units, of_input, same ? of_state : nullptr);
+      if (!same) add_sums(steps, of_h[gate], units, of_state, nullptr);
     }
     const RowMasks input = input_masks(room);
     auto read_x = [&](int64_t j) { return MaskedRows{x.at(time_of(begin + j)), input}; };
@@ -293,10 +323,10 @@ struct Layer {
     for_each_group(read_masks(room, begin), Cell::GATES, add_h);
   }
 
-  // The gates that read the same values: each for itself if they have masks of their own, else all together.
+  // The gates that read the same values.
   template <class Work>
   static void for_each_group(const RowMasks& masks, int64_t gates, const Work& work) {
-    int64_t size = masks.bits && masks.count > 1 ? 1 : gates;
+    const int64_t size = masks.group(gates);
     for (int64_t gate = 0; gate < gates; gate += size) work(gate, size);
   }
 };

@@ -30,15 +30,18 @@ struct Generator {
     words[0] = a, words[1] = b, words[2] = c, words[3] = d;
   }
 
-  // For VEC / 2 counters at once, a word in the low half of each 64 bits.
-  void draw(Longs counter, Longs (&words)[4]) const {
-    Longs a = counter, b = counter >> 32, c = Longs{} + high[0], d = Longs{} + high[1];
+  // For COUNT times VEC / 2 counters, a word in the low half of each 64 bits: COUNT chains of operations side by side.
+  template <int COUNT>
+  void draw(const Longs (&counter)[COUNT], Longs (&words)[COUNT][4]) const {
+    for (int i = 0; i < COUNT; i++)
+      words[i][0] = counter[i], words[i][1] = counter[i] >> 32, words[i][2] = Longs{} + high[0],
+      words[i][3] = Longs{} + high[1];
     uint32_t k = key[0], l = key[1];
-    for (int round = 0; round < 10; round++, k += WEYL_A, l += WEYL_B) {
-      Longs p = multiply_low(a, PHILOX_A), q = multiply_low(c, PHILOX_B);
-      a = xor3(q >> 32, b, Longs{} + k), b = q, c = xor3(p >> 32, d, Longs{} + l), d = p;
-    }
-    words[0] = a, words[1] = b, words[2] = c, words[3] = d;
+    for (int round = 0; round < 10; round++, k += WEYL_A, l += WEYL_B)
+      for (auto& [a, b, c, d] : words) {
+        Longs p = multiply_low(a, PHILOX_A), q = multiply_low(c, PHILOX_B);
+        a = xor3(take_high(q), b, Longs{} + k), b = q, c = xor3(take_high(p), d, Longs{} + l), d = p;
+      }
   }
 };
 
@@ -64,27 +67,28 @@ struct Samples {
 // Bits of elements [start, start + count) of a mask, for each lane's start.
 static inline void draw_bits(const Generator& generator, uint64_t least, int64_t count, const int64_t* start,
                              Bits* bits) {
-  constexpr int HALF = VEC / 2, PARTS = LANES / HALF;
+  constexpr int HALF = VEC / 2, PARTS = LANES / HALF, TOGETHER = PARTS < 4 ? 4 / PARTS : 1;
   Longs group[PARTS];
   memcpy(group, start, sizeof group);
   for (Longs& part : group) part /= 4;
   Bits begins_at[4] = {};  // lanes by the word of a group that their first element is
   for (int lane = 0; lane < LANES; lane++) begins_at[start[lane] % 4] |= 1u << lane;
   memset(bits, 0, count * sizeof *bits);
-  for (int64_t element = 0; element < count + 3; element += 4) {
-    Bits large[4] = {};
-    for (int part = 0; part < PARTS; part++) {
-      Longs words[4];
-      generator.draw(group[part] + (uint64_t)(element / 4), words);
-      for (int word = 0; word < 4; word++) large[word] |= find_large(words[word], least) << (part * HALF);
-    }
+  const int64_t end = begins_at[0] == ALL_LANES ? count : count + 3;
+  for (int64_t element = 0; element < end; element += 4 * TOGETHER) {
+    Longs counter[TOGETHER * PARTS], words[TOGETHER * PARTS][4];
+    for (int i = 0; i < TOGETHER * PARTS; i++) counter[i] = group[i % PARTS] + (uint64_t)(element / 4 + i / PARTS);
+    generator.draw(counter, words);
+    Bits large[4 * TOGETHER] = {};
+    for (int i = 0; i < TOGETHER * PARTS; i++)
+      for (int word = 0; word < 4; word++)
+        large[i / PARTS * 4 + word] |= find_large(words[i][word], least) << (i % PARTS * HALF);
     for (int begin = 0; begin < 4; begin++)
       if (begins_at[begin])
-        for (int word = 0; word < 4; word++) {
+        for (int word = 0; word < 4 * TOGETHER; word++) {
           int64_t u = element + word - begin;
           if (u >= 0 && u < count) bits[u] |= large[word] & begins_at[begin];
         }
-    if (begins_at[0] == ALL_LANES && element + 4 >= count) break;
   }
 }
 

@@ -4,6 +4,7 @@
 // vectors whatever the number of units. One thread takes a block through all timesteps and layers, forwards and back,
 // and the blocks' gradients are added up in the blocks' order: the number of threads cannot change a bit of the result.
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <memory>
 #include <new>
@@ -11,6 +12,8 @@
 #include <thread>
 
 #include "layer.h"
+
+constexpr int64_t AHEAD = 8;  // timesteps by which the rows of a window are fetched before they are gathered
 
 // network.py's `Stage`: one layer, or two that read the same sequences in opposite directions.
 struct StageSpec {
@@ -84,7 +87,7 @@ class Network {
     begin(call, false);
     share_blocks(call, [&](const Samples& samples, Room& room, int64_t) {
       run(call, samples, room);
-      Vec y[2];
+      Lanes y;
       compute_output(call, room, y);
       for (int lane = 0; lane < samples.lanes(); lane++) output[samples.first + lane] = y[lane / VEC][lane % VEC];
     });
@@ -176,61 +179,67 @@ class Network {
   }
 
   void run(const Call& call, const Samples& samples, Room& room) const {
-    gather(call, samples, x_of(room, 0));
     LayerRoom* layer_room = room.layers.data();
     for (int64_t i = 0; i < spec.stages; i++) {
       Steps x = x_of(room, i), output = x_of(room, i + 1);
-      drop_given(i, samples, room);
+      Ready ready = prepare_input(i, call, samples, room);
       for (const Layer& layer : stages[i].layers) {
-        layer.run(*layer_room++, samples, x, {output, (bool)stages[i].spec.every_state});
+        layer.run(*layer_room++, samples, x, {output, (bool)stages[i].spec.every_state}, ready);
         output.data += layer.spec.units;
+        ready = [](int64_t) {};  // a second layer finds all timesteps
       }
     }
-    drop_given(spec.stages, samples, room);
+    drop_given(spec.stages, 0, samples, room);
   }
 
-  void gather(const Call& call, const Samples& samples, Steps x) const {
-    constexpr int64_t FEW = 8;  // timesteps, whose lanes stay in the nearest cache until all have been filled
-    const int64_t features = stages[0].features(), row_stride = call.stride * features;
-    const float* row[LANES];
-    for (int lane = 0; lane < LANES; lane++) row[lane] = call.rows + call.starts[samples.at(lane)] * features;
-    for (int64_t begin = 0; begin < spec.timesteps; begin += FEW)
-      for (int lane = 0; lane < LANES; lane++)
-        for (int64_t t = begin; t < std::min(begin + FEW, spec.timesteps); t++, row[lane] += row_stride) {
-          float* to = (float*)x.at(t) + lane;
-          for (int64_t k = 0; k < features; k++) to[k * LANES] = row[lane][k];
-        }
+  // What makes timestep t of stage i's input ready: gathered, and multiplied by its masks.
+  Ready prepare_input(int64_t i, const Call& call, const Samples& samples, Room& room) const {
+    const int64_t features = stages[0].features(), stride = call.stride * features;
+    const int64_t ahead = (stages[0].layers[0].spec.backwards ? -AHEAD : AHEAD) * stride;
+    std::array<const float*, LANES> first;
+    for (int lane = 0; lane < LANES; lane++) first[lane] = call.rows + call.starts[samples.at(lane)] * features;
+    return [=, &samples, &room](int64_t t) {
+      float* to = (float*)x_of(room, i).at(t);
+      for (int lane = 0; i == 0 && lane < LANES; lane++) {
+        const float* row = first[lane] + t * stride;
+        __builtin_prefetch(row + ahead), __builtin_prefetch(row + ahead + features - 1);  // outside, they do nothing
+        for (int64_t k = 0; k < features; k++) to[k * LANES + lane] = row[k];
+      }
+      drop_given(i, t, samples, room);
+    };
   }
 
   const MaskSpec& given_spec(int64_t i) const { return i < spec.stages ? stages[i].spec.given : spec.returned; }
   bool given_anew(int64_t i) const { return i < spec.stages && stages[i].spec.given_per_step; }
+  int64_t width_at(int64_t i) const { return i < spec.stages ? stages[i].features() : width(); }
 
-  // Multiply what stage i is given by its masks, drawn for each timestep or once.
-  void drop_given(int64_t i, const Samples& samples, Room& room) const {
+  // Multiply timestep t of what stage i is given by its masks, drawn for each timestep or, where the first is read, once.
+  void drop_given(int64_t i, int64_t t, const Samples& samples, Room& room) const {
     const MaskSpec& masks = given_spec(i);
     if (!training || !masks.count) return;
-    const int64_t width_here = i < spec.stages ? stages[i].features() : width(), steps = given_anew(i) ? steps_at(i) : 1;
-    for (int64_t t = 0; t < steps; t++)
-      draw_masks(masks, step, samples, steps, t, width_here, &room.given_bits[i][t * width_here]);
-    multiply_given(i, x_of(room, i), width_here, room);
+    const bool first = t == (i < spec.stages && stages[i].layers[0].spec.backwards ? steps_at(i) - 1 : 0);
+    if (given_anew(i))
+      draw_masks(masks, step, samples, steps_at(i), t, width_at(i), &room.given_bits[i][t * width_at(i)]);
+    else if (first)
+      draw_masks(masks, step, samples, 1, 0, width_at(i), room.given_bits[i].data());
+    multiply_given(i, t, x_of(room, i), room);
   }
 
-  void multiply_given(int64_t i, Steps steps, int64_t width_here, const Room& room) const {
+  void multiply_given(int64_t i, int64_t t, Steps steps, const Room& room) const {
     const MaskSpec& masks = given_spec(i);
     if (!masks.count) return;
-    for (int64_t t = 0; t < steps_at(i); t++)
-      for (int64_t k = 0; k < width_here; k++)
-        for (int v = 0; v < 2; v++) {
-          Vec& value = steps.at(t)[k][v];
-          value = keep(room.given_bits[i][(given_anew(i) ? t * width_here : 0) + k], v, value * (float)masks.kept);
-        }
+    for (int64_t k = 0; k < width_at(i); k++)
+      for (int v = 0; v < VECS; v++) {
+        Vec& value = steps.at(t)[k][v];
+        value = keep(room.given_bits[i][(given_anew(i) ? t * width_at(i) : 0) + k], v, value * (float)masks.kept);
+      }
   }
 
-  void compute_output(const Call& call, const Room& room, Vec (&y)[2]) const {
+  void compute_output(const Call& call, const Room& room, Lanes& y) const {
     const float* weight = call.parameters + spec.dense;
-    y[0] = y[1] = fill(weight[width()]);
+    for (Vec& v : y.v) v = fill(weight[width()]);
     for (int64_t u = 0; u < width(); u++)
-      for (int v = 0; v < 2; v++) y[v] += weight[u] * room.x.back()[u][v];
+      for (int v = 0; v < VECS; v++) y[v] += weight[u] * room.x.back()[u][v];
   }
 
   // Returns the sum of the samples' losses; leaves the gradient of what the dense unit is given.
@@ -238,7 +247,7 @@ class Network {
                             float* gradients) const {
     const float *weight = call.parameters + spec.dense, share = 1.f / call.size;
     float* d_weight = gradients + spec.dense;
-    Vec y[2], d_y[2] = {};
+    Lanes y, d_y = {};
     double loss = 0;
     compute_output(call, room, y);
     for (int lane = 0; lane < samples.lanes(); lane++) {
@@ -248,11 +257,12 @@ class Network {
       d_y[lane / VEC][lane % VEC] = share * (spec.squares ? 2 * error : sign);
     }
     for (int64_t u = 0; u < width(); u++) {
-      Lanes& state = room.x.back()[u];
-      d_weight[u] += total(state[0] * d_y[0] + state[1] * d_y[1]);
-      for (int v = 0; v < 2; v++) room.d_x.back()[u][v] = weight[u] * d_y[v];
+      Lanes product;
+      for (int v = 0; v < VECS; v++) product[v] = room.x.back()[u][v] * d_y[v];
+      d_weight[u] += total(product);
+      for (int v = 0; v < VECS; v++) room.d_x.back()[u][v] = weight[u] * d_y[v];
     }
-    d_weight[width()] += total(d_y[0] + d_y[1]);
+    d_weight[width()] += total(d_y);
     return loss;
   }
 
@@ -261,9 +271,9 @@ class Network {
     for (int64_t i = spec.stages; i-- > 0;) {
       const Stage& stage = stages[i];
       Steps d_output = d_x_of(room, i + 1);
-      multiply_given(i + 1, d_output, i + 1 < spec.stages ? stages[i + 1].features() : width(), room);
+      for (int64_t t = 0; t < steps_at(i + 1); t++) multiply_given(i + 1, t, d_output, room);
       if (i > 0) std::fill(room.d_x[i].begin(), room.d_x[i].end(), Lanes{});
-      d_output.data += i + 1 < spec.stages ? stages[i + 1].features() : width();
+      d_output.data += width_at(i + 1);
       for (auto layer = stage.layers.rbegin(); layer != stage.layers.rend(); layer++) {
         d_output.data -= layer->spec.units;
         layer->differentiate(*--layer_room, x_of(room, i), {d_output, (bool)stage.spec.every_state}, d_x_of(room, i),

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.nn.native.build import NativeUnavailableError, build_library, find_instruction_set
+from rdrop_cli.nn.native.build import build_library, find_ready_library
+from rdrop_cli.nn.native.compiler import NativeUnavailableError, find_instruction_set
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
@@ -288,13 +289,21 @@ class Network:
 
 @cache
 def load_library() -> Library:
-    """Return the kernel for this machine, compiled first if that has not been done before.
+    """Return the kernel for this machine: ready in the package, or compiled if that has not been done before.
 
     Raises:
         NativeUnavailableError: it cannot be had; the message says why.
     """
-    instruction_set = find_instruction_set()
-    path = build_library(instruction_set)
+    instruction_set, unusable = find_instruction_set(), ""
+    try:
+        if ready := find_ready_library(instruction_set):
+            return Library(ready, instruction_set)
+    except OSError as error:  # damaged, or made for a newer system: this one compiles its own
+        unusable = f"{error}; "
+    try:
+        path = build_library(instruction_set)
+    except NativeUnavailableError as error:
+        raise NativeUnavailableError(f"{unusable}{error}") from error
     try:
         return Library(path, instruction_set)
     except OSError as error:

@@ -8,7 +8,7 @@
 
 #include "lanes.h"
 
-constexpr int CHUNK = 16;  // timesteps over which an outer product is summed in registers
+constexpr int CHUNK = 32 / VECS;  // timesteps over which an outer product is summed in registers
 
 template <int MOST, class Work>
 static inline void call_with_constant(int64_t count, const Work& work) {
@@ -39,7 +39,7 @@ static inline void for_each_tile(int64_t rows, const Work& work) {
   });
 }
 
-// Append weight[i * row + k * term], i over `rows` of a tile and k over the terms of their sums, as add_product reads.
+// Append weight[i * row + k * term], i over `rows` of a tile and k over the terms of their sums, as find_products reads.
 static inline float* pack(const float* weight, int64_t rows, int64_t row, int64_t terms, int64_t term, float* packed) {
   for (int64_t k = 0; k < terms; k++)
     for (int64_t i = 0; i < rows; i++) *packed++ = weight[i * row + k * term];
@@ -52,18 +52,18 @@ struct Terms {
   int64_t count;
 };
 
-// sum[i] += sum over k of packed weight (k, i) * v[k], v the terms of one operand after another; returns the weight
-// behind the last.
-template <int COUNT, class... Operands>
-INLINE const float* add_products(Lanes (&sum)[COUNT], const float* weight, const Operands&... operands) {
+// sum[i] = bias[i] + sum over k of packed weight (k, i) * v[k], v the terms of `count` operands, one after another; no
+// bias: null. Returns the weight behind the last.
+template <int COUNT>
+INLINE const float* find_products(Lanes (&sum)[COUNT], const float* bias, const float* weight, const Terms* operands,
+                                  int64_t count) {
   Lanes local[COUNT];
-  for (int i = 0; i < COUNT; i++) local[i] = sum[i];
-  for (const Terms& terms : {operands...})
-    for (const Lanes *v = terms.rows, *end = v + terms.count; v < end; v++, weight += COUNT)
-      for (int i = 0; i < COUNT; i++) {
-        local[i][0] += weight[i] * v[0][0];
-        local[i][1] += weight[i] * v[0][1];
-      }
+  for (int i = 0; i < COUNT; i++)
+    for (int part = 0; part < VECS; part++) local[i][part] = bias ? fill(bias[i]) : Vec{};
+  for (const Terms* terms = operands; terms < operands + count; terms++)
+    for (const Lanes *v = terms->rows, *end = v + terms->count; v < end; v++, weight += COUNT)
+      for (int i = 0; i < COUNT; i++)
+        for (int part = 0; part < VECS; part++) local[i][part] += weight[i] * v[0][part];
   for (int i = 0; i < COUNT; i++) sum[i] = local[i];
   return weight;
 }
@@ -73,6 +73,9 @@ struct RowMasks {
   const Bits* bits;
   int64_t count, rows;
   float kept;
+
+  // How many gates are given the same: one if each has a mask of its own, else all.
+  int64_t group(int64_t gates) const { return bits && count > 1 ? 1 : gates; }
 
   Vec apply(int64_t gate, int64_t row, int v, Vec value) const {
     return bits ? keep(bits[(count > 1 ? gate : 0) * rows + row], v, value * kept) : value;
@@ -85,24 +88,27 @@ static inline void apply_masks(const RowMasks& masks, const Lanes* in, int64_t g
     bool own = masks.bits && (gate == 0 || masks.count > 1);
     seen[gate] = own ? room + gate * masks.rows : masks.bits ? seen[0] : in;
     for (int64_t i = 0; own && i < masks.rows; i++)
-      for (int v = 0; v < 2; v++) room[gate * masks.rows + i][v] = masks.apply(gate, i, v, in[i][v]);
+      for (int v = 0; v < VECS; v++) room[gate * masks.rows + i][v] = masks.apply(gate, i, v, in[i][v]);
   }
 }
 
 // out[k] += sum over gates of mask[k] * sum over n of weight (k, n) * delta[gate][n]
-static inline void project_back(const float* weight, const RowMasks& masks, const Lanes* const* delta, int64_t gates,
-                                int64_t units, Lanes* out) {
+//
+// Calls before(k, count) ahead of the sums of each tile of rows, and after(k, count) behind them.
+template <int GATES, class Before, class After>
+static inline void project_back(const float* weight, const RowMasks& masks, const Terms (&delta)[GATES], Lanes* out,
+                                const Before& before, const After& after) {
+  const int64_t size = masks.group(GATES);
   for_each_tile<PRODUCT_ROWS>(masks.rows, [&](int64_t k, auto count) {
     constexpr int COUNT = decltype(count)::value;
-    Lanes sum[COUNT] = {};
-    for (int64_t gate = 0; gate < gates; gate++) {
-      weight = add_products(sum, weight, Terms{delta[gate], units});
-      if (masks.count <= 1 && gate + 1 < gates) continue;  // the gates share a mask: it multiplies their sum
-      for (int i = 0; i < COUNT; i++) {
-        for (int v = 0; v < 2; v++) out[k + i][v] += masks.apply(gate, k + i, v, sum[i][v]);
-        sum[i] = {};
-      }
+    before(k, COUNT);
+    for (int64_t gate = 0; gate < GATES; gate += size) {
+      Lanes sum[COUNT];
+      weight = find_products(sum, nullptr, weight, delta + gate, size);
+      for (int i = 0; i < COUNT; i++)
+        for (int v = 0; v < VECS; v++) out[k + i][v] += masks.apply(gate, k + i, v, sum[i][v]);
     }
+    after(k, COUNT);
   });
 }
 
@@ -111,11 +117,13 @@ template <int ROWS, int WIDE>
 static void add_outer_tile(int64_t steps, const Lanes* value, Steps delta, float* grad, int64_t columns) {
   Vec sum[ROWS][WIDE] = {};
   for (int64_t j = 0; j < steps; j++, value += ROWS, delta.data += delta.stride)
-    for (int v = 0; v < 2; v++)
+    for (int v = 0; v < VECS; v++) {
+      for (int c = 0; c < WIDE; c++) __builtin_prefetch(&delta.data[WIDE + c][v]);  // the next tile's
       for (int i = 0; i < ROWS; i++) {
         Vec left = in_register(value[i][v]);
         for (int c = 0; c < WIDE; c++) sum[i][c] += left * delta.data[c][v];
       }
+    }
   float totals[ROWS * WIDE];
   find_totals<ROWS * WIDE>(sum[0], totals);
   for (int i = 0; i < ROWS; i++)
@@ -139,7 +147,7 @@ static inline void add_outer(int64_t steps, int64_t rows, const Read& read, Lane
     for (int64_t j = 0; j < steps; j++) {
       const MaskedRows from = read(j);
       for (int i = 0; i < ROWS; i++)
-        for (int v = 0; v < 2; v++) tile[j * ROWS + i][v] = from.masks.apply(first, k + i, v, from.rows[k + i][v]);
+        for (int v = 0; v < VECS; v++) tile[j * ROWS + i][v] = from.masks.apply(first, k + i, v, from.rows[k + i][v]);
     }
     for (int64_t gate = first; gate < first + gates; gate++)
       for_each_tile<OUTER_COLUMNS>(units, [&](int64_t n, auto width) {
@@ -149,14 +157,18 @@ static inline void add_outer(int64_t steps, int64_t rows, const Read& read, Lane
   });
 }
 
-// grad[n] += sum over lanes and timesteps j of delta.at(j)[n]
-static inline void add_sums(int64_t steps, Steps delta, int64_t units, float* grad) {
+// grad[n], and also[n] unless that is null, += sum over lanes and timesteps j of delta.at(j)[n]
+static inline void add_sums(int64_t steps, Steps delta, int64_t units, float* grad, float* also) {
   for_each_tile<4>(units, [&](int64_t n, auto count) {
     constexpr int COUNT = decltype(count)::value;
     Lanes sum[COUNT] = {};
     for (int64_t j = 0; j < steps; j++)
       for (int i = 0; i < COUNT; i++)
-        for (int v = 0; v < 2; v++) sum[i][v] += delta.at(j)[n + i][v];
-    for (int i = 0; i < COUNT; i++) grad[n + i] += total(sum[i][0] + sum[i][1]);
+        for (int v = 0; v < VECS; v++) sum[i][v] += delta.at(j)[n + i][v];
+    for (int i = 0; i < COUNT; i++) {
+      const float share = total(sum[i]);
+      grad[n + i] += share;
+      if (also) also[n + i] += share;
+    }
   });
 }

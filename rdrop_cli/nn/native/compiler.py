@@ -1,0 +1,173 @@
+"""The compiler of the kernel, and what it is told: all that makes a library from the sources, kept or not.
+
+Run as a script it needs nothing but the package's errors: the wheel is built with it, before anything is installed.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from rdrop_cli.errors import RdropError
+
+HEADERS = ("lanes.h", "masks.h", "products.h", "cells.h", "layer.h")
+SOURCES = tuple(Path(__file__).with_name(name) for name in ("network.cpp", *HEADERS))
+COMPILERS = ("c++", "g++", "clang++")
+# No -ffast-math: under GCC before 13 a library linked with it makes the whole process flush denormals to zero, and the
+# NaN of a diverged run must be seen. Contraction is the part of it that is wanted: one rounding for a * b + c.
+FLAGS = ("-std=gnu++17", "-O3", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread")
+BUILD_TIMEOUT_S = 300
+
+# The levels of x86-64 (System V ABI), best first, and what Linux calls that which each adds to the one below.
+LEVELS = {
+    "x86-64-v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
+    "x86-64-v3": {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"},
+    "x86-64-v2": {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"},
+}
+NATIVE = "native"  # what the compiler finds, on processors without such levels
+FORCED = "RDROP_INSTRUCTION_SET"
+
+
+class NativeUnavailableError(RdropError):
+    """The kernel cannot be had on this machine; the message says why."""
+
+
+def find_instruction_set() -> str:
+    """Return the instruction set to compile for: RDROP_INSTRUCTION_SET if set, else the best that the processor has.
+
+    Raises:
+        NativeUnavailableError: the processor does not have the one that is asked for.
+    """
+    available = list_instruction_sets()
+    forced = os.environ.get(FORCED)
+    if forced and forced not in available:
+        raise NativeUnavailableError(
+            f"{FORCED}={forced}: this processor has {', '.join(available)}; choose one of them"
+        )
+    return forced or available[0]
+
+
+def find_compiler() -> list[str]:
+    """Return the command of the C++ compiler: CXX if that is set, else the first of `COMPILERS` on the path.
+
+    Raises:
+        NativeUnavailableError: there is none.
+    """
+    chosen = os.environ.get("CXX", "").split()
+    for command in [chosen] if chosen else [[name] for name in COMPILERS]:
+        if shutil.which(command[0]):
+            return command
+    raise NativeUnavailableError(
+        f"CXX={os.environ['CXX']}: no such compiler; set CXX to a C++ compiler or unset it"
+        if chosen
+        else f"no C++ compiler found ({', '.join(COMPILERS)}); install one (Debian, Ubuntu: apt install g++; "
+        "Fedora: dnf install gcc-c++; macOS: xcode-select --install), or name it in CXX"
+    )
+
+
+def compile_library(instruction_set: str, library: Path) -> None:
+    """Compile the kernel to a file.
+
+    Args:
+        instruction_set: of `find_instruction_set`.
+        library: the file, which is written over.
+
+    Raises:
+        NativeUnavailableError: there is no compiler, or it fails.
+    """
+    _run([*_make_command(instruction_set), str(SOURCES[0]), "-o", str(library)])
+    library.chmod(0o755)
+
+
+def name_library(instruction_set: str) -> str:
+    """Return the file name of a library that comes with the package: a function of what is compiled, and how."""
+    return f"network-{instruction_set}-{_digest_sources()}.so"
+
+
+def write_checksum(library: Path) -> None:
+    """Write beside a library what tells later whether it is whole."""
+    locate_checksum(library).write_text(_compute_checksum(library), encoding="utf-8")
+
+
+def is_whole(library: Path) -> bool:
+    """Whether a library is as it was made: loading a part of one would end the process."""
+    try:
+        return locate_checksum(library).read_text(encoding="utf-8") == _compute_checksum(library)
+    except FileNotFoundError:
+        return False
+
+
+def locate_checksum(library: Path) -> Path:
+    """Return the file beside a library that has its checksum."""
+    return library.with_suffix(".sha256")
+
+
+def digest_build(instruction_set: str) -> str:
+    """Digest all that a library depends on that is compiled here.
+
+    Raises:
+        NativeUnavailableError: there is no compiler, or it does not tell its version.
+    """
+    version = _run([*find_compiler(), "--version"])
+    processor = _describe_processor() if instruction_set == NATIVE else []
+    return _digest([_make_command(instruction_set), version, processor, _digest_sources()])
+
+
+def list_instruction_sets() -> list[str]:
+    """Return the levels of this machine's processor, best first."""
+    flags = _read_processor_flags()
+    names = list(LEVELS)
+    found = [name for i, name in enumerate(names) if all(LEVELS[lower] <= flags for lower in names[i:])]
+    return found or [NATIVE]
+
+
+def _read_processor_flags() -> set[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return set()
+    return next((set(line.split(":")[1].split()) for line in lines if line.startswith("flags")), set())
+
+
+def _make_command(instruction_set: str) -> list[str]:
+    """Name the processor to compile for, in the way each family's compilers understand."""
+    option = "-mcpu" if platform.machine() in ("aarch64", "arm64") else "-march"
+    return [*find_compiler(), *FLAGS, f"{option}={instruction_set}"]
+
+
+def _compute_checksum(library: Path) -> str:
+    return hashlib.sha256(library.read_bytes()).hexdigest()
+
+
+def _digest_sources() -> str:
+    return _digest([FLAGS, [source.read_text(encoding="utf-8") for source in SOURCES]])
+
+
+def _digest(parts: list[object]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _describe_processor() -> list[str]:
+    """Return the model and the instruction sets that `native` may stand for; a cache folder may be on many machines."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return [platform.machine(), platform.processor()]
+    return sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
+
+
+def _run(command: list[str]) -> str:
+    """Run a command and return what it printed."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=True)
+    except subprocess.CalledProcessError as error:
+        said = next((line for line in error.stderr.splitlines() if "error" in line), f"exit code {error.returncode}")
+        raise NativeUnavailableError(
+            f"{command[0]}: cannot compile the kernel ({said.strip()}); try another CXX"
+        ) from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise NativeUnavailableError(f"{command[0]}: cannot be run ({error}); try another CXX") from error
+    return done.stdout
