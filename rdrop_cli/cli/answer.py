@@ -74,16 +74,18 @@ def _average_error(runs: "Sequence[Metrics]") -> float:
 
 
 def _describe(runs: "Sequence[Metrics]") -> str:
-    """Say of how many seeds a network is the mean, and in how many of them it overfits."""
+    """Say of how many seeds, or of how many runs of them, a network is the mean, and in how many it overfits."""
     if not runs[0].is_network:
         return ""
     overfits = [_overfits(run) for run in runs]
+    are_seeds = len({run.seed for run in runs}) == len(runs) and not any(run.vary for run in runs)
+    count = f"{len(runs)} {'seeds' if are_seeds else 'runs'}"
     if None in overfits:
         known = "too few epochs to tell whether it overfits"
-        return f" ({known})" if len(runs) == 1 else f" (mean of {len(runs)} seeds, {known})"
+        return f" ({known})" if len(runs) == 1 else f" (mean of {count}, {known})"
     if len(runs) == 1:
         return " (overfits)" if overfits[0] else " (does not overfit)"
-    return f" (mean of {len(runs)} seeds, overfits in {sum(map(bool, overfits))})"
+    return f" (mean of {count}, overfits in {sum(map(bool, overfits))})"
 
 
 def _overfits(run: "Metrics") -> bool | None:

@@ -20,7 +20,7 @@ def variants(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the networks that can be trained and the reference forecasts, with their papers."""
+    """List networks and reference forecasts, with papers."""
     edition = find_edition(protocol) if protocol is not None else None
     listed = list(map(find_variant, edition.networks)) if edition else list((VARIANTS | REFERENCES).values())
     if as_json:

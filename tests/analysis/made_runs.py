@@ -110,14 +110,14 @@ def save_made_study(
             save_daily_errors(folder, 0.27 if variant == "baseline" else 0.262, seed)
 
 
-def save_varied(runs_dir: Path, source: str, seeds: Sequence[int], spread: dict[str, float]) -> None:
+def save_varied(runs_dir: Path, source: str, seeds: Sequence[int], spread: dict[str, float], **how: Any) -> None:
     """Leave runs whose seed determines one source of chance alone, by which their errors spread by so much."""
     for variant, deviation in spread.items():
         for seed in seeds:
             moved = np.random.default_rng([seed, len(source), len(variant)]).normal(0, deviation)
             val_loss, train_mae = make_book_curve(variant, 0)
             run_id = f"{variant}-s{seed}-20260101-000000-{len(source):04x}"
-            save_made_run(runs_dir, run_id, variant, seed, val_loss + moved, train_mae, vary=source)
+            save_made_run(runs_dir, run_id, variant, seed, val_loss + moved, train_mae, vary=source, **how)
 
 
 def save_later_origins(

@@ -13,6 +13,7 @@ from rdrop_cli.analysis.questions import BASELINE, BELOW_NAIVE, DROPOUT, LEVEL
 from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.text import write_page
+from rdrop_cli.runs.comparable import choose_newest
 from tests.analysis.made import make_run
 from tests.analysis.made_runs import save_later_origins, save_made_run, save_made_study
 
@@ -120,6 +121,12 @@ def test_errors_of_another_origin_are_in_the_unit_of_the_first(tmp_path):
     ((start, later),) = judge_runs([], tmp_path).collection.later.items()
     ((run,),) = later.values()
     assert (start, run.val_loss[0], run.naive_val_mae, run.target_std) == pytest.approx((9, 0.15, 0.145, 8.84))
+
+
+def test_the_first_origin_is_drawn_though_a_later_one_is_newer(tmp_path):
+    save_made_study(tmp_path, range(2))
+    save_later_origins(tmp_path, range(2), [0.0], day=2)
+    assert {run.protocol.train_start_row for run in choose_newest(tmp_path).runs} == {0}
 
 
 def test_what_failed_at_any_origin_is_counted(tmp_path):
