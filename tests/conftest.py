@@ -47,6 +47,14 @@ def no_defaults_of_the_developer(tmp_path_factory: pytest.TempPathFactory) -> It
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_lines_because_of_a_busy_machine() -> Iterator[None]:
+    """Keep what a command says when it takes long out of what it says."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rdrop_cli.cli.console.SECONDS_BEFORE_LINE", 60)
+        yield
+
+
 @pytest.fixture(scope="session")
 def fork_server() -> Iterator[ForkServer]:
     """A process that has imported TensorFlow, from which others are forked."""

@@ -20,7 +20,7 @@ LAYERS = (
     ("series",),
     ("planning",),
     ("runs",),
-    ("nn", "analysis"),
+    ("nn", "forecasters", "analysis"),
     ("plots",),
     ("anatomy", "training", "report", "export"),
     ("jobs",),

@@ -7,7 +7,7 @@ import numpy as np
 
 from rdrop_cli.files import write_json
 from rdrop_cli.runs.document import Environment
-from rdrop_cli.runs.folder import RunFolder, create_run_folder
+from rdrop_cli.runs.folder import MODEL_NAME, RunFolder, create_run_folder
 from rdrop_cli.runs.metrics import Setting
 from rdrop_cli.runs.schema import write_config
 from rdrop_cli.series.table import Source
@@ -37,6 +37,8 @@ SETTING = Setting(
 
 class RandomWalk:
     """A trainer whose weights walk at random by seed and step, and whose error is their distance from (1, …, 1)."""
+
+    model_name = MODEL_NAME
 
     def __init__(self, stop_at_step: int | None = None, diverge_at_step: int | None = None) -> None:
         self.weights = np.zeros(4, np.float32)

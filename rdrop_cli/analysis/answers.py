@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from rdrop_cli.analysis.asked import Asked, Numbers, measure_numbers, measure_periods
+from rdrop_cli.analysis.asked import Asked, Numbers, measure_periods
 from rdrop_cli.analysis.claims import RARE
 from rdrop_cli.analysis.intervals import (
     Interval,
@@ -71,9 +71,8 @@ class Answer:
         return int(self.values.sum())
 
 
-def answer_questions(asked: Sequence[Asked], plan: Plan) -> list[Answer]:
+def answer_questions(asked: Sequence[Asked], numbers: Sequence[Numbers], plan: Plan) -> list[Answer]:
     """Answer questions together: one test over all of them and over all looks at their seeds."""
-    numbers = [measure_numbers(each) for each in asked]
     seeds = sorted(set().union(*(each.by_seed for each in numbers)))
     if not seeds:
         return [Answer(each.question) for each in asked]

@@ -66,12 +66,17 @@ def measure_numbers(asked: Asked) -> Numbers:
         for start, runs in asked.origins.items()
         if (numbers := measure_seeds(question.measure, runs, question.least_epochs))
     }
+    return combine(question.is_share, found)
+
+
+def combine(is_share: bool, found: Mapping[int, Mapping[int, float]]) -> Numbers:
+    """Combine the numbers of seeds over origins."""
     if not found:
         return Numbers()
     shared = sorted(set.intersection(*map(set, found.values())))
     at_origins = {start: {seed: numbers[seed] for seed in shared} for start, numbers in found.items()}
     means = {seed: float(np.mean([numbers[seed] for numbers in at_origins.values()])) for seed in shared}
-    if not question.is_share:
+    if not is_share:
         return Numbers(at_origins, means, means)
     return Numbers(at_origins, means, {seed: float(x > SIGN_BOUND) for seed, x in means.items() if x != SIGN_BOUND})
 
@@ -93,7 +98,8 @@ def _measure_one(asked: Asked, found: Numbers, compared: int) -> Period | Origin
         layout = Layout(tuple(found.at_origins), asked.validation_rows)
         if asked.question.is_share:
             return Origins(tuple(found.estimates), layout.overlap)
-        return measure_origins(found.estimates, layout, compared)
+        numbers = np.array([list(of_seed.values()) for of_seed in found.at_origins.values()])
+        return measure_origins(numbers, layout, compared)
     if not asked.question.in_period:
         return None
     return measure_period({seed: asked.runs[seed] for seed in found.by_seed}, compared)

@@ -20,6 +20,7 @@ from rdrop_cli.runs.comparable import (
 from rdrop_cli.runs.difference import explain_other_study
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run, list_run_folders
+from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.study.editions import BOOK, EDITIONS, Edition
 
 Networks = Mapping[Network, Sequence[RunCurves]]
@@ -55,7 +56,7 @@ class Collection:
         later: the same at each later origin, by how many rows later it begins; errors in the unit of the first one.
         validation_rows: length of the validation period, by which origins may overlap.
         varied: runs of the first origin whose seed determines one source of chance alone, by source and network, with
-            that of seed 0, from which they vary; they are not judged.
+            that of seed 0, from which they vary; they are not judged. `varied_used` are their metrics.
         claimed: the network of each variant that the claims are judged on: with the rates of the study, the cell of the
             reference run, and the epochs that most of its seeds have.
         attempts: what became of all runs of a network, complete or not.
@@ -68,6 +69,7 @@ class Collection:
     later: Mapping[int, Networks] = field(default_factory=dict)
     validation_rows: int = 0
     varied: Mapping[str, Networks] = field(default_factory=dict)
+    varied_used: tuple[Metrics, ...] = ()
     claimed: Mapping[str, Network] = field(default_factory=dict)
     attempts: Mapping[Network, Attempts] = field(default_factory=dict)
     skipped: tuple[Skipped, ...] = ()
@@ -98,15 +100,53 @@ def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
     Raises:
         RdropError: a name is no run.
     """
-    folders = [find_run(name, runs_dir) for name in names] if names else list_run_folders(runs_dir)
-    readable, unreadable = read_runs(dict.fromkeys(folders))
+    folders = _find_folders(names, runs_dir)
+    readable, unreadable = _read_networks(folders)
     fit, unfit = _keep_fit(readable)
-    if not fit:
-        return Collection(skipped=(*unreadable, *unfit))
     ordered = sorted(fit, key=lambda run: folders.index(run.folder)) if names else fit
     reference = next((run for run in ordered if not run.metrics.vary), None)
     if reference is None:
         return Collection(skipped=(*unreadable, *unfit, *map(_skip_varied, fit)))
+    return _collect_like(reference, readable, fit, (*unreadable, *unfit))
+
+
+def _read_networks(folders: Sequence[RunFolder]) -> tuple[list[Run], list[Skipped]]:
+    """Read runs, but for reference forecasts, which are no networks and have no seeds."""
+    found, unreadable = read_runs(folders)
+    return [run for run in found if run.metrics.is_network], unreadable
+
+
+def collect_datasets(names: Sequence[str], runs_dir: Path) -> dict[str, Collection]:
+    """Collect the runs of every dataset and target apart, each as `collect_runs` does, by the dataset's name.
+
+    Raises:
+        RdropError: a name is no run.
+    """
+    readable, _ = _read_networks(_find_folders(names, runs_dir))
+    fit, _ = _keep_fit(readable)
+    references = dict[tuple[str, str, str], Run]()
+    for run in fit:
+        dataset, target = run.metrics.dataset, run.metrics.protocol.target
+        if not run.metrics.vary:
+            references.setdefault((dataset.sha256, dataset.where, target), run)
+    labels = Counter(run.metrics.dataset.label for run in references.values())
+    found = {}
+    for (sha256, _, target), run in sorted(references.items(), key=lambda item: item[1].metrics.created_at):
+        label = run.metrics.dataset.label
+        name = label if labels[label] == 1 else f"{label}, {target} ({sha256[:6]})"
+        found[name] = _collect_like(run, readable, fit, ())
+    return found
+
+
+def _find_folders(names: Sequence[str], runs_dir: Path) -> list[RunFolder]:
+    """Return the folders of the runs that are named, each once in that order, or all of a folder."""
+    return list(dict.fromkeys(find_run(name, runs_dir) for name in names)) if names else list_run_folders(runs_dir)
+
+
+def _collect_like(
+    reference: Run, readable: Sequence[Run], fit: Sequence[Run], skipped: tuple[Skipped, ...]
+) -> Collection:
+    """Collect the runs of the study that a run belongs to."""
     comparable, differing = keep_comparable(fit, reference, explain_other_study)
     used, replaced = keep_newest_of_each_seed([run for run in comparable if not run.metrics.vary])
     varied, replaced_too = keep_newest_of_each_seed([run for run in comparable if run.metrics.vary])
@@ -117,15 +157,17 @@ def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
         networks = origins.setdefault(run.metrics.protocol.train_start_row, {})
         networks.setdefault(read_network(run.metrics), []).append(curves)
     (first, networks), *later = origins.items()
+    at_first = [run.metrics for run in varied if run.metrics.protocol.train_start_row == first]
     return Collection(
         used=tuple(run.metrics for run in used),
         networks=networks,
         later={start - first: at_origin for start, at_origin in later},
         validation_rows=reference.metrics.protocol.val_stop_row - reference.metrics.protocol.train_stop_row,
-        varied=_gather_varied([run.metrics for run in varied], networks, first),
+        varied=_gather_varied(at_first, networks),
+        varied_used=tuple(at_first),
         claimed=_choose_claimed(networks, read_network(reference.metrics).chosen_cell),
         attempts=_count_attempts(keep_comparable(readable, reference, explain_other_study)[0]),
-        skipped=(*unreadable, *unfit, *differing, *replaced, *replaced_too),
+        skipped=(*skipped, *differing, *replaced, *replaced_too),
         damaged=tuple(damaged),
     )
 
@@ -135,14 +177,13 @@ def _skip_varied(run: Run) -> Skipped:
     return Skipped(run.folder.run_id, f"its seed determines {run.metrics.vary} alone", kind)
 
 
-def _gather_varied(runs: Sequence[Metrics], networks: Networks, first: int) -> dict[str, Networks]:
+def _gather_varied(runs: Sequence[Metrics], networks: Networks) -> dict[str, Networks]:
     """Return the runs in which one source of chance varies, each network with its usual run of seed 0."""
     varied: dict[str, dict[Network, list[RunCurves]]] = {}
     for run in runs:
-        if run.protocol.train_start_row == first:
-            network = read_network(run)
-            base = [each for each in networks.get(network, ()) if each.seed == 0]
-            varied.setdefault(run.vary, {}).setdefault(network, base).append(build_curves(run))
+        network = read_network(run)
+        base = [each for each in networks.get(network, ()) if each.seed == 0]
+        varied.setdefault(run.vary, {}).setdefault(network, base).append(build_curves(run))
     return dict(varied)
 
 

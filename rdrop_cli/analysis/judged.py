@@ -1,10 +1,10 @@
 """A verdict as data, and as a document in which every number of the page stands once; what there is not is null."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from math import isfinite
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.claims import Claim, Region
@@ -13,6 +13,7 @@ from rdrop_cli.analysis.intervals import predict_one
 from rdrop_cli.analysis.joint_test import ALPHA, Plan
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.outlook import Outlook
+from rdrop_cli.analysis.variance import Spread
 from rdrop_cli.errors import UsageError
 
 Verdict = Literal["holds", "does-not-hold", "undecided"]
@@ -71,6 +72,29 @@ class ClaimVerdict:
         return bool(self.answer.by_seed)
 
 
+class Judged(Protocol):
+    """A verdict on a claim."""
+
+    @property
+    def claim(self) -> Claim: ...
+
+
+Found = TypeVar("Found", bound=Judged)
+
+
+def find_claim(claims: Sequence[Found], claim_id: str) -> Found:
+    """Return the verdict on one claim.
+
+    Raises:
+        UsageError: the edition that was judged does not claim it.
+    """
+    found = next((each for each in claims if each.claim.id == claim_id), None)
+    if found is None:
+        known = ", ".join(each.claim.id for each in claims)
+        raise UsageError(f"{claim_id} is no claim of the edition that these runs follow; it has {known}")
+    return found
+
+
 @dataclass(frozen=True)
 class StudyVerdict:
     """The runs that were judged and what they say.
@@ -78,6 +102,7 @@ class StudyVerdict:
     Attributes:
         margin: what counts as a difference, in standardised error.
         networks: the table of networks, of each cell the lowest difference first.
+        variance: the variance account; empty where nothing varies alone.
     """
 
     collection: Collection
@@ -85,6 +110,7 @@ class StudyVerdict:
     margin: float
     claims: tuple[ClaimVerdict, ...]
     networks: tuple[NetworkRow, ...]
+    variance: tuple[Spread, ...] = ()
 
     def find(self, claim_id: str) -> ClaimVerdict:
         """Return the verdict on one claim.
@@ -92,11 +118,7 @@ class StudyVerdict:
         Raises:
             UsageError: the edition that was judged does not claim it.
         """
-        found = next((verdict for verdict in self.claims if verdict.id == claim_id), None)
-        if found is None:
-            known = ", ".join(verdict.id for verdict in self.claims)
-            raise UsageError(f"{claim_id} is no claim of the edition that these runs follow; it has {known}")
-        return found
+        return find_claim(self.claims, claim_id)
 
     def _repr_html_(self) -> str:
         """Return what a notebook shows: each claim and what the runs say of it."""
@@ -117,16 +139,19 @@ class StudyVerdict:
         return {
             "schema_version": 3,
             "plan": {"alpha": ALPHA, "looks": list(self.plan.looks), "margin": self.margin},
-            "questions": [_describe_answer(answer) for answer in self.answers.values()],
+            "questions": [describe_answer(answer) for answer in self.answers.values()],
             "claims": [_describe_claim(verdict) for verdict in self.claims],
             "networks": [_describe_row(row) for row in self.networks],
+            "variance": [{**asdict(spread), "interval": spread.interval} for spread in self.variance],
+            "varied_runs": [run.run_id for run in self.collection.varied_used],
             "origins": [0, *self.collection.later],
             "runs": [{"run_id": run.run_id, "variant": run.variant, "seed": run.seed} for run in self.collection.used],
             "skipped": [{"run": run.run, "reason": run.reason} for run in self.collection.skipped],
         }
 
 
-def _describe_answer(answer: Answer) -> dict[str, Any]:
+def describe_answer(answer: Answer) -> dict[str, Any]:
+    """Return every number of an answer."""
     return {
         "id": answer.question.id,
         "number": answer.question.number,
@@ -144,6 +169,11 @@ def _describe_answer(answer: Answer) -> dict[str, Any]:
     }
 
 
+def describe_region(region: Region) -> list[float | None]:
+    """Return its ends; one that is open is None."""
+    return [bound if isfinite(bound) else None for bound in (region.low, region.high)]
+
+
 def _describe_claim(verdict: ClaimVerdict) -> dict[str, Any]:
     region, claim = verdict.region, verdict.claim
     return {
@@ -156,7 +186,7 @@ def _describe_claim(verdict: ClaimVerdict) -> dict[str, Any]:
         "estimate": verdict.answer.estimate,
         "interval": verdict.answer.interval,
         "p": verdict.p,
-        "region": [bound if isfinite(bound) else None for bound in (region.low, region.high)],
+        "region": describe_region(region),
         "published": verdict.published,
         "reproduced": verdict.reproduced,
         "size": dict(zip(("mean", "low", "high"), verdict.size, strict=True)) if verdict.size else None,

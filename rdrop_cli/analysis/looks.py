@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from rdrop_cli.analysis.across import AcrossVerdict, name_datasets
 from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.judged import StudyVerdict
 from rdrop_cli.errors import DataError, UsageError
@@ -72,22 +73,22 @@ def choose_plan(runs_dir: Path, sha256: str, protocol: str, looks: tuple[int, ..
     return Plan(looks)
 
 
-def record_look(runs_dir: Path, judged: StudyVerdict) -> None:
+def record_look(runs_dir: Path, judged: StudyVerdict | AcrossVerdict) -> None:
     """Write down a look: the plan, the seeds, and what they decided; one that is there already is not written again.
 
     Raises:
         DataError: the ledger is damaged.
         OSError: it cannot be written.
     """
-    run = judged.collection.used[0]
-    sha256, protocol = run.dataset.sha256, run.protocol.name
+    collections = {"": judged.collection} if isinstance(judged, StudyVerdict) else judged.collections
+    sha256, protocol = name_datasets(collections)
     ledger, now = _read_ledger(runs_dir), datetime.now(UTC).isoformat(timespec="seconds")
     entry = _find_entry(ledger, sha256, protocol)
     if entry is None:
         entry = {"sha256": sha256, "protocol": protocol, "looks": [], "fixed_at": now, "taken": []}
         ledger["studies"].append(entry)
     entry["looks"] = list(judged.plan.looks)
-    decided = [verdict.id for verdict in judged.claims if verdict.verdict != "undecided"]
+    decided = [verdict.claim.id for verdict in judged.claims if verdict.verdict != "undecided"]
     look = {"seeds": len(judged.seeds), "decided": decided}
     if not entry["taken"] or {name: entry["taken"][-1][name] for name in look} != look:
         entry["taken"].append({"at": now, **look})

@@ -1,7 +1,7 @@
 """How much of an answer belongs to its validation period: measured over several, or imagined by blocks of days."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,9 +47,7 @@ def measure_period(pairs: Mapping[int, tuple[RunCurves, ...]], compared: int) ->
     first = next((one for one, other in kept if one and other), None)
     if first is None or len(first.days) < LEAST_BLOCKS * BLOCK_DAYS:
         return None
-    differences = [
-        other.val_mae - one.val_mae for one, other in kept if one and other and one.days == other.days == first.days
-    ]
+    differences = [other.mae - one.mae for one, other in kept if one and other and one.days == other.days == first.days]
     if not differences:
         return None
     blocks = average_blocks(np.mean(differences, axis=0), first.windows)
@@ -110,21 +108,35 @@ class Layout:
         return float(variance * (1 + (len(self.starts) - 1) * self.overlap) / (1 - self.overlap) / len(self.starts))
 
 
-def measure_origins(estimates: Sequence[float], layout: Layout, compared: int) -> Origins:
-    """Measure how a mean varies from period to period.
+def measure_origins(numbers: npt.NDArray[np.float64], layout: Layout, compared: int) -> Origins:
+    """Measure how a mean varies from period to period, of numbers of shape (origin, seed).
 
-        error² = s² / K · (1 + (K - 1) ρ) / (1 - ρ)        half = t_{f, 1 - α / (2 · compared)} · error
+        error² = max(s², e² / n) / K · (1 + (K - 1) ρ) / (1 - ρ)        half = t_{f, 1 - α / (2 · compared)} · error
 
-    The period is the unit: seeds of one period share it, so that more of them tell nothing of another. Student's t over
-    the means of few units keeps its level also where these are unequally noisy (Ibragimov and Müller 2010, J. Bus.
-    Econ. Stat. 28, 453-468). The last factor is for periods that have a share ρ of their rows in common, as Nadeau and
-    Bengio 2003 (Machine Learning 52, 239-281) correct for common windows; f is K - 1 where they have none.
+    s² is the variance among the means of the K origins, e² what is left of the numbers without seeds and origins. The
+    period is the unit: seeds of one period share it, so that more of them tell nothing of another. Student's t over the
+    means of few units keeps its level also where these are unequally noisy (Ibragimov and Müller 2010, J. Bus. Econ.
+    Stat. 28, 453-468). Means of few periods may agree by chance, at some look surely: no less is taken than the seeds
+    alone make of it (Röver, Knapp and Friede 2015, BMC Med. Res. Methodol. 15, 99). The last factor is for periods that
+    have a share ρ of their rows in common, as Nadeau and Bengio 2003 (Machine Learning 52, 239-281) correct for common
+    windows; f is K - 1 where they have none.
     """
     from scipy import stats
 
-    error = math.sqrt(layout.scale(float(np.var(estimates, ddof=1))))
+    estimates = numbers.mean(axis=1)
+    variance = max(float(estimates.var(ddof=1)), measure_residual(numbers) / numbers.shape[1])
+    error = math.sqrt(layout.scale(variance))
     half = float(stats.t.ppf(1 - ALPHA_PERIOD / (2 * compared), layout.freedom)) * error
-    return Origins(tuple(estimates), layout.overlap, error, half)
+    return Origins(tuple(map(float, estimates)), layout.overlap, error, half)
+
+
+def measure_residual(numbers: npt.NDArray[np.float64]) -> float:
+    """Return the variance of numbers (origin, seed) without what belongs to origins and seeds; 0 of one seed."""
+    origins, seeds = numbers.shape
+    if seeds < 2:
+        return 0.0
+    left = numbers - numbers.mean(axis=1, keepdims=True) - numbers.mean(axis=0) + numbers.mean()
+    return float((left**2).sum() / ((origins - 1) * (seeds - 1)))
 
 
 def average_blocks(daily: npt.NDArray[np.float64], windows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The validation errors of a run's best network, day by day, as the run folder keeps them."""
+"""The errors of a run's best network, day by day, as the run folder keeps them, and its curves."""
 
 import csv
 import math
@@ -12,26 +12,26 @@ import numpy.typing as npt
 from rdrop_cli.analysis.measures import Curve, check_curve
 from rdrop_cli.errors import DataError
 
-COLUMNS = ["day", "windows", "val_mae"]
+COLUMNS = ["day", "windows"]
 
 
 @dataclass(frozen=True, eq=False)
 class DailyErrors:
-    """The standardised validation error of a run's best network on each calendar day.
+    """The standardised error of a run's best network on each calendar day of a period.
 
     Attributes:
         days: ISO dates in their order, shape (day,).
-        windows: validation windows whose target lies on the day, shape (day,).
-        val_mae: mean absolute error over them, shape (day,).
+        windows: whose target lies on the day, shape (day,).
+        mae: mean absolute error over them, shape (day,).
     """
 
     days: tuple[str, ...]
     windows: npt.NDArray[np.float64]
-    val_mae: npt.NDArray[np.float64]
+    mae: npt.NDArray[np.float64]
 
 
-def read_daily_errors(path: Path) -> DailyErrors | None:
-    """Read a run's `daily_errors.csv`; None where there is none.
+def read_daily_errors(path: Path, error: str = "val_mae") -> DailyErrors | None:
+    """Read a run's `daily_errors.csv`, or its `daily_test_errors.csv` with `test_mae`; None where there is none.
 
     Raises:
         DataError: it is damaged, naming the line.
@@ -40,21 +40,21 @@ def read_daily_errors(path: Path) -> DailyErrors | None:
         header, *rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines())) or [[]]
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{path.name}: cannot be read ({error})") from error
-    if header != COLUMNS or not rows:
-        raise DataError(f"{path.name}: expected lines of {','.join(COLUMNS)}, received {','.join(header)[:60]!r}")
+    except (OSError, ValueError, csv.Error) as cause:
+        raise DataError(f"{path.name}: cannot be read ({cause})") from cause
+    if header != [*COLUMNS, error] or not rows:
+        raise DataError(f"{path.name}: expected lines of day,windows,{error}, received {','.join(header)[:60]!r}")
     table = [_parse_row(path, line, row) for line, row in enumerate(rows, start=2)]
-    days, windows, val_mae = zip(*table, strict=True)
+    days, windows, mae = zip(*table, strict=True)
     if list(days) != sorted(set(days)):
         raise DataError(f"{path.name}: its days are not in order, or one is there twice")
-    return DailyErrors(days, np.array(windows), np.array(val_mae))
+    return DailyErrors(days, np.array(windows), np.array(mae))
 
 
 def _parse_row(path: Path, line: int, row: list[str]) -> tuple[str, float, float]:
     try:
         day, windows, error = date.fromisoformat(row[0]).isoformat(), int(row[1]), float(row[2])
-        if len(row) == len(COLUMNS) and windows > 0 and 0 <= error < np.inf:
+        if len(row) == len(COLUMNS) + 1 and windows > 0 and 0 <= error < np.inf:
             return day, float(windows), error
     except (ValueError, IndexError):
         pass
@@ -130,7 +130,7 @@ class RunCurves:
             naive_test_mae=None if self.naive_test_mae is None else self.naive_test_mae * factor,
             test_mae=None if self.test_mae is None else self.test_mae * factor,
             target_std=target_std,
-            daily=self.daily and replace(self.daily, val_mae=self.daily.val_mae * factor),
+            daily=self.daily and replace(self.daily, mae=self.daily.mae * factor),
         )
 
     def _check(self, name: str, values: Curve) -> Curve:

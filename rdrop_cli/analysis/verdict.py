@@ -6,11 +6,12 @@ page, and valid at every look of the plan (`joint_test`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
 from rdrop_cli.analysis.answers import Answer, answer_questions
-from rdrop_cli.analysis.asked import Asked, RunsBySeed, measure_or_none, measure_seeds
+from rdrop_cli.analysis.asked import Asked, RunsBySeed, measure_numbers, measure_or_none, measure_seeds
 from rdrop_cli.analysis.claims import SIGN_BOUND, Claim, Region
 from rdrop_cli.analysis.collect import Collection, collect_runs
 from rdrop_cli.analysis.edition_claims import CLAIM_IDS, list_claims
@@ -23,6 +24,7 @@ from rdrop_cli.analysis.outlook import foresee
 from rdrop_cli.analysis.published import load_printed_like, load_published_like
 from rdrop_cli.analysis.questions import Question, measure_margin
 from rdrop_cli.analysis.run import RunCurves
+from rdrop_cli.analysis.variance import account_for_variance
 from rdrop_cli.errors import ValueRefusedError, suggest
 from rdrop_cli.runs.history import is_still_improving
 
@@ -40,8 +42,37 @@ def judge_runs(names: Sequence[str], runs_dir: Path, plan: Plan | None = None) -
 
 def judge_collection(collection: Collection, plan: Plan) -> StudyVerdict:
     """Judge claims and networks as one family."""
+    page = ask_page(collection)
+    asked = list(page.family.values())
+    answers = answer_questions(asked, [measure_numbers(each) for each in asked], plan)
+    return judge_page(page, dict(zip(page.family, answers, strict=True)), plan)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What is asked of a collection.
+
+    Attributes:
+        margin: what counts as a difference, in standardised error.
+        asked: every question of the claims and of the table of networks, by its id.
+        keys: the question of each network that is compared with another.
+    """
+
+    collection: Collection
+    margin: float
+    asked: Mapping[str, Asked]
+    keys: Mapping[Network, str]
+
+    @property
+    def family(self) -> dict[str, Asked]:
+        """The questions that any run speaks to: they are answered together."""
+        return {key: each for key, each in self.asked.items() if each.runs}
+
+
+def ask_page(collection: Collection) -> Page:
+    """Put together what is asked of a collection."""
     if not collection.networks:
-        return StudyVerdict(collection, plan, 0.0, (), ())
+        return Page(collection, 0.0, {}, {})
     margin = measure_margin(collection.curves)
     claims = list_claims(collection.edition)
     asked = {claim.question.id: _ask(claim.question, claims, collection, margin) for claim in claims}
@@ -49,10 +80,15 @@ def judge_collection(collection: Collection, plan: Plan) -> StudyVerdict:
     for network, difference in ask_differences(collection).items():
         keys[network] = _find_same(network, claims, collection) or difference.question.id
         asked.setdefault(keys[network], difference)
-    family = {key: each for key, each in asked.items() if each.runs}
-    answers = dict(zip(family, answer_questions(list(family.values()), plan), strict=True))
-    for key, each in asked.items():
-        answers.setdefault(key, Answer(each.question))
+    return Page(collection, margin, asked, keys)
+
+
+def judge_page(page: Page, answered: Mapping[str, Answer], plan: Plan) -> StudyVerdict:
+    """Judge a collection by the answers to its questions."""
+    collection, margin, asked = page.collection, page.margin, page.asked
+    if not collection.networks:
+        return StudyVerdict(collection, plan, margin, (), ())
+    answers = {key: answered.get(key) or Answer(each.question) for key, each in asked.items()}
     published = load_published_like(collection.used[0]) if collection.used else {}
     printed = load_printed_like(collection.used[0]) if collection.used else {}
     return StudyVerdict(
@@ -60,20 +96,27 @@ def judge_collection(collection: Collection, plan: Plan) -> StudyVerdict:
         plan,
         margin,
         claims=tuple(
-            _judge(claim, answers[claim.question.id], asked, margin, plan, published, printed) for claim in claims
+            _judge(claim, answers[claim.question.id], asked, margin, plan, published, printed)
+            for claim in list_claims(collection.edition)
         ),
-        networks=tuple(build_rows(collection, {network: answers[key] for network, key in keys.items()})),
+        networks=tuple(build_rows(collection, {network: answers[key] for network, key in page.keys.items()})),
+        variance=tuple(account_for_variance(collection)),
     )
 
 
-def _ask(question: Question, claims: Sequence[Claim], collection: Collection, margin: float) -> Asked:
+def list_bounds(question: Question, claims: Sequence[Claim], margin: float) -> tuple[float, ...]:
+    """Return the bounds that claims about a question ask of, and signs can be tested against, ascending."""
     regions = [claim.region(margin) for claim in claims if claim.question is question]
     bounds = {bound for region in regions for bound in region.bounds if not question.is_share or bound == SIGN_BOUND}
+    return tuple(sorted(bounds))
+
+
+def _ask(question: Question, claims: Sequence[Claim], collection: Collection, margin: float) -> Asked:
     networks = [collection.claimed[variant] for variant in question.needs if variant in collection.claimed]
     origins = align_origins(collection, networks) if len(networks) == len(question.needs) else {}
     labels = label_networks(collection.networks)
     named = tuple(labels[network] for network in networks)
-    return Asked(question, origins, tuple(sorted(bounds)), named, collection.validation_rows)
+    return Asked(question, origins, list_bounds(question, claims, margin), named, collection.validation_rows)
 
 
 def _find_same(network: Network, claims: Sequence[Claim], collection: Collection) -> str | None:
@@ -96,7 +139,7 @@ def _judge(
 ) -> ClaimVerdict:
     question, region = claim.question, claim.region(margin)
     verdict = place(answer.interval, region, question.is_share)
-    reason = _explain(answer, asked[question.id].runs, region, verdict)
+    reason = explain_reason(answer, asked[question.id].runs, region, verdict)
     improving = _find_improving(answer, asked[question.id]) if question.needs_turn else ()
     if improving and _denies(verdict, region):
         verdict, reason = "undecided", "still-improving"
@@ -146,7 +189,8 @@ def place(interval: Interval | None, region: Region, is_share: bool = False) -> 
     return "undecided"
 
 
-def _explain(answer: Answer, runs: RunsBySeed, region: Region, verdict: Verdict) -> Reason:
+def explain_reason(answer: Answer, runs: RunsBySeed, region: Region, verdict: Verdict) -> Reason:
+    """Say why a claim is undecided, or that it is decided."""
     if not answer.by_seed:
         short = all(min(run.epochs for run in of_seed) < answer.question.least_epochs for of_seed in runs.values())
         return "too-short" if runs and short else "no-runs"

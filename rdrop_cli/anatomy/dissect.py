@@ -11,10 +11,12 @@ from rdrop_cli.anatomy.blocks import CapturedBlock, capture_blocks, changes_memo
 from rdrop_cli.anatomy.capture import MaskRecord
 from rdrop_cli.anatomy.identify import measure_errors, measure_plain_error
 from rdrop_cli.anatomy.reference import rectify
+from rdrop_cli.errors import UsageError
 from rdrop_cli.nn.models import build_model
 from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.methods import Lifetime, Site
+from rdrop_cli.study.variants import Place, find_variant
 
 # Small, and all different, so that a shape says which axes it has. Over more timesteps a masked carry outgrows float32.
 BATCH, TIMESTEPS, FEATURES, UNITS = 32, 12, 5, 8
@@ -80,7 +82,15 @@ def dissect(config: RunConfig) -> Anatomy:
 
     The masks are those of the seed generators at that step. Weights and sequences are random because initial biases
     are zero and would hide differences between methods. Of several recurrent layers it is the worst error that counts.
+
+    Raises:
+        UsageError: the network has layers that are not recurrent, or a Dropout layer beside masks of the recurrence.
     """
+    variant = find_variant(config.variant)
+    mixes = variant.recurrent_dropout > 0 and variant.dropout_at is not Place.ARGUMENT
+    if mixes or variant.recurrent_layers != variant.stack:
+        expected = "a network of recurrent layers alone, which has its dropout in one place"
+        raise UsageError(f"expected {expected}, received {variant.name}", field="variants", show_field=False)
     small = replace(config, protocol=replace(config.protocol, units=UNITS))
     model = build_model(small, TIMESTEPS, FEATURES)
     rng = np.random.default_rng(config.seed)

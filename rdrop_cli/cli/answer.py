@@ -28,15 +28,41 @@ def answer(runs: "Sequence[Metrics]") -> str:
     means = {name: _average_error(members) for name, members in networks.items()}
     best = sorted(means, key=lambda name: means[name])
     unit = runs[0].unit
-    described = [f"{name} {format_error(means[name], unit)} ({_describe(networks[name])})" for name in best]
+    described = [f"{name} {format_error(means[name], unit)}{_describe(networks[name])}" for name in best]
     more = len(described) - MOST_NETWORKS
     listed = ", ".join(described[:MOST_NETWORKS]) + (f" and {more} more" if more > 0 else "")
     return f"validation MAE: {listed}; naive forecast {format_error(runs[0].naive.val_mae_in_unit, unit)}"
 
 
+def describe_skill(runs: "Sequence[Metrics]", runs_dir: Path) -> str:
+    """Say whether the best network beats the best reference forecast on the test period; empty if that is not known.
+
+    Raises:
+        DataError: daily errors are damaged.
+    """
+    from rdrop_cli.analysis.skill import measure_skill
+
+    skill = measure_skill(runs, runs_dir)
+    if skill is None:
+        return ""
+    low, high = (format_error(abs(end), skill.unit) for end in sorted(skill.interval, key=abs))
+    size, test = format_error(abs(skill.difference), skill.unit), f"Diebold-Mariano p {_format_p(skill.p)}"
+    seeds = f", mean of {skill.seeds} seeds," if skill.seeds > 1 else ""
+    if skill.interval[0] <= 0 <= skill.interval[1]:
+        return f"test: {skill.network}{seeds} and {skill.reference} cannot be told apart ({size} apart, {test})"
+    verb = "beats" if skill.difference < 0 else "is worse than"
+    return f"test: {skill.network}{seeds} {verb} {skill.reference} by {size} (95 % interval {low} to {high}, {test})"
+
+
+def _format_p(p: float) -> str:
+    return f"{p:.2g}" if p >= 0.0001 else "< 0.0001"
+
+
 def name_next_step(runs: "Sequence[Metrics]", runs_dir: Path) -> tuple[str, str]:
     """Return what is most useful now, and the command for it."""
     folder = "" if runs_dir == DEFAULT_RUNS_DIR else f" --runs-dir {shlex.quote(str(runs_dir))}"
+    if not any(run.is_network for run in runs):
+        return "next: compare a network with", f"rdrop train{folder}"
     few = len({run.seed for run in runs}) < ENOUGH_SEEDS
     first = f"repeat with --seeds 0-{ENOUGH_SEEDS - 1}, then" if few else "test the book's claims with"
     return f"next: {first}", f"rdrop verdict{folder}"
@@ -48,14 +74,18 @@ def _average_error(runs: "Sequence[Metrics]") -> float:
 
 
 def _describe(runs: "Sequence[Metrics]") -> str:
-    """Say of how many seeds a network is the mean, and in how many of them it overfits."""
+    """Say of how many seeds, or of how many runs of them, a network is the mean, and in how many it overfits."""
+    if not runs[0].is_network:
+        return ""
     overfits = [_overfits(run) for run in runs]
+    are_seeds = len({run.seed for run in runs}) == len(runs) and not any(run.vary for run in runs)
+    count = f"{len(runs)} {'seeds' if are_seeds else 'runs'}"
     if None in overfits:
         known = "too few epochs to tell whether it overfits"
-        return known if len(runs) == 1 else f"mean of {len(runs)} seeds, {known}"
+        return f" ({known})" if len(runs) == 1 else f" (mean of {count}, {known})"
     if len(runs) == 1:
-        return "overfits" if overfits[0] else "does not overfit"
-    return f"mean of {len(runs)} seeds, overfits in {sum(map(bool, overfits))}"
+        return " (overfits)" if overfits[0] else " (does not overfit)"
+    return f" (mean of {count}, overfits in {sum(map(bool, overfits))})"
 
 
 def _overfits(run: "Metrics") -> bool | None:

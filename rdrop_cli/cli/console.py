@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from textwrap import wrap
+from threading import Timer
 from typing import TYPE_CHECKING, Any, Literal
 
 from rdrop_cli.errors import UsageError, make_printable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 UNLIMITED = 100_000  # columns of a pipe or a file
 WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "drop_whitespace": True}
+SECONDS_BEFORE_LINE = 0.3  # that somebody waits without a word
 GAP = 2  # columns between two of a table
 READABLE = 24  # columns of the narrowest column of sentences
 
@@ -80,14 +82,19 @@ def note_command(words: str, command: str) -> None:
 
 @contextmanager
 def show_stage(text: str) -> Iterator[None]:
-    """Show what is done in the block: while it lasts on a terminal, as a line elsewhere."""
+    """Show what is done in the block: while it lasts on a terminal, elsewhere as a line if it takes long."""
     console = make_console()
     if console.is_terminal and not console.is_dumb_terminal and _verbosity is not Verbosity.QUIET:
         with console.status(text):
             yield
-    else:
-        note(text)
+        return
+    timer = Timer(SECONDS_BEFORE_LINE, note, [text])
+    timer.daemon = True
+    timer.start()
+    try:
         yield
+    finally:
+        timer.cancel()
 
 
 def print_error(text: str) -> None:

@@ -19,7 +19,7 @@ STATES = ("complete", "interrupted", "new")
 
 @dataclass(frozen=True)
 class GridRow:
-    """One row of the grid: a network with its rates, and how many of its seeds are how far."""
+    """One row of the grid: a network with its rates, its seeds, and how many of its runs are how far."""
 
     network: str
     dropout: float | None
@@ -70,15 +70,18 @@ def survey_plan(plan: "TrainingPlan", execution: "Execution") -> Grid:
 def _sum_up(progress: "Sequence[Progress]") -> list[GridRow]:
     """Return the rows of the grid, in the order of the file."""
     counts: dict[RunConfig, Counter[str]] = {}
+    seeds: dict[RunConfig, set[int]] = {}
     for run in progress:
-        counts.setdefault(replace(run.config, seed=0), Counter())[run.state] += 1
+        network = replace(run.config, seed=0, vary="", protocol=run.config.protocol.at_first_origin)
+        counts.setdefault(network, Counter())[run.state] += 1
+        seeds.setdefault(network, set()).add(run.config.seed)
     return [
         GridRow(
             network=config.label,
             dropout=config.dropout if VARIANTS[config.variant].dropout else None,
             recurrent_dropout=config.recurrent_dropout if VARIANTS[config.variant].recurrent_dropout else None,
             epochs=config.epochs,
-            seeds=count.total(),
+            seeds=len(seeds[config]),
             complete=count["complete"],
             interrupted=count["interrupted"],
             new=count["new"],

@@ -9,7 +9,7 @@ import typer
 from rdrop_cli.cli.console import Verbosity, set_verbosity
 from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.methods import CELLS
-from rdrop_cli.study.variants import VARIANTS
+from rdrop_cli.study.variants import REFERENCES, VARIANTS
 
 DEFAULT_RUNS_DIR = Path("runs")
 DEFAULT_DATA_DIR = Path("data")
@@ -32,7 +32,8 @@ def complete_run_ids(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def complete_variants(incomplete: str) -> list[tuple[str, str]]:
     """Complete a variant, with its summary."""
-    return [(variant.name, variant.summary) for variant in VARIANTS.values() if variant.name.startswith(incomplete)]
+    known = (VARIANTS | REFERENCES).values()
+    return [(variant.name, variant.summary) for variant in known if variant.name.startswith(incomplete)]
 
 
 def complete_cells(incomplete: str) -> list[str]:

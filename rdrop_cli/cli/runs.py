@@ -211,9 +211,12 @@ def _describe(metrics: "Metrics") -> Iterator[str]:
     yield f"naive error   {_format_error(naive.val_mae, naive.val_mae_in_unit, metrics.unit)} on validation"
     if metrics.failure:
         yield f"failure       {metrics.failure}"
-    yield f"variant       {metrics.variant}, seed {metrics.seed}, {rates}"
-    yield f"data          {data.name}, {data.rows} rows, SHA-256 {data.sha256[:12]} ({checked})"
-    yield f"protocol      {metrics.protocol.name}, target {metrics.protocol.target}"
+    seed = f"seed {metrics.seed}{f' ({metrics.vary} alone)' if metrics.vary else ''}"
+    yield f"variant       {metrics.variant}, {seed}, {rates}"
+    yield f"data          {data.label}, {data.rows} rows, SHA-256 {data.sha256[:12]} ({checked})"
+    start = metrics.protocol.train_start_row
+    origin = f", training from row {start}" if start else ""
+    yield f"protocol      {metrics.protocol.name}, target {metrics.protocol.target}{origin}"
     yield f"training      {_describe_training(metrics)}"
     yield f"time          {_describe_speed(metrics.timing)}"
     yield f"environment   {versions}, {environment.device or '?'}, engine {metrics.engine or '?'}"

@@ -41,13 +41,13 @@ def study(
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
-    """Repeat an edition of the book: train its networks, judge its claims, write the report.
+    """Train, judge and report the networks of an edition.
 
     Complete runs are skipped and interrupted ones resumed: after a stop, run the same command again.
     """
     request = Request(variants=tuple(find_edition(edition).networks), protocol=edition, dataset=dataset)
     requests = [request.with_seed(seed) for seed in parse_seeds(seeds)]
-    with show_stage("starting"):
+    with show_stage("importing NumPy"):
         from rdrop_cli.cli.training import describe_data, train
         from rdrop_cli.cli.verdict import judge_and_tell, print_page
         from rdrop_cli.jobs.launch import Execution, plan_training

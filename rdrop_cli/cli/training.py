@@ -126,7 +126,8 @@ def describe_data(plan: TrainingPlan) -> None:
 
 def _run_with_display(plan: TrainingPlan, execution: Execution) -> list[Outcome]:
     """Train with a line of progress for each run; when stopped, print how to resume."""
-    with TrainingDisplay("importing TensorFlow") as display:
+    needed = any(task.config.is_network for task in plan.tasks)
+    with TrainingDisplay("importing TensorFlow" if needed else "fitting") as display:
         shown: list[RunProgress] = []
 
         def make_callback(task: Task) -> RunProgress:

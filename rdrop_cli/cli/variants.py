@@ -1,4 +1,4 @@
-"""`rdrop variants`: the networks that can be trained."""
+"""`rdrop variants`: the networks that can be trained, and the reference forecasts."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -10,7 +10,7 @@ from rdrop_cli.cli.console import Column, print_table
 from rdrop_cli.cli.options import PROTOCOL_NAMES, AsJson
 from rdrop_cli.files import to_json
 from rdrop_cli.study.editions import Edition, find_edition
-from rdrop_cli.study.variants import VARIANTS, Variant, find_variant
+from rdrop_cli.study.variants import REFERENCES, VARIANTS, Variant, find_variant
 
 
 def variants(
@@ -20,9 +20,9 @@ def variants(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the networks that can be trained, with their papers."""
+    """List networks and reference forecasts, with papers."""
     edition = find_edition(protocol) if protocol is not None else None
-    listed = list(map(find_variant, edition.networks)) if edition else list(VARIANTS.values())
+    listed = list(map(find_variant, edition.networks)) if edition else list((VARIANTS | REFERENCES).values())
     if as_json:
         typer.echo(to_json([_list_fields(variant, edition) for variant in listed]))
     else:

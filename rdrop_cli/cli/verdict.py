@@ -9,10 +9,11 @@ import typer
 
 from rdrop_cli.cli.console import note, note_command
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, ComparedRuns, Quiet, RunsDir
-from rdrop_cli.errors import RdropError, ValueRefusedError, make_printable
+from rdrop_cli.errors import RdropError, UsageError, ValueRefusedError, make_printable
 from rdrop_cli.files import to_json
 
 if TYPE_CHECKING:
+    from rdrop_cli.analysis.across import AcrossVerdict
     from rdrop_cli.analysis.judged import StudyVerdict
 
 NOT_MET = 3
@@ -62,6 +63,9 @@ def verdict(
             metavar="SEED", help="Choose the best network on seeds below this one, and judge it on the others."
         ),
     ] = None,
+    across_datasets: Annotated[
+        bool, typer.Option("--across-datasets", help="Judge the runs of all datasets together.")
+    ] = False,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -71,8 +75,15 @@ def verdict(
 
     required = require or []
     check_claim_ids(required)
-    judged = judge_and_tell(runs or [], runs_dir, parse_looks(looks), confirm)
-    typer.echo(_render(judged, Format.JSON if as_json else output_format, explain))
+    output_format = Format.JSON if as_json else output_format
+    judged: StudyVerdict | AcrossVerdict
+    if across_datasets:
+        if confirm is not None or explain or output_format not in (Format.TEXT, Format.JSON):
+            raise UsageError("--across-datasets gives text or JSON; remove --confirm, --explain and other formats")
+        judged = judge_all_datasets(runs or [], runs_dir, parse_looks(looks))
+    else:
+        judged = judge_and_tell(runs or [], runs_dir, parse_looks(looks), confirm)
+    typer.echo(_render(judged, output_format, explain))
     unmet = [claim_id for claim_id in required if judged.find(claim_id).verdict != "holds"]
     if unmet:
         from rdrop_cli.report.words import VERDICTS
@@ -80,7 +91,7 @@ def verdict(
         for claim_id in unmet:
             typer.echo(f"rdrop: --require {claim_id}: {VERDICTS[judged.find(claim_id).verdict]}", err=True)
         raise typer.Exit(NOT_MET)
-    if output_format is Format.TEXT and not (as_json or explain):
+    if output_format is Format.TEXT and not (explain or across_datasets):
         note_command("reasons, sizes and what more seeds would bring:", "rdrop verdict --explain")
 
 
@@ -89,9 +100,15 @@ def print_page(judged: "StudyVerdict") -> None:
     typer.echo(_render(judged, Format.TEXT, explain=False))
 
 
-def _render(judged: "StudyVerdict", output_format: Format, explain: bool) -> str:
+def _render(judged: "StudyVerdict | AcrossVerdict", output_format: Format, explain: bool) -> str:
+    from rdrop_cli.analysis.across import AcrossVerdict
+
     if output_format is Format.JSON:
         return to_json(judged.to_json())
+    if isinstance(judged, AcrossVerdict):
+        from rdrop_cli.report.across import write_across
+
+        return "\n".join(map(make_printable, write_across(judged)))
     from rdrop_cli.report.formats import write_latex, write_markdown
     from rdrop_cli.report.text import write_page
 
@@ -126,7 +143,7 @@ def judge_and_tell(
     """
     from rdrop_cli.analysis.collect import collect_runs
     from rdrop_cli.analysis.confirm import confirm_best
-    from rdrop_cli.analysis.looks import choose_plan, record_look
+    from rdrop_cli.analysis.looks import choose_plan
     from rdrop_cli.analysis.verdict import judge_collection
     from rdrop_cli.runs.comparable import describe_skipped
 
@@ -138,8 +155,30 @@ def judge_and_tell(
     run = collection.used[0]
     plan = choose_plan(runs_dir, run.dataset.sha256, run.protocol.name, looks)
     judged = judge_collection(collection, plan) if confirm is None else confirm_best(collection, plan, confirm)
+    _record(runs_dir, judged)
+    return judged
+
+
+def judge_all_datasets(names: Sequence[str], runs_dir: Path, looks: tuple[int, ...] | None = None) -> "AcrossVerdict":
+    """Judge the runs of all datasets together by the plan of their folder, and write the look down.
+
+    Raises:
+        UsageError: there are fewer than two datasets, or another plan of looks was fixed.
+    """
+    from rdrop_cli.analysis.across import judge_datasets, name_datasets
+    from rdrop_cli.analysis.collect import collect_datasets
+    from rdrop_cli.analysis.looks import choose_plan
+
+    collections = collect_datasets(names, runs_dir)
+    judged = judge_datasets(collections, choose_plan(runs_dir, *name_datasets(collections), looks))
+    _record(runs_dir, judged)
+    return judged
+
+
+def _record(runs_dir: Path, judged: "StudyVerdict | AcrossVerdict") -> None:
+    from rdrop_cli.analysis.looks import record_look
+
     try:
         record_look(runs_dir, judged)
     except OSError as error:
         note(f"note: this look could not be written down in {runs_dir}: {error}")
-    return judged

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
 
 RUN_ID_TAG = "rdrop.run_id"
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-ARTIFACTS = ("metrics.json", "config.json", "history.csv", "daily_errors.csv", "loss.png", "model.keras")
+ARTIFACTS = (
+    "metrics.json",
+    "config.json",
+    "history.csv",
+    "daily_errors.csv",
+    "daily_test_errors.csv",
+    "loss.png",
+    "model.keras",
+    "forecast.npz",
+)
 METRICS_PER_BATCH = 1000  # MLflow takes no more in one request
 RUNS_PER_PAGE = 1000
 # For the call, where the user has not set them: seconds instead of minutes until a store that is not there is given up,

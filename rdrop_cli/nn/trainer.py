@@ -10,6 +10,7 @@ import numpy.typing as npt
 from rdrop_cli.nn.engines import choose_engine
 from rdrop_cli.nn.models import build_model
 from rdrop_cli.runs.checkpoint import State
+from rdrop_cli.runs.folder import MODEL_NAME
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
@@ -41,6 +42,8 @@ class KerasTrainer:
         self._optimizer = make_optimizer(config.protocol)
         self._optimizer.build(self.model.trainable_variables)
         self._engine = choose_engine(config, self.model, self._optimizer, windows)
+
+    model_name = MODEL_NAME
 
     @property
     def engine(self) -> str:

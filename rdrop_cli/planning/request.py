@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypedDict
 
 from rdrop_cli.errors import UsageError, ValueRefusedError
-from rdrop_cli.study.config import MAX_SEED, RunConfig
+from rdrop_cli.study.config import AUTO, MAX_SEED, RunConfig
 from rdrop_cli.study.editions import Edition, find_edition
 from rdrop_cli.study.protocol import PASSES, Protocol
 from rdrop_cli.study.reading import AS_FOUND, Reading
@@ -29,7 +29,7 @@ class Request:
     dataset: str = "jena"
     protocol: str = "book"
     seed: int = 0
-    engine: str = "auto"
+    engine: str = AUTO
     cell: str | None = None
     epochs: int | None = None
     dropout: float | None = None
@@ -145,6 +145,8 @@ def plan_runs(request: Request) -> list[RunConfig]:
     variants = [find_variant(name) for name in dict.fromkeys(request.variants or edition.trained)]
     protocol = _change_protocol(edition.protocol, request)
     _check_rates_are_used(request, variants)
+    if request.epochs is not None and not any(variant.is_network for variant in variants):
+        raise UsageError(f"{variants[0].name} is no network and has no epochs; leave them out", field="epochs")
     if request.vary == "masks" and not any(variant.drops for variant in variants):
         named = ", ".join(variant.name for variant in variants)
         raise UsageError(f"{named} has no masks to vary; name a variant that drops", field="vary")
@@ -174,6 +176,8 @@ def _check_rates_are_used(request: Request, variants: list[Variant]) -> None:
 
 
 def _configure(variant: Variant, edition: Edition, protocol: Protocol, request: Request) -> RunConfig:
+    if not variant.is_network:  # chance has no part in it: one run, whatever the seeds
+        request = replace(request, seed=0, vary="", epochs=1, cell=None, engine=AUTO)
     # What does not vary is that of seed 0's run, and so this very run where nothing is left to vary.
     seed = 0 if request.vary == "masks" and not variant.drops else request.seed
     return RunConfig(

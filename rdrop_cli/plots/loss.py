@@ -11,7 +11,7 @@ from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.plots.groups import Group, group_seeds
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, name_unit
 from rdrop_cli.runs.document import Metrics
-from rdrop_cli.study.protocol import MAE, STANDARDISED, Protocol
+from rdrop_cli.study.protocol import MAE, MSE, STANDARDISED
 from rdrop_cli.study.units import name_target
 
 if TYPE_CHECKING:
@@ -86,7 +86,8 @@ def draw_comparison(
     crowded = len(groups) > FEW_GROUPS
     naive = runs[0].naive.val_mae * _scale_of(runs[0], in_unit)
     with draw_figure(path, figsize=inches) as (figure, axes):
-        drawn = [_draw_group(axes, group, _scale_of(group.runs[0], in_unit), crowded) for group in groups]
+        lines = LINES[:1] if crowded else _choose_lines(runs[0])
+        drawn = [_draw_group(axes, group, _scale_of(group.runs[0], in_unit), lines) for group in groups]
         drawn += [_draw_published(axes, run, in_unit) for run in overlaid]
         axes.axhline(naive, color=NAIVE_COLOUR, linewidth=1.4, linestyle=(0, (6, 2, 1, 2)))
         end = max(curves.epochs for curves in drawn) + 0.5
@@ -94,7 +95,7 @@ def draw_comparison(
         _label_axes(axes, runs, in_unit, characters=int(inches[0] * TITLE_CHARACTERS_PER_INCH))
         _limit_axes(axes, drawn)
         _name_lines(axes, drawn)
-        handles = _explain_lines(any(len(group.runs) > 1 for group in groups), bool(overlaid), crowded)
+        handles = _explain_lines(any(len(group.runs) > 1 for group in groups), bool(overlaid), lines)
         figure.legend(handles=handles, loc="outside lower center", ncols=2 if inches == NARROW_INCHES else 4)
 
 
@@ -102,28 +103,33 @@ def _scale_of(metrics: Metrics, in_unit: bool) -> float:
     return metrics.target_std if in_unit else 1.0
 
 
-def _draw_group(axes: "Axes", group: Group, scale: float, crowded: bool) -> Drawn:
+def _draw_group(axes: "Axes", group: Group, scale: float, lines: Sequence[Line]) -> Drawn:
     colour, epochs = colour_of(group.variant), range(1, group.epochs + 1)
-    seeds = group.curves("val_loss") * scale
+    seeds, crowded = group.curves("val_loss") * scale, len(lines) == 1
     if len(seeds) > 1 and not crowded:
         axes.fill_between(epochs, seeds.min(axis=0), seeds.max(axis=0), color=colour, alpha=BAND_OPACITY, linewidth=0)
         axes.plot(epochs, seeds.T, color=colour, alpha=SEED_OPACITY, linewidth=0.7)
-    for line in LINES[:1] if crowded else LINES:
-        if line.key == "loss" and not _is_comparable(group.runs[0].protocol):
-            continue
+    for line in lines:
         values = group.curves(line.key).mean(axis=0) * scale
         axes.plot(epochs, values, line.style, color=colour, linewidth=line.width)
     mean = seeds.mean(axis=0)
-    best = int(mean.argmin())
+    best = _find_best(group)
     axes.plot(best + 1, mean[best], "o", color=colour, markersize=8, markeredgecolor="white")
     measured = [mean] if crowded else [group.curves(key) * scale for key in MEASURED]
     low, high = min(curves.min() for curves in measured), max(curves.max() for curves in measured)
     return Drawn(group.label, group.epochs, mean[-1], low, high, colour)
 
 
-def _is_comparable(protocol: Protocol) -> bool:
-    """Whether the training loss is an error in the scale of the others."""
-    return (protocol.loss, protocol.target_scale) == (MAE, STANDARDISED)
+def _find_best(group: Group) -> int:
+    """Return the index of the best epoch of a group's mean, by what its protocol keeps weights by."""
+    by_mse = group.runs[0].protocol.best_by == MSE and all(run.history.val_mse for run in group.runs)
+    return int(group.curves("val_mse" if by_mse else "val_loss").mean(axis=0).argmin())
+
+
+def _choose_lines(run: Metrics) -> Sequence[Line]:
+    """Return the kinds of curves to draw: the training loss only where it is an error in the scale of the others."""
+    comparable = (run.protocol.loss, run.protocol.target_scale) == (MAE, STANDARDISED)
+    return [line for line in LINES if comparable or line.key != "loss"]
 
 
 def _draw_published(axes: "Axes", run: RunCurves, in_unit: bool) -> Drawn:
@@ -187,15 +193,14 @@ def describe_setting(runs: Sequence[Metrics]) -> str:
     return f"Forecasting {quantity}: {', '.join(datasets)} data{warning}, {', '.join(protocols)} protocol"
 
 
-def _explain_lines(has_seeds: bool, has_published: bool, crowded: bool) -> list[Any]:
+def _explain_lines(has_seeds: bool, has_published: bool, lines: Sequence[Line]) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    grey = LEGEND_COLOUR
+    grey, crowded = LEGEND_COLOUR, len(lines) == 1
     mean = ", mean over seeds" if crowded and has_seeds else ""
     handles: list[Any] = [
-        Line2D([], [], color=grey, ls=line.style, lw=line.width, label=line.label + mean)
-        for line in (LINES[:1] if crowded else LINES)
+        Line2D([], [], color=grey, ls=line.style, lw=line.width, label=line.label + mean) for line in lines
     ]
     handles.append(Line2D([], [], color=grey, marker="o", ls="", markersize=7, label="best epoch"))
     if has_seeds and not crowded:

@@ -349,8 +349,21 @@ def measure_period(pairs: list[list[Daily]], compared: int) -> Pair | None:
     return error, quantile_t(1 - ALPHA_SIGNS / 2 / (2 * compared), len(blocks) - 1) * error
 
 
-def bound_origins(estimates: Curve, starts: list[int], rows: int, compared: int) -> Pair:
+def bound_origins(found: dict[int, dict[int, float]], rows: int, compared: int) -> Pair:
     """Return (standard error of the mean over origins, half of its interval), for periods that may overlap."""
+    overlap, freedom = lay_out(list(found), rows)
+    count, means = len(found), average(found)
+    estimates, seeds = {start: statistics.fmean(of_seed.values()) for start, of_seed in found.items()}, len(means)
+    middle = statistics.fmean(estimates.values())
+    left = [x - estimates[start] - means[seed] + middle for start, of in found.items() for seed, x in of.items()]
+    residual = math.fsum(each**2 for each in left) / ((count - 1) * (seeds - 1)) if seeds > 1 else 0.0
+    variance = max(statistics.variance(estimates.values()), residual / seeds)
+    error = math.sqrt(variance * (1 + (count - 1) * overlap) / (1 - overlap) / count)
+    return error, quantile_t(1 - ALPHA_SIGNS / 2 / (2 * compared), freedom) * error
+
+
+def lay_out(starts: list[int], rows: int) -> Pair:
+    """Return (share of a period that two have in common, degrees of freedom of the variance among them)."""
     count = len(starts)
     shared = [[max(0.0, 1 - abs(one - other) / rows) for one in starts] for other in starts]
     overlap = (sum(map(sum, shared)) - count) / (count * (count - 1))
@@ -358,8 +371,7 @@ def bound_origins(estimates: Curve, starts: list[int], rows: int, compared: int)
     centred = [[shared[i][j] - middles[j] for j in range(count)] for i in range(count)]
     trace = sum(centred[i][i] for i in range(count))
     squared = sum(centred[i][j] * centred[j][i] for i in range(count) for j in range(count))
-    error = statistics.stdev(estimates) * math.sqrt((1 + (count - 1) * overlap) / (1 - overlap) / count)
-    return error, quantile_t(1 - ALPHA_SIGNS / 2 / (2 * compared), trace**2 / squared) * error
+    return overlap, trace**2 / squared
 
 
 def intersect_looks(is_share: bool, looks: list[Look], index: int) -> Pair:
@@ -510,6 +522,81 @@ def check_networks(compare: Comparison, verdict: Any, grouped: dict[str, dict[in
         compare.expect(f"{label}: turn", row["turn"], statistics.fmean([turn for _, turn in levels] or [math.nan]))
 
 
+def incomplete_gamma(a: float, x: float) -> float:
+    """Return the regularised lower incomplete gamma function by its series."""
+    term = total = 1 / a
+    step = a
+    while term > 1e-17 * total:
+        step += 1
+        term *= x / step
+        total += term
+    return total * math.exp(a * math.log(x) - x - math.lgamma(a)) if x > 0 else 0.0
+
+
+def quantile_chi2(share: float, freedom: float) -> float:
+    return 2 * bisect(lambda x: incomplete_gamma(freedom / 2, x) - share, 0, 50 + 5 * freedom)
+
+
+def bound_deviation(variance: float, freedom: float) -> Pair:
+    """Return the 95 % interval of a deviation, by the distribution of chi square."""
+    low, high = (variance * freedom / quantile_chi2(share, freedom) for share in (0.975, 0.025))
+    return math.sqrt(low), math.sqrt(high)
+
+
+def check_variance(
+    compare: Comparison, verdict: Any, runs: dict[str, Run], at_origins: dict[int, dict[str, dict[int, Run]]]
+) -> None:
+    """Recompute how far levels move where one source of chance varies alone, over periods, and over seeds."""
+    for told in verdict["variance"]:
+        name, source = f"{told['of']}, {told['source']}", told["source"]
+        labels = told["of"].split(" - ")[::-1]  # the reference comes second
+        usual = [{origin: grouped[label] for origin, grouped in at_origins.items()} for label in labels]
+        if source == "period":
+            variance, freedom, count = spread_over_periods(verdict, runs, usual)
+        else:
+            first = [of_label[0] for of_label in usual]
+            sides = first if source == "all seeds" else [list_varied(verdict, runs, source, side) for side in first]
+            seeds = set.intersection(*(set(side) for side in sides if len(side) > 1))
+            levels = [level_of([side[seed if len(side) > 1 else 0][0] for side in sides]) for seed in sorted(seeds)]
+            variance, freedom, count = statistics.variance(levels), len(levels) - 1, len(levels)
+        compare.expect(f"variance of {name}: runs", told["runs"], count)
+        compare.expect(f"variance of {name}: deviation", told["deviation"], math.sqrt(variance))
+        compare.expect(f"variance of {name}: interval", told["interval"], bound_deviation(variance, freedom))
+
+
+def list_varied(verdict: Any, runs: dict[str, Run], source: str, usual: dict[int, Run]) -> dict[int, Run]:
+    """Return, by seed, the usual run of seed 0 and those like it in which one source varies."""
+    found = {0: usual[0]} if 0 in usual else {}
+    keys = "variant", "cell", "rates"
+    for metrics, daily in (runs[run_id] for run_id in verdict["varied_runs"] if run_id in runs):
+        like = next(iter(usual.values()))[0]
+        alike = (
+            all(metrics[key] == like[key] for key in keys) and metrics["epochs"]["planned"] == like["epochs"]["planned"]
+        )
+        if alike and metrics["vary"] == source:
+            found[metrics["seed"]] = (metrics, daily)
+    return found
+
+
+def level_of(sides: list[Any]) -> float:
+    """Return the level of one run, or the difference of two."""
+    if len(sides) == 1:
+        return level(sides[0]["history"]["val_loss"])[0]
+    curves, _ = cut(sides)
+    return level(curves[1])[0] - level(curves[0])[0]
+
+
+def spread_over_periods(
+    verdict: Any, runs: dict[str, Run], sides: list[dict[int, dict[int, Run]]]
+) -> tuple[float, float, int]:
+    """Return (variance from period to period in the mean over seeds, degrees of freedom, periods)."""
+    origins = [origin for origin in sides[0] if set.intersection(*(set(side[origin]) for side in sides))]
+    seeds = sorted(set.intersection(*(set(side[origin]) for side in sides for origin in origins)))
+    levels = [[level_of([side[origin][seed][0] for side in sides]) for origin in origins] for seed in seeds]
+    overlap, freedom = lay_out(origins, period_rows(verdict, runs))
+    return statistics.fmean(map(statistics.variance, levels)) / (1 - overlap), freedom, len(origins)
+
+
 def check_claim(
     compare: Comparison,
     claim: Any,
@@ -540,53 +627,135 @@ def check_claim(
     compare.expect(f"{claim['id']}: verdict", claim["verdict"], found)
 
 
-def check(verdict: Any, runs: dict[str, Run]) -> Comparison:
-    """Recompute a verdict, and return what agrees and what differs."""
-    compare, questions, plan = Comparison(), verdict["questions"], verdict["plan"]["looks"]
-    at_origins = {origin: group_by_network(verdict, runs, origin) for origin in verdict["origins"]}
-    grouped = at_origins[0]
-    check_networks(compare, verdict, grouped)
-    rows = period_rows(verdict, runs)
-    measured = [measure_origins(question, at_origins) for question in questions]
-    means = [average(found) for found in measured]
-    numbers = [decide_seeds(question, of_seed) for question, of_seed in zip(questions, means, strict=True)]
-    for question, of_seed in zip(questions, numbers, strict=True):
-        compare.expect(f"{question['id']}: by seed", list(question["by_seed"].values()), list(of_seed.values()))
+class Asked(NamedTuple):
+    """A question of a page, and what the runs give for it.
+
+    Attributes:
+        found: numbers by origin and seed; of a joined question by dataset and seed.
+        rows: length of the validation period, by which origins may overlap.
+        pairs: the daily errors of the runs of each seed.
+    """
+
+    question: Any
+    found: dict[int, dict[int, float]]
+    rows: int
+    pairs: dict[int, list[Daily]]
+
+    @property
+    def means(self) -> dict[int, float]:
+        return average(self.found)
+
+    @property
+    def numbers(self) -> dict[int, float]:
+        return decide_seeds(self.question, self.means)
+
+    @property
+    def estimates(self) -> Curve:
+        return [statistics.fmean(of_seed.values()) for of_seed in self.found.values()]
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether its interval covers the period, as a mean's does."""
+        in_period = len(self.found) > 1 or "level-difference" in self.question["id"]
+        return bool(self.question["kind"] == "mean" and in_period)
+
+
+def ask_page(page: Any, runs: dict[str, Run], at_origins: dict[int, dict[str, dict[int, Run]]]) -> list[Asked]:
+    asked = []
+    for question in page["questions"]:
+        found = measure_origins(question, at_origins)
+        sides = [at_origins[0][label] for label in question["networks"]]
+        seeds = set.intersection(*map(set, sides)) if sides else set[int]()
+        pairs = {seed: [side[seed][1] for side in sides] for seed in seeds}
+        asked.append(Asked(question, found, period_rows(page, runs), pairs))
+    return asked
+
+
+def join_pages(verdict: Any, runs: dict[str, Run], pages: list[list[Asked]]) -> list[Asked]:
+    """Return the joined questions: a seed's number in each dataset, in its naive errors."""
+    joined = []
+    for question in verdict["questions"]:
+        found = dict[int, dict[int, float]]()
+        for place_, (page, asked) in enumerate(zip(verdict["datasets"], pages, strict=True)):
+            unit = 1.0 if question["kind"] == "share" else naive_error(page, runs)
+            same = next((each for each in asked if each.question["id"] == question["id"]), None)
+            if same and same.numbers:
+                found[place_] = {seed: value / unit for seed, value in same.numbers.items()}
+        shared = set.intersection(*map(set, found.values()))
+        found = {place_: {seed: of_seed[seed] for seed in sorted(shared)} for place_, of_seed in found.items()}
+        joined.append(Asked(question, found, 1, {}))
+    return joined
+
+
+def naive_error(page: Any, runs: dict[str, Run]) -> float:
+    return float(runs[page["runs"][0]["run_id"]][0]["naive"]["val_mae"])
+
+
+def check_answers(compare: Comparison, asked: list[Asked], plan: list[int]) -> list[Pair | None]:
+    """Recompute the answers to all questions together; return the intervals that decide."""
+    numbers = [each.numbers for each in asked]
     table = [[of_question.get(seed) for of_question in numbers] for seed in sorted(set().union(*numbers))]
-    bounds = [(q, each["bound"]) for q, question in enumerate(questions) for each in question["p"]]
-    columns = [(q, bound) for q, bound in bounds if not find_rare_epochs(questions[q]["id"]) or bound != RARE]
-    looks = take_looks(table, columns, [q for q, each in enumerate(questions) if each["kind"] == "mean"], plan)
-    covered = [
-        question["kind"] == "mean" and (len(found) > 1 or "level-difference" in question["id"])
-        for question, found in zip(questions, measured, strict=True)
-    ]
-    intervals = dict[str, Pair | None]()
-    for index, (question, answered) in enumerate(zip(questions, numbers, strict=True)):
-        name, values = question["id"], list(answered.values()) or [math.nan]
-        estimates = [statistics.fmean(of_seed.values()) for of_seed in measured[index].values()]
-        period, several = None, len(estimates) > 1
-        if several and covered[index]:
-            period = bound_origins(estimates, list(measured[index]), rows, sum(covered))
-        elif covered[index]:
-            sides = [grouped[label] for label in question["networks"]]
-            period = measure_period([[side[seed][1] for side in sides] for seed in answered], sum(covered))
-        half = period[1] if period else 0.0
+    bounds = [(q, each["bound"]) for q, of in enumerate(asked) for each in of.question["p"]]
+    columns = [(q, bound) for q, bound in bounds if not find_rare_epochs(asked[q].question["id"]) or bound != RARE]
+    looks = take_looks(table, columns, [q for q, each in enumerate(asked) if each.question["kind"] == "mean"], plan)
+    compared, intervals = sum(each.is_covered for each in asked), list[Pair | None]()
+    for index, each in enumerate(asked):
+        question, name, estimates = each.question, each.question["id"], each.estimates
+        values, period, several = list(numbers[index].values()) or [math.nan], None, len(estimates) > 1
+        if several and each.is_covered:
+            period = bound_origins(each.found, each.rows, compared)
+        elif each.is_covered:
+            period = measure_period([each.pairs[seed] for seed in numbers[index]], compared)
         p = {bound: adjust_p(looks, column, plan) for column, (q, bound) in enumerate(columns) if q == index}
-        reach = estimates if several and not covered[index] else []
-        shown = list(means[index].values())
-        known, intervals[name] = bound_question(question, looks, index, p, values, shown, half, reach)
+        reach = estimates if several and not each.is_covered else []
+        half, shown = period[1] if period else 0.0, list(each.means.values())
+        known, interval = bound_question(question, looks, index, p, values, shown, half, reach)
+        intervals.append(interval)
+        compare.expect(f"{name}: by seed", list(question["by_seed"].values()), list(numbers[index].values()))
         compare.expect(f"{name}: estimate", question["estimate"], statistics.fmean(values))
         exact = bound_at_tail(int(sum(values)), len(values), ALPHA / 2) if question["kind"] == "share" else None
         compare.expect(f"{name}: exact interval", question["exact_interval"], exact)
         compare.expect(f"{name}: interval of the seeds", question["seeds_interval"], known)
-        compare.expect(f"{name}: interval", question["interval"], intervals[name])
+        compare.expect(f"{name}: interval", question["interval"], interval)
         told = question["origins"] or question["period"] or {"error": None, "half": None}
         compare.expect(f"{name}: period", (told["error"], told["half"]), period or (None, None))
         compare.expect(f"{name}: origins", told.get("estimates", []), estimates if several else [])
-        for each in question["p"]:
-            compare.expect(f"{name}: p at {each['bound']}", each["p"], p.get(each["bound"]))
+        for of_bound in question["p"]:
+            compare.expect(f"{name}: p at {of_bound['bound']}", of_bound["p"], p.get(of_bound["bound"]))
+    return intervals
+
+
+def check_joined(compare: Comparison, verdict: Any, intervals: dict[str, Pair | None]) -> None:
+    """Recompute the joined claims: where each lies, and in how many datasets it holds."""
+    kinds = {question["id"]: question["kind"] for question in verdict["questions"]}
     for claim in verdict["claims"]:
-        check_claim(compare, claim, questions, at_origins, intervals.get(claim["question"]))
+        name, key = f"joined {claim['id']}", claim["question"]
+        found = place(intervals.get(key), claim["region"], kinds.get(key) == "share")
+        compare.expect(f"{name}: verdict", claim["verdict"], found)
+        of_datasets = [each for page in verdict["datasets"] for each in page["claims"] if each["id"] == claim["id"]]
+        judged = [each["verdict"] for each in of_datasets if each["seeds"]]
+        holds = judged.count("holds")
+        compare.expect(f"{name}: datasets", (claim["holds_in"], claim["datasets"]), (holds, len(judged)))
+        least = bound_at_tail(holds, len(judged), ALPHA / 2)[0] if judged else 0.0
+        compare.expect(f"{name}: least share", claim["least_share"], least)
+
+
+def check(verdict: Any, runs: dict[str, Run]) -> Comparison:
+    """Recompute a verdict, of one dataset or of several, and return what agrees and what differs."""
+    compare, pages = Comparison(), verdict.get("datasets", [verdict])
+    layouts = [{origin: group_by_network(page, runs, origin) for origin in page["origins"]} for page in pages]
+    asked = [ask_page(page, runs, layout) for page, layout in zip(pages, layouts, strict=True)]
+    joined = join_pages(verdict, runs, asked) if "datasets" in verdict else []
+    intervals = check_answers(compare, [each for page in [*asked, joined] for each in page], verdict["plan"]["looks"])
+    for page, layout, questions in zip(pages, layouts, asked, strict=True):
+        compare.expect("margin", page["plan"]["margin"], MARGIN_SHARE * naive_error(page, runs))
+        check_networks(compare, page, layout[0])
+        check_variance(compare, page, runs, layout)
+        of_page = {each.question["id"]: intervals.pop(0) for each in questions}
+        for claim in page["claims"]:
+            check_claim(compare, claim, page["questions"], layout, of_page.get(claim["question"]))
+    if joined:
+        check_joined(compare, verdict, {each.question["id"]: intervals.pop(0) for each in joined})
     return compare
 
 

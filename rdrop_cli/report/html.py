@@ -19,6 +19,7 @@ from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.rate_grid import list_rate_grids
 from rdrop_cli.files import write_text
 from rdrop_cli.plots.rates import describe_rates, draw_rates
+from rdrop_cli.report.account import HEADS, NOTE, list_spreads
 from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_pairs, draw_shares, has_pairs
 from rdrop_cli.report.summary import summarise, write_notes
@@ -26,6 +27,7 @@ from rdrop_cli.report.words import (
     DISCLOSURE,
     VERDICTS,
     describe_comparison,
+    describe_published,
     describe_runs,
     explain_claim,
     format_answer,
@@ -71,11 +73,12 @@ def render_report(judged: StudyVerdict) -> str:
         rule=_describe_rule(judged),
         skipped=judged.collection.skipped,
         claims=[_describe_claim(verdict, judged) for verdict in asked],
-        unjudged=list_unjudged(judged, lambda claim: claim.text),
+        remarks=[*describe_published(judged), *list_unjudged(judged, lambda claim: claim.text)],
         networks=[_describe_network(row) for row in judged.networks],
         pictures=_draw_pictures(judged, bool(asked)),
         rates=_describe_rates(judged),
         periods=describe_periods(judged),
+        account={"heads": HEADS, "rows": list_spreads(judged), "note": NOTE} if judged.variance else None,
         **_describe_runs(used),
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
+from rdrop_cli.report.account import NOTE, write_account
 from rdrop_cli.report.periods import describe_periods, write_periods
 from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.words import (
@@ -12,6 +13,7 @@ from rdrop_cli.report.words import (
     NONE,
     VERDICTS,
     describe_comparison,
+    describe_published,
     describe_runs,
     explain_claim,
     format_answer,
@@ -31,9 +33,9 @@ SCALE_ROOM = 1.15  # of the largest end that is drawn
 
 def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
     """Yield the lines of the page; with one seed at most ten."""
-    yield from _wrap(describe_runs(judged.collection))
+    yield from wrap(describe_runs(judged.collection))
     yield ""
-    yield from _wrap(summarise(judged))
+    yield from wrap(summarise(judged))
     asked = [verdict for verdict in judged.claims if verdict.has_answer]
     if max((len(verdict.answer.seeds) for verdict in asked), default=0) < 2 and len(judged.seeds) < 2 and not explain:
         return
@@ -43,22 +45,26 @@ def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
     if unjudged := list_unjudged(judged, lambda claim: claim.id):
         yield ""
         for line in unjudged:
-            yield from _wrap(line)
+            yield from wrap(line)
     if periods := describe_periods(judged):
         yield ""
         yield from write_periods(periods)
         named = "; ".join(f"P{number}: {name}" for number, name in enumerate(periods.names, start=1))
-        yield from _wrap(f"{named}. {' '.join(periods.notes)}")
+        yield from wrap(f"{named}. {' '.join(periods.notes)}")
     yield ""
     yield from _write_networks(judged)
     for note in write_notes(judged):
-        yield from _wrap(note)
+        yield from wrap(note)
+    if judged.variance:
+        yield ""
+        yield from write_account(judged)
+        yield from wrap(NOTE)
     if explain:
         yield ""
-        yield from _wrap(_explain_rule(judged))
+        yield from wrap(_explain_rule(judged))
 
 
-def _wrap(text: str, indent: str = "") -> list[str]:
+def wrap(text: str, indent: str = "") -> list[str]:
     """Break a text into lines; a number stays with its unit."""
     lines = textwrap.wrap(
         text.replace(" %", "\N{NO-BREAK SPACE}%"),
@@ -79,14 +85,16 @@ def _write_claims(judged: StudyVerdict, asked: list[ClaimVerdict], explain: bool
         yield f"{row}{format_published(verdict):>10}"
         yield f"  {draw_bar(verdict, scale)}  {format_reproduced(verdict)}".rstrip()
         if explain:
-            yield from _wrap(f"{verdict.claim.text}.", indent="    ")
+            yield from wrap(f"{verdict.claim.text}.", indent="    ")
             sentence = explain_claim(verdict, judged)
-            yield from _wrap(sentence, indent="    ")
+            yield from wrap(sentence, indent="    ")
     yield ""
-    yield from _wrap(
+    yield from wrap(
         f"Bars: ░ where the claim holds, ─ the interval, ● the answer, ○ published; shares from 0 to 100 %, "
         f"errors from -{scale:.4f} to +{scale:.4f} (standardised).",
     )
+    for line in describe_published(judged):
+        yield from wrap(line)
 
 
 def measure_scale(verdicts: list[ClaimVerdict]) -> float:

@@ -126,6 +126,17 @@ def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def describe_published(judged: StudyVerdict) -> list[str]:
+    """Say which claims the published runs bear out, one of each network: as the book reads them, or not."""
+    known = [verdict for verdict in judged.claims if verdict.published is not None]
+    by_reading = {
+        words: [verdict.id for verdict in known if (float(verdict.published or 0.0) in verdict.region) is fits]
+        for words, fits in (("as the claim says", True), ("not as the claim says", False))
+    }
+    parts = [f"{words}: {', '.join(ids)}" for words, ids in by_reading.items() if ids]
+    return [f"The published runs, one of each network, come out {'; '.join(parts)}."] if parts else []
+
+
 def list_unjudged(judged: StudyVerdict, name: Callable[[Claim], str]) -> list[str]:
     """Name the claims that no seed speaks to, a sentence for each reason."""
     by_reason = {

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdrop_cli.errors import DataError, RdropError
-from rdrop_cli.runs.difference import Explain, explain_difference
+from rdrop_cli.runs.difference import Explain, explain_difference, explain_other_study
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.units import format_error
-from rdrop_cli.study.variants import VARIANTS, label_network
+from rdrop_cli.study.variants import REFERENCES, VARIANTS, label_network
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,8 +120,9 @@ def choose_named(names: list[str], runs_dir: Path) -> tuple[list[Metrics], list[
 def choose_newest(runs_dir: Path) -> "Choice":
     """Return the newest complete run of each variant and seed that measured the same thing as the newest run of all.
 
-    Of a variant without a complete run it is the newest that has finished an epoch. The second list names the
-    skipped runs and why; those that a newer run of their seed replaces are not named.
+    Of a study that was repeated on several origins it is that of the first. Of a variant without a complete run it is
+    the newest that has finished an epoch. The second list names the skipped runs and why; those that a newer run of
+    their seed replaces are not named.
 
     Raises:
         RdropError: no run has finished an epoch.
@@ -130,9 +131,7 @@ def choose_newest(runs_dir: Path) -> "Choice":
     drawable = [run for run in readable if run.metrics.has_epochs]
     if not drawable:
         raise RdropError(f"no run in {runs_dir} has finished an epoch; start one with `rdrop train`")
-    comparable, differing = keep_comparable(
-        drawable, next((run for run in drawable if not run.metrics.vary), drawable[0])
-    )
+    comparable, differing = keep_comparable(drawable, _choose_reference(drawable))
     complete = {run.metrics.variant for run in comparable if run.metrics.status == "completed"}
     unfinished = {run.metrics.variant: run for run in reversed(comparable) if run.metrics.variant not in complete}
     wanted = [run for run in comparable if run.metrics.status == "completed"] + list(unfinished.values())
@@ -140,6 +139,14 @@ def choose_newest(runs_dir: Path) -> "Choice":
     newest, _ = keep_newest_of_each_seed(alike)
     notes = describe_skipped([*skipped, *differing, *unusual])
     return Choice([run.metrics for run in newest], notes, _vary_both_rates(wanted))
+
+
+def _choose_reference(runs: Sequence[Run]) -> Run:
+    """Return the newest run whose seed determines everything, at the first origin of its study that was trained."""
+    whole = [run for run in runs if not run.metrics.vary] or runs
+    of_study, _ = keep_comparable(whole, whole[0], explain_other_study)
+    same_cell = [run for run in of_study if run.metrics.cell == whole[0].metrics.cell]
+    return min(same_cell, key=lambda run: run.metrics.protocol.train_start_row)
 
 
 def _vary_both_rates(runs: Sequence[Run]) -> bool:
@@ -216,7 +223,7 @@ def keep_newest_of_each_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Skipp
         if of_seed is not run:
             reason = f"{of_seed.folder.run_id} is a newer run of {metrics.variant}, seed {metrics.seed}"
             skipped.append(Skipped(run.folder.run_id, reason, "replaced by a newer one of their seed"))
-    order = {variant: place for place, variant in enumerate(VARIANTS)}
+    order = {variant: place for place, variant in enumerate((*VARIANTS, *REFERENCES))}
     kept = sorted(newest, key=lambda key: (key[0], order.get(key[1], len(order)), *key))
     return [newest[key] for key in kept], skipped
 

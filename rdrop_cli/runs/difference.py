@@ -43,6 +43,9 @@ def _explain_other_data(run: Metrics, reference: Metrics) -> Difference | None:
     if run.dataset.sha256 != reference.dataset.sha256:
         checksums = (each.dataset.sha256[:12] for each in (run, reference))
         return Difference(f"other data {of} (SHA-256 {'…, not '.join(checksums)}…)", f"on other data {of}")
+    if run.dataset.where != reference.dataset.where:
+        rows = (each.dataset.where or "all" for each in (run, reference))
+        return Difference(f"other rows of the same file {of} ({', not '.join(rows)})", f"on other data {of}")
     return None
 
 

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from rdrop_cli.runs.history import is_still_improving
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.study.variants import VARIANTS, format_rates, label_network
+from rdrop_cli.study.variants import REFERENCES, VARIANTS, format_rates, label_network
 
 SCHEMA_VERSION = 4
 Status = Literal["completed", "running", "interrupted", "failed"]
@@ -69,6 +69,12 @@ class Dataset(Fields, frozen=True, kw_only=True):
     verified: Annotated[
         bool | None, Meta(description="whether it is the published file; null where nothing is published to compare")
     ]
+    where: Annotated[str, Meta(description="which rows of a file that has several series; empty: all")] = ""
+
+    @property
+    def label(self) -> str:
+        """The name, with the rows that were taken of a file that has several series."""
+        return f"{self.name} {self.where}".rstrip()
 
 
 class Scale(Fields, frozen=True, kw_only=True):
@@ -214,7 +220,8 @@ class Metrics(Fields, frozen=True, kw_only=True):
     ] = ""
     rates: Rates
     engine: Annotated[
-        str | None, Meta(description="what computed the network: `native`, `xla` or `keras`; null in early runs")
+        str | None,
+        Meta(description="of the network: `native`, `xla` or `keras`; `none` without a network; null in early runs"),
     ]
     epochs: Epochs
     dataset: Dataset
@@ -239,7 +246,7 @@ class Metrics(Fields, frozen=True, kw_only=True):
     @property
     def still_improving(self) -> bool:
         """Whether the validation error was still falling at the end of the run."""
-        return is_still_improving(self.history.val_loss, self.naive.val_mae)
+        return self.is_network and is_still_improving(self.history.val_loss, self.naive.val_mae)
 
     def __post_init__(self) -> None:
         if len(self.timing.epoch_seconds) != len(self.history.loss):
@@ -254,6 +261,11 @@ class Metrics(Fields, frozen=True, kw_only=True):
     def label_with_rates(self) -> str:
         """The label with both rates: `dropout-lstm 0.2/0.5`."""
         return label_network(self.variant, self.cell, self.rates.pair)
+
+    @property
+    def is_network(self) -> bool:
+        """Whether a network was trained, and not a reference forecast fitted."""
+        return self.variant not in REFERENCES
 
     @property
     def has_epochs(self) -> bool:

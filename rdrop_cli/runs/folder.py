@@ -22,6 +22,8 @@ from rdrop_cli.study.config import RunConfig
 
 LOOK_SECONDS = 0.2  # longer than `is_locked` holds the lock to look at it
 
+MODEL_NAME = "model.keras"  # of a network
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -50,12 +52,16 @@ class RunFolder:
         return self.path / "daily_errors.csv"
 
     @property
+    def daily_test_errors_path(self) -> Path:
+        return self.path / "daily_test_errors.csv"
+
+    @property
     def plot_path(self) -> Path:
         return self.path / "loss.png"
 
     @property
     def model_path(self) -> Path:
-        return self.path / "model.keras"
+        return self.path / MODEL_NAME
 
     @property
     def checkpoints_path(self) -> Path:

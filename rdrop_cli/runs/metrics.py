@@ -33,7 +33,7 @@ class Setting:
         naive_val_mae: standardised error of the naive forecast on the validation windows.
         naive_test_mae: likewise on the test windows.
         environment: versions, device and threads.
-        engine: what computed it: `native`, `xla` or `keras`.
+        engine: what computed it: `native`, `xla`, `keras`, or `none` where there is no network.
         standardisation: of the network's inputs and its target.
     """
 

@@ -79,7 +79,8 @@ def load_file(name: str, data_dir: Path, reading: Reading) -> Series:
         key = hashlib.sha256(f"{content.sha256} {content.kind} {reading.to_json()}".encode()).hexdigest()
         table = read_through_cache(data_dir / "cache", key, lambda: _read(content, reading))
         table = put_in_order(content.label, table, reading, lambda: _find_groups(content, reading, table))
-        source = Source(content.name, content.origin, content.sha256, len(table.values), None)
+        where = ", ".join(sorted(reading.where))
+        source = Source(content.name, content.origin, content.sha256, len(table.values), None, where)
         return _make_series(content.label, table, source, reading)
 
 

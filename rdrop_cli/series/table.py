@@ -23,6 +23,7 @@ class Source:
         sha256: of the CSV's bytes, or of the values where there is no file.
         rows: readings.
         verified: whether the content is known to be what the name says; None where nothing is published to compare.
+        where: which rows of a file that has several series, such as `station=Hamburg`; empty for all.
     """
 
     name: str
@@ -30,9 +31,10 @@ class Source:
     sha256: str
     rows: int
     verified: bool | None
+    where: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("name", "origin"):  # a path need not be Unicode, and every run shows and draws them
+        for name in ("name", "origin", "where"):  # a path need not be Unicode, and every run shows and draws them
             object.__setattr__(self, name, make_printable(getattr(self, name)))
 
     def to_json(self) -> dict[str, Any]:

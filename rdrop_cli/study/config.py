@@ -11,7 +11,8 @@ from rdrop_cli.study.variants import DEFAULT_CELL, check_cell, find_variant, lab
 
 MAX_SEED = 2**31 - 1
 SOURCES = ("weights", "windows", "masks")  # of chance in a run: its initial weights, what it sees when, what it drops
-ENGINES = ("auto", "native", "xla", "keras")
+AUTO = "auto"
+ENGINES = (AUTO, "native", "xla", "keras")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ class RunConfig:
                 field="lookback",
                 change=("lookback", "every"),
             )
+
+    @property
+    def is_network(self) -> bool:
+        """Whether a network is trained, and not a reference forecast fitted."""
+        return find_variant(self.variant).is_network
 
     @property
     def own_protocol(self) -> Protocol:

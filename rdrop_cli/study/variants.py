@@ -59,6 +59,11 @@ class Variant:
         return self.dropout > 0 or self.recurrent_dropout > 0
 
     @property
+    def is_network(self) -> bool:
+        """Whether it is a network, and not a reference forecast."""
+        return bool(self.stack)
+
+    @property
     def recurrent_layers(self) -> tuple[RecurrentLayer, ...]:
         """Those of its layers that are recurrent, first to last."""
         return tuple(layer for layer in self.stack if isinstance(layer, RecurrentLayer))
@@ -244,6 +249,21 @@ VARIANTS = {
         ),
     )
 }
+REFERENCES = {
+    name: Variant(name, summary, paper, stack=(), only_cell=True)
+    for name, summary, paper in (
+        ("naive", "then as now: the newest reading", "Chollet 2018"),
+        ("seasonal-naive", "the newest reading of the same time of day", "Hyndman and Athanasopoulos 2021"),
+        ("climatology", "the usual reading of the day of the year and the hour", "Murphy 1992"),
+        ("damped-persistence", "climatology, and what is left by then of today's anomaly", "Murphy 1992"),
+        ("ridge", "linear regression on the same windows, with a penalty", "Hoerl and Kennard 1970"),
+        ("nlinear", "linear regression on the target's changes", "Zeng et al. 2023"),
+        ("dlinear", "linear regression on the target's trend and the rest", "Zeng et al. 2023"),
+        ("gradient-boosting", "trees on a summary of the window; needs the boosting extra", "Friedman 2001"),
+    )
+}
+"""Forecasts without a network, against which networks are measured; see `rdrop_cli.forecasters`."""
+
 STUDY = ("baseline", "dropout")  # what edition 1 compares, and `rdrop train` trains where nothing is named
 
 
@@ -253,9 +273,10 @@ def find_variant(name: str) -> Variant:
     Raises:
         UsageError: there is none of that name; the message proposes the nearest.
     """
-    if name not in VARIANTS:
-        raise UsageError(f"no variant {name!r}; {suggest(name, VARIANTS)}", field="variants", show_field=False)
-    return VARIANTS[name]
+    known = VARIANTS | REFERENCES
+    if name not in known:
+        raise UsageError(f"no variant {name!r}; {suggest(name, known)}", field="variants", show_field=False)
+    return known[name]
 
 
 def check_cell(variant: Variant, cell: str) -> None:

@@ -26,6 +26,7 @@ from rdrop_cli.training.interruption import CheckSignals
 
 Errors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64] | range
+DAILY_COLUMNS = {"daily_errors.csv": "day,windows,val_mae", "daily_test_errors.csv": "day,windows,test_mae"}
 WINDOWS_AT_ONCE = 8192  # measured between two looks at whether a signal has come
 
 
@@ -37,6 +38,8 @@ class Trainer(Protocol):
     def get_state(self) -> State: ...
     def set_state(self, state: State) -> None: ...
     def save_model(self, path: Path) -> None: ...
+    @property
+    def model_name(self) -> str: ...
 
 
 class Callback:
@@ -143,12 +146,12 @@ class TrainingLoop:
 
     def _check_origin(self, checkpoint: Checkpoint) -> None:
         """Refuse a whole checkpoint that this configuration cannot have written."""
-        shapes = _describe_shapes(self._trainer.get_state())
+        shapes = _describe_shapes(self._trainer.get_state())  # none of a reference forecast before it is fitted
         numbers = [epoch.epoch for epoch in checkpoint.history.epochs]
         if (
             not 1 <= len(numbers) <= self.config.epochs
             or numbers != list(range(1, len(numbers) + 1))
-            or any(_describe_shapes(state) != shapes for state in (checkpoint.state, checkpoint.best))
+            or any(shapes and _describe_shapes(state) != shapes for state in (checkpoint.state, checkpoint.best))
         ):
             raise DataError(
                 f"{self.folder.checkpoints_path}: the checkpoint does not match {self.folder.config_path.name}; "
@@ -179,10 +182,13 @@ class TrainingLoop:
     def _measure(self, number: int, what: str, rows: Rows) -> tuple[float, float]:
         """Return the mean absolute and the mean squared error, both standardised."""
         errors = self._measure_errors(what, rows)
+        return self._average(number, what, errors), float(np.square(errors, dtype=np.float64).mean())
+
+    def _average(self, number: int, what: str, errors: Errors) -> float:
         error = float(errors.mean(dtype=np.float64))
         if not math.isfinite(error):
             raise DivergedError(f"{self.folder.run_id}: the {what} error is {error} after epoch {number}")
-        return error, float(np.square(errors, dtype=np.float64).mean())
+        return error
 
     def _measure_errors(self, what: str, rows: Rows) -> Errors:
         """Return the error of each window: shape (window,)."""
@@ -206,7 +212,7 @@ class TrainingLoop:
         self._write_metrics("interrupted")
 
     def _save_model(self) -> None:
-        with replace_atomically(self.folder.model_path) as temporary:
+        with replace_atomically(self.folder.path / self._trainer.model_name) as temporary:
             self._trainer.save_model(temporary)
 
     def _finish(self) -> Metrics:
@@ -216,8 +222,8 @@ class TrainingLoop:
         remove_old_checkpoints(self.folder.checkpoints_path)  # a kill may have come between saving and removing
         self._trainer.set_state(self._best)
         self._save_model()
-        self._write_daily_errors()
-        test_mae, _ = self._measure(self._history.best.epoch, "test", self._windows.test)
+        self._measure_by_day("validation", self._windows.validation, self.folder.daily_errors_path)
+        test_mae = self._measure_by_day("test", self._windows.test, self.folder.daily_test_errors_path)
         write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
         metrics = self._build_metrics("completed", test_mae=test_mae)
         try:
@@ -227,12 +233,14 @@ class TrainingLoop:
         write_metrics(self.folder.metrics_path, metrics)
         return metrics
 
-    def _write_daily_errors(self) -> None:
-        """Keep the best network's validation error by day, to tell later how much of it belongs to this one period."""
-        errors = self._measure_errors("daily validation", self._windows.validation)
-        days = average_by_day(self._windows, self._windows.validation, errors)
-        lines = ["day,windows,val_mae", *(f"{day},{count},{error!r}" for day, count, error in days)]
-        write_text(self.folder.daily_errors_path, "\n".join(lines) + "\n")
+    def _measure_by_day(self, what: str, rows: Rows, path: Path) -> float:
+        """Return the best network's mean error; keep it by day, to tell how much of it belongs to this one period."""
+        errors = self._measure_errors(what, rows)
+        error = self._average(self._history.best.epoch, what, errors)
+        days = average_by_day(self._windows, rows, errors)
+        lines = [DAILY_COLUMNS[path.name], *(f"{day},{count},{error!r}" for day, count, error in days)]
+        write_text(path, "\n".join(lines) + "\n")
+        return error
 
     def _write_metrics(self, status: Status, failure: str | None = None) -> None:
         write_metrics(self.folder.metrics_path, self._build_metrics(status, failure=failure))

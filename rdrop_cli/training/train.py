@@ -16,6 +16,7 @@ from rdrop_cli.training.interruption import CheckSignals, delay_signals
 from rdrop_cli.training.loop import Callback, TrainingLoop
 
 if TYPE_CHECKING:
+    from rdrop_cli.forecasters.trainer import ForecasterTrainer
     from rdrop_cli.nn.events import EventLog
     from rdrop_cli.nn.trainer import KerasTrainer
 
@@ -46,11 +47,16 @@ def train_run(
         )
     if windows is None:
         windows = make_windows(series, config.own_protocol)
-    with delay_signals() as check_signals:
-        from rdrop_cli.nn.environment import standard_precision  # the slow part: imports TensorFlow
+    with delay_signals() as check_signals, _raise_memory_error(), _prepare_precision(config):
+        return _train(config, series.source, windows, make_folder, callback, tensorboard, check_signals)
 
-        with _raise_memory_error(), standard_precision():
-            return _train(config, series.source, windows, make_folder, callback, tensorboard, check_signals)
+
+def _prepare_precision(config: RunConfig) -> AbstractContextManager[None]:
+    if not config.is_network:
+        return nullcontext()
+    from rdrop_cli.nn.environment import standard_precision  # the slow part: imports TensorFlow
+
+    return standard_precision()
 
 
 def _train(
@@ -77,7 +83,7 @@ def _train(
     if slowness := trainer.find_slowness():
         callback.note(slowness)
     folder = make_folder()
-    with folder.lock(), _open_event_log(folder, setting.target_std, tensorboard) as log:
+    with folder.lock(), _open_event_log(config, folder, setting.target_std, tensorboard) as log:
         return TrainingLoop(folder, windows, setting, trainer, callback, log, check_signals).run()
 
 
@@ -92,9 +98,11 @@ def _describe_standardisation(windows: Windows, protocol: Protocol) -> Standardi
 
 
 def _open_event_log(
-    folder: RunFolder, target_std: float, wanted: bool
+    config: RunConfig, folder: RunFolder, target_std: float, wanted: bool
 ) -> "AbstractContextManager[EventLog] | AbstractContextManager[None]":
-    """Return the log of a run that is to have one, or has one already."""
+    """Return the log of a network's run that is to have one, or has one already."""
+    if not config.is_network:
+        return nullcontext()
     from rdrop_cli.nn.events import EventLog, has_event_log
 
     return EventLog(folder, target_std) if wanted or has_event_log(folder) else nullcontext()
@@ -111,9 +119,15 @@ def _raise_memory_error() -> Iterator[None]:
         raise
 
 
-def _make_trainer(config: RunConfig, windows: Windows) -> tuple["KerasTrainer", Environment]:
+def _make_trainer(
+    config: RunConfig, windows: Windows
+) -> tuple["KerasTrainer", Environment] | tuple["ForecasterTrainer", Environment]:
+    if not config.is_network:
+        from rdrop_cli.forecasters import trainer
+
+        return trainer.ForecasterTrainer(config, windows), trainer.describe_environment()
     from rdrop_cli.nn.environment import describe_environment
     from rdrop_cli.nn.trainer import KerasTrainer
 
-    trainer = KerasTrainer(config, windows)
-    return trainer, describe_environment(**trainer.describe_engine())
+    network = KerasTrainer(config, windows)
+    return network, describe_environment(**network.describe_engine())

@@ -92,6 +92,7 @@ class Scenario:
 
 
 PUBLISHED = {"climb": {"baseline": 0.0024}, "jitter": {"baseline": 0.0016, "dropout": 0.0028}}
+MOVED = {"alike": True, "period": 0.0019}
 SCENARIOS = (
     Scenario("all alike", alike=True),
     Scenario("all alike, heavy tails", alike=True, seeds=heavy_tails),
@@ -103,11 +104,11 @@ SCENARIOS = (
     Scenario("alike but in spread (1 : 3)", seed_spread={"baseline": 0.001, "dropout": 0.003}),
     Scenario("alike but in jitter (published)", jitter={"baseline": 0.0016, "dropout": 0.0028}),
     Scenario("15 % of dropout seeds overfit", bad=0.15),
-    Scenario("all alike, period effect 0.0019", alike=True, period=0.0019),
-    Scenario("the same, measured over 5 origins", alike=True, period=0.0019, origins=(0, 1, 2, 3, 4)),
-    Scenario("the same, seeds alike at each", alike=True, period=0.0019, origins=(0, 1, 2, 3, 4), crossed=True),
-    Scenario("the same, 3 that overlap by half", alike=True, period=0.0019, origins=(0, 0.5, 1)),
-    Scenario("the same, 2 origins", alike=True, period=0.0019, origins=(0, 1)),
+    Scenario("all alike, period effect 0.0019", **MOVED),
+    Scenario("all alike, the same over 5 origins", **MOVED, origins=(0, 1, 2, 3, 4)),
+    Scenario("all alike, the same, seeds alike at each", **MOVED, origins=(0, 1, 2, 3, 4), crossed=True),
+    Scenario("all alike, the same over 3 that overlap", **MOVED, origins=(0, 0.5, 1)),
+    Scenario("all alike, the same over 2 origins", **MOVED, origins=(0, 1)),
     Scenario("published curves, same level", **PUBLISHED),
     Scenario("published curves, dropout 0.002 lower", level={"dropout": -0.002}, **PUBLISHED),
     Scenario("published curves, dropout 0.004 lower", level={"dropout": -0.004}, **PUBLISHED),
@@ -252,8 +253,20 @@ def draw_origins(
     seen = np.cumsum(values, axis=1) / np.arange(1, SEEDS + 1)[:, None, None]
     layout = Layout(tuple(round(100 * start) for start in scenario.origins), 100)
     t = stats.t.ppf(1 - ALPHA_PERIOD / (2 * (~is_share).sum()), layout.freedom)
-    half = t * seen.std(axis=2, ddof=1) * np.sqrt(layout.scale(1.0)) * ~is_share
+    variance = np.maximum(seen.var(axis=2, ddof=1), measure_residuals(values) / np.arange(1, SEEDS + 1)[:, None])
+    half = t * np.sqrt(layout.scale(1.0) * variance) * ~is_share
     return numbers, half, np.stack([seen.min(axis=2), seen.max(axis=2), np.broadcast_to(means, half.shape)])
+
+
+def measure_residuals(values: np.ndarray) -> np.ndarray:
+    """Return `measure_residual` of numbers (study, seed, origin, question) with so many seeds: 0 of one."""
+    seeds, origins = np.arange(1, SEEDS + 1)[:, None], values.shape[2]
+    whole = np.cumsum((values**2).sum(axis=2), axis=1)
+    of_seeds = origins * np.cumsum(values.mean(axis=2) ** 2, axis=1)
+    of_origins = seeds * ((np.cumsum(values, axis=1) / seeds[..., None]) ** 2).sum(axis=2)
+    of_all = seeds * origins * (np.cumsum(values.mean(axis=2), axis=1) / seeds) ** 2
+    left = np.maximum(whole - of_seeds - of_origins + of_all, 0.0)
+    return left / ((origins - 1) * np.maximum(seeds - 1, 1))
 
 
 def draw_overlapping(scenario: Scenario, count: int, rng: np.random.Generator) -> np.ndarray:

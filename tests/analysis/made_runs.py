@@ -47,6 +47,7 @@ def save_made_run(
     rates: tuple[float, float] | None = None,
     failure: str | None = None,
     protocol: dict[str, Any] | None = None,
+    vary: str = "",
     document: dict[str, Any] | None = None,
     edition: str = "book",
 ) -> RunFolder:
@@ -58,7 +59,9 @@ def save_made_run(
     dropout, recurrent = rates or (VARIANTS[variant].dropout, VARIANTS[variant].recurrent_dropout)
     plan = replace(PROTOCOLS[edition], **(protocol or {}))
     cell = VARIANTS[variant].cell
-    config = RunConfig(variant, seed, dropout, recurrent, len(values) or 20, plan, dataset, sha256, cell=cell)
+    config = RunConfig(
+        variant, seed, dropout, recurrent, len(values) or 20, plan, dataset, sha256, cell=cell, vary=vary
+    )
     setting = Setting(
         source=Source(dataset, "made", sha256, 420_551, verified),
         target_std=8.84,
@@ -83,6 +86,7 @@ def save_made_study(
     noise_of_seeds: float = 0.0,
     origin: int = 0,
     moved_by: float = 0.0,
+    suffix: str = "",
     **how: Any,
 ) -> None:
     """Leave a run of every variant and seed, with its daily errors; seeds may differ by more than their epochs do.
@@ -92,9 +96,8 @@ def save_made_study(
     for variant in variants:
         for seed in seeds:
             if noise_of_seeds or origin:
-                moved = np.random.default_rng([seed, len(variant), origin][: 3 if origin else 2]).normal(
-                    0, noise_of_seeds
-                )
+                stream = [seed, len(variant), *([origin] if origin else [])]
+                moved = np.random.default_rng(stream).normal(0, noise_of_seeds)
                 moved += moved_by if variant == "dropout" else 0.0
                 curves = make_book_curve(variant, seed + len(variant))
                 how |= {"val_loss": curves[0] + moved, "train_mae": curves[1]}
@@ -102,9 +105,19 @@ def save_made_study(
                 at_origin = PROTOCOLS["book"].shift(origin)
                 bounds = ("train_start_row", "train_stop_row", "val_stop_row")
                 how["protocol"] = {bound: getattr(at_origin, bound) for bound in bounds}
-            run_id = f"{variant}-s{seed}-20260101-000000-{origin // 1000:04x}"
+            run_id = f"{variant}-s{seed}-20260101-000000-{origin // 1000:04x}{suffix}"
             folder = save_made_run(runs_dir, run_id, variant, seed, **how)
             save_daily_errors(folder, 0.27 if variant == "baseline" else 0.262, seed)
+
+
+def save_varied(runs_dir: Path, source: str, seeds: Sequence[int], spread: dict[str, float], **how: Any) -> None:
+    """Leave runs whose seed determines one source of chance alone, by which their errors spread by so much."""
+    for variant, deviation in spread.items():
+        for seed in seeds:
+            moved = np.random.default_rng([seed, len(source), len(variant)]).normal(0, deviation)
+            val_loss, train_mae = make_book_curve(variant, 0)
+            run_id = f"{variant}-s{seed}-20260101-000000-{len(source):04x}"
+            save_made_run(runs_dir, run_id, variant, seed, val_loss + moved, train_mae, vary=source, **how)
 
 
 def save_later_origins(
@@ -113,6 +126,13 @@ def save_later_origins(
     """Leave a study at later origins too, 80,000 rows apart, at each of which dropout's errors are moved."""
     for number, moved_by in enumerate(moves, start=1):
         save_made_study(runs_dir, seeds, origin=80_000 * number, moved_by=moved_by, **how)
+
+
+def save_datasets(runs_dir: Path, gains: dict[str, float], seeds: int = 8) -> None:
+    """Leave a study of each dataset: dropout's level lies so much below the baseline's."""
+    for number, (name, gain) in enumerate(gains.items()):
+        data = {"dataset": name, "sha256": f"{number}" * 64, "suffix": f"-{name}", "noise_of_seeds": 0.0005}
+        save_made_study(runs_dir, range(seeds), moved_by=-gain, **data)
 
 
 def save_daily_errors(folder: RunFolder, level: float, seed: int, days: int = 120) -> None:

@@ -4,18 +4,32 @@ import numpy as np
 import pytest
 
 from rdrop_cli.analysis.joint_test import ALPHA
-from tests.analysis.calibration import SCENARIOS, run_old_rule, run_studies
+from tests.analysis import calibration
+from tests.analysis.calibration import SCENARIOS, draw_origins, run_old_rule, run_studies
 
 STUDIES = 192
 SCENARIO = {scenario.name: scenario for scenario in SCENARIOS}
+PERIODS = ["all alike, period effect 0.0019", "all alike, the same over 5 origins"]
 NULLS = [name for name in SCENARIO if "alike" in name]
 
 
-@pytest.mark.parametrize("name", ["all alike", "all alike, skewed (exponential)", "all alike, period effect 0.0019"])
+@pytest.mark.parametrize("name", ["all alike", "all alike, skewed (exponential)", *PERIODS])
 def test_a_page_on_which_nothing_is_there_is_seldom_wrong_even_when_peeked_at_every_seed(name):
     tally = run_studies(SCENARIO[name], STUDIES, np.random.default_rng(0), seeds=STUDIES)
     assert tally.false[-1] / STUDIES < ALPHA + 3 * np.sqrt(ALPHA / STUDIES)
     assert tally.covered / STUDIES > 1 - ALPHA - 3 * np.sqrt(ALPHA / STUDIES)
+
+
+def test_seeds_do_not_stand_for_periods(monkeypatch):
+    def forget_periods(*arguments):
+        values, half, ends = draw_origins(*arguments)
+        return values, half * 0, ends
+
+    monkeypatch.setattr(calibration, "draw_origins", forget_periods)
+    tally = run_studies(
+        SCENARIO["all alike, the same over 5 origins"], STUDIES, np.random.default_rng(0), seeds=STUDIES
+    )
+    assert tally.false[-1] / STUDIES > 4 * ALPHA
 
 
 def test_what_the_published_curves_show_is_found_with_eight_seeds():

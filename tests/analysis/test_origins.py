@@ -13,6 +13,7 @@ from rdrop_cli.analysis.questions import BASELINE, BELOW_NAIVE, DROPOUT, LEVEL
 from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.text import write_page
+from rdrop_cli.runs.comparable import choose_newest
 from tests.analysis.made import make_run
 from tests.analysis.made_runs import save_later_origins, save_made_run, save_made_study
 
@@ -35,11 +36,21 @@ def test_periods_that_agree_decide_and_periods_that_do_not_leave_it_open(tmp_pat
 
 
 def test_the_interval_over_origins_is_students_over_their_means():
-    estimates = [0.001, 0.003, 0.002, 0.0, 0.004]
-    apart = measure_origins(estimates, Layout((0, 10, 20, 30, 40), 10), compared=2)
+    estimates = np.array([0.001, 0.003, 0.002, 0.0, 0.004])
+    apart = measure_origins(estimates[:, None], Layout((0, 10, 20, 30, 40), 10), compared=2)
     error = np.std(estimates, ddof=1) / np.sqrt(5)
     assert (apart.overlap, apart.error) == pytest.approx((0.0, error))
     assert apart.half == pytest.approx(stats.t.ppf(1 - 0.02 / 4, 4) * error)
+
+
+def test_periods_that_agree_by_chance_are_no_surer_than_their_seeds():
+    numbers = np.random.default_rng(3).normal(size=(2, 9))
+    numbers -= numbers.mean(axis=1, keepdims=True)  # both periods have the same mean
+    left = numbers - numbers.mean(axis=0)
+    agreed = measure_origins(numbers, Layout((0, 10), 10), compared=1)
+    assert agreed.error == pytest.approx(np.sqrt((left**2).sum() / 8 / 9 / 2))
+    apart = measure_origins(np.stack([numbers[0], numbers[1] + 9]), Layout((0, 10), 10), compared=1)
+    assert apart.error == pytest.approx(4.5)
 
 
 def test_periods_that_overlap_count_as_fewer():
@@ -110,6 +121,12 @@ def test_errors_of_another_origin_are_in_the_unit_of_the_first(tmp_path):
     ((start, later),) = judge_runs([], tmp_path).collection.later.items()
     ((run,),) = later.values()
     assert (start, run.val_loss[0], run.naive_val_mae, run.target_std) == pytest.approx((9, 0.15, 0.145, 8.84))
+
+
+def test_the_first_origin_is_drawn_though_a_later_one_is_newer(tmp_path):
+    save_made_study(tmp_path, range(2))
+    save_later_origins(tmp_path, range(2), [0.0], day=2)
+    assert {run.protocol.train_start_row for run in choose_newest(tmp_path).runs} == {0}
 
 
 def test_what_failed_at_any_origin_is_counted(tmp_path):

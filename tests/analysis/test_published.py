@@ -11,14 +11,16 @@ from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.measures import find_overfit_onset, measure_jitter
 from rdrop_cli.analysis.network import Network
 from rdrop_cli.analysis.published import find_published, load_published, match_published
-from rdrop_cli.analysis.verdict import judge_collection
+from rdrop_cli.analysis.verdict import judge_collection, judge_runs
 from rdrop_cli.errors import UsageError
+from rdrop_cli.report.words import describe_published
 from rdrop_cli.runs.document import Environment
 from rdrop_cli.runs.history import History
 from rdrop_cli.runs.metrics import Setting, build_metrics
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.editions import PROTOCOLS
+from tests.analysis.made_runs import save_made_study
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +102,16 @@ def test_dropout_takes_longer_to_converge_and_both_beat_the_naive_forecast(verdi
 
 def test_resistance_to_over_training_is_large(verdicts):
     assert verdicts["resists-over-training"].answer.estimate == pytest.approx(-0.0312, abs=5e-5)
+
+
+def test_the_page_says_which_claims_the_published_runs_bear_out(tmp_path):
+    save_made_study(tmp_path, [0])
+    judged = judge_runs([], tmp_path)
+    (line,) = describe_published(judged)
+    fits, differs = line.split("; not as the claim says: ")
+    for claim in ("baseline-overfits", "dropout-does-not-overfit", "best-not-much-lower", "longer-to-converge"):
+        assert claim in fits
+    assert differs == "steadier-scores."
 
 
 def test_one_seed_decides_nothing(verdicts):

@@ -11,12 +11,14 @@ from rdrop_cli.anatomy import dissect as dissection
 from rdrop_cli.anatomy.blocks import capture_blocks, changes_memory
 from rdrop_cli.anatomy.capture import MaskRecord
 from rdrop_cli.anatomy.dissect import Anatomy, dissect
+from rdrop_cli.errors import UsageError
 from rdrop_cli.nn.layers import DropoutGRU
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import VARIANTS
 
-CASES = [(cell, variant.name) for cell in CELLS for variant in VARIANTS.values() if cell in variant.cells]
+STUDIED = [variant for variant in VARIANTS.values() if not variant.only_cell]  # the others add no method
+CASES = [(cell, variant.name) for cell in CELLS for variant in STUDIED if cell in variant.cells]
 B, T, F, N = 32, 12, 5, 8
 
 # By variant, of its rates' masks: argument, target, how many (of a GRU, of an LSTM), shape, over time, between gates.
@@ -157,3 +159,10 @@ def test_a_pair_is_captured_in_both_directions() -> None:
 @pytest.mark.parametrize(("cell", "layer"), [("gru", keras.layers.GRU), ("lstm", keras.layers.LSTM)])
 def test_keras_own_layer_carries_its_memory_whole(cell, layer) -> None:
     assert not changes_memory(layer(6, dropout=0.5, recurrent_dropout=0.5))
+
+
+@pytest.mark.parametrize("name", ["dense", "conv", "conv-gru", "conv-average", "lstm-dropout", "gru-stacked"])
+def test_a_network_with_other_layers_is_refused(name):
+    (config,) = plan_runs(Request(variants=(name,)))
+    with pytest.raises(UsageError, match=f"received {name}"):
+        dissect(config)

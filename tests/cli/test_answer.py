@@ -46,6 +46,12 @@ def test_seeds_are_averaged_and_the_best_network_comes_first(make):
     )
 
 
+def test_runs_of_several_origins_are_not_called_seeds(make):
+    first, later = make(baseline=[FALLING, FALLING]), make(baseline=[FALLING, FALLING])
+    assert "(mean of 2 seeds, overfits in 0)" in answer(first)
+    assert "(mean of 4 runs, overfits in 0)" in answer([*first, *later])
+
+
 def test_a_curve_of_two_epochs_says_nothing_about_overfitting(make):
     assert "(too few epochs to tell whether it overfits)" in answer(make(baseline=[[0.30, 0.28]]))
 

@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 from rich.console import Console
 from typer.main import get_command
 
-from rdrop_cli.cli import progress
+from rdrop_cli.cli import console, progress
 from rdrop_cli.cli.app import app, run_command
 from rdrop_cli.cli.console import Column, Verbosity, print_table, set_verbosity
 from rdrop_cli.cli.help import EXAMPLES
@@ -251,3 +252,14 @@ def test_a_name_that_a_shell_would_run_is_not_completed(save_run, tmp_path):
 def test_no_command_is_the_help(capsys):
     assert run_command([]) == 0
     assert "Housekeeping:" in capsys.readouterr().out
+
+
+def test_what_takes_long_is_a_line_where_there_is_no_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(console, "SECONDS_BEFORE_LINE", 0.01)
+    with console.show_stage("reading load.csv"):
+        time.sleep(0.2)
+    assert capsys.readouterr().err == "reading load.csv\n"
+    monkeypatch.setattr(console, "SECONDS_BEFORE_LINE", 60)
+    with console.show_stage("reading load.csv"):
+        pass
+    assert capsys.readouterr().err == ""

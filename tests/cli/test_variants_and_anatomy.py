@@ -7,14 +7,13 @@ import pytest
 from rdrop_cli.errors import UsageError
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.editions import EDITIONS
-from rdrop_cli.study.variants import VARIANTS, label_network
+from rdrop_cli.study.variants import REFERENCES, VARIANTS, label_network
 from tests.cli.conftest import SMALL
 
 
 def test_every_variant_is_listed_on_a_line_with_its_paper(rdrop):
     lines = [line.strip() for line in rdrop("variants").out.splitlines()[2:]]
-    assert len(lines) == len(VARIANTS)
-    for line, variant in zip(lines, VARIANTS.values(), strict=True):
+    for line, variant in zip(lines, (VARIANTS | REFERENCES).values(), strict=True):
         assert line.split()[0] == variant.name
         assert line.endswith(f"[{variant.paper}]")
     assert "; gru only [" in next(line for line in lines if line.startswith("masked-carry"))
@@ -22,7 +21,7 @@ def test_every_variant_is_listed_on_a_line_with_its_paper(rdrop):
 
 def test_variants_are_listed_for_scripts(rdrop):
     listed = {entry["name"]: entry for entry in json.loads(rdrop("variants", "--json").out)}
-    assert set(listed) == set(VARIANTS)
+    assert set(listed) == {*VARIANTS, *REFERENCES}
     assert listed["dropout"]["method"] is None
     assert listed["zoneout"]["method"] == "zoneout"
     assert listed["stacked"]["recurrent_dropout"] == 0.5

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from rdrop_cli.analysis.edition_claims import EDITION_1
+from rdrop_cli.analysis.looks import LEDGER
 from tests.analysis.made import make_settling
 from tests.analysis.made_runs import save_made_run, save_made_study
 
@@ -310,3 +311,24 @@ def test_another_target_is_never_called_by_what_the_study_forecast(rdrop, tmp_pa
         for word in ("°C", "degC", "temperature", "Jena", "jena"):
             assert word not in text
     assert re.search(r"baseline-overfits .* –$", told.out, flags=re.MULTILINE)  # nothing was published of it
+
+
+def test_several_datasets_are_judged_together(rdrop, tmp_path):
+    for number, name in enumerate(("north", "south")):
+        for variant in ("baseline", "dropout"):
+            for seed in range(8):
+                run_id = f"{variant}-s{seed}-{name}"
+                save_made_run(tmp_path, run_id, variant, seed, dataset=name, sha256=f"{number}" * 64)
+    result = rdrop("verdict", "--across-datasets", "--runs-dir", tmp_path)
+    assert result.code == 0, result.err
+    assert "baseline-overfits         holds         8 of 8 seeds" in result.out
+    assert "  north: holds, 8 of 8 seeds" in result.out
+    (study,) = json.loads((tmp_path / LEDGER).read_text())["studies"]
+    assert study["sha256"] == "0" * 64 + "+" + "1" * 64
+    document = json.loads(rdrop("verdict", "--across-datasets", "--json", "--runs-dir", tmp_path).out)
+    assert len(document["datasets"]) == 2
+    refused = rdrop("verdict", "--across-datasets", "--confirm", 4, "--runs-dir", tmp_path)
+    assert refused.code == 2
+    assert "remove --confirm" in refused.err
+    required = rdrop("verdict", "--across-datasets", "--require", "same-mask-matters", "--runs-dir", tmp_path)
+    assert required.code == 3

@@ -22,7 +22,7 @@ from tests.analysis.made_runs import save_made_run, save_made_study
 PAGE = (Path(__file__).parents[2] / "docs" / "verdict.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", PAGE, flags=re.DOTALL)
 COMMANDS = [line.split("  #")[0].strip() for block in BLOCKS for line in block.splitlines()]
-NOT_RUN = ("train", "make ", "check_verdict", ">")
+NOT_RUN = ("train", "across", "make ", "check_verdict", ">")
 
 
 @pytest.fixture(scope="module")

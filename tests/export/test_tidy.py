@@ -18,7 +18,7 @@ TEXTS = (
     "run_id", "created_at", "status", "variant", "cell", "engine", "dataset", "dataset_sha256", "protocol", "target",
     "unit",
 )  # fmt: skip
-INTEGERS = ("seed", "epochs_planned", "epoch")
+INTEGERS = ("seed", "train_start_row", "epochs_planned", "epoch")
 
 
 def read(runs):

@@ -107,7 +107,7 @@ def test_a_killed_process_and_a_refused_task_do_not_stop_the_others(make_task):
     tasks = [make_task(seed=0, epochs=400), make_task(seed=1, train_stop="8"), make_task(seed=2)]
     listeners = [Listener(kill_all_workers), Listener(), Listener()]
     outcomes = run_tasks(tasks, 1, listeners)
-    assert outcomes[0].failure == "baseline seed 0: its process was killed by signal 9"
+    assert outcomes[0].failure == "baseline s0: its process was killed by signal 9"
     assert outcomes[1].failure is not None
     assert "training stops at row 8" in outcomes[1].failure
     assert outcomes[2].metrics is not None

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from rdrop_cli.nn.pipeline import WindowPipeline
+from rdrop_cli.nn.randomness import Passes
 from rdrop_cli.series.synthetic import generate_weather
 from rdrop_cli.series.table import WEATHER_COLUMNS, Series, Source
 from rdrop_cli.series.windows import make_windows
@@ -102,3 +103,10 @@ def test_naive_errors_are_the_same_in_whichever_scale_the_network_learns(series:
     standardised = make_windows(series, replace(SMALL, target_scale="standardised"))
     same = standardised.measure_errors(inputs[:, -1, column].astype(np.float32), windows.validation)
     np.testing.assert_allclose(errors, same, atol=1e-5)
+
+
+def test_the_order_of_a_pass_is_the_same_bits_on_every_machine_and_version() -> None:
+    passes = Passes(0, range(20, 32), 5)
+    steps = [passes.find_rows(step).tolist() for step in range(4)]
+    assert steps == [[26, 23, 24, 25, 28], [22, 21, 27, 31, 29], [20, 30], [20, 27, 21, 23, 22]]
+    assert Passes(0, range(20, 32), 5).find_rows(3).tolist() == steps[3]

@@ -13,7 +13,7 @@ from rdrop_cli.nn.native.network import load_library
 from rdrop_cli.nn.pipeline import WindowPipeline
 from rdrop_cli.nn.randomness import MaskSeeds, derive_seed
 from rdrop_cli.nn.trainer import KerasTrainer, make_optimizer
-from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.config import SOURCES, RunConfig
 from rdrop_cli.study.protocol import OPTIMIZERS
 from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
 
@@ -49,6 +49,22 @@ def test_the_same_configuration_gives_the_same_bits(config, tiny_windows, traine
     trainer = KerasTrainer(config, tiny_windows)
     assert train(trainer, (1, 2)) == trained[0]
     assert_same_state(trainer.get_state(), trained[1])
+
+
+@pytest.mark.parametrize("engine", ["keras", "native"])
+@pytest.mark.parametrize("source", SOURCES)
+def test_one_source_of_chance_varies_and_the_others_stand_still(config, tiny_windows, source, engine):
+    made = {
+        seed: KerasTrainer(replace(config, seed=seed, vary=vary, engine=engine), tiny_windows)
+        for seed, vary in ((0, ""), (7, source))
+    }
+    begun = [trainer.get_state() for trainer in made.values()]
+    names = [name for name in begun[0] if "kernel" in name and "rmsprop" not in name]
+    assert all(np.array_equal(begun[0][name], begun[1][name]) == (source != "weights") for name in names)
+    losses = [train(trainer, (1,)) for trainer in made.values()]
+    assert losses[0] != losses[1]
+    whole = KerasTrainer(replace(config, seed=7, engine=engine), tiny_windows)
+    assert train(whole, (1,)) not in losses
 
 
 def test_measuring_between_epochs_changes_nothing_that_follows(config, tiny_windows, trained):

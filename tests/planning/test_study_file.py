@@ -67,6 +67,13 @@ def test_what_is_written_twice_is_trained_once(read):
     assert sweep.seeds == (3, 1)
 
 
+def test_a_sweep_may_repeat_itself_on_several_origins_and_vary_one_source(read):
+    arm = read(STUDY.replace("[grid]", 'origins = 5\nvary = "weights"\n[grid]')).arms[0]
+    assert (arm.origins, arm.vary) == (5, "weights")
+    with pytest.raises(UsageError, match=r"line 8: origins: expected a whole number"):
+        read(STUDY.replace("[grid]", 'origins = "five"\n[grid]'))
+
+
 def test_what_is_left_out_is_as_rdrop_train_has_it(read):
     sweep = read('[grid]\nvariants = ["dropout"]')
     (config,) = plan_runs(sweep.requests[0])

@@ -209,3 +209,18 @@ def test_labels_that_are_apart_stay_where_they_are() -> None:
     assert spread_apart([3.0, 1.0, 2.0], gap=0.5) == [3.0, 1.0, 2.0]
     assert spread_apart([1.0, 1.0, 1.2], gap=0.5) == [1.0, 1.5, 2.0]
     assert spread_apart([], gap=1.0) == []
+
+
+def test_the_best_epoch_is_that_of_the_protocol_and_a_loss_of_another_kind_is_neither_drawn_nor_explained(
+    make_metrics: MakeMetrics, tmp_path: Path, drawn: list[Axes]
+) -> None:
+    run = make_metrics(loss="mse", best_by="mse", target_scale="unit")
+    run = replace(run, history=replace(run.history, val_mse=[0.2, 0.3, 0.1]))
+    assert min(run.history.val_loss) == run.history.val_loss[1]
+    draw_comparison([run], tmp_path / "a.svg", in_unit=False)
+    (axes,) = drawn
+    (marker,) = (line for line in axes.lines if line.get_marker() == "o")
+    assert np.asarray(marker.get_xydata()).tolist() == [[3, run.history.val_loss[2]]]
+    texts = read_texts(tmp_path / "a.svg")
+    assert "training, dropout off" in texts
+    assert "training loss, dropout on" not in texts

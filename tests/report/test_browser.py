@@ -7,7 +7,7 @@ import pytest
 
 from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.report.html import write_report
-from tests.analysis.made_runs import save_made_run, save_made_study
+from tests.analysis.made_runs import save_later_origins, save_made_run, save_made_study, save_varied
 from tests.report.chromium import PROGRAM, Chromium
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(PROGRAM is None, reason="there is no chromium on this machine")]
@@ -71,6 +71,16 @@ def test_the_page_fits_its_window_and_can_be_read(
     assert chromium.complaints == []
     chromium.take_picture(tmp_path / "page.png")
     assert (tmp_path / "page.png").stat().st_size > 50_000
+
+
+def test_tables_of_many_periods_stay_within_a_small_window(chromium: Chromium, tmp_path: Path) -> None:
+    save_made_study(tmp_path, range(3))
+    save_later_origins(tmp_path, range(3))
+    save_varied(tmp_path, "weights", range(1, 4), {"baseline": 0.001})
+    write_report(judge_runs([], tmp_path), tmp_path / "report.html")
+    chromium.open(tmp_path / "report.html", *SMALL_PHONE)
+    assert chromium.evaluate("document.querySelectorAll('table.periods, table.account').length") == 2
+    assert chromium.evaluate("document.documentElement.scrollWidth") <= SMALL_PHONE[0]
 
 
 @pytest.mark.parametrize(("size", "wide"), [(DESKTOP, True), (PHONE, False)], ids=["desktop", "phone"])

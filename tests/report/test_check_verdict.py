@@ -12,10 +12,12 @@ from unittest.mock import ANY
 import pytest
 
 import rdrop_cli.report.check_verdict
+from rdrop_cli.analysis.across import judge_datasets
+from rdrop_cli.analysis.collect import collect_datasets
 from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.files import to_json
-from tests.analysis.made_runs import save_later_origins, save_made_run, save_made_study
+from tests.analysis.made_runs import save_datasets, save_later_origins, save_made_run, save_made_study, save_varied
 
 CHECKER = rdrop_cli.report.check_verdict.__file__
 
@@ -77,6 +79,18 @@ def change_exact_interval(verdict: Any) -> None:
     verdict["questions"][0]["exact_interval"][0] += 1e-3
 
 
+def change_origin(verdict: Any) -> None:
+    verdict["questions"][2]["origins"]["estimates"][1] += 1e-5
+
+
+def change_deviation(verdict: Any) -> None:
+    verdict["variance"][0]["deviation"] *= 1.01
+
+
+def change_deviation_over_periods(verdict: Any) -> None:
+    next(each for each in verdict["variance"] if each["source"] == "period")["interval"][1] *= 1.01
+
+
 def forget_a_run(verdict: Any) -> None:
     verdict["runs"].pop()
 
@@ -111,10 +125,31 @@ def test_other_looks_and_more_seeds_than_flips_are_tried_for_come_to_the_same(tm
 def test_several_origins_come_to_the_same(tmp_path: Path) -> None:
     save_made_study(tmp_path / "runs", range(9), noise_of_seeds=0.002)
     save_later_origins(tmp_path / "runs", range(8), noise_of_seeds=0.002)
+    save_varied(tmp_path / "runs", "weights", range(1, 6), {"baseline": 0.001, "dropout": 0.001})
+    save_varied(tmp_path / "runs", "masks", range(1, 6), {"dropout": 0.001})
     judged = judge_runs([], tmp_path / "runs")
     assert judged.find("best-not-much-lower").answer.origins is not None
+    assert {spread.source for spread in judged.variance} == {"weights", "masks", "period", "all seeds"}
     (tmp_path / "verdict.json").write_text(to_json(judged.to_json()))
     assert check(tmp_path / "verdict.json", tmp_path / "runs") == (0, [ANY])
+    for change in (change_origin, change_deviation, change_deviation_over_periods):
+        verdict = json.loads((tmp_path / "verdict.json").read_text())
+        change(verdict)
+        (tmp_path / "changed.json").write_text(to_json(verdict))
+        code, lines = check(tmp_path / "changed.json", tmp_path / "runs")
+        assert (code, len(lines)) == (1, 2), change
+
+
+def test_several_datasets_come_to_the_same(tmp_path: Path) -> None:
+    save_datasets(tmp_path / "runs", {"north": 0.01, "south": 0.004}, seeds=9)
+    judged = judge_datasets(collect_datasets([], tmp_path / "runs"), Plan())
+    (tmp_path / "verdict.json").write_text(to_json(judged.to_json()))
+    assert check(tmp_path / "verdict.json", tmp_path / "runs") == (0, [ANY])
+    verdict = json.loads((tmp_path / "verdict.json").read_text())
+    verdict["claims"][0]["holds_in"] -= 1
+    verdict["questions"][2]["estimate"] += 1e-4
+    (tmp_path / "verdict.json").write_text(json.dumps(verdict))
+    assert len(check(tmp_path / "verdict.json", tmp_path / "runs")[1]) == 3
 
 
 def test_wrong_usage_is_told() -> None:

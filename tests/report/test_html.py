@@ -13,9 +13,11 @@ import pytest
 
 from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.cli.app import run_command
+from rdrop_cli.report.account import list_spreads
 from rdrop_cli.report.html import render_report, write_report
+from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.words import VERDICTS, format_answer
-from tests.analysis.made_runs import SHA256, save_made_run, save_made_study
+from tests.analysis.made_runs import SHA256, save_later_origins, save_made_run, save_made_study, save_varied
 
 VOID = {"meta", "img", "source", "link", "br", "hr", "input"}
 NASTY = "</script></style></svg><script>alert(1)</script>\"'&$\\frac$ ]]>"
@@ -189,6 +191,20 @@ def test_a_sweep_has_every_run_and_network(sweep: Page) -> None:
     assert "dropout-lstm 0.5/0.2 Seeds 1" in text
     assert "dropout-lstm-0.5-0.2" in text
     assert "gru, lstm" in text
+
+
+def test_periods_and_what_varies_have_their_tables(tmp_path: Path) -> None:
+    save_made_study(tmp_path, range(3))
+    save_later_origins(tmp_path, range(3), [0.01])
+    save_varied(tmp_path, "masks", range(1, 4), {"dropout": 0.002})
+    judged = judge_runs([], tmp_path)
+    page = Page(render_report(judged))
+    assert [name for name in ("periods", "account") if {"class": name} in page.find("table")] == ["periods", "account"]
+    periods = describe_periods(judged)
+    assert periods is not None
+    cells = [cell for row in (*periods.rows, *list_spreads(judged)) for cell in row]
+    assert all(cell in page.text for cell in cells)
+    assert "in the first period" in page.text
 
 
 def test_everything_from_files_is_escaped(tmp_path: Path) -> None:

@@ -69,6 +69,7 @@ def test_a_csv_is_installed_and_read(csv_path: Path, data_dir: Path, content: by
         "sha256": hashlib.sha256(content).hexdigest(),
         "rows": ROWS,
         "verified": False,
+        "where": "",
     }
     assert is_installed(data_dir)
     assert (data_dir / CSV_NAME).read_bytes() == content

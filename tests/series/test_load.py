@@ -13,6 +13,7 @@ from rdrop_cli.series.load import load_dataset
 from rdrop_cli.series.synthetic import generate_weather
 from rdrop_cli.series.table import WEATHER_COLUMNS
 from rdrop_cli.study.editions import PROTOCOLS
+from rdrop_cli.study.reading import Reading
 from tests.series.weather_files import ROWS, weather_csv
 
 CSV = b"time,price,volume\n2020-01-01 00:00:00,1.5,7\n2020-01-01 01:00:00,2.5,8\n"
@@ -49,6 +50,14 @@ def test_the_embedded_dataset_is_generated_once(tmp_path: Path, monkeypatch: pyt
     assert np.array_equal(second.values, first.values)
 
 
+def test_one_of_several_series_in_a_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "stations.csv"
+    rows = [f"2026-01-0{day} 00:00,{name},{day}" for day in range(1, 6) for name in ("A", "B")]
+    path.write_text("\n".join(["time,station,level", *rows]) + "\n")
+    series = load_dataset(str(path), tmp_path / "data", Reading(where=("station=B",)))
+    assert (series.source.name, series.source.where, series.rows) == ("stations", "station=B", 5)
+
+
 def test_a_csv_of_the_users_is_read_and_named_after_its_file(tmp_path: Path) -> None:
     path = tmp_path / "prices.csv"
     path.write_bytes(CSV)
@@ -62,6 +71,7 @@ def test_a_csv_of_the_users_is_read_and_named_after_its_file(tmp_path: Path) -> 
         "sha256": hashlib.sha256(CSV).hexdigest(),
         "rows": 2,
         "verified": None,
+        "where": "",
     }
 
 

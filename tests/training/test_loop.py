@@ -26,7 +26,8 @@ def folder(tmp_path) -> RunFolder:
 def test_a_finished_run_has_every_file_and_figure(folder, windows):
     metrics = run(folder, windows, RandomWalk())
     assert {path.name for path in folder.path.iterdir()} == {
-        "config.json", "metrics.json", "history.csv", "daily_errors.csv", "loss.png", "model.keras", "checkpoints",
+        "config.json", "metrics.json", "history.csv", "daily_errors.csv", "daily_test_errors.csv", "loss.png",
+        "model.keras", "checkpoints",
     }  # fmt: skip
     assert folder.read_metrics() == metrics
     assert metrics.status == "completed"
@@ -74,7 +75,7 @@ def test_a_best_network_without_a_finite_test_error_ends_the_run_as_failed(folde
     checkpoint, _ = load_checkpoint(folder.checkpoints_path)
     spoilt = {"weights": np.full(4, np.nan, np.float32)}
     save_checkpoint(folder.checkpoints_path, Checkpoint(checkpoint.state, spoilt, checkpoint.history))
-    with pytest.raises(DivergedError, match="the test error is nan after epoch"):
+    with pytest.raises(DivergedError, match="the validation error is nan after epoch"):
         run(folder, windows)
     assert folder.read_metrics().status == "failed"
 

@@ -1,0 +1,139 @@
+"""Whether networks forecast better than the best reference forecast on the test period (Diebold and Mariano 1995)."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.analysis.period import BLOCK_DAYS, LEAST_BLOCKS
+from rdrop_cli.analysis.run import DailyErrors, read_daily_errors
+from rdrop_cli.runs.comparable import Run, read_runs
+from rdrop_cli.runs.difference import explain_other_study
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.find import list_run_folders
+from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.study.variants import REFERENCES
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Skill:
+    """The difference in test error between a network and a reference forecast; negative where the network is better.
+
+    Attributes:
+        network, reference: what is compared; the network by the mean over its seeds.
+        seeds: of the network.
+        difference, interval: of the mean absolute errors, in the target's unit, and its 95 % interval.
+        unit: the target's.
+        p: two-sided.
+        days: of the test period.
+    """
+
+    network: str
+    reference: str
+    seeds: int
+    difference: float
+    interval: tuple[float, float]
+    unit: str
+    p: float
+    days: int
+
+
+def measure_skill(runs: Sequence[Metrics], runs_dir: Path) -> Skill | None:
+    """Compare the best network of a command with the best reference forecast of the runs folder on the same data.
+
+    Both are the best on validation, which chose them; the test decides. None where there is no network or no reference
+    forecast, or the test period is shorter than eight weeks.
+
+    Raises:
+        DataError: daily errors are damaged.
+    """
+    networks = [run for run in runs if run.is_network]
+    references = _find_references(networks[0], runs_dir) if networks else []
+    if not references:
+        return None
+    best = min(references, key=lambda run: _read_best(run.metrics))
+    members = _choose_network(networks)
+    other = _read_daily(best.folder)
+    if other is None or len(other.days) < LEAST_BLOCKS * BLOCK_DAYS:
+        return None
+    daily = [_read_daily(RunFolder(runs_dir / run.run_id)) for run in members]
+    alike = [each.mae for each in daily if each and each.days == other.days]
+    if len(alike) < len(members):
+        return None
+    scale = members[0].target_std
+    difference, half, p = compare_forecasts(np.mean(alike, axis=0), other.mae, other.windows)
+    return Skill(
+        network=members[0].label_with_rates if any(members[0].rates.pair) else members[0].label,
+        reference=best.metrics.label,
+        seeds=len(members),
+        difference=difference * scale,
+        interval=((difference - half) * scale, (difference + half) * scale),
+        unit=members[0].unit,
+        p=p,
+        days=len(other.days),
+    )
+
+
+def compare_forecasts(
+    one: npt.NDArray[np.float64], other: npt.NDArray[np.float64], windows: npt.NDArray[np.float64]
+) -> tuple[float, float, float]:
+    """Compare two forecasts by their mean errors a day (Diebold and Mariano 1995, J. Bus. Econ. Stat. 13, 253-263).
+
+        d_t = w_t (e1_t - e2_t) / mean(w)        variance = (γ_0 + 2 Σ_k (1 - k/h) γ_k) / n,  k = 1 … h - 1
+        t = mean(d) / √variance · √((n + 1 - 2h + h (h - 1) / n) / n),  n - 1 degrees of freedom
+
+    The weights of the autocovariances γ_k are those of Newey and West (1987), so that the variance is never negative; h
+    is two weeks, within which errors stay alike. The last factor is the correction for small samples of Harvey,
+    Leybourne and Newbold (1997, Int. J. Forecasting 13, 281-291).
+
+    Args:
+        one, other: mean absolute errors of shape (day,).
+        windows: over which each is a mean, shape (day,).
+
+    Returns:
+        the mean difference, half the width of its 95 % interval, and the two-sided p.
+    """
+    from scipy import stats
+
+    differences = (one - other) * windows / windows.mean()
+    days, mean = len(differences), float(differences.mean())
+    centred = differences - mean
+    covariances = [float(centred[lag:] @ centred[: days - lag]) / days for lag in range(BLOCK_DAYS)]
+    weighted = sum((1 - lag / BLOCK_DAYS) * each for lag, each in enumerate(covariances) if lag)
+    correction = (days + 1 - 2 * BLOCK_DAYS + BLOCK_DAYS * (BLOCK_DAYS - 1) / days) / days
+    error = math.sqrt((covariances[0] + 2 * weighted) / days / correction)
+    if error == 0:
+        return mean, 0.0, 1.0 if mean == 0 else 0.0
+    half = float(stats.t.ppf((1 + LEVEL) / 2, days - 1)) * error
+    return mean, half, float(2 * stats.t.sf(abs(mean) / error, days - 1))
+
+
+def _find_references(network: Metrics, runs_dir: Path) -> list[Run]:
+    """Return the complete reference forecasts of the runs folder on the data and under the protocol of a network."""
+    folders = [folder for folder in list_run_folders(runs_dir) if folder.run_id.startswith(tuple(REFERENCES))]
+    if not folders:
+        return []
+    runs, _ = read_runs(folders)
+    complete = [run for run in runs if not run.metrics.is_network and run.metrics.status == "completed"]
+    return [run for run in complete if explain_other_study(run.metrics, network) is None]
+
+
+def _choose_network(networks: Sequence[Metrics]) -> list[Metrics]:
+    """Return the runs of the network with the lowest mean validation error."""
+    groups: dict[str, list[Metrics]] = {}
+    for run in networks:
+        groups.setdefault(run.label_with_rates, []).append(run)
+    return min(groups.values(), key=lambda group: float(np.mean([_read_best(run) for run in group])))
+
+
+def _read_best(run: Metrics) -> float:
+    return run.best.val_mae if run.best else math.inf
+
+
+def _read_daily(folder: RunFolder) -> DailyErrors | None:
+    return read_daily_errors(folder.daily_test_errors_path, "test_mae")

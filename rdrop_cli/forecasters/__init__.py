@@ -1,0 +1,1 @@
+"""Reference forecasts: those without a network, from the newest reading to gradient boosting."""

@@ -1,0 +1,58 @@
+"""Gradient boosting on a summary of each window (Friedman 2001), by scikit-learn's histograms."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.errors import RdropError
+from rdrop_cli.forecasters.seasonal import Rows, read_newest, read_targets
+from rdrop_cli.series.windows import Windows, encode_calendar
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+WINDOWS_AT_ONCE = 4096
+MOST_TRAINING_WINDOWS = 100_000  # evenly spaced: neighbours tell the same
+TREES = 300
+
+
+def summarise_windows(windows: Windows, rows: Rows) -> npt.NDArray[np.float32]:
+    """Return of every feature the newest, the mean, the lowest and the highest reading of the window and of its last
+    tenth, and the calendar of the target's time: shape (window, 7 · feature + 4).
+    """
+    ends = np.asarray(rows, np.int64)
+    newest_part = max(1, len(windows.offsets) // 10)
+    pieces = []
+    for start in range(0, len(ends), WINDOWS_AT_ONCE):
+        piece = ends[start : start + WINDOWS_AT_ONCE]
+        readings = windows.matrix[piece[:, None] + windows.offsets]
+        columns = [readings[:, -1]]
+        for part in (readings, readings[:, -newest_part:]):
+            columns += [part.mean(axis=1), part.min(axis=1), part.max(axis=1)]
+        columns.append(encode_calendar(windows.timestamps[piece + windows.target_offset]))
+        pieces.append(np.concatenate(columns, axis=1))
+    return np.concatenate(pieces)
+
+
+def fit_boosting(windows: Windows) -> tuple["HistGradientBoostingRegressor", npt.NDArray[np.float64]]:
+    """Fit trees to the change from the newest reading to the target, on the training windows.
+
+    Returns:
+        the model, and its validation MAE after each number of trees, shape (trees,).
+
+    Raises:
+        RdropError: scikit-learn is not installed.
+    """
+    try:
+        from sklearn.ensemble import HistGradientBoostingRegressor
+    except ModuleNotFoundError as error:
+        message = "gradient-boosting needs scikit-learn; pip install 'rdrop-cli[boosting]'"
+        raise RdropError(message) from error
+    rows = np.asarray(windows.train, np.int64)
+    rows = rows[:: -(-len(rows) // MOST_TRAINING_WINDOWS)]
+    model = HistGradientBoostingRegressor(max_iter=TREES, early_stopping=False, random_state=0)
+    model.fit(summarise_windows(windows, rows), read_targets(windows, rows) - read_newest(windows, rows))
+    summary = summarise_windows(windows, windows.validation)
+    wanted = read_targets(windows, windows.validation) - read_newest(windows, windows.validation)
+    return model, np.array([np.abs(change - wanted).mean() for change in model.staged_predict(summary)])

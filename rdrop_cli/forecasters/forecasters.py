@@ -1,0 +1,134 @@
+"""The forecasts without a network by name: fitted on training, tuned on validation, each with arrays as its state."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.forecasters.boosting import fit_boosting, summarise_windows
+from rdrop_cli.forecasters.linear import (
+    PENALTIES,
+    Design,
+    Regression,
+    fit_ridge,
+    predict_all,
+    take_changes,
+    take_trend_and_rest,
+    take_window,
+)
+from rdrop_cli.forecasters.seasonal import (
+    SMOOTHING_DAYS,
+    Climatology,
+    Rows,
+    Values,
+    fit_damping,
+    read_newest,
+    read_season_before,
+    read_targets,
+)
+from rdrop_cli.series.windows import Windows
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+State = dict[str, npt.NDArray[np.float64]]
+
+
+class Forecaster:
+    """A forecast without parameters; others fit some. Forecasts are standardised, of shape (window,)."""
+
+    def fit(self, windows: Windows) -> State:
+        """Return what is learnt from the training windows and chosen on the validation windows."""
+        return {}
+
+    def predict(self, state: State, windows: Windows, rows: Rows) -> Values:
+        """Forecast the targets of the windows that end before `rows`."""
+        return read_newest(windows, rows)
+
+
+class SeasonalNaive(Forecaster):
+    """The newest reading of the same hour."""
+
+    def predict(self, state: State, windows: Windows, rows: Rows) -> Values:
+        return read_season_before(windows, rows)
+
+
+@dataclass(frozen=True)
+class Seasonal(Forecaster):
+    """Climatology, and with `damped` the share of today's anomaly that is left by then (damped persistence)."""
+
+    damped: bool
+
+    def fit(self, windows: Windows) -> State:
+        def fit_one(days: int) -> State:
+            climatology = Climatology.fit(windows, days)
+            share = fit_damping(climatology, windows) if self.damped else 0.0
+            return {"table": climatology.table, "damping": np.array([share]), "smoothing_days": np.array([days])}
+
+        return self._choose(map(fit_one, SMOOTHING_DAYS), windows)
+
+    def _choose(self, states: Iterable[State], windows: Windows) -> State:
+        targets = read_targets(windows, windows.validation)
+
+        def measure(state: State) -> float:
+            return float(np.abs(self.predict(state, windows, windows.validation) - targets).mean())
+
+        return min(states, key=measure)
+
+    def predict(self, state: State, windows: Windows, rows: Rows) -> Values:
+        climatology = Climatology(state["table"])
+        forecast = climatology.predict(windows, rows)
+        if self.damped:
+            forecast += state["damping"][0] * climatology.find_anomaly(windows, rows)
+        return forecast
+
+
+@dataclass(frozen=True)
+class Linear(Forecaster):
+    """Ridge regression on what a design takes from the windows."""
+
+    design: Design
+
+    def fit(self, windows: Windows) -> State:
+        weights = fit_ridge(self.design, windows)
+        targets = read_targets(windows, windows.validation)
+        errors = np.abs(predict_all(self.design, weights, windows, windows.validation) - targets[:, None]).mean(axis=0)
+        chosen = int(errors.argmin())
+        return {"weights": weights[:, chosen], "penalty": np.array([PENALTIES[chosen]])}
+
+    def predict(self, state: State, windows: Windows, rows: Rows) -> Values:
+        return Regression(state["weights"]).predict(self.design, windows, rows)
+
+
+class Boosting(Forecaster):
+    """Gradient boosting; its trees are grown again in another process, where the state says how many."""
+
+    def __init__(self) -> None:
+        self._model: HistGradientBoostingRegressor | None = None
+
+    def fit(self, windows: Windows) -> State:
+        self._model, errors = fit_boosting(windows)
+        return {"trees": np.array([1.0 + errors.argmin()])}
+
+    def predict(self, state: State, windows: Windows, rows: Rows) -> Values:
+        if self._model is None:
+            self._model, _ = fit_boosting(windows)
+        trees = int(state["trees"][0])
+        changes = self._model.staged_predict(summarise_windows(windows, rows))
+        change: Values = next(islice(changes, trees - 1, None))
+        return read_newest(windows, rows) + change
+
+
+FORECASTERS: dict[str, Callable[[], Forecaster]] = {
+    "naive": Forecaster,
+    "seasonal-naive": SeasonalNaive,
+    "climatology": lambda: Seasonal(damped=False),
+    "damped-persistence": lambda: Seasonal(damped=True),
+    "ridge": lambda: Linear(take_window),
+    "nlinear": lambda: Linear(take_changes),
+    "dlinear": lambda: Linear(take_trend_and_rest),
+    "gradient-boosting": Boosting,
+}

@@ -1,0 +1,110 @@
+"""Forecasts from the calendar and the newest reading: naive, seasonal naive, climatology, damped persistence."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.errors import UsageError
+from rdrop_cli.series.sampling import find_sampling
+from rdrop_cli.series.windows import Windows
+
+Rows = npt.NDArray[np.int64] | range
+Values = npt.NDArray[np.float64]
+DAY_SECONDS = 86_400
+DAYS, HOURS = 366, 24
+SMOOTHING_DAYS = (7, 15, 30, 60, 90)  # to either side, of which validation chooses
+
+
+def read_newest(windows: Windows, rows: Rows) -> Values:
+    """Return the newest standardised reading of the target in each window: "then as now" (Chollet 2018, 6.3.2)."""
+    return windows.target[np.asarray(rows, np.int64) - windows.step_rows].astype(np.float64)
+
+
+def read_targets(windows: Windows, rows: Rows) -> Values:
+    """Return the standardised reading that each window is to forecast, shape (window,)."""
+    return windows.target[np.asarray(rows, np.int64) + windows.target_offset].astype(np.float64)
+
+
+def read_season_before(windows: Windows, rows: Rows) -> Values:
+    """Return the newest reading that lies whole days before each target (Hyndman and Athanasopoulos 2021, 5.2).
+
+    Raises:
+        UsageError: no whole number of readings makes a day.
+    """
+    sampling_seconds = find_sampling(windows.timestamps).seconds
+    day_rows = round(DAY_SECONDS / sampling_seconds)
+    if not day_rows or abs(day_rows * sampling_seconds - DAY_SECONDS) > 1:
+        raise UsageError(f"seasonal-naive needs readings that divide a day; they are {sampling_seconds:g} s apart")
+    lead_rows = windows.target_offset + windows.step_rows
+    days = -(-lead_rows // day_rows)
+    ends = np.asarray(rows, np.int64) + windows.target_offset - days * day_rows
+    return windows.target[np.maximum(ends, 0)].astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Climatology:
+    """The usual reading of a day of the year and an hour of the day.
+
+    Attributes:
+        table: standardised, of shape (day of year, hour of day).
+    """
+
+    table: Values
+
+    @classmethod
+    def fit(cls, windows: Windows, days: int) -> "Climatology":
+        """Average the readings of the training period over `days` days to either side of each day, in every year.
+
+        Where training is shorter than a year, all of its days count alike and the hour alone matters.
+        """
+        stop = windows.train.stop
+        day, hour = _find_cells(windows.timestamps[:stop])
+        values = windows.target[:stop].astype(np.float64)
+        cell = day * HOURS + hour
+        if windows.timestamps[stop - 1] - windows.timestamps[0] < np.timedelta64(365, "D"):
+            days = DAYS
+        sums, counts = (
+            _sum_around(np.bincount(cell, weights, DAYS * HOURS).astype(np.float64).reshape(DAYS, HOURS), days)
+            for weights in (values, np.ones_like(values))
+        )
+        by_hour = sums.sum(axis=0) / np.maximum(counts.sum(axis=0), 1.0)  # for hours of which a day has no reading
+        return cls(np.where(counts > 0, sums / np.maximum(counts, 1.0), by_hour))
+
+    def look_up(self, timestamps: npt.NDArray[np.datetime64]) -> Values:
+        """Return the usual reading at each time, shape (time,)."""
+        return self.table[_find_cells(timestamps)]
+
+    def predict(self, windows: Windows, rows: Rows) -> Values:
+        """Return the usual reading at the time of each target, shape (window,)."""
+        return self.look_up(windows.timestamps[np.asarray(rows, np.int64) + windows.target_offset])
+
+    def find_anomaly(self, windows: Windows, rows: Rows) -> Values:
+        """Return how far the newest reading of each window is from the usual one, shape (window,)."""
+        newest = np.asarray(rows, np.int64) - windows.step_rows
+        return windows.target[newest] - self.look_up(windows.timestamps[newest])
+
+
+def fit_damping(climatology: Climatology, windows: Windows) -> float:
+    """Return the share of today's anomaly that is left at the target, by least squares over the training windows."""
+    rows = np.asarray(windows.train, np.int64)
+    today = climatology.find_anomaly(windows, rows)
+    then = read_targets(windows, rows) - climatology.predict(windows, rows)
+    return float(today @ then / max(float(today @ today), np.finfo(np.float64).tiny))
+
+
+def _find_cells(timestamps: npt.NDArray[np.datetime64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return the day of the year, from 0, and the hour of the day of each time."""
+    days, years = timestamps.astype("datetime64[D]"), timestamps.astype("datetime64[Y]")
+    hours = (timestamps.astype("datetime64[h]") - days).astype(np.int64)
+    return (days - years.astype("datetime64[D]")).astype(np.int64), hours
+
+
+def _sum_around(table: Values, days: int) -> Values:
+    """Sum over the days around each day, across the turn of the year, each day at most once."""
+    if 2 * days + 1 >= DAYS:
+        return np.broadcast_to(table.sum(axis=0), table.shape).copy()
+    wrapped = np.concatenate([table[-days:], table, table[:days]])
+    sums = np.concatenate([np.zeros((1, table.shape[1])), np.cumsum(wrapped, axis=0)])
+    around: Values = sums[2 * days + 1 :] - sums[: -2 * days - 1]
+    return around

@@ -1,0 +1,68 @@
+"""A reference forecast in the place of a network: one epoch, in which it is fitted."""
+
+import platform
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+import rdrop_cli
+from rdrop_cli.forecasters.forecasters import FORECASTERS, State
+from rdrop_cli.forecasters.seasonal import Rows, read_targets
+from rdrop_cli.runs.document import Environment
+from rdrop_cli.series.windows import Windows
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.system import list_cores
+
+ENGINE = "none"  # no network is computed
+
+
+class ForecasterTrainer:
+    """Fits a reference forecast; see `rdrop_cli.nn.trainer.KerasTrainer` for what each method does."""
+
+    engine = ENGINE
+    model_name = "forecast.npz"
+
+    def __init__(self, config: RunConfig, windows: Windows) -> None:
+        self._windows = windows
+        self._sample = windows.sample_train_rows(config.protocol.train_windows_measured)
+        self._forecaster = FORECASTERS[config.variant]()
+        self._state: State = {}
+
+    def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float:
+        """Fit on the training windows, choose on the validation windows; return the training error of the sample."""
+        self._state = self._forecaster.fit(self._windows)
+        return float(self.measure_errors(self._sample).mean(dtype=np.float64))
+
+    def measure_errors(self, rows: Rows) -> npt.NDArray[np.float32]:
+        """Return the standardised absolute error of each window, shape (window,)."""
+        forecasts = self._forecaster.predict(self._state, self._windows, rows)
+        errors: npt.NDArray[np.float32] = np.abs(forecasts - read_targets(self._windows, rows)).astype(np.float32)
+        return errors
+
+    def get_state(self) -> Mapping[str, npt.NDArray[np.generic]]:
+        return self._state
+
+    def set_state(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        self._state = {name: value.astype(np.float64) for name, value in state.items()}
+
+    def find_slowness(self) -> None:
+        """Nothing keeps it from being fast."""
+
+    def save_model(self, path: Path) -> None:
+        """Write what was learnt as NumPy's arrays, by name."""
+        with path.open("wb") as file:
+            np.savez(file, allow_pickle=False, **self._state)
+
+
+def describe_environment() -> Environment:
+    """Return what a forecast without a network was computed with."""
+    return Environment(
+        rdrop=rdrop_cli.__version__,
+        python=platform.python_version(),
+        numpy=np.__version__,
+        system=f"{platform.system()} {platform.machine()}",
+        device="CPU",
+        threads=len(list_cores()),
+    )

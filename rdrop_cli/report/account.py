@@ -1,0 +1,52 @@
+"""The variance account in a terminal and in the report: what moves a level, one source of chance at a time."""
+
+from collections.abc import Iterator
+
+from rdrop_cli.analysis.judged import StudyVerdict
+from rdrop_cli.analysis.variance import PERIOD, SEEDS, Spread
+
+HEADS = ("level of", "what varies", "runs", "deviation", "95 % interval")
+WIDTHS = (29, 17, 7, 11, 16)
+SOURCES = {
+    "weights": "initial weights",
+    "windows": "windows",
+    "masks": "masks",
+    PERIOD: "period",
+    SEEDS: "the seed: all",
+}
+NOTE = (
+    "Deviation of the level (standardised) where one source of chance varies alone around the run of seed 0; of the "
+    "period, over periods in the mean of the seeds. The intervals take it for normal, and few runs tell little of it. "
+    "Squares of the parts need not add up to that of the whole: sources work on each other."
+)
+
+
+def list_spreads(judged: StudyVerdict) -> list[tuple[str, ...]]:
+    """Return the rows of the table, the cells in the order of `HEADS`."""
+    return [
+        (spread.of, SOURCES[spread.source], str(spread.runs), f"{spread.deviation:.4f}", _format_interval(spread))
+        for spread in judged.variance
+    ]
+
+
+def _format_interval(spread: Spread) -> str:
+    return f"{spread.interval.low:.4f}-{spread.interval.high:.4f}"
+
+
+def write_account(judged: StudyVerdict) -> Iterator[str]:
+    """Yield the lines of the table for a terminal; a long name stands on a line of its own, and each once."""
+    yield _align(HEADS)
+    last = ""
+    for of, *cells in list_spreads(judged):
+        name = of if of != last else ""
+        last = of
+        if len(name) >= WIDTHS[0]:
+            yield name
+            name = ""
+        yield _align((name, *cells))
+
+
+def _align(cells: tuple[str, ...]) -> str:
+    name, source, *figures = cells
+    ends = "".join(f"{cell:>{width}}" for cell, width in zip(figures, WIDTHS[2:], strict=True))
+    return f"{name:<{WIDTHS[0]}}{source:<{WIDTHS[1]}}{ends}"

@@ -1,0 +1,68 @@
+"""A verdict over several datasets in a terminal of 80 columns: the joined answer, then what each dataset says."""
+
+from collections.abc import Iterator
+
+from rdrop_cli.analysis.across import AcrossVerdict, JoinedClaim
+from rdrop_cli.analysis.joint_test import ALPHA
+from rdrop_cli.report.summary import write_notes
+from rdrop_cli.report.text import wrap
+from rdrop_cli.report.words import UNJUDGED, VERDICTS, describe_runs, format_answer, format_share
+from rdrop_cli.runs.history import MARGIN_SHARE
+
+SCOPE = (
+    "Joined: a seed's number is its mean over datasets, in naive errors of each, or whether it shows it in most of "
+    "them; the interval covers how much the datasets differ, so that it speaks of datasets like these. Shares speak of "
+    "these datasets. Holds in: the datasets in which the claim is decided to hold, all decisions of the page together "
+    "being wrong with a chance of at most {alpha}; and the least share of datasets like these of which that lets the "
+    "same be said, with 95 %."
+)
+
+
+def write_across(judged: AcrossVerdict) -> Iterator[str]:
+    """Yield the lines of the page."""
+    for name, study in judged.studies.items():
+        yield from wrap(f"{name}: {describe_runs(study.collection)}; margin {study.margin:.4f}")
+    yield ""
+    yield from wrap(summarise_across(judged))
+    yield ""
+    yield f"{'claim':<26}{'joined':<14}{'answer [interval]':<28}{'holds in':>12}"
+    for joined in judged.claims:
+        if joined.by_dataset:
+            yield from _write_claim(joined)
+    yield ""
+    yield from wrap(SCOPE.format(alpha=format_share(ALPHA)))
+    missing = [joined.claim.id for joined in judged.claims if not joined.by_dataset]
+    if missing:
+        yield from wrap(f"Not judged, {UNJUDGED['no-runs']}: {'; '.join(missing)}.")
+    for name, study in judged.studies.items():
+        for note in write_notes(study):
+            yield from wrap(f"{name}: {note}")
+
+
+def summarise_across(judged: AcrossVerdict) -> str:
+    """Say what holds in every dataset, in some, and in none."""
+    everywhere = [each.claim.id for each in judged.claims if each.holding == len(judged.studies)]
+    mixed = [each for each in judged.claims if 0 < each.holding < len(each.by_dataset)]
+    against = [each for each in judged.claims if {"holds", "does-not-hold"} <= _list_verdicts(each)]
+    parts = [f"Decided to hold in all {len(judged.studies)} datasets: {', '.join(everywhere) or 'no claim'}."]
+    if mixed:
+        listed = ", ".join(f"{each.claim.id} ({each.holding} of {len(each.by_dataset)})" for each in mixed)
+        parts.append(f"In some: {listed}.")
+    if against:
+        parts.append(f"The datasets contradict each other on {', '.join(each.claim.id for each in against)}.")
+    first = judged.plan.can_decide
+    if first and len(judged.seeds) < first:
+        parts.append(f"{len(judged.seeds)} seeds decide nothing; {first} seeds are the first look.")
+    return f"{' '.join(parts)} Differences are in naive errors; {format_share(MARGIN_SHARE)} of one counts."
+
+
+def _list_verdicts(joined: JoinedClaim) -> set[str]:
+    return {verdict.verdict for verdict in joined.by_dataset.values()}
+
+
+def _write_claim(joined: JoinedClaim) -> Iterator[str]:
+    holds = f"{joined.holding} of {len(joined.by_dataset)}, {format_share(joined.least_share)}"
+    answer = format_answer(joined.answer)
+    yield f"{joined.claim.id:<26}{VERDICTS[joined.verdict]:<14}{answer:<28}{holds:>12}"
+    for name, verdict in joined.by_dataset.items():
+        yield from wrap(f"{name}: {VERDICTS[verdict.verdict]}, {format_answer(verdict.answer)}", indent="  ")

@@ -1,0 +1,197 @@
+"""Reference forecasts: each against what it must give on series of which the answer is known."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rdrop_cli.errors import UsageError
+from rdrop_cli.forecasters.forecasters import FORECASTERS
+from rdrop_cli.forecasters.linear import PENALTIES, fit_ridge, take_changes, take_trend_and_rest, take_window
+from rdrop_cli.forecasters.seasonal import read_newest, read_targets
+from rdrop_cli.series.table import Series, Source
+from rdrop_cli.series.windows import forecast_naively, make_windows
+from rdrop_cli.study.protocol import NEWEST_READING, Protocol
+from rdrop_cli.study.variants import REFERENCES
+
+HOURS = 3 * 365 * 24
+PROTOCOL = Protocol(
+    name="hourly",
+    summary="two days of hourly readings, a day ahead",
+    lookback_rows=48,
+    step_rows=1,
+    horizon_rows=24,
+    train_stop_row=2 * 365 * 24,
+    val_stop_row=2 * 365 * 24 + 4000,
+    horizon_from=NEWEST_READING,
+)
+RNG = np.random.default_rng(0)
+
+
+def make_windows_of(target, protocol=PROTOCOL, seconds=3600):
+    """Windows of a target and an unrelated second column, a reading an hour."""
+    other = np.random.default_rng(1).normal(0, 1, len(target))
+    stamps = np.datetime64("2010-01-01T00:00:00", "s") + seconds * np.arange(len(target))
+    source = Source("made", "test", "0" * 64, len(target), None)
+    return make_windows(Series(stamps, ("T (degC)", "x"), np.column_stack([target, other]), source), protocol)
+
+
+def make_weather(persistence=0.97, seed=2):
+    """A year's and a day's cycle, and what is left of yesterday: an autoregressive process of order 1."""
+    hours = np.arange(HOURS)
+    cycle = 10 * np.sin(2 * np.pi * hours / (365 * 24)) + 4 * np.sin(2 * np.pi * hours / 24)
+    noise, anomaly = np.random.default_rng(seed).normal(0, 1, HOURS), np.zeros(HOURS)
+    for hour in range(1, HOURS):
+        anomaly[hour] = persistence * anomaly[hour - 1] + noise[hour]
+    return cycle + anomaly
+
+
+@pytest.fixture(scope="module")
+def weather():
+    return make_windows_of(make_weather())
+
+
+def measure(name, windows, rows):
+    forecaster = FORECASTERS[name]()
+    state = forecaster.fit(windows)
+    return float(np.abs(forecaster.predict(state, windows, rows) - read_targets(windows, rows)).mean()), state
+
+
+def test_every_reference_forecast_has_a_forecaster():
+    assert set(FORECASTERS) == set(REFERENCES)
+
+
+def test_naive_is_what_every_run_compares_with(weather):
+    assert measure("naive", weather, weather.test)[0] == pytest.approx(forecast_naively(weather, weather.test))
+
+
+def test_seasonal_naive_knows_a_day_that_repeats_itself():
+    windows = make_windows_of(np.tile(np.random.default_rng(3).normal(0, 1, 24), 1200)[:HOURS])
+    assert measure("seasonal-naive", windows, windows.test)[0] == pytest.approx(0, abs=1e-6)
+    further = make_windows_of(
+        np.tile(np.random.default_rng(3).normal(0, 1, 24), 1200)[:HOURS], replace(PROTOCOL, horizon_rows=30)
+    )
+    assert measure("seasonal-naive", further, further.test)[0] == pytest.approx(0, abs=1e-6)
+    assert measure("naive", further, further.test)[0] > 0.5
+
+
+def test_seasonal_naive_uses_no_reading_that_is_newer_than_the_window(weather):
+    changed = replace(weather, target=weather.target.copy())
+    row = int(weather.test[0])
+    changed.target[row:] = 99.0
+    forecaster = FORECASTERS["seasonal-naive"]()
+    rows = weather.test[:1]
+    assert forecaster.predict({}, changed, rows) == forecaster.predict({}, weather, rows)
+
+
+def test_readings_that_do_not_divide_a_day_have_no_season():
+    windows = make_windows_of(make_weather(), seconds=5000)
+    with pytest.raises(UsageError, match="5000 s apart"):
+        measure("seasonal-naive", windows, windows.test)
+
+
+def test_climatology_finds_the_cycle_of_the_year_and_of_the_day(weather):
+    hours = np.arange(HOURS)
+    windows = make_windows_of(10 * np.sin(2 * np.pi * hours / (365 * 24)) + 4 * np.sin(2 * np.pi * hours / 24))
+    error, state = measure("climatology", windows, windows.test)
+    assert error < 0.02
+    assert state["table"].shape == (366, 24)
+    assert state["smoothing_days"] == 7  # of a cycle without noise the least smoothing
+
+
+def test_training_shorter_than_a_year_knows_hours_alone():
+    protocol = replace(PROTOCOL, train_stop_row=2000, val_stop_row=4000)
+    _, state = measure("climatology", make_windows_of(make_weather()[:6000], protocol), range(3000, 3100))
+    assert np.ptp(state["table"], axis=0).max() == 0
+    assert np.ptp(state["table"][0]) > 0.1
+
+
+def test_damped_persistence_finds_what_is_left_of_an_anomaly_and_is_the_best_there_is(weather):
+    error, state = measure("damped-persistence", weather, weather.test)
+    assert state["damping"][0] == pytest.approx(0.97**24, abs=0.08)
+    others = [measure(name, weather, weather.test)[0] for name in ("naive", "climatology", "seasonal-naive")]
+    assert error < min(others)
+
+
+@pytest.mark.parametrize("design", [take_window, take_changes, take_trend_and_rest])
+def test_ridge_solves_the_penalised_normal_equations(weather, design):
+    small = replace(weather, train=range(48, 1500))
+    rows = np.asarray(small.train)
+    inputs = design(small, rows).astype(np.float64)
+    change = read_targets(small, rows) - read_newest(small, rows)
+    weights = fit_ridge(design, small)
+    centred, wanted = inputs - inputs.mean(axis=0), change - change.mean()
+    for column, share in enumerate(PENALTIES):
+        penalty = share * centred.var(axis=0).mean() * len(rows)
+        expected = np.linalg.solve(centred.T @ centred + penalty * np.eye(inputs.shape[1]), centred.T @ wanted)
+        assert centred @ weights[:-1, column] == pytest.approx(centred @ expected, abs=2e-3)
+
+
+def test_a_linear_law_is_found():
+    target = np.zeros(HOURS)
+    target[:48] = np.random.default_rng(4).normal(0, 1, 48)
+    noise = np.random.default_rng(5).normal(0, 1, HOURS)
+    for hour in range(48, HOURS):
+        target[hour] = 0.6 * target[hour - 24] - 0.3 * target[hour - 36] + noise[hour]
+    windows = make_windows_of(target)
+    floor = float(np.sqrt(2 / np.pi)) / windows.target_std
+    for name in ("ridge", "dlinear", "nlinear"):
+        assert measure(name, windows, windows.test)[0] == pytest.approx(floor, rel=0.05)
+    assert measure("naive", windows, windows.test)[0] > 1.1 * floor
+
+
+def test_the_level_of_the_target_does_not_matter_to_nlinear(weather):
+    forecaster = FORECASTERS["nlinear"]()
+    state = forecaster.fit(weather)
+    higher = replace(weather, target=weather.target + np.float32(3))
+    assert forecaster.predict(state, higher, weather.test) == pytest.approx(
+        forecaster.predict(state, weather, weather.test) + 3, abs=1e-4
+    )
+
+
+def test_boosting_finds_what_is_not_linear():
+    pytest.importorskip("sklearn")
+    target, noise = np.zeros(HOURS), np.random.default_rng(6).normal(0, 0.02, HOURS)
+    for hour in range(1, HOURS):
+        target[hour] = 1 - 1.8 * abs(target[hour - 1]) + noise[hour]
+    windows = make_windows_of(target, replace(PROTOCOL, horizon_rows=1))
+    error, state = measure("gradient-boosting", windows, windows.test)
+    assert error < 0.8 * measure("ridge", windows, windows.test)[0]
+    again = FORECASTERS["gradient-boosting"]()
+    forecasts = again.predict(state, windows, windows.test[:50])
+    assert np.abs(forecasts - read_targets(windows, windows.test[:50])).mean() < 1
+
+
+def test_a_reference_forecast_is_one_run_whatever_the_seeds(rdrop, weather_csv, tmp_path):
+    dirs = ("--runs-dir", tmp_path / "runs", "--data-dir", tmp_path)
+    data = ("--dataset", weather_csv, "--lookback", "5h", "--every", "1h", "--horizon", "2h")
+    command = ("train", "naive", "ridge", *data, "--train-stop", "400", "--val-stop", "600", *dirs)
+    result = rdrop(*command, "--seeds", "0-3")
+    assert result.code == 0, result.err
+    folders = sorted((tmp_path / "runs").glob("*-s*"))
+    assert [folder.name.split("-s0-")[0] for folder in folders] == ["naive", "ridge"]
+    assert all((folder / "forecast.npz").is_file() for folder in folders)
+    again = rdrop(*command, "--seeds", "9")
+    assert again.code == 0
+    assert sorted((tmp_path / "runs").glob("*-s*")) == folders
+
+
+def test_epochs_of_what_has_none_are_refused(rdrop, tmp_path):
+    result = rdrop("train", "ridge", "--dataset", "synthetic", "--epochs", "5", "--runs-dir", tmp_path)
+    assert (result.code, result.out) == (2, "")
+    assert "ridge is no network and has no epochs" in result.err
+
+
+WITHOUT = """
+import sys
+from rdrop_cli.cli.app import run_command
+sys.modules["tensorflow"] = sys.modules["keras"] = None
+assert run_command(["train", "naive", "nlinear", "--dataset", "synthetic", "--protocol", "demo", "--jobs", "1"]) == 0
+"""
+
+
+def test_no_reference_forecast_needs_tensorflow(tmp_path):
+    done = subprocess.run([sys.executable, "-c", WITHOUT], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
