@@ -52,11 +52,18 @@ class Team:
 
     def run(self, action: str, amount: int) -> float:
         """Let all processes do an amount each, at once; return what they did together in a second."""
+        return sum(amount / float(answer["seconds"]) for answer in self._order(action, amount))
+
+    def spend(self, action: str, amount: int) -> float:
+        """Let all processes do an amount each; return the seconds of a processor for one, of a thread each."""
+        return sum(float(answer["cpu_seconds"]) for answer in self._order(action, amount)) / amount
+
+    def _order(self, action: str, amount: int) -> list[dict[str, Any]]:
         for process in self.processes:
             _send(process, [action, amount])
         answers = [receive(process) for process in self.processes]
         self.peak_mb = sum(answer["peak_mb"] for answer in answers)
-        return sum(amount / float(answer["seconds"]) for answer in answers)
+        return answers
 
     def summarise(self) -> dict[str, Any]:
         """Return medians and quartiles; rates are of all processes of the team together."""

@@ -1,7 +1,7 @@
 """The ways to train that the benchmark compares, each at the book's size, on the same series and windows."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -10,6 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.nn.models import build_model
+from rdrop_cli.nn.native.keras_network import describe_model
+from rdrop_cli.nn.native.network import load_library
+from rdrop_cli.nn.native.work import Work, count_work
+from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.nn.trainer import KerasTrainer
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
@@ -118,9 +122,24 @@ class Rdrop:
         self._trainer, self._windows = KerasTrainer(config, windows), windows
         self._step = 0
 
+        self._config = config
+
     @property
     def engine(self) -> str:
         return self._trainer.engine
+
+    @cached_property
+    def _work(self) -> Work:
+        find_stream = MaskSeeds(self._trainer.model, self._config.seed).find_stream
+        return count_work(describe_model(self._trainer.model, find_stream), self._config.protocol.batch_size)
+
+    def multiply_and_add(self, steps: int) -> None:
+        """Do the multiply-adds of that many steps, and nothing else."""
+        load_library().multiply_and_add(steps * self._work.multiply_adds)
+
+    def activate(self, steps: int) -> None:
+        """Compute the activations of that many steps, and nothing else."""
+        load_library().activate(steps * self._work.sigmoids, steps * self._work.tanhs)
 
     def train(self, steps: int) -> None:
         self._trainer.train_steps(self._step, self._step + steps, lambda step, loss: None)

@@ -45,6 +45,10 @@ def bench(
         int | None,
         typer.Option(metavar="N", min=1, help="With --study: epochs of both networks. [default: 20 and 40]"),
     ] = None,
+    floor: Annotated[
+        bool,
+        typer.Option("--floor", help="Compare a step of every network with the time of its bare arithmetic instead."),
+    ] = False,
     growth: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Measure how the time of a step grows with size instead; draw it to FILE."),
@@ -57,8 +61,9 @@ def bench(
 
     Trains at the book's size on the synthetic series, in turns, and compares medians over the rounds.
     """
-    _check_options({"all": everything, "study": study, "growth": growth}, peers or markdown, epochs)
+    _check_options({"all": everything, "study": study, "floor": floor, "growth": growth}, peers or markdown, epochs)
     from rdrop_cli.bench.compare import race
+    from rdrop_cli.bench.floor import list_all_networks, measure_floors
     from rdrop_cli.bench.growth import measure_growth
     from rdrop_cli.bench.plot import draw_growth
     from rdrop_cli.bench.results import summarise
@@ -85,6 +90,10 @@ def bench(
         typer.echo(to_json(measured_study | {"machine": machine}) if as_json else _describe_study(measured_study))
         return
     rounds, steps = rounds or ROUNDS, steps or STEPS
+    if floor:
+        floors = measure_floors(list_all_networks(), data_dir, cores[0], rounds, steps, note)
+        typer.echo(to_json({"networks": floors, "machine": machine})) if as_json else _print_floors(floors, machine)
+        return
     if growth is not None:
         check_ending(growth)
         measured = measure_growth(configs["dropout"], data_dir, cores, steps, note)
@@ -134,6 +143,30 @@ def _name_processor() -> str:
         return processor() or "unknown"
 
 
+def _print_floors(floors: dict[str, dict[str, Any]], machine: dict[str, Any]) -> None:
+    from rdrop_cli.cli.console import Column, print_lines, print_table
+
+    columns = (
+        Column("network"),
+        Column("step ms", right=True),
+        Column("floor ms", right=True),
+        Column("times the floor (quartiles)", right=True),
+        Column("engine", optional=True),
+    )
+    rows = [
+        (
+            network,
+            f"{each['step_ms']['median']:.2f}",
+            f"{each['floor_ms']['median']:.2f}",
+            _format_spread(each["times_the_floor"], digits=2),
+            each["engine"],
+        )
+        for network, each in floors.items()
+    ]
+    print_table(columns, rows)
+    print_lines(["", f"machine: {machine['processor']}, one core"])
+
+
 def _print_results(results: dict[str, Any]) -> None:
     from rdrop_cli.cli.console import Column, print_lines, print_table
 
@@ -178,5 +211,5 @@ def _compare(results: dict[str, Any]) -> Iterator[str]:
     yield f"machine: {results['machine']['processor']}, {results['machine']['cores']} cores"
 
 
-def _format_spread(spread: dict[str, float]) -> str:
-    return f"{spread['median']:.1f} ({spread['low']:.1f}–{spread['high']:.1f})"
+def _format_spread(spread: dict[str, float], digits: int = 1) -> str:
+    return f"{spread['median']:.{digits}f} ({spread['low']:.{digits}f}–{spread['high']:.{digits}f})"

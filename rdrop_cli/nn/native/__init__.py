@@ -5,10 +5,12 @@
     products.h     products with weights, and weight gradients
     cells.h        one timestep of a GRU and of an LSTM, masks at any site
     layer.h        a layer over time, forward and backward
+    floor.h        what a network's arithmetic costs at the least
     network.cpp    layers and a dense unit over a batch, by threads; what Python calls
     compiler.py    finds the compiler and compiles for an instruction set
     build.py       the library that came with the package, or the one compiled here, in the user's cache folder
     network.py     the compiled kernel on NumPy arrays
+    work.py        how much arithmetic a network is
     keras_network.py   a Keras model as such a network
     engine.py      training steps and predictions by it
 

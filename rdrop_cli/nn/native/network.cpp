@@ -11,6 +11,7 @@
 #include <system_error>
 #include <thread>
 
+#include "floor.h"
 #include "layer.h"
 
 constexpr int64_t AHEAD = 8;  // timesteps by which the rows of a window are fetched before they are gathered
@@ -321,6 +322,10 @@ void random_integers(int64_t seed, int64_t step, int64_t minval, int64_t maxval,
     out[i] = minval + (int64_t)(bits % (uint64_t)(maxval - minval));
   }
 }
+
+// The bare arithmetic of networks, for comparison.
+void floor_multiply_adds(int64_t count) { work_multiply_adds(count); }
+void floor_activations(int64_t sigmoids, int64_t tanhs) { work_activations(sigmoids, tanhs); }
 
 // Mask i of a spec in a training call, (size, timesteps, units), as 0 and 1.
 void random_mask(const MaskSpec& spec, int64_t step, int64_t size, int64_t timesteps, int64_t units, uint8_t* out) {

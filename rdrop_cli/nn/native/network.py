@@ -162,6 +162,14 @@ class Library:
         self.functions.random_mask(ctypes.byref(masks), *arguments, _locate(drawn))
         return drawn
 
+    def multiply_and_add(self, count: int) -> None:
+        """Do that many multiply-adds, at the peak of the core that this thread has."""
+        self.functions.floor_multiply_adds(ctypes.c_int64(count))
+
+    def activate(self, sigmoids: int, tanhs: int) -> None:
+        """Compute that many activations, of values at hand."""
+        self.functions.floor_activations(ctypes.c_int64(sigmoids), ctypes.c_int64(tanhs))
+
 
 @dataclass(frozen=True)
 class Description:

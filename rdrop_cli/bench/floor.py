@@ -1,0 +1,51 @@
+"""A training step beside its floor: the network's multiply-adds at the peak of the core, and its activations."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rdrop_cli.bench.compare import Spread, Team, make_ready
+from rdrop_cli.planning.request import Request, plan_runs
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.variants import VARIANTS
+
+FLOOR = ("multiply_and_add", "activate")  # what a worker does of a step's floor
+
+
+def list_all_networks() -> list[RunConfig]:
+    """Return every recurrent network that the kernel computes, at the book's size."""
+    requests = [
+        Request(variants=(variant.name,), cell=cell, dataset="synthetic")
+        for variant in VARIANTS.values()
+        if variant.stack == variant.recurrent_layers  # no others have a kernel
+        for cell in variant.cells
+    ]
+    return [config for request in requests for config in plan_runs(request)]
+
+
+def measure_floors(
+    configs: Sequence[RunConfig], data_dir: Path, core: int, rounds: int, steps: int, note: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Return, by network, the milliseconds of a step and of its floor, and how many times the floor a step takes.
+
+    All are of a processor's time on one core: step and floor take turns, and each round's ratio is its own, so that
+    what else the machine does falls on both.
+    """
+    measured = {}
+    for config in configs:
+        with make_ready("rdrop", "rdrop", config, data_dir, [[core]]) as team:
+            turns = [(team.spend("train", steps), spend_floor(team, steps)) for _ in range(rounds)]
+        times = Spread.of([step / floor for step, floor in turns])
+        measured[config.label] = {
+            "engine": team.ready[0]["engine"],
+            "step_ms": vars(Spread.of([1000 * step for step, _ in turns])),
+            "floor_ms": vars(Spread.of([1000 * floor for _, floor in turns])),
+            "times_the_floor": vars(times),
+        }
+        note(f"{config.label}: {times.median:.2f} times the floor")
+    return measured
+
+
+def spend_floor(team: Team, steps: int) -> float:
+    """Return the seconds of a processor that the bare arithmetic of a step takes."""
+    return sum(team.spend(part, steps) for part in FLOOR)
