@@ -16,6 +16,10 @@ EXAMPLES = {
 rdrop download
 rdrop download --from jena_climate_2009_2016.csv.zip
 """,
+    "study": """
+rdrop study book2 --dry-run
+rdrop study demo --dataset synthetic --seeds 0-2
+""",
     "inspect": """
 rdrop inspect jena
 rdrop inspect load.csv --target load_MW --lookback 5d --horizon 24h
