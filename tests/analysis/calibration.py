@@ -437,7 +437,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=4000, help="of each scenario")
     parser.add_argument("--headline", type=int, default=100_000, help="of the first scenario: nothing is there")
-    parser.add_argument("--old", type=int, default=400, help="of the rule of rdrop 0.1, for comparison")
+    parser.add_argument("--old", type=int, default=400, help="of the rule of rdrop 0.1, for comparison; 0 for none")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, nargs="*", default=range(len(SCENARIOS)), help="scenarios, by number")
     options = parser.parse_args()
@@ -445,4 +445,5 @@ if __name__ == "__main__":
     for chosen in options.only:
         studied = options.studies if chosen else options.headline
         write(format_scenario(chosen, studied, options.seed))
-    write(format_old(options.old, options.seed))
+    if options.old:
+        write(format_old(options.old, options.seed))
