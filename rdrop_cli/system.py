@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import warnings
+from functools import cache
 from pathlib import Path
 
 CGROUPS = Path("/sys/fs/cgroup")
@@ -34,9 +35,19 @@ def ignore_foreign_settings() -> None:
 
 def list_cores() -> list[int]:
     """Return the cores that the calling thread may use now: its affinity, cut to the CPU quota of its container."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    cores = sorted(os.sched_getaffinity(0)) if has_affinity else list(range(os.cpu_count() or 1))
-    quota = _read_cpu_quota()
+    return _cut(_read_affinity(), _read_cpu_quota())
+
+
+def count_cores() -> int:
+    """Return how many cores these are, for every training step: the quota is read once in a process."""
+    return len(_cut(_read_affinity(), _remember_cpu_quota()))
+
+
+def _read_affinity() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+
+
+def _cut(cores: list[int], quota: float | None) -> list[int]:
     return cores if quota is None else cores[: max(1, math.floor(quota))]
 
 
@@ -88,6 +99,11 @@ def _read_cpu_quota() -> float | None:
         if len(words) == 2 and words[0].isdigit() and int(words[1]) > 0:
             quotas.append(int(words[0]) / int(words[1]))
     return min(quotas, default=None)
+
+
+@cache
+def _remember_cpu_quota() -> float | None:
+    return _read_cpu_quota()
 
 
 def _list_cgroups(controller: str) -> list[Path]:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from rdrop_cli import system
-from rdrop_cli.system import list_cores, measure_available_bytes
+from rdrop_cli.system import _remember_cpu_quota, count_cores, list_cores, measure_available_bytes
 
 MIB = 1 << 20
 
@@ -54,6 +54,17 @@ def test_the_memory_limit_of_the_first_version_of_cgroups_counts(groups: Path) -
 def test_the_cpu_quota_of_a_container_limits_the_cores(groups: Path, quota: str, cores: int) -> None:
     write(groups / "a/b", cpu__max=quota)
     assert list_cores() == list(range(cores))
+
+
+def test_the_cores_of_a_step_follow_the_affinity_and_not_a_quota_that_changes(groups: Path) -> None:
+    _remember_cpu_quota.cache_clear()
+    write(groups / "a/b", cpu__max="100000 100000")
+    assert count_cores() == 1
+    write(groups / "a/b", cpu__max="max 100000")
+    assert (count_cores(), len(list_cores())) == (1, 8)
+    _remember_cpu_quota.cache_clear()
+    assert count_cores() == 8
+    _remember_cpu_quota.cache_clear()
 
 
 def test_the_cpu_quota_of_the_first_version_of_cgroups_limits_the_cores(groups: Path) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 UNLIMITED = 100_000  # columns of a pipe or a file
 WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "drop_whitespace": True}
-SECONDS_BEFORE_LINE = 0.3  # that somebody waits without a word
+SECONDS_BEFORE_LINE = 0.15  # that somebody waits without a word
 GAP = 2  # columns between two of a table
 READABLE = 24  # columns of the narrowest column of sentences
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import rdrop_cli
 from rdrop_cli.runs.document import Environment
-from rdrop_cli.system import list_cores
+from rdrop_cli.system import count_cores
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def standard_precision() -> Iterator[None]:
 
 def count_threads() -> int:
     """Return the threads that a step may use: the cores that this process has now."""
-    return len(list_cores())
+    return count_cores()
 
 
 def describe_environment(instruction_set: str | None = None, engine_reason: str | None = None) -> Environment:
