@@ -9,15 +9,13 @@ What was known when these rules were fixed: the printed curves and numbers, and 
 
 from rdrop_cli.analysis.claims import CLAIMS, RARE, Claim, Region, above_zero, below_zero, most
 from rdrop_cli.analysis.network_questions import (
-    ask_early_overfitting,
-    ask_rare_overfitting,
     compare_lowest_with_naive,
     compare_test_with_naive,
     compare_tests,
     compare_turns,
     compare_with_naive,
 )
-from rdrop_cli.analysis.questions import compare_with
+from rdrop_cli.analysis.questions import ask_early_overfitting, ask_rare_overfitting, compare_with
 from rdrop_cli.study.editions import Edition
 
 
@@ -29,14 +27,16 @@ def _within_margin(margin: float) -> Region:
     return Region(-margin, margin)
 
 
+DENSE_NOT_BELOW_NAIVE = Claim(
+    "dense-not-below-naive",
+    "The dense network does not reliably beat the naive forecast",
+    compare_with_naive("dense"),
+    _not_below,
+)
+
 EDITION_1 = (
     *CLAIMS,
-    Claim(
-        "dense-not-below-naive",
-        "The dense network does not reliably beat the naive forecast",
-        compare_with_naive("dense"),
-        _not_below,
-    ),
+    DENSE_NOT_BELOW_NAIVE,
     Claim(
         "stacked-better",
         "Two layers with dropout do better than one, by a bit",
@@ -88,12 +88,7 @@ EDITION_2 = (
         compare_lowest_with_naive("lstm"),
         below_zero,
     ),
-    Claim(
-        "dense-not-below-naive",
-        "The dense network does not reliably beat the naive forecast",
-        compare_with_naive("dense"),
-        _not_below,
-    ),
+    DENSE_NOT_BELOW_NAIVE,
     Claim(
         "conv-worse-than-naive",
         "The convolutional network does worse than the naive forecast",

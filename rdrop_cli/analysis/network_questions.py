@@ -4,7 +4,7 @@ A question's id says what is measured and of which networks, so that the checker
 """
 
 from rdrop_cli.analysis.measures import measure_level
-from rdrop_cli.analysis.questions import Question, Runs, examine_overfitting, find_onset, overfits_early
+from rdrop_cli.analysis.questions import Question, Runs, examine_overfitting
 from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
 from rdrop_cli.errors import DataError
 
@@ -60,37 +60,6 @@ def compare_test_with_naive(variant: str, share: float = 1.0) -> Question:
         (variant,),
         f"{variant}'s test error minus {of}the naive forecast's",
         lambda runs: _read_test(runs[0]) - share * _read_naive_test(runs[0]),
-    )
-
-
-def ask_early_overfitting(variant: str) -> Question:
-    """Ask whether a network overfits after a turn in the first half of its epochs."""
-    return Question(
-        f"overfits-early {variant}",
-        (variant,),
-        f"{variant}'s validation error rises by more than the margin after a turn in the first half, while training "
-        "falls",
-        overfits_early,
-        is_share=True,
-        size=("rise of the validation error", lambda runs: examine_overfitting(runs[0]).rise),
-        onset=find_onset(),
-        needs_turn=True,
-    )
-
-
-def ask_rare_overfitting(variant: str, within: int) -> Question:
-    """Ask whether a network overfits by an epoch, which is claimed to be rare."""
-    return Question(
-        f"overfits-by-{within} {variant}",
-        (variant,),
-        f"{variant}'s validation error rises by more than the margin by epoch {within}, while training falls",
-        lambda runs: float(examine_overfitting(runs[0], within).shown),
-        is_share=True,
-        size=("rise of the validation error", lambda runs: examine_overfitting(runs[0], within).rise),
-        onset=find_onset(within),
-        bets_on_rarity=True,
-        least_epochs=within,
-        needs_turn=True,
     )
 
 

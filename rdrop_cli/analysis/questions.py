@@ -1,7 +1,7 @@
 """The questions of a page: what is measured of a seed, and what of it is told without being judged."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rdrop_cli.analysis.measures import (
     LEAST_EPOCHS,
@@ -127,28 +127,40 @@ def _gap(run: RunCurves, epochs: int | None = None) -> float:
 _differ_in_end = _differ_at_end(lambda run, epochs: measure_end(run.val_loss[:epochs]))
 _differ_in_gap = _differ_at_end(_gap)
 
-OVERFITS_EARLY = Question(
-    "baseline-overfits-early",
-    (BASELINE,),
-    "baseline's validation error rises by more than the margin after a turn in the first half, while training falls",
-    overfits_early,
-    is_share=True,
-    size=("rise of the validation error", lambda runs: examine_overfitting(runs[0]).rise),
-    onset=find_onset(),
-    needs_turn=True,
-)
-OVERFITS_WITH_DROPOUT = Question(
-    "dropout-overfits",
-    (DROPOUT,),
-    f"dropout's validation error rises by more than the margin by epoch {BOOK_EPOCHS}, while training falls",
-    lambda runs: float(examine_overfitting(runs[0], BOOK_EPOCHS).shown),
-    is_share=True,
-    size=("rise of the validation error", lambda runs: examine_overfitting(runs[0], BOOK_EPOCHS).rise),
-    onset=find_onset(BOOK_EPOCHS),
-    bets_on_rarity=True,
-    least_epochs=BOOK_EPOCHS,
-    needs_turn=True,
-)
+
+def ask_early_overfitting(variant: str) -> Question:
+    """Ask whether a network overfits after a turn in the first half of its epochs."""
+    return Question(
+        f"overfits-early {variant}",
+        (variant,),
+        f"{variant}'s validation error rises by more than the margin after a turn in the first half, while training "
+        "falls",
+        overfits_early,
+        is_share=True,
+        size=("rise of the validation error", lambda runs: examine_overfitting(runs[0]).rise),
+        onset=find_onset(),
+        needs_turn=True,
+    )
+
+
+def ask_rare_overfitting(variant: str, within: int) -> Question:
+    """Ask whether a network overfits by an epoch, which is claimed to be rare."""
+    return Question(
+        f"overfits-by-{within} {variant}",
+        (variant,),
+        f"{variant}'s validation error rises by more than the margin by epoch {within}, while training falls",
+        lambda runs: float(examine_overfitting(runs[0], within).shown),
+        is_share=True,
+        size=("rise of the validation error", lambda runs: examine_overfitting(runs[0], within).rise),
+        onset=find_onset(within),
+        bets_on_rarity=True,
+        least_epochs=within,
+        needs_turn=True,
+    )
+
+
+OVERFITS_EARLY = replace(ask_early_overfitting(BASELINE), id="baseline-overfits-early")
+OVERFITS_WITH_DROPOUT = replace(ask_rare_overfitting(DROPOUT, BOOK_EPOCHS), id="dropout-overfits")
 JITTER = Question(
     "jitter-difference",
     (BASELINE, DROPOUT),

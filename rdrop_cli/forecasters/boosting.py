@@ -6,13 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import RdropError
-from rdrop_cli.forecasters.seasonal import Rows, read_newest, read_targets
+from rdrop_cli.forecasters.seasonal import Rows, cut_rows, read_newest, read_targets
 from rdrop_cli.series.windows import Windows, encode_calendar
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-WINDOWS_AT_ONCE = 4096
 MOST_TRAINING_WINDOWS = 100_000  # evenly spaced: neighbours tell the same
 TREES = 300
 
@@ -21,11 +20,9 @@ def summarise_windows(windows: Windows, rows: Rows) -> npt.NDArray[np.float32]:
     """Return of every feature the newest, the mean, the lowest and the highest reading of the window and of its last
     tenth, and the calendar of the target's time: shape (window, 7 · feature + 4).
     """
-    ends = np.asarray(rows, np.int64)
     newest_part = max(1, len(windows.offsets) // 10)
     pieces = []
-    for start in range(0, len(ends), WINDOWS_AT_ONCE):
-        piece = ends[start : start + WINDOWS_AT_ONCE]
+    for piece in cut_rows(rows):
         readings = windows.matrix[piece[:, None] + windows.offsets]
         columns = [readings[:, -1]]
         for part in (readings, readings[:, -newest_part:]):

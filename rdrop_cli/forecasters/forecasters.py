@@ -12,7 +12,6 @@ from rdrop_cli.forecasters.boosting import fit_boosting, summarise_windows
 from rdrop_cli.forecasters.linear import (
     PENALTIES,
     Design,
-    Regression,
     fit_ridge,
     predict_all,
     take_changes,
@@ -100,7 +99,7 @@ class Linear(Forecaster):
         return {"weights": weights[:, chosen], "penalty": np.array([PENALTIES[chosen]])}
 
     def predict(self, state: State, windows: Windows, rows: Rows) -> Values:
-        return Regression(state["weights"]).predict(self.design, windows, rows)
+        return predict_all(self.design, state["weights"][:, None], windows, rows)[:, 0]
 
 
 class Boosting(Forecaster):

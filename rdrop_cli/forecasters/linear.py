@@ -1,16 +1,14 @@
 """Linear regression on the windows of a network: ridge on all features, NLinear and DLinear on the target alone."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.forecasters.seasonal import Rows, read_newest, read_targets
+from rdrop_cli.forecasters.seasonal import Rows, cut_rows, read_newest, read_targets
 from rdrop_cli.series.windows import Windows
 
 Design = Callable[[Windows, npt.NDArray[np.int64]], npt.NDArray[np.float32]]
-WINDOWS_AT_ONCE = 4096
 MOST_INPUTS = 4096  # the matrix of their products then takes 134 MB
 PENALTIES = tuple(float(10.0**power) for power in range(-4, 3))  # in shares of the mean variance of the inputs
 TREND_TIMESTEPS = 25  # of the moving average (Zeng et al. 2023, "Are Transformers Effective …", section 4)
@@ -44,23 +42,15 @@ def _take_target(windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[n
     return readings
 
 
-@dataclass(frozen=True)
-class Regression:
-    """Weights of the inputs of a design, and the intercept last; what is predicted is the change from the newest."""
-
-    weights: npt.NDArray[np.float64]
-
-    def predict(self, design: Design, windows: Windows, rows: Rows) -> npt.NDArray[np.float64]:
-        """Return the standardised forecast of each window, shape (window,)."""
-        return predict_all(design, self.weights[:, None], windows, rows)[:, 0]
-
-
 def predict_all(
     design: Design, weights: npt.NDArray[np.float64], windows: Windows, rows: Rows
 ) -> npt.NDArray[np.float64]:
-    """Return the forecasts by several weights of shape (input + 1, regression): shape (window, regression)."""
+    """Return the forecasts by several weights of shape (input + 1, regression): shape (window, regression).
+
+    The intercept comes last; what the weights give is the change from the newest reading.
+    """
     single = weights[:-1].astype(np.float32)
-    changes = [design(windows, piece) @ single for piece in _cut(rows)]
+    changes = [design(windows, piece) @ single for piece in cut_rows(rows)]
     forecasts: npt.NDArray[np.float64] = np.concatenate(changes) + weights[-1] + read_newest(windows, rows)[:, None]
     return forecasts
 
@@ -91,7 +81,7 @@ def fit_ridge(design: Design, windows: Windows) -> npt.NDArray[np.float64]:
 def _sum_products(design: Design, windows: Windows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], int]:
     """Sum the products of all inputs, the last of which is 1, with each other and with the change to predict."""
     products: npt.NDArray[np.float64] | None = None
-    for piece in _cut(windows.train):
+    for piece in cut_rows(windows.train):
         inputs = design(windows, piece)
         inputs = np.concatenate([inputs, np.ones((len(piece), 1), np.float32)], axis=1)
         change = read_targets(windows, piece) - read_newest(windows, piece)
@@ -101,9 +91,3 @@ def _sum_products(design: Design, windows: Windows) -> tuple[npt.NDArray[np.floa
         moments += inputs.T.astype(np.float64) @ change
     assert products is not None
     return products, moments, len(windows.train)
-
-
-def _cut(rows: Rows) -> Iterator[npt.NDArray[np.int64]]:
-    ends = np.asarray(rows, np.int64)
-    for start in range(0, len(ends), WINDOWS_AT_ONCE):
-        yield ends[start : start + WINDOWS_AT_ONCE]

@@ -1,5 +1,6 @@
 """Forecasts from the calendar and the newest reading: naive, seasonal naive, climatology, damped persistence."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,16 @@ from rdrop_cli.series.windows import Windows
 Rows = npt.NDArray[np.int64] | range
 Values = npt.NDArray[np.float64]
 DAY_SECONDS = 86_400
+WINDOWS_AT_ONCE = 4096
 DAYS, HOURS = 366, 24
 SMOOTHING_DAYS = (7, 15, 30, 60, 90)  # to either side, of which validation chooses
+
+
+def cut_rows(rows: Rows) -> Iterator[npt.NDArray[np.int64]]:
+    """Yield rows in pieces of which the windows fit into memory."""
+    ends = np.asarray(rows, np.int64)
+    for start in range(0, len(ends), WINDOWS_AT_ONCE):
+        yield ends[start : start + WINDOWS_AT_ONCE]
 
 
 def read_newest(windows: Windows, rows: Rows) -> Values:

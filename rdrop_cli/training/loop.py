@@ -26,7 +26,6 @@ from rdrop_cli.training.interruption import CheckSignals
 
 Errors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64] | range
-DAILY_COLUMNS = {"daily_errors.csv": "day,windows,val_mae", "daily_test_errors.csv": "day,windows,test_mae"}
 WINDOWS_AT_ONCE = 8192  # measured between two looks at whether a signal has come
 
 
@@ -222,8 +221,8 @@ class TrainingLoop:
         remove_old_checkpoints(self.folder.checkpoints_path)  # a kill may have come between saving and removing
         self._trainer.set_state(self._best)
         self._save_model()
-        self._measure_by_day("validation", self._windows.validation, self.folder.daily_errors_path)
-        test_mae = self._measure_by_day("test", self._windows.test, self.folder.daily_test_errors_path)
+        self._measure_by_day("validation", "val_mae", self._windows.validation, self.folder.daily_errors_path)
+        test_mae = self._measure_by_day("test", "test_mae", self._windows.test, self.folder.daily_test_errors_path)
         write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
         metrics = self._build_metrics("completed", test_mae=test_mae)
         try:
@@ -233,12 +232,12 @@ class TrainingLoop:
         write_metrics(self.folder.metrics_path, metrics)
         return metrics
 
-    def _measure_by_day(self, what: str, rows: Rows, path: Path) -> float:
+    def _measure_by_day(self, what: str, column: str, rows: Rows, path: Path) -> float:
         """Return the best network's mean error; keep it by day, to tell how much of it belongs to this one period."""
         errors = self._measure_errors(what, rows)
         error = self._average(self._history.best.epoch, what, errors)
         days = average_by_day(self._windows, rows, errors)
-        lines = [DAILY_COLUMNS[path.name], *(f"{day},{count},{error!r}" for day, count, error in days)]
+        lines = [f"day,windows,{column}", *(f"{day},{count},{error!r}" for day, count, error in days)]
         write_text(path, "\n".join(lines) + "\n")
         return error
 
