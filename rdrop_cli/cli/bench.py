@@ -76,18 +76,16 @@ def bench(
     from rdrop_cli.series.windows import make_windows
     from rdrop_cli.system import list_cores
 
-    series = load_dataset("synthetic", data_dir)
-    configs = {config.variant: config for config in plan_runs(Request(dataset="synthetic"))}
-    windows = make_windows(series, configs["baseline"].protocol)
     cores = list_cores()
     machine = {"processor": _name_processor(), "cores": len(cores)}
-
-    if everything:
-        compare_all(windows, data_dir, peers or [], rounds, steps, machine, as_json, markdown)
-        return
     if study:
         measured_study = measure_study(data_dir, epochs, note)
         typer.echo(to_json(measured_study | {"machine": machine}) if as_json else _describe_study(measured_study))
+        return
+    configs = {config.variant: config for config in plan_runs(Request(dataset="synthetic"))}
+    windows = make_windows(load_dataset("synthetic", data_dir), configs["baseline"].protocol)
+    if everything:
+        compare_all(windows, data_dir, peers or [], rounds, steps, machine, as_json, markdown)
         return
     rounds, steps = rounds or ROUNDS, steps or STEPS
     if floor:

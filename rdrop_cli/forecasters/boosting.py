@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import RdropError
-from rdrop_cli.forecasters.seasonal import Rows, cut_rows, read_newest, read_targets
-from rdrop_cli.series.windows import Windows, encode_calendar
+from rdrop_cli.forecasters.seasonal import Rows, cut_rows
+from rdrop_cli.series.windows import Windows, encode_calendar, read_newest, read_targets
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor

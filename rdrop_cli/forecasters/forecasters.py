@@ -24,11 +24,9 @@ from rdrop_cli.forecasters.seasonal import (
     Rows,
     Values,
     fit_damping,
-    read_newest,
     read_season_before,
-    read_targets,
 )
-from rdrop_cli.series.windows import Windows
+from rdrop_cli.series.windows import Windows, read_newest, read_targets
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor

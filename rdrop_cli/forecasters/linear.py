@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.forecasters.seasonal import Rows, cut_rows, read_newest, read_targets
-from rdrop_cli.series.windows import Windows
+from rdrop_cli.forecasters.seasonal import Rows, cut_rows
+from rdrop_cli.series.windows import Windows, read_newest, read_targets
 
 Design = Callable[[Windows, npt.NDArray[np.int64]], npt.NDArray[np.float32]]
 MOST_INPUTS = 4096  # the matrix of their products then takes 134 MB

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from rdrop_cli.errors import UsageError
 from rdrop_cli.series.sampling import find_sampling
-from rdrop_cli.series.windows import Windows
+from rdrop_cli.series.windows import Windows, read_targets
 
 Rows = npt.NDArray[np.int64] | range
 Values = npt.NDArray[np.float64]
@@ -23,16 +23,6 @@ def cut_rows(rows: Rows) -> Iterator[npt.NDArray[np.int64]]:
     ends = np.asarray(rows, np.int64)
     for start in range(0, len(ends), WINDOWS_AT_ONCE):
         yield ends[start : start + WINDOWS_AT_ONCE]
-
-
-def read_newest(windows: Windows, rows: Rows) -> Values:
-    """Return the newest standardised reading of the target in each window: "then as now" (Chollet 2018, 6.3.2)."""
-    return windows.target[np.asarray(rows, np.int64) - windows.step_rows].astype(np.float64)
-
-
-def read_targets(windows: Windows, rows: Rows) -> Values:
-    """Return the standardised reading that each window is to forecast, shape (window,)."""
-    return windows.target[np.asarray(rows, np.int64) + windows.target_offset].astype(np.float64)
 
 
 def read_season_before(windows: Windows, rows: Rows) -> Values:

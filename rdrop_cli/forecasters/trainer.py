@@ -1,19 +1,15 @@
 """A reference forecast in the place of a network: one epoch, in which it is fitted."""
 
-import platform
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-import rdrop_cli
 from rdrop_cli.forecasters.forecasters import FORECASTERS, State
-from rdrop_cli.forecasters.seasonal import Rows, read_targets
-from rdrop_cli.runs.document import Environment
-from rdrop_cli.series.windows import Windows
+from rdrop_cli.forecasters.seasonal import Rows
+from rdrop_cli.series.windows import Windows, read_targets
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.system import list_cores
 
 ENGINE = "none"  # no network is computed
 
@@ -54,15 +50,3 @@ class ForecasterTrainer:
         """Write what was learnt as NumPy's arrays, by name."""
         with path.open("wb") as file:
             np.savez(file, allow_pickle=False, **self._state)
-
-
-def describe_environment() -> Environment:
-    """Return what a forecast without a network was computed with."""
-    return Environment(
-        rdrop=rdrop_cli.__version__,
-        python=platform.python_version(),
-        numpy=np.__version__,
-        system=f"{platform.system()} {platform.machine()}",
-        device="CPU",
-        threads=len(list_cores()),
-    )

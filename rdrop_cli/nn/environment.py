@@ -1,15 +1,14 @@
 """What a run was computed with: recorded, because another machine or version gives other last digits."""
 
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
-import numpy as np
 import tensorflow as tf
+from msgspec.structs import replace
 
-import rdrop_cli
 from rdrop_cli.runs.document import Environment
+from rdrop_cli.runs.metrics import describe_machine
 from rdrop_cli.system import count_cores
 
 
@@ -35,15 +34,11 @@ def describe_environment(instruction_set: str | None = None, engine_reason: str 
     """Return versions, the device, the threads that a step may use, and what is known of the engine."""
     gpus = tf.config.list_physical_devices("GPU")
     details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
-    return Environment(
-        rdrop=rdrop_cli.__version__,
-        python=platform.python_version(),
+    return replace(
+        describe_machine(),
         tensorflow=tf.__version__,
         keras=keras.__version__,
-        numpy=np.__version__,
-        system=f"{platform.system()} {platform.machine()}",
         device=details.get("device_name", "GPU") if gpus else "CPU",
-        threads=count_threads(),
         instruction_set=instruction_set,
         engine_reason=engine_reason,
     )

@@ -1,8 +1,12 @@
 """Build the metrics of a run from what it was trained with and its epochs so far."""
 
+import platform
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
+import rdrop_cli
 from rdrop_cli.runs.document import (
     Best,
     Curves,
@@ -22,6 +26,7 @@ from rdrop_cli.runs.history import History
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.units import name_target
+from rdrop_cli.system import count_cores
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,18 @@ class Setting:
     engine: str
     standardisation: Standardisation | None = None
     naive_test_mae: float | None = None
+
+
+def describe_machine() -> Environment:
+    """Return the versions and the system that every run is computed with, on the CPU unless something else is known."""
+    return Environment(
+        rdrop=rdrop_cli.__version__,
+        python=platform.python_version(),
+        numpy=np.__version__,
+        system=f"{platform.system()} {platform.machine()}",
+        device="CPU",
+        threads=count_cores(),
+    )
 
 
 def build_metrics(

@@ -258,7 +258,16 @@ def average_by_day(
     return [(str(day), int(n), float(total / n)) for day, n, total in zip(days, counts, sums, strict=True)]
 
 
+def read_targets(windows: Windows, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float64]:
+    """Return the standardised reading that each window is to forecast, shape (window,)."""
+    return windows.target[np.asarray(rows, np.int64) + windows.target_offset].astype(np.float64)
+
+
+def read_newest(windows: Windows, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float64]:
+    """Return the newest standardised reading of the target in each window, shape (window,)."""
+    return windows.target[np.asarray(rows, np.int64) - windows.step_rows].astype(np.float64)
+
+
 def forecast_naively(windows: Windows, rows: npt.NDArray[np.int64] | range) -> float:
     """Return the standardised MAE of "then as now", now being the newest reading of a window (book, 6.3.2)."""
-    target, ends = windows.target.astype(np.float64), np.asarray(rows)
-    return float(np.abs(target[ends + windows.target_offset] - target[ends + windows.offsets[-1]]).mean())
+    return float(np.abs(read_targets(windows, rows) - read_newest(windows, rows)).mean())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rdrop_cli.errors import DataError, make_printable
 from rdrop_cli.runs.document import Environment, Metrics, Scale, Standardisation
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.runs.metrics import Setting
+from rdrop_cli.runs.metrics import Setting, describe_machine
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import Windows, forecast_naively, make_windows
 from rdrop_cli.study.config import RunConfig
@@ -123,9 +123,9 @@ def _make_trainer(
     config: RunConfig, windows: Windows
 ) -> tuple["KerasTrainer", Environment] | tuple["ForecasterTrainer", Environment]:
     if not config.is_network:
-        from rdrop_cli.forecasters import trainer
+        from rdrop_cli.forecasters.trainer import ForecasterTrainer
 
-        return trainer.ForecasterTrainer(config, windows), trainer.describe_environment()
+        return ForecasterTrainer(config, windows), describe_machine()
     from rdrop_cli.nn.environment import describe_environment
     from rdrop_cli.nn.trainer import KerasTrainer
 

@@ -10,9 +10,8 @@ import pytest
 from rdrop_cli.errors import UsageError
 from rdrop_cli.forecasters.forecasters import FORECASTERS
 from rdrop_cli.forecasters.linear import PENALTIES, fit_ridge, take_changes, take_trend_and_rest, take_window
-from rdrop_cli.forecasters.seasonal import read_newest, read_targets
 from rdrop_cli.series.table import Series, Source
-from rdrop_cli.series.windows import forecast_naively, make_windows
+from rdrop_cli.series.windows import forecast_naively, make_windows, read_newest, read_targets
 from rdrop_cli.study.protocol import NEWEST_READING, Protocol
 from rdrop_cli.study.variants import REFERENCES
 
