@@ -45,7 +45,11 @@ class Engine(Protocol):
         ...
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
-        """Return the model's output (window,) for the windows that end before `rows`, dropout off."""
+        """Return the forecasts of the windows that end before `rows`, dropout off, in the scale of the labels.
+
+        Their shape is (window,) of one horizon and (window, horizon) of several: the protocol's `output_shape` behind
+        the windows.
+        """
         ...
 
 
@@ -85,7 +89,7 @@ def _check_native_training(protocol: TrainingProtocol) -> None:
 
 
 def compute_loss(name: str, errors: tf.Tensor) -> tf.Tensor:
-    """Return the mean loss of errors (batch,), in the labels' scale; `huber` is quadratic up to an error of 1."""
+    """Return the mean loss of errors, in the labels' scale; `huber` is quadratic up to an error of 1."""
     sizes = tf.abs(errors)
     losses = {
         "mae": lambda: sizes,
@@ -126,12 +130,14 @@ class GraphEngine:
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
         batches = self._pipeline.stream_rows(rows, GRAPH_BATCH)
-        return np.concatenate([self._forward(x).numpy()[:, 0] for x, _ in batches])[: len(rows)]
+        outputs = np.concatenate([self._forward(x).numpy() for x, _ in batches])[: len(rows)]
+        return outputs.reshape(-1, *self._config.protocol.output_shape)
 
     def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)
         with tf.GradientTape() as tape:
-            loss = compute_loss(self._config.protocol.loss, self._model(x, training=True)[:, 0] - y)
+            outputs = tf.reshape(self._model(x, training=True), [-1, *self._config.protocol.output_shape])
+            loss = compute_loss(self._config.protocol.loss, outputs - y)
         variables = self._model.trainable_variables
         self._optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
         return loss
