@@ -9,6 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from rdrop_cli.errors import RdropError
+from rdrop_cli.nn.layers import shares_masks
 from rdrop_cli.nn.native.compiler import NativeUnavailableError
 from rdrop_cli.nn.native.engine import NativeEngine
 from rdrop_cli.nn.native.keras_network import UnsupportedModelError
@@ -46,6 +47,14 @@ class Engine(Protocol):
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
         """Return the model's output (window,) for the windows that end before `rows`, dropout off."""
+        ...
+
+    def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
+        """Return `count` outputs of each window, dropout on: shape (count, window).
+
+        Output i has the masks of sample i of a batch in training step 0, whatever the window; where a batch shares its
+        masks, those of step i. They are a function of the run's seed, and last as long as in training.
+        """
         ...
 
 
@@ -117,6 +126,7 @@ class GraphEngine:
         jit_compile = name == "xla"
         self._forward = tf.function(lambda x: model(x, training=False), jit_compile=jit_compile)
         self._train_step = tf.function(self._compute_train_step, jit_compile=jit_compile)
+        self._drop = tf.function(self._compute_dropped, jit_compile=jit_compile)
 
     def train_steps(self, first: int, last: int) -> Iterator[float]:
         protocol, seed = self._config.protocol, self._config.seed_of("windows")
@@ -127,6 +137,18 @@ class GraphEngine:
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
         batches = self._pipeline.stream_rows(rows, GRAPH_BATCH)
         return np.concatenate([self._forward(x).numpy()[:, 0] for x, _ in batches])[: len(rows)]
+
+    def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
+        steps = range(count) if shares_masks(self._model) else range(1)
+        drawn = [
+            [self._drop(tf.constant(step, tf.int64), tf.repeat(x, count // len(steps), axis=0)) for step in steps]
+            for x, _ in self._pipeline.stream_rows(rows, 1)
+        ]
+        return np.stack([np.concatenate(outputs)[:, 0] for outputs in drawn], axis=1)
+
+    def _compute_dropped(self, step: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        self._masks.set_step(step)
+        return self._model(x, training=True)
 
     def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)
