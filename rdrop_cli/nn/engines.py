@@ -9,6 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from rdrop_cli.errors import RdropError
+from rdrop_cli.nn.layers import shares_masks
 from rdrop_cli.nn.native.compiler import NativeUnavailableError
 from rdrop_cli.nn.native.engine import NativeEngine
 from rdrop_cli.nn.native.keras_network import UnsupportedModelError
@@ -49,6 +50,14 @@ class Engine(Protocol):
 
         Their shape is (window,) of one horizon and (window, horizon) of several: the protocol's `output_shape` behind
         the windows.
+        """
+        ...
+
+    def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
+        """Return `count` outputs of each window, dropout on: shape (count, window).
+
+        Output i has the masks of sample i of a batch in training step 0, whatever the window; where a batch shares its
+        masks, those of step i. They are a function of the run's seed, and last as long as in training.
         """
         ...
 
@@ -121,6 +130,7 @@ class GraphEngine:
         jit_compile = name == "xla"
         self._forward = tf.function(lambda x: model(x, training=False), jit_compile=jit_compile)
         self._train_step = tf.function(self._compute_train_step, jit_compile=jit_compile)
+        self._drop = tf.function(self._compute_dropped, jit_compile=jit_compile)
 
     def train_steps(self, first: int, last: int) -> Iterator[float]:
         protocol, seed = self._config.protocol, self._config.seed_of("windows")
@@ -132,6 +142,18 @@ class GraphEngine:
         batches = self._pipeline.stream_rows(rows, GRAPH_BATCH)
         outputs = np.concatenate([self._forward(x).numpy() for x, _ in batches])[: len(rows)]
         return outputs.reshape(-1, *self._config.protocol.output_shape)
+
+    def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
+        steps = range(count) if shares_masks(self._model) else range(1)
+        drawn = [
+            [self._drop(tf.constant(step, tf.int64), tf.repeat(x, count // len(steps), axis=0)) for step in steps]
+            for x, _ in self._pipeline.stream_rows(rows, 1)
+        ]
+        return np.stack([np.concatenate(outputs)[:, 0] for outputs in drawn], axis=1)
+
+    def _compute_dropped(self, step: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        self._masks.set_step(step)
+        return self._model(x, training=True)
 
     def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)

@@ -10,7 +10,7 @@ from keras.src.backend import rnn as loop_over_time
 
 from rdrop_cli.nn.cells import Recurrence, StepMasks, advance_gru, advance_lstm, fold_masks, multiply_by_gate
 from rdrop_cli.nn.masks import CallMasks, MaskSampler, check_rate, take_seeds
-from rdrop_cli.study.methods import CELLS, Cell, Lifetime, Method, find_method
+from rdrop_cli.study.methods import CELLS, Cell, Lifetime, Method, Site, find_method
 
 
 class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
@@ -142,6 +142,13 @@ class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
     def _bind_step(self, recurrent_kernel: Any) -> tuple[Any, Callable[..., list[Any]]]:
         """Return the bias of the products of x, (gates · units,) or None, and the cell's step with its weights."""
         raise NotImplementedError
+
+
+def shares_masks(model: keras.Sequential) -> bool:
+    """Whether a layer has masks that all samples of a batch share: those on weights, and by choice of the method."""
+    layers = [part for layer in model.layers for part in (layer, getattr(layer, "forward_layer", None))]
+    methods = [layer.method for layer in layers if isinstance(layer, MethodRNN)]
+    return any(not method.per_sample or method.site is Site.RECURRENT_KERNEL for method in methods)
 
 
 @keras.saving.register_keras_serializable(package="rdrop")

@@ -39,6 +39,7 @@ struct Call {
   const float* parameters;
   const float* rows;      // (any, features); sequence i's timestep t is row starts[i] + t * stride
   const int64_t* starts;  // (size,)
+  const int64_t* draws;   // (size,): with which sample's masks each is predicted; null: without dropout
 };
 
 struct Stage {
@@ -85,7 +86,7 @@ class Network {
   }
 
   void predict(const Call& call, float* output) {
-    begin(call, false);
+    begin(call, call.draws, false);
     share_blocks(call, [&](const Samples& samples, Room& room, int64_t) {
       run(call, samples, room);
       Lanes y;
@@ -96,7 +97,7 @@ class Network {
 
   // Returns the loss, and its gradients in `gradients`, (parameters,).
   double differentiate(const Call& call, const float* targets, float* gradients) {
-    begin(call, true);
+    begin(call, true, true);
     int64_t blocks = (call.size + LANES - 1) / LANES, count = spec.parameters;
     parts.assign(blocks * count, 0.f);
     std::vector<double> losses(blocks);
@@ -136,10 +137,10 @@ class Network {
   Steps x_of(Room& room, int64_t i) const { return {room.x[i].data(), stride_at(i)}; }
   Steps d_x_of(Room& room, int64_t i) const { return {i ? room.d_x[i].data() : nullptr, stride_at(i)}; }
 
-  void begin(const Call& call, bool train) {
+  void begin(const Call& call, bool train, bool keep) {
     training = train, step = call.step;
     for (int64_t i = 0; i < spec.stages; i++)
-      for (Layer& layer : stages[i].layers) layer.prepare(call.parameters, train, step, spec.timesteps, i > 0);
+      for (Layer& layer : stages[i].layers) layer.prepare(call.parameters, train, keep, step, spec.timesteps, i > 0);
     rooms.resize(std::max<int64_t>(call.threads, rooms.size()));
   }
 
@@ -168,7 +169,7 @@ class Network {
     std::atomic<int64_t> next{0};
     auto take_blocks = [&](Room& room) {
       FlushDenormals here;
-      for (int64_t block; (block = next++) < blocks;) work(Samples{block * LANES, call.size}, room, block);
+      for (int64_t block; (block = next++) < blocks;) work(Samples{block * LANES, call.size, call.draws}, room, block);
     };
     std::vector<std::thread> helpers;
     try {

@@ -99,7 +99,7 @@ class _Call(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("threads", "size", "step", "stride")),
-        *((name, ctypes.c_void_p) for name in ("parameters", "rows", "starts")),
+        *((name, ctypes.c_void_p) for name in ("parameters", "rows", "starts", "draws")),
     )
 
 
@@ -244,14 +244,27 @@ class Network:
         self._handle = ctypes.c_void_p(handle)
         weakref.finalize(self, self._functions.network_free, self._handle)
 
-    def predict(self, parameters: FloatArray, sequences: Sequences, *, threads: int) -> FloatArray:
+    def predict(
+        self,
+        parameters: FloatArray,
+        sequences: Sequences,
+        *,
+        threads: int,
+        step: int = 0,
+        draws: IntArray | None = None,
+    ) -> FloatArray:
         """Return the outputs, (batch,), without dropout: no window is copied out, nothing is kept.
+
+        With `draws`, (batch,), dropout is on: each sequence has the masks of that sample of the training step `step`.
 
         Raises:
             ValueError: shapes or types do not fit, or a sequence leaves its matrix.
             MemoryError: there is not enough.
         """
-        call = self._fill_call(parameters, sequences, threads, step=0)
+        call = self._fill_call(parameters, sequences, threads, step=step)
+        if draws is not None:
+            _check(draws, (len(sequences.starts),), np.int64)
+            call.draws = draws.ctypes.data
         output = np.empty(len(sequences.starts), np.float32)
         if self._functions.network_predict(self._handle, ctypes.byref(call), _locate(output)):
             raise MemoryError
