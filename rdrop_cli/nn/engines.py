@@ -54,7 +54,7 @@ class Engine(Protocol):
         ...
 
     def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
-        """Return `count` outputs of each window, dropout on: shape (count, window).
+        """Return `count` forecasts of each window, dropout on: their shape behind (count,).
 
         Output i has the masks of sample i of a batch in training step 0, whatever the window; where a batch shares its
         masks, those of step i. They are a function of the run's seed, and last as long as in training.
@@ -149,7 +149,8 @@ class GraphEngine:
             [self._drop(tf.constant(step, tf.int64), tf.repeat(x, count // len(steps), axis=0)) for step in steps]
             for x, _ in self._pipeline.stream_rows(rows, 1)
         ]
-        return np.stack([np.concatenate(outputs)[:, 0] for outputs in drawn], axis=1)
+        outputs = np.stack([np.concatenate(each) for each in drawn], axis=1)
+        return outputs.reshape(count, -1, *self._config.protocol.output_shape)
 
     def _compute_dropped(self, step: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)
