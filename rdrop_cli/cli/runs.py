@@ -236,10 +236,26 @@ def _describe(metrics: "Metrics") -> Iterator[str]:
     mean = f", errors are means over {horizons} horizons" if horizons > 1 else ""
     yield f"protocol      {metrics.protocol.name}, target {metrics.protocol.target}{origin}{mean}"
     yield f"training      {_describe_training(metrics)}"
+    if metrics.protocol.quantiles:
+        yield f"quantiles     {_describe_quantiles(metrics)}"
     yield f"time          {_describe_speed(metrics.timing)}"
     yield f"environment   {versions}, {environment.device or '?'}, engine {metrics.engine or '?'}"
     if metrics.still_improving:
         yield "warning       validation was still improving at the end: too few epochs to judge overfitting"
+
+
+def _describe_quantiles(metrics: "Metrics") -> str:
+    """Say which quantiles are forecast, and how good they are; MAEs are those of the median."""
+    levels, found = ", ".join(f"{level:g}" for level in metrics.protocol.quantiles), metrics.quantiles
+    if not metrics.is_network:
+        return f"none, {metrics.variant} forecasts one value and has no intervals to judge"
+    if found is None:
+        return f"{levels}, not yet judged: the run is not complete"
+    losses = (
+        _format_error(loss, loss * metrics.target_std, metrics.unit) for loss in (found.val_pinball, found.test_pinball)
+    )
+    crossed = f"{100 * found.val_crossed:.2g} and {100 * found.test_crossed:.2g} %"
+    return f"{levels}; pinball loss {' on validation, '.join(losses)} on test; {crossed} crossed and were sorted"
 
 
 def _describe_training(metrics: "Metrics") -> str:

@@ -18,7 +18,7 @@ from rdrop_cli.nn.pipeline import WindowPipeline
 from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import MAE, MSE
+from rdrop_cli.study.protocol import MAE, MSE, QUANTILE
 from rdrop_cli.study.protocol import Protocol as TrainingProtocol
 
 Rows = npt.NDArray[np.int64] | range
@@ -48,8 +48,9 @@ class Engine(Protocol):
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
         """Return the forecasts of the windows that end before `rows`, dropout off, in the scale of the labels.
 
-        Their shape is (window,) of one horizon and (window, horizon) of several: the protocol's `output_shape` behind
-        the windows.
+        Their shape is (window,) of one horizon and (window, horizon) of several, and of quantiles always (window,
+        horizon, quantile): the protocol's `output_shape` behind the windows. Quantiles are as the network gives them,
+        which may cross; whoever uses them sorts them.
         """
         ...
 
@@ -90,20 +91,26 @@ def _check_native_training(protocol: TrainingProtocol) -> None:
     """Check that the kernel can train so.
 
     Raises:
-        UnsupportedModelError: it has RMSprop and Adam on the mean absolute or squared error, without clipping.
+        UnsupportedModelError: it has RMSprop and Adam on the mean absolute, squared or pinball error, without clipping.
     """
-    for field, known in (("optimizer", tuple(UPDATES)), ("loss", (MAE, MSE)), ("clip_norm", (None,))):
+    for field, known in (("optimizer", tuple(UPDATES)), ("loss", (MAE, MSE, QUANTILE)), ("clip_norm", (None,))):
         if getattr(protocol, field) not in known:
             raise UnsupportedModelError(f"the kernel cannot train with {field} {getattr(protocol, field)}")
 
 
-def compute_loss(name: str, errors: tf.Tensor) -> tf.Tensor:
-    """Return the mean loss of errors, in the labels' scale; `huber` is quadratic up to an error of 1."""
-    sizes = tf.abs(errors)
+def compute_loss(name: str, errors: tf.Tensor, quantiles: tuple[float, ...] = ()) -> tf.Tensor:
+    """Return the mean loss of errors, in the labels' scale.
+
+    `huber` is quadratic up to an error of 1. `quantile` is the pinball loss (Koenker and Bassett 1978, Econometrica 46,
+    33-50): (1 - τ) e of a forecast that is e too high, and τ e of one that is e too low, τ being the level of its
+    quantile, by the errors' last axis.
+    """
+    sizes, levels = tf.abs(errors), tf.constant(quantiles, errors.dtype)
     losses = {
         "mae": lambda: sizes,
         "mse": lambda: tf.square(errors),
         "huber": lambda: tf.where(sizes <= 1.0, 0.5 * tf.square(errors), sizes - 0.5),
+        QUANTILE: lambda: tf.where(errors > 0, 1 - levels, -levels) * errors,
     }
     return tf.reduce_mean(losses[name]())
 
@@ -158,9 +165,11 @@ class GraphEngine:
 
     def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)
+        protocol = self._config.protocol
         with tf.GradientTape() as tape:
-            outputs = tf.reshape(self._model(x, training=True), [-1, *self._config.protocol.output_shape])
-            loss = compute_loss(self._config.protocol.loss, outputs - y)
+            outputs = tf.reshape(self._model(x, training=True), [-1, *protocol.output_shape])
+            targets = tf.reshape(y, [-1, len(protocol.horizons), 1]) if protocol.quantiles else y
+            loss = compute_loss(protocol.loss, outputs - targets, protocol.quantiles)
         variables = self._model.trainable_variables
         self._optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
         return loss

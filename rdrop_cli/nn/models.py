@@ -21,7 +21,7 @@ PLACES_BEFORE = (Place.DROPOUT_BEFORE, Place.LOCKED_BEFORE, Place.SPATIAL_BEFORE
 
 @standard_precision()
 def build_model(config: RunConfig, timesteps: int, features: int) -> keras.Sequential:
-    """Build the variant's layers → Dense on (batch, time, feature), giving a forecast of each target (batch, horizon).
+    """Build the variant's layers → Dense on (batch, time, feature), giving its forecasts (batch, output).
 
     Initial weights depend on the seed and the layer only, so the variants of one seed begin alike wherever their
     shapes agree. Every layer is named: a checkpoint finds its variables by these names, and Keras would number

@@ -55,6 +55,7 @@ _PROTOCOL_ADDED = {
     "sampling": DRAWN,
     "best_by": MAE,
     "earlier_horizon_rows": [],
+    "quantiles": [],
 }
 
 T = TypeVar("T")

@@ -46,11 +46,12 @@ class NativeEngine:
         """
         self._library, masks = load_library(), MaskSeeds(model, config.seed_of("masks"))
         self.instruction_set = self._library.instruction_set
-        description = describe_model(model, masks.find_stream)
-        self._network = Network(self._library, replace(description, squares=config.protocol.loss == MSE))
+        protocol, description = config.protocol, describe_model(model, masks.find_stream)
+        description = replace(description, squares=protocol.loss == MSE, quantiles=protocol.quantiles)
+        self._network = Network(self._library, description)
         self._model, self._optimizer, self._windows = model, optimizer, windows
-        self._output_shape = config.protocol.output_shape
-        self._update = UPDATES[config.protocol.optimizer]
+        self._output_shape = protocol.output_shape
+        self._update = UPDATES[protocol.optimizer]
         self._find_rows = self._choose_sampling(config)
 
     def _choose_sampling(self, config: RunConfig) -> Callable[[int], IntArray]:
