@@ -6,7 +6,7 @@ import secrets
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -103,17 +103,24 @@ class RunFolder:
         """Hold the run for this process; the kernel lets go of it when the process ends, however it ends.
 
         Raises:
-            RdropError: another process holds it, named with its host.
+            RdropError: another process holds it, named with its host, or has removed it.
         """
-        try:
-            with hold_lock(self.lock_path, LOOK_SECONDS):
-                self._clean_up()
-                write_json(self._owner_path, {"pid": os.getpid(), "host": socket.gethostname()})
-                yield
-        except LockedError as error:
-            raise RdropError(
-                f"{self.run_id}: run is locked by {self._describe_owner()}; wait for it or stop it"
-            ) from error
+        with ExitStack() as held:
+            try:
+                held.enter_context(hold_lock(self.lock_path, LOOK_SECONDS))
+            except LockedError as error:
+                raise RdropError(
+                    f"{self.run_id}: run is locked by {self._describe_owner()}; wait for it or stop it"
+                ) from error
+            except FileNotFoundError as error:
+                raise self.refuse_gone() from error
+            self._clean_up()
+            write_json(self._owner_path, {"pid": os.getpid(), "host": socket.gethostname()})
+            yield
+
+    def refuse_gone(self) -> RdropError:
+        """Return the error of who comes too late."""
+        return RdropError(f"{self.run_id}: run is not in {self.path.parent} any more; it was removed or renamed")
 
     def _clean_up(self) -> None:
         """Remove what a killed process has left half-written, and refuse to write anywhere but in this folder."""
