@@ -74,13 +74,14 @@ def _open_locked(path: Path, timeout_s: float) -> int:
     while True:
         descriptor = os.open(path, LOCK_FLAGS, 0o666)
         try:
-            if lock_descriptor(descriptor, blocking=False) and _is_at(path, descriptor):
+            is_locked = lock_descriptor(descriptor, blocking=False)
+            if is_locked and _is_at(path, descriptor):
                 return descriptor
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
-        if timeout_s >= 0 and deadline <= time.monotonic():
+        if not is_locked and timeout_s >= 0 and deadline <= time.monotonic():
             raise LockedError(f"{path}: another process holds this lock")
         time.sleep(SECONDS_BETWEEN_TRIES)
 
