@@ -149,9 +149,9 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
     if not rows:
         return
     console = make_console(stderr=False)
-    rows = [[make_printable(cell) for cell in row] for row in rows]
+    rows = [row if "".join(row).isprintable() else [make_printable(cell) for cell in row] for row in rows]
     shown = list(range(len(columns)))
-    while not _fit(columns, rows, shown, console.width):
+    while console.width < UNLIMITED and not _fit(columns, rows, shown, console.width):
         optional = [index for index in shown if columns[index].optional]
         if not optional:
             _print_cards(columns, rows, console)
