@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from rdrop_cli.nn.cells import CallMasks
 from rdrop_cli.nn.layers import MethodRNN
-from rdrop_cli.nn.masks import CallMasks
 from rdrop_cli.study.methods import CELLS, METHODS, Cell, Lifetime, Method, Site
 
 
