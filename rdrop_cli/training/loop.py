@@ -20,7 +20,8 @@ from rdrop_cli.runs.document import AtHorizon, Metrics, QuantileErrors, Status
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics, describe_horizons
-from rdrop_cli.runs.schema import write_metrics
+from rdrop_cli.runs.record import write_record
+from rdrop_cli.runs.schema import render_metrics, write_metrics
 from rdrop_cli.series.windows import Windows, average_by_day, average_by_horizon
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.training.interruption import CheckSignals
@@ -267,6 +268,7 @@ class TrainingLoop:
             draw_run(metrics, self.folder.plot_path)
         except Exception as error:  # the numbers are there, and `rdrop plot` draws them again
             self._callback.note(f"{self.folder.plot_path}: not drawn ({type(error).__name__}: {error})")
+        write_record(self.folder, render_metrics(metrics))
         write_metrics(self.folder.metrics_path, metrics)
         return metrics
 
