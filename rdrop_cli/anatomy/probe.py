@@ -317,7 +317,8 @@ def list_object_layers(name: str, rates: dict[str, float]) -> Found:
             rates = {rate: value for rate, value in rates.items() if rate in accepted}
         sizes = (UNITS, UNITS) if hasattr(made, "forward") else (UNITS,)
         return list_made(name, lambda: made(*sizes, **rates))
-    return list_made(name, made)
+    needed = [each for each in inspect.signature(made).parameters.values() if each.default is each.empty]
+    return list_made(name, partial(made, *(TIMESTEPS, UNITS)[: len(needed)]))  # of a network: timesteps and features
 
 
 def list_made(name: str, make: Maker) -> Found:

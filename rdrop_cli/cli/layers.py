@@ -1,6 +1,5 @@
 """`rdrop anatomy` on layers that are not rdrop's: the user's own, those of a saved network, and other libraries'."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -12,17 +11,18 @@ from rdrop_cli.cli.anatomy_words import conclude, describe_evidence
 from rdrop_cli.cli.console import print_lines
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import to_json
+from rdrop_cli.study.own import find_maker
+from rdrop_cli.study.variants import VARIANTS
 
 if TYPE_CHECKING:
     from rdrop_cli.anatomy.examine import Examination
 
-OBJECT = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 NETWORK_SUFFIXES = (".keras", ".h5")
 
 
 def names_layer(name: str) -> bool:
     """Whether a name is that of a saved network or of an object in a module, and not of a variant."""
-    return bool(OBJECT.fullmatch(name)) or name.endswith(NETWORK_SUFFIXES)
+    return name not in VARIANTS and (bool(find_maker(name)) or name.endswith(NETWORK_SUFFIXES))
 
 
 def show_layers(
@@ -101,11 +101,12 @@ def _find_subject(name: str) -> dict[str, str]:
         if not Path(name).is_file():
             raise UsageError(f"{name}: there is no such file")
         return {"kind": "model", "name": str(Path(name).resolve())}
-    if not OBJECT.fullmatch(name):
+    maker = None if name in VARIANTS else find_maker(name)
+    if not maker:
         raise UsageError(
             f"{name!r} is no layer; name variants, or layers such as `model.keras` or `my_module:MyGRU`, not both"
         )
-    return {"kind": "object", "name": name}
+    return {"kind": "object", "name": maker}
 
 
 def _render(label: str, found: "Examination | str") -> dict[str, Any]:

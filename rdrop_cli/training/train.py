@@ -80,8 +80,9 @@ def _train(
         standardisation=_describe_standardisation(windows, config.protocol),
     )
     check_signals()
-    if slowness := trainer.find_slowness():
-        callback.note(slowness)
+    for trouble in (trainer.find_slowness(), trainer.find_hidden_state()):
+        if trouble:
+            callback.note(trouble)
     folder = make_folder()
     with folder.lock(), _open_event_log(config, folder, setting.target_std, tensorboard) as log:
         return TrainingLoop(folder, windows, setting, trainer, callback, log, check_signals).run()

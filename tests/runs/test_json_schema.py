@@ -13,7 +13,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "schema-4" / "runs"
 ADDED = {  # to schema 4 after the fixture was trained: they have defaults
     "metrics": {"vary", "protocol.train_start_row", "dataset.where"},
-    "config": {"vary", "protocol.train_start_row"},
+    "config": {"vary", "protocol.train_start_row", "code_sha256"},
 }
 
 
