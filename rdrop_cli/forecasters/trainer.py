@@ -51,6 +51,9 @@ class ForecasterTrainer:
     def find_slowness(self) -> None:
         """Nothing keeps it from being fast."""
 
+    def find_hidden_state(self) -> None:
+        """No chance has a part in it."""
+
     def save_model(self, path: Path) -> None:
         """Write what was learnt as NumPy's arrays, by name."""
         with path.open("wb") as file:

@@ -166,12 +166,11 @@ def create_run_folder(runs_dir: Path, config: RunConfig) -> RunFolder:
     Raises:
         OSError: `runs_dir` cannot be written.
     """
-    created_at = datetime.now(UTC)
+    created_at, label = datetime.now(UTC), config.label.replace(":", ".")
     make_folder(runs_dir)
     while True:
-        folder = RunFolder(
-            runs_dir / f"{config.label}-s{config.seed}-{created_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        )
+        name = f"{label}-s{config.seed}-{created_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        folder = RunFolder(runs_dir / name)
         try:
             folder.path.mkdir()
         except FileExistsError:

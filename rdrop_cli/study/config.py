@@ -44,6 +44,7 @@ class RunConfig:
     vary: Annotated[
         str, "`weights`, `windows` or `masks`: all that the seed determines, the rest being that of seed 0; else empty"
     ] = ""
+    code_sha256: Annotated[str, "of the module that makes a network of the user's own; else empty"] = ""
 
     def __post_init__(self) -> None:
         self._check_network()

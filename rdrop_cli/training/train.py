@@ -83,8 +83,9 @@ def train_runs(
         check_signals()
         loops = []
         for order, trainer in zip(orders, trainers, strict=True):
-            if slowness := trainer.find_slowness():
-                order.callback.note(slowness)
+            for trouble in (trainer.find_slowness(), trainer.find_hidden_state()):
+                if trouble:
+                    order.callback.note(trouble)
             setting = _describe_setting(order.config, series.source, windows, trainer)
             folder = order.make_folder()
             held.enter_context(folder.lock())

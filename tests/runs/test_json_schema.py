@@ -21,7 +21,13 @@ ADDED = {  # to schema 4 after the fixture was trained: they have defaults
         *(f"by_horizon[].{name}" for name in AtHorizon.__struct_fields__),
         *(f"quantiles.{name}" for name in QuantileErrors.__struct_fields__),
     },
-    "config": {"vary", "protocol.train_start_row", "protocol.earlier_horizon_rows", "protocol.quantiles"},
+    "config": {
+        "vary",
+        "protocol.train_start_row",
+        "protocol.earlier_horizon_rows",
+        "protocol.quantiles",
+        "code_sha256",
+    },
 }
 
 
