@@ -7,8 +7,8 @@
     run = api.train(config, series)
     print(api.judge().to_json())
 
-`docs/api.md` has an example. Errors are `rdrop_cli.errors.RdropError`. `make_model`, `train` and `train_seeds` import
-TensorFlow.
+`docs/api.md` has an example. Errors are `rdrop_cli.errors.RdropError`. `make_model`, `train`, `train_seeds` and
+`forecast` import TensorFlow.
 """
 
 import warnings
@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import RdropError
+from rdrop_cli.forecast.forecast import SAMPLES, When, forecast_runs
+from rdrop_cli.forecast.frame import build_frame
 from rdrop_cli.jobs.launch import Execution, plan_training, run_plan
 from rdrop_cli.jobs.task import Task
 from rdrop_cli.planning.fit import plan_on_series
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Callback",
     "cut_windows",
+    "forecast",
     "judge",
     "load_data",
     "make_model",
@@ -171,6 +174,43 @@ def train_seeds(
         raise RdropError(f"{len(failures)} of {len(outcomes)} runs failed; the first: {failures[0]}")
     metrics = plan.complete + [outcome.metrics for outcome in outcomes if outcome.metrics]
     return [Run(RunFolder(execution.runs_dir / each.run_id), each) for each in metrics]
+
+
+def forecast(
+    names: Sequence[str] = (),
+    runs_dir: str | Path = "runs",
+    data_dir: str | Path = "data",
+    *,
+    dataset: "str | pd.DataFrame | None" = None,
+    at: str | None = None,
+    period: str | None = None,
+    every: str | None = None,
+    uncertainty: str | None = None,
+    samples: int = SAMPLES,
+) -> "pd.DataFrame":
+    """Forecast with finished networks, as `rdrop forecast` does: a row for each target.
+
+    The columns are `unique_id`, `cutoff` (the newest reading), `ds` (the time of the target), `y` where it is known,
+    and of a network `dropout` its forecast `dropout`, `dropout-lo-80`, `dropout-hi-80` and so on, in the target's unit.
+
+    Args:
+        names: runs, or variants for the newest complete run of each seed; none for the newest network.
+        dataset: data to forecast from, newer ones too; None for the readings that the run folder keeps.
+        at: a moment; None for the newest readings.
+        period: `test`, `validation` or `FROM..TO`, for a forecast from each of its moments.
+        every: how far these are apart, such as `1d`.
+        uncertainty: of `masks`, `seeds`, `residual`, and `conformal` or `adaptive-conformal`, by commas; or `none`.
+        samples: masks of dropout for each window and run.
+
+    Raises:
+        UsageError: what cannot be meant; DataError: data that do not fit the network; RdropError: no such run.
+    """
+    forecasts, notes = forecast_runs(
+        names, Path(runs_dir), Path(data_dir), When(at, period, every), dataset, uncertainty, samples
+    )
+    for line in notes:
+        warnings.warn(line, stacklevel=2)
+    return build_frame(forecasts)
 
 
 def judge(runs_dir: str | Path = "runs", names: Sequence[str] = ()) -> "StudyVerdict":

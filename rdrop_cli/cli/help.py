@@ -47,6 +47,12 @@ rdrop plot --published
 rdrop plot baseline-s0 dropout-s0 --output curves.svg
 rdrop plot --rates
 """,
+    "forecast": """
+rdrop forecast
+rdrop forecast dropout --uncertainty masks,seeds,residual
+rdrop forecast dropout-s0 --dataset newer.csv
+rdrop forecast dropout --period test --every 1d --output year.csv
+""",
     "verdict": """
 rdrop verdict
 rdrop verdict --explain

@@ -14,11 +14,13 @@ import numpy.typing as npt
 
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.files import replace_atomically, write_text
+from rdrop_cli.forecasters.forecasters import fit_climatology
 from rdrop_cli.runs.checkpoint import Checkpoint, State, load_checkpoint, remove_old_checkpoints, save_checkpoint
 from rdrop_cli.runs.document import Metrics, Status
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics
+from rdrop_cli.runs.readings import Readings, keep_newest, save_readings
 from rdrop_cli.runs.schema import write_metrics
 from rdrop_cli.series.windows import Windows, average_by_day
 from rdrop_cli.study.config import RunConfig
@@ -224,6 +226,9 @@ class TrainingLoop:
         self._measure_by_day("validation", "val_mae", self._windows.validation, self.folder.daily_errors_path)
         test_mae = self._measure_by_day("test", "test_mae", self._windows.test, self.folder.daily_test_errors_path)
         write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
+        if self.config.is_network:
+            climatology = fit_climatology(self._windows).table
+            save_readings(self.folder.readings_path, Readings(keep_newest(self._windows), climatology))
         metrics = self._build_metrics("completed", test_mae=test_mae)
         try:
             draw_run(metrics, self.folder.plot_path)
