@@ -43,9 +43,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rdrop_cli.analysis.judged import StudyVerdict
+    from rdrop_cli.uncertainty.calibration import Calibration
 
 __all__ = [
     "Callback",
+    "calibrate",
     "cut_windows",
     "forecast",
     "judge",
@@ -211,6 +213,31 @@ def forecast(
     for line in notes:
         warnings.warn(line, stacklevel=2)
     return build_frame(forecasts)
+
+
+def calibrate(
+    names: Sequence[str] = (),
+    runs_dir: str | Path = "runs",
+    data_dir: str | Path = "data",
+    *,
+    period: str = "test",
+    dataset: "str | pd.DataFrame | None" = None,
+    uncertainty: Sequence[str] = (),
+    samples: int = SAMPLES,
+) -> "list[Calibration]":
+    """Measure how true the intervals of forecasts are, as `rdrop calibrate` does: one result by network and sources.
+
+    Args:
+        uncertainty: the combinations of sources to measure; none for all that are worth comparing.
+
+    The other arguments, and what is raised, are those of `forecast`.
+    """
+    from rdrop_cli.forecast.calibrate import calibrate_runs
+
+    found, notes = calibrate_runs(names, Path(runs_dir), Path(data_dir), period, dataset, uncertainty, samples)
+    for line in notes:
+        warnings.warn(line, stacklevel=2)
+    return [each.calibration for each in found]
 
 
 def judge(runs_dir: str | Path = "runs", names: Sequence[str] = ()) -> "StudyVerdict":

@@ -12,6 +12,7 @@ import typer
 import rdrop_cli
 from rdrop_cli.cli.anatomy import anatomy
 from rdrop_cli.cli.bench import bench
+from rdrop_cli.cli.calibrate import calibrate
 from rdrop_cli.cli.config import config
 from rdrop_cli.cli.console import Verbosity, print_error, set_verbosity
 from rdrop_cli.cli.defaults import name_flag, read_default_map
@@ -38,7 +39,7 @@ GROUPS: dict[str, dict[str, Callable[..., None]]] = {
     "Data": {"download": download, "inspect": inspect},
     "Training": {"train": train, "sweep": sweep, "study": study},
     "Results": {"runs": list_runs, "show": show, "plot": plot, "verdict": verdict, "report": report},
-    "Forecasts": {"forecast": forecast},
+    "Forecasts": {"forecast": forecast, "calibrate": calibrate},
     "Housekeeping": {"export": export, "rm": rm, "config": config},
     "Methods": {"variants": variants, "anatomy": anatomy, "bench": bench},
 }

@@ -53,6 +53,10 @@ rdrop forecast dropout --uncertainty masks,seeds,residual
 rdrop forecast dropout-s0 --dataset newer.csv
 rdrop forecast dropout --period test --every 1d --output year.csv
 """,
+    "calibrate": """
+rdrop calibrate dropout
+rdrop calibrate dropout --uncertainty masks --uncertainty masks,residual,conformal --by month
+""",
     "verdict": """
 rdrop verdict
 rdrop verdict --explain

@@ -34,9 +34,16 @@ def score_interval(low: Values, high: Values, observed: Values, level: float) ->
 
 
 def locate(quantiles: Values, observed: Values) -> Values:
-    """Return the probability integral transform (window,) of targets in quantiles at `LEVELS` (level, window)."""
-    below = (quantiles <= observed).sum(axis=0)
-    located: Values = (np.append(0.0, LEVELS)[below] + np.append(LEVELS, 1.0)[below]) / 2
+    """Return the probability integral transform (window,) of targets in quantiles at `LEVELS` (level, window).
+
+    Between two quantiles it is interpolated; beyond the outermost, where nothing is known, it is halfway to 0 or 1.
+    """
+    above = (quantiles <= observed).sum(axis=0)
+    inner, window = np.clip(above, 1, len(LEVELS) - 1), np.arange(len(observed))
+    low, high = quantiles[inner - 1, window], quantiles[inner, window]
+    part = (observed - low) / np.where(high > low, high - low, 1.0)
+    inside = LEVELS[inner - 1] + np.where(high > low, part, 0.5) * (LEVELS[inner] - LEVELS[inner - 1])
+    located: Values = np.select([above == 0, above == len(LEVELS)], [LEVELS[0] / 2, (1 + LEVELS[-1]) / 2], inside)
     return located
 
 
