@@ -106,8 +106,8 @@ def cut_windows(
     """Cut the windows that end before `rows`, some of `windows.train`, `.validation` or `.test`.
 
     Returns:
-        Standardised windows of shape (batch, time, feature) and what a network learns of them, of shape (batch,): the
-        target standardised, or in its unit, as the protocol says.
+        Standardised windows of shape (batch, time, feature) and what a network learns of them, of shape (batch,), or
+        (batch, horizon) of several horizons: the target standardised, or in its unit, as the protocol says.
     """
     ends = np.asarray(rows, np.int64)
     return windows.matrix[ends[:, np.newaxis] + windows.offsets], windows.get_labels(ends)
@@ -116,7 +116,8 @@ def cut_windows(
 def make_model(config: RunConfig, windows: Windows) -> Any:
     """Build the network of a run, a `keras.Sequential` with the initial weights of its seed, not compiled.
 
-    It takes windows of shape (batch, time, feature) and gives the target in the protocol's scale, of shape (batch, 1).
+    It takes windows of shape (batch, time, feature) and gives a forecast for each horizon in the protocol's scale, of
+    shape (batch, horizon).
     """
     from rdrop_cli.nn.models import build_model
 

@@ -175,8 +175,9 @@ Horizon = Annotated[
     str | None,
     typer.Option(
         "--horizon",
-        metavar="LENGTH",
-        help="Time from the newest reading (book: from the window) to the target. [book: 24h]",
+        metavar="LENGTHS",
+        help="Time from the newest reading (book: from the window) to the target; for several at once 6h,12h,24h or "
+        "1h..24h. [book: 24h]",
         rich_help_panel=DATA,
     ),
 ]

@@ -20,10 +20,10 @@ from rdrop_cli.cli.options import (
     complete_run_ids,
 )
 from rdrop_cli.files import to_json
-from rdrop_cli.study.units import format_error
+from rdrop_cli.study.units import format_error, format_seconds
 
 if TYPE_CHECKING:
-    from rdrop_cli.runs.document import Metrics, Timing
+    from rdrop_cli.runs.document import AtHorizon, Metrics, Timing
 
 COLUMNS = (
     Column("run"),
@@ -33,6 +33,13 @@ COLUMNS = (
     Column("epoch", right=True, optional=True),
     Column("test MAE", right=True, optional=True),
     Column("last val MAE", right=True, optional=True),
+)
+HORIZON_COLUMNS = (
+    Column("ahead", right=True),
+    Column("val MAE", right=True),
+    Column("naive", right=True),
+    Column("test MAE", right=True),
+    Column("naive", right=True),
 )
 NAME, RATES = Column("name"), Column("rates")
 KEYS_LISTED = (
@@ -170,6 +177,9 @@ def show(
     history = metrics.history
     for number, row in enumerate(zip(history.loss, history.val_loss, history.train_mae, strict=True), start=1):
         typer.echo(f"{number:>5}  " + "    ".join(f"{value:.4f}" for value in row))
+    if metrics.by_horizon:
+        typer.echo()
+        print_table(HORIZON_COLUMNS, [_format_horizon(at, metrics) for at in metrics.by_horizon])
 
 
 def _list_fields(metrics: "Metrics") -> dict[str, Any]:
@@ -191,6 +201,12 @@ def _format_row(metrics: "Metrics") -> tuple[str, ...]:
         _format_error(test.mae, test.mae_in_unit, unit) if test else "-",
         f"{final.val_mae:.4f}" if final else "-",
     )
+
+
+def _format_horizon(at: "AtHorizon", metrics: "Metrics") -> tuple[str, ...]:
+    errors = at.val_mae, at.naive_val_mae, at.test_mae, at.naive_test_mae
+    in_unit = (_format_error(error, error * metrics.target_std, metrics.unit) for error in errors)
+    return format_seconds(at.lead_seconds), *in_unit
 
 
 def _format_error(standardised: float, in_unit: float, unit: str) -> str:
@@ -216,7 +232,9 @@ def _describe(metrics: "Metrics") -> Iterator[str]:
     yield f"data          {data.label}, {data.rows} rows, SHA-256 {data.sha256[:12]} ({checked})"
     start = metrics.protocol.train_start_row
     origin = f", training from row {start}" if start else ""
-    yield f"protocol      {metrics.protocol.name}, target {metrics.protocol.target}{origin}"
+    horizons = len(metrics.protocol.horizons)
+    mean = f", errors are means over {horizons} horizons" if horizons > 1 else ""
+    yield f"protocol      {metrics.protocol.name}, target {metrics.protocol.target}{origin}{mean}"
     yield f"training      {_describe_training(metrics)}"
     yield f"time          {_describe_speed(metrics.timing)}"
     yield f"environment   {versions}, {environment.device or '?'}, engine {metrics.engine or '?'}"

@@ -351,7 +351,7 @@ def _choose_claims(request: Request, chosen: Sequence[str]) -> list[str]:
 
 def print_results(results: "Results", runs_dir: Path, as_json: bool) -> None:
     """Print what was trained to stdout and what failed to stderr; end with the first failure's exit code."""
-    from rdrop_cli.cli.answer import answer, describe_skill, name_next_step
+    from rdrop_cli.cli.answer import answer, describe_horizons, describe_skill, name_next_step
     from rdrop_cli.cli.runs import print_runs
     from rdrop_cli.runs.schema import to_builtins
 
@@ -361,7 +361,8 @@ def print_results(results: "Results", runs_dir: Path, as_json: bool) -> None:
         typer.echo(to_json([to_builtins(metrics) for metrics in results.metrics]))
     elif results.metrics:
         print_runs(results.metrics)
-        print_lines(["", *filter(None, (answer(results.metrics), describe_skill(results.metrics, runs_dir)))])
+        sentences = describe_horizons(results.metrics), describe_skill(results.metrics, runs_dir)
+        print_lines(["", answer(results.metrics), *filter(None, sentences)])
         note_command(*name_next_step(results.metrics, runs_dir))
     if results.failures:
         raise typer.Exit(results.failures[0].exit_code)

@@ -126,6 +126,7 @@ def fit_newer(
         label_size=1 / target_std if in_unit else 1.0,
         offsets=np.arange(-protocol.lookback_rows, 0, protocol.step_rows, dtype=np.int32),
         target_offset=protocol.target_offset,
+        earlier_offsets=tuple(lead - protocol.step_rows for lead in protocol.leads[:-1]),
         timestamps=series.timestamps,
         train=range(0),
         validation=nothing,

@@ -127,7 +127,7 @@ def find_observed(windows: Windows, rows: Rows) -> npt.NDArray[np.float64]:
 
 def list_offsets(windows: Windows) -> list[int]:
     """Return the rows of the targets, relative to the row that a window ends before, the nearest first."""
-    return [windows.target_offset]
+    return [*windows.earlier_offsets, windows.target_offset]
 
 
 def _take_one(windows: Windows, newest: int) -> Moments:

@@ -46,11 +46,15 @@ class Engine(Protocol):
         ...
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
-        """Return the model's output (window,) for the windows that end before `rows`, dropout off."""
+        """Return the forecasts of the windows that end before `rows`, dropout off, in the scale of the labels.
+
+        Their shape is (window,) of one horizon and (window, horizon) of several: the protocol's `output_shape` behind
+        the windows.
+        """
         ...
 
     def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
-        """Return `count` outputs of each window, dropout on: shape (count, window).
+        """Return `count` forecasts of each window, dropout on: their shape behind (count,).
 
         Output i has the masks of sample i of a batch in training step 0, whatever the window; where a batch shares its
         masks, those of step i. They are a function of the run's seed, and last as long as in training.
@@ -94,7 +98,7 @@ def _check_native_training(protocol: TrainingProtocol) -> None:
 
 
 def compute_loss(name: str, errors: tf.Tensor) -> tf.Tensor:
-    """Return the mean loss of errors (batch,), in the labels' scale; `huber` is quadratic up to an error of 1."""
+    """Return the mean loss of errors, in the labels' scale; `huber` is quadratic up to an error of 1."""
     sizes = tf.abs(errors)
     losses = {
         "mae": lambda: sizes,
@@ -136,7 +140,8 @@ class GraphEngine:
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
         batches = self._pipeline.stream_rows(rows, GRAPH_BATCH)
-        return np.concatenate([self._forward(x).numpy()[:, 0] for x, _ in batches])[: len(rows)]
+        outputs = np.concatenate([self._forward(x).numpy() for x, _ in batches])[: len(rows)]
+        return outputs.reshape(-1, *self._config.protocol.output_shape)
 
     def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
         steps = range(count) if shares_masks(self._model) else range(1)
@@ -144,7 +149,8 @@ class GraphEngine:
             [self._drop(tf.constant(step, tf.int64), tf.repeat(x, count // len(steps), axis=0)) for step in steps]
             for x, _ in self._pipeline.stream_rows(rows, 1)
         ]
-        return np.stack([np.concatenate(outputs)[:, 0] for outputs in drawn], axis=1)
+        outputs = np.stack([np.concatenate(each) for each in drawn], axis=1)
+        return outputs.reshape(count, -1, *self._config.protocol.output_shape)
 
     def _compute_dropped(self, step: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)
@@ -153,7 +159,8 @@ class GraphEngine:
     def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)
         with tf.GradientTape() as tape:
-            loss = compute_loss(self._config.protocol.loss, self._model(x, training=True)[:, 0] - y)
+            outputs = tf.reshape(self._model(x, training=True), [-1, *self._config.protocol.output_shape])
+            loss = compute_loss(self._config.protocol.loss, outputs - y)
         variables = self._model.trainable_variables
         self._optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
         return loss

@@ -1,5 +1,6 @@
 """Build the network of a run."""
 
+from math import prod
 from typing import Any
 
 import keras
@@ -20,7 +21,7 @@ PLACES_BEFORE = (Place.DROPOUT_BEFORE, Place.LOCKED_BEFORE, Place.SPATIAL_BEFORE
 
 @standard_precision()
 def build_model(config: RunConfig, timesteps: int, features: int) -> keras.Sequential:
-    """Build the variant's layers → Dense(1) on (batch, time, feature), giving the target (batch, 1).
+    """Build the variant's layers → Dense on (batch, time, feature), giving a forecast of each target (batch, horizon).
 
     Initial weights depend on the seed and the layer only, so the variants of one seed begin alike wherever their
     shapes agree. Every layer is named: a checkpoint finds its variables by these names, and Keras would number
@@ -35,7 +36,7 @@ def build_model(config: RunConfig, timesteps: int, features: int) -> keras.Seque
             *_make_stack(config),
             *(around if place is Place.DROPOUT_AFTER else []),
             keras.layers.Dense(
-                1,
+                prod(config.protocol.output_shape),
                 name="dense",
                 kernel_initializer=_initialise_kernel(config, "dense"),
             ),

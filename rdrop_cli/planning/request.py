@@ -19,7 +19,8 @@ MOST_SEEDS = 10_000  # more is a slip of the keyboard
 class Request:
     """What a user asks to train; None keeps what the protocol or the variant has.
 
-    `lookback`, `every` and `horizon` are texts such as `10d` or a number of rows, `train_stop` and `val_stop` such as
+    `lookback`, `every` and `horizon` are texts such as `10d` or a number of rows, the last also several such as
+    `6h,12h,24h` or `1h..24h`; `train_stop` and `val_stop` such as
     `2014-01-01`, `50%` or a row; they can only be understood when the series, and so the time of its rows, is known.
     `inputs` and `exclude` are names of columns, which may have the wildcards `*` and `?`; `reading` says how a user's
     file is read.

@@ -190,7 +190,9 @@ def describe_setting(runs: Sequence[Metrics]) -> str:
     protocols = sorted({run.protocol.name for run in runs})
     unverified = any(run.dataset.verified is False for run in runs)
     warning = " — not the published file" if unverified else ""
-    return f"Forecasting {quantity}: {', '.join(datasets)} data{warning}, {', '.join(protocols)} protocol"
+    horizons = len(runs[0].protocol.horizons)
+    over = f", mean of {horizons} horizons" if horizons > 1 else ""
+    return f"Forecasting {quantity}: {', '.join(datasets)} data{warning}, {', '.join(protocols)} protocol{over}"
 
 
 def _explain_lines(has_seeds: bool, has_published: bool, lines: Sequence[Line]) -> list[Any]:

@@ -177,14 +177,15 @@ def _write_above(axes: "Axes", text: str, days: float, side: str, colour: str, p
 def _draw_window(axes: "Axes", protocol: Protocol, windows: Windows, sampling_seconds: float) -> None:
     """Draw one validation window to scale: its timesteps, the target ahead of it, and the naive forecast."""
     row = int(windows.validation[len(windows.validation) // 2])
-    later = row + windows.target_offset
+    targets = windows.find_targets(range(row, row + 1)).ravel()
+    later = int(targets[-1])
     readings = windows.target.astype(np.float64) * windows.target_std + windows.target_mean
     drawn, steps = slice(row - protocol.lookback_rows, later + 1), row + windows.offsets
     now = int(steps[-1])
     axes.plot(windows.timestamps[drawn], readings[drawn], color=READING_COLOUR, linewidth=0.8, alpha=0.5)
     axes.plot(windows.timestamps[steps], readings[steps], ".", color=PALETTE[1], markersize=4)
     axes.plot(windows.timestamps[[now, later]], readings[[now, now]], "--", color=NAIVE_COLOUR, linewidth=1.4)
-    axes.plot(windows.timestamps[later], readings[later], "*", color=TARGET_COLOUR, markersize=15, clip_on=False)
+    axes.plot(windows.timestamps[targets], readings[targets], "*", color=TARGET_COLOUR, markersize=15, clip_on=False)
     start, end = _to_days(windows.timestamps[steps[0]]), _to_days(windows.timestamps[now])
     axes.axvspan(start, end, color=PALETTE[1], alpha=PERIOD_OPACITY, linewidth=0)
     lookback, step = (format_seconds(rows * sampling_seconds) for rows in (protocol.lookback_rows, protocol.step_rows))

@@ -159,6 +159,17 @@ class Naive(Fields, frozen=True, kw_only=True):
     test_mae_in_unit: Annotated[float | None, Meta(description="the same in `unit`")] = None
 
 
+class AtHorizon(Fields, frozen=True, kw_only=True):
+    """The best epoch's network, and the naive forecast, at one of several horizons."""
+
+    lead_rows: Annotated[Count, Meta(description="rows from the newest reading of a window to this target")]
+    lead_seconds: Annotated[float, Meta(description="the same in seconds, by the usual time between readings")]
+    val_mae: Annotated[float, Meta(description="MAE on the validation windows; standardised")]
+    test_mae: Annotated[float, Meta(description="MAE on the test windows; standardised")]
+    naive_val_mae: Annotated[float, Meta(description="naive MAE on the validation windows; standardised")]
+    naive_test_mae: Annotated[float, Meta(description="naive MAE on the test windows; standardised")]
+
+
 class Timing(Fields, frozen=True, kw_only=True):
     """Wall time; pauses between sessions do not count.
 
@@ -240,6 +251,13 @@ class Metrics(Fields, frozen=True, kw_only=True):
     final: Annotated[Final | None, Meta(description="null before the first epoch ends")]
     test: Annotated[Test | None, Meta(description="null before the run is complete")]
     naive: Naive
+    by_horizon: Annotated[
+        list[AtHorizon],
+        Meta(
+            description="each horizon where there are several, the nearest first; every other MAE is the mean over "
+            "them; empty of one horizon, and before the run is complete"
+        ),
+    ] = []
     timing: Timing
     environment: Environment
 

@@ -20,7 +20,7 @@ from rdrop_cli.series.windows import Windows
 
 MOST_WINDOWS = 8784  # of each period: one an hour for a leap year
 ARRAYS = ("matrix", "target", "labels", "offsets", "validation", "test", "means", "stds")
-NUMBERS = ("label_size", "target_offset", "target_mean", "target_std", "columns")
+NUMBERS = ("label_size", "target_offset", "earlier_offsets", "target_mean", "target_std", "columns")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Readings:
 def keep_newest(windows: Windows, most_windows: int = MOST_WINDOWS) -> Windows:
     """Return the newest windows of validation and test, a timestep apart, cut from a matrix of the rows they need."""
     newest = len(windows.matrix) - 1 + windows.step_rows  # its target is not known yet
-    spacing = gcd(windows.step_rows, windows.target_offset)
+    spacing = gcd(windows.step_rows, windows.target_offset, *windows.earlier_offsets)
     blocks, ends, base = [], {}, 0
     for period, last in (("validation", int(windows.validation[-1])), ("test", newest)):
         rows = np.asarray(getattr(windows, period), np.int64)
@@ -58,6 +58,7 @@ def keep_newest(windows: Windows, most_windows: int = MOST_WINDOWS) -> Windows:
         timestamps=windows.timestamps[chosen],
         offsets=windows.offsets // spacing,
         target_offset=windows.target_offset // spacing,
+        earlier_offsets=tuple(offset // spacing for offset in windows.earlier_offsets),
         train=range(0),
         validation=ends["validation"],
         test=ends["test"],
@@ -112,6 +113,7 @@ def _build(arrays: dict[str, npt.NDArray[Any]], numbers: dict[str, Any]) -> Read
         label_size=float(numbers["label_size"]),
         offsets=arrays["offsets"],
         target_offset=int(numbers["target_offset"]),
+        earlier_offsets=tuple(int(offset) for offset in numbers["earlier_offsets"]),
         timestamps=_to_stamps(times),
         train=range(0),
         validation=arrays["validation"],

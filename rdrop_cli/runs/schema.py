@@ -54,6 +54,7 @@ _PROTOCOL_ADDED = {
     "target_scale": STANDARDISED,
     "sampling": DRAWN,
     "best_by": MAE,
+    "earlier_horizon_rows": [],
 }
 
 T = TypeVar("T")

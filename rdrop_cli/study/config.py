@@ -66,6 +66,9 @@ class RunConfig:
     def _check_network(self) -> None:
         variant, timesteps = find_variant(self.variant), self.own_protocol.timesteps
         check_cell(variant, self.cell)
+        if variant.one_horizon and self.protocol.earlier_horizon_rows:
+            received = f"{variant.name} forecasts one, received {len(self.protocol.horizons)}"
+            raise UsageError(f"{received}; name one horizon, or leave {variant.name} out", field="horizon")
         if timesteps < variant.least_timesteps:
             raise UsageError(
                 f"{variant.name} needs windows of {variant.least_timesteps} timesteps, received {timesteps}",

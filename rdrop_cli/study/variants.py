@@ -36,6 +36,7 @@ class Variant:
         bidirectional: whether each recurrent one is a pair that reads forwards and backwards.
         cell: of its recurrent layers where none is named.
         only_cell: whether it is built with no other: its name says so, or it has none.
+        one_horizon: whether it cannot forecast several at once.
         lookback_rows, step_rows: of windows of its own, in rows of the Jena data; None for the protocol's.
     """
 
@@ -50,6 +51,7 @@ class Variant:
     bidirectional: bool = False
     cell: str = DEFAULT_CELL
     only_cell: bool = False
+    one_horizon: bool = False
     lookback_rows: int | None = None
     step_rows: int | None = None
 
@@ -250,7 +252,7 @@ VARIANTS = {
     )
 }
 REFERENCES = {
-    name: Variant(name, summary, paper, stack=(), only_cell=True)
+    name: Variant(name, summary, paper, stack=(), only_cell=True, one_horizon=name == "gradient-boosting")
     for name, summary, paper in (
         ("naive", "then as now: the newest reading", "Chollet 2018"),
         ("seasonal-naive", "the newest reading of the same time of day", "Hyndman and Athanasopoulos 2021"),

@@ -5,7 +5,7 @@ Knows neither Keras nor the terminal: the network is a `Trainer`, and progress g
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,13 +16,13 @@ from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.files import replace_atomically, write_text
 from rdrop_cli.forecasters.forecasters import fit_climatology
 from rdrop_cli.runs.checkpoint import Checkpoint, State, load_checkpoint, remove_old_checkpoints, save_checkpoint
-from rdrop_cli.runs.document import Metrics, Status
+from rdrop_cli.runs.document import AtHorizon, Metrics, Status
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
-from rdrop_cli.runs.metrics import Setting, build_metrics
+from rdrop_cli.runs.metrics import Setting, build_metrics, describe_horizons
 from rdrop_cli.runs.readings import Readings, keep_newest, save_readings
 from rdrop_cli.runs.schema import write_metrics
-from rdrop_cli.series.windows import Windows, average_by_day
+from rdrop_cli.series.windows import Windows, average_by_day, average_by_horizon
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.training.interruption import CheckSignals
 
@@ -192,14 +192,14 @@ class TrainingLoop:
         return error
 
     def _measure_errors(self, what: str, rows: Rows) -> Errors:
-        """Return the error of each window: shape (window,)."""
+        """Return the absolute error of each forecast: (window,) or (window, horizon)."""
         self._callback.measure(what)
         pieces = []
         for start in range(0, len(rows), WINDOWS_AT_ONCE):
             self._check_signals()
             pieces.append(self._trainer.measure_errors(rows[start : start + WINDOWS_AT_ONCE]))
         self._check_signals()
-        return np.concatenate(pieces)
+        return np.abs(np.concatenate(pieces))
 
     def _commit(self) -> None:
         """Save the checkpoint, which is the truth, then what is derived from it for readers."""
@@ -223,13 +223,17 @@ class TrainingLoop:
         remove_old_checkpoints(self.folder.checkpoints_path)  # a kill may have come between saving and removing
         self._trainer.set_state(self._best)
         self._save_model()
-        self._measure_by_day("validation", "val_mae", self._windows.validation, self.folder.daily_errors_path)
-        test_mae = self._measure_by_day("test", "test_mae", self._windows.test, self.folder.daily_test_errors_path)
+        val = self._measure_by_day("validation", "val_mae", self._windows.validation, self.folder.daily_errors_path)
+        test = self._measure_by_day("test", "test_mae", self._windows.test, self.folder.daily_test_errors_path)
         write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
         if self.config.is_network:
             climatology = fit_climatology(self._windows).table
             save_readings(self.folder.readings_path, Readings(keep_newest(self._windows), climatology))
-        metrics = self._build_metrics("completed", test_mae=test_mae)
+        test_mae = self._average(self._history.best.epoch, "test", test)
+        at_horizons = describe_horizons(
+            self.config.protocol, self._setting, average_by_horizon(val), average_by_horizon(test)
+        )
+        metrics = self._build_metrics("completed", test_mae=test_mae, by_horizon=at_horizons)
         try:
             draw_run(metrics, self.folder.plot_path)
         except Exception as error:  # the numbers are there, and `rdrop plot` draws them again
@@ -237,22 +241,27 @@ class TrainingLoop:
         write_metrics(self.folder.metrics_path, metrics)
         return metrics
 
-    def _measure_by_day(self, what: str, column: str, rows: Rows, path: Path) -> float:
-        """Return the best network's mean error; keep it by day, to tell how much of it belongs to this one period."""
+    def _measure_by_day(self, what: str, column: str, rows: Rows, path: Path) -> Errors:
+        """Return the best network's errors; keep them by day, to tell how much of them belongs to this one period."""
         errors = self._measure_errors(what, rows)
-        error = self._average(self._history.best.epoch, what, errors)
+        self._average(self._history.best.epoch, what, errors)
         days = average_by_day(self._windows, rows, errors)
         lines = [f"day,windows,{column}", *(f"{day},{count},{error!r}" for day, count, error in days)]
         write_text(path, "\n".join(lines) + "\n")
-        return error
+        return errors
 
     def _write_metrics(self, status: Status, failure: str | None = None) -> None:
         write_metrics(self.folder.metrics_path, self._build_metrics(status, failure=failure))
 
-    def _build_metrics(self, status: Status, test_mae: float | None = None, failure: str | None = None) -> Metrics:
-        return build_metrics(
-            self.folder.run_id, self._created_at, self.config, self._setting, self._history, status, test_mae, failure
-        )
+    def _build_metrics(
+        self,
+        status: Status,
+        test_mae: float | None = None,
+        failure: str | None = None,
+        by_horizon: Sequence[AtHorizon] = (),
+    ) -> Metrics:
+        run = self.folder.run_id, self._created_at, self.config, self._setting, self._history
+        return build_metrics(*run, status, test_mae, failure, by_horizon)
 
 
 def _describe_shapes(state: State) -> dict[str, tuple[tuple[int, ...], str]]:

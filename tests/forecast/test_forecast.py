@@ -224,3 +224,26 @@ def test_runs_of_several_studies_are_not_forecast_together(plant, tmp_path):
     other = api.train(api.plan("dropout", series, seed=5, **OPTIONS | {"lookback": "8h"}), series, tmp_path)
     with pytest.raises(UsageError, match=r"another protocol .* \(lookback_rows\); forecast them one after the other"):
         forecast(plant, "dropout-s0", str(other.folder.path))
+
+
+def test_every_horizon_has_a_row_with_intervals_of_its_own(plant, tmp_path):
+    series = api.load_data(str(plant / "plant.csv"), plant)
+    options = OPTIONS | {"horizon": "1h..12h", "epochs": 3}
+    run = api.train(api.plan("dropout", series, **options), series, tmp_path)
+    for sources in ("residual", "masks,residual,adaptive-conformal"):
+        frame = api.forecast(["dropout"], tmp_path, tmp_path, uncertainty=sources)
+        assert (frame["ds"] - frame["cutoff"]).tolist() == [pd.Timedelta(hours=hour) for hour in range(1, 13)]
+        assert (frame["dropout-hi-80"] > frame["dropout-lo-80"]).all()
+    frame = api.forecast(["dropout"], tmp_path, tmp_path, period="test", uncertainty="residual").dropna(subset="y")
+    errors = (frame["dropout"] - frame["y"]).abs().groupby(frame["ds"] - frame["cutoff"]).mean()
+    assert errors.mean() == pytest.approx(run.metrics.test.mae_in_unit, rel=0.02)
+    assert errors.tolist() == pytest.approx(
+        [each.test_mae * run.metrics.target_std for each in run.metrics.by_horizon], rel=0.02
+    )
+    (residual,) = [
+        each
+        for each in api.calibrate(["dropout"], tmp_path, tmp_path, uncertainty=["residual"])
+        if each.label == "dropout"
+    ]
+    assert residual.targets == len(frame)
+    assert residual.coverage[1].share == pytest.approx(0.8, abs=0.05)

@@ -19,8 +19,9 @@ from keras.src.random.seed_generator import draw_seed
 
 from rdrop_cli.nn.masks import draw_mask
 from rdrop_cli.nn.models import build_model
+from rdrop_cli.nn.native.description import Description
 from rdrop_cli.nn.native.keras_network import describe_model
-from rdrop_cli.nn.native.network import Description, Network, Sequences, load_library
+from rdrop_cli.nn.native.network import Network, Sequences, load_library
 from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.variants import VARIANTS
@@ -43,6 +44,7 @@ class Size(NamedTuple):
     features: int
     batch: int
     timesteps: int
+    outputs: int = 1
 
 
 class Errors(NamedTuple):
@@ -74,9 +76,8 @@ def measure_agreement(
     """
     rng = np.random.default_rng(1)
     x = rng.normal(size=(size.batch, size.timesteps, size.features)).astype(np.float32)
-    targets = (4 + rng.normal(size=size.batch)).astype(
-        np.float32
-    )  # far from the outputs: no error is a small difference
+    shape = (size.batch,) if size.outputs == 1 else (size.batch, size.outputs)
+    targets = (4 + rng.normal(size=shape)).astype(np.float32)  # far from the outputs: no error is a small difference
     model = _build(variant, cell, size, "float64")
     weights = [_draw_weight(rng, w.shape) for w in model.get_weights()]
     model.set_weights(weights)
@@ -103,7 +104,8 @@ def measure_agreement(
 def _build(variant: str, cell: str, size: Size, dtype: str) -> keras.Sequential:
     chosen = VARIANTS[variant]
     rates = (0.3 if chosen.dropout else 0.0), (0.4 if chosen.recurrent_dropout else 0.0)
-    protocol = replace(TINY_PROTOCOL, units=size.units)
+    earlier = tuple(range(1, size.outputs))
+    protocol = replace(TINY_PROTOCOL, units=size.units, earlier_horizon_rows=earlier, horizon_rows=len(earlier) + 12)
     config = RunConfig(variant, SEED, *rates, 1, protocol, "made", "0" * 64, cell=cell)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(dtype)
@@ -123,9 +125,9 @@ def _compute_in_float64(model: keras.Sequential, x: np.ndarray, targets: np.ndar
     variables = [variable.value for variable in model.trainable_variables]
     x64 = tf.constant(x, tf.float64)
     with _draw_in_float32(), tf.GradientTape() as tape:
-        loss = tf.reduce_mean(tf.square(model(x64, training=True)[:, 0] - targets))
+        loss = tf.reduce_mean(tf.square(tf.reshape(model(x64, training=True), targets.shape) - targets))
     gradients = [gradient.numpy() for gradient in tape.gradient(loss, variables)]
-    inference = model(x64, training=False).numpy()[:, 0]
+    inference = model(x64, training=False).numpy().reshape(targets.shape)
     return {"loss": np.array([loss.numpy()]), "inference": inference}, gradients
 
 

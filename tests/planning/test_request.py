@@ -96,6 +96,13 @@ def test_lengths_that_are_not_wanted_stay_the_protocols() -> None:
     assert fit_to_series(planned, Request(), JENA).protocol == PROTOCOLS["book"]
 
 
+def test_several_horizons_are_those_of_one_protocol() -> None:
+    (planned,) = plan_runs(Request(variants=("baseline",)))
+    protocol = fit_to_series(planned, Request(horizon="6h,24h,12h"), JENA).protocol
+    assert (protocol.earlier_horizon_rows, protocol.horizon_rows) == ((36, 72), 144)
+    assert (protocol.horizons, protocol.leads) == ((36, 72, 144), (42, 78, 150))
+
+
 @pytest.mark.parametrize("option", ["lookback", "every", "horizon"])
 def test_a_length_that_fits_no_reading_is_refused_by_its_option(option: str) -> None:
     (planned,) = plan_runs(Request(variants=("baseline",)))

@@ -16,6 +16,7 @@ LAYOUTS = [
     {"horizon_from": "newest reading", "horizon_rows": 4},
     {"step_rows": 1, "lookback_rows": 5},
     {"target_scale": IN_UNIT, "layout": "dataset"},
+    {"earlier_horizon_rows": (3, 8)},
 ]
 
 
@@ -35,9 +36,7 @@ def test_kept_windows_are_those_of_the_series(layout, most):
             kept.matrix[ends[:, None] + kept.offsets], windows.matrix[rows[:, None] + windows.offsets]
         )
         assert np.array_equal(kept.get_labels(ends), windows.get_labels(rows))
-        assert np.array_equal(
-            kept.timestamps[ends + kept.target_offset], windows.timestamps[rows + windows.target_offset]
-        )
+        assert np.array_equal(kept.timestamps[kept.find_targets(ends)], windows.timestamps[windows.find_targets(rows)])
         assert np.array_equal(np.diff(rows), np.full(len(rows) - 1, windows.step_rows))
     newest = len(kept.matrix) - 1 + kept.step_rows
     assert np.array_equal(

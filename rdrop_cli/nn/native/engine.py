@@ -49,6 +49,7 @@ class NativeEngine:
         description = describe_model(model, masks.find_stream)
         self._network = Network(self._library, replace(description, squares=config.protocol.loss == MSE))
         self._model, self._optimizer, self._windows = model, optimizer, windows
+        self._output_shape = config.protocol.output_shape
         self._update = UPDATES[config.protocol.optimizer]
         self._find_rows = self._choose_sampling(config)
 
@@ -90,7 +91,7 @@ class NativeEngine:
         return [slots[kind::kinds] for kind in range(kinds)]
 
     def predict(self, rows: IntArray | range) -> FloatArray:
-        """Return the model's output (window,) for the windows that end before `rows`, dropout off."""
+        """Return the forecasts of the windows that end before `rows`, see `rdrop_cli.nn.engines.Engine.predict`."""
         return self._predict(np.asarray(rows, np.int64))
 
     def sample(self, rows: IntArray | range, count: int) -> FloatArray:
@@ -100,7 +101,7 @@ class NativeEngine:
             same = np.zeros(len(rows), np.int64)
             return np.stack([self._predict(rows, same, step) for step in range(count)])
         draws = np.repeat(np.arange(count, dtype=np.int64), len(rows))
-        return self._predict(np.tile(rows, count), draws).reshape(count, len(rows))
+        return self._predict(np.tile(rows, count), draws).reshape(count, len(rows), *self._output_shape)
 
     def _predict(self, rows: IntArray, draws: IntArray | None = None, step: int = 0) -> FloatArray:
         weights, threads = _flatten(self._model.trainable_variables), count_threads()
@@ -110,7 +111,7 @@ class NativeEngine:
             drawn = None if draws is None else draws[batch]
             sequences = self._find_sequences(rows[batch])
             outputs.append(self._network.predict(weights, sequences, threads=threads, step=step, draws=drawn))
-        return np.concatenate(outputs)
+        return np.concatenate(outputs).reshape(-1, *self._output_shape)
 
     def _find_sequences(self, rows: IntArray) -> Sequences:
         windows = self._windows

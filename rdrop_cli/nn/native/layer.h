@@ -8,7 +8,7 @@
 
 enum CellKind : int64_t { GRU, LSTM };
 
-// network.py's `Layer`.
+// description.py's `Layer`.
 struct LayerSpec {
   int64_t cell, features, units, activation;
   int64_t backwards;   // reads the last timestep first

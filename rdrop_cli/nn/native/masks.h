@@ -45,7 +45,7 @@ struct Generator {
   }
 };
 
-// `count` masks that a training call draws, one seed each; network.py's `Masks`.
+// `count` masks that a training call draws, one seed each; description.py's `Masks`.
 struct MaskSpec {
   int64_t stream, first, count;  // seed i of step s is (stream, s * DRAWS_PER_STEP + first + i), as Keras reduces it
   double rate, kept, average;    // 0 with probability `rate`, else `kept`; `average` in inference, where that is not 1
