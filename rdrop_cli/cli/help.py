@@ -46,6 +46,7 @@ rdrop show runs/dropout-s0-20260101-120000-1a2b --json
 rdrop plot --published
 rdrop plot baseline-s0 dropout-s0 --output curves.svg
 rdrop plot --rates
+rdrop plot dropout --forecast
 """,
     "forecast": """
 rdrop forecast

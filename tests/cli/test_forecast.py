@@ -75,3 +75,18 @@ def test_what_cannot_be_meant_ends_in_one_line(run, arguments, words):
     assert (code, out) == (2, "")
     assert words in err
     assert len(err.splitlines()) == 1
+
+
+def test_pictures_of_a_network_are_drawn_into_the_runs_folder(plant, capsys, tmp_path):  # noqa: F811
+    folder = ["--runs-dir", str(plant / "runs")]
+    assert run_command(["plot", "dropout", "--forecast", *folder]) == 0
+    assert capsys.readouterr().out == f"{plant / 'runs' / 'forecast.png'}\n"
+    assert run_command(["plot", "baseline", "--calibration", *folder, "-o", str(tmp_path / "a.svg")]) == 0
+    assert "targets within intervals" in (tmp_path / "a.svg").read_text()
+    for arguments, words in (
+        (["dropout", "baseline", "--forecast"], "shows one network; name one of dropout, baseline"),
+        (["--forecast", "--calibration"], "--forecast and --calibration are two pictures"),
+        (["--forecast", "--published"], "--published adds published curves, and --forecast draws none"),
+    ):
+        assert run_command(["plot", *arguments, *folder]) == 2
+        assert words in capsys.readouterr().err
