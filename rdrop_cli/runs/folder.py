@@ -58,6 +58,10 @@ class RunFolder:
         return self.path / "daily_test_errors.csv"
 
     @property
+    def readings_path(self) -> Path:
+        return self.path / "readings.npz"
+
+    @property
     def plot_path(self) -> Path:
         return self.path / "loss.png"
 

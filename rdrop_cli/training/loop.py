@@ -15,11 +15,13 @@ import numpy.typing as npt
 
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.files import replace_atomically, write_text
+from rdrop_cli.forecasters.forecasters import fit_climatology
 from rdrop_cli.runs.checkpoint import Checkpoint, State, load_checkpoint, remove_old_checkpoints, save_checkpoint
 from rdrop_cli.runs.document import AtHorizon, Metrics, QuantileErrors, Status
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics, describe_horizons
+from rdrop_cli.runs.readings import Readings, keep_newest, save_readings
 from rdrop_cli.runs.record import write_record
 from rdrop_cli.runs.schema import render_metrics, write_metrics
 from rdrop_cli.series.windows import Windows, average_by_day, average_by_horizon
@@ -261,6 +263,9 @@ class TrainingLoop:
         val = self._measure_by_day("validation", "val_mae", self._windows.validation, self.folder.daily_errors_path)
         test = self._measure_by_day("test", "test_mae", self._windows.test, self.folder.daily_test_errors_path)
         write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
+        if self.config.is_network:
+            climatology = fit_climatology(self._windows).table
+            save_readings(self.folder.readings_path, Readings(keep_newest(self._windows), climatology))
         maes = average_by_horizon(val.errors), average_by_horizon(test.errors)
         at_horizons = describe_horizons(self.config.protocol, self._setting, *maes)
         metrics = self._build_metrics("completed", test.mae, None, at_horizons, _describe_quantiles(val, test))
