@@ -8,6 +8,7 @@ from rdrop_cli.errors import UsageError
 from rdrop_cli.forecast.calibrate import calibrate_runs
 from rdrop_cli.forecast.data import open_data
 from rdrop_cli.forecast.ensembles import Ensemble, choose_ensembles
+from rdrop_cli.forecast.forecast import SAMPLES
 from rdrop_cli.forecast.intervals import Forecaster
 from rdrop_cli.forecast.moments import find_period, list_offsets
 from rdrop_cli.plots.calibration import REFERENCES
@@ -43,13 +44,17 @@ def forecast_test(ensemble: Ensemble) -> tuple[Judged, Named]:
     return judged, _name(ensemble, str(sources), data.windows)
 
 
-def measure_test(ensemble: Ensemble) -> tuple[Measured, Named]:
+def measure_test(ensemble: Ensemble, samples: int = SAMPLES) -> tuple[Measured, Named]:
     """Measure how true the intervals of every source are on the test period that the run folders keep.
+
+    Args:
+        samples: masks of dropout for each window and run.
 
     Raises:
         DataError: no readings are kept.
     """
-    found, _ = calibrate_runs([str(run.folder.path) for run in ensemble.runs], Path(), Path())
+    folders = [str(run.folder.path) for run in ensemble.runs]
+    found, _ = calibrate_runs(folders, Path(), Path(), samples=samples)
     of_network = [each for each in found if each.calibration.label not in REFERENCES]
     references = [each.calibration for each in found if each.calibration.label in REFERENCES]
     last = of_network[-1]
