@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from rdrop_cli.runs.document import Environment, Metrics, Scale, Standardisation
+from rdrop_cli.runs.document import Environment, Metrics, QuantileErrors, Scale, Standardisation
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics, describe_horizons
@@ -152,7 +152,10 @@ def make_metrics(tiny_config: RunConfig, make_history: Callable[[Sequence[float]
         test_mae = 0.27 if status == "completed" else None
         by_horizon = describe_horizons(config.protocol, setting, at_horizons, at_horizons) if test_mae else []
         history = make_history(val_loss)
-        return build_metrics(run_id, created_at, config, setting, history, status, test_mae, None, by_horizon)
+        pinball = QuantileErrors(val_pinball=0.07, test_pinball=0.08, val_crossed=0.01, test_crossed=0.02)
+        quantiles = pinball if config.protocol.quantiles and test_mae else None
+        known = test_mae, None, by_horizon, quantiles
+        return build_metrics(run_id, created_at, config, setting, history, status, *known)
 
     return make
 

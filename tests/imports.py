@@ -14,7 +14,7 @@ ROOT = Path(rdrop_cli.__file__).parent
 LAYERS = (
     ("registration",),
     (PACKAGE, "system", "errors"),
-    ("locks",),
+    ("locks", "cache"),
     ("files",),
     ("study",),
     ("series",),

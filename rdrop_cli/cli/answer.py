@@ -29,8 +29,9 @@ def answer(runs: "Sequence[Metrics]") -> str:
     more = len(described) - MOST_NETWORKS
     listed = ", ".join(described[:MOST_NETWORKS]) + (f" and {more} more" if more > 0 else "")
     horizons = len(runs[0].protocol.horizons)
+    median = " of the median" if runs[0].protocol.quantiles else ""
     over = f", mean of {horizons} horizons" if horizons > 1 else ""
-    return f"validation MAE{over}: {listed}; naive forecast {format_error(runs[0].naive.val_mae_in_unit, unit)}"
+    return f"validation MAE{median}{over}: {listed}; naive forecast {format_error(runs[0].naive.val_mae_in_unit, unit)}"
 
 
 def describe_horizons(runs: "Sequence[Metrics]") -> str:
@@ -49,6 +50,23 @@ def describe_horizons(runs: "Sequence[Metrics]") -> str:
         return f"{errors} {format_seconds(at[0].lead_seconds)} ahead"
 
     return f"by horizon: {name} {format_at(0)}, {format_at(-1)}"
+
+
+def describe_quantiles(runs: "Sequence[Metrics]") -> str:
+    """Say how good the quantiles of the best network are that forecasts some; empty where none does."""
+    found = {
+        name: [run.quantiles for run in members if run.quantiles] for name, members in _rank_networks(runs).items()
+    }
+    name = next((name for name, members in found.items() if members), None)
+    if name is None:
+        return ""
+    pinball, crossed = (
+        sum(shares) / len(shares)
+        for shares in ([each.test_pinball for each in found[name]], [each.test_crossed for each in found[name]])
+    )
+    loss = format_error(pinball * runs[0].target_std, runs[0].unit)
+    sorting = f"{100 * crossed:.2g} % of the forecasts had quantiles that crossed and were sorted"
+    return f"quantiles, test: {name} has a pinball loss of {loss}; {sorting}; the naive forecast has none to compare"
 
 
 def describe_skill(runs: "Sequence[Metrics]", runs_dir: Path) -> str:

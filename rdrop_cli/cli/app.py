@@ -32,6 +32,7 @@ from rdrop_cli.cli.sweep import sweep
 from rdrop_cli.cli.train import train
 from rdrop_cli.cli.variants import variants
 from rdrop_cli.cli.verdict import verdict
+from rdrop_cli.cli.verify import repair, verify
 from rdrop_cli.errors import RdropError
 
 HELP = "Does your recurrent network overfit, and which dropout helps? Train and compare."
@@ -40,7 +41,7 @@ GROUPS: dict[str, dict[str, Callable[..., None]]] = {
     "Training": {"train": train, "sweep": sweep, "study": study},
     "Results": {"runs": list_runs, "show": show, "plot": plot, "verdict": verdict, "report": report},
     "Forecasts": {"forecast": forecast, "calibrate": calibrate},
-    "Housekeeping": {"export": export, "rm": rm, "config": config},
+    "Housekeeping": {"export": export, "verify": verify, "repair": repair, "rm": rm, "config": config},
     "Methods": {"variants": variants, "anatomy": anatomy, "bench": bench},
 }
 

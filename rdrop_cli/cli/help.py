@@ -71,6 +71,14 @@ rdrop report --output study.html
 rdrop export --csv --output epochs.csv
 rdrop export --mlflow sqlite:///mlflow.db
 """,
+    "verify": """
+rdrop verify
+rdrop verify dropout-s0 --replay 1
+""",
+    "repair": """
+rdrop repair dropout-s0-20260101-120000-1a2b
+rdrop repair dropout-s0 --runs-dir results
+""",
     "rm": """
 rdrop rm dropout-s0-20260101-120000-1a2b
 rdrop rm --status failed --dry-run

@@ -66,6 +66,7 @@ from rdrop_cli.cli.training_options import (
     Loss,
     Optimizer,
     Patience,
+    Quantiles,
     Sampling,
     TargetScale,
 )
@@ -162,7 +163,7 @@ def train(
         str,
         typer.Option(
             metavar="NAME",
-            help="native (compiled kernel), xla, keras (Keras's default), or auto: native if it can, else xla.",
+            help="native (compiled kernel), jax (many seeds together, on a GPU), xla, keras, or auto.",
             rich_help_panel=NETWORK,
         ),
     ] = "auto",
@@ -189,6 +190,7 @@ def train(
     optimizer: Optimizer = None,
     learning_rate: LearningRate = None,
     loss: Loss = None,
+    quantiles: Quantiles = None,
     clip_norm: ClipNorm = None,
     sampling: Sampling = None,
     best_by: BestBy = None,
@@ -289,6 +291,7 @@ def train(
             optimizer=optimizer,
             learning_rate=learning_rate,
             loss=loss,
+            quantiles=quantiles,
             clip_norm=clip_norm,
             patience=patience,
             layout=layout,
@@ -351,7 +354,13 @@ def _choose_claims(request: Request, chosen: Sequence[str]) -> list[str]:
 
 def print_results(results: "Results", runs_dir: Path, as_json: bool) -> None:
     """Print what was trained to stdout and what failed to stderr; end with the first failure's exit code."""
-    from rdrop_cli.cli.answer import answer, describe_horizons, describe_skill, name_next_step
+    from rdrop_cli.cli.answer import (
+        answer,
+        describe_horizons,
+        describe_quantiles,
+        describe_skill,
+        name_next_step,
+    )
     from rdrop_cli.cli.runs import print_runs
     from rdrop_cli.runs.schema import to_builtins
 
@@ -361,8 +370,8 @@ def print_results(results: "Results", runs_dir: Path, as_json: bool) -> None:
         typer.echo(to_json([to_builtins(metrics) for metrics in results.metrics]))
     elif results.metrics:
         print_runs(results.metrics)
-        sentences = describe_horizons(results.metrics), describe_skill(results.metrics, runs_dir)
-        print_lines(["", answer(results.metrics), *filter(None, sentences)])
+        said = [describe(results.metrics) for describe in (answer, describe_horizons, describe_quantiles)]
+        print_lines(["", *filter(None, (*said, describe_skill(results.metrics, runs_dir)))])
         note_command(*name_next_step(results.metrics, runs_dir))
     if results.failures:
         raise typer.Exit(results.failures[0].exit_code)

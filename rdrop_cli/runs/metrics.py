@@ -18,6 +18,7 @@ from rdrop_cli.runs.document import (
     Final,
     Metrics,
     Naive,
+    QuantileErrors,
     Rates,
     Standardisation,
     Status,
@@ -82,6 +83,7 @@ def build_metrics(
     test_mae: float | None = None,
     failure: str | None = None,
     by_horizon: Sequence[AtHorizon] = (),
+    quantiles: QuantileErrors | None = None,
 ) -> Metrics:
     """Assemble the document; figures that are not there yet are None.
 
@@ -113,6 +115,7 @@ def build_metrics(
             val_loss=history.curve("val_loss"),
             train_mae=history.curve("train_mae"),
             val_mse=[] if None in history.curve("val_mse") else history.curve("val_mse"),
+            val_pinball=[] if None in history.curve("val_pinball") else history.curve("val_pinball"),
         ),
         standardisation=setting.standardisation,
         best=_describe_best(history, scale),
@@ -120,6 +123,7 @@ def build_metrics(
         test=None if test_mae is None else Test(mae=test_mae, mae_in_unit=test_mae * scale),
         naive=_describe_naive(setting),
         by_horizon=list(by_horizon),
+        quantiles=quantiles,
         timing=_describe_timing(history, setting),
         environment=setting.environment,
     )

@@ -37,7 +37,7 @@ class Windows:
         earlier_offsets: rows of the nearer targets, likewise; none where there is one horizon.
 
     What belongs to targets, labels, forecasts and errors alike, has the shape (window,) of one horizon, and
-    (window, horizon) of several, the nearest first.
+    (window, horizon) of several, the nearest first. Forecasts of quantiles have the shape (window, horizon, quantile).
     """
 
     matrix: npt.NDArray[np.float32]
@@ -83,7 +83,10 @@ class Windows:
         self, outputs: npt.NDArray[np.float32], rows: npt.NDArray[np.int64] | range
     ) -> npt.NDArray[np.float32]:
         """Return how far a network's outputs for these windows are above the targets, standardised, in their shape."""
-        errors: npt.NDArray[np.float32] = (outputs - self.get_labels(rows)) * np.float32(self.label_size)
+        labels = self.get_labels(rows)
+        if outputs.ndim == 3:
+            labels = labels.reshape(len(labels), -1, 1)
+        errors: npt.NDArray[np.float32] = (outputs - labels) * np.float32(self.label_size)
         return errors
 
     def sample_train_rows(self, count: int) -> npt.NDArray[np.int64]:

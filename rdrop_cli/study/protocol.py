@@ -11,11 +11,14 @@ from rdrop_cli.study.units import format_seconds
 SENTINEL_TREATMENTS = ("keep", "fill")
 WINDOW_END, NEWEST_READING = "window end", "newest reading"
 OPTIMIZERS = ("rmsprop", "adam", "nadam", "sgd")
-LOSSES = ("mae", "mse", "huber")
+QUANTILE = "quantile"
+LOSSES = ("mae", "mse", "huber", QUANTILE)
+MEDIAN = 0.5
+QUANTILES = (0.025, 0.1, 0.25, MEDIAN, 0.75, 0.9, 0.975)  # intervals of 50, 80 and 95 %
 GENERATOR, DATASET = "generator", "dataset"
 STANDARDISED, IN_UNIT = "standardised", "unit"
 DRAWN, PASSES = "drawn", "passes"
-MAE, MSE = "mae", "mse"
+MAE, MSE, PINBALL = "mae", "mse", "pinball"
 # The options that change a length, and the protocol's fields, in rows.
 LENGTHS = {
     "lookback": "lookback_rows",
@@ -65,7 +68,9 @@ class Protocol:
     calendar: Annotated[bool, "whether hour of day and day of year are inputs, as sine and cosine"] = False
     optimizer: Annotated[str, "`rmsprop`, `adam`, `nadam` or `sgd`"] = "rmsprop"
     learning_rate: Annotated[float, "of the optimizer"] = 0.001
-    loss: Annotated[str, "what training minimises: `mae`, `mse` or `huber`; every reported error is an MAE"] = "mae"
+    loss: Annotated[
+        str, "what training minimises: `mae`, `mse`, `huber` or `quantile`; every reported error is an MAE"
+    ] = "mae"
     clip_norm: Annotated[float | None, "largest norm of all gradients together; null for no limit"] = None
     patience: Annotated[int | None, "training ends after so many epochs without a better one; null: never"] = None
     layout: Annotated[
@@ -77,13 +82,18 @@ class Protocol:
     sampling: Annotated[
         str, "an epoch's windows: `drawn` with replacement, or `passes`, every training window once, shuffled"
     ] = DRAWN
-    best_by: Annotated[str, "`mae` or `mse` on validation: the epoch with the lowest is the best, and is tested"] = MAE
+    best_by: Annotated[
+        str, "`mae`, `mse` or `pinball` on validation: the epoch with the lowest is the best, and is tested"
+    ] = MAE
     earlier_horizon_rows: Annotated[
         tuple[int, ...], "rows to nearer targets that the network forecasts too, ascending; empty: `horizon_rows` alone"
     ] = ()
+    quantiles: Annotated[
+        tuple[float, ...], "of the target that a network with the loss `quantile` forecasts, ascending; else empty"
+    ] = ()
 
     def __post_init__(self) -> None:
-        for field, value in asdict(self).items():
+        for field, value in vars(self).items():
             if type(value) is int and value < (0 if field == "train_start_row" else 1):
                 option = next((option for option, rows in LENGTHS.items() if rows == field), field)
                 raise ValueRefusedError(option, value, "at least 1 row" if option != field else "at least 1")
@@ -92,10 +102,21 @@ class Protocol:
         for field, known in _CHOICES.items():
             if getattr(self, field) not in known:
                 raise ValueRefusedError(field, getattr(self, field), f"one of {', '.join(known)}")
+        self._check_quantiles()
         for field in ("learning_rate", "clip_norm"):
             value = getattr(self, field)
             if value is not None and not (value > 0 and isfinite(value)):
                 raise ValueRefusedError(field, value, "a number above 0")
+
+    def _check_quantiles(self) -> None:
+        levels = self.quantiles
+        if bool(levels) != (self.loss == QUANTILE):
+            received = f"loss {self.loss} and {len(levels)} quantiles" if levels else f"loss {self.loss} and none"
+            raise UsageError(f"belong to the loss quantile, received {received}", field="quantiles")
+        if levels and not (all(a < b for a, b in pairwise((0.0, *levels, 1.0))) and MEDIAN in levels):
+            raise ValueRefusedError("quantiles", levels, "levels that ascend between 0 and 1, with 0.5 among them")
+        if self.best_by == PINBALL and not levels:
+            raise UsageError("only quantiles have a pinball loss", field="best_by", change=[("loss", QUANTILE)])
 
     def check_layout(self) -> None:
         """Check that the periods have room for the windows.
@@ -135,7 +156,11 @@ class Protocol:
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of a network's forecast of one window: () of one horizon, (horizon,) of several."""
+        """Shape of a network's forecast of one window: () of one horizon, (horizon,) of several, or with quantiles
+        (horizon, quantile) of any number.
+        """
+        if self.quantiles:
+            return len(self.horizons), len(self.quantiles)
         return (len(self.horizons),) if self.earlier_horizon_rows else ()
 
     @property
@@ -195,7 +220,7 @@ class Protocol:
     @property
     def at_first_origin(self) -> "Protocol":
         """The protocol with training from row 0: equal for all origins of one study."""
-        return self.shift(-self.train_start_row)
+        return self.shift(-self.train_start_row) if self.train_start_row else self
 
     @property
     def timesteps(self) -> int:
@@ -245,5 +270,5 @@ _CHOICES = {
     "layout": (GENERATOR, DATASET),
     "target_scale": (STANDARDISED, IN_UNIT),
     "sampling": (DRAWN, PASSES),
-    "best_by": (MAE, MSE),
+    "best_by": (MAE, MSE, PINBALL),
 }

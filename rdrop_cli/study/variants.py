@@ -6,6 +6,7 @@ from enum import StrEnum
 from rdrop_cli.errors import UsageError, ValueRefusedError, suggest
 from rdrop_cli.study.layers import ConvolutionLayer, DenseLayer, Layer, Pooled, PoolingLayer, RecurrentLayer
 from rdrop_cli.study.methods import CELLS, METHODS
+from rdrop_cli.study.own import find_maker
 
 DEFAULT_CELL = "gru"  # the study's
 
@@ -38,6 +39,7 @@ class Variant:
         only_cell: whether it is built with no other: its name says so, or it has none.
         one_horizon: whether it cannot forecast several at once.
         lookback_rows, step_rows: of windows of its own, in rows of the Jena data; None for the protocol's.
+        maker: the function of the user's own that makes it, `module:function`; costs are estimated by `stack`.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Variant:
     one_horizon: bool = False
     lookback_rows: int | None = None
     step_rows: int | None = None
+    maker: str = ""
 
     @property
     def drops(self) -> bool:
@@ -270,12 +273,14 @@ STUDY = ("baseline", "dropout")  # what edition 1 compares, and `rdrop train` tr
 
 
 def find_variant(name: str) -> Variant:
-    """Return a variant by name.
+    """Return a variant by name, or a network of the user's own.
 
     Raises:
         UsageError: there is none of that name; the message proposes the nearest.
     """
     known = VARIANTS | REFERENCES
+    if name not in known and (maker := find_maker(name)):
+        return Variant(name, "a network of your own", maker, only_cell=True, maker=maker)
     if name not in known:
         raise UsageError(f"no variant {name!r}; {suggest(name, known)}", field="variants", show_field=False)
     return known[name]

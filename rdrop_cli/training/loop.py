@@ -5,7 +5,8 @@ Knows neither Keras nor the terminal: the network is a `Trainer`, and progress g
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -16,15 +17,17 @@ from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.files import replace_atomically, write_text
 from rdrop_cli.forecasters.forecasters import fit_climatology
 from rdrop_cli.runs.checkpoint import Checkpoint, State, load_checkpoint, remove_old_checkpoints, save_checkpoint
-from rdrop_cli.runs.document import AtHorizon, Metrics, Status
+from rdrop_cli.runs.document import AtHorizon, Metrics, QuantileErrors, Status
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics, describe_horizons
 from rdrop_cli.runs.readings import Readings, keep_newest, save_readings
-from rdrop_cli.runs.schema import write_metrics
+from rdrop_cli.runs.record import write_record
+from rdrop_cli.runs.schema import render_metrics, write_metrics
 from rdrop_cli.series.windows import Windows, average_by_day, average_by_horizon
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.training.interruption import CheckSignals
+from rdrop_cli.training.measured import Measured, measure
 
 Errors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64] | range
@@ -110,31 +113,70 @@ class TrainingLoop:
             DivergedError: a loss is not finite; the run has ended as `failed`, its last good state kept.
             DataError: no checkpoint can be read, or it is of another configuration.
         """
+        outcome = run_together([self])[0]
+        if isinstance(outcome, DivergedError):
+            raise outcome
+        return outcome
+
+    @property
+    def epochs_done(self) -> int:
+        """The epochs that are on the disk."""
+        return len(self._history.epochs)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all epochs are done, or validation has not improved for as many as the protocol is patient for."""
+        patience = self.config.protocol.patience
+        if self.epochs_done >= self.config.epochs:
+            return True
+        return patience is not None and self._history.epochs_since_best >= patience
+
+    def begin(self) -> None:
+        """Restore the last checkpoint, if there is one.
+
+        Raises:
+            DataError: no checkpoint can be read, or it is of another configuration.
+        """
         self._restore()
-        epochs_done = len(self._history.epochs)
-        self._callback.begin(self.folder.run_id, self.config, epochs_done, self._setting.target_std)
-        self._write_metrics("interrupted")  # true until the last line of this method is reached
+        self._callback.begin(self.folder.run_id, self.config, self.epochs_done, self._setting.target_std)
+        self._write_metrics("interrupted")  # true until the last line of `finish` is reached
         if self._log:
             self._log.begin(self._history)
-        try:
-            while not self._has_ended():
-                self._run_epoch(len(self._history.epochs) + 1)
-            if (done := len(self._history.epochs)) < self.config.epochs:
-                patience = self._history.epochs_since_best
-                self._callback.note(
-                    f"{self.folder.run_id}: ends after epoch {done}; validation has not improved for {patience}"
-                )
+
+    def run_epoch(self) -> None:
+        """Train and measure the next epoch, and write it to the disk.
+
+        Raises:
+            DivergedError: a loss is not finite; the run has ended as `failed`, its last good state kept.
+        """
+        with self._record_failure():
+            self._run_epoch(self.epochs_done + 1)
+
+    def restore_best(self) -> None:
+        """Take back the best epoch's network when the last epoch is done."""
+        if self.epochs_done < self.config.epochs:
+            self._callback.note(
+                f"{self.folder.run_id}: ends after epoch {self.epochs_done}; validation has not improved for "
+                f"{self._history.epochs_since_best}"
+            )
+        self._trainer.set_state(self._best)
+
+    def finish(self) -> Metrics:
+        """Measure the test windows with the best epoch's network, write what a finished run has; return the metrics.
+
+        Raises:
+            DivergedError: as `run_epoch` does.
+        """
+        with self._record_failure():
             return self._finish()
+
+    @contextmanager
+    def _record_failure(self) -> Iterator[None]:
+        try:
+            yield
         except DivergedError as error:
             self._write_metrics("failed", failure=str(error))
             raise
-
-    def _has_ended(self) -> bool:
-        """Whether all epochs are done, or validation has not improved for as many as the protocol is patient for."""
-        patience = self.config.protocol.patience
-        if len(self._history.epochs) >= self.config.epochs:
-            return True
-        return patience is not None and self._history.epochs_since_best >= patience
 
     def _restore(self) -> None:
         checkpoint, damaged = load_checkpoint(self.folder.checkpoints_path)
@@ -170,36 +212,33 @@ class TrainingLoop:
 
         loss = self._trainer.train_epoch(number, on_step)
         train_seconds = time.monotonic() - start
-        val_mae, val_mse = self._measure(number, "validation", self._windows.validation)
+        val = self._measure(number, "validation", self._windows.validation)
         sample = self._windows.sample_train_rows(self.config.protocol.train_windows_measured)
-        train_mae, _ = self._measure(number, "training", sample)
-        epoch = Epoch(number, loss, val_mae, train_mae, train_seconds, time.monotonic() - start, val_mse)
+        train_mae = self._measure(number, "training", sample).mae
+        seconds = time.monotonic() - start
+        epoch = Epoch(number, loss, val.mae, train_mae, train_seconds, seconds, val.mse, val.pinball)
         self._history.epochs.append(epoch)
         self._commit()
         if self._log:
             self._log.add(epoch)
         self._callback.epoch(epoch)
 
-    def _measure(self, number: int, what: str, rows: Rows) -> tuple[float, float]:
-        """Return the mean absolute and the mean squared error, both standardised."""
-        errors = self._measure_errors(what, rows)
-        return self._average(number, what, errors), float(np.square(errors, dtype=np.float64).mean())
+    def _measure(self, number: int, what: str, rows: Rows) -> Measured:
+        """Measure the forecasts of windows.
 
-    def _average(self, number: int, what: str, errors: Errors) -> float:
-        error = float(errors.mean(dtype=np.float64))
-        if not math.isfinite(error):
-            raise DivergedError(f"{self.folder.run_id}: the {what} error is {error} after epoch {number}")
-        return error
-
-    def _measure_errors(self, what: str, rows: Rows) -> Errors:
-        """Return the absolute error of each forecast: (window,) or (window, horizon)."""
+        Raises:
+            DivergedError: their error is not finite.
+        """
         self._callback.measure(what)
         pieces = []
         for start in range(0, len(rows), WINDOWS_AT_ONCE):
             self._check_signals()
             pieces.append(self._trainer.measure_errors(rows[start : start + WINDOWS_AT_ONCE]))
         self._check_signals()
-        return np.abs(np.concatenate(pieces))
+        measured = measure(np.concatenate(pieces), self.config.protocol.quantiles)
+        if not math.isfinite(measured.mae):
+            raise DivergedError(f"{self.folder.run_id}: the {what} error is {measured.mae} after epoch {number}")
+        return measured
 
     def _commit(self) -> None:
         """Save the checkpoint, which is the truth, then what is derived from it for readers."""
@@ -217,11 +256,9 @@ class TrainingLoop:
             self._trainer.save_model(temporary)
 
     def _finish(self) -> Metrics:
-        """Measure the test windows with the best epoch's network and write what a finished run has."""
         from rdrop_cli.plots.loss import draw_run
 
         remove_old_checkpoints(self.folder.checkpoints_path)  # a kill may have come between saving and removing
-        self._trainer.set_state(self._best)
         self._save_model()
         val = self._measure_by_day("validation", "val_mae", self._windows.validation, self.folder.daily_errors_path)
         test = self._measure_by_day("test", "test_mae", self._windows.test, self.folder.daily_test_errors_path)
@@ -229,26 +266,24 @@ class TrainingLoop:
         if self.config.is_network:
             climatology = fit_climatology(self._windows).table
             save_readings(self.folder.readings_path, Readings(keep_newest(self._windows), climatology))
-        test_mae = self._average(self._history.best.epoch, "test", test)
-        at_horizons = describe_horizons(
-            self.config.protocol, self._setting, average_by_horizon(val), average_by_horizon(test)
-        )
-        metrics = self._build_metrics("completed", test_mae=test_mae, by_horizon=at_horizons)
+        maes = average_by_horizon(val.errors), average_by_horizon(test.errors)
+        at_horizons = describe_horizons(self.config.protocol, self._setting, *maes)
+        metrics = self._build_metrics("completed", test.mae, None, at_horizons, _describe_quantiles(val, test))
         try:
             draw_run(metrics, self.folder.plot_path)
         except Exception as error:  # the numbers are there, and `rdrop plot` draws them again
             self._callback.note(f"{self.folder.plot_path}: not drawn ({type(error).__name__}: {error})")
+        write_record(self.folder, render_metrics(metrics))
         write_metrics(self.folder.metrics_path, metrics)
         return metrics
 
-    def _measure_by_day(self, what: str, column: str, rows: Rows, path: Path) -> Errors:
-        """Return the best network's errors; keep them by day, to tell how much of them belongs to this one period."""
-        errors = self._measure_errors(what, rows)
-        self._average(self._history.best.epoch, what, errors)
-        days = average_by_day(self._windows, rows, errors)
+    def _measure_by_day(self, what: str, column: str, rows: Rows, path: Path) -> Measured:
+        """Measure the best network; keep its errors by day, to tell how much of them belongs to this one period."""
+        measured = self._measure(self._history.best.epoch, what, rows)
+        days = average_by_day(self._windows, rows, measured.errors)
         lines = [f"day,windows,{column}", *(f"{day},{count},{error!r}" for day, count, error in days)]
         write_text(path, "\n".join(lines) + "\n")
-        return errors
+        return measured
 
     def _write_metrics(self, status: Status, failure: str | None = None) -> None:
         write_metrics(self.folder.metrics_path, self._build_metrics(status, failure=failure))
@@ -259,9 +294,48 @@ class TrainingLoop:
         test_mae: float | None = None,
         failure: str | None = None,
         by_horizon: Sequence[AtHorizon] = (),
+        quantiles: QuantileErrors | None = None,
     ) -> Metrics:
         run = self.folder.run_id, self._created_at, self.config, self._setting, self._history
-        return build_metrics(*run, status, test_mae, failure, by_horizon)
+        return build_metrics(*run, status, test_mae, failure, by_horizon, quantiles)
+
+
+def _describe_quantiles(val: Measured, test: Measured) -> QuantileErrors | None:
+    if val.pinball is None or test.pinball is None:
+        return None
+    return QuantileErrors(
+        val_pinball=val.pinball, test_pinball=test.pinball, val_crossed=val.crossed, test_crossed=test.crossed
+    )
+
+
+def run_together(loops: Sequence[TrainingLoop]) -> list[Metrics | DivergedError]:
+    """Take runs through an epoch before the next one, those that lag behind first; return what became of each.
+
+    So an engine can compute an epoch of all of them at once, and then the predictions.
+    """
+    failures: dict[TrainingLoop, DivergedError] = {}
+    for loop in loops:
+        loop.begin()
+    while going := [loop for loop in loops if not loop.has_ended and loop not in failures]:
+        epoch = min(loop.epochs_done for loop in going)
+        for loop in going:
+            if loop.epochs_done == epoch:
+                try:
+                    loop.run_epoch()
+                except DivergedError as error:
+                    failures[loop] = error
+    ended = [loop for loop in loops if loop not in failures]
+    for loop in ended:
+        loop.restore_best()
+    metrics = {loop: _finish(loop) for loop in ended}
+    return [failures.get(loop) or metrics[loop] for loop in loops]
+
+
+def _finish(loop: TrainingLoop) -> Metrics | DivergedError:
+    try:
+        return loop.finish()
+    except DivergedError as error:
+        return error
 
 
 def _describe_shapes(state: State) -> dict[str, tuple[tuple[int, ...], str]]:

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 from keras.src.random.seed_generator import draw_seed
 
+from rdrop_cli.nn.engines import compute_loss
 from rdrop_cli.nn.masks import draw_mask
 from rdrop_cli.nn.models import build_model
 from rdrop_cli.nn.native.description import Description
@@ -45,6 +46,11 @@ class Size(NamedTuple):
     batch: int
     timesteps: int
     outputs: int = 1
+    quantiles: tuple[float, ...] = ()
+
+    @property
+    def horizons(self) -> int:
+        return self.outputs // max(1, len(self.quantiles))
 
 
 class Errors(NamedTuple):
@@ -65,6 +71,7 @@ def measure_agreement(
     cell: str,
     size: Size,
     spoil: Callable[[Description, np.ndarray], None] = lambda description, parameters: None,
+    compute: "Callable[..., tuple[float, np.ndarray, np.ndarray]] | None" = None,
 ) -> Errors:
     """Compare a training call, and a prediction, of a network with random weights.
 
@@ -72,24 +79,26 @@ def measure_agreement(
         variant: by name.
         cell: of its recurrent layers.
         size: of network and batch.
-        spoil: may change what the kernel computes.
+        spoil: may change what is computed.
+        compute: what is compared with Keras: gives loss, gradients and outputs; None for the kernel.
     """
     rng = np.random.default_rng(1)
     x = rng.normal(size=(size.batch, size.timesteps, size.features)).astype(np.float32)
-    shape = (size.batch,) if size.outputs == 1 else (size.batch, size.outputs)
+    shape = (size.batch,) if size.horizons == 1 else (size.batch, size.horizons)
     targets = (4 + rng.normal(size=shape)).astype(np.float32)  # far from the outputs: no error is a small difference
+    if size.quantiles:
+        targets *= rng.choice(np.float32([-1, 1]), shape)  # on both sides of them
     model = _build(variant, cell, size, "float64")
     weights = [_draw_weight(rng, w.shape) for w in model.get_weights()]
     model.set_weights(weights)
-    outputs, gradients = _compute_in_float64(model, x, targets)
+    outputs, gradients = _compute_in_float64(model, x, targets, size)
 
     twin = _build(variant, cell, size, "float32")
-    description = replace(describe_model(twin, MaskSeeds(twin, SEED).find_stream), squares=True)
+    loss_of = {"squares": not size.quantiles, "quantiles": size.quantiles}
+    description = replace(describe_model(twin, MaskSeeds(twin, SEED).find_stream), **loss_of)
     parameters = np.concatenate([w.ravel() for w in weights])
     spoil(description, parameters)
-    network, sequences = Network(load_library(), description), Sequences.from_batch(x)
-    loss, received = network.differentiate(parameters, sequences, targets, step=STEP, threads=2)
-    predicted = network.predict(parameters, sequences, threads=2)
+    loss, received, predicted = (compute or compute_by_kernel)(description, parameters, x, targets)
     assert np.isfinite(loss)
     ends = np.cumsum([w.size for w in weights])
     return Errors(
@@ -101,11 +110,21 @@ def measure_agreement(
     )
 
 
+def compute_by_kernel(
+    description: Description, parameters: np.ndarray, x: np.ndarray, targets: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    network, sequences = Network(load_library(), description), Sequences.from_batch(x)
+    loss, gradients = network.differentiate(parameters, sequences, targets, step=STEP, threads=2)
+    return loss, gradients, network.predict(parameters, sequences, threads=2)
+
+
 def _build(variant: str, cell: str, size: Size, dtype: str) -> keras.Sequential:
     chosen = VARIANTS[variant]
     rates = (0.3 if chosen.dropout else 0.0), (0.4 if chosen.recurrent_dropout else 0.0)
-    earlier = tuple(range(1, size.outputs))
-    protocol = replace(TINY_PROTOCOL, units=size.units, earlier_horizon_rows=earlier, horizon_rows=len(earlier) + 12)
+    earlier = tuple(range(1, size.horizons))
+    loss = {"loss": "quantile", "quantiles": size.quantiles} if size.quantiles else {}
+    lengths = {"earlier_horizon_rows": earlier, "horizon_rows": len(earlier) + 12}
+    protocol = replace(TINY_PROTOCOL, units=size.units, **lengths, **loss)
     config = RunConfig(variant, SEED, *rates, 1, protocol, "made", "0" * 64, cell=cell)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(dtype)
@@ -119,15 +138,20 @@ def _draw_weight(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray
     return (0.7 * rng.normal(size=shape) / max(1, shape[0] if len(shape) > 1 else 1) ** 0.5).astype(np.float32)
 
 
-def _compute_in_float64(model: keras.Sequential, x: np.ndarray, targets: np.ndarray) -> tuple[dict[str, Any], Any]:
+def _compute_in_float64(
+    model: keras.Sequential, x: np.ndarray, targets: np.ndarray, size: Size
+) -> tuple[dict[str, Any], Any]:
     """Return the loss in training and the output in inference, and the gradients of the loss."""
     MaskSeeds(model, SEED).set_step(tf.constant(STEP, tf.int64))
     variables = [variable.value for variable in model.trainable_variables]
     x64 = tf.constant(x, tf.float64)
     with _draw_in_float32(), tf.GradientTape() as tape:
-        loss = tf.reduce_mean(tf.square(tf.reshape(model(x64, training=True), targets.shape) - targets))
+        outputs = tf.reshape(model(x64, training=True), (size.batch, size.horizons, -1))
+        name = "quantile" if size.quantiles else "mse"
+        loss = compute_loss(name, outputs - targets.reshape(size.batch, -1, 1), size.quantiles)
     gradients = [gradient.numpy() for gradient in tape.gradient(loss, variables)]
-    inference = model(x64, training=False).numpy().reshape(targets.shape)
+    inference = model(x64, training=False).numpy()
+    inference = inference[:, 0] if size.outputs == 1 else inference
     return {"loss": np.array([loss.numpy()]), "inference": inference}, gradients
 
 

@@ -82,6 +82,18 @@ def swap_gates(description, parameters):
     columns[:, [0, 1]] = columns[:, [1, 0]]
 
 
+@pytest.mark.parametrize("outputs", [3, 6, 24])
+@pytest.mark.parametrize("network", [("dropout", "gru"), ("gal", "lstm")], ids=name)
+def test_the_pinball_loss_of_quantiles_is_that_of_float64(network, outputs):
+    size = Size(33, 2, 70, 5, outputs, quantiles=(0.1, 0.5, 0.8))
+    assert max(measure_agreement(*network, size)) < TOLERANCE
+
+    def swap_levels(description, parameters):
+        object.__setattr__(description, "quantiles", (0.8, 0.5, 0.1))
+
+    assert measure_agreement(*network, size, swap_levels).gradient > SEEN
+
+
 def swap_outputs(description, parameters):
     weights = parameters[description.dense :].reshape(-1, description.outputs)
     weights[:, [0, 1]] = weights[:, [1, 0]]

@@ -71,6 +71,8 @@ def test_outputs_that_the_parameters_have_no_room_for_are_refused():
         replace(describe(outputs=2), outputs=3).check()
     with pytest.raises(ValueError, match="0 outputs"):
         replace(describe(), outputs=0).check()
+    with pytest.raises(ValueError, match="4 outputs are not 3 quantiles of each target"):
+        replace(describe(outputs=4), quantiles=(0.1, 0.5, 0.9)).check()
     description = describe(outputs=3)
     parameters, x, targets = draw_case(description, 4)
     with pytest.raises(ValueError, match=r"expected float32 of shape \(4, 3\)"):
@@ -143,8 +145,8 @@ def test_nan_stays_in_its_sequence_and_reaches_loss_and_gradients(cell):
     output = predict(description, parameters, x)
     assert np.isnan(output[35])
     assert np.isfinite(np.delete(output, 35)).all()
-    for squares in (False, True):
-        loss, gradients = differentiate(replace(description, squares=squares), parameters, x, targets)
+    for loss_of in ({"squares": False}, {"squares": True}, {"squares": False, "quantiles": (0.5,)}):
+        loss, gradients = differentiate(replace(description, **loss_of), parameters, x, targets)
         assert np.isnan(loss)
         assert np.isnan(gradients).any()
 

@@ -9,7 +9,9 @@
 struct DenseSpec {
   int64_t weights;  // where they begin among the network's parameters, (width, outputs), the biases behind them
   int64_t outputs;
-  int64_t squares;  // the loss: mean squared instead of absolute error
+  int64_t squares;    // the loss: mean squared instead of absolute error
+  int64_t quantiles;  // or the pinball loss of so many outputs for each target, of these levels; 0: neither
+  const float* levels;
 };
 
 // Of a block, by output.
@@ -38,17 +40,20 @@ struct Dense {
     }
   }
 
-  // Returns the sum of the losses of computed outputs for `targets`, (batch, outputs), and leaves their gradients.
+  // Returns the sum of the losses of computed outputs for `targets`, (batch, target), and leaves their gradients.
   double compare(const Samples& samples, const float* targets, DenseRoom& room) const {
+    const int64_t per_target = spec.quantiles ? spec.quantiles : 1, count = spec.outputs / per_target;
     const float share = 1.f / (samples.size * spec.outputs);
     double loss = 0;
     for (int64_t o = 0; o < spec.outputs; o++) {
       room.d_y[o] = {};
       for (int lane = 0; lane < samples.lanes(); lane++) {
-        float error = value(room, o, lane) - targets[(samples.first + lane) * spec.outputs + o];
-        loss += spec.squares ? (double)error * error : std::fabs(error);
-        float sign = error > 0 ? 1.f : error < 0 ? -1.f : error;  // NaN stays NaN
-        room.d_y[o][lane / VEC][lane % VEC] = share * (spec.squares ? 2 * error : sign);
+        float error = value(room, o, lane) - targets[(samples.first + lane) * count + o / per_target];
+        float slope = error > 0 ? 1.f : error < 0 ? -1.f : error;  // NaN stays NaN
+        if (spec.squares) slope = 2 * error;
+        if (spec.quantiles) slope = error > 0 ? 1 - spec.levels[o % per_target] : -spec.levels[o % per_target];
+        loss += spec.squares ? (double)error * error : spec.quantiles ? slope * error : std::fabs(error);
+        room.d_y[o][lane / VEC][lane % VEC] = share * slope;
       }
     }
     return loss;

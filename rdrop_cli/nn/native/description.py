@@ -75,7 +75,10 @@ class Stage(ctypes.Structure):
 class Dense(ctypes.Structure):
     """`DenseSpec` of dense.h: the dense units, whose weights (width, outputs) and biases begin at `weights`."""
 
-    _fields_ = tuple((name, ctypes.c_int64) for name in ("weights", "outputs", "squares"))
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in ("weights", "outputs", "squares", "quantiles")),
+        ("levels", ctypes.POINTER(ctypes.c_float)),
+    )
 
 
 class Spec(ctypes.Structure):
@@ -91,7 +94,7 @@ class Spec(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Description:
-    """Recurrent layers and dense units on the last state, trained on the mean absolute or squared error.
+    """Recurrent layers and dense units on the last state, trained on the mean absolute, squared or pinball error.
 
     Attributes:
         stages: first to last; all but the last give every state, the last one its last state.
@@ -101,6 +104,7 @@ class Description:
         returned: masks on what the dense units are given.
         squares: whether the loss is the mean squared error.
         outputs: dense units, each with a forecast of its own.
+        quantiles: levels whose pinball loss is the loss; all of one target follow one another. Empty: it is another.
     """
 
     stages: list[Stage]
@@ -110,11 +114,18 @@ class Description:
     returned: Masks = field(default_factory=Masks)
     squares: bool = False
     outputs: int = 1
+    quantiles: tuple[float, ...] = ()
 
     @property
     def output_shape(self) -> tuple[int, ...]:
         """What the network gives of one sequence: () of one output, (outputs,) of several."""
         return () if self.outputs == 1 else (self.outputs,)
+
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """What it is trained on for one sequence: () of one target, (target,) of several."""
+        targets = self.outputs // max(1, len(self.quantiles))
+        return () if targets == 1 else (targets,)
 
     @property
     def features(self) -> int:
@@ -144,9 +155,12 @@ class Description:
         if min(self.timesteps, self.outputs) < 1 or not 0 <= self.dense <= self.parameters - weights:
             sizes = f"{self.timesteps} timesteps, {self.outputs} outputs, {self.parameters} parameters"
             raise ValueError(f"{sizes}: they do not fit the network")
+        if self.quantiles and self.outputs % len(self.quantiles):
+            raise ValueError(f"{self.outputs} outputs are not {len(self.quantiles)} quantiles of each target")
 
     def to_spec(self) -> Spec:
         """Return it in C's layout; it has to be kept for as long as C reads it."""
-        dense = Dense(self.dense, self.outputs, int(self.squares))
+        levels = (ctypes.c_float * len(self.quantiles))(*self.quantiles)
+        dense = Dense(self.dense, self.outputs, int(self.squares), len(self.quantiles), levels)
         stages = (Stage * len(self.stages))(*self.stages)
         return Spec(len(self.stages), self.timesteps, self.parameters, dense, self.returned, stages)

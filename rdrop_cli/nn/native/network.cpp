@@ -99,7 +99,7 @@ class Network {
     });
   }
 
-  // Returns the loss for `targets`, (size, outputs), and its gradients in `gradients`, (parameters,).
+  // Returns the loss for `targets`, (size, target), and its gradients in `gradients`, (parameters,).
   double differentiate(const Call& call, const float* targets, float* gradients) {
     begin(call, true, true);
     int64_t blocks = (call.size + LANES - 1) / LANES, count = spec.parameters;

@@ -111,7 +111,8 @@ class Network:
         description.check()
         self.description = description
         self._functions = library.functions
-        handle = self._functions.network_create(ctypes.byref(description.to_spec()))
+        self._spec = description.to_spec()
+        handle = self._functions.network_create(ctypes.byref(self._spec))
         if not handle:
             raise MemoryError
         self._handle = ctypes.c_void_p(handle)
@@ -151,7 +152,7 @@ class Network:
         Args:
             parameters: all weights.
             sequences: the batch, not empty.
-            targets: (batch,), or (batch, outputs) of several.
+            targets: (batch,), or (batch, target) of several.
             step: of which the masks are.
             threads: to compute with, the caller's among them.
 
@@ -160,7 +161,7 @@ class Network:
             MemoryError: there is not enough.
         """
         call = self._fill_call(parameters, sequences, threads, step=step)
-        _check(targets, (len(sequences.starts), *self.description.output_shape))
+        _check(targets, (len(sequences.starts), *self.description.target_shape))
         gradients, loss = np.empty(self.description.parameters, np.float32), ctypes.c_double()
         arguments = _locate(targets), _locate(gradients), ctypes.byref(loss)
         if self._functions.network_differentiate(self._handle, ctypes.byref(call), *arguments):
