@@ -202,7 +202,8 @@ def forecast(
         at: a moment; None for the newest readings.
         period: `test`, `validation` or `FROM..TO`, for a forecast from each of its moments.
         every: how far these are apart, such as `1d`.
-        uncertainty: of `masks`, `seeds`, `residual`, and `conformal` or `adaptive-conformal`, by commas; or `none`.
+        uncertainty: of `quantiles`, `masks`, `seeds`, `residual`, and `conformal` or `adaptive-conformal`, by commas;
+            or `none`.
         samples: masks of dropout for each window and run.
 
     Raises:

@@ -13,7 +13,7 @@ from rdrop_cli.study.units import name_target
 
 if TYPE_CHECKING:
     from rdrop_cli.forecast.calibrate import Judgement
-    from rdrop_cli.uncertainty.calibration import Calibration, Coverage, Part
+    from rdrop_cli.uncertainty.calibration import Calibration, Part
 
 
 class By(StrEnum):
@@ -91,18 +91,13 @@ def _list_cells(measured: "Calibration") -> list[str]:
     return [
         measured.label,
         measured.sources,
-        *map(_format_share, measured.coverage),
+        *(coverage.describe() for coverage in measured.coverage),
         middle.verdict,
         f"{middle.width:.2f}",
         f"{measured.crps:.3f}",
         compared,
         f"{measured.mae:.3f}",
     ]
-
-
-def _format_share(coverage: "Coverage") -> str:
-    half = f" ± {coverage.half * 100:.1f}" if coverage.half is not None else ""
-    return f"{coverage.share * 100:.1f}{half} %"
 
 
 def _print_parts(found: Sequence["Judgement"], by: By) -> None:

@@ -68,8 +68,8 @@ def forecast(
         str | None,
         typer.Option(
             metavar="SOURCES",
-            help="Of masks, seeds, residual, and conformal or adaptive-conformal, by commas; or none. "
-            "[default: seeds,residual]",
+            help="Of quantiles, masks, seeds, residual, and conformal or adaptive-conformal, by commas; or none. "
+            "[default: seeds,residual; of quantile networks quantiles,seeds]",
         ),
     ] = None,
     samples: Samples = 100,
@@ -174,7 +174,7 @@ def _print_page(forecasts: Sequence["Forecast"]) -> None:
 def _describe_spread(forecast: "Forecast", unit: str) -> list[str]:
     """Say how much each source adds: standard deviations, the mean over what is forecast."""
     parts, sources = forecast.distribution.parts, forecast.sources
-    named = [name for name in ("masks", "seeds", "residual") if getattr(sources, name)]
+    named = [name for name in parts[0]._fields if getattr(sources, name)]
     if not named:
         return []
     sizes = {name: float(sum(getattr(each, name).mean() for each in parts) / len(parts)) ** 0.5 for name in named}

@@ -1,7 +1,7 @@
 """How true the intervals of networks are on a period, by source, and those of reference forecasts beside them."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,15 +83,17 @@ def calibrate_runs(
 
 def list_sources(ensemble: Ensemble) -> Iterator[Sources]:
     """Yield the combinations that are worth comparing: each source alone, all together, and made conformal."""
-    masks, seeds = ensemble.has_masks, len(ensemble.runs) > 1
+    masks, seeds, quantiles = ensemble.has_masks, len(ensemble.runs) > 1, ensemble.has_quantiles
+    together = Sources(quantiles, masks, seeds, residual=not quantiles)
     combinations = [
+        *([Sources(quantiles=True)] if quantiles else []),
         *([Sources(masks=True)] if masks else []),
         *([Sources(seeds=True)] if seeds else []),
         *([Sources(masks=True, seeds=True)] if masks and seeds else []),
         Sources(residual=True),
-        Sources(masks, seeds, residual=True),
-        Sources(masks, seeds, residual=True, conformal=True),
-        Sources(masks, seeds, residual=True, adaptive=True),
+        together,
+        replace(together, conformal=True),
+        replace(together, adaptive=True),
     ]
     yield from dict.fromkeys(combinations)
 
@@ -147,8 +149,8 @@ def _judge_reference(data: Data, chosen: Rows, rows: Rows, forecast: Callable[[W
     then = np.broadcast_to(then, of_validation.shape)
     quantiles = []
     for step in range(observed.shape[1]):
-        noise = fit_noise(then[None, None, :, step], of_validation[:, step])
-        quantiles.append(find_quantiles(centre[None, None, :, step], noise))
+        noise = fit_noise(then[None, None, None, :, step], of_validation[:, step])
+        quantiles.append(find_quantiles(centre[None, None, None, :, step], noise))
     return Judged(
         centre=centre.ravel(),
         quantiles=np.stack(quantiles, axis=2).reshape(len(quantiles[0]), -1),

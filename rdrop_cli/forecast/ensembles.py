@@ -44,6 +44,11 @@ class Ensemble:
         """Whether it was trained with dropout."""
         return any(self.metrics.rates.pair)
 
+    @property
+    def has_quantiles(self) -> bool:
+        """Whether it forecasts quantiles."""
+        return len(self.metrics.protocol.quantiles) > 1
+
 
 def choose_ensembles(names: Sequence[str], runs_dir: Path) -> tuple[list[Ensemble], list[Skipped]]:
     """Return the networks that are named, each with its runs, and which runs are left out.

@@ -63,6 +63,12 @@ class Forecast:
     distribution: Distribution
 
 
+def choose_default(ensemble: Ensemble) -> Sources:
+    """Return the sources where none are named: seeds where there are several, and quantiles or else the residual."""
+    quantiles = ensemble.has_quantiles
+    return Sources(quantiles=quantiles, seeds=len(ensemble.runs) > 1, residual=not quantiles)
+
+
 def forecast_runs(
     names: Sequence[str],
     runs_dir: Path,
@@ -77,7 +83,7 @@ def forecast_runs(
     Args:
         names: runs or variants, see `choose_ensembles`.
         dataset: what to forecast from; None for the readings that the run folders keep.
-        uncertainty: sources by name; None for the spread of seeds, where there are several, and the residual.
+        uncertainty: sources by name; None for what `choose_default` chooses.
         samples: masks of dropout for each window and run.
 
     Raises:
@@ -89,7 +95,7 @@ def forecast_runs(
     ensembles, skipped = choose_ensembles(names, runs_dir)
     forecasts, notes = [], describe_skipped(skipped)
     for ensemble in ensembles:
-        sources = named if named is not None else Sources(seeds=len(ensemble.runs) > 1, residual=True)
+        sources = named if named is not None else choose_default(ensemble)
         data = open_data(ensemble, dataset, data_dir)
         moments = when.find(data.windows)
         if moments.incomplete:

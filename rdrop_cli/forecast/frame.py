@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rdrop_cli.forecast.forecast import Forecast
-from rdrop_cli.uncertainty.spread import INTERVALS, find_interval
+from rdrop_cli.uncertainty.spread import INTERVALS, Parts, find_interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,7 @@ def _build_one(forecast: Forecast) -> "pd.DataFrame":
             columns[f"{label}-lo-{level * 100:.0f}"] = found.quantiles[:, low].T.ravel()
         for level, _, high in ends:
             columns[f"{label}-hi-{level * 100:.0f}"] = found.quantiles[:, high].T.ravel()
-    for source in ("masks", "seeds", "residual"):
+    for source in Parts._fields:
         if getattr(forecast.sources, source):
             variances = np.stack([getattr(parts, source) for parts in found.parts], axis=1)
             columns[f"{label}-sd-{source}"] = np.sqrt(variances).ravel()

@@ -1,6 +1,6 @@
 """The distribution of an ensemble's forecasts, from any of the sources of uncertainty."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,7 @@ class Distribution:
         origins: the time of the newest reading, shape (window,).
         times: of the targets, shape (window, step).
         observed: the targets, shape (window, step); NaN where they are not known.
-        centre: the forecasts, shape (window, step): of masks and seeds the mean.
+        centre: the forecasts, shape (window, step): of masks and seeds the mean, of quantiles the median.
         quantiles: at `rdrop_cli.uncertainty.spread.LEVELS`, shape (step, level, window); None without sources.
         parts: of the variance, one for each step.
     """
@@ -55,7 +55,7 @@ class Forecaster:
     ensemble: Ensemble
     data: Data
     samples: int
-    _members: dict[tuple[int, bool, bytes], Values] = field(default_factory=dict)
+    _members: dict[tuple[int, bool, bool, bytes], Values] = field(default_factory=dict)
     _predictors: dict[int, Predictor] = field(default_factory=dict)
 
     def forecast(self, rows: Rows, sources: Sources) -> Distribution:
@@ -80,12 +80,17 @@ class Forecaster:
             origins=find_origins(windows, rows),
             times=find_times(windows, rows),
             observed=find_observed(windows, rows),
-            centre=find_centre(members)[len(past) :],
+            centre=find_centre(self._predict(windows, every, replace(sources, quantiles=False)))[len(past) :],
             quantiles=np.stack(quantiles) if sources.has_intervals else None,
             parts=tuple(parts),
         )
 
     def _check(self, sources: Sources) -> None:
+        if sources.quantiles and not self.ensemble.has_quantiles:
+            raise UsageError(
+                f"{self.ensemble.label} forecasts no quantiles; train one with <loss> quantile, or leave quantiles out",
+                field="uncertainty",
+            )
         if sources.masks and not self.ensemble.has_masks:
             raise UsageError(f"{self.ensemble.label} has no dropout, so no masks; leave masks out", field="uncertainty")
         if sources.seeds and len(self.ensemble.runs) < 2:
@@ -100,17 +105,18 @@ class Forecaster:
             )
 
     def _choose_members(self, windows: Windows, rows: Rows, sources: Sources) -> Values:
-        """Return members of shape (seed, mask, window, step) that vary by the chosen sources alone."""
-        members = self._predict(windows, rows, sources.masks)
+        """Return members of shape (seed, mask, draw, window, step) that vary by the chosen sources alone."""
+        members = self._predict(windows, rows, sources)
         if not sources.seeds:  # the mean over seeds is the forecast all the same
-            members = members - members.mean(axis=1, keepdims=True) + find_centre(members)
+            members = members - members.mean(axis=(1, 2), keepdims=True) + find_centre(members)
         return members
 
-    def _predict(self, windows: Windows, rows: Rows, masked: bool) -> Values:
-        key = id(windows), masked, rows.tobytes()
+    def _predict(self, windows: Windows, rows: Rows, sources: Sources) -> Values:
+        key = id(windows), sources.masks, sources.quantiles, rows.tobytes()
         if key not in self._members:
             predictor = self._predictors.setdefault(id(windows), Predictor(self.ensemble, windows))
-            self._members[key] = predictor.predict(rows, self.samples if masked else 0)
+            masks = self.samples if sources.masks else 0
+            self._members[key] = predictor.predict(rows, masks, sources.quantiles)
         return self._members[key]
 
     def _spread(self, members: Values, rows: Rows, sources: Sources, step: int) -> tuple[Values, Parts]:

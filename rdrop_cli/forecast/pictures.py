@@ -8,6 +8,7 @@ from rdrop_cli.errors import UsageError
 from rdrop_cli.forecast.calibrate import calibrate_runs
 from rdrop_cli.forecast.data import open_data
 from rdrop_cli.forecast.ensembles import Ensemble, choose_ensembles
+from rdrop_cli.forecast.forecast import SAMPLES, choose_default
 from rdrop_cli.forecast.intervals import Forecaster
 from rdrop_cli.forecast.moments import find_period, list_offsets
 from rdrop_cli.plots.calibration import REFERENCES
@@ -16,7 +17,6 @@ from rdrop_cli.series.sampling import find_sampling
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.units import format_seconds, name_target
 from rdrop_cli.uncertainty.calibration import Calibration, Judged
-from rdrop_cli.uncertainty.sources import Sources
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,27 +29,31 @@ class Measured:
 
 
 def forecast_test(ensemble: Ensemble) -> tuple[Judged, Named]:
-    """Forecast the test period that the run folders keep: the furthest horizon, with the residual and seeds.
+    """Forecast the test period that the run folders keep: the furthest horizon, with the default sources.
 
     Raises:
         DataError: no readings are kept.
     """
     data = open_data(ensemble, None, Path())
     rows = find_period(data.windows, "test", None).rows
-    sources = Sources(seeds=len(ensemble.runs) > 1, residual=True)
+    sources = choose_default(ensemble)
     found = Forecaster(ensemble, data, samples=0).forecast(rows, sources)
     assert found.quantiles is not None
     judged = Judged(found.centre[:, -1], found.quantiles[-1], found.observed[:, -1], found.times[:, -1])
     return judged, _name(ensemble, str(sources), data.windows)
 
 
-def measure_test(ensemble: Ensemble) -> tuple[Measured, Named]:
+def measure_test(ensemble: Ensemble, samples: int = SAMPLES) -> tuple[Measured, Named]:
     """Measure how true the intervals of every source are on the test period that the run folders keep.
+
+    Args:
+        samples: masks of dropout for each window and run.
 
     Raises:
         DataError: no readings are kept.
     """
-    found, _ = calibrate_runs([str(run.folder.path) for run in ensemble.runs], Path(), Path())
+    folders = [str(run.folder.path) for run in ensemble.runs]
+    found, _ = calibrate_runs(folders, Path(), Path(), samples=samples)
     of_network = [each for each in found if each.calibration.label not in REFERENCES]
     references = [each.calibration for each in found if each.calibration.label in REFERENCES]
     last = of_network[-1]

@@ -13,7 +13,7 @@ from rdrop_cli.nn.randomness import derive_seed
 from rdrop_cli.nn.trainer import make_optimizer
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import AUTO, RunConfig
-from rdrop_cli.study.protocol import MAE
+from rdrop_cli.study.protocol import MAE, QUANTILE
 
 PURPOSE = "forecast"  # of the seed of its masks, which are none that training drew
 
@@ -34,7 +34,8 @@ def restore_engine(config: RunConfig, path: Path, windows: Windows) -> Engine:
         shapes = " × ".join(map(str, model.input_shape[1:])), " × ".join(map(str, expected))
         raise DataError(f"{path}: reads windows of {shapes[0]} (timesteps × inputs), received {shapes[1]}")
     # To predict takes no optimizer and no loss: none of those that the kernel cannot train with keeps it away.
-    protocol = replace(config.protocol, optimizer="rmsprop", loss=MAE, clip_norm=None)
+    loss = QUANTILE if config.protocol.quantiles else MAE
+    protocol = replace(config.protocol, optimizer="rmsprop", loss=loss, clip_norm=None)
     seed = derive_seed(config.seed_of("masks"), PURPOSE)
     config = replace(config, engine=AUTO, protocol=protocol, seed=seed, vary="")
     return choose_engine(config, model, make_optimizer(protocol), windows)

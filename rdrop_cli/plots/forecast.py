@@ -73,7 +73,7 @@ def draw_forecast(judged: Judged, named: Named, path: Path, inches: tuple[float,
         axes["S"].set_title(f"the last 90 days, each at {str(last)[11:16]}", loc="left", fontsize=11)
         for name, (day, error), rank in zip(names, worst, ("worst day", "second worst", "third worst"), strict=False):
             near = (judged.times >= day - DAY) & (judged.times < day + 2 * DAY)
-            _draw_fan(axes[name], _cut(judged, near), named, most_dates=4)
+            _draw_fan(axes[name], _cut(judged, near), named)
             axes[name].axvspan(day, day + DAY, color="#EEEEEE", zorder=0)  # type: ignore[arg-type]
             axes[name].set_title(f"{rank}: wrong by {error:.1f} {named.unit}".rstrip(), loc="left", fontsize=10)
         for name, panel in axes.items():
@@ -96,7 +96,7 @@ def _cut(judged: Judged, kept: npt.NDArray[np.bool_]) -> Judged:
     return Judged(judged.centre[kept], judged.quantiles[:, kept], judged.observed[kept], judged.times[kept])
 
 
-def _draw_fan(axes: "Axes", judged: Judged, named: Named, most_dates: int = 8) -> None:
+def _draw_fan(axes: "Axes", judged: Judged, named: Named) -> None:
     """Draw the forecast with its intervals, and what was observed."""
     times, at = _break_at_gaps(judged.times)
     colour = colour_of(named.variant)
@@ -106,7 +106,7 @@ def _draw_fan(axes: "Axes", judged: Judged, named: Named, most_dates: int = 8) -
     axes.plot(times, _pick(judged.centre, at), color=colour, linewidth=1.5)
     axes.plot(times, _pick(judged.observed, at), **TRUTH)
     axes.margins(x=0.01)
-    _format_dates(axes, most_dates)
+    _format_dates(axes)
 
 
 def _break_at_gaps(times: npt.NDArray[np.datetime64]) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
@@ -123,10 +123,10 @@ def _pick(values: npt.NDArray[np.float64], at: npt.NDArray[np.int64]) -> npt.NDA
     return np.where(at < 0, np.nan, values[np.maximum(at, 0)])
 
 
-def _format_dates(axes: "Axes", most: int) -> None:
+def _format_dates(axes: "Axes") -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=most)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=3, maxticks=8)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 

@@ -45,6 +45,11 @@ class Coverage:
             return "true"
         return "too narrow" if self.share < self.level else "too wide"
 
+    def describe(self) -> str:
+        """Render the share with its interval: `79.1 ± 2.3 %`."""
+        half = f" ± {self.half * 100:.1f}" if self.half is not None else ""
+        return f"{self.share * 100:.1f}{half} %"
+
 
 @dataclass(frozen=True)
 class Part:

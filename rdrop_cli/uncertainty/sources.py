@@ -1,13 +1,14 @@
 """Where the uncertainty of a forecast comes from, by name."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from rdrop_cli.errors import UsageError, suggest
 
-MASKS, SEEDS, RESIDUAL = "masks", "seeds", "residual"
+QUANTILES, MASKS, SEEDS, RESIDUAL = "quantiles", "masks", "seeds", "residual"
 CONFORMAL, ADAPTIVE = "conformal", "adaptive-conformal"
 NAMES = {
+    QUANTILES: "what a network with the loss quantile forecasts itself",
     MASKS: "dropout at prediction: other masks give other forecasts",
     SEEDS: "the runs of a network: other seeds give other forecasts",
     RESIDUAL: "what forecasts missed on the validation windows, less what masks and seeds explain of it",
@@ -20,6 +21,7 @@ NAMES = {
 class Sources:
     """The sources of an interval; none of them: the forecast alone."""
 
+    quantiles: bool = False
     masks: bool = False
     seeds: bool = False
     residual: bool = False
@@ -36,7 +38,7 @@ class Sources:
         return self != Sources()
 
     def __str__(self) -> str:
-        chosen = zip(NAMES, (self.masks, self.seeds, self.residual, self.conformal, self.adaptive), strict=True)
+        chosen = zip(NAMES, astuple(self), strict=True)
         return ",".join(name for name, wanted in chosen if wanted) or "none"
 
 

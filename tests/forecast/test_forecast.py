@@ -247,3 +247,25 @@ def test_every_horizon_has_a_row_with_intervals_of_its_own(plant, tmp_path):
     ]
     assert residual.targets == len(frame)
     assert residual.coverage[1].share == pytest.approx(0.8, abs=0.05)
+
+
+def test_networks_of_quantiles_forecast_them(plant, tmp_path):
+    series = api.load_data(str(plant / "plant.csv"), plant)
+    for seed in (0, 1):
+        api.train(
+            api.plan("dropout", series, **OPTIONS | {"loss": "quantile", "epochs": 4}, seed=seed), series, tmp_path
+        )
+    period = {"period": "2020-09-01..2020-09-08"}
+    frame = api.forecast(["dropout-s0"], tmp_path, tmp_path, **period)
+    assert "dropout-sd-quantiles" in frame
+    assert "dropout-sd-residual" not in frame
+    assert (frame["dropout-lo-80"] < frame["dropout"]).all()
+    assert (frame["dropout"] < frame["dropout-hi-80"]).all()
+    table = api.forecast(["dropout"], tmp_path, tmp_path, uncertainty="quantiles,masks,seeds,conformal", **period)
+    assert {"dropout-sd-quantiles", "dropout-sd-masks", "dropout-sd-seeds"} <= set(table)
+    found = {each.sources: each for each in api.calibrate(["dropout-s0"], tmp_path, tmp_path, samples=20)}
+    assert found["quantiles,masks,conformal"].coverage[1].share == pytest.approx(0.8, abs=0.06)
+    run = next(run for run in api.read_runs(tmp_path) if run.metrics.seed == 0)
+    assert found["quantiles"].mae == pytest.approx(run.metrics.test.mae_in_unit, rel=0.02)
+    with pytest.raises(UsageError, match="dropout forecasts no quantiles; train one with loss quantile"):
+        forecast(plant, "dropout", uncertainty="quantiles")

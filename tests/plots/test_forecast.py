@@ -55,6 +55,13 @@ def test_the_picture_has_a_week_a_season_and_the_worst_days(judged, tmp_path, dr
     assert drawn[0].get_ylabel() == "temperature (°C)"
 
 
+@pytest.mark.parametrize("hours", [1, 2, 5, 30, 40, 60, 100])
+def test_a_short_period_can_be_drawn(tmp_path, hours):
+    """A warning would be an error here."""
+    short = make_judged(np.random.default_rng(0).normal(size=hours))
+    draw_forecast(short, NAMED, tmp_path / "a.png")
+
+
 def test_the_narrow_picture_stands_upright_and_the_same_forecasts_give_the_same_bytes(judged, tmp_path):
     for name in ("a.png", "b.png"):
         draw_forecast(judged, NAMED, tmp_path / name, forecast.NARROW_INCHES)
