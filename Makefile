@@ -22,9 +22,10 @@ $(VENV)/.installed: pyproject.toml uv.lock
 	UV_PYTHON_DOWNLOADS=never $(VENV)/bin/uv sync --quiet --locked --inexact
 	touch $@
 
-demo: install ## Train both networks on generated weather in minutes and plot their curves
+demo: install ## Train both networks on generated weather in minutes and plot their curves and a week of forecasts
 	$(RDROP) train --dataset synthetic --protocol demo $(DIRS)
 	$(RDROP) plot --runs-dir $(RUNS_DIR)
+	$(RDROP) plot dropout --forecast --runs-dir $(RUNS_DIR)
 
 study: install ## Download the Jena data, train both networks and plot their curves
 	$(RDROP) download --data-dir $(DATA_DIR)

@@ -44,7 +44,14 @@ def name_options(text: str, write: Callable[[str, str], str]) -> str:
 
 def make_printable(text: str) -> str:
     """Return a text as one line in which control characters, and what is no Unicode, stand as escapes."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def describe_exception(error: Exception) -> str:
+    """Render what a stranger's code raised: its type, and the first line of its message."""
+    return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
 
 
 class UsageError(RdropError):

@@ -24,7 +24,7 @@ from rdrop_cli.study.variant import Variant
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from rdrop_cli.anatomy.capture import MaskRecord
+    from rdrop_cli.anatomy.record import MaskRecord
 
 LEAST_COLUMNS, MOST_COLUMNS = 3, 6
 PANEL_INCHES, UNIT_INCHES = 2.75, 0.72  # width of a panel; distance of two states

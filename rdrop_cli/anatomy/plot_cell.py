@@ -16,7 +16,7 @@ from rdrop_cli.study.methods import CELLS, Site
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from rdrop_cli.anatomy.capture import MaskRecord
+    from rdrop_cli.anatomy.record import MaskRecord
 
 Point = tuple[float, float]
 ColourOf = Callable[["MaskRecord", int], str]

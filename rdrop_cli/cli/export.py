@@ -66,7 +66,7 @@ def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
     from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import find_run, list_run_folders
 
-    folders = dict.fromkeys(find_run(name, runs_dir) for name in names) if names else list_run_folders(runs_dir)
+    folders = list(dict.fromkeys(find_run(name, runs_dir) for name in names)) if names else list_run_folders(runs_dir)
     readable, unreadable = read_runs(folders)
     for skipped in unreadable:
         if names:

@@ -1,6 +1,6 @@
 """`rdrop runs` and `rdrop show`: what has been run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +23,8 @@ from rdrop_cli.files import to_json
 from rdrop_cli.study.units import format_error, format_seconds
 
 if TYPE_CHECKING:
-    from rdrop_cli.runs.document import AtHorizon, Metrics, Timing
+    from rdrop_cli.runs.document import AtHorizon, Metrics, Summary, Timing
+    from rdrop_cli.runs.folder import Told as Listed
 
 COLUMNS = (
     Column("run"),
@@ -100,16 +101,16 @@ def list_runs(
     quiet: Quiet = False,
 ) -> None:
     """List runs with their errors, oldest first."""
-    from rdrop_cli.runs.comparable import read_runs
+    from rdrop_cli.runs.comparable import list_summaries
     from rdrop_cli.runs.find import Filter, list_run_folders
 
     wanted = Filter(
         tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()), tuple(names or ()), tuple(tags or ())
     )
-    runs, unreadable = read_runs(list_run_folders(runs_dir))
+    runs, unreadable = list_summaries(list_run_folders(runs_dir))
     for left in unreadable:
         note(f"skipped: {left}")
-    kept = [run.metrics for run in reversed(runs) if wanted.keeps(run.metrics)]
+    kept = [summary for _, summary in reversed(runs) if wanted.keeps(summary)]
     listed = sort_runs(kept, sort, reverse)[:limit]
     if as_json:
         typer.echo(to_json([_list_fields(run) for run in listed]))
@@ -121,26 +122,26 @@ def list_runs(
         note(f"no runs in {runs_dir}; start one with `rdrop train`")
 
 
-def sort_runs(runs: "Sequence[Metrics]", key: SortKey, reverse: bool = False) -> "list[Metrics]":
+def sort_runs(runs: "Sequence[Listed]", key: SortKey, reverse: bool = False) -> "list[Listed]":
     """Sort runs; those alike keep their order, and those without the figure come last either way."""
-    known = [run for run in runs if _find_key(run, key) is not None]
-    unknown = [run for run in runs if _find_key(run, key) is None]
-    return sorted(known, key=lambda run: _find_key(run, key), reverse=reverse) + unknown
+    find = KEYS[key]
+    known = [run for run in runs if find(run) is not None]
+    unknown = [run for run in runs if find(run) is None]
+    return sorted(known, key=find, reverse=reverse) + unknown
 
 
-def _find_key(run: "Metrics", key: SortKey) -> Any:
-    return {
-        SortKey.CREATED: run.created_at,
-        SortKey.VARIANT: run.label,
-        SortKey.SEED: run.seed,
-        SortKey.EPOCHS: run.epochs.done,
-        SortKey.VAL_MAE: run.best.val_mae if run.best else None,
-        SortKey.FINAL: run.final.val_mae if run.final else None,
-        SortKey.TEST_MAE: run.test.mae if run.test else None,
-    }[key]
+KEYS: "dict[SortKey, Callable[[Metrics | Summary], Any]]" = {
+    SortKey.CREATED: lambda run: run.created_at,
+    SortKey.VARIANT: lambda run: run.label,
+    SortKey.SEED: lambda run: run.seed,
+    SortKey.EPOCHS: lambda run: run.epochs.done,
+    SortKey.VAL_MAE: lambda run: run.best.val_mae if run.best else None,
+    SortKey.FINAL: lambda run: run.final.val_mae if run.final else None,
+    SortKey.TEST_MAE: lambda run: run.test.mae if run.test else None,
+}
 
 
-def print_runs(runs: "Sequence[Metrics]") -> None:
+def print_runs(runs: "Sequence[Metrics] | Sequence[Summary]") -> None:
     """Print a line a run to stdout, with the names of runs and the rates where those of one variant differ."""
     named, differing = any(run.name for run in runs), _differ_in_rates(runs)
     extra = [column for column, shown in ((NAME, named), (RATES, differing)) if shown]
@@ -152,7 +153,7 @@ def print_runs(runs: "Sequence[Metrics]") -> None:
     print_table((COLUMNS[0], *extra, *COLUMNS[1:]), rows)
 
 
-def _differ_in_rates(runs: "Sequence[Metrics]") -> bool:
+def _differ_in_rates(runs: "Sequence[Metrics] | Sequence[Summary]") -> bool:
     return len({(run.variant, run.rates) for run in runs}) > len({run.variant for run in runs})
 
 
@@ -182,15 +183,15 @@ def show(
         print_table(HORIZON_COLUMNS, [_format_horizon(at, metrics) for at in metrics.by_horizon])
 
 
-def _list_fields(metrics: "Metrics") -> dict[str, Any]:
+def _list_fields(summary: "Summary") -> dict[str, Any]:
     """Return what `rdrop runs --json` has of a run."""
-    from rdrop_cli.runs.schema import to_builtins
+    import msgspec
 
-    document = to_builtins(metrics)
-    return {key: document[key] for key in KEYS_LISTED} | {"protocol": metrics.protocol.name}
+    document = msgspec.to_builtins(summary)
+    return {key: document[key] for key in KEYS_LISTED} | {"protocol": summary.protocol.name}
 
 
-def _format_row(metrics: "Metrics") -> tuple[str, ...]:
+def _format_row(metrics: "Metrics | Summary") -> tuple[str, ...]:
     best, final, test, unit = metrics.best, metrics.final, metrics.test, metrics.unit
     return (
         metrics.run_id,

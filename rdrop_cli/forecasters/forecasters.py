@@ -120,6 +120,11 @@ class Boosting(Forecaster):
         return read_newest(windows, rows) + change
 
 
+def fit_climatology(windows: Windows) -> Climatology:
+    """Return the climatology of the training rows, as smooth as the validation windows choose."""
+    return Climatology(Seasonal(damped=False).fit(windows)["table"])
+
+
 FORECASTERS: dict[str, Callable[[], Forecaster]] = {
     "naive": Forecaster,
     "seasonal-naive": SeasonalNaive,

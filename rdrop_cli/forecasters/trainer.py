@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 from rdrop_cli.forecasters.forecasters import FORECASTERS, State
 from rdrop_cli.forecasters.seasonal import Rows
+from rdrop_cli.runs.document import Environment
+from rdrop_cli.runs.metrics import describe_machine
 from rdrop_cli.series.windows import Windows, read_targets
 from rdrop_cli.study.config import RunConfig
 
@@ -42,8 +44,15 @@ class ForecasterTrainer:
     def set_state(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
         self._state = {name: value.astype(np.float64) for name, value in state.items()}
 
+    def describe_environment(self) -> Environment:
+        """Return the versions and the system."""
+        return describe_machine()
+
     def find_slowness(self) -> None:
         """Nothing keeps it from being fast."""
+
+    def find_hidden_state(self) -> None:
+        """No chance has a part in it."""
 
     def save_model(self, path: Path) -> None:
         """Write what was learnt as NumPy's arrays, by name."""

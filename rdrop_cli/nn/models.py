@@ -7,6 +7,7 @@ import keras
 
 from rdrop_cli.nn.environment import standard_precision
 from rdrop_cli.nn.layers import DropoutGRU, DropoutLSTM
+from rdrop_cli.nn.own_network import build_own_network
 from rdrop_cli.nn.randomness import derive_seed
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.layers import ConvolutionLayer, DenseLayer, Pooled, PoolingLayer, RecurrentLayer
@@ -21,14 +22,17 @@ PLACES_BEFORE = (Place.DROPOUT_BEFORE, Place.LOCKED_BEFORE, Place.SPATIAL_BEFORE
 
 
 @standard_precision()
-def build_model(config: RunConfig, timesteps: int, features: int) -> keras.Sequential:
+def build_model(config: RunConfig, timesteps: int, features: int) -> keras.Model:
     """Build the variant's layers → Dense on (batch, time, feature), giving its forecasts (batch, output).
 
     Initial weights depend on the seed and the layer only, so the variants of one seed begin alike wherever their
     shapes agree. Every layer is named: a checkpoint finds its variables by these names, and Keras would number
     unnamed ones by how many a process has made before.
     """
-    place = find_variant(config.variant).dropout_at
+    variant = find_variant(config.variant)
+    if variant.maker:
+        return build_own_network(config, variant.maker, timesteps, features)
+    place = variant.dropout_at
     around = [] if place is Place.ARGUMENT else [_make_dropout_layer(place, config.dropout, features)]
     return keras.Sequential(
         [

@@ -1,19 +1,25 @@
 """A network in training: one epoch at a time, its errors on any windows, and its state as plain arrays."""
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.nn.engines import choose_engine
+from rdrop_cli.errors import RdropError, describe_exception
+from rdrop_cli.nn.engines import MakeEngine, choose_engine
+from rdrop_cli.nn.environment import describe_environment
 from rdrop_cli.nn.models import build_model
+from rdrop_cli.nn.randomness import is_seed_state
 from rdrop_cli.runs.checkpoint import State
+from rdrop_cli.runs.document import Environment
 from rdrop_cli.runs.folder import MODEL_NAME
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.variants import find_variant
 
 
 def make_optimizer(protocol: Protocol) -> keras.optimizers.Optimizer:
@@ -35,28 +41,65 @@ class KerasTrainer:
     All randomness is a function of the seed and the step (`randomness`), so the state is the variables alone.
     """
 
-    def __init__(self, config: RunConfig, windows: Windows) -> None:
+    def __init__(self, config: RunConfig, windows: Windows, make_engine: MakeEngine = choose_engine) -> None:
         self._config = config
         self._windows = windows
         self.model = build_model(config, len(windows.offsets), windows.matrix.shape[1])
         self._optimizer = make_optimizer(config.protocol)
         self._optimizer.build(self.model.trainable_variables)
-        self._engine = choose_engine(config, self.model, self._optimizer, windows)
+        self._engine = make_engine(config, self.model, self._optimizer, windows)
 
     model_name = MODEL_NAME
 
     @property
     def engine(self) -> str:
-        """What computes the network: `native`, `xla` or `keras`."""
+        """What computes the network: `native`, `jax`, `xla` or `keras`."""
         return self._engine.name
 
-    def describe_engine(self) -> dict[str, str | None]:
-        """Return what decides a run's last digits beside versions: the instruction set, and why this engine."""
-        return {"instruction_set": self._engine.instruction_set, "engine_reason": self._engine.reason}
+    def describe_environment(self) -> Environment:
+        """Return what decides a run's last digits: versions, device, threads, instruction set, and why this engine."""
+        engine = self._engine
+        return describe_environment(
+            jax=version("jax") if engine.name == "jax" else None,
+            device=engine.device,
+            instruction_set=engine.instruction_set,
+            engine_reason=engine.reason,
+        )
 
     def find_slowness(self) -> str | None:
         """Say what would make the run faster: how to have the kernel; None where nothing keeps it away."""
         return self._engine.slowness
+
+    def find_hidden_state(self) -> str | None:
+        """Say of a network of the user's own that its runs cannot be repeated; None where they can.
+
+        Two steps are trained, then once more from the same state, and by a network that is made anew. If weights
+        differ, there is random state that neither variables nor the seed hold.
+
+        Raises:
+            RdropError: the network cannot be trained.
+        """
+        name = self._config.variant
+        if not find_variant(name).maker:
+            return None
+        try:
+            first, second = (KerasTrainer(self._config, self._windows) for _ in range(2))
+            start = first.get_state()
+            ends = [first._train_two_steps(start), first._train_two_steps(start), second._train_two_steps(start)]
+        except Exception as error:
+            raise RdropError(f"{name}: cannot be trained by {self.engine}: {describe_exception(error)}") from error
+        if all(np.array_equal(value, end[path], equal_nan=True) for end in ends for path, value in ends[0].items()):
+            return None
+        return (
+            f"{name} has random state that no seed reaches: the same two steps gave other weights; "
+            "its runs cannot be repeated, and a resumed run goes on differently"
+        )
+
+    def _train_two_steps(self, start: State) -> State:
+        """Return the state after the first two steps from a state."""
+        self.set_state(start)
+        self.train_steps(0, 2, lambda *_: None)
+        return self.get_state()
 
     def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float:
         """Train the steps of an epoch, counted from 1; return the mean loss, measured with dropout on.
@@ -96,4 +139,5 @@ class KerasTrainer:
         self.model.save(path)
 
     def _stateful_variables(self) -> list[keras.Variable]:
-        return [*self.model.trainable_variables, *self._optimizer.variables]
+        others = [variable for variable in self.model.non_trainable_variables if not is_seed_state(variable)]
+        return [*self.model.trainable_variables, *others, *self._optimizer.variables]

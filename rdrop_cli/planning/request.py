@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.study.config import AUTO, MAX_SEED, RunConfig
 from rdrop_cli.study.editions import Edition, find_edition
+from rdrop_cli.study.own import hash_code
 from rdrop_cli.study.protocol import MEDIAN, PASSES, PINBALL, QUANTILE, QUANTILES, Protocol
 from rdrop_cli.study.reading import AS_FOUND, Reading
 from rdrop_cli.study.variant import Variant
@@ -231,6 +232,7 @@ def _configure(variant: Variant, edition: Edition, protocol: Protocol, request: 
         note=request.note,
         lookback_rows=variant.lookback_rows if request.lookback is None else None,
         step_rows=variant.step_rows if request.every is None else None,
+        code_sha256=hash_code(variant.maker) if variant.maker else "",
     )
 
 

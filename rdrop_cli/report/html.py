@@ -38,10 +38,12 @@ from rdrop_cli.report.words import (
     format_share,
     list_unjudged,
 )
+from rdrop_cli.runs.comparable import Skipped, describe_skipped
 from rdrop_cli.runs.document import Dataset, Metrics
 from rdrop_cli.runs.history import MARGIN_SHARE
 
 NONE = "–"
+MOST_RUNS = 500  # in one list: a page of ten thousand is none that anybody reads, or mails
 
 
 def write_report(judged: StudyVerdict, path: Path) -> None:
@@ -71,7 +73,7 @@ def render_report(judged: StudyVerdict) -> str:
         answer=summarise(judged),
         notes=write_notes(judged),
         rule=_describe_rule(judged),
-        skipped=judged.collection.skipped,
+        skipped=_list_skipped(judged.collection.skipped),
         claims=[_describe_claim(verdict, judged) for verdict in asked],
         remarks=[*describe_published(judged), *list_unjudged(judged, lambda claim: claim.text)],
         networks=[_describe_network(row) for row in judged.networks],
@@ -176,11 +178,17 @@ def _describe_runs(runs: Sequence[Metrics]) -> dict[str, Any]:
     protocol, unit = runs[0].protocol.to_json(), runs[0].unit
     cells = ", ".join(dict.fromkeys(run.cell for run in runs))
     return {
-        "runs": [_describe_run(run, unit) for run in runs],
+        "runs": [_describe_run(run, unit) for run in runs[:MOST_RUNS]],
+        "runs_left": len(runs) - MOST_RUNS,
         "dataset": _describe_dataset(runs[0].dataset),
         "protocol": {"cell": cells} | {name.replace("_", " "): value for name, value in protocol.items()},
         "environments": _group_environments(runs),
     }
+
+
+def _list_skipped(skipped: Sequence[Skipped]) -> list[str]:
+    """Return a line for each run that is not used, or where they are many, for each reason."""
+    return list(map(str, skipped)) if len(skipped) <= MOST_RUNS else describe_skipped(skipped)
 
 
 def _describe_run(run: Metrics, unit: str) -> dict[str, str]:
@@ -233,4 +241,7 @@ def _group_environments(runs: Sequence[Metrics]) -> list[dict[str, Any]]:
             same["runs"].append(run.run_id)
         else:
             environments.append({"versions": versions, "runs": [run.run_id]})
-    return environments
+    return [
+        each | {"count": len(each["runs"]), "runs": each["runs"][:MOST_RUNS], "left": len(each["runs"]) - MOST_RUNS}
+        for each in environments
+    ]

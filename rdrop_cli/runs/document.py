@@ -217,6 +217,7 @@ class Environment(Fields, frozen=True, kw_only=True):
     python: Annotated[str | None, Meta(description="version")] = None
     tensorflow: Annotated[str | None, Meta(description="version")] = None
     keras: Annotated[str | None, Meta(description="version")] = None
+    jax: Annotated[str | None, Meta(description="version, where it computed the network")] = None
     numpy: Annotated[str | None, Meta(description="version")] = None
     system: Annotated[str | None, Meta(description="operating system and machine")] = None
     device: Annotated[str | None, Meta(description="`CPU`, or the name of the GPU")] = None
@@ -254,7 +255,7 @@ class Metrics(Fields, frozen=True, kw_only=True):
     rates: Rates
     engine: Annotated[
         str | None,
-        Meta(description="of the network: `native`, `xla` or `keras`; `none` without a network; null in early runs"),
+        Meta(description="`native`, `jax`, `xla` or `keras`; `none` without a network; null in early runs"),
     ]
     epochs: Epochs
     dataset: Dataset
@@ -321,3 +322,36 @@ class Metrics(Fields, frozen=True, kw_only=True):
         """Whether the run was trained with the rates that its variant has where none are asked for."""
         variant = VARIANTS.get(self.variant)
         return variant is not None and self.rates.pair == (variant.dropout, variant.recurrent_dropout)
+
+
+class ProtocolName(Fields, frozen=True, kw_only=True):
+    """Of a protocol, its name."""
+
+    name: str
+
+
+class Summary(Fields, frozen=True, kw_only=True):
+    """What a list of runs shows of each: some fields of `metrics.json`, read from the same document."""
+
+    run_id: str
+    name: str
+    tags: list[str]
+    note: str
+    created_at: str
+    variant: str
+    cell: str
+    status: Status
+    seed: int
+    rates: Rates
+    epochs: Epochs
+    best: Best | None
+    final: Final | None
+    test: Test | None
+    unit: str
+    dataset: Dataset
+    protocol: ProtocolName
+
+    @property
+    def label(self) -> str:
+        """The variant's name, with the cell where that is not the study's."""
+        return label_network(self.variant, self.cell)

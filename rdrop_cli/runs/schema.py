@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from rdrop_cli.errors import DataError, UsageError
-from rdrop_cli.files import write_json
+from rdrop_cli.files import to_json, write_json, write_text
 from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.study.config import RunConfig
@@ -89,7 +89,12 @@ def parse_metrics(value: Any) -> Metrics:
 
 def write_metrics(path: Path, metrics: Metrics) -> None:
     """Write `metrics.json` atomically."""
-    write_json(path, to_builtins(metrics))
+    write_text(path, render_metrics(metrics))
+
+
+def render_metrics(metrics: Metrics) -> str:
+    """Return the text of `metrics.json`."""
+    return to_json(to_builtins(metrics)) + "\n"
 
 
 def to_builtins(metrics: Metrics) -> dict[str, Any]:

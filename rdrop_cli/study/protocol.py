@@ -93,7 +93,7 @@ class Protocol:
     ] = ()
 
     def __post_init__(self) -> None:
-        for field, value in asdict(self).items():
+        for field, value in vars(self).items():
             if type(value) is int and value < (0 if field == "train_start_row" else 1):
                 option = next((option for option, rows in LENGTHS.items() if rows == field), field)
                 raise ValueRefusedError(option, value, "at least 1 row" if option != field else "at least 1")
@@ -220,7 +220,7 @@ class Protocol:
     @property
     def at_first_origin(self) -> "Protocol":
         """The protocol with training from row 0: equal for all origins of one study."""
-        return self.shift(-self.train_start_row)
+        return self.shift(-self.train_start_row) if self.train_start_row else self
 
     @property
     def timesteps(self) -> int:

@@ -37,6 +37,7 @@ class Variant:
         only_cell: whether it is built with no other: its name says so, or it has none.
         one_horizon: whether it cannot forecast several at once.
         lookback_rows, step_rows: of windows of its own, in rows of the Jena data; None for the protocol's.
+        maker: the function of the user's own that makes it, `module:function`; costs are estimated by `stack`.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Variant:
     one_horizon: bool = False
     lookback_rows: int | None = None
     step_rows: int | None = None
+    maker: str = ""
 
     @property
     def drops(self) -> bool:

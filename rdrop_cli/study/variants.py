@@ -3,6 +3,7 @@
 from rdrop_cli.errors import UsageError, ValueRefusedError, suggest
 from rdrop_cli.study.layers import ConvolutionLayer, DenseLayer, Pooled, PoolingLayer, RecurrentLayer
 from rdrop_cli.study.methods import CELLS, METHODS
+from rdrop_cli.study.own import find_maker
 from rdrop_cli.study.variant import DEFAULT_CELL, Place, Variant
 
 VARIANTS = {
@@ -166,12 +167,14 @@ STUDY = ("baseline", "dropout")  # what edition 1 compares, and `rdrop train` tr
 
 
 def find_variant(name: str) -> Variant:
-    """Return a variant by name.
+    """Return a variant by name, or a network of the user's own.
 
     Raises:
         UsageError: there is none of that name; the message proposes the nearest.
     """
     known = VARIANTS | REFERENCES
+    if name not in known and (maker := find_maker(name)):
+        return Variant(name, "a network of your own", maker, only_cell=True, maker=maker)
     if name not in known:
         raise UsageError(f"no variant {name!r}; {suggest(name, known)}", field="variants", show_field=False)
     return known[name]

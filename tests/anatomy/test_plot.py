@@ -8,9 +8,9 @@ import pytest
 from matplotlib.colors import same_color, to_hex
 from matplotlib.patches import FancyArrowPatch
 
-from rdrop_cli.anatomy.capture import MaskRecord
 from rdrop_cli.anatomy.plot import MaskColours, Panel, draw_anatomies
 from rdrop_cli.anatomy.plot_cell import PLAIN, TIMESTEPS
+from rdrop_cli.anatomy.record import MaskRecord
 from rdrop_cli.study.methods import Lifetime, Site
 from rdrop_cli.study.variants import VARIANTS
 

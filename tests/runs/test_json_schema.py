@@ -17,11 +17,17 @@ FIXTURE = Path(__file__).parents[1] / "fixtures" / "schema-4" / "runs"
 ADDED = {  # to schema 4 after the fixture was trained: they have defaults
     "metrics": {
         *("vary", "protocol.train_start_row", "protocol.earlier_horizon_rows", "protocol.quantiles", "dataset.where"),
-        *("by_horizon", "quantiles", "history.val_pinball"),
+        *("by_horizon", "quantiles", "history.val_pinball", "environment.jax"),
         *(f"by_horizon[].{name}" for name in AtHorizon.__struct_fields__),
         *(f"quantiles.{name}" for name in QuantileErrors.__struct_fields__),
     },
-    "config": {"vary", "protocol.train_start_row", "protocol.earlier_horizon_rows", "protocol.quantiles"},
+    "config": {
+        "vary",
+        "protocol.train_start_row",
+        "protocol.earlier_horizon_rows",
+        "protocol.quantiles",
+        "code_sha256",
+    },
 }
 
 

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from rdrop_cli.nn.environment import count_threads
 from rdrop_cli.nn.layers import shares_masks
@@ -13,6 +12,7 @@ from rdrop_cli.nn.native.keras_network import describe_model
 from rdrop_cli.nn.native.network import FloatArray, IntArray, Network, Sequences, load_library
 from rdrop_cli.nn.native.optimizers import UPDATES
 from rdrop_cli.nn.randomness import MaskSeeds, Passes, derive_seed
+from rdrop_cli.nn.variables import assign, flatten, list_slots
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import MSE, PASSES
@@ -26,12 +26,14 @@ class NativeEngine:
     Attributes:
         name: what a run records.
         reason: why it computes this model.
+        device: the kernel's.
         slowness: nothing keeps a faster engine away.
         instruction_set: that the kernel was compiled for.
     """
 
     name = "native"
     reason = "the kernel can compute this network"
+    device = "CPU"
     instruction_set: str | None
     slowness: str | None = None
 
@@ -65,8 +67,8 @@ class NativeEngine:
     def train_steps(self, first: int, last: int) -> Iterator[float]:
         """Train the steps [first, last), yielding the loss of each; the variables are Keras's again at the end."""
         optimizer, windows = self._optimizer, self._windows
-        slots = self._list_slots()
-        weights, moments = _flatten(self._model.trainable_variables), [_flatten(variables) for variables in slots]
+        slots = list_slots(self._model, optimizer)
+        weights, moments = flatten(self._model.trainable_variables), [flatten(variables) for variables in slots]
         before, done = int(optimizer.iterations), 0
         try:
             for step in range(first, last):
@@ -75,21 +77,14 @@ class NativeEngine:
                     weights, self._find_sequences(rows), windows.get_labels(rows), step=step, threads=count_threads()
                 )
                 with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges is seen by its loss
-                    self._update(optimizer, before + done, weights, gradients, *moments)
+                    self._update(optimizer, np.float32(before + done), weights, gradients, *moments)
                 done += 1
                 yield loss
         finally:
-            _assign(self._model.trainable_variables, weights)
+            assign(self._model.trainable_variables, weights)
             for variables, moment in zip(slots, moments, strict=True):
-                _assign(variables, moment)
+                assign(variables, moment)
             optimizer.iterations.assign_add(done)
-
-    def _list_slots(self) -> list[list[keras.Variable]]:
-        """Return what the optimizer keeps of each weight, kind by kind; Keras has the kinds of one weight together."""
-        weights = len(self._model.trainable_variables)
-        slots = self._optimizer.variables[2:]  # behind its count of steps and its rate
-        kinds = len(slots) // weights
-        return [slots[kind::kinds] for kind in range(kinds)]
 
     def predict(self, rows: IntArray | range) -> FloatArray:
         """Return the forecasts of the windows that end before `rows`, see `rdrop_cli.nn.engines.Engine.predict`."""
@@ -105,7 +100,7 @@ class NativeEngine:
         return self._predict(np.tile(rows, count), draws).reshape(count, len(rows), *self._output_shape)
 
     def _predict(self, rows: IntArray, draws: IntArray | None = None, step: int = 0) -> FloatArray:
-        weights, threads = _flatten(self._model.trainable_variables), count_threads()
+        weights, threads = flatten(self._model.trainable_variables), count_threads()
         outputs = []
         for start in range(0, len(rows), BATCH):
             batch = slice(start, start + BATCH)
@@ -117,15 +112,3 @@ class NativeEngine:
     def _find_sequences(self, rows: IntArray) -> Sequences:
         windows = self._windows
         return Sequences(windows.matrix, rows + int(windows.offsets[0]), windows.step_rows)
-
-
-def _flatten(variables: list[keras.Variable]) -> FloatArray:
-    return np.concatenate([variable.numpy().ravel() for variable in variables])
-
-
-def _assign(variables: list[keras.Variable], values: npt.NDArray[np.float32]) -> None:
-    position = 0
-    for variable in variables:
-        size = int(np.prod(variable.shape))
-        variable.assign(values[position : position + size].reshape(variable.shape))
-        position += size
