@@ -19,7 +19,7 @@ from rdrop_cli.anatomy.plot_cell import (
 )
 from rdrop_cli.plots.style import PALETTE, draw_figure
 from rdrop_cli.study.methods import Site
-from rdrop_cli.study.variants import Variant
+from rdrop_cli.study.variant import Variant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
