@@ -18,7 +18,7 @@ from tests.analysis.made_runs import save_made_run, save_made_study
 
 HTML = "<img src=x onerror=alert(1)>"
 TEX = r"\input{/etc/passwd}$^_&%#~"
-SHELL = "$(touch${IFS}PWN);`touch PWN`|'\"&"
+SHELL = "$(touch${IFS}PWN);`touch PWN`\\|'\"&"
 NASTY = f"{HTML}{TEX}{SHELL}"
 STARTS = [*FORMULA_STARTS, "\t=", "\r="]
 
