@@ -16,8 +16,8 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from rdrop_cli.anatomy.record import MaskRecord
+from rdrop_cli.nn.cells import CallMasks
 from rdrop_cli.nn.layers import MethodRNN
-from rdrop_cli.nn.masks import CallMasks
 from rdrop_cli.study.methods import CELLS, METHODS, Cell, Lifetime, Method, Site
 
 

@@ -162,7 +162,7 @@ def train(
         str,
         typer.Option(
             metavar="NAME",
-            help="native (compiled kernel), xla, keras (Keras's default), or auto: native if it can, else xla.",
+            help="native (compiled kernel), jax (many seeds together, on a GPU), xla, keras, or auto.",
             rich_help_panel=NETWORK,
         ),
     ] = "auto",

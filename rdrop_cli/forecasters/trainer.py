@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 from rdrop_cli.forecasters.forecasters import FORECASTERS, State
 from rdrop_cli.forecasters.seasonal import Rows
+from rdrop_cli.runs.document import Environment
+from rdrop_cli.runs.metrics import describe_machine
 from rdrop_cli.series.windows import Windows, read_targets
 from rdrop_cli.study.config import RunConfig
 
@@ -42,6 +44,10 @@ class ForecasterTrainer:
 
     def set_state(self, state: Mapping[str, npt.NDArray[np.generic]]) -> None:
         self._state = {name: value.astype(np.float64) for name, value in state.items()}
+
+    def describe_environment(self) -> Environment:
+        """Return the versions and the system."""
+        return describe_machine()
 
     def find_slowness(self) -> None:
         """Nothing keeps it from being fast."""

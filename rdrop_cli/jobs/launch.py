@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rdrop_cli.errors import DataError, RdropError, UsageError, ValueRefusedError
+from rdrop_cli.jobs.batches import choose_batches
 from rdrop_cli.jobs.cluster import run_on_cluster
 from rdrop_cli.jobs.connection import check_scheduler
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
-from rdrop_cli.jobs.task import Outcome, Task, do_task
+from rdrop_cli.jobs.task import Outcome, Task, do_task, do_together
 from rdrop_cli.planning.fit import plan_on_series
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.runs.comparable import find_same_configurations
@@ -162,11 +163,28 @@ def run_plan(plan: TrainingPlan, execution: Execution, make_callback: Callable[[
     callbacks = [make_callback(task) for task in plan.tasks]
     if execution.scheduler:
         return run_on_cluster(plan.tasks, plan.series, execution.scheduler, callbacks)
-    jobs = min(execution.jobs or choose_jobs(len(plan.tasks)), len(plan.tasks))
+    outcomes: dict[int, Outcome] = {}
+    for places in choose_batches(plan.tasks, execution.jobs, plan.windows):
+        tasks, theirs = [plan.tasks[place] for place in places], [callbacks[place] for place in places]
+        windows = plan.windows[tasks[0].config.own_protocol]
+        outcomes |= zip(places, do_together(tasks, theirs, plan.series, windows), strict=True)
+        for callback in theirs:
+            callback.end()
+    rest = [place for place in range(len(plan.tasks)) if place not in outcomes]
+    outcomes |= zip(rest, _run_apart(plan, execution, rest, [callbacks[place] for place in rest]), strict=True)
+    return [outcomes[place] for place in range(len(plan.tasks))]
+
+
+def _run_apart(
+    plan: TrainingPlan, execution: Execution, places: Sequence[int], callbacks: Sequence[Callback]
+) -> list[Outcome]:
+    """Run the tasks in these places one by one, or each in a process if several are to be at work at once."""
+    tasks = [plan.tasks[place] for place in places]
+    jobs = min(execution.jobs or choose_jobs(len(tasks)), len(tasks))
     if jobs > 1:
-        return run_tasks(plan.tasks, jobs, callbacks)
+        return run_tasks(tasks, jobs, callbacks)
     outcomes = []
-    for task, callback in zip(plan.tasks, callbacks, strict=True):
+    for task, callback in zip(tasks, callbacks, strict=True):
         outcomes.append(do_task(task, callback, plan.series, plan.windows.get(task.config.own_protocol)))
         callback.end()
     return outcomes

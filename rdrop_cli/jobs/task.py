@@ -1,6 +1,6 @@
 """One training to do, as it is handed to a process, and what became of it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.reading import Reading
 from rdrop_cli.training.loop import Callback
-from rdrop_cli.training.train import train_run
+from rdrop_cli.training.train import Order, train_run, train_runs
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,37 @@ def do_task(task: Task, callback: Callback, series: Series | None = None, window
 
     The series is loaded where it is not given, as in a training process of its own.
     """
-    if task.folder:
-        make_folder = partial(RunFolder, task.folder)
-    else:
-        make_folder = partial(create_run_folder, task.runs_dir, task.config)
     try:
         if series is None:
             series = _load_series(task.config.dataset, task.data_dir, task.config.reading, task.series_file)
+        make_folder = _choose_folder(task)
         return Outcome(task, metrics=train_run(task.config, series, make_folder, callback, task.tensorboard, windows))
     except (RdropError, MemoryError, OSError) as error:
         return fail(task, error)
+
+
+def do_together(
+    tasks: Sequence[Task], callbacks: Sequence[Callback], series: Series, windows: Windows | None = None
+) -> list[Outcome]:
+    """Train tasks of one protocol in this process, computed together by JAX; as `do_task` does for one."""
+    orders = [
+        Order(task.config, _choose_folder(task), callback) for task, callback in zip(tasks, callbacks, strict=True)
+    ]
+    try:
+        results = train_runs(orders, series, tasks[0].tensorboard, windows)
+    except (RdropError, MemoryError, OSError) as error:
+        return [fail(task, error) for task in tasks]
+    return [
+        fail(task, result) if isinstance(result, RdropError) else Outcome(task, metrics=result)
+        for task, result in zip(tasks, results, strict=True)
+    ]
+
+
+def _choose_folder(task: Task) -> Callable[[], RunFolder]:
+    """Return what gives the folder of a task when it begins."""
+    if task.folder:
+        return partial(RunFolder, task.folder)
+    return partial(create_run_folder, task.runs_dir, task.config)
 
 
 @lru_cache(maxsize=1)  # one after the other, a process trains the runs of a sweep on one series

@@ -1,16 +1,29 @@
 """One timestep of a GRU and of an LSTM, with the masks of any method multiplied in where its site says.
 
-All products share one order of gates: z, r, h for the GRU, and i, f, c, o for the LSTM, as in Keras's weights.
+All products share one order of gates: z, r, h for the GRU, and i, f, c, o for the LSTM, as in Keras's weights. Arrays
+are of TensorFlow or JAX: only operators touch them.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keras import ops
+from rdrop_cli.study.methods import Site
 
-from rdrop_cli.nn.masks import CallMasks
-from rdrop_cli.study.methods import Method, Site
+
+@dataclass(frozen=True)
+class CallMasks:
+    """The masks of one call; an empty tuple where nothing is dropped.
+
+    Attributes:
+        inputs: for x, each (batch, feature), or (1, feature) if the batch shares it; one for all gates or one per gate.
+        recurrent: for the method's site, one for all, or one per gate or state. Each is (batch, units), or (1, units)
+            if the batch shares it, or (batch, time, units) if drawn anew at every timestep, or for a recurrent kernel
+            (units, gates · units).
+    """
+
+    inputs: tuple[Any, ...]
+    recurrent: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -18,9 +31,9 @@ class StepMasks:
     """The masks of `recurrent_dropout` at one timestep: none, one, or one per gate or state."""
 
     site: Site
-    masks: tuple[Any, ...]
+    masks: Any
 
-    def at(self, site: Site) -> tuple[Any, ...]:
+    def at(self, site: Site) -> Any:
         """Return the masks, if this is their site."""
         return self.masks if site is self.site else ()
 
@@ -33,7 +46,7 @@ class StepMasks:
     def update(self, old: Sequence[Any], new: Sequence[Any]) -> list[Any]:
         """Replace old states by new ones, where the masks on state updates are 1."""
         masks = self.at(Site.STATE_UPDATE)
-        return [m * n + (1 - m) * o for m, o, n in zip(masks, old, new, strict=True)] if masks else list(new)
+        return [m * n + (1 - m) * o for m, o, n in zip(masks, old, new, strict=True)] if len(masks) else list(new)
 
 
 @dataclass(frozen=True)
@@ -60,47 +73,31 @@ def multiply_by_gate(values: Any, kernel: Any, masks: Sequence[Any], gates: int,
 
     Args:
         values: (…, n).
-        kernel: (n, gates · units).
-        masks: none, one for all gates, or one per gate; each broadcasts to `values`.
+        kernel: (n, gates · units); (gates, n, units) for masks that are one array.
+        masks: none, one for all gates, or one per gate; each broadcasts to `values`. Or all in one array, of which
+            the first axis is the gate: one product computes all.
         gates: their number.
         bias: (gates · units,) or None.
     """
-    if len(masks) > 1:
-        columns = ops.split(kernel, gates, axis=-1)
-        products = [ops.matmul(values * mask, column) for mask, column in zip(masks, columns, strict=True)]
-        if bias is None:
-            return products
-        return [product + b for product, b in zip(products, ops.split(bias, gates), strict=True)]
-    for mask in masks:
-        values = values * mask
-    product = ops.matmul(values, kernel)
-    return list(ops.split(product if bias is None else product + bias, gates, axis=-1))
+    if len(kernel.shape) > 2:
+        products = list(values * masks @ kernel)
+    elif len(masks) > 1:
+        columns = split_columns(kernel, gates)
+        products = [values * mask @ column for mask, column in zip(masks, columns, strict=True)]
+    else:
+        for mask in masks:
+            values = values * mask
+        product = values @ kernel
+        return split_columns(product if bias is None else product + bias, gates)
+    if bias is None:
+        return products
+    return [product + b for product, b in zip(products, split_columns(bias, gates), strict=True)]
 
 
-def fold_masks(
-    method: Method, masks: CallMasks, kernel: Any, recurrent_kernel: Any, gates: int
-) -> tuple[CallMasks, Any, Any]:
-    """Multiply the masks that a whole batch shares into the kernels, once per call instead of at every timestep.
-
-    Returns:
-        The masks left over, the kernel, the recurrent kernel.
-    """
-    if method.site is Site.RECURRENT_KERNEL:
-        for mask in masks.recurrent:
-            recurrent_kernel = recurrent_kernel * mask
-        return CallMasks(masks.inputs, ()), kernel, recurrent_kernel
-    if method.per_sample:
-        return masks, kernel, recurrent_kernel
-    kernel = _scale_rows(kernel, masks.inputs, gates)
-    return CallMasks((), ()), kernel, _scale_rows(recurrent_kernel, masks.recurrent, gates)
-
-
-def _scale_rows(kernel: Any, masks: Sequence[Any], gates: int) -> Any:
-    """Scale the rows of each gate's columns of a kernel by its mask, (1, n): x ∘ m times U is x times diag(m) U."""
-    if not masks:
-        return kernel
-    columns = ops.split(kernel, gates, axis=-1)
-    return ops.concatenate([column * ops.transpose(m) for m, column in zip(masks, columns, strict=True)], axis=-1)
+def split_columns(values: Any, parts: int) -> list[Any]:
+    """Split (…, parts · n) into `parts` × (…, n)."""
+    size = values.shape[-1] // parts
+    return [values[..., part * size : (part + 1) * size] for part in range(parts)]
 
 
 def advance_gru(

@@ -1,6 +1,6 @@
 """How a model is computed: by the compiled kernel, by XLA, or by Keras's uncompiled default. The numbers agree."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import keras
@@ -22,6 +22,7 @@ from rdrop_cli.study.protocol import Protocol as TrainingProtocol
 
 Rows = npt.NDArray[np.int64] | range
 XLA_SLOWER = "3 to 8"  # training steps at the book's size, by network (docs/speed.md)
+MakeEngine = Callable[[RunConfig, keras.Sequential, keras.optimizers.Optimizer, Windows], "Engine"]
 GRAPH_BATCH = 1024  # windows gathered at once; more only cost memory
 
 
@@ -31,14 +32,19 @@ class Engine(Protocol):
     Attributes:
         name: what a run records.
         reason: why this engine.
+        device: `CPU`, or the name of the GPU.
         instruction_set: that it was compiled for; None where TensorFlow chooses.
         slowness: what keeps a faster engine away, and what to do about it; None if nothing does.
     """
 
     name: str
-    reason: str
     instruction_set: str | None
     slowness: str | None
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def device(self) -> str: ...
 
     def train_steps(self, first: int, last: int) -> Iterator[float]:
         """Train the steps [first, last), counted over the whole run; yield the loss of each, dropout on."""
@@ -54,15 +60,17 @@ def choose_engine(
 ) -> Engine:
     """Return the engine that is asked for; for `auto` the kernel where it can compute the model, else XLA.
 
+    That holds on a machine with a GPU too: it takes longer over the many small steps of one small network.
+
     Raises:
-        RdropError: the kernel is asked for and cannot compute this model on this machine.
+        RdropError: the kernel or JAX is asked for and cannot compute this model on this machine.
     """
     if config.engine in ("xla", "keras"):
         return GraphEngine(config.engine, f"engine {config.engine} was asked for", config, model, optimizer, windows)
-    if config.engine == "auto" and tf.config.list_physical_devices("GPU"):
-        return GraphEngine("xla", "there is a GPU", config, model, optimizer, windows)
+    if config.engine == "jax":
+        return make_batch()(config, model, optimizer, windows)
     try:
-        _check_native_training(config.protocol)
+        check_training(config.protocol)
         return NativeEngine(config, model, optimizer, windows)
     except (NativeUnavailableError, UnsupportedModelError) as error:
         if config.engine == "native":
@@ -73,15 +81,39 @@ def choose_engine(
         return engine
 
 
-def _check_native_training(protocol: TrainingProtocol) -> None:
-    """Check that the kernel can train so.
+def make_batch() -> MakeEngine:
+    """Return what makes engines of runs that JAX computes together.
 
     Raises:
-        UnsupportedModelError: it has RMSprop and Adam on the mean absolute or squared error, without clipping.
+        RdropError: JAX is not installed, or cannot compute a model.
+    """
+    try:
+        from rdrop_cli.nn.batched.engine import Batch
+    except ImportError as error:
+        raise RdropError("engine jax needs the jax extra: pip install 'rdrop-cli[jax]'", field="engine") from error
+    batch = Batch()
+
+    def add(
+        config: RunConfig, model: keras.Sequential, optimizer: keras.optimizers.Optimizer, windows: Windows
+    ) -> Engine:
+        try:
+            check_training(config.protocol)
+            return batch.add(config, model, optimizer, windows)
+        except UnsupportedModelError as error:
+            raise RdropError(f"engine jax: {error}; use auto or xla", field="engine") from error
+
+    return add
+
+
+def check_training(protocol: TrainingProtocol) -> None:
+    """Check that the kernel, and JAX, can train so.
+
+    Raises:
+        UnsupportedModelError: they have RMSprop and Adam on the mean absolute or squared error, without clipping.
     """
     for field, known in (("optimizer", tuple(UPDATES)), ("loss", (MAE, MSE)), ("clip_norm", (None,))):
         if getattr(protocol, field) not in known:
-            raise UnsupportedModelError(f"the kernel cannot train with {field} {getattr(protocol, field)}")
+            raise UnsupportedModelError(f"the kernel and JAX cannot train with {field} {getattr(protocol, field)}")
 
 
 def compute_loss(name: str, errors: tf.Tensor) -> tf.Tensor:
@@ -117,6 +149,13 @@ class GraphEngine:
         jit_compile = name == "xla"
         self._forward = tf.function(lambda x: model(x, training=False), jit_compile=jit_compile)
         self._train_step = tf.function(self._compute_train_step, jit_compile=jit_compile)
+
+    @property
+    def device(self) -> str:
+        """`CPU`, or the name of the GPU."""
+        gpus = tf.config.list_physical_devices("GPU")
+        details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
+        return str(details.get("device_name", "GPU")) if gpus else "CPU"
 
     def train_steps(self, first: int, last: int) -> Iterator[float]:
         protocol, seed = self._config.protocol, self._config.seed_of("windows")

@@ -30,15 +30,11 @@ def count_threads() -> int:
     return count_cores()
 
 
-def describe_environment(instruction_set: str | None = None, engine_reason: str | None = None) -> Environment:
-    """Return versions, the device, the threads that a step may use, and what is known of the engine."""
-    gpus = tf.config.list_physical_devices("GPU")
-    details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
+def describe_environment(**of_engine: str | None) -> Environment:
+    """Return versions, the threads that a step may use, and what is known of the engine."""
     return replace(
         describe_machine(),
         tensorflow=tf.__version__,
         keras=keras.__version__,
-        device=details.get("device_name", "GPU") if gpus else "CPU",
-        instruction_set=instruction_set,
-        engine_reason=engine_reason,
+        **of_engine,
     )

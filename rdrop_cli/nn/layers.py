@@ -1,6 +1,6 @@
 """Keras's GRU and LSTM with any method of recurrent dropout."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,9 +8,17 @@ import keras
 from keras import ops
 from keras.src.backend import rnn as loop_over_time
 
-from rdrop_cli.nn.cells import Recurrence, StepMasks, advance_gru, advance_lstm, fold_masks, multiply_by_gate
-from rdrop_cli.nn.masks import CallMasks, MaskSampler, check_rate, take_seeds
-from rdrop_cli.study.methods import CELLS, Cell, Lifetime, Method, find_method
+from rdrop_cli.nn.cells import (
+    CallMasks,
+    Recurrence,
+    StepMasks,
+    advance_gru,
+    advance_lstm,
+    multiply_by_gate,
+    split_columns,
+)
+from rdrop_cli.nn.masks import MaskSampler, check_rate, take_seeds
+from rdrop_cli.study.methods import CELLS, Cell, Lifetime, Method, Site, find_method
 
 
 class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
@@ -89,7 +97,7 @@ class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
         # Kernels are read once here, not at every timestep.
         kernel, recurrent_kernel = (ops.convert_to_tensor(w) for w in (self.cell.kernel, self.cell.recurrent_kernel))
         masks = self._find_masks(sequences, training)
-        masks, kernel, recurrent_kernel = fold_masks(self.method, masks, kernel, recurrent_kernel, gates)
+        masks, kernel, recurrent_kernel = _fold_masks(self.method, masks, kernel, recurrent_kernel, gates)
         input_bias, advance = self._bind_step(recurrent_kernel)
         # The masks on x do not change over time, so all timesteps are projected at once.
         input_masks = [ops.expand_dims(m, axis=1) for m in masks.inputs]
@@ -100,7 +108,7 @@ class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
             steps = [*steps, *masks.recurrent]
 
         def step(inputs: Any, states: Any) -> tuple[Any, list[Any]]:
-            pieces = ops.split(inputs, len(steps), axis=-1)
+            pieces = split_columns(inputs, len(steps))
             masks_now = StepMasks(self.method.site, tuple(pieces[gates:])) if anew else constant
             states = advance(pieces[:gates], states, masks=masks_now)
             return states[0], states
@@ -168,3 +176,29 @@ class DropoutLSTM(MethodRNN, keras.layers.LSTM):  # type: ignore[misc]
     def _bind_step(self, recurrent_kernel: Any) -> tuple[Any, Callable[..., list[Any]]]:
         recurrence = Recurrence(recurrent_kernel, None, self.activation, self.recurrent_activation)
         return self.cell.bias, partial(advance_lstm, recurrence=recurrence)
+
+
+def _fold_masks(
+    method: Method, masks: CallMasks, kernel: Any, recurrent_kernel: Any, gates: int
+) -> tuple[CallMasks, Any, Any]:
+    """Multiply the masks that a whole batch shares into the kernels, once per call instead of at every timestep.
+
+    Returns:
+        The masks left over, the kernel, the recurrent kernel.
+    """
+    if method.site is Site.RECURRENT_KERNEL:
+        for mask in masks.recurrent:
+            recurrent_kernel = recurrent_kernel * mask
+        return CallMasks(masks.inputs, ()), kernel, recurrent_kernel
+    if method.per_sample:
+        return masks, kernel, recurrent_kernel
+    kernel = _scale_rows(kernel, masks.inputs, gates)
+    return CallMasks((), ()), kernel, _scale_rows(recurrent_kernel, masks.recurrent, gates)
+
+
+def _scale_rows(kernel: Any, masks: Sequence[Any], gates: int) -> Any:
+    """Scale the rows of each gate's columns of a kernel by its mask, (1, n): x ∘ m times U is x times diag(m) U."""
+    if not masks:
+        return kernel
+    columns = split_columns(kernel, gates)
+    return ops.concatenate([column * ops.transpose(m) for m, column in zip(masks, columns, strict=True)], axis=-1)

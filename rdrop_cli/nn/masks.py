@@ -21,24 +21,10 @@ from typing import Any
 
 import tensorflow as tf
 
+from rdrop_cli.nn.cells import CallMasks
 from rdrop_cli.study.methods import Cell, Lifetime, Method, Scaling, Site
 
 _MANTISSA_BITS = 23
-
-
-@dataclass(frozen=True)
-class CallMasks:
-    """The masks of one call; an empty tuple where nothing is dropped.
-
-    Attributes:
-        inputs: for x, each (batch, feature), or (1, feature) if the batch shares it; one for all gates or one per gate.
-        recurrent: for the method's site, one for all, or one per gate or state. Each is (batch, units), or (1, units)
-            if the batch shares it, or (batch, time, units) if drawn anew at every timestep, or for a recurrent kernel
-            (units, gates · units).
-    """
-
-    inputs: tuple[Any, ...]
-    recurrent: tuple[Any, ...]
 
 
 @dataclass(frozen=True)

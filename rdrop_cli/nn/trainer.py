@@ -1,6 +1,7 @@
 """A network in training: one epoch at a time, its errors on any windows, and its state as plain arrays."""
 
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import keras
@@ -8,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import RdropError, describe_exception
-from rdrop_cli.nn.engines import choose_engine
+from rdrop_cli.nn.engines import MakeEngine, choose_engine
+from rdrop_cli.nn.environment import describe_environment
 from rdrop_cli.nn.models import build_model
 from rdrop_cli.nn.randomness import is_seed_state
 from rdrop_cli.runs.checkpoint import State
+from rdrop_cli.runs.document import Environment
 from rdrop_cli.runs.folder import MODEL_NAME
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
@@ -38,24 +41,30 @@ class KerasTrainer:
     All randomness is a function of the seed and the step (`randomness`), so the state is the variables alone.
     """
 
-    def __init__(self, config: RunConfig, windows: Windows) -> None:
+    def __init__(self, config: RunConfig, windows: Windows, make_engine: MakeEngine = choose_engine) -> None:
         self._config = config
         self._windows = windows
         self.model = build_model(config, len(windows.offsets), windows.matrix.shape[1])
         self._optimizer = make_optimizer(config.protocol)
         self._optimizer.build(self.model.trainable_variables)
-        self._engine = choose_engine(config, self.model, self._optimizer, windows)
+        self._engine = make_engine(config, self.model, self._optimizer, windows)
 
     model_name = MODEL_NAME
 
     @property
     def engine(self) -> str:
-        """What computes the network: `native`, `xla` or `keras`."""
+        """What computes the network: `native`, `jax`, `xla` or `keras`."""
         return self._engine.name
 
-    def describe_engine(self) -> dict[str, str | None]:
-        """Return what decides a run's last digits beside versions: the instruction set, and why this engine."""
-        return {"instruction_set": self._engine.instruction_set, "engine_reason": self._engine.reason}
+    def describe_environment(self) -> Environment:
+        """Return what decides a run's last digits: versions, device, threads, instruction set, and why this engine."""
+        engine = self._engine
+        return describe_environment(
+            jax=version("jax") if engine.name == "jax" else None,
+            device=engine.device,
+            instruction_set=engine.instruction_set,
+            engine_reason=engine.reason,
+        )
 
     def find_slowness(self) -> str | None:
         """Say what would make the run faster: how to have the kernel; None where nothing keeps it away."""

@@ -184,6 +184,7 @@ class Environment(Fields, frozen=True, kw_only=True):
     python: Annotated[str | None, Meta(description="version")] = None
     tensorflow: Annotated[str | None, Meta(description="version")] = None
     keras: Annotated[str | None, Meta(description="version")] = None
+    jax: Annotated[str | None, Meta(description="version, where it computed the network")] = None
     numpy: Annotated[str | None, Meta(description="version")] = None
     system: Annotated[str | None, Meta(description="operating system and machine")] = None
     device: Annotated[str | None, Meta(description="`CPU`, or the name of the GPU")] = None
@@ -221,7 +222,7 @@ class Metrics(Fields, frozen=True, kw_only=True):
     rates: Rates
     engine: Annotated[
         str | None,
-        Meta(description="of the network: `native`, `xla` or `keras`; `none` without a network; null in early runs"),
+        Meta(description="`native`, `jax`, `xla` or `keras`; `none` without a network; null in early runs"),
     ]
     epochs: Epochs
     dataset: Dataset

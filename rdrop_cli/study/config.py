@@ -12,7 +12,7 @@ from rdrop_cli.study.variants import DEFAULT_CELL, check_cell, find_variant, lab
 MAX_SEED = 2**31 - 1
 SOURCES = ("weights", "windows", "masks")  # of chance in a run: its initial weights, what it sees when, what it drops
 AUTO = "auto"
-ENGINES = (AUTO, "native", "xla", "keras")
+ENGINES = (AUTO, "native", "jax", "xla", "keras")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class RunConfig:
     protocol: Protocol
     dataset: Annotated[str, "`jena`, `synthetic`, or the path of the user's file"]
     dataset_sha256: Annotated[str, "of the file's bytes, or of the values where there is no file"]
-    engine: Annotated[str, "what was asked for: `auto`, `native`, `xla` or `keras`"] = "auto"
+    engine: Annotated[str, "what was asked for: `auto`, `native`, `jax`, `xla` or `keras`"] = "auto"
     cell: Annotated[str, "`gru` or `lstm`"] = DEFAULT_CELL
     reading: Reading = AS_FOUND
     name: Annotated[str, "what the user calls the run; may be empty"] = ""

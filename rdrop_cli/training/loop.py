@@ -5,7 +5,8 @@ Knows neither Keras nor the terminal: the network is a `Trainer`, and progress g
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -108,31 +109,70 @@ class TrainingLoop:
             DivergedError: a loss is not finite; the run has ended as `failed`, its last good state kept.
             DataError: no checkpoint can be read, or it is of another configuration.
         """
+        outcome = run_together([self])[0]
+        if isinstance(outcome, DivergedError):
+            raise outcome
+        return outcome
+
+    @property
+    def epochs_done(self) -> int:
+        """The epochs that are on the disk."""
+        return len(self._history.epochs)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether all epochs are done, or validation has not improved for as many as the protocol is patient for."""
+        patience = self.config.protocol.patience
+        if self.epochs_done >= self.config.epochs:
+            return True
+        return patience is not None and self._history.epochs_since_best >= patience
+
+    def begin(self) -> None:
+        """Restore the last checkpoint, if there is one.
+
+        Raises:
+            DataError: no checkpoint can be read, or it is of another configuration.
+        """
         self._restore()
-        epochs_done = len(self._history.epochs)
-        self._callback.begin(self.folder.run_id, self.config, epochs_done, self._setting.target_std)
-        self._write_metrics("interrupted")  # true until the last line of this method is reached
+        self._callback.begin(self.folder.run_id, self.config, self.epochs_done, self._setting.target_std)
+        self._write_metrics("interrupted")  # true until the last line of `finish` is reached
         if self._log:
             self._log.begin(self._history)
-        try:
-            while not self._has_ended():
-                self._run_epoch(len(self._history.epochs) + 1)
-            if (done := len(self._history.epochs)) < self.config.epochs:
-                patience = self._history.epochs_since_best
-                self._callback.note(
-                    f"{self.folder.run_id}: ends after epoch {done}; validation has not improved for {patience}"
-                )
+
+    def run_epoch(self) -> None:
+        """Train and measure the next epoch, and write it to the disk.
+
+        Raises:
+            DivergedError: a loss is not finite; the run has ended as `failed`, its last good state kept.
+        """
+        with self._record_failure():
+            self._run_epoch(self.epochs_done + 1)
+
+    def restore_best(self) -> None:
+        """Take back the best epoch's network when the last epoch is done."""
+        if self.epochs_done < self.config.epochs:
+            self._callback.note(
+                f"{self.folder.run_id}: ends after epoch {self.epochs_done}; validation has not improved for "
+                f"{self._history.epochs_since_best}"
+            )
+        self._trainer.set_state(self._best)
+
+    def finish(self) -> Metrics:
+        """Measure the test windows with the best epoch's network, write what a finished run has; return the metrics.
+
+        Raises:
+            DivergedError: as `run_epoch` does.
+        """
+        with self._record_failure():
             return self._finish()
+
+    @contextmanager
+    def _record_failure(self) -> Iterator[None]:
+        try:
+            yield
         except DivergedError as error:
             self._write_metrics("failed", failure=str(error))
             raise
-
-    def _has_ended(self) -> bool:
-        """Whether all epochs are done, or validation has not improved for as many as the protocol is patient for."""
-        patience = self.config.protocol.patience
-        if len(self._history.epochs) >= self.config.epochs:
-            return True
-        return patience is not None and self._history.epochs_since_best >= patience
 
     def _restore(self) -> None:
         checkpoint, damaged = load_checkpoint(self.folder.checkpoints_path)
@@ -215,11 +255,9 @@ class TrainingLoop:
             self._trainer.save_model(temporary)
 
     def _finish(self) -> Metrics:
-        """Measure the test windows with the best epoch's network and write what a finished run has."""
         from rdrop_cli.plots.loss import draw_run
 
         remove_old_checkpoints(self.folder.checkpoints_path)  # a kill may have come between saving and removing
-        self._trainer.set_state(self._best)
         self._save_model()
         self._measure_by_day("validation", "val_mae", self._windows.validation, self.folder.daily_errors_path)
         test_mae = self._measure_by_day("test", "test_mae", self._windows.test, self.folder.daily_test_errors_path)
@@ -248,6 +286,36 @@ class TrainingLoop:
         return build_metrics(
             self.folder.run_id, self._created_at, self.config, self._setting, self._history, status, test_mae, failure
         )
+
+
+def run_together(loops: Sequence[TrainingLoop]) -> list[Metrics | DivergedError]:
+    """Take runs through an epoch before the next one, those that lag behind first; return what became of each.
+
+    So an engine can compute an epoch of all of them at once, and then the predictions.
+    """
+    failures: dict[TrainingLoop, DivergedError] = {}
+    for loop in loops:
+        loop.begin()
+    while going := [loop for loop in loops if not loop.has_ended and loop not in failures]:
+        epoch = min(loop.epochs_done for loop in going)
+        for loop in going:
+            if loop.epochs_done == epoch:
+                try:
+                    loop.run_epoch()
+                except DivergedError as error:
+                    failures[loop] = error
+    ended = [loop for loop in loops if loop not in failures]
+    for loop in ended:
+        loop.restore_best()
+    metrics = {loop: _finish(loop) for loop in ended}
+    return [failures.get(loop) or metrics[loop] for loop in loops]
+
+
+def _finish(loop: TrainingLoop) -> Metrics | DivergedError:
+    try:
+        return loop.finish()
+    except DivergedError as error:
+        return error
 
 
 def _describe_shapes(state: State) -> dict[str, tuple[tuple[int, ...], str]]:

@@ -1,24 +1,27 @@
 """A run from its configuration to its folder: what the command, and a Python program, call to train."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rdrop_cli.errors import DataError, make_printable
-from rdrop_cli.runs.document import Environment, Metrics, Scale, Standardisation
+from rdrop_cli.errors import DataError, RdropError, make_printable
+from rdrop_cli.runs.document import Metrics, Scale, Standardisation
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.runs.metrics import Setting, describe_machine
+from rdrop_cli.runs.metrics import Setting
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import Windows, forecast_naively, make_windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import IN_UNIT, Protocol
-from rdrop_cli.training.interruption import CheckSignals, delay_signals
-from rdrop_cli.training.loop import Callback, TrainingLoop
+from rdrop_cli.training.interruption import delay_signals
+from rdrop_cli.training.loop import Callback, TrainingLoop, run_together
 
 if TYPE_CHECKING:
     from rdrop_cli.forecasters.trainer import ForecasterTrainer
     from rdrop_cli.nn.events import EventLog
     from rdrop_cli.nn.trainer import KerasTrainer
+
+    AnyTrainer = ForecasterTrainer | KerasTrainer
 
 
 def train_run(
@@ -40,15 +43,53 @@ def train_run(
         RdropError: another process holds the run, or its loss is not finite.
         MemoryError: the network or its windows do not fit into memory.
     """
-    if series.source.sha256 != config.dataset_sha256:
-        raise DataError(
-            f"{series.source.name}: not the data that the run was started on (SHA-256 {series.source.sha256[:12]}…, "
-            f"started on {config.dataset_sha256[:12]}…)"
-        )
+    outcome = train_runs([Order(config, make_folder, callback)], series, tensorboard, windows)[0]
+    if isinstance(outcome, RdropError):
+        raise outcome
+    return outcome
+
+
+@dataclass(frozen=True)
+class Order:
+    """A run to train: its configuration, what gives its folder, and what is told of its progress."""
+
+    config: RunConfig
+    make_folder: Callable[[], RunFolder]
+    callback: Callback
+
+
+def train_runs(
+    orders: Sequence[Order], series: Series, tensorboard: bool = False, windows: Windows | None = None
+) -> list[Metrics | RdropError]:
+    """Train runs of one protocol, several of them together by JAX; return what became of each, in order.
+
+    A run whose loss is not finite ends as failed, and the others go on.
+
+    Raises:
+        DataError, RdropError, MemoryError: as `train_run`, before anything is trained.
+    """
+    for order in orders:
+        if series.source.sha256 != order.config.dataset_sha256:
+            raise DataError(
+                f"{series.source.name}: not the data that the run was started on (SHA-256 "
+                f"{series.source.sha256[:12]}…, started on {order.config.dataset_sha256[:12]}…)"
+            )
+    first = orders[0].config
     if windows is None:
-        windows = make_windows(series, config.own_protocol)
-    with delay_signals() as check_signals, _raise_memory_error(), _prepare_precision(config):
-        return _train(config, series.source, windows, make_folder, callback, tensorboard, check_signals)
+        windows = make_windows(series, first.own_protocol)
+    with delay_signals() as check_signals, _raise_memory_error(), _prepare_precision(first), ExitStack() as held:
+        trainers = _make_trainers([order.config for order in orders], windows)
+        check_signals()
+        loops = []
+        for order, trainer in zip(orders, trainers, strict=True):
+            for trouble in filter(None, (trainer.find_slowness(), trainer.find_hidden_state())):
+                order.callback.note(trouble)
+            setting = _describe_setting(order.config, series.source, windows, trainer)
+            folder = order.make_folder()
+            held.enter_context(folder.lock())
+            log = held.enter_context(_open_event_log(order.config, folder, setting.target_std, tensorboard))
+            loops.append(TrainingLoop(folder, windows, setting, trainer, order.callback, log, check_signals))
+        return list(run_together(loops))
 
 
 def _prepare_precision(config: RunConfig) -> AbstractContextManager[None]:
@@ -59,33 +100,17 @@ def _prepare_precision(config: RunConfig) -> AbstractContextManager[None]:
     return standard_precision()
 
 
-def _train(
-    config: RunConfig,
-    source: Source,
-    windows: Windows,
-    make_folder: Callable[[], RunFolder],
-    callback: Callback,
-    tensorboard: bool,
-    check_signals: CheckSignals,
-) -> Metrics:
-    trainer, environment = _make_trainer(config, windows)
-    setting = Setting(
+def _describe_setting(config: RunConfig, source: Source, windows: Windows, trainer: "AnyTrainer") -> Setting:
+    return Setting(
         source=source,
         engine=trainer.engine,
         target_std=windows.target_std,
         naive_val_mae=forecast_naively(windows, windows.validation),
         naive_test_mae=forecast_naively(windows, windows.test),
         train_windows_per_epoch=config.own_protocol.epoch_windows,
-        environment=environment,
+        environment=trainer.describe_environment(),
         standardisation=_describe_standardisation(windows, config.protocol),
     )
-    check_signals()
-    for trouble in (trainer.find_slowness(), trainer.find_hidden_state()):
-        if trouble:
-            callback.note(trouble)
-    folder = make_folder()
-    with folder.lock(), _open_event_log(config, folder, setting.target_std, tensorboard) as log:
-        return TrainingLoop(folder, windows, setting, trainer, callback, log, check_signals).run()
 
 
 def _describe_standardisation(windows: Windows, protocol: Protocol) -> Standardisation:
@@ -120,15 +145,13 @@ def _raise_memory_error() -> Iterator[None]:
         raise
 
 
-def _make_trainer(
-    config: RunConfig, windows: Windows
-) -> tuple["KerasTrainer", Environment] | tuple["ForecasterTrainer", Environment]:
-    if not config.is_network:
+def _make_trainers(configs: Sequence[RunConfig], windows: Windows) -> "Sequence[AnyTrainer]":
+    if not configs[0].is_network:
         from rdrop_cli.forecasters.trainer import ForecasterTrainer
 
-        return ForecasterTrainer(config, windows), describe_machine()
-    from rdrop_cli.nn.environment import describe_environment
+        return [ForecasterTrainer(config, windows) for config in configs]
+    from rdrop_cli.nn.engines import choose_engine, make_batch
     from rdrop_cli.nn.trainer import KerasTrainer
 
-    network = KerasTrainer(config, windows)
-    return network, describe_environment(**network.describe_engine())
+    make_engine = choose_engine if len(configs) == 1 else make_batch()
+    return [KerasTrainer(config, windows, make_engine) for config in configs]

@@ -63,6 +63,7 @@ def measure_agreement(
     cell: str,
     size: Size,
     spoil: Callable[[Description, np.ndarray], None] = lambda description, parameters: None,
+    compute: "Callable[..., tuple[float, np.ndarray, np.ndarray]] | None" = None,
 ) -> Errors:
     """Compare a training call, and a prediction, of a network with random weights.
 
@@ -70,7 +71,8 @@ def measure_agreement(
         variant: by name.
         cell: of its recurrent layers.
         size: of network and batch.
-        spoil: may change what the kernel computes.
+        spoil: may change what is computed.
+        compute: what is compared with Keras: gives loss, gradients and outputs; None for the kernel.
     """
     rng = np.random.default_rng(1)
     x = rng.normal(size=(size.batch, size.timesteps, size.features)).astype(np.float32)
@@ -86,9 +88,7 @@ def measure_agreement(
     description = replace(describe_model(twin, MaskSeeds(twin, SEED).find_stream), squares=True)
     parameters = np.concatenate([w.ravel() for w in weights])
     spoil(description, parameters)
-    network, sequences = Network(load_library(), description), Sequences.from_batch(x)
-    loss, received = network.differentiate(parameters, sequences, targets, step=STEP, threads=2)
-    predicted = network.predict(parameters, sequences, threads=2)
+    loss, received, predicted = (compute or compute_by_kernel)(description, parameters, x, targets)
     assert np.isfinite(loss)
     ends = np.cumsum([w.size for w in weights])
     return Errors(
@@ -98,6 +98,14 @@ def measure_agreement(
             for a, b in zip(np.split(received, ends[:-1]), gradients, strict=True)
         ),
     )
+
+
+def compute_by_kernel(
+    description: Description, parameters: np.ndarray, x: np.ndarray, targets: np.ndarray
+) -> tuple[float, np.ndarray, np.ndarray]:
+    network, sequences = Network(load_library(), description), Sequences.from_batch(x)
+    loss, gradients = network.differentiate(parameters, sequences, targets, step=STEP, threads=2)
+    return loss, gradients, network.predict(parameters, sequences, threads=2)
 
 
 def _build(variant: str, cell: str, size: Size, dtype: str) -> keras.Sequential:

@@ -239,7 +239,7 @@ def test_a_network_that_is_not_recurrent_alone_trains_by_xla_and_says_why(name):
     config = configure("gru", name, engine="auto", protocol=protocol)
     trainer, other = KerasTrainer(config, windows), KerasTrainer(replace(config, seed=6), windows)
     assert trainer.engine == "xla"
-    assert "the kernel has no" in trainer.describe_engine()["engine_reason"]
+    assert "the kernel has no" in trainer.describe_environment().engine_reason
     assert np.isfinite(train(trainer, 1))
     assert not np.array_equal(trainer.model.get_weights()[0], other.model.get_weights()[0])
 

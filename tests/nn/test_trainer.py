@@ -202,14 +202,14 @@ def no_compiler(monkeypatch, tmp_path):
 def test_auto_is_the_kernel(config, tiny_windows):
     trainer = KerasTrainer(config, tiny_windows)
     assert trainer.engine == "native"
-    assert trainer.describe_engine()["instruction_set"] == load_library().instruction_set
+    assert trainer.describe_environment().instruction_set == load_library().instruction_set
     assert trainer.find_slowness() is None
 
 
 def test_without_a_compiler_auto_is_xla_and_says_what_to_do(config, tiny_windows, no_compiler):
     trainer = KerasTrainer(config, tiny_windows)
     assert trainer.engine == "xla"
-    assert "CXX=no-such-compiler: no such compiler" in trainer.describe_engine()["engine_reason"]
+    assert "CXX=no-such-compiler: no such compiler" in trainer.describe_environment().engine_reason
     assert "CXX=no-such-compiler: no such compiler" in trainer.find_slowness()
     assert KerasTrainer(replace(config, engine="xla"), tiny_windows).find_slowness() is None
     with pytest.raises(RdropError, match="engine native: CXX=no-such-compiler: no such compiler"):

@@ -12,7 +12,7 @@ from rdrop_cli.runs.json_schema import fill_tables, make_config_schema, make_met
 DOCS = Path(__file__).parents[2] / "docs"
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "schema-4" / "runs"
 ADDED = {  # to schema 4 after the fixture was trained: they have defaults
-    "metrics": {"vary", "protocol.train_start_row", "dataset.where"},
+    "metrics": {"vary", "protocol.train_start_row", "dataset.where", "environment.jax"},
     "config": {"vary", "protocol.train_start_row", "code_sha256"},
 }
 

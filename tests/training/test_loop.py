@@ -9,8 +9,8 @@ from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import History
-from rdrop_cli.training.loop import DivergedError
-from tests.standin import PROTOCOL, RandomWalk, Silence, make_folder, make_windows, run
+from rdrop_cli.training.loop import DivergedError, TrainingLoop, run_together
+from tests.standin import PROTOCOL, SETTING, RandomWalk, Silence, make_folder, make_windows, run
 
 
 @pytest.fixture
@@ -157,3 +157,22 @@ def test_patience_ends_a_run_as_completed_and_a_resumed_one_at_the_same_epoch(tm
     assert metrics.status == "completed"
     assert (metrics.epochs.done, metrics.epochs.planned, metrics.epochs.ended_by) == (done, 30, "patience")
     assert (whole.epochs.done, whole.epochs.ended_by) == (30, "plan")
+
+
+def make_loop(folder, windows, trainer):
+    return TrainingLoop(folder, windows, SETTING, trainer, Silence())
+
+
+def test_runs_together_are_the_runs_alone_and_one_that_fails_stops_no_other(tmp_path, windows):
+    alone = run(make_folder(tmp_path), windows, RandomWalk())
+    lagging, failing, whole = (make_folder(tmp_path) for _ in range(3))
+    with pytest.raises(KeyboardInterrupt):
+        run(lagging, windows, RandomWalk(stop_at_step=7))
+    trainers = RandomWalk(), RandomWalk(diverge_at_step=8), RandomWalk()
+    folders = lagging, failing, whole
+    outcomes = run_together([make_loop(*each) for each in zip(folders, [windows] * 3, trainers, strict=True)])
+    assert isinstance(outcomes[1], DivergedError)
+    assert failing.read_metrics().status == "failed"
+    for outcome in (outcomes[0], outcomes[2]):
+        assert outcome.status == "completed"
+        assert (outcome.history, outcome.best) == (alone.history, alone.best)

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
 from rdrop_cli.nn.environment import count_threads
 from rdrop_cli.nn.native.keras_network import describe_model
 from rdrop_cli.nn.native.network import FloatArray, IntArray, Network, Sequences, load_library
 from rdrop_cli.nn.native.optimizers import UPDATES
 from rdrop_cli.nn.randomness import MaskSeeds, Passes, derive_seed
+from rdrop_cli.nn.variables import assign, flatten, list_slots
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import MSE, PASSES
@@ -25,12 +25,14 @@ class NativeEngine:
     Attributes:
         name: what a run records.
         reason: why it computes this model.
+        device: the kernel's.
         slowness: nothing keeps a faster engine away.
         instruction_set: that the kernel was compiled for.
     """
 
     name = "native"
     reason = "the kernel can compute this network"
+    device = "CPU"
     instruction_set: str | None
     slowness: str | None = None
 
@@ -62,8 +64,8 @@ class NativeEngine:
     def train_steps(self, first: int, last: int) -> Iterator[float]:
         """Train the steps [first, last), yielding the loss of each; the variables are Keras's again at the end."""
         optimizer, windows = self._optimizer, self._windows
-        slots = self._list_slots()
-        weights, moments = _flatten(self._model.trainable_variables), [_flatten(variables) for variables in slots]
+        slots = list_slots(self._model, optimizer)
+        weights, moments = flatten(self._model.trainable_variables), [flatten(variables) for variables in slots]
         before, done = int(optimizer.iterations), 0
         try:
             for step in range(first, last):
@@ -72,25 +74,18 @@ class NativeEngine:
                     weights, self._find_sequences(rows), windows.get_labels(rows), step=step, threads=count_threads()
                 )
                 with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges is seen by its loss
-                    self._update(optimizer, before + done, weights, gradients, *moments)
+                    self._update(optimizer, np.float32(before + done), weights, gradients, *moments)
                 done += 1
                 yield loss
         finally:
-            _assign(self._model.trainable_variables, weights)
+            assign(self._model.trainable_variables, weights)
             for variables, moment in zip(slots, moments, strict=True):
-                _assign(variables, moment)
+                assign(variables, moment)
             optimizer.iterations.assign_add(done)
-
-    def _list_slots(self) -> list[list[keras.Variable]]:
-        """Return what the optimizer keeps of each weight, kind by kind; Keras has the kinds of one weight together."""
-        weights = len(self._model.trainable_variables)
-        slots = self._optimizer.variables[2:]  # behind its count of steps and its rate
-        kinds = len(slots) // weights
-        return [slots[kind::kinds] for kind in range(kinds)]
 
     def predict(self, rows: IntArray | range) -> FloatArray:
         """Return the model's output (window,) for the windows that end before `rows`, dropout off."""
-        weights = _flatten(self._model.trainable_variables)
+        weights = flatten(self._model.trainable_variables)
         batches = [np.asarray(rows[start : start + BATCH], np.int64) for start in range(0, len(rows), BATCH)]
         outputs = [
             self._network.predict(weights, self._find_sequences(batch), threads=count_threads()) for batch in batches
@@ -100,15 +95,3 @@ class NativeEngine:
     def _find_sequences(self, rows: IntArray) -> Sequences:
         windows = self._windows
         return Sequences(windows.matrix, rows + int(windows.offsets[0]), windows.step_rows)
-
-
-def _flatten(variables: list[keras.Variable]) -> FloatArray:
-    return np.concatenate([variable.numpy().ravel() for variable in variables])
-
-
-def _assign(variables: list[keras.Variable], values: npt.NDArray[np.float32]) -> None:
-    position = 0
-    for variable in variables:
-        size = int(np.prod(variable.shape))
-        variable.assign(values[position : position + size].reshape(variable.shape))
-        position += size

@@ -1,38 +1,50 @@
-"""The updates of Keras's optimizers on flat arrays, in the order of Keras's operations, without momentum or decay."""
+"""The updates of Keras's optimizers on flat arrays, in the order of Keras's operations, without momentum or decay.
+
+Arrays of NumPy are changed in place, those of JAX are not; both are returned.
+"""
 
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 
-from rdrop_cli.nn.native.network import FloatArray
-
 
 def update_rmsprop(
-    optimizer: keras.optimizers.RMSprop, done: int, weights: FloatArray, gradients: FloatArray, velocity: FloatArray
-) -> None:
-    """Update weights and velocity in place, (parameters,) each."""
+    optimizer: keras.optimizers.RMSprop,
+    done: Any,
+    weights: Any,
+    gradients: Any,
+    velocity: Any,
+    *,
+    sqrt: Callable[[Any], Any] = np.sqrt,
+) -> tuple[Any, Any]:
+    """Return the new weights and velocity, (parameters,) each."""
     rate, rho, epsilon = (np.float32(value) for value in (optimizer.learning_rate, optimizer.rho, optimizer.epsilon))
     velocity *= rho
-    velocity += np.float32(1 - optimizer.rho) * np.square(gradients)
-    weights -= rate * gradients / np.sqrt(velocity + epsilon)
+    velocity += np.float32(1 - optimizer.rho) * (gradients * gradients)
+    weights -= rate * gradients / sqrt(velocity + epsilon)
+    return weights, velocity
 
 
 def update_adam(
     optimizer: keras.optimizers.Adam,
-    done: int,
-    weights: FloatArray,
-    gradients: FloatArray,
-    momentum: FloatArray,
-    velocity: FloatArray,
-) -> None:
-    """Update weights, momentum and velocity in place, (parameters,) each; `done` updates came before this one."""
-    one, step = np.float32(1), np.float32(done + 1)
-    powers = [np.power(np.float32(beta), step) for beta in (optimizer.beta_1, optimizer.beta_2)]
-    alpha = np.float32(optimizer.learning_rate) * np.sqrt(one - powers[1]) / (one - powers[0])
+    done: Any,
+    weights: Any,
+    gradients: Any,
+    momentum: Any,
+    velocity: Any,
+    *,
+    sqrt: Callable[[Any], Any] = np.sqrt,
+) -> tuple[Any, Any, Any]:
+    """Return the new weights, momentum and velocity, (parameters,) each; `done` updates (float32) came before."""
+    one = np.float32(1)
+    powers = [np.float32(beta) ** (done + one) for beta in (optimizer.beta_1, optimizer.beta_2)]
+    alpha = np.float32(optimizer.learning_rate) * sqrt(one - powers[1]) / (one - powers[0])
     momentum += (gradients - momentum) * np.float32(1 - optimizer.beta_1)
-    velocity += (np.square(gradients) - velocity) * np.float32(1 - optimizer.beta_2)
-    weights -= momentum * alpha / (np.sqrt(velocity) + np.float32(optimizer.epsilon))
+    velocity += (gradients * gradients - velocity) * np.float32(1 - optimizer.beta_2)
+    weights -= momentum * alpha / (sqrt(velocity) + np.float32(optimizer.epsilon))
+    return weights, momentum, velocity
 
 
-UPDATES: dict[str, Callable[..., None]] = {"rmsprop": update_rmsprop, "adam": update_adam}
+UPDATES: dict[str, Callable[..., tuple[Any, ...]]] = {"rmsprop": update_rmsprop, "adam": update_adam}

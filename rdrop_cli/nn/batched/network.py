@@ -1,0 +1,168 @@
+"""The networks that the kernel computes, as functions of JAX: one run's weights in, its output or loss out.
+
+`vmap` makes of them the functions of many runs. The masks have the bits that Keras's layers and the kernel draw.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from rdrop_cli.nn.batched.philox import draw_bits
+from rdrop_cli.nn.cells import Recurrence, StepMasks, advance_gru, advance_lstm, multiply_by_gate, split_columns
+from rdrop_cli.nn.native.network import Activation, Cell, Description, Layer, Masks, MaskSite, Stage
+from rdrop_cli.study.methods import Site
+
+MANTISSA = np.uint32((1 << 23) - 1)
+SITES = {
+    MaskSite.READ: Site.RECURRENT_INPUT,
+    MaskSite.PREVIOUS: Site.PREVIOUS_STATE,
+    MaskSite.CANDIDATE: Site.CANDIDATE,
+    MaskSite.WRITTEN: Site.NEW_STATE,
+    MaskSite.UPDATE: Site.STATE_UPDATE,
+}
+ACTIVATIONS = {Activation.TANH: jnp.tanh, Activation.RELU: jax.nn.relu}
+NOTHING = Masks()
+
+
+def list_masks(description: Description) -> list[Masks]:
+    """Return the masks of a network, none among them, in the order in which `Draws` counts them."""
+    layers = [layer for stage in description.stages for layer in stage.layers[: stage.directions]]
+    of_layers = [masks for layer in layers for masks in (layer.input, layer.recurrent)]
+    return [*(stage.given for stage in description.stages), *of_layers, description.returned]
+
+
+@dataclass
+class Draws:
+    """The masks of one run at one step, or what takes their place at inference.
+
+    Attributes:
+        seeds: uint32 of shape (mask, 2), all masks of `list_masks` one after the other; None at inference.
+        scales: of shape (`list_masks`, 3): the rate, what is kept, and the average at inference.
+        specs: of the network, with the counts that all runs share.
+    """
+
+    seeds: Any
+    scales: Any
+    specs: Sequence[Masks]
+    _used: int = field(default=0, init=False)
+
+    @property
+    def training(self) -> bool:
+        return self.seeds is not None
+
+    def draw(self, shape: tuple[int, ...]) -> tuple[Any, ...]:
+        """Return the masks of the next of `specs`, each of that shape; at inference none, or their averages."""
+        place, spec = self._used, self.specs[self._used]
+        self._used += 1
+        rate, kept, average = self.scales[place]
+        if not self.training:
+            return (average,) * spec.count if spec.average != 1 else ()
+        first = sum(each.count for each in self.specs[:place])
+        seeds = self.seeds[first : first + spec.count]
+        bits = draw_bits(seeds[:, 0], seeds[:, 1], int(np.prod(shape)), jnp)
+        uniform = (bits & MANTISSA).astype(jnp.float32) * 2.0**-23
+        return tuple(jnp.where(uniform >= rate, kept, 0.0).reshape(spec.count, *shape))
+
+
+def compute_output(description: Description, parameters: Any, x: Any, draws: Draws) -> Any:
+    """Return the output (batch,) of one run.
+
+    Args:
+        description: of the network.
+        parameters: (parameters,).
+        x: (batch, time, feature).
+        draws: the masks.
+    """
+    samples, timesteps, features = x.shape
+    given = []
+    for stage in description.stages:
+        given.append(draws.draw((samples, timesteps if stage.given_per_step else 1, features)))
+        features = sum(layer.units for layer in stage.layers[: stage.directions])
+    for stage, masks in zip(description.stages, given, strict=True):
+        for mask in masks:
+            x = x * mask
+        x = _run_stage(stage, parameters, x, draws)
+    for mask in draws.draw((samples, features)):
+        x = x * mask
+    weight = parameters[description.dense :][:features]
+    return x @ weight + parameters[description.dense + features]
+
+
+def _run_stage(stage: Stage, parameters: Any, x: Any, draws: Draws) -> Any:
+    """Return all states (batch, time, units) of a layer or a pair, or the last one (batch, units)."""
+    outputs = [_run_layer(layer, stage.every_state, parameters, x, draws) for layer in stage.layers[: stage.directions]]
+    return jnp.concatenate(outputs, axis=-1)
+
+
+def _run_layer(layer: Layer, every_state: bool, parameters: Any, x: Any, draws: Draws) -> Any:
+    samples, timesteps, _ = x.shape
+    gates, biases, states, advance = (3, 2, 1, advance_gru) if layer.cell == Cell.GRU else (4, 1, 2, advance_lstm)
+    kernel, recurrent_kernel, bias = _find_weights(layer, gates, biases, parameters)
+    samples_drawn = 1 if layer.shared else samples
+    shape = (samples_drawn, timesteps, layer.units) if layer.per_step else (samples_drawn, layer.units)
+    in_kernel = layer.site == MaskSite.WEIGHTS
+    inputs = draws.draw((samples_drawn, layer.features))
+    recurrent = draws.draw((layer.units, gates * layer.units) if in_kernel else shape)
+    if in_kernel:
+        for mask in recurrent:
+            recurrent_kernel = recurrent_kernel * mask
+    elif layer.shared:
+        kernel, recurrent_kernel = _scale_rows(kernel, inputs), _scale_rows(recurrent_kernel, recurrent)
+        inputs = ()
+    if layer.backwards:
+        x = x[:, ::-1]
+    # The masks on x do not change over time, so all timesteps are projected at once.
+    products = multiply_by_gate(x, kernel, [mask[:, None] for mask in inputs], gates, bias[0])
+    anew = bool(layer.per_step) and draws.training
+    if anew:
+        recurrent = tuple(jnp.moveaxis(mask[:, ::-1] if layer.backwards else mask, 1, 0) for mask in recurrent)
+    masks: Any = () if layer.shared or in_kernel else recurrent
+    if layer.site == MaskSite.READ and len(masks) == gates:  # one product instead of one per gate
+        masks = jnp.stack(masks, axis=1 if anew else 0)
+        recurrent_kernel = jnp.stack(split_columns(recurrent_kernel, gates))
+    recurrence = Recurrence(
+        recurrent_kernel, bias[1] if biases > 1 else None, ACTIVATIONS[layer.activation], jax.nn.sigmoid
+    )
+    site = SITES.get(layer.site, Site.RECURRENT_KERNEL)
+
+    def step(carried: list[Any], now: Any) -> tuple[list[Any], Any]:
+        gate_products, drawn = now
+        masks_now = StepMasks(site, drawn if anew else masks)
+        new = advance(gate_products, carried, recurrence=recurrence, masks=masks_now)
+        return new, new[0] if every_state else None
+
+    steps = [jnp.moveaxis(product, 1, 0) for product in products]
+    first = [jnp.zeros((samples, layer.units), x.dtype)] * states
+    last, every = jax.lax.scan(step, first, (steps, masks if anew else ()))
+    if not every_state:
+        return last[0]
+    turned = layer.backwards and not layer.in_reading_order
+    return jnp.moveaxis(every[::-1] if turned else every, 0, 1)
+
+
+def _find_weights(layer: Layer, gates: int, biases: int, parameters: Any) -> tuple[Any, Any, Any]:
+    """Return a layer's kernel, recurrent kernel and bias (biases, gates · units)."""
+    columns, position, found = gates * layer.units, layer.weights, []
+    for rows in (layer.features, layer.units, biases):
+        found.append(parameters[position : position + rows * columns].reshape(rows, columns))
+        position += rows * columns
+    return found[0], found[1], found[2]
+
+
+def _scale_rows(kernel: Any, masks: Sequence[Any]) -> Any:
+    """Scale the rows of each gate's columns by its mask (1, n), which a whole batch shares."""
+    if not masks:
+        return kernel
+    units = kernel.shape[1] // len(masks)
+    return kernel * jnp.concatenate([jnp.repeat(mask.T, units, axis=1) for mask in masks], axis=1)
+
+
+def compute_loss(description: Description, parameters: Any, x: Any, labels: Any, weights: Any, draws: Draws) -> Any:
+    """Return the loss of one run on a batch; `weights`, (batch,), are 0 for samples that fill up the batch."""
+    errors = compute_output(description, parameters, x, draws) - labels
+    losses = errors * errors if description.squares else jnp.abs(errors)
+    return jnp.sum(losses * weights) / jnp.sum(weights)

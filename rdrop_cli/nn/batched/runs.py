@@ -1,0 +1,165 @@
+"""Runs of one network side by side on the device that JAX has: many steps, or predictions, in one call."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.nn.batched.network import Draws, compute_loss, compute_output, list_masks
+from rdrop_cli.nn.native.network import Description, FloatArray, IntArray
+
+DRAWS_PER_STEP = 1 << 12
+SEED_MODULUS = 2**31 - 2  # Keras reduces its 64-bit states so
+WINDOWS_AT_ONCE = 16384  # predicted in one call, by all runs together
+
+Update = Callable[..., tuple[Any, ...]]
+
+
+class DifferentNetworksError(Exception):
+    """Runs whose networks differ in more than seeds and rates."""
+
+
+def merge_descriptions(descriptions: Sequence[Description]) -> tuple[Description, FloatArray, IntArray]:
+    """Merge the networks of runs into one, whose masks each run scales in its own way.
+
+    A run without masks where others have some has masks of rate 0: ones.
+
+    Returns:
+        The network; the rate, what is kept and the average at inference of each run's masks, (run, masks, 3); their
+        streams, (run, masks).
+
+    Raises:
+        DifferentNetworksError: the networks differ in more than their masks' rates and streams.
+    """
+    merged = max(descriptions, key=lambda each: sum(masks.count for masks in list_masks(each)))
+    template = list_masks(merged)
+    scales = np.ones((len(descriptions), len(template), 3), np.float32)
+    streams = np.zeros((len(descriptions), len(template)), np.int64)
+    for run, description in enumerate(descriptions):
+        if _describe_structure(description) != _describe_structure(merged):
+            raise DifferentNetworksError
+        for place, (masks, shared) in enumerate(zip(list_masks(description), template, strict=True)):
+            if masks.count not in (0, shared.count):
+                raise DifferentNetworksError
+            scales[run, place] = (masks.rate, masks.kept, masks.average) if masks.count else (0, 1, 1)
+            streams[run, place] = masks.stream
+    return merged, scales, streams
+
+
+def _describe_structure(description: Description) -> list[Any]:
+    layers = [layer for stage in description.stages for layer in stage.layers[: stage.directions]]
+    names = ("cell", "features", "units", "activation", "backwards", "in_reading_order", "weights")
+    shape = [description.timesteps, description.parameters, description.dense, description.squares]
+    return [*shape, *(getattr(layer, name) for layer in layers for name in names)]
+
+
+class Runs:
+    """The runs of one network, in float32: each one's numbers are those of the run alone, to rounding."""
+
+    def __init__(
+        self, descriptions: Sequence[Description], matrix: FloatArray, offsets: npt.NDArray[np.int32], update: Update
+    ) -> None:
+        """Take the runs' networks to the device.
+
+        Args:
+            descriptions: of the runs' networks.
+            matrix: the readings of all windows, (row, feature).
+            offsets: rows of a window relative to the row that it is known by, (time,).
+            update: of the weights: (done, weights, gradients, *slots) to (weights, *slots), arrays of (parameters,).
+
+        Raises:
+            DifferentNetworksError: the runs cannot be computed together.
+        """
+        self.network, self._scales, self._streams = merge_descriptions(descriptions)
+        self._specs = list_masks(self.network)
+        self._update = update
+        self._matrix = jnp.asarray(matrix)
+        self._offsets = jnp.asarray(offsets, jnp.int32)
+        self._train = jax.jit(self._scan_steps)
+        self._forward = jax.jit(self._predict_once)
+
+    def train(
+        self,
+        state: tuple[FloatArray, ...],
+        rows: IntArray,
+        labels: FloatArray,
+        weights: FloatArray,
+        steps: IntArray,
+        at_once: int,
+    ) -> tuple[tuple[FloatArray, ...], FloatArray]:
+        """Train some steps, in one call.
+
+        Args:
+            state: the weights, (run, parameters), and what the optimizer keeps of each, likewise.
+            rows: by which the windows are known, (step, run, batch).
+            labels: likewise.
+            weights: of the samples, (step, batch): 0 where the batch is filled up.
+            steps: their numbers over the whole run, from 0, (step,).
+            at_once: that a call is compiled for, at least as many.
+
+        Returns:
+            The new state, and the losses (step, run).
+        """
+        parts = (steps.astype(np.float32), rows.astype(np.int32), labels, weights, self._find_seeds(steps))
+        padding = at_once - len(steps)
+        filled = [np.pad(part, [(0, padding), *[(0, 0)] * (part.ndim - 1)], mode="edge") for part in parts]
+        real = np.arange(at_once) < len(steps)
+        with jax.default_matmul_precision("highest"):
+            state, losses = self._train(state, (real, *filled), self._scales)
+        return tuple(np.array(part) for part in state), np.asarray(losses)[: len(steps)]
+
+    def predict(self, parameters: FloatArray, rows: IntArray) -> FloatArray:
+        """Return the outputs (run, window) for the windows known by `rows`, without dropout."""
+        at_once = max(WINDOWS_AT_ONCE // len(parameters), 1)
+        filled = np.pad(rows, (0, -len(rows) % at_once), mode="edge").astype(np.int32)
+        with jax.default_matmul_precision("highest"):
+            outputs = [
+                np.asarray(self._forward(parameters, filled[first : first + at_once], self._scales))
+                for first in range(0, len(filled), at_once)
+            ]
+        return np.concatenate(outputs, axis=1)[:, : len(rows)]
+
+    def _find_seeds(self, steps: IntArray) -> npt.NDArray[np.uint32]:
+        """Return the seeds of all masks: (step, run, mask, 2)."""
+        firsts, streams = [], []
+        for place, masks in enumerate(self._specs):
+            firsts += [masks.first + i for i in range(masks.count)]
+            streams += [self._streams[:, place]] * masks.count
+        counters = (steps[:, None] * DRAWS_PER_STEP + np.array(firsts, np.int64)) % SEED_MODULUS
+        by_run = np.stack(streams, axis=1) % SEED_MODULUS if streams else np.zeros((len(self._streams), 0), np.int64)
+        shape = (len(steps), *by_run.shape)
+        pairs = np.broadcast_to(by_run[None], shape), np.broadcast_to(counters[:, None], shape)
+        return np.stack(pairs, axis=-1).astype(np.uint32)
+
+    def _gather(self, rows: Any) -> Any:
+        return self._matrix[rows[:, None] + self._offsets]
+
+    def _draws(self, seeds: Any, scales: Any) -> Draws:
+        return Draws(seeds, scales, self._specs)
+
+    def _measure_loss(self, parameters: Any, rows: Any, labels: Any, weights: Any, seeds: Any, scales: Any) -> Any:
+        draws = self._draws(seeds, scales)
+        return compute_loss(self.network, parameters, self._gather(rows), labels, weights, draws)
+
+    def _scan_steps(self, state: Any, steps: Any, scales: Any) -> Any:
+        differentiate = jax.vmap(jax.value_and_grad(self._measure_loss), in_axes=(0, 0, 0, None, 0, 0))
+
+        def step(before: Any, now: Any) -> tuple[Any, Any]:
+            real, number, rows, labels, weights, seeds = now
+            losses, gradients = differentiate(before[0], rows, labels, weights, seeds, scales)
+            after = self._update(number, before[0], gradients, *before[1:])
+            kept = tuple(jnp.where(real, new, old) for new, old in zip(after, before, strict=True))
+            return kept, losses
+
+        return jax.lax.scan(step, state, steps)
+
+    def _predict_once(self, parameters: Any, rows: Any, scales: Any) -> Any:
+        x = self._gather(rows)
+
+        def predict(one: Any, scale: Any) -> Any:
+            return compute_output(self.network, one, x, self._draws(None, scale))
+
+        return jax.vmap(predict)(parameters, scales)

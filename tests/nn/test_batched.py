@@ -1,0 +1,137 @@
+"""JAX computes what the Keras layers do, and of runs together what each is alone."""
+
+import sys
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from rdrop_cli.errors import RdropError
+from rdrop_cli.nn.batched.philox import draw_bits, draw_integers
+from rdrop_cli.nn.batched.runs import Runs
+from rdrop_cli.nn.engines import make_batch
+from rdrop_cli.nn.trainer import KerasTrainer
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import PASSES
+from tests.nn.agreement import NETWORKS, STEP, Size, measure_agreement
+from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
+
+TOLERANCE = 1e-5
+SIZE = Size(33, 2, 7, 5)
+SEEDS = ((1, 2), (123_456, 7_890_123), (2**31 - 3, 5))
+# Masks per gate drawn at every timestep, and a pair of layers that read in both directions.
+SOME_NETWORKS = (("naive-step", "lstm"), ("bidirectional", "gru"))
+
+
+def compute_by_jax(description, parameters, x, targets):
+    """Return loss, gradients and outputs of one run, with an update that only subtracts the gradients."""
+    samples, timesteps, features = x.shape
+    matrix = x.reshape(-1, features)
+    starts = np.arange(samples) * timesteps
+    offsets = np.arange(timesteps, dtype=np.int32)
+    runs = Runs([description], matrix, offsets, lambda step, weights, gradients: (gradients,))
+    weights, steps = np.ones((1, samples), np.float32), np.array([STEP])
+    (gradients,), losses = runs.train(
+        (parameters[None],), starts[None, None], targets[None, None], weights, steps, at_once=1
+    )
+    return float(losses[0, 0]), gradients[0], runs.predict(parameters[None], starts)[0]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_bits_are_those_of_tensorflow(seed):
+    expected = tf.random.stateless_uniform((37,), seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox")
+    words = [np.array([word], np.uint32) for word in seed]
+    assert np.array_equal(draw_bits(*words, 37)[0], expected)
+    compiled = jax.jit(lambda first, second: draw_bits(first, second, 37, jnp))
+    assert np.array_equal(compiled(*words)[0], expected)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_windows_are_those_of_tensorflow(seed):
+    expected = tf.random.stateless_uniform((9,), seed, minval=5, maxval=100_000, dtype=tf.int64, alg="philox")
+    assert np.array_equal(draw_integers(seed[0], np.array(seed[1:]), range(5, 100_000), 9)[0], expected)
+
+
+@pytest.mark.parametrize("network", SOME_NETWORKS, ids="-".join)
+def test_outputs_and_gradients_are_those_of_float64(network):
+    assert max(measure_agreement(*network, SIZE, compute=compute_by_jax)) < TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("network", NETWORKS, ids="-".join)
+def test_outputs_and_gradients_of_every_network_are_those_of_float64(network):
+    assert max(measure_agreement(*network, SIZE, compute=compute_by_jax)) < TOLERANCE
+
+
+def test_the_masks_of_another_run_would_be_seen():
+    def spoil(description, parameters):
+        description.stages[0].layers[0].recurrent.stream += 1
+
+    assert max(measure_agreement("dropout", "gru", SIZE, spoil, compute_by_jax)) > 1e-3
+
+
+def train(trainer):
+    losses: list[float] = []
+    for epoch in (1, 2):
+        trainer.train_epoch(epoch, lambda step, loss: losses.append(loss))
+    return losses
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{}, {"optimizer": "adam", "loss": "mse", "sampling": PASSES, "batch_size": 60, "steps_per_epoch": None}],
+    ids=["as in edition 1", "full passes by Adam on the squared error"],
+)
+def test_runs_together_are_the_runs_alone(changed):
+    protocol = replace(TINY_PROTOCOL, **changed)
+    windows = make_tiny_windows(protocol)
+    rates = (("baseline", 0, 0.0, 0.0), ("dropout", 1, 0.2, 0.5), ("dropout", 2, 0.4, 0.1))
+    configs = [RunConfig(*each, 2, protocol, "made", "0" * 64) for each in rates]
+    add = make_batch()
+    together = [KerasTrainer(config, windows, add) for config in configs]
+    losses = [train(trainer) for trainer in together]
+    for config, trainer, received in zip(configs, together, losses, strict=True):
+        alone = KerasTrainer(replace(config, engine="native"), windows)
+        assert received == pytest.approx(train(alone), rel=1e-5)
+        errors, expected = (each.measure_errors(windows.validation) for each in (trainer, alone))
+        assert errors == pytest.approx(expected, abs=1e-5)
+        state, theirs = trainer.get_state(), alone.get_state()
+        assert state.keys() == theirs.keys()
+        assert all(np.allclose(state[name], theirs[name], atol=1e-4) for name in state)
+    assert losses[0] != pytest.approx(losses[1], rel=1e-3)
+
+
+def test_networks_of_two_kinds_in_a_batch_are_computed_apart():
+    windows, add = make_tiny_windows(), make_batch()
+    configs = [RunConfig(name, 0, 0.0, 0.0, 1, TINY_PROTOCOL, "made", "0" * 64) for name in ("baseline", "stacked")]
+    together = [KerasTrainer(config, windows, add) for config in configs]
+    for trainer, config in zip(together, configs, strict=True):
+        alone = KerasTrainer(replace(config, engine="native"), windows)
+        assert train(trainer) == pytest.approx(train(alone), rel=1e-5)
+
+
+def test_a_run_that_lags_behind_is_resumed_beside_the_others():
+    windows, add = make_tiny_windows(), make_batch()
+    configs = [RunConfig("dropout", seed, 0.2, 0.2, 2, TINY_PROTOCOL, "made", "0" * 64) for seed in (0, 1)]
+    first, second = (KerasTrainer(config, windows, add) for config in configs)
+    alone = [KerasTrainer(replace(config, engine="native"), windows) for config in configs]
+    expected = [train(trainer) for trainer in alone]
+    received = [train(first), train(second)]  # one goes through both epochs before the other begins
+    assert received[0] == pytest.approx(expected[0], rel=1e-5)
+    assert received[1] == pytest.approx(expected[1], rel=1e-5)
+
+
+def test_what_the_kernel_cannot_compute_jax_refuses_by_name():
+    config = RunConfig("dense", 0, 0.0, 0.0, 1, TINY_PROTOCOL, "made", "0" * 64, engine="jax")
+    with pytest.raises(RdropError, match=r"engine jax: .*use auto or xla"):
+        KerasTrainer(config, make_tiny_windows())
+
+
+def test_without_jax_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "rdrop_cli.nn.batched.engine", None)
+    with pytest.raises(RdropError, match=r"rdrop-cli\[jax\]"):
+        make_batch()
