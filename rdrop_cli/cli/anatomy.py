@@ -95,6 +95,10 @@ def _list_methods(cell: str) -> list[str]:
 def _draw(anatomies: Sequence["Anatomy"], path: Path) -> None:
     from rdrop_cli.anatomy.plot import Panel, draw_anatomies
 
-    panels = [Panel(find_variant(found.variant), found.cell, found.layers, found.masks) for found in anatomies]
+    panels = []
+    for found in anatomies:
+        variant = find_variant(found.variant)
+        shown = found.cell, found.layers, found.masks
+        panels.append(Panel(variant.name, variant.paper, *shown, pair=variant.bidirectional))
     draw_anatomies(panels, path)
     note(f"picture: {path}")
