@@ -1,9 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-demo test-slow test-package torture fuzz agreement calibrate coverage lint format schema docs architecture dist clean
+.PHONY: help install demo study bench test test-demo test-slow test-package torture races fuzz agreement calibrate releases coverage lint format schema docs architecture dist clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 KILLS ?= 200
+RACES ?= 200
 EVERY ?= 1
 RUNS_DIR ?= runs
 DATA_DIR ?= data
@@ -50,6 +51,9 @@ test-package: install ## Build the wheel and the sdist, install the wheel in a c
 torture: install ## Kill a training 200 times (ten a minute; KILLS=25 for fewer) and compare its result
 	RDROP_KILLS=$(KILLS) $(VENV)/bin/pytest -q -m slow tests/torture/test_real_kills.py
 
+races: install ## Let four processes at a time meet on one runs folder (200 rounds, minutes; RACES=20 for fewer)
+	RDROP_RACES=$(RACES) $(VENV)/bin/pytest -q -m "slow or not slow" tests/torture/test_races.py
+
 fuzz: install ## Fuzz every reader and the command line (three minutes; RDROP_FUZZ_SEED=1 for other inputs)
 	RDROP_FUZZ=2000 $(VENV)/bin/pytest -q -n 2 --dist loadfile tests/torture/test_fuzz*.py tests/torture/test_coverage_guided.py
 
@@ -58,6 +62,9 @@ agreement: install ## Print how far the kernel is from Keras in float64, network
 
 coverage: install ## Run the tests and list the lines that they miss (htmlcov/index.html)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile --cov --cov-report term --cov-report html
+
+releases: install ## Probe what is new of Keras, tf-keras, TensorFlow and PyTorch (an hour for all; docs/releases.md)
+	$(VENV)/bin/python docs/probe_releases.py
 
 calibrate: install ## Simulate the whole verdict, 100 000 studies where nothing is there (half an hour; docs/verdict.md)
 	$(VENV)/bin/python -m tests.analysis.calibration

@@ -14,7 +14,8 @@ from rdrop_cli.cli.options import AsJson, Quiet, complete_variants
 from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.methods import CELLS
-from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS, find_variant
+from rdrop_cli.study.variant import DEFAULT_CELL
+from rdrop_cli.study.variants import VARIANTS, find_variant
 
 if TYPE_CHECKING:
     from rdrop_cli.anatomy.record import Anatomy
@@ -94,6 +95,10 @@ def _list_methods(cell: str) -> list[str]:
 def _draw(anatomies: Sequence["Anatomy"], path: Path) -> None:
     from rdrop_cli.anatomy.plot import Panel, draw_anatomies
 
-    panels = [Panel(find_variant(found.variant), found.cell, found.layers, found.masks) for found in anatomies]
+    panels = []
+    for found in anatomies:
+        variant = find_variant(found.variant)
+        shown = found.cell, found.layers, found.masks
+        panels.append(Panel(variant.name, variant.paper, *shown, pair=variant.bidirectional))
     draw_anatomies(panels, path)
     note(f"picture: {path}")

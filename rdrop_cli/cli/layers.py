@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from rdrop_cli.cli.anatomy_words import conclude, describe_evidence
-from rdrop_cli.cli.console import print_lines
+from rdrop_cli.cli.console import note, print_lines
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import to_json
 from rdrop_cli.study.own import find_maker
@@ -57,11 +57,13 @@ def show_layers(
     if as_json:
         layers = [_render(label, each) for label, each in examined]
         typer.echo(to_json({"versions": versions, "layers": layers, "shared": shared}))
-        return
-    print_lines([describe_versions(versions)])
-    for label, each in examined:
-        print_lines(["", *_describe(label, each)])
-    print_lines(["", *shared] if shared else ())
+    else:
+        print_lines([describe_versions(versions)])
+        for label, each in examined:
+            print_lines(["", *_describe(label, each)])
+        print_lines(["", *shared] if shared else ())
+    if output:
+        _draw([each for _, each in found if not isinstance(each, str)], output)
 
 
 def _list_shared(found: Sequence[tuple[Mapping[str, Any], "Examination | str"]]) -> Iterator[str]:
@@ -75,6 +77,18 @@ def _list_shared(found: Sequence[tuple[Mapping[str, Any], "Examination | str"]])
             if not isinstance(each, str) and wanted["kind"] != "library" and entry["name"] != wanted["name"]
         ]
         yield from list_shared(layers)
+
+
+def _draw(layers: "Sequence[Examination]", path: Path) -> None:
+    from rdrop_cli.anatomy.plot import Panel, draw_anatomies
+
+    panels = []
+    for each in layers:
+        found, rates = each.anatomy, ", ".join(f"{name} {rate:g}" for name, rate in each.asked.items() if rate)
+        line = f"{rates}: {found.method or 'no method'}" if rates else found.method or "no method"
+        panels.append(Panel(found.variant, line, found.cell, found.layers, found.masks))
+    draw_anatomies(panels, path)
+    note(f"picture: {path}")
 
 
 def describe_versions(versions: Mapping[str, str]) -> str:

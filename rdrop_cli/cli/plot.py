@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rdrop_cli.cli.console import note, show_stage
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, Quiet, RunsDir, complete_run_ids
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, From, Quiet, RunsDir, complete_run_ids, open_runs
 from rdrop_cli.errors import RdropError, UsageError
 
 TOO_MANY = "not drawn, too many for one picture; pass their ids to draw them"
@@ -52,6 +52,7 @@ def plot(
     calibration: Annotated[
         bool, typer.Option("--calibration", help="Draw how true these intervals are, by source.")
     ] = False,
+    archive: From = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     quiet: Quiet = False,
 ) -> None:
@@ -67,8 +68,9 @@ def plot(
         raise UsageError(f"--published adds published curves, and --{chosen[0]} draws none; pass one of them")
     if len(chosen) > 1:
         raise UsageError(f"--{chosen[0]} and --{chosen[1]} are two pictures; pass one of them")
-    path = output or runs_dir / f"{chosen[0] if chosen else 'comparison'}.png"
+    path = output or (Path() if archive else runs_dir) / f"{chosen[0] if chosen else 'comparison'}.png"
     check_ending(path)
+    runs_dir = open_runs(archive, runs_dir)
     in_unit = unit is Unit.TARGET
     if forecast or calibration:
         _plot_forecasts(runs or [], runs_dir, path, calibration)

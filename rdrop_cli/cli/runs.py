@@ -10,6 +10,7 @@ from rdrop_cli.cli.console import Column, note, print_lines, print_table
 from rdrop_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     AsJson,
+    From,
     OfCells,
     OfNames,
     OfStatuses,
@@ -18,6 +19,7 @@ from rdrop_cli.cli.options import (
     Quiet,
     RunsDir,
     complete_run_ids,
+    open_runs,
 )
 from rdrop_cli.files import to_json
 from rdrop_cli.study.units import format_error, format_seconds
@@ -96,11 +98,13 @@ def list_runs(
             "--limit", "-n", metavar="N", min=1, help="List at most N runs. [default: all]", show_default=False
         ),
     ] = None,
+    archive: From = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """List runs with their errors, oldest first."""
+    runs_dir = open_runs(archive, runs_dir)
     from rdrop_cli.runs.comparable import list_summaries
     from rdrop_cli.runs.find import Filter, list_run_folders
 

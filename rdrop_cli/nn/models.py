@@ -11,7 +11,8 @@ from rdrop_cli.nn.own_network import build_own_network
 from rdrop_cli.nn.randomness import derive_seed
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.layers import ConvolutionLayer, DenseLayer, Pooled, PoolingLayer, RecurrentLayer
-from rdrop_cli.study.variants import Place, find_variant
+from rdrop_cli.study.variant import Place
+from rdrop_cli.study.variants import find_variant
 
 KERAS_LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 METHOD_LAYERS = {"gru": DropoutGRU, "lstm": DropoutLSTM}

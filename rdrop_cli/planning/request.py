@@ -11,7 +11,8 @@ from rdrop_cli.study.editions import Edition, find_edition
 from rdrop_cli.study.own import hash_code
 from rdrop_cli.study.protocol import MEDIAN, PASSES, PINBALL, QUANTILE, QUANTILES, Protocol
 from rdrop_cli.study.reading import AS_FOUND, Reading
-from rdrop_cli.study.variants import Variant, find_variant
+from rdrop_cli.study.variant import Variant
+from rdrop_cli.study.variants import find_variant
 
 MOST_SEEDS = 10_000  # more is a slip of the keyboard
 

@@ -180,7 +180,8 @@ def _label_axes(axes: "Axes", runs: list[Metrics], in_unit: bool, characters: in
 
     unit = name_unit(runs[0], in_unit)
     axes.set_xlabel("epoch")
-    axes.set_ylabel("mean absolute error" + (f" ({unit})" if unit else ""))
+    median = " of the median" if runs[0].protocol.quantiles else ""
+    axes.set_ylabel(f"mean absolute error{median}" + (f" ({unit})" if unit else ""))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(textwrap.fill(describe_setting(runs), characters), loc="left", fontsize=12)
 
@@ -194,7 +195,6 @@ def describe_setting(runs: Sequence[Metrics]) -> str:
     warning = " — not the published file" if unverified else ""
     horizons = len(runs[0].protocol.horizons)
     over = f", mean of {horizons} horizons" if horizons > 1 else ""
-    over += ", median" if runs[0].protocol.quantiles else ""
     return f"Forecasting {quantity}: {', '.join(datasets)} data{warning}, {', '.join(protocols)} protocol{over}"
 
 

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.reading import AS_FOUND, Reading
-from rdrop_cli.study.variants import DEFAULT_CELL, check_cell, find_variant, label_network
+from rdrop_cli.study.variant import DEFAULT_CELL
+from rdrop_cli.study.variants import check_cell, find_variant, label_network
 
 MAX_SEED = 2**31 - 1
 SOURCES = ("weights", "windows", "masks")  # of chance in a run: its initial weights, what it sees when, what it drops

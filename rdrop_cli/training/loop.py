@@ -27,7 +27,7 @@ from rdrop_cli.runs.schema import render_metrics, write_metrics
 from rdrop_cli.series.windows import Windows, average_by_day, average_by_horizon
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.training.interruption import CheckSignals
-from rdrop_cli.training.measured import Measured, measure
+from rdrop_cli.training.measured import Measured, join, measure
 
 Errors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64] | range
@@ -233,9 +233,10 @@ class TrainingLoop:
         pieces = []
         for start in range(0, len(rows), WINDOWS_AT_ONCE):
             self._check_signals()
-            pieces.append(self._trainer.measure_errors(rows[start : start + WINDOWS_AT_ONCE]))
+            errors = self._trainer.measure_errors(rows[start : start + WINDOWS_AT_ONCE])
+            pieces.append(measure(errors, self.config.protocol.quantiles))
         self._check_signals()
-        measured = measure(np.concatenate(pieces), self.config.protocol.quantiles)
+        measured = join(pieces)
         if not math.isfinite(measured.mae):
             raise DivergedError(f"{self.folder.run_id}: the {what} error is {measured.mae} after epoch {number}")
         return measured

@@ -53,3 +53,13 @@ def measure(errors: npt.NDArray[np.float32], quantiles: Sequence[float]) -> Meas
         pinball=float(losses.mean(dtype=np.float64)),
         crossed=float(crossed.mean()),
     )
+
+
+def join(pieces: Sequence[Measured]) -> Measured:
+    """Return what was measured of the pieces of a period as that of the whole."""
+    errors = np.concatenate([piece.errors for piece in pieces])
+    pinballs = [piece.pinball for piece in pieces if piece.pinball is not None]
+    if not pinballs:
+        return Measured(errors)
+    shares = [len(piece.errors) / len(errors) for piece in pieces]
+    return Measured(errors, float(np.dot(shares, pinballs)), float(np.dot(shares, [piece.crossed for piece in pieces])))

@@ -83,9 +83,8 @@ def train_runs(
         check_signals()
         loops = []
         for order, trainer in zip(orders, trainers, strict=True):
-            for trouble in (trainer.find_slowness(), trainer.find_hidden_state()):
-                if trouble:
-                    order.callback.note(trouble)
+            for trouble in filter(None, (trainer.find_slowness(), trainer.find_hidden_state())):
+                order.callback.note(trouble)
             setting = _describe_setting(order.config, series.source, windows, trainer)
             folder = order.make_folder()
             held.enter_context(folder.lock())

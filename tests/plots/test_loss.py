@@ -219,7 +219,7 @@ def test_the_best_epoch_of_quantiles_is_that_of_their_loss(
     draw_comparison([run], tmp_path / "a.svg", in_unit=False)
     (marker,) = (line for line in drawn[0].lines if line.get_marker() == "o")
     assert np.asarray(marker.get_xydata()).tolist() == [[3, run.history.val_loss[2]]]
-    assert "median" in drawn[0].get_title(loc="left")
+    assert drawn[0].get_ylabel() == "mean absolute error of the median (standardised)"
 
 
 def test_the_best_epoch_is_that_of_the_protocol_and_a_loss_of_another_kind_is_neither_drawn_nor_explained(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rdrop_cli.training.measured import measure
+from rdrop_cli.training.measured import join, measure
 
 LEVELS = (0.1, 0.5, 0.8)
 
@@ -45,6 +45,16 @@ def test_quantiles_of_one_horizon_have_one_error_a_window():
     assert measured.errors.shape == (40,)
     assert measured.crossed == 0.25
     assert measure(np.sort(draw_errors(horizons=1), axis=2), LEVELS).crossed == 0
+
+
+def test_the_pieces_of_a_period_are_measured_as_the_whole():
+    errors = draw_errors()
+    whole, joined = measure(errors, LEVELS), join([measure(piece, LEVELS) for piece in (errors[:7], errors[7:])])
+    assert np.array_equal(joined.errors, whole.errors)
+    assert (joined.pinball, joined.crossed) == pytest.approx((whole.pinball, whole.crossed), rel=1e-6)
+    plain = join([measure(piece, ()) for piece in (errors[:7, 0, 0], errors[7:, 0, 0])])
+    assert np.array_equal(plain.errors, np.abs(errors[:, 0, 0]))
+    assert plain.pinball is None
 
 
 def test_the_levels_decide_the_loss():
