@@ -64,9 +64,12 @@ def calibrate_runs(
     chosen = [parse_sources(text) for text in uncertainty]
     ensembles, skipped = choose_ensembles(names, runs_dir)
     found: list[Judgement] = []
+    notes = describe_skipped(skipped)
     for number, ensemble in enumerate(ensembles):
         data = open_data(ensemble, dataset, data_dir)
-        rows = _choose_rows(data.windows, period, most_targets)
+        moments = find_period(data.windows, period, None)
+        notes += moments.describe_incomplete()
+        rows = _choose_rows(data.windows, moments.rows, period, most_targets)
         references = _judge_references(data, rows)
         forecaster = Forecaster(ensemble, data, samples)
         climatology = references.get("climatology")
@@ -78,7 +81,7 @@ def calibrate_runs(
             for name, judged in references.items():
                 other = None if name == "climatology" else climatology
                 found.append(Judgement(ensemble, measure_calibration(name, "residual", judged, other), judged))
-    return found, describe_skipped(skipped)
+    return found, list(dict.fromkeys(notes))
 
 
 def list_sources(ensemble: Ensemble) -> Iterator[Sources]:
@@ -98,13 +101,12 @@ def list_sources(ensemble: Ensemble) -> Iterator[Sources]:
     yield from dict.fromkeys(combinations)
 
 
-def _choose_rows(windows: Windows, period: str, most: int) -> Rows:
-    """Return the windows of a period whose targets are known.
+def _choose_rows(windows: Windows, rows: Rows, period: str, most: int) -> Rows:
+    """Return those of a period's windows whose targets are known, evenly spaced.
 
     Raises:
         DataError: there are none.
     """
-    rows = find_period(windows, period, None).rows
     rows = rows[np.isfinite(find_observed(windows, rows)).all(axis=1)]
     if not len(rows):
         raise DataError(f"{period}: the targets of none of its windows are known yet")

@@ -98,8 +98,7 @@ def forecast_runs(
         sources = named if named is not None else choose_default(ensemble)
         data = open_data(ensemble, dataset, data_dir)
         moments = when.find(data.windows)
-        if moments.incomplete:
-            notes.append(f"{moments.incomplete} windows with a gap or a missing reading are left out")
+        notes += moments.describe_incomplete()
         distribution = Forecaster(ensemble, data, samples).forecast(moments.rows, sources)
         forecasts.append(Forecast(ensemble, sources, distribution))
     return forecasts, list(dict.fromkeys(notes))

@@ -1,5 +1,6 @@
 """The distribution of an ensemble's forecasts, from any of the sources of uncertainty."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from rdrop_cli.uncertainty.sources import Sources
 from rdrop_cli.uncertainty.spread import Parts, find_centre, find_quantiles, fit_noise, split_variance
 
 MOST_CALIBRATION = 2000  # validation windows, evenly spaced: neighbours tell the same
+WINDOWS_AT_ONCE = 2048  # whose members are in memory together; more are not kept for another forecast
 MOST_PAST = 1000  # windows before the first one, on which adaptive intervals have been corrected by then
 Values = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -66,22 +68,28 @@ class Forecaster:
             DataError: there are no validation windows to calibrate with.
         """
         self._check(sources)
-        windows = self.data.windows
+        windows, steps = self.data.windows, range(len(list_offsets(self.data.windows)))
         past = self._find_past(rows) if sources.adaptive else rows[:0]
         every = np.concatenate([past, rows])
-        members = self._choose_members(windows, every, sources)
-        quantiles, parts = [], []
-        for step in range(len(list_offsets(windows))):
-            found, of_step = self._spread(members[..., step], every, sources, step)
-            quantiles.append(found[:, len(past) :])
-            parts.append(Parts(*(part[len(past) :] for part in of_step)))
+        learnt = [self._learn(sources, step) for step in steps]
+        pieces = [
+            self._spread(every[start : start + WINDOWS_AT_ONCE], sources, learnt, keep=len(every) <= WINDOWS_AT_ONCE)
+            for start in range(0, len(every), WINDOWS_AT_ONCE)
+        ]
+        centres, spreads, variances = zip(*pieces, strict=True)
+        quantiles = np.concatenate(spreads, axis=2)
+        for step, (_, conformal) in enumerate(learnt):
+            if conformal is not None:
+                quantiles[step] = self._make_conformal(conformal, quantiles[step], every, sources, step)
+        parts = [Parts(*(np.concatenate(each)[len(past) :] for each in zip(*of_step, strict=True)))
+                 for of_step in zip(*variances, strict=True)]  # fmt: skip
         return Distribution(
             rows=rows,
             origins=find_origins(windows, rows),
             times=find_times(windows, rows),
             observed=find_observed(windows, rows),
-            centre=find_centre(self._predict(windows, every, replace(sources, quantiles=False)))[len(past) :],
-            quantiles=np.stack(quantiles) if sources.has_intervals else None,
+            centre=np.concatenate(centres)[len(past) :],
+            quantiles=quantiles[:, :, len(past) :] if sources.has_intervals else None,
             parts=tuple(parts),
         )
 
@@ -104,41 +112,56 @@ class Forecaster:
                 "older versions do not); pass the file that it was trained on as <dataset>, or choose masks or seeds"
             )
 
-    def _choose_members(self, windows: Windows, rows: Rows, sources: Sources) -> Values:
+    def _choose_members(self, windows: Windows, rows: Rows, sources: Sources, keep: bool = True) -> Values:
         """Return members of shape (seed, mask, draw, window, step) that vary by the chosen sources alone."""
-        members = self._predict(windows, rows, sources)
+        members = self._predict(windows, rows, sources, keep)
         if not sources.seeds:  # the mean over seeds is the forecast all the same
             members = members - members.mean(axis=(1, 2), keepdims=True) + find_centre(members)
         return members
 
-    def _predict(self, windows: Windows, rows: Rows, sources: Sources) -> Values:
+    def _predict(self, windows: Windows, rows: Rows, sources: Sources, keep: bool = True) -> Values:
         key = id(windows), sources.masks, sources.quantiles, rows.tobytes()
-        if key not in self._members:
-            predictor = self._predictors.setdefault(id(windows), Predictor(self.ensemble, windows))
-            masks = self.samples if sources.masks else 0
-            self._members[key] = predictor.predict(rows, masks, sources.quantiles)
-        return self._members[key]
+        if key in self._members:
+            return self._members[key]
+        predictor = self._predictors.setdefault(id(windows), Predictor(self.ensemble, windows))
+        members = predictor.predict(rows, self.samples if sources.masks else 0, sources.quantiles)
+        if keep:
+            self._members[key] = members
+        return members
 
-    def _spread(self, members: Values, rows: Rows, sources: Sources, step: int) -> tuple[Values, Parts]:
-        """Return the quantiles (level, window) of one step, and the parts of its variance."""
-        noise = conformal = None
-        if sources.calibrates:
-            windows = self.data.calibration
-            assert windows is not None
-            chosen = choose_evenly(np.asarray(windows.validation, np.int64), MOST_CALIBRATION)
-            observed = find_observed(windows, chosen)[:, step]
-            known = self._choose_members(windows, chosen, sources)[..., step]
-            noise = fit_noise(known, observed) if sources.residual else None
-            if sources.conformal or sources.adaptive:
-                conformal = Conformal.fit(find_quantiles(known, noise), observed)
-        parts, quantiles = split_variance(members, noise), find_quantiles(members, noise)
-        if conformal is None:
-            return quantiles, parts
+    def _learn(self, sources: Sources, step: int) -> tuple[Values | None, Conformal | None]:
+        """Return what validation windows say of one step: noise, and scores; None of what the sources do not need."""
+        if not sources.calibrates:
+            return None, None
+        windows = self.data.calibration
+        assert windows is not None
+        chosen = choose_evenly(np.asarray(windows.validation, np.int64), MOST_CALIBRATION)
+        observed = find_observed(windows, chosen)[:, step]
+        members = self._choose_members(windows, chosen, sources)[..., step]
+        noise = fit_noise(members, observed) if sources.residual else None
+        if not (sources.conformal or sources.adaptive):
+            return noise, None
+        return noise, Conformal.fit(find_quantiles(members, noise), observed)
+
+    def _spread(
+        self, rows: Rows, sources: Sources, learnt: Sequence[tuple[Values | None, Conformal | None]], keep: bool
+    ) -> tuple[Values, Values, list[Parts]]:
+        """Return of some windows centres (window, step), quantiles (step, level, window), and parts of each step."""
+        windows = self.data.windows
+        members = self._choose_members(windows, rows, sources, keep)
+        centre = find_centre(self._predict(windows, rows, replace(sources, quantiles=False), keep))
+        quantiles = [find_quantiles(members[..., step], noise) for step, (noise, _) in enumerate(learnt)]
+        parts = [split_variance(members[..., step], noise) for step, (noise, _) in enumerate(learnt)]
+        return centre, np.stack(quantiles), parts
+
+    def _make_conformal(
+        self, conformal: Conformal, quantiles: Values, rows: Rows, sources: Sources, step: int
+    ) -> Values:
         if not sources.adaptive:
-            return conformal.widen(quantiles), parts
+            return conformal.widen(quantiles)
         times, origins = find_times(self.data.windows, rows)[:, step], find_origins(self.data.windows, rows)
-        known_then = np.searchsorted(times, origins, side="right")
-        return conformal.adapt(quantiles, find_observed(self.data.windows, rows)[:, step], known_then), parts
+        known = np.searchsorted(times, origins, side="right")
+        return conformal.adapt(quantiles, find_observed(self.data.windows, rows)[:, step], known)
 
     def _find_past(self, rows: Rows) -> Rows:
         """Return windows before the first of `rows`, evenly spaced, whose targets are known."""

@@ -31,6 +31,12 @@ class Moments:
     rows: Rows
     incomplete: int = 0
 
+    def describe_incomplete(self) -> list[str]:
+        """Say how many windows are left out, if any."""
+        if not self.incomplete:
+            return []
+        return [f"{self.incomplete} windows with a gap or a missing reading are left out"]
+
 
 def find_newest(windows: Windows) -> Moments:
     """Return the window of the newest readings.

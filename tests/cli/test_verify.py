@@ -137,7 +137,7 @@ def test_a_difference_is_measured_relative_to_the_largest_value():
 @pytest.mark.parametrize(
     "name",
     ["checkpoints/epoch-0001.ckpt", "checkpoints/epoch-0002.ckpt", "daily_errors.csv", "daily_test_errors.csv",
-     "history.csv", "loss.png", "metrics.json", "model.keras", RECORD],
+     "history.csv", "loss.png", "metrics.json", "model.keras", "readings.npz", RECORD],
 )  # fmt: skip
 def test_a_repair_makes_any_file_again_but_the_configuration(rdrop, runs_dir, folder, name):
     expected = fingerprint(folder)

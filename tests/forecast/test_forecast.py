@@ -269,3 +269,11 @@ def test_networks_of_quantiles_forecast_them(plant, tmp_path):
     assert found["quantiles"].mae == pytest.approx(run.metrics.test.mae_in_unit, rel=0.02)
     with pytest.raises(UsageError, match="dropout forecasts no quantiles; train one with loss quantile"):
         forecast(plant, "dropout", uncertainty="quantiles")
+
+
+@pytest.mark.parametrize("source", ["masks,residual", "seeds,conformal", "residual,adaptive-conformal"])
+def test_windows_are_forecast_alike_piece_by_piece(plant, monkeypatch, source):
+    options = {"period": "2020-09-01..2020-09-03", "uncertainty": source, "samples": 10}
+    whole = forecast(plant, "dropout", **options)
+    monkeypatch.setattr("rdrop_cli.forecast.intervals.WINDOWS_AT_ONCE", 17)
+    pd.testing.assert_frame_equal(forecast(plant, "dropout", **options), whole, rtol=1e-12)
