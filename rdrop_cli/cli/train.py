@@ -101,7 +101,8 @@ def train(
         list[str] | None,
         typer.Argument(
             metavar="VARIANT",
-            help=f"Networks to train; see `rdrop variants`. [default: {' '.join(STUDY)}; book2: all of edition 2]",
+            help="Networks to train, see `rdrop variants`; or a function of yours that makes one, "
+            f"`my_network:make_network`. [default: {' '.join(STUDY)}; book2: all of edition 2]",
             autocompletion=complete_variants,
         ),
     ] = None,

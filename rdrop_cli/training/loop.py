@@ -104,20 +104,6 @@ class TrainingLoop:
         self._history = History(best_by=self.config.protocol.best_by)
         self._best: State = {}
 
-    def run(self) -> Metrics:
-        """Train to the last epoch, measure the test windows with the best model, and return the metrics.
-
-        The caller holds the folder's lock.
-
-        Raises:
-            DivergedError: a loss is not finite; the run has ended as `failed`, its last good state kept.
-            DataError: no checkpoint can be read, or it is of another configuration.
-        """
-        outcome = run_together([self])[0]
-        if isinstance(outcome, DivergedError):
-            raise outcome
-        return outcome
-
     @property
     def epochs_done(self) -> int:
         """The epochs that are on the disk."""
@@ -307,36 +293,6 @@ def _describe_quantiles(val: Measured, test: Measured) -> QuantileErrors | None:
     return QuantileErrors(
         val_pinball=val.pinball, test_pinball=test.pinball, val_crossed=val.crossed, test_crossed=test.crossed
     )
-
-
-def run_together(loops: Sequence[TrainingLoop]) -> list[Metrics | DivergedError]:
-    """Take runs through an epoch before the next one, those that lag behind first; return what became of each.
-
-    So an engine can compute an epoch of all of them at once, and then the predictions.
-    """
-    failures: dict[TrainingLoop, DivergedError] = {}
-    for loop in loops:
-        loop.begin()
-    while going := [loop for loop in loops if not loop.has_ended and loop not in failures]:
-        epoch = min(loop.epochs_done for loop in going)
-        for loop in going:
-            if loop.epochs_done == epoch:
-                try:
-                    loop.run_epoch()
-                except DivergedError as error:
-                    failures[loop] = error
-    ended = [loop for loop in loops if loop not in failures]
-    for loop in ended:
-        loop.restore_best()
-    metrics = {loop: _finish(loop) for loop in ended}
-    return [failures.get(loop) or metrics[loop] for loop in loops]
-
-
-def _finish(loop: TrainingLoop) -> Metrics | DivergedError:
-    try:
-        return loop.finish()
-    except DivergedError as error:
-        return error
 
 
 def _describe_shapes(state: State) -> dict[str, tuple[tuple[int, ...], str]]:

@@ -15,7 +15,8 @@ from rdrop_cli.series.windows import Windows, average_by_horizon, find_naive_err
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import IN_UNIT, Protocol
 from rdrop_cli.training.interruption import delay_signals
-from rdrop_cli.training.loop import Callback, TrainingLoop, run_together
+from rdrop_cli.training.loop import Callback, TrainingLoop
+from rdrop_cli.training.together import run_together
 
 if TYPE_CHECKING:
     from rdrop_cli.forecasters.trainer import ForecasterTrainer

@@ -1,5 +1,6 @@
 """What is sent between machines: the series to the bit, a run's files, and no file outside its folder."""
 
+import json
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -9,11 +10,20 @@ import pytest
 from rdrop_cli.errors import DataError
 from rdrop_cli.jobs import transfer
 from rdrop_cli.jobs.series_file import read_series_file, serialise_series, store_series
-from rdrop_cli.jobs.transfer import make_run_folder, publish_run, read_files, read_resume_files, write_files
+from rdrop_cli.jobs.transfer import (
+    check_run,
+    make_run_folder,
+    publish_run,
+    read_files,
+    read_resume_files,
+    write_files,
+)
 from rdrop_cli.runs.checkpoint import load_checkpoint
 from rdrop_cli.runs.comparable import find_same_configurations
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.record import RECORD
+from tests import standin
 
 FIXTURE = next((Path(__file__).parents[1] / "fixtures" / "schema-1" / "runs").glob("dropout-*"))
 
@@ -122,3 +132,73 @@ def test_a_stop_at_any_file_leaves_nothing_or_a_run_to_go_on_with(begun, tmp_pat
         else:
             assert stop == 0
     assert read_files(folder.path) == files
+
+
+@pytest.fixture
+def files(tmp_path):
+    """The files of a complete run of four epochs, as they come from a worker, and its id."""
+    folder = standin.make_folder(tmp_path / "made")
+    with folder.lock():
+        standin.run(folder)
+    return read_files(folder.path), folder.run_id
+
+
+def change(files, name, old, new):
+    return files | {name: files[name].replace(old, new)}
+
+
+def forge(lie, files, run_id):
+    """Return what a worker that is broken, or lies, may send in the place of a run's files."""
+    ckpt = "checkpoints/epoch-0004.ckpt"
+    return {
+        "a name that leads out": files | {"../out": b""},
+        "a hidden name": files | {".lock": b""},
+        "no bytes": files | {"history.csv": "text"},
+        "a checkpoint cut": files | {ckpt: files[ckpt][:-1]},
+        "a bit of the model": files | {"model.keras": b"\0" + files["model.keras"][1:]},
+        "a figure": change(files, "metrics.json", b'"mae": ', b'"mae": 1'),
+        "another run": change(files, "metrics.json", run_id.encode(), b"another-run"),
+        "no metrics": {name: files[name] for name in files if name != "metrics.json"},
+        "no checkpoint": {name: files[name] for name in files if "epoch" not in name},
+        "too much": files | {"large": bytes(2_000_000)},
+        "a link": files | {"metrics.json": b"../../metrics.json"},
+    }[lie]
+
+
+@pytest.mark.parametrize(
+    ("lie", "named"),
+    [
+        ("a name that leads out", "'../out'"),
+        ("a hidden name", "'.lock'"),
+        ("no bytes", "'history.csv'"),
+        ("a checkpoint cut", "checkpoints/epoch-0004.ckpt: is not what SHA256SUMS says"),
+        ("a bit of the model", "model.keras: is not what SHA256SUMS says"),
+        ("a figure", "metrics.json: is not what SHA256SUMS says"),
+        ("another run", "metrics.json: is not what SHA256SUMS says"),
+        ("no metrics", "metrics.json: no such file"),
+        ("no checkpoint", "checkpoints/epoch-0003.ckpt: is missing"),
+        ("too much", "bytes; at most"),
+        ("a link", "metrics.json: cannot be read as JSON"),
+    ],
+)
+def test_what_no_run_can_have_left_is_refused_and_named(files, monkeypatch, lie, named):
+    monkeypatch.setattr(transfer, "MAX_BYTES", 1_000_000)
+    content, run_id = files
+    assert check_run(content, run_id, {}).status == "completed"
+    with pytest.raises(DataError) as caught:
+        check_run(forge(lie, content, run_id), run_id, {})
+    assert named in str(caught.value)
+
+
+def test_a_run_of_another_version_is_refused(files):
+    content, run_id = files
+    content = {name: content[name] for name in content if name != RECORD}
+    document = json.loads(content["metrics.json"])
+    document["environment"]["numpy"] = "1.0"
+    content["metrics.json"] = json.dumps(document).encode()
+    with pytest.raises(DataError, match=r"metrics\.json: was made with numpy 1\.0, not 2\.0"):
+        check_run(content, run_id, {"numpy": "2.0"})
+    document["run_id"] = "other"
+    content["metrics.json"] = json.dumps(document).encode()
+    with pytest.raises(DataError, match=r"metrics\.json: is that of other"):
+        check_run(content, run_id, {"keras": "3"})

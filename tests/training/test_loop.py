@@ -9,7 +9,8 @@ from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import History
-from rdrop_cli.training.loop import DivergedError, TrainingLoop, run_together
+from rdrop_cli.training.loop import DivergedError, TrainingLoop
+from rdrop_cli.training.together import run_together
 from tests.standin import PROTOCOL, SETTING, RandomWalk, Silence, make_folder, make_windows, run
 
 
