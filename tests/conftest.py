@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from rdrop_cli.runs.document import Environment, Metrics, QuantileErrors, Scale, Standardisation
+from rdrop_cli.runs.document import Environment, Metrics, Scale, Standardisation
+from rdrop_cli.runs.figures import QuantileErrors
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics, describe_horizons

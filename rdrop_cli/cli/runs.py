@@ -25,7 +25,8 @@ from rdrop_cli.files import to_json
 from rdrop_cli.study.units import format_error, format_seconds
 
 if TYPE_CHECKING:
-    from rdrop_cli.runs.document import AtHorizon, Metrics, Summary, Timing
+    from rdrop_cli.runs.document import Metrics, Summary, Timing
+    from rdrop_cli.runs.figures import AtHorizon
     from rdrop_cli.runs.folder import Told as Listed
 
 COLUMNS = (

@@ -8,23 +8,8 @@ from typing import Literal
 import numpy as np
 
 import rdrop_cli
-from rdrop_cli.runs.document import (
-    AtHorizon,
-    Best,
-    Curves,
-    Dataset,
-    Environment,
-    Epochs,
-    Final,
-    Metrics,
-    Naive,
-    QuantileErrors,
-    Rates,
-    Standardisation,
-    Status,
-    Test,
-    Timing,
-)
+from rdrop_cli.runs.document import Dataset, Environment, Epochs, Metrics, Rates, Standardisation, Status, Timing
+from rdrop_cli.runs.figures import AtHorizon, Best, Curves, Final, Naive, QuantileErrors, Test
 from rdrop_cli.runs.history import History
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig

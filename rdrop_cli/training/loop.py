@@ -17,7 +17,8 @@ from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.files import replace_atomically, write_text
 from rdrop_cli.forecasters.forecasters import fit_climatology
 from rdrop_cli.runs.checkpoint import Checkpoint, State, load_checkpoint, remove_old_checkpoints, save_checkpoint
-from rdrop_cli.runs.document import AtHorizon, Metrics, QuantileErrors, Status
+from rdrop_cli.runs.document import Metrics, Status
+from rdrop_cli.runs.figures import AtHorizon, QuantileErrors
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics, describe_horizons

@@ -251,6 +251,7 @@ def test_a_cluster_with_tls_trains_for_whoever_has_a_certificate_and_for_nobody_
     make_certificates(tmp_path / "strangers")
     strange = {name: str(tmp_path / "strangers" / path) for name, path in (("cert", "me.pem"), ("key", "me.key"))}
     theirs = {"distributed.comm.tls.ca-file": str(place / "ca.pem"), "distributed.comm.tls.client": strange}
-    for refused in ({"distributed.comm.tls.client": {}}, theirs):
+    nobody = {"distributed.comm.tls.client": {"cert": None, "key": None}}
+    for refused in (nobody, theirs):
         with dask.config.set({"distributed.comm.timeouts.connect": "5s", **refused}), pytest.raises(RdropError):
             run_on_cluster([task], series, alone.address, [Listener()])

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from rdrop_cli.plots.groups import label_runs
 from rdrop_cli.plots.loss import draw_comparison, draw_run, spread_apart
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of
-from rdrop_cli.runs.document import Curves, Metrics
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.figures import Curves
 from tests.plots.pictures import read_texts
 
 MakeMetrics = Callable[..., Metrics]

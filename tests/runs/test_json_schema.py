@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rdrop_cli.runs.document import AtHorizon, QuantileErrors
+from rdrop_cli.runs.figures import AtHorizon, QuantileErrors
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.json_schema import fill_tables, make_config_schema, make_metrics_schema, render_table
 from rdrop_cli.study.config import RunConfig
