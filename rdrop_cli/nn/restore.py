@@ -9,11 +9,13 @@ import rdrop_cli.nn.layers  # noqa: F401 -- registers them with Keras
 from rdrop_cli.errors import DataError
 from rdrop_cli.nn.engines import Engine, choose_engine
 from rdrop_cli.nn.environment import standard_precision
+from rdrop_cli.nn.models import build_model
 from rdrop_cli.nn.randomness import derive_seed
 from rdrop_cli.nn.trainer import make_optimizer
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import AUTO, RunConfig
 from rdrop_cli.study.protocol import MAE, QUANTILE
+from rdrop_cli.study.variants import find_variant
 
 PURPOSE = "forecast"  # of the seed of its masks, which are none that training drew
 
@@ -24,9 +26,15 @@ def restore_engine(config: RunConfig, path: Path, windows: Windows) -> Engine:
 
     Raises:
         DataError: the file cannot be read as a network, or its windows are of another shape.
+        UsageError, RdropError: the user's function that makes the network is not there, or fails.
     """
+    own = bool(find_variant(config.variant).maker)  # its layers may be the user's, which Keras does not know
+    model = build_model(config, len(windows.offsets), windows.matrix.shape[1]) if own else None
     try:
-        model = keras.models.load_model(path, compile=False)
+        if model is None:
+            model = keras.models.load_model(path, compile=False)
+        else:
+            model.load_weights(path)
     except Exception as error:  # whatever Keras, h5py and zipfile trip over
         raise DataError(f"{path}: cannot be read as a network ({type(error).__name__})") from error
     expected = len(windows.offsets), windows.matrix.shape[1]
