@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-demo test-slow test-package torture races fuzz agreement calibrate coverage lint format schema docs architecture dist clean
+.PHONY: help install demo study bench test test-demo test-slow test-package torture races fuzz agreement calibrate releases coverage lint format schema docs architecture dist clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -23,9 +23,10 @@ $(VENV)/.installed: pyproject.toml uv.lock
 	UV_PYTHON_DOWNLOADS=never $(VENV)/bin/uv sync --quiet --locked --inexact
 	touch $@
 
-demo: install ## Train both networks on generated weather in minutes and plot their curves
+demo: install ## Train both networks on generated weather in minutes and plot their curves and a week of forecasts
 	$(RDROP) train --dataset synthetic --protocol demo $(DIRS)
 	$(RDROP) plot --runs-dir $(RUNS_DIR)
+	$(RDROP) plot dropout --forecast --runs-dir $(RUNS_DIR)
 
 study: install ## Download the Jena data, train both networks and plot their curves
 	$(RDROP) download --data-dir $(DATA_DIR)
@@ -61,6 +62,9 @@ agreement: install ## Print how far the kernel is from Keras in float64, network
 
 coverage: install ## Run the tests and list the lines that they miss (htmlcov/index.html)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile --cov --cov-report term --cov-report html
+
+releases: install ## Probe what is new of Keras, tf-keras, TensorFlow and PyTorch (an hour for all; docs/releases.md)
+	$(VENV)/bin/python docs/probe_releases.py
 
 calibrate: install ## Simulate the whole verdict, 100 000 studies where nothing is there (half an hour; docs/verdict.md)
 	$(VENV)/bin/python -m tests.analysis.calibration

@@ -49,6 +49,11 @@ def make_printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def describe_exception(error: Exception) -> str:
+    """Render what a stranger's code raised: its type, and the first line of its message."""
+    return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
+
+
 class UsageError(RdropError):
     """A command or an argument that cannot mean anything; the command ends with exit code 2."""
 

@@ -14,7 +14,8 @@ from rdrop_cli.series.table import Source
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.training.loop import Callback, TrainingLoop
+from rdrop_cli.training.loop import Callback, DivergedError, TrainingLoop
+from rdrop_cli.training.together import run_together
 
 EPOCHS = 4
 PROTOCOL = Protocol(
@@ -114,8 +115,10 @@ def leave_run(path: Path, config: RunConfig, created_at: str, document: dict[str
     return folder
 
 
-def run(folder, windows=None, trainer=None, reporter=None):
+def run(folder, windows=None, trainer=None, reporter=None, log=None, setting=SETTING):
     """Run to the end, or go on, and return the metrics."""
-    return TrainingLoop(
-        folder, windows or make_windows(), SETTING, trainer or RandomWalk(), reporter or Silence()
-    ).run()
+    windows, trainer, reporter = windows or make_windows(), trainer or RandomWalk(), reporter or Silence()
+    (outcome,) = run_together([TrainingLoop(folder, windows, setting, trainer, reporter, log)])
+    if isinstance(outcome, DivergedError):
+        raise outcome
+    return outcome

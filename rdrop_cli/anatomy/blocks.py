@@ -3,13 +3,17 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
+import rdrop_cli.nn  # noqa: F401 -- mutes TensorFlow
+
+# isort: split
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 from keras import ops
 
-from rdrop_cli.anatomy.capture import MaskRecord, capture_call, find_cell
+from rdrop_cli.anatomy.capture import capture_call, find_cell
+from rdrop_cli.anatomy.record import MaskRecord
 from rdrop_cli.study.methods import Cell, Lifetime, Site
 
 Values = npt.NDArray[np.floating[Any]]

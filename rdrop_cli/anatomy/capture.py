@@ -7,38 +7,18 @@ training step too, where the tensors themselves are out of reach.
 from dataclasses import dataclass
 from typing import Any
 
+import rdrop_cli.nn  # noqa: F401 -- mutes TensorFlow
+
+# isort: split
 import keras
 import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from rdrop_cli.anatomy.record import MaskRecord
 from rdrop_cli.nn.cells import CallMasks
 from rdrop_cli.nn.layers import MethodRNN
 from rdrop_cli.study.methods import CELLS, METHODS, Cell, Lifetime, Method, Site
-
-
-@dataclass(frozen=True)
-class MaskRecord:
-    """A mask of one training call.
-
-    Attributes:
-        layer: name of the layer that drew it.
-        argument: the rate it belongs to: `dropout` or `recurrent_dropout`, or `rate` of a dropout layer.
-        site: what kind of value it multiplies.
-        target: that value: x, h, c, g (the candidate), U (the recurrent kernel) or y (what the layer returned).
-        gates: the gates whose product it changes; empty where it multiplies no gate's input.
-        lifetime: how long it stays the same.
-        array: (batch, feature) or (batch, units), with batch 1 if all samples share it; (batch, time, units) if drawn
-            at every timestep; (units, gates · units) for U.
-    """
-
-    layer: str
-    argument: str
-    site: Site
-    target: str
-    gates: tuple[str, ...]
-    lifetime: Lifetime
-    array: npt.NDArray[np.floating[Any]]
 
 
 @dataclass(frozen=True)

@@ -35,16 +35,14 @@ def measure_plain_error(
         weights: as in `measure_errors`.
         output: what came out of the last layer.
         before: masks of a dropout layer on x, (batch, feature), or (batch, time, feature) if drawn at every timestep.
-        after: masks of a dropout layer on the output, (batch, units).
+        after: masks of a dropout layer on the output, (batch, units), or (batch, time, units).
         options: other arguments of the reference.
     """
     for mask in before:
         array = np.asarray(mask, np.float64)
         x = x * (array if array.ndim == 3 else array[:, None])
     expected = _run_reference(cell, "none", x, weights, (), (), np.ndim(output), options)
-    for mask in after:
-        expected = expected * np.asarray(mask, np.float64)
-    return _largest_difference(output, expected)
+    return _largest_difference(output, _multiply(expected, after))
 
 
 def measure_errors(
@@ -58,6 +56,7 @@ def measure_errors(
     dropout: float,
     recurrent_dropout: float,
     options: Mapping[str, Any],
+    after: Sequence[npt.ArrayLike] = (),
 ) -> dict[str, float]:
     """Return by method the largest difference between a layer's output and the reference's, from a zero state.
 
@@ -71,6 +70,7 @@ def measure_errors(
         dropout: rate of the masks on x.
         recurrent_dropout: rate of the others.
         options: other arguments of the reference: `activation`, and of a GRU `reset_after`.
+        after: masks on the output, where they are none of a method's own; as in `measure_plain_error`.
     """
     kind = CELLS[cell]
     shape = (*x.shape[:2], np.shape(output)[-1])
@@ -81,8 +81,33 @@ def measure_errors(
         on_x = arrange_input_masks(input_masks, method, kind, len(x), dropout)
         on_site = arrange_recurrent_masks(recurrent_masks, method, kind, shape, recurrent_dropout)
         expected = _run_reference(cell, method.name, x, weights, on_x, on_site, np.ndim(output), options)
-        errors[method.name] = _largest_difference(output, expected)
+        errors[method.name] = _largest_difference(output, _multiply(expected, after))
     return errors
+
+
+def measure_rested_error(
+    cell: str,
+    method: str,
+    x: Array,
+    weights: Sequence[npt.ArrayLike],
+    output: npt.ArrayLike,
+    *,
+    kept: float | None,
+    options: Mapping[str, Any],
+) -> float:
+    """Return the largest difference between an output at inference and that of a method, or of `none`.
+
+    Args:
+        cell: `gru` or `lstm`.
+        method: its name.
+        x: (batch, time, feature).
+        weights: as in `measure_errors`.
+        output: as in `measure_errors`.
+        kept: what takes the masks' place, if the method leaves their mean there.
+        options: other arguments of the reference.
+    """
+    masks = [] if kept is None else [np.asarray(kept)] * METHODS[method].count_recurrent_masks(CELLS[cell])
+    return _largest_difference(output, _run_reference(cell, method, x, weights, (), masks, np.ndim(output), options))
 
 
 def _run_reference(
@@ -99,6 +124,14 @@ def _run_reference(
     run: Callable[..., Array] = run_gru if cell == "gru" else run_lstm
     outputs = run(method, x, weights, input_masks, recurrent_masks, **options)
     return outputs if rank == 3 else outputs[:, -1]
+
+
+def _multiply(outputs: Array, masks: Sequence[npt.ArrayLike]) -> Array:
+    """Return outputs times masks, (batch, units), or (batch, time, units) if drawn at every timestep."""
+    for mask in masks:
+        array = np.asarray(mask, np.float64)
+        outputs = outputs * (array if array.ndim == outputs.ndim else array[:, None])
+    return outputs
 
 
 def _largest_difference(output: npt.ArrayLike, expected: Array) -> float:

@@ -1,4 +1,4 @@
-"""What is dropped where, for people: each variant's cell unrolled over time, side by side."""
+"""What is dropped where, for people: each layer's cell unrolled over time, those of a family side by side."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ from rdrop_cli.anatomy.plot_cell import (
 )
 from rdrop_cli.plots.style import PALETTE, draw_figure
 from rdrop_cli.study.methods import Site
-from rdrop_cli.study.variants import Variant
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from rdrop_cli.anatomy.capture import MaskRecord
+    from rdrop_cli.anatomy.record import MaskRecord
 
-LEAST_COLUMNS, MOST_COLUMNS = 3, 6
+COLUMNS = 3  # as many as the width of a page has room for
 PANEL_INCHES, UNIT_INCHES = 2.75, 0.72  # width of a panel; distance of two states
-LEGEND_INCHES = 0.6
+LEGEND_INCHES = 1.1
+HEADROOM = 0.6  # of a family's heading, with the distance of two states as the unit
 STACKED_ABOVE, PAIR_ABOVE = 1.9, 2.75  # a second layer's states over those of the first
 SIDE, MARGIN, TITLE, PAPER_BELOW = 0.35, 0.15, 0.55, 0.27  # as these, with the distance of two states as the unit
 HUES = (PALETTE[1], PALETTE[0], PALETTE[2], PALETTE[3])
@@ -36,14 +36,43 @@ HUES = (PALETTE[1], PALETTE[0], PALETTE[2], PALETTE[3])
 SHADES = {1: (0.0,), 2: (-0.3, 0.35), 3: (-0.45, 0.0, 0.45), 4: (-0.55, -0.15, 0.25, 0.6)}
 
 
+# A family by the sites of its masks, in the order in which families are drawn; the first that has a site of a panel's.
+FAMILIES = {
+    "masks on h, where the gates read it": {Site.RECURRENT_INPUT},
+    "masks on the memory": {Site.PREVIOUS_STATE, Site.NEW_STATE, Site.STATE_UPDATE},
+    "masks on g, which is about to be written, and on U, by which the gates read h": {
+        Site.CANDIDATE,
+        Site.RECURRENT_KERNEL,
+    },
+    "masks outside the recurrence, and none": set(),
+}
+
+
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """A variant to draw: the names of its recurrent layers, in their order, and the masks that were captured."""
+    """A network or a layer to draw.
 
-    variant: Variant
+    Attributes:
+        title: its name.
+        line: what is said below it.
+        cell: `gru` or `lstm`.
+        layers: names of its recurrent layers, in their order.
+        masks: that were captured.
+        pair: whether its layers read the same sequence, in both directions.
+    """
+
+    title: str
+    line: str
     cell: str
     layers: tuple[str, ...]
     masks: tuple["MaskRecord", ...]
+    pair: bool = False
+
+    @property
+    def family(self) -> str:
+        """The heading of those that have their masks in the same place."""
+        sites = {mask.site for mask in self.masks}
+        return next(family for family, of_family in FAMILIES.items() if of_family & sites or not of_family)
 
 
 class MaskColours:
@@ -65,7 +94,7 @@ class MaskColours:
 
 
 def draw_anatomies(panels: Sequence[Panel], path: Path) -> None:
-    """Draw variants side by side, each as its cell unrolled over three timesteps.
+    """Draw networks or layers by family, each as its cell unrolled over three timesteps.
 
     An arrow is solid where nothing is dropped; else it is dashed and has its mask's colour, the same over time only if
     the mask is.
@@ -74,20 +103,32 @@ def draw_anatomies(panels: Sequence[Panel], path: Path) -> None:
         panels: at least one.
         path: the picture; its ending chooses the format.
     """
-    columns = min(MOST_COLUMNS, len(panels))
-    rows = [panels[i : i + columns] for i in range(0, len(panels), columns)]
-    heights = [UNIT_INCHES * max(_measure_height(panel) for panel in row) for row in rows]
-    size = (max(columns, LEAST_COLUMNS) * PANEL_INCHES, sum(heights) + LEGEND_INCHES)
-    layout: dict[str, Any] = {"nrows": len(rows), "ncols": columns, "gridspec_kw": {"height_ratios": heights}}
+    rows = list(_arrange_rows(panels))
+    heights = [UNIT_INCHES * (max(map(_measure_height, row)) + HEADROOM * bool(heading)) for heading, row in rows]
+    size = (COLUMNS * PANEL_INCHES, sum(heights) + LEGEND_INCHES)
+    layout: dict[str, Any] = {"nrows": len(rows), "ncols": COLUMNS, "gridspec_kw": {"height_ratios": heights}}
     with draw_figure(path, **layout, figsize=size, squeeze=False) as (figure, axes):
         for each in axes.flat:
             each.set_axis_off()
-        for panel, each in zip(panels, axes.flat, strict=False):
-            _draw_panel(each, panel, named_arrows=panel is panels[0])
-        figure.legend(handles=_explain_arrows(panels), loc="outside lower center", ncols=4)
+        for (heading, row), beside in zip(rows, axes, strict=True):
+            for panel, each in zip(row, beside, strict=False):
+                top = _draw_panel(each, panel, HEADROOM * bool(heading), named_arrows=panel is rows[0][1][0])
+                if panel is row[0]:
+                    each.text(-SIDE, top, heading, va="top", fontsize=11, fontstyle="italic").set_in_layout(False)
+        figure.legend(handles=_explain_arrows(panels), loc="outside lower left", ncols=1)
 
 
-def _draw_panel(axes: "Axes", panel: Panel, named_arrows: bool) -> None:
+def _arrange_rows(panels: Sequence[Panel]) -> Iterator[tuple[str, list[Panel]]]:
+    """Yield the rows of panels, and the family's heading with its first one; one family needs none."""
+    families = {family: [panel for panel in panels if panel.family == family] for family in FAMILIES}
+    present = [(family, members) for family, members in families.items() if members]
+    for family, members in present:
+        for i in range(0, len(members), COLUMNS):
+            yield (family if i == 0 and len(present) > 1 else "", members[i : i + COLUMNS])
+
+
+def _draw_panel(axes: "Axes", panel: Panel, headroom: float, named_arrows: bool) -> float:
+    """Draw a panel, with room above it, and return where that ends."""
     layers = list(_stack_layers(panel))
     for layer in layers:
         draw_layer(axes, layer)
@@ -95,16 +136,17 @@ def _draw_panel(axes: "Axes", panel: Panel, named_arrows: bool) -> None:
         name_arrows(axes, layers[0])
     right, low = TIMESTEPS + SIDE + layers[-1].origin[0], -INPUTS_BELOW - MARGIN
     top = low + _measure_height(panel)
-    axes.set(xlim=(-SIDE, right), ylim=(low, top), aspect="equal", anchor="N")
+    axes.set(xlim=(-SIDE, right), ylim=(low, top + headroom), aspect="equal", anchor="N")
     middle, shared = (right - SIDE) / 2, any(len(mask.array) == 1 for mask in panel.masks)
-    line = panel.variant.paper + ("; the batch shares its masks" if shared else "")
-    axes.text(middle, top, panel.variant.name, ha="center", va="top", fontweight="bold", fontsize=12)
+    line = panel.line + ("; the batch shares its masks" if shared else "")
+    axes.text(middle, top, panel.title, ha="center", va="top", fontweight="bold", fontsize=12)
     axes.text(middle, top - PAPER_BELOW, line, ha="center", va="top", fontsize=8.5, color="#333333")
+    return top + headroom
 
 
 def _stack_layers(panel: Panel) -> Iterator[UnrolledLayer]:
     """Yield a panel's layers, first to last, each above the one before; of a pair both read x."""
-    colours, both_read_x = MaskColours(panel.masks), panel.variant.bidirectional
+    colours, both_read_x = MaskColours(panel.masks), panel.pair
     for i, name in enumerate(panel.layers):
         beside = [mask for mask in panel.masks if mask.site in (Site.GIVEN_SEQUENCE, Site.RETURNED_OUTPUT)]
         yield UnrolledLayer(
@@ -121,7 +163,7 @@ def _stack_layers(panel: Panel) -> Iterator[UnrolledLayer]:
 
 def _measure_height(panel: Panel) -> float:
     """Return how high a panel is, where the distance of two states is 1."""
-    above = PAIR_ABOVE if panel.variant.bidirectional else STACKED_ABOVE
+    above = PAIR_ABOVE if panel.pair else STACKED_ABOVE
     return INPUTS_BELOW + (len(panel.layers) - 1) * above + OUTPUT_ABOVE + TITLE + 2 * MARGIN
 
 

@@ -7,7 +7,7 @@ h0 ─── carried on ──→ h1 ────────→ h2 ────
             x1               x2           x3
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from rdrop_cli.study.methods import CELLS, Site
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from rdrop_cli.anatomy.capture import MaskRecord
+    from rdrop_cli.anatomy.record import MaskRecord
 
 Point = tuple[float, float]
 ColourOf = Callable[["MaskRecord", int], str]
@@ -81,11 +81,17 @@ def draw_layer(axes: "Axes", layer: UnrolledLayer) -> None:
             axes, layer.place_state(t), " ".join(state + SUBSCRIPTS[t] for state in cell.states), "round,pad=0.2"
         )
     for t in range(TIMESTEPS):
-        _write_boxed(axes, layer.place_gates(t), " ".join(cell.gates), "square,pad=0.25")
+        _write_boxed(axes, layer.place_gates(t), " ".join(_name_gates(layer.cell)), "square,pad=0.25")
         _draw_input(axes, layer, t)
         _draw_recurrence(axes, layer, t)
     if layer.is_last:
         _draw_output(axes, layer)
+
+
+def _name_gates(cell: str) -> Iterator[str]:
+    """Yield the letters of a cell's gates; the candidate is g, as in the equations, not h or c, as in the weights."""
+    for gate in CELLS[cell].gates:
+        yield "g" if gate in CELLS[cell].states else gate
 
 
 def name_arrows(axes: "Axes", layer: UnrolledLayer) -> None:

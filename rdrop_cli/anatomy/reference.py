@@ -26,6 +26,9 @@ def rectify(a: Array) -> Array:
     return np.maximum(a, 0.0)
 
 
+ACTIVATIONS: dict[str, Activation] = {"tanh": np.tanh, "relu": rectify}
+
+
 def run_gru(
     method: str,
     x: Array,

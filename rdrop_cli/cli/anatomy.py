@@ -1,30 +1,34 @@
 """`rdrop anatomy`: prove which method a layer follows."""
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdrop_cli.cli.anatomy_words import describe_anatomy
 from rdrop_cli.cli.console import note, print_lines
 from rdrop_cli.cli.hints import check_variant_names
+from rdrop_cli.cli.layers import names_layer, show_layers
 from rdrop_cli.cli.options import AsJson, Quiet, complete_variants
 from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, plan_runs
-from rdrop_cli.study.methods import CELLS, METHODS
-from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS, find_variant
+from rdrop_cli.study.methods import CELLS
+from rdrop_cli.study.variant import DEFAULT_CELL
+from rdrop_cli.study.variants import VARIANTS, find_variant
 
 if TYPE_CHECKING:
-    from rdrop_cli.anatomy.dissect import Anatomy
+    from rdrop_cli.anatomy.record import Anatomy
 
 
 def anatomy(
     variants: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="VARIANT",
-            help="Networks to check; see `rdrop variants`. [default: all that have either cell]",
+            metavar="VARIANT|LAYER",
+            help="Networks to check, see `rdrop variants`; or layers of your own: a saved network, `model.keras`, or a "
+            "layer class or a function that makes a layer, `my_module:MyGRU`. [default: all variants that have the "
+            "cell]",
             autocompletion=complete_variants,
         ),
     ] = None,
@@ -38,6 +42,14 @@ def anatomy(
         float | None,
         typer.Option(metavar="RATE", help="Rate of `recurrent_dropout`, in [0, 1). [default: the variant's]"),
     ] = None,
+    python: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The Python of another environment, in which to check the layers: those named, or those of its Keras "
+            "and PyTorch.",
+        ),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Also draw the unrolled cells: .png, .svg or .pdf."),
@@ -47,12 +59,17 @@ def anatomy(
 ) -> None:
     """Check which published equations a layer computes.
 
-    Captures the masks of a training step and compares the layer's output with the equations of every method.
+    Captures the masks of a training step and compares the layer's output with the equations of every method. Of a layer
+    of your own, and of other libraries, the masks are read out of its outputs.
     """
     from rdrop_cli.plots.style import check_ending
 
     if output:
         check_ending(output)
+    if python or any(names_layer(name) for name in variants or ()):
+        chosen = {"cell": cell, "dropout": dropout, "recurrent_dropout": recurrent_dropout}
+        show_layers(variants or (), python, chosen, as_json=as_json, output=output)
+        return
     check_variant_names(variants or (), "anatomy")
     named = tuple(variants or _list_methods(cell or DEFAULT_CELL))
     request = Request(variants=named, cell=cell, dropout=dropout, recurrent_dropout=recurrent_dropout)
@@ -65,7 +82,7 @@ def anatomy(
         typer.echo(to_json([found.to_json() for found in anatomies]))
     else:
         for number, found in enumerate(anatomies):
-            print_lines(["", *_describe(found)] if number else _describe(found))
+            print_lines(["", *describe_anatomy(found)] if number else describe_anatomy(found))
     if output:
         _draw(anatomies, output)
 
@@ -75,52 +92,13 @@ def _list_methods(cell: str) -> list[str]:
     return [name for name, variant in VARIANTS.items() if cell in variant.cells and not variant.only_cell]
 
 
-def _describe(found: "Anatomy") -> Iterator[str]:
-    """Yield the lines about one variant."""
-    yield f"{found.variant}, {found.cell}: {_conclude(found)}"
-    masks = found.to_json()["masks"]
-    for _, group in groupby(masks, key=lambda mask: (mask["layer"], mask["argument"], mask["multiplies"])):
-        yield f"  {_describe_masks(list(group))}"
-    if masks:
-        touched = any(mask["carried_state_touched"] for mask in masks)
-        yield f"  carried state: {'multiplied by a mask at every timestep' if touched else 'not touched'}"
-    ranked = sorted(found.max_abs_error.items(), key=lambda item: item[1])
-    yield "  largest error: " + ", ".join(f"{name}={error:.1e}" for name, error in ranked)
-
-
-def _conclude(found: "Anatomy") -> str:
-    """Say in words whose equations the output follows."""
-    others = ", ".join(name for name in found.agreeing if name != found.method)
-    if not found.masks:
-        return "no dropout"
-    if found.method is None:
-        return f"cannot be distinguished from {others}; try a larger rate" if others else "follows none of the methods"
-    if found.method in METHODS:
-        follows = f"follows {found.method} ({METHODS[found.method].paper})"
-        return f"{follows}; with these masks the same as {others}" if others else f"{follows} and no other"
-    plain = "a cell without masks of its own, beside a dropout layer"
-    return f"{plain}; the same as the argument `dropout` of {others}" if others else plain
-
-
-def _describe_masks(masks: Sequence[dict[str, Any]]) -> str:
-    """Describe the masks that one layer draws for one rate and one tensor; they differ in their gates only."""
-    first = masks[0]
-    zeros = sum(mask["share_of_zeros"] for mask in masks) / len(masks)
-    kept = [mask["scale_of_kept"] for mask in masks if mask["scale_of_kept"] is not None]
-    facts = (
-        f"{len(masks)} × ({', '.join(map(str, first['shape']))}) on {first['multiplies']} ({first['site']})",
-        f"{first['over_time']} over time",
-        {"separate": "one for each gate", "shared": "one for all gates", None: ""}[first["between_gates"]],
-        "shared by the batch" if first["between_samples"] == "shared" else "",
-        f"{zeros:.0%} zeros",
-        f"kept × {kept[0]:.4g}" if kept else "nothing kept",
-    )
-    return f"{first['layer']}.{first['argument']}: {', '.join(filter(None, facts))}"
-
-
 def _draw(anatomies: Sequence["Anatomy"], path: Path) -> None:
     from rdrop_cli.anatomy.plot import Panel, draw_anatomies
 
-    panels = [Panel(find_variant(found.variant), found.cell, found.layers, found.masks) for found in anatomies]
+    panels = []
+    for found in anatomies:
+        variant = find_variant(found.variant)
+        shown = found.cell, found.layers, found.masks
+        panels.append(Panel(variant.name, variant.paper, *shown, pair=variant.bidirectional))
     draw_anatomies(panels, path)
     note(f"picture: {path}")

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.cli.console import Column, print_lines, print_table
-from rdrop_cli.study.variants import VARIANTS
+from rdrop_cli.study.variants import find_variant
 
 if TYPE_CHECKING:
     from rdrop_cli.jobs.launch import Execution, TrainingPlan
@@ -78,8 +78,8 @@ def _sum_up(progress: "Sequence[Progress]") -> list[GridRow]:
     return [
         GridRow(
             network=config.label,
-            dropout=config.dropout if VARIANTS[config.variant].dropout else None,
-            recurrent_dropout=config.recurrent_dropout if VARIANTS[config.variant].recurrent_dropout else None,
+            dropout=config.dropout if find_variant(config.variant).dropout else None,
+            recurrent_dropout=config.recurrent_dropout if find_variant(config.variant).recurrent_dropout else None,
             epochs=config.epochs,
             seeds=len(seeds[config]),
             complete=count["complete"],

@@ -8,6 +8,7 @@ import typer
 
 from rdrop_cli.errors import UsageError, find_nearest
 from rdrop_cli.study.methods import CELLS
+from rdrop_cli.study.own import find_maker
 from rdrop_cli.study.variants import REFERENCES, VARIANTS
 
 KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
@@ -83,7 +84,7 @@ def check_variant_names(names: Sequence[str], command: str) -> None:
         UsageError: one is a cell or a file, which an option takes, or is no variant.
     """
     for name in names:
-        if name in VARIANTS or (command == "train" and name in REFERENCES):
+        if name in VARIANTS or (command == "train" and (name in REFERENCES or find_maker(name))):
             continue
         if name in CELLS:
             raise UsageError(f"{name!r} is a cell, not a variant; use `rdrop {command} --cell {name}`")

@@ -10,6 +10,7 @@ from rdrop_cli.cli.console import Column, note, print_lines, print_table
 from rdrop_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     AsJson,
+    From,
     OfCells,
     OfNames,
     OfStatuses,
@@ -18,12 +19,14 @@ from rdrop_cli.cli.options import (
     Quiet,
     RunsDir,
     complete_run_ids,
+    open_runs,
 )
 from rdrop_cli.files import to_json
-from rdrop_cli.study.units import format_error
+from rdrop_cli.study.units import format_error, format_seconds
 
 if TYPE_CHECKING:
     from rdrop_cli.runs.document import Metrics, Summary, Timing
+    from rdrop_cli.runs.figures import AtHorizon
     from rdrop_cli.runs.folder import Told as Listed
 
 COLUMNS = (
@@ -34,6 +37,13 @@ COLUMNS = (
     Column("epoch", right=True, optional=True),
     Column("test MAE", right=True, optional=True),
     Column("last val MAE", right=True, optional=True),
+)
+HORIZON_COLUMNS = (
+    Column("ahead", right=True),
+    Column("val MAE", right=True),
+    Column("naive", right=True),
+    Column("test MAE", right=True),
+    Column("naive", right=True),
 )
 NAME, RATES = Column("name"), Column("rates")
 KEYS_LISTED = (
@@ -89,11 +99,13 @@ def list_runs(
             "--limit", "-n", metavar="N", min=1, help="List at most N runs. [default: all]", show_default=False
         ),
     ] = None,
+    archive: From = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """List runs with their errors, oldest first."""
+    runs_dir = open_runs(archive, runs_dir)
     from rdrop_cli.runs.comparable import list_summaries
     from rdrop_cli.runs.find import Filter, list_run_folders
 
@@ -171,6 +183,9 @@ def show(
     history = metrics.history
     for number, row in enumerate(zip(history.loss, history.val_loss, history.train_mae, strict=True), start=1):
         typer.echo(f"{number:>5}  " + "    ".join(f"{value:.4f}" for value in row))
+    if metrics.by_horizon:
+        typer.echo()
+        print_table(HORIZON_COLUMNS, [_format_horizon(at, metrics) for at in metrics.by_horizon])
 
 
 def _list_fields(summary: "Summary") -> dict[str, Any]:
@@ -192,6 +207,12 @@ def _format_row(metrics: "Metrics | Summary") -> tuple[str, ...]:
         _format_error(test.mae, test.mae_in_unit, unit) if test else "-",
         f"{final.val_mae:.4f}" if final else "-",
     )
+
+
+def _format_horizon(at: "AtHorizon", metrics: "Metrics") -> tuple[str, ...]:
+    errors = at.val_mae, at.naive_val_mae, at.test_mae, at.naive_test_mae
+    in_unit = (_format_error(error, error * metrics.target_std, metrics.unit) for error in errors)
+    return format_seconds(at.lead_seconds), *in_unit
 
 
 def _format_error(standardised: float, in_unit: float, unit: str) -> str:
@@ -217,12 +238,30 @@ def _describe(metrics: "Metrics") -> Iterator[str]:
     yield f"data          {data.label}, {data.rows} rows, SHA-256 {data.sha256[:12]} ({checked})"
     start = metrics.protocol.train_start_row
     origin = f", training from row {start}" if start else ""
-    yield f"protocol      {metrics.protocol.name}, target {metrics.protocol.target}{origin}"
+    horizons = len(metrics.protocol.horizons)
+    mean = f", errors are means over {horizons} horizons" if horizons > 1 else ""
+    yield f"protocol      {metrics.protocol.name}, target {metrics.protocol.target}{origin}{mean}"
     yield f"training      {_describe_training(metrics)}"
+    if metrics.protocol.quantiles:
+        yield f"quantiles     {_describe_quantiles(metrics)}"
     yield f"time          {_describe_speed(metrics.timing)}"
     yield f"environment   {versions}, {environment.device or '?'}, engine {metrics.engine or '?'}"
     if metrics.still_improving:
         yield "warning       validation was still improving at the end: too few epochs to judge overfitting"
+
+
+def _describe_quantiles(metrics: "Metrics") -> str:
+    """Say which quantiles are forecast, and how good they are; MAEs are those of the median."""
+    levels, found = ", ".join(f"{level:g}" for level in metrics.protocol.quantiles), metrics.quantiles
+    if not metrics.is_network:
+        return f"none, {metrics.variant} forecasts one value and has no intervals to judge"
+    if found is None:
+        return f"{levels}, not yet judged: the run is not complete"
+    losses = (
+        _format_error(loss, loss * metrics.target_std, metrics.unit) for loss in (found.val_pinball, found.test_pinball)
+    )
+    crossed = f"{100 * found.val_crossed:.2g} and {100 * found.test_crossed:.2g} %"
+    return f"{levels}; pinball loss {' on validation, '.join(losses)} on test; {crossed} crossed and were sorted"
 
 
 def _describe_training(metrics: "Metrics") -> str:

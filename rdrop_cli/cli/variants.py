@@ -10,7 +10,9 @@ from rdrop_cli.cli.console import Column, print_table
 from rdrop_cli.cli.options import PROTOCOL_NAMES, AsJson
 from rdrop_cli.files import to_json
 from rdrop_cli.study.editions import Edition, find_edition
-from rdrop_cli.study.variants import REFERENCES, VARIANTS, Variant, find_variant
+from rdrop_cli.study.own import list_registered
+from rdrop_cli.study.variant import Variant
+from rdrop_cli.study.variants import REFERENCES, VARIANTS, find_variant
 
 
 def variants(
@@ -22,7 +24,8 @@ def variants(
 ) -> None:
     """List networks and reference forecasts, with papers."""
     edition = find_edition(protocol) if protocol is not None else None
-    listed = list(map(find_variant, edition.networks)) if edition else list((VARIANTS | REFERENCES).values())
+    names = edition.networks if edition else (*VARIANTS, *REFERENCES, *list_registered())
+    listed = list(map(find_variant, names))
     if as_json:
         typer.echo(to_json([_list_fields(variant, edition) for variant in listed]))
     else:

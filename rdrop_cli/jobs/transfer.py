@@ -1,11 +1,11 @@
 """A run's folder as a table of files, sent between machines and published whole, or to be resumed."""
 
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.files import make_folder, replace_atomically, sync
+from rdrop_cli.files import is_plain_path, make_folder, replace_atomically, sync
 from rdrop_cli.runs.checkpoint import list_checkpoints, remove_old_checkpoints
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.folder import RunFolder
@@ -27,7 +27,7 @@ def read_files(folder: Path, pattern: str = "**/*") -> Files:
     left = MAX_BYTES
     for path in sorted(folder.glob(pattern)):
         name = path.relative_to(folder).as_posix()
-        if path.is_symlink() or not path.is_file() or not _is_plain(name):
+        if path.is_symlink() or not path.is_file() or not _is_kept(name):
             continue
         left -= path.stat().st_size
         if left < 0:
@@ -81,21 +81,15 @@ def check_files(files: Files) -> None:
         DataError: naming the file.
     """
     for name in files:
-        if not isinstance(files[name], bytes) or not _is_plain(name):
+        if not isinstance(files[name], bytes) or not _is_kept(name):
             raise DataError(f"a file of the run is named {name!r:.80}; only plain names within its folder are written")
     size = sum(len(content) for content in files.values())
     if size > MAX_BYTES:
         raise DataError(f"the run's files have {size} bytes; at most {MAX_BYTES} are written")
 
 
-def _is_plain(name: str) -> bool:
-    """Whether a name is a path within the folder of which no part is hidden or could be read as another."""
-    parts = PurePosixPath(name).parts
-    return (
-        0 < len(parts) <= MAX_DEPTH
-        and name == "/".join(parts)
-        and all(part.isprintable() and not part.startswith((".", "/")) and "\\" not in part for part in parts)
-    )
+def _is_kept(name: str) -> bool:
+    return is_plain_path(name) and name.count("/") < MAX_DEPTH
 
 
 def write_files(files: Files, folder: Path) -> None:

@@ -53,6 +53,11 @@ class Passes:
         return order
 
 
+def is_seed_state(variable: keras.Variable) -> bool:
+    """Whether a variable is the state of a seed generator."""
+    return str(variable.path).endswith("seed_generator_state")
+
+
 class MaskSeeds:
     """Sets the state of every seed generator in a model from the run's seed and the step.
 
@@ -63,7 +68,7 @@ class MaskSeeds:
     """
 
     def __init__(self, model: keras.Model, seed: int) -> None:
-        states = [v for v in model.non_trainable_variables if v.path.endswith("seed_generator_state")]
+        states = [variable for variable in model.non_trainable_variables if is_seed_state(variable)]
         self._streams = [(state, derive_seed(seed, f"masks {i}")) for i, state in enumerate(states)]
 
     def find_stream(self, generator: keras.random.SeedGenerator) -> int:

@@ -8,15 +8,18 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.errors import RdropError, describe_exception
 from rdrop_cli.nn.engines import MakeEngine, choose_engine
 from rdrop_cli.nn.environment import describe_environment
 from rdrop_cli.nn.models import build_model
+from rdrop_cli.nn.randomness import is_seed_state
 from rdrop_cli.runs.checkpoint import State
 from rdrop_cli.runs.document import Environment
 from rdrop_cli.runs.folder import MODEL_NAME
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.variants import find_variant
 
 
 def make_optimizer(protocol: Protocol) -> keras.optimizers.Optimizer:
@@ -67,6 +70,37 @@ class KerasTrainer:
         """Say what would make the run faster: how to have the kernel; None where nothing keeps it away."""
         return self._engine.slowness
 
+    def find_hidden_state(self) -> str | None:
+        """Say of a network of the user's own that its runs cannot be repeated; None where they can.
+
+        Two steps are trained, then once more from the same state, and by a network that is made anew. If weights
+        differ, there is random state that neither variables nor the seed hold.
+
+        Raises:
+            RdropError: the network cannot be trained.
+        """
+        name = self._config.variant
+        if not find_variant(name).maker:
+            return None
+        try:
+            first, second = (KerasTrainer(self._config, self._windows) for _ in range(2))
+            start = first.get_state()
+            ends = [first._train_two_steps(start), first._train_two_steps(start), second._train_two_steps(start)]
+        except Exception as error:
+            raise RdropError(f"{name}: cannot be trained by {self.engine}: {describe_exception(error)}") from error
+        if all(np.array_equal(value, end[path], equal_nan=True) for end in ends for path, value in ends[0].items()):
+            return None
+        return (
+            f"{name} has random state that no seed reaches: the same two steps gave other weights; "
+            "its runs cannot be repeated, and a resumed run goes on differently"
+        )
+
+    def _train_two_steps(self, start: State) -> State:
+        """Return the state after the first two steps from a state."""
+        self.set_state(start)
+        self.train_steps(0, 2, lambda *_: None)
+        return self.get_state()
+
     def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float:
         """Train the steps of an epoch, counted from 1; return the mean loss, measured with dropout on.
 
@@ -84,7 +118,7 @@ class KerasTrainer:
         return total / (last - first)
 
     def measure_errors(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
-        """Return the standardised absolute error of each window, dropout off: shape (window,)."""
+        """Return how far the forecasts are above the targets, standardised, dropout off, in their shape."""
         return self._windows.measure_errors(self._engine.predict(rows), rows)
 
     def get_state(self) -> State:
@@ -105,4 +139,5 @@ class KerasTrainer:
         self.model.save(path)
 
     def _stateful_variables(self) -> list[keras.Variable]:
-        return [*self.model.trainable_variables, *self._optimizer.variables]
+        others = [variable for variable in self.model.non_trainable_variables if not is_seed_state(variable)]
+        return [*self.model.trainable_variables, *others, *self._optimizer.variables]

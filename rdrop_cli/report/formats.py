@@ -53,7 +53,7 @@ def describe_protocol(judged: StudyVerdict) -> str:
     protocol = run.protocol
     settings = (
         f"windows of {protocol.lookback_rows} rows, every {protocol.step_rows}, "
-        f"target {protocol.lead_rows} after the newest reading; "
+        f"target {', '.join(map(str, protocol.leads))} after the newest reading; "
         f"{protocol.epoch_steps} steps of {protocol.batch_size} windows an epoch; {protocol.units} units"
     )
     return (

@@ -20,6 +20,8 @@ from rdrop_cli.analysis.rate_grid import list_rate_grids
 from rdrop_cli.files import write_text
 from rdrop_cli.plots.rates import describe_rates, draw_rates
 from rdrop_cli.report.account import HEADS, NOTE, list_spreads
+from rdrop_cli.report.forecasts import HEADS as FORECAST_HEADS
+from rdrop_cli.report.forecasts import find_section
 from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_pairs, draw_shares, has_pairs
 from rdrop_cli.report.summary import summarise, write_notes
@@ -46,17 +48,17 @@ NONE = "–"
 MOST_RUNS = 500  # in one list: a page of ten thousand is none that anybody reads, or mails
 
 
-def write_report(judged: StudyVerdict, path: Path) -> None:
-    """Write the report on runs that were judged; at least one was.
+def write_report(judged: StudyVerdict, path: Path, runs_dir: Path | None = None) -> None:
+    """Write the report on runs that were judged; at least one was. With `runs_dir` it shows what they forecast.
 
     Raises:
         OSError: it cannot be written; what was at `path` is as it was.
     """
-    write_text(path, render_report(judged))
+    write_text(path, render_report(judged, runs_dir))
 
 
-def render_report(judged: StudyVerdict) -> str:
-    """Return the report as HTML."""
+def render_report(judged: StudyVerdict, runs_dir: Path | None = None) -> str:
+    """Return the report as HTML, with forecasts of the runs in `runs_dir` where they keep their readings."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -80,6 +82,7 @@ def render_report(judged: StudyVerdict) -> str:
         pictures=_draw_pictures(judged, bool(asked)),
         rates=_describe_rates(judged),
         periods=describe_periods(judged),
+        forecasts=_describe_forecasts(judged, runs_dir),
         account={"heads": HEADS, "rows": list_spreads(judged), "note": NOTE} if judged.variance else None,
         **_describe_runs(used),
     )
@@ -162,6 +165,20 @@ def _describe_rates(judged: StudyVerdict) -> dict[str, Any] | None:
         "pictures": [_embed(partial(draw_rates, grids, run, in_unit=True, columns=columns)) for columns in (2, 1)],
         "several": len(grids) > 1,
         "alternative": f"Heat map of the errors over both rates. {' '.join(describe_rates(grids, run, in_unit=True))}",
+    }
+
+
+def _describe_forecasts(judged: StudyVerdict, runs_dir: Path | None) -> dict[str, Any] | None:
+    """Return the pictures of forecasts for both widths, and the table of their intervals."""
+    section = find_section(judged, runs_dir) if runs_dir else None
+    if section is None:
+        return None
+    return {
+        "network": section.network,
+        "pictures": [_embed(draw) for draw in section.forecasts],
+        "calibration": [_embed(draw) for draw in section.calibration],
+        "heads": FORECAST_HEADS,
+        "rows": section.rows,
     }
 
 

@@ -1,15 +1,18 @@
-"""The run document: every field of `metrics.json` as a type, with what it means and its unit.
+"""The run document: the fields of `metrics.json` as types, with what each means and its unit.
 
-`schema.py` reads, checks and upgrades it; `metrics.py` builds it. Fields that are not known are ignored.
+`figures.py` has what a run measured. `schema.py` reads, checks and upgrades it; `metrics.py` builds it. Fields that are
+not known are ignored.
 
 Errors are mean absolute errors (MAE), standardised: in standard deviations of the target over the training rows. Those
 whose name ends in `_in_unit` are in the target's own `unit`: the standardised error times `target_std`.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, field
 
+from rdrop_cli.runs.fields import Fields
+from rdrop_cli.runs.figures import AtHorizon, Best, Count, Curves, Final, Naive, QuantileErrors, Test
 from rdrop_cli.runs.history import is_still_improving
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import REFERENCES, VARIANTS, format_rates, label_network
@@ -17,16 +20,6 @@ from rdrop_cli.study.variants import REFERENCES, VARIANTS, format_rates, label_n
 SCHEMA_VERSION = 4
 Status = Literal["completed", "running", "interrupted", "failed"]
 Rate = Annotated[float, Meta(ge=0, lt=1)]
-Count = Annotated[int, Meta(ge=0)]
-
-
-class Fields(Struct, frozen=True, kw_only=True):
-    """A part of the document. `metrics["best"]["val_mae"]`, the path of the JSON, reads it as well as attributes do."""
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self.__struct_fields__:
-            raise KeyError(name)
-        return getattr(self, name)
 
 
 class Rates(Fields, frozen=True, kw_only=True):
@@ -93,70 +86,6 @@ class Standardisation(Fields, frozen=True, kw_only=True):
 
     inputs: Annotated[list[Scale], Meta(description="the network's inputs, in their order")]
     target: Annotated[Scale, Meta(description="the predicted column")]
-
-
-class Curves(Fields, frozen=True, kw_only=True):
-    """Standardised MAE by epoch, all of one length.
-
-    Raises:
-        ValueError: the curves have different lengths.
-    """
-
-    loss: Annotated[
-        list[float],
-        Meta(
-            description="training loss by epoch, `protocol.loss`, dropout on; in the scale of `protocol.target_scale`"
-        ),
-    ]
-    val_loss: Annotated[list[float], Meta(description="MAE on all validation windows by epoch; standardised")]
-    train_mae: Annotated[
-        list[float], Meta(description="MAE on a fixed sample of training windows by epoch, dropout off; standardised")
-    ]
-    val_mse: Annotated[
-        list[float],
-        Meta(description="mean squared error on all validation windows by epoch; standardised; empty in older runs"),
-    ] = []
-
-    def __post_init__(self) -> None:
-        if not len(self.loss) == len(self.val_loss) == len(self.train_mae) == len(self.val_mse or self.loss):
-            raise ValueError("expected curves of equal length")
-
-
-class Best(Fields, frozen=True, kw_only=True):
-    """The epoch with the lowest validation error, by `protocol.best_by`, the first of equals."""
-
-    epoch: Annotated[Count, Meta(description="counted from 1")]
-    val_mae: Annotated[float, Meta(description="MAE on the validation windows; standardised")]
-    val_mae_in_unit: Annotated[float, Meta(description="the same in `unit`")]
-
-
-class Final(Fields, frozen=True, kw_only=True):
-    """The last epoch."""
-
-    loss: Annotated[
-        float, Meta(description="training loss, `protocol.loss`, dropout on; in the scale of `protocol.target_scale`")
-    ]
-    train_mae: Annotated[float, Meta(description="MAE on the sample of training windows, dropout off; standardised")]
-    val_mae: Annotated[float, Meta(description="MAE on the validation windows; standardised")]
-    val_mae_in_unit: Annotated[float, Meta(description="the same in `unit`")]
-
-
-class Test(Fields, frozen=True, kw_only=True):
-    """The best epoch's network on the test windows."""
-
-    mae: Annotated[float, Meta(description="MAE; standardised")]
-    mae_in_unit: Annotated[float, Meta(description="the same in `unit`")]
-
-
-class Naive(Fields, frozen=True, kw_only=True):
-    """The naive forecast: the target will be what it was at the newest reading."""
-
-    val_mae: Annotated[float, Meta(description="MAE on the validation windows; standardised")]
-    val_mae_in_unit: Annotated[float, Meta(description="the same in `unit`")]
-    test_mae: Annotated[float | None, Meta(description="MAE on the test windows; standardised; null in older runs")] = (
-        None
-    )
-    test_mae_in_unit: Annotated[float | None, Meta(description="the same in `unit`")] = None
 
 
 class Timing(Fields, frozen=True, kw_only=True):
@@ -241,6 +170,17 @@ class Metrics(Fields, frozen=True, kw_only=True):
     final: Annotated[Final | None, Meta(description="null before the first epoch ends")]
     test: Annotated[Test | None, Meta(description="null before the run is complete")]
     naive: Naive
+    by_horizon: Annotated[
+        list[AtHorizon],
+        Meta(
+            description="each horizon where there are several, the nearest first; every other MAE is the mean over "
+            "them; empty of one horizon, and before the run is complete"
+        ),
+    ] = field(default_factory=list)
+    quantiles: Annotated[
+        QuantileErrors | None,
+        Meta(description="where `protocol.quantiles` are forecast; null without them, and before the run is complete"),
+    ] = None
     timing: Timing
     environment: Environment
 

@@ -58,6 +58,10 @@ class RunFolder:
         return self.path / "daily_test_errors.csv"
 
     @property
+    def readings_path(self) -> Path:
+        return self.path / "readings.npz"
+
+    @property
     def plot_path(self) -> Path:
         return self.path / "loss.png"
 
@@ -166,12 +170,11 @@ def create_run_folder(runs_dir: Path, config: RunConfig) -> RunFolder:
     Raises:
         OSError: `runs_dir` cannot be written.
     """
-    created_at = datetime.now(UTC)
+    created_at, label = datetime.now(UTC), config.label.replace(":", ".")
     make_folder(runs_dir)
     while True:
-        folder = RunFolder(
-            runs_dir / f"{config.label}-s{config.seed}-{created_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        )
+        name = f"{label}-s{config.seed}-{created_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+        folder = RunFolder(runs_dir / name)
         try:
             folder.path.mkdir()
         except FileExistsError:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import rdrop_cli
 from rdrop_cli.cache import make_cache_folder
 from rdrop_cli.errors import DataError, RdropError
-from rdrop_cli.runs.document import Fields
+from rdrop_cli.runs.fields import Fields
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol

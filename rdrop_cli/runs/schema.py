@@ -23,7 +23,7 @@ from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import DRAWN, GENERATOR, MAE, STANDARDISED, WINDOW_END, Protocol
 from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.units import name_target
-from rdrop_cli.study.variants import DEFAULT_CELL
+from rdrop_cli.study.variant import DEFAULT_CELL
 
 READABLE = range(1, SCHEMA_VERSION + 1)
 MAX_DOCUMENT_BYTES = 64 << 20  # a million epochs
@@ -54,6 +54,8 @@ _PROTOCOL_ADDED = {
     "target_scale": STANDARDISED,
     "sampling": DRAWN,
     "best_by": MAE,
+    "earlier_horizon_rows": [],
+    "quantiles": [],
 }
 
 T = TypeVar("T")

@@ -142,8 +142,9 @@ def _list_pairs(
         for path in (folder.daily_errors_path, folder.daily_test_errors_path):
             if path.exists():  # earlier versions kept none
                 yield path.name, _read_table(path), _read_table(again.path / path.name)
-        (model,) = (path for path in again.path.iterdir() if path.suffix in (".keras", ".npz"))
-        yield model.name, _read_model(folder.path / model.name), _read_model(model)
+        for path in again.path.iterdir():  # the network, or what a reference forecast has learnt; and the readings
+            if path.suffix in (".keras", ".npz") and (path != again.readings_path or folder.readings_path.exists()):
+                yield path.name, _read_model(folder.path / path.name), _read_model(path)
 
 
 def _take_figures(checkpoint: Checkpoint, epochs: int) -> dict[str, npt.NDArray[Any]]:

@@ -9,8 +9,8 @@ import pytest
 
 from rdrop_cli.anatomy import dissect as dissection
 from rdrop_cli.anatomy.blocks import capture_blocks, changes_memory
-from rdrop_cli.anatomy.capture import MaskRecord
-from rdrop_cli.anatomy.dissect import Anatomy, dissect
+from rdrop_cli.anatomy.dissect import dissect
+from rdrop_cli.anatomy.record import Anatomy, MaskRecord
 from rdrop_cli.errors import UsageError
 from rdrop_cli.nn.layers import DropoutGRU
 from rdrop_cli.planning.request import Request, plan_runs

@@ -8,9 +8,9 @@ import pytest
 from matplotlib.colors import same_color, to_hex
 from matplotlib.patches import FancyArrowPatch
 
-from rdrop_cli.anatomy.capture import MaskRecord
-from rdrop_cli.anatomy.plot import MaskColours, Panel, draw_anatomies
+from rdrop_cli.anatomy.plot import MaskColours, Panel, _arrange_rows, draw_anatomies
 from rdrop_cli.anatomy.plot_cell import PLAIN, TIMESTEPS
+from rdrop_cli.anatomy.record import MaskRecord
 from rdrop_cli.study.methods import Lifetime, Site
 from rdrop_cli.study.variants import VARIANTS
 
@@ -27,7 +27,7 @@ def make_masks(site: Site, *, argument: str = "recurrent_dropout", count: int = 
 
 
 def make_panel(variant: str, *masks: MaskRecord) -> Panel:
-    return Panel(VARIANTS[variant], "gru", ("gru",), masks)
+    return Panel(variant, VARIANTS[variant].paper, "gru", ("gru",), masks)
 
 
 @pytest.fixture
@@ -105,11 +105,30 @@ def test_a_masks_colour_is_where_it_multiplies(draw, variant, site, options, exp
 
 
 def test_pictures_of_one_of_several_rows_and_of_pairs_are_drawn_and_named(tmp_path):
-    pair = Panel(VARIANTS["bidirectional"], "lstm", ("forward_lstm", "backward_lstm"), ())
-    stack = Panel(VARIANTS["stacked"], "gru", ("gru", "gru_2"), make_masks(Site.RECURRENT_INPUT, count=3))
+    pair = Panel("bidirectional", "Schuster and Paliwal 1997", "lstm", ("forward_lstm", "backward_lstm"), (), pair=True)
+    stack = Panel("stacked", "Chollet 2018", "gru", ("gru", "gru_2"), make_masks(Site.RECURRENT_INPUT, count=3))
     for panels in ([pair], [stack, pair], [make_panel("baseline")] * 7 + [pair]):
         path = tmp_path / f"{len(panels)}.svg"
         draw_anatomies(panels, path)
         text = path.read_text()
         for words in ("bidirectional", "Schuster and Paliwal 1997", "nothing is dropped", "carried on"):
             assert words in text
+
+
+def test_families_have_rows_of_their_own_and_a_heading(tmp_path):
+    read, written = make_masks(Site.RECURRENT_INPUT, count=3), make_masks(Site.CANDIDATE)
+    panels = [make_panel("semeniuta-step", *written), *[make_panel("gal", *read)] * 4, make_panel("baseline")]
+    assert [(heading, len(row)) for heading, row in _arrange_rows(panels)] == [
+        ("masks on h, where the gates read it", 3),
+        ("", 1),
+        ("masks on g, which is about to be written, and on U, by which the gates read h", 1),
+        ("masks outside the recurrence, and none", 1),
+    ]
+    assert [heading for heading, _ in _arrange_rows(panels[1:3])] == [""]
+
+
+@pytest.mark.parametrize(("cell", "letters"), [("gru", "z r g"), ("lstm", "i f g o")])
+def test_the_letters_are_those_of_the_equations(tmp_path, cell, letters):
+    path = tmp_path / "cell.svg"
+    draw_anatomies([Panel("gal", "", cell, (cell,), ())], path)
+    assert letters in path.read_text()

@@ -59,6 +59,13 @@ def test_the_book_trains_its_other_networks_for_twice_the_epochs():
     assert set(epochs.values()) == {20, 40}
 
 
+def test_registered_networks_are_listed(rdrop, monkeypatch):
+    for module in ("study.own", "cli.variants"):
+        monkeypatch.setattr(f"rdrop_cli.{module}.list_registered", lambda: {"lossy": "my_package:make_lossy"})
+    last = rdrop("variants").out.splitlines()[-1]
+    assert last.split() == ["lossy", "-/-", "a", "network", "of", "your", "own", "[my_package:make_lossy]"]
+
+
 def test_anatomy_says_which_method_keras_layer_follows(rdrop):
     result = rdrop("anatomy", "dropout")
     assert result.code == 0

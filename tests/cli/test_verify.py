@@ -34,7 +34,7 @@ def forge_record(folder: RunFolder) -> None:
 def test_complete_runs_are_whole(rdrop, runs_dir):
     result = rdrop("verify", "--runs-dir", runs_dir)
     assert (result.code, result.err) == (0, "")
-    assert result.out == "2 runs: 2 whole, 0 damaged; 18 files agree with their records\n"
+    assert result.out == "2 runs: 2 whole, 0 damaged; 20 files agree with their records\n"
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_replay_has_the_same_bits(rdrop, runs_dir, folder, epochs, words):
     assert result.code == 0, result.out
     (found,) = json.loads(result.out)
     assert found["replay"] == f"{words}: the same to the bit"
-    assert (found["whole"], found["files"], found["faults"]) == (True, 9, [])
+    assert (found["whole"], found["files"], found["faults"]) == (True, 10, [])
     assert before == {path: path.read_bytes() for path in runs_dir.rglob("*") if path.is_file()}
 
 
@@ -61,7 +61,7 @@ def test_a_changed_file_is_named_with_the_exit_code(rdrop, runs_dir, folder):
     assert result.code == 1
     assert result.out.splitlines() == [
         f"{folder.run_id}: loss.png: is not what SHA256SUMS says: it was changed or damaged",
-        "2 runs: 1 whole, 1 damaged; 17 files agree with their records",
+        "2 runs: 1 whole, 1 damaged; 19 files agree with their records",
     ]
 
 
@@ -137,7 +137,7 @@ def test_a_difference_is_measured_relative_to_the_largest_value():
 @pytest.mark.parametrize(
     "name",
     ["checkpoints/epoch-0001.ckpt", "checkpoints/epoch-0002.ckpt", "daily_errors.csv", "daily_test_errors.csv",
-     "history.csv", "loss.png", "metrics.json", "model.keras", RECORD],
+     "history.csv", "loss.png", "metrics.json", "model.keras", "readings.npz", RECORD],
 )  # fmt: skip
 def test_a_repair_makes_any_file_again_but_the_configuration(rdrop, runs_dir, folder, name):
     expected = fingerprint(folder)

@@ -11,7 +11,8 @@ from msgspec.structs import replace
 from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.export.mlflow_store import RUN_ID_TAG, describe_run, log_records
 from rdrop_cli.runs.comparable import Run
-from rdrop_cli.runs.document import Curves, Timing
+from rdrop_cli.runs.document import Timing
+from rdrop_cli.runs.figures import Curves
 from tests.analysis.made_runs import save_daily_errors, save_made_run
 from tests.export.conftest import IGNORE_NOLOAD
 

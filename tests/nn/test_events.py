@@ -13,10 +13,10 @@ from msgspec.structs import asdict
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.nn.events import EventLog, has_event_log
 from rdrop_cli.runs.schema import write_config
-from rdrop_cli.training.loop import TrainingLoop
 from rdrop_cli.training.train import train_run
 from tests.nn.tiny import TINY_PROTOCOL
-from tests.standin import EPOCHS, SETTING, RandomWalk, Silence, make_folder, make_windows
+from tests.standin import EPOCHS, SETTING, RandomWalk, Silence, make_folder
+from tests.standin import run as train_to_the_end
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # of the packages that TensorBoard imports
@@ -38,7 +38,7 @@ def folder(tmp_path):
 def run(folder, trainer=None):
     """Run with event files to the end, or go on."""
     with EventLog(folder, SETTING.target_std) as log:
-        return TrainingLoop(folder, make_windows(), SETTING, trainer or RandomWalk(), Silence(), log).run()
+        return train_to_the_end(folder, trainer=trainer, log=log)
 
 
 def read(folder) -> EventAccumulator:
@@ -93,8 +93,7 @@ sys.path.insert(0, ".")
 from pathlib import Path
 from rdrop_cli.nn.events import EventLog
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.training.loop import TrainingLoop
-from tests.standin import SETTING, RandomWalk, Silence, make_windows
+from tests.standin import SETTING, run
 class Killing(EventLog):
     def add(self, epoch):
         if epoch.epoch == 3 and sys.argv[2] == "before":
@@ -104,7 +103,7 @@ class Killing(EventLog):
             os.kill(os.getpid(), signal.SIGKILL)
 folder = RunFolder(Path(sys.argv[1]))
 with Killing(folder, SETTING.target_std) as log:
-    TrainingLoop(folder, make_windows(), SETTING, RandomWalk(), Silence(), log).run()
+    run(folder, log=log)
 """
 
 
@@ -188,5 +187,5 @@ def test_a_run_begun_with_event_files_keeps_them_without_being_asked_again(tmp_p
 
 
 def test_a_run_begun_without_has_none(folder):
-    TrainingLoop(folder, make_windows(), SETTING, RandomWalk(), Silence()).run()
+    train_to_the_end(folder)
     assert not has_event_log(folder)

@@ -32,6 +32,7 @@ def install_compiler(tmp_path, monkeypatch):
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
         monkeypatch.setenv("CXX", str(path))
+        monkeypatch.chdir(tmp_path)  # where one that takes its last argument for a file writes `--version`
 
     return install
 

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from rdrop_cli.plots.groups import label_runs
 from rdrop_cli.plots.loss import draw_comparison, draw_run, spread_apart
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of
-from rdrop_cli.runs.document import Curves, Metrics
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.figures import Curves
 from tests.plots.pictures import read_texts
 
 MakeMetrics = Callable[..., Metrics]
@@ -209,6 +210,17 @@ def test_labels_that_are_apart_stay_where_they_are() -> None:
     assert spread_apart([3.0, 1.0, 2.0], gap=0.5) == [3.0, 1.0, 2.0]
     assert spread_apart([1.0, 1.0, 1.2], gap=0.5) == [1.0, 1.5, 2.0]
     assert spread_apart([], gap=1.0) == []
+
+
+def test_the_best_epoch_of_quantiles_is_that_of_their_loss(
+    make_metrics: MakeMetrics, tmp_path: Path, drawn: list[Axes]
+) -> None:
+    run = make_metrics(loss="quantile", quantiles=(0.1, 0.5, 0.9), best_by="pinball")
+    run = replace(run, history=replace(run.history, val_pinball=[0.08, 0.09, 0.07]))
+    draw_comparison([run], tmp_path / "a.svg", in_unit=False)
+    (marker,) = (line for line in drawn[0].lines if line.get_marker() == "o")
+    assert np.asarray(marker.get_xydata()).tolist() == [[3, run.history.val_loss[2]]]
+    assert drawn[0].get_ylabel() == "mean absolute error of the median (standardised)"
 
 
 def test_the_best_epoch_is_that_of_the_protocol_and_a_loss_of_another_kind_is_neither_drawn_nor_explained(

@@ -14,7 +14,8 @@ from rdrop_cli.analysis.published import load_published
 from rdrop_cli.plots.groups import MOST_GROUPS, group_seeds, keep_legible
 from rdrop_cli.plots.loss import FIGURE_INCHES, NARROW_INCHES, draw_comparison
 from rdrop_cli.plots.style import colour_of
-from rdrop_cli.runs.document import Curves, Dataset, Metrics, Rates, Timing
+from rdrop_cli.runs.document import Dataset, Metrics, Rates, Timing
+from rdrop_cli.runs.figures import Curves
 from rdrop_cli.study.protocol import Protocol
 from tests.plots.pictures import read_texts
 

@@ -7,17 +7,8 @@ from pathlib import Path
 import pytest
 
 from rdrop_cli.runs import document
-from rdrop_cli.runs.document import (
-    SCHEMA_VERSION,
-    Best,
-    Curves,
-    Dataset,
-    Environment,
-    Epochs,
-    Metrics,
-    Naive,
-    Timing,
-)
+from rdrop_cli.runs.document import SCHEMA_VERSION, Dataset, Environment, Epochs, Metrics, Timing
+from rdrop_cli.runs.figures import Best, Curves, Naive
 from rdrop_cli.runs.history import History
 from rdrop_cli.runs.metrics import Setting, build_metrics
 from rdrop_cli.runs.schema import read_metrics, write_metrics

@@ -22,6 +22,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 FILES = [
     "checkpoints/epoch-0003.ckpt", "checkpoints/epoch-0004.ckpt", "config.json", "daily_errors.csv",
     "daily_test_errors.csv", "history.csv", "loss.png", "metrics.json", "model.keras",
+    "readings.npz",
 ]  # fmt: skip
 
 

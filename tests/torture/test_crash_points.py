@@ -21,8 +21,8 @@ from tests.torture.crash_points import BEYOND_THE_LAST, draw_nothing
 EPOCHS = 3  # the third removes the first one's checkpoint
 FILES = {
     ".lock", ".owner.json", "config.json", "metrics.json", "history.csv", "daily_errors.csv", "daily_test_errors.csv",
-    "loss.png", "model.keras", "SHA256SUMS", "checkpoints", "checkpoints/epoch-0002.ckpt",
-    "checkpoints/epoch-0003.ckpt",
+    "loss.png", "model.keras", "readings.npz", "SHA256SUMS",
+    "checkpoints", "checkpoints/epoch-0002.ckpt", "checkpoints/epoch-0003.ckpt",
 }  # fmt: skip
 KINDS = ("open", "write the second half of", "sync", "rename to", "sync the folder", "make the folder", "remove")
 TOO_MANY = 1000

@@ -20,9 +20,8 @@ from rdrop_cli.runs.checkpoint import load_checkpoint, save_checkpoint
 from rdrop_cli.runs.folder import create_run_folder
 from rdrop_cli.series.load import load_dataset
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.training.loop import TrainingLoop
 from tests.series.csv.test_read_made_files import check as check_csv
-from tests.standin import PROTOCOL, SETTING, RandomWalk, Silence, make_windows, run
+from tests.standin import PROTOCOL, SETTING, RandomWalk, run
 from tests.torture.crash_points import draw_nothing
 from tests.torture.fuzz_targets import assert_sound
 from tests.torture.fuzzing import INPUTS, SECONDS_IN_ALL, assert_tame, limited, make
@@ -193,7 +192,7 @@ def test_a_series_in_a_file_of_any_name(rdrop, tmp_path, monkeypatch, name):
     monkeypatch.setattr("rdrop_cli.plots.loss.draw_run", draw_nothing)
     config = RunConfig("baseline", 0, 0.0, 0.0, 1, PROTOCOL, str(csv), source.sha256)
     folder = create_run_folder(runs_dir, config)
-    TrainingLoop(folder, make_windows(), replace(SETTING, source=source), RandomWalk(), Silence()).run()
+    run(folder, setting=replace(SETTING, source=source))
     assert folder.read_config() == config
     for command in (["runs"], ["show", folder.run_id], ["runs", "--json"], ["plot"]):
         result = rdrop(*command, "--runs-dir", runs_dir)

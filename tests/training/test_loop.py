@@ -9,7 +9,8 @@ from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import History
-from rdrop_cli.training.loop import DivergedError, TrainingLoop, run_together
+from rdrop_cli.training.loop import DivergedError, TrainingLoop
+from rdrop_cli.training.together import run_together
 from tests.standin import PROTOCOL, SETTING, RandomWalk, Silence, make_folder, make_windows, run
 
 
@@ -27,7 +28,7 @@ def test_a_finished_run_has_every_file_and_figure(folder, windows):
     metrics = run(folder, windows, RandomWalk())
     assert {path.name for path in folder.path.iterdir()} == {
         "config.json", "metrics.json", "history.csv", "daily_errors.csv", "daily_test_errors.csv", "loss.png",
-        "SHA256SUMS", "model.keras", "checkpoints",
+        "SHA256SUMS", "model.keras", "readings.npz", "checkpoints",
     }  # fmt: skip
     assert folder.read_metrics() == metrics
     assert metrics.status == "completed"

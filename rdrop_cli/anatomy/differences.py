@@ -1,0 +1,96 @@
+"""What a layer does differently: from its own rates, from what one expects at inference, and from Gal's method."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from rdrop_cli.anatomy.examine import ROUNDED, Examination
+from rdrop_cli.anatomy.readout import TOLERANCE
+from rdrop_cli.anatomy.record import MaskRecord
+from rdrop_cli.study.methods import CELLS, METHODS, Lifetime, Site
+
+DOCUMENTED = METHODS["gal"]  # what Keras's arguments `dropout` and `recurrent_dropout` name
+
+
+def render_examination(found: Examination) -> dict[str, Any]:
+    """Render what was found for scripts."""
+    return {
+        **found.anatomy.to_json(),
+        "asked": dict(found.asked),
+        "measured": found.measured,
+        "active_in_training": found.active,
+        "inactive_at_inference": found.clean_at_inference,
+        "inference_error": found.inference_error,
+        "repeats_from_a_seed": found.repeats,
+        "redraws_each_call": found.redraws,
+        "asks_for_fused_kernel": found.fused,
+        "differences": list(list_differences(found)),
+    }
+
+
+def list_shared(found: Sequence[Examination]) -> Iterator[str]:
+    """Yield in words which layers of a network have the same masks."""
+    for one, other in combinations(found, 2):
+        targets = {
+            mask.target
+            for mask in one.anatomy.masks
+            for same in other.anatomy.masks
+            if mask.target == same.target and (mask.array == 0).any() and np.array_equal(mask.array, same.array)
+        }
+        if targets:
+            names = f"{one.anatomy.variant} and {other.anatomy.variant}"
+            yield f"{names} have the same masks on {', '.join(sorted(targets))}"
+
+
+def list_differences(found: Examination) -> Iterator[str]:
+    """Yield in words what a layer does that its rates, or Gal's method, do not say."""
+    yield from found.unread
+    yield from _compare_rates(found)
+    if not found.repeats:
+        yield "its masks are others from the same seed: it has random state that no seed reaches"
+    if found.redraws is False:
+        yield "a second training call has the masks of the first"
+    if found.inference_error > TOLERANCE:
+        yield f"it differs by {found.inference_error:.1e} from its method at inference, where nothing is to be dropped"
+    if found.fused_drops:
+        yield "at inference its library's fused kernel is given dropped inputs"
+    for argument in ("dropout", "recurrent_dropout"):
+        yield from _compare_masks([m for m in found.anatomy.masks if m.argument == argument], found.anatomy.cell)
+
+
+def _compare_rates(found: Examination) -> Iterator[str]:
+    """Yield where the rate of an argument's masks is not the argument."""
+    for argument, other in (("dropout", "recurrent_dropout"), ("recurrent_dropout", "dropout")):
+        asked, measured = found.asked.get(argument, 0.0), found.measured[argument]
+        if abs(asked - measured) < ROUNDED:
+            continue
+        if not measured:
+            if not found.unread:
+                yield f"{argument}={asked:g} drops nothing"
+        elif not asked:
+            yield f"{argument}=0 drops all the same, at a rate of {measured:.3g}"
+        elif abs(found.asked.get(other, 0.0) - measured) < ROUNDED:
+            yield f"the masks of {argument}={asked:g} have the rate of {other}, {measured:g}"
+        else:
+            yield f"the masks of {argument}={asked:g} have a rate of {measured:.3g}"
+
+
+def _compare_masks(masks: Sequence[MaskRecord], cell: str) -> Iterator[str]:
+    """Yield how the masks of one argument differ from those of Gal's method."""
+    if not masks:
+        return
+    first, name = masks[0], DOCUMENTED.name
+    expected = Site.LAYER_INPUT if first.argument == "dropout" else DOCUMENTED.site
+    kept = max(float(mask.array.max()) for mask in masks)
+    if first.site not in (expected, Site.GIVEN_SEQUENCE):
+        yield f"masks of {first.argument} multiply {first.target} ({first.site}); {name} masks {expected}"
+    if first.lifetime is not Lifetime.SEQUENCE:
+        yield f"masks on {first.target} are drawn anew at every timestep; {name} keeps them for the sequence"
+    if first.gates and len(masks) < len(CELLS[cell].gates) and first.site is not Site.RECURRENT_KERNEL:
+        yield f"one mask on {first.target} for all gates; {name} draws one for each"
+    if first.site is Site.RECURRENT_KERNEL or len(first.array) == 1:
+        yield f"the batch shares its masks on {first.target}; {name} draws them for each sample"
+    if abs(kept - 1) < ROUNDED and first.site is not Site.STATE_UPDATE:
+        yield f"what masks on {first.target} keep is not scaled; {name} divides it by 1 − rate"

@@ -1,0 +1,308 @@
+"""Say what a layer of any library does, from its outputs in the probe's calls: its masks and its method."""
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.anatomy.identify import measure_errors, measure_plain_error, measure_rested_error
+from rdrop_cli.anatomy.probe import design_calls
+from rdrop_cli.anatomy.readout import (
+    TOLERANCE,
+    Memory,
+    drops_nothing,
+    find_memories,
+    is_mask,
+    list_values,
+    read_masks,
+)
+from rdrop_cli.anatomy.record import PLAIN, Anatomy, MaskRecord
+from rdrop_cli.anatomy.reference import ACTIVATIONS, Array
+from rdrop_cli.study.methods import CELLS, METHODS, Lifetime, Scaling, Site
+
+Outputs = Mapping[str, Array]
+SIGMAS = 4
+KERNELS = {"x": "kernel", "h": "recurrent kernel"}
+ROUNDED = 1e-3  # of a rate that is read from a mask
+WEIGHTS_MASKED = {
+    "x": "single weights of the kernel are masked",
+    "h": "single weights of the recurrent kernel are masked",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """What a layer did in the probe's calls.
+
+    Attributes:
+        anatomy: its masks, and how far it is from each method under them.
+        asked: the rates that it was made with.
+        unread: what was found that is no mask, in words.
+        repeats: whether its masks are the same again from the same seed.
+        redraws: whether a second training call draws others; None where nothing is dropped.
+        inference_error: from the method's equations without masks, or from the plain cell's if it follows none.
+        fused: whether it asks for its library's fused kernel; None where that cannot be told.
+        fused_drops: whether that kernel is given masked inputs at inference; None likewise.
+    """
+
+    anatomy: Anatomy
+    asked: Mapping[str, float]
+    unread: tuple[str, ...]
+    repeats: bool
+    redraws: bool | None
+    inference_error: float
+    fused: bool | None
+    fused_drops: bool | None
+
+    @property
+    def active(self) -> bool:
+        """Whether it drops anything in training."""
+        return bool(self.anatomy.masks or self.unread)
+
+    @property
+    def clean_at_inference(self) -> bool:
+        """Whether nothing is dropped at inference."""
+        return self.inference_error <= TOLERANCE and not self.fused_drops
+
+    @property
+    def measured(self) -> dict[str, float]:
+        """The rate of each argument's masks."""
+        return {name: measure_rate(self.anatomy.masks, name, self.asked) for name in ("dropout", "recurrent_dropout")}
+
+
+def examine(entry: Mapping[str, Any], outputs: Outputs) -> Examination:
+    """Examine a layer.
+
+    Args:
+        entry: what the probe says of it.
+        outputs: (batch, time, units), by name of call.
+
+    Raises:
+        ValueError: it has an activation for which there are no equations.
+    """
+    cell = str(entry["cell"])
+    if entry["activation"] != "tanh" or entry["gate_activation"] != "sigmoid":
+        raise ValueError(
+            f"expected tanh and sigmoid as activations, received {entry['activation']} and {entry['gate_activation']}"
+        )
+    outputs = {name: np.asarray(array, np.float64) for name, array in outputs.items()}
+    repeats = bool(np.allclose(outputs["random"], outputs["again"], atol=1e-6))
+    readings = [_read(entry, outputs, memory) for memory in find_memories(cell, outputs["memory"])] if repeats else []
+    if not readings:
+        what = "something multiplies the memory that is no mask" if repeats else "its masks cannot be drawn again"
+        readings = [(_compare(entry, outputs, (), np.ones(len(outputs["random"]), bool)), (what,))]
+    anatomy, unread = min(readings, key=lambda reading: (len(reading[1]), min(reading[0].max_abs_error.values())))
+    return Examination(
+        anatomy,
+        asked=entry["asked"],
+        unread=unread,
+        repeats=repeats,
+        redraws=not np.allclose(outputs["random"], outputs["next"], atol=1e-6) if anatomy.masks or unread else None,
+        inference_error=_measure_inference(entry, outputs, anatomy),
+        fused=entry["fused"],
+        fused_drops=entry["fused_drops"],
+    )
+
+
+def measure_rate(masks: Sequence[MaskRecord], argument: str, asked: Mapping[str, float]) -> float:
+    """Return the rate of an argument's masks: from the scale of what they keep; from their zeros, if they do not scale.
+
+    Where as many zeros are to be expected at the rate that was asked for, it is that.
+    """
+    arrays = [mask.array for mask in masks if mask.argument == argument]
+    if not arrays:
+        return 0.0
+    scale = max(float(array.max()) for array in arrays)
+    if scale > 1 + TOLERANCE:
+        return 1 - 1 / scale
+    zeros, count = float(np.mean([(array == 0).mean() for array in arrays])), sum(array.size for array in arrays)
+    rate = asked.get(argument, 0.0)
+    return rate if abs(zeros - rate) < SIGMAS * (rate * (1 - rate) / count) ** 0.5 else zeros
+
+
+def _read(entry: Mapping[str, Any], outputs: Outputs, memory: Memory) -> tuple[Anatomy, tuple[str, ...]]:
+    """Return the anatomy under one reading of the memory's mask, and what no mask explains, in words."""
+    cell, name, asked = entry["cell"], entry["name"], entry["asked"]
+    gates = CELLS[cell].gates
+    on_x, on_h = read_masks(cell, outputs, memory, reset_after=entry["reset_after"])
+    records, unread = list(_record_memory(name, cell, memory, asked)), []
+    seen = np.ones(len(outputs["random"]), bool)
+    for target, by_gate in (("x", on_x), ("h", on_h)):
+        odd = [gate for gate, mask in by_gate.items() if not is_mask(mask)]
+        if odd:
+            values = " or ".join(f"{value:g}" for value in list_values(np.stack([by_gate[gate] for gate in odd])))
+            unread.append(
+                f"{', '.join(sorted(odd, key=gates.index))} read {target} multiplied by {values}, which no mask does"
+            )
+        elif all(_is_one(mask, axis=0) for mask in by_gate.values()):
+            merged = {gate: _merge(mask, axis=0) for gate, mask in by_gate.items()}
+            if target == "x" or memory.site is Site.RETURNED_OUTPUT:
+                seen &= _find_whole(merged)
+            if not all(drops_nothing(mask) for mask in merged.values()):
+                records += _record_reads(name, cell, target, merged, asked)
+        elif target == "h" and all(len(mask) == entry["units"] for mask in by_gate.values()):
+            records.append(_record_weights(name, cell, by_gate, asked))
+        else:
+            unread.append(WEIGHTS_MASKED[target])
+    if not seen.any():
+        return _compare(entry, outputs, tuple(records), ~seen), (*unread, "no sample shows all of its masks")
+    return _compare(entry, outputs, tuple(records), seen), tuple(unread)
+
+
+def _describe_no_mask(target: str, by_gate: Mapping[str, Array]) -> str:
+    values = " or ".join(f"{value:g}" for value in list_values(np.stack(list(by_gate.values()))))
+    return f"{', '.join(by_gate)} read {target} multiplied by {values}, which no mask does"
+
+
+def _find_whole(by_gate: Mapping[str, Array]) -> npt.NDArray[np.bool_]:
+    """Return the samples, (batch,), whose masks can be seen whole.
+
+    A unit that is 0 throughout hides some of a mask on x. What it hides of a mask on h has no effect, unless it is only
+    the returned output that is 0.
+    """
+    every = np.stack(list(by_gate.values()))
+    if _is_one(every, axis=0):
+        every = _merge(every, axis=0)[None]
+    # At the first timestep there is nothing to read of h.
+    every = _merge(every, axis=2)[:, :, None] if _is_one(every, axis=2) else every[:, :, 1:]
+    return np.asarray(~np.isnan(every).any(axis=(0, 2, 3)))
+
+
+def _record_weights(name: str, cell: str, by_gate: Mapping[str, Array], asked: Mapping[str, float]) -> MaskRecord:
+    """Return the mask on the recurrent kernel, (units, gates · units), from what each unit shows of each other."""
+    gates = CELLS[cell].gates
+    columns = []
+    for gate in gates:
+        shown = _merge(_merge(by_gate[gate], axis=1), axis=1)  # (shift, unit that is read)
+        reader = (np.arange(len(shown)) - np.arange(len(shown))[:, None]) % len(shown)
+        columns.append(np.take_along_axis(shown, reader.T, axis=0).T)
+    array, _ = _condense(np.concatenate(columns, axis=1)[:, None], asked)
+    return MaskRecord(name, "recurrent_dropout", Site.RECURRENT_KERNEL, "U", gates, Lifetime.SEQUENCE, array)
+
+
+def _record_memory(name: str, cell: str, memory: Memory, asked: Mapping[str, float]) -> Iterator[MaskRecord]:
+    """Yield the mask that multiplies the memory."""
+    if memory.site is None:
+        return
+    kind = CELLS[cell]
+    target = {Site.CANDIDATE: "g", Site.RETURNED_OUTPUT: "y"}.get(memory.site, kind.states[-1])
+    gates = kind.gates if memory.site is Site.PREVIOUS_STATE else ()
+    array, lifetime = _condense(memory.mask, asked)
+    argument = "rate" if memory.site is Site.RETURNED_OUTPUT else "recurrent_dropout"
+    yield MaskRecord(name, argument, memory.site, target, gates, lifetime, array)
+
+
+def _record_reads(
+    name: str, cell: str, target: str, by_gate: Mapping[str, Array], asked: Mapping[str, float]
+) -> Iterator[MaskRecord]:
+    """Yield the masks through which gates read x or h: one if it is the same for all."""
+    gates = CELLS[cell].gates
+    every = np.stack([by_gate[gate] for gate in gates])
+    shared = _is_one(every, axis=0)
+    groups = [(gates, _merge(every, axis=0))] if shared else [((gate,), by_gate[gate]) for gate in gates]
+    for readers, mask in groups:
+        array, lifetime = _condense(mask, asked)
+        site = Site.RECURRENT_INPUT if target == "h" else Site.LAYER_INPUT
+        if target == "x" and lifetime is Lifetime.STEP and shared:
+            site = Site.GIVEN_SEQUENCE
+        argument = "recurrent_dropout" if target == "h" else "dropout"
+        yield MaskRecord(name, argument, site, target, readers, lifetime, array)
+
+
+def _condense(mask: Array, asked: Mapping[str, float]) -> tuple[Array, Lifetime]:
+    """Return a mask (batch, time, units) in its least shape, with its two values exact, and how long it lasts.
+
+    Where it cannot be seen it has no effect, and is taken for kept.
+    """
+    lifetime = Lifetime.SEQUENCE if _is_one(mask, axis=1) else Lifetime.STEP
+    if lifetime is Lifetime.SEQUENCE:
+        mask = _merge(mask, axis=1)
+    if _is_one(mask, axis=0):
+        mask = _merge(mask, axis=0)[None]
+    kept = mask[mask > TOLERANCE]
+    scale = float(kept.mean()) if kept.size else 1.0
+    exact = [1.0, *(1 / (1 - rate) for rate in asked.values() if 0 < rate < 1)]
+    scale = (
+        min(exact, key=lambda value: abs(value - scale)) if min(abs(v - scale) for v in exact) < TOLERANCE else scale
+    )
+    return np.where(mask <= TOLERANCE, 0.0, scale), lifetime
+
+
+def _is_one(masks: Array, axis: int) -> bool:
+    """Whether masks along an axis are the same, wherever they can be seen, and drop something."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where none can be seen
+        apart = np.nanmax(masks, axis) - np.nanmin(masks, axis)
+    return not bool((apart > TOLERANCE).any())
+
+
+def _merge(masks: Array, axis: int) -> Array:
+    """Return masks that are the same as one, seen where any of them is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return np.asarray(np.nanmax(masks, axis))
+
+
+def _compare(
+    entry: Mapping[str, Any], outputs: Outputs, masks: tuple[MaskRecord, ...], seen: npt.NDArray[np.bool_]
+) -> Anatomy:
+    """Hold the call with random weights against every method under these masks, for the samples (batch,) named."""
+    x, weights, options = _prepare(entry)
+    returned, x, whole = outputs["random"][seen], x[seen], masks
+    masks = tuple(replace(mask, array=mask.array[seen]) if len(mask.array) == len(seen) else mask for mask in masks)
+    before, after = (_select(masks, site=site) for site in (Site.GIVEN_SEQUENCE, Site.RETURNED_OUTPUT))
+    for mask in before:
+        x = x * mask
+    on_x = [mask.array for mask in masks if mask.site is Site.LAYER_INPUT]
+    site = next((mask.site for mask in masks if mask.argument == "recurrent_dropout"), None)
+    own = [mask.array for mask in masks if mask.site is site]
+    observed = entry["cell"], x, weights, returned
+    errors = measure_errors(
+        *observed,
+        input_masks=on_x,
+        recurrent_masks=own,
+        dropout=measure_rate(masks, "dropout", entry["asked"]),
+        recurrent_dropout=measure_rate(masks, "recurrent_dropout", entry["asked"]),
+        options=options,
+        after=after,
+    )
+    return Anatomy(
+        entry["name"],
+        entry["cell"],
+        max_abs_error={PLAIN: measure_plain_error(*observed, before=(), after=after, options=options), **errors},
+        scale=max(1.0, float(np.abs(returned).max())),
+        layers=(entry["name"],),
+        masks=whole,
+        layers_changing_memory=(entry["name"],)
+        if any(mask.site in (Site.NEW_STATE, Site.PREVIOUS_STATE) for mask in masks)
+        else (),
+    )
+
+
+def _measure_inference(entry: Mapping[str, Any], outputs: Outputs, anatomy: Anatomy) -> float:
+    """Return how far the output at inference is from the followed method's, whose masks may leave their mean there."""
+    x, weights, options = _prepare(entry)
+    method = METHODS.get(anatomy.method or "")
+    expected = method is not None and method.scaling is Scaling.EXPECTED
+    kept = 1 - measure_rate(anatomy.masks, "recurrent_dropout", entry["asked"]) if expected else None
+    return measure_rested_error(
+        entry["cell"], anatomy.method or PLAIN, x, weights, outputs["inference"], kept=kept, options=options
+    )
+
+
+def _prepare(entry: Mapping[str, Any]) -> tuple[Array, list[Array], dict[str, Any]]:
+    """Return the inputs of the call with random weights, its weights, and the options of the reference."""
+    drawn, sequences, _ = design_calls(entry["cell"], entry["units"], entry["reset_after"])["random"]
+    x = sequences[:, ::-1] if entry["backwards"] else sequences
+    bias, options = drawn["bias"], {"activation": ACTIVATIONS[entry["activation"]]}
+    if entry["cell"] == "gru":
+        options["reset_after"] = entry["reset_after"]
+        bias = np.stack([bias, drawn["recurrent_bias"]]) if entry["reset_after"] else bias
+    return x, [drawn["kernel"], drawn["recurrent"], bias], options
+
+
+def _select(masks: Sequence[MaskRecord], *, site: Site) -> list[npt.NDArray[Any]]:
+    return [mask.array for mask in masks if mask.site is site]

@@ -1,0 +1,104 @@
+"""Run the probe in a Python of its own, with the libraries of this environment or of another."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from rdrop_cli.anatomy import probe
+from rdrop_cli.anatomy.examine import WEIGHTS_MASKED, Examination, examine
+from rdrop_cli.errors import RdropError, UsageError
+
+RATES = ({"dropout": 0.25, "recurrent_dropout": 0.0}, {"dropout": 0.0, "recurrent_dropout": 0.4})
+BOTH = {"dropout": 0.25, "recurrent_dropout": 0.4}  # different, so that an exchange shows
+SECONDS = 600
+
+
+def examine_elsewhere(
+    subjects: Sequence[Mapping[str, str]], python: Path | None = None, *, environment: Mapping[str, str] | None = None
+) -> tuple[dict[str, str], list[tuple[dict[str, Any], Examination | str]]]:
+    """Examine layers in a Python of their own; return its versions, and of each layer what was found, or its error.
+
+    A layer that masks single weights is called again, as often as it takes to see each of them.
+
+    Args:
+        subjects: as the probe takes them; none for the layers of all libraries that are there.
+        python: another environment's; None for this one.
+        environment: variables to set.
+
+    Raises:
+        UsageError: there is no such Python.
+        RdropError: the probe does not run there.
+    """
+    versions, found = _ask(subjects, python, environment or {}, whole_kernel=False)
+    masking = [entry["wanted"] for entry, each in found if _masks_weights(each)]
+    if masking:
+        _, again = _ask(masking, python, environment or {}, whole_kernel=True)
+        whole = {(entry["name"], str(entry["asked"])): each for entry, each in again}
+        found = [
+            (entry, whole[entry["name"], str(entry["asked"])] if _masks_weights(each) else each)
+            for entry, each in found
+        ]
+    return versions, found
+
+
+def _masks_weights(found: Examination | str) -> bool:
+    return isinstance(found, Examination) and WEIGHTS_MASKED["h"] in found.unread
+
+
+def _ask(
+    subjects: Sequence[Mapping[str, str]], python: Path | None, environment: Mapping[str, str], whole_kernel: bool
+) -> tuple[dict[str, str], list[tuple[dict[str, Any], Examination | str]]]:
+    """Run the probe once."""
+    request = {
+        "subjects": list(subjects),
+        "rates": [*RATES, BOTH],
+        "whole_kernel": whole_kernel,
+        "imports": [] if python else ["rdrop_cli"],
+        "path": [str(Path.cwd())] if any(each["kind"] == "object" for each in subjects) else [],
+    }
+    with TemporaryDirectory() as folder:
+        question, answer = Path(folder) / "request.json", Path(folder) / "answer.npz"
+        question.write_text(json.dumps(request), encoding="utf-8")
+        _run([str(python or sys.executable), probe.__file__, str(question), str(answer)], environment)
+        with np.load(answer) as arrays:
+            header = json.loads(str(arrays["header"]))
+            found = []
+            for i, entry in enumerate(header["entries"]):
+                outputs = {name.partition("/")[2]: arrays[name] for name in arrays if name.startswith(f"{i}/")}
+                found.append((entry, _examine(entry, outputs)))
+    return header["versions"], found
+
+
+def _examine(entry: Mapping[str, Any], outputs: Mapping[str, Any]) -> Examination | str:
+    if "error" in entry:
+        return str(entry["error"])
+    try:
+        return examine(entry, outputs)
+    except ValueError as error:
+        return str(error)
+
+
+def _run(command: list[str], environment: Mapping[str, str]) -> None:
+    """Run the probe.
+
+    Raises:
+        UsageError: there is no such Python; RdropError: it failed, with the last line that it wrote.
+    """
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=SECONDS, env={**os.environ, **environment}, check=False
+        )
+    except OSError as error:
+        raise UsageError(f"cannot run {command[0]}: {error.strerror}", field="python") from error
+    except subprocess.TimeoutExpired as error:
+        raise RdropError(f"{command[0]}: the probe did not end within {SECONDS} seconds") from error
+    if done.returncode:
+        last = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
+        raise RdropError(f"{command[0]}: the probe failed there: {last}")

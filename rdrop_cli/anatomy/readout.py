@@ -1,0 +1,225 @@
+"""Read masks out of the outputs of the probe's calls: the equations of a timestep, solved for the mask.
+
+A value is a mask if, wherever it can be seen, it is 0 or one other number. Where it cannot be seen (a unit that is 0
+hides what multiplies it) it is NaN. Arrays are (batch, time, units) unless said otherwise.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rdrop_cli.anatomy.probe import GAIN, LEVEL
+from rdrop_cli.anatomy.reference import Array
+from rdrop_cli.study.methods import CELLS, Site
+
+TOLERANCE = 5e-3  # of a mask that is read through a saturating function in float32
+LEAST_SEEN = 0.02  # share of a mask that has to be visible for it to count as one
+HALF = 0.5  # of every gate that reads nothing
+CANDIDATE_LEVEL = float(np.tanh(LEVEL))
+MEMORY_SITES = (Site.NEW_STATE, Site.CANDIDATE, Site.PREVIOUS_STATE, Site.STATE_UPDATE, Site.RETURNED_OUTPUT)
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What multiplies the memory on its way from one timestep to the next; a site of None is nothing."""
+
+    site: Site | None
+    mask: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A timestep with the memory's mask taken out.
+
+    Attributes:
+        before: the memory that is carried on.
+        after: what the equations make of it.
+        read: h, as the gates' products get it.
+        factor: of the candidate.
+    """
+
+    before: Array
+    after: Array
+    read: Array
+    factor: Array
+
+
+def is_mask(values: Array) -> bool:
+    """Whether values are 0 or one other number, wherever they can be seen."""
+    seen = values[~np.isnan(values)]
+    if len(seen) < LEAST_SEEN * values.size or not np.isfinite(seen).all():
+        return False
+    kept = seen[np.abs(seen) > TOLERANCE]
+    return not len(kept) or float(np.ptp(kept)) <= TOLERANCE * max(1.0, float(np.abs(kept).max()))
+
+
+def drops_nothing(values: Array) -> bool:
+    """Whether values are 1, wherever they can be seen."""
+    return bool(np.allclose(values[~np.isnan(values)], 1.0, atol=TOLERANCE))
+
+
+def list_values(values: Array, most: int = 4) -> list[float]:
+    """Return the different values, as many as `most`, largest last; each stands for all that are near."""
+    seen = np.sort(values[~np.isnan(values)].ravel())
+    starts = np.flatnonzero(np.diff(seen, prepend=-np.inf) > TOLERANCE)
+    return [round(abs(float(np.median(part))), 3) for part in np.split(seen, starts[1:])][:most]
+
+
+def find_memories(cell: str, outputs: Array) -> Iterator[Memory]:
+    """Yield what explains the call in which no gate reads anything: nothing, or each mask that does.
+
+    Args:
+        cell: `gru` or `lstm`.
+        outputs: of the call `memory`.
+    """
+    ones = np.ones_like(outputs)
+    for site in (None, *MEMORY_SITES):
+        mask = ones if site is None else _solve_memory(cell, outputs, site)
+        if site is None:
+            expected = _run_clean(cell, outputs.shape[1])[None, :, None]
+            if np.allclose(outputs, expected, atol=TOLERANCE / 10):
+                yield Memory(None, ones)
+                return
+        elif is_mask(mask):
+            yield Memory(site, _round_mask(mask))
+
+
+def read_masks(
+    cell: str, outputs: Mapping[str, Array], memory: Memory, *, reset_after: bool
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return by gate the masks through which it reads x, and those through which it reads h.
+
+    Each is (shift, batch, time, units): as a unit shows it that reads the feature, or the unit, of its own number, the
+    number before, and so on. It is the same for every shift unless single weights are masked.
+
+    Args:
+        cell: `gru` or `lstm`.
+        outputs: by name of the probe's call.
+        memory: one of `find_memories`.
+        reset_after: whether a GRU resets the product of h rather than h itself.
+    """
+    on_x: dict[str, Array] = {}
+    on_h: dict[str, Array] = {}
+    with np.errstate(all="ignore"):
+        for gate in reversed(CELLS[cell].gates):  # of a GRU the candidate comes first, through which r is seen
+            through_h = _hide_zeros(on_h["h"][0]) if gate == "r" and not reset_after else None
+            for reads, found in (("h", on_h), ("x", on_x)):
+                shifts = sum(name.startswith(f"{reads} {gate} ") for name in outputs)
+                each = [_read_mask(cell, outputs, memory, reads, gate, shift, through_h) for shift in range(shifts)]
+                found[gate] = np.stack(each)
+    return on_x, on_h
+
+
+def _read_mask(
+    cell: str,
+    outputs: Mapping[str, Array],
+    memory: Memory,
+    reads: str,
+    gate: str,
+    shift: int,
+    through_h: Array | None,
+) -> Array:
+    """Return the mask through which a gate reads x or h, by the number of what is read."""
+    call = outputs[f"{reads} {gate} {shift}"]
+    step = _split_step(cell, call, memory, opened=gate != "o")
+    value = step.read if reads == "h" else np.full_like(step.read, LEVEL)
+    value = np.roll(value, shift, axis=-1)
+    if cell == "gru":
+        shown = _solve_gru(gate, reads, step, through_h)
+    else:
+        shown = _solve_lstm(gate, step, call / outputs["memory"])
+    mask = np.roll(np.where(np.abs(value) > TOLERANCE, shown / (GAIN * value), np.nan), -shift, axis=-1)
+    return np.where(np.isfinite(mask), mask, np.nan)
+
+
+def _hide_zeros(mask: Array) -> Array:
+    """Return a mask that is NaN where it hides what it multiplies."""
+    return np.where(np.abs(mask) > TOLERANCE, mask, np.nan)
+
+
+def _run_clean(cell: str, timesteps: int) -> Array:
+    """Return the output (time,) of the call `memory` without any mask."""
+    memory = CANDIDATE_LEVEL * (1 - HALF ** np.arange(1, timesteps + 1))
+    return np.asarray(memory if cell == "gru" else np.tanh(memory))
+
+
+def _round_mask(mask: Array) -> Array:
+    """Return a mask with its two values exact, as far as they can be told: 0, and the mean of the others."""
+    kept = np.abs(mask) > TOLERANCE
+    scale = float(np.nanmean(mask[kept])) if kept.any() else 1.0
+    return np.where(np.isnan(mask), np.nan, np.where(kept, scale, 0.0))
+
+
+def _solve_memory(cell: str, outputs: Array, site: Site) -> Array:
+    """Return the mask at a site of the memory, if it is there that one multiplies."""
+    written = HALF * CANDIDATE_LEVEL
+    with np.errstate(all="ignore"):
+        if site is Site.RETURNED_OUTPUT:
+            return np.asarray(outputs / _run_clean(cell, outputs.shape[1])[:, None])
+        memory = outputs if cell == "gru" else np.arctanh(outputs)
+        before = _shift(memory)
+        solved = {
+            Site.NEW_STATE: memory / (HALF * before + written),
+            Site.CANDIDATE: (memory - HALF * before) / written,
+            Site.PREVIOUS_STATE: np.where(np.abs(before) > TOLERANCE, (memory - written) / (HALF * before), np.nan),
+            Site.STATE_UPDATE: (memory - before) / (written - HALF * before),
+        }[site]
+    return np.asarray(solved)
+
+
+def _split_step(cell: str, outputs: Array, memory: Memory, *, opened: bool) -> Step:
+    """Take the memory's mask out of the outputs of a call; `opened`: whether an LSTM's h shows its c."""
+    kept, ones = _hide_zeros(memory.mask), np.ones_like(outputs)
+    returned = outputs / kept if memory.site is Site.RETURNED_OUTPUT else outputs
+    state = returned if cell == "gru" or not opened else np.arctanh(returned)
+    before = _shift(state)
+    if memory.site is Site.PREVIOUS_STATE:
+        before = before * np.nan_to_num(memory.mask, nan=0.0)
+    after = state
+    if memory.site is Site.NEW_STATE:
+        after = state / kept
+    elif memory.site is Site.STATE_UPDATE:
+        after = np.where(np.isnan(kept), np.nan, state)
+    return Step(
+        before,
+        after,
+        read=before if cell == "gru" else _shift(returned),
+        factor=memory.mask if memory.site is Site.CANDIDATE else ones,
+    )
+
+
+def _solve_gru(gate: str, reads: str, step: Step, through_h: Array | None) -> Array:
+    """Return what a gate got from what it reads: GAIN times the mask times the value.
+
+    `through_h` is the mask through which the candidate reads h, if it is h that shows r.
+    """
+    if gate == "z":
+        written = step.factor * CANDIDATE_LEVEL
+        return _logit((step.after - written) / (step.before - written))
+    got = np.arctanh((step.after - HALF * step.before) / (HALF * step.factor)) - LEVEL
+    if gate == "h":
+        return np.asarray(got / HALF if reads == "h" else got)  # r is half open, and resets what is read of h
+    return _logit(got / (LEVEL if through_h is None else GAIN * through_h * step.read))
+
+
+def _solve_lstm(gate: str, step: Step, opened: Array) -> Array:
+    """Return what a gate got from what it reads, as `_solve_gru`; `opened` is how far gate o is open, if it is read."""
+    match gate:
+        case "c":
+            got = np.arctanh((step.after - HALF * step.before) / (HALF * step.factor)) - LEVEL
+            return np.asarray(got)
+        case "i":
+            return _logit((step.after - HALF * step.before) / (step.factor * CANDIDATE_LEVEL))
+        case "f":
+            return _logit((step.after - HALF * step.factor * CANDIDATE_LEVEL) / step.before)
+    return _logit(opened)
+
+
+def _shift(values: Array) -> Array:
+    """Return the values of the timestep before; 0 at the first."""
+    return np.concatenate([np.zeros_like(values[:, :1]), values[:, :-1]], axis=1)
+
+
+def _logit(probability: Array) -> Array:
+    return np.asarray(np.log(probability / (1 - probability)))

@@ -1,0 +1,63 @@
+"""Build a network with a function of the user's own."""
+
+import importlib
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from rdrop_cli.errors import RdropError, UsageError, describe_exception
+from rdrop_cli.nn.randomness import derive_seed
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.own import check_code
+
+
+def build_own_network(config: RunConfig, maker: str, timesteps: int, features: int) -> keras.Model:
+    """Call a function of timesteps and features, and return the Keras model that it makes.
+
+    Initial weights are a function of the run's seed: the generators of Python, NumPy and TensorFlow are set before the
+    call, and the numbers by which Keras names layers begin anew, since a checkpoint finds variables by their names.
+
+    Raises:
+        UsageError: the function cannot be imported, or returns something else.
+        DataError: its code has changed since the run was started.
+        RdropError: it fails.
+    """
+    check_code(maker, config.code_sha256)
+    make = _import(maker)
+    keras.utils.clear_session(free_memory=False)
+    keras.utils.set_random_seed(derive_seed(config.seed_of("weights"), "own network"))
+    try:
+        model = make(timesteps, features)
+        if isinstance(model, keras.Model) and not model.built:
+            model.build((None, timesteps, features))
+        if isinstance(model, keras.Model):
+            model.get_config()  # or it could not be saved
+    except Exception as error:
+        raise RdropError(f"{maker}({timesteps}, {features}) failed: {describe_exception(error)}") from error
+    _check(maker, model, (timesteps, features), math.prod(config.protocol.output_shape))
+    return model
+
+
+def _import(maker: str) -> Any:
+    module, _, name = maker.partition(":")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return getattr(importlib.import_module(module), name)
+    except Exception as error:
+        raise UsageError(f"{maker}: cannot be imported: {describe_exception(error)}") from error
+
+
+def _check(maker: str, model: object, window: tuple[int, int], outputs: int) -> None:
+    """Check that a function made what can be trained: from (batch, time, feature) to (batch, output)."""
+    if not isinstance(model, keras.Model):
+        raise UsageError(f"{maker}: expected a function that returns a Keras model, received {type(model).__name__}")
+    given, returned = (None, *window), (None, outputs)
+    if model.input_shape != given or model.output_shape != returned:
+        raise UsageError(
+            f"{maker}: expected a network from {given} to {returned}, "
+            f"received one from {model.input_shape} to {model.output_shape}"
+        )

@@ -1,0 +1,39 @@
+"""Take runs through training side by side: epoch by epoch, so that an engine can compute each for all of them."""
+
+from collections.abc import Sequence
+
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.training.loop import DivergedError, TrainingLoop
+
+
+def run_together(loops: Sequence[TrainingLoop]) -> list[Metrics | DivergedError]:
+    """Train runs to their last epoch, those that lag behind first; return what became of each, in order.
+
+    The caller holds the folders' locks. A run whose loss is not finite ends as failed, and the others go on.
+
+    Raises:
+        DataError: a checkpoint cannot be read, or is of another configuration.
+    """
+    failures: dict[TrainingLoop, DivergedError] = {}
+    for loop in loops:
+        loop.begin()
+    while going := [loop for loop in loops if not loop.has_ended and loop not in failures]:
+        epoch = min(loop.epochs_done for loop in going)
+        for loop in going:
+            if loop.epochs_done == epoch:
+                try:
+                    loop.run_epoch()
+                except DivergedError as error:
+                    failures[loop] = error
+    ended = [loop for loop in loops if loop not in failures]
+    for loop in ended:
+        loop.restore_best()
+    metrics = {loop: _finish(loop) for loop in ended}
+    return [failures.get(loop) or metrics[loop] for loop in loops]
+
+
+def _finish(loop: TrainingLoop) -> Metrics | DivergedError:
+    try:
+        return loop.finish()
+    except DivergedError as error:
+        return error

@@ -1,0 +1,171 @@
+"""Masks are read out of outputs as they are, whatever the method, and what a layer does differently is named."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rdrop_cli.anatomy.differences import list_differences
+from rdrop_cli.anatomy.examine import Examination, examine
+from rdrop_cli.anatomy.identify import arrange_input_masks, arrange_recurrent_masks
+from rdrop_cli.anatomy.probe import BATCH, TIMESTEPS, UNITS, design_calls
+from rdrop_cli.anatomy.reference import Array, run_gru, run_lstm
+from rdrop_cli.study.methods import CELLS, METHODS, Lifetime, Method, Scaling
+
+ASKED = {"dropout": 0.25, "recurrent_dropout": 0.4}
+UNREADABLE = ("lstm", "zoneout")  # h and c keep old values each for itself, and h hides c where it does
+CASES = [
+    (cell, method)
+    for method in METHODS.values()
+    for cell in method.cells
+    if (cell, method.name) != UNREADABLE and method.name != "dropconnect"
+]
+Layer = Callable[[dict[str, Array], Array, bool], Array]
+
+
+def make_layer(
+    cell: str,
+    method: Method,
+    rates: dict[str, float] = ASKED,
+    *,
+    reset_after: bool = True,
+    seed: int = 0,
+    change: Callable[[list[Array]], list[Array]] = lambda masks: masks,
+) -> Layer:
+    """Make a layer out of the reference: what it returns for weights, sequences and mode, always with its masks."""
+    kind, rng = CELLS[cell], np.random.default_rng(seed)
+
+    def draw(count: int, *shape: int, rate: float) -> list[Array]:
+        return [(rng.random(shape) >= rate) / (1 - rate) for _ in range(count)] if rate else []
+
+    on_x = draw(method.count_input_masks(kind), BATCH, UNITS, rate=rates["dropout"])
+    steps = (TIMESTEPS,) if method.lifetime is Lifetime.STEP else ()
+    own = draw(method.count_recurrent_masks(kind), BATCH, *steps, UNITS, rate=rates["recurrent_dropout"])
+    on_x = arrange_input_masks(on_x, method, kind, BATCH, rates["dropout"])
+    shape = (BATCH, TIMESTEPS, UNITS)
+    own = change(arrange_recurrent_masks(own, method, kind, shape, rates["recurrent_dropout"]))
+    rested = [np.asarray(1 - rates["recurrent_dropout"])] * len(own) if method.scaling is Scaling.EXPECTED else []
+
+    def call(weights: dict[str, Array], sequences: Array, training: bool) -> Array:
+        bias = weights["bias"]
+        options: dict[str, Any] = {}
+        if cell == "gru":
+            options["reset_after"] = reset_after
+            bias = np.stack([bias, weights["recurrent_bias"]]) if reset_after else bias
+        run = run_gru if cell == "gru" else run_lstm
+        masks = (on_x, own) if training else ((), rested)
+        return run(method.name, sequences, [weights["kernel"], weights["recurrent"], bias], *masks, **options)
+
+    return call
+
+
+def look_into(
+    cell: str, layer: Layer, *, reset_after: bool = True, asked: dict[str, float] = ASKED, **replaced: Layer
+) -> Examination:
+    """Examine a layer; another may take its place in a call."""
+    calls = design_calls(cell, UNITS, reset_after)
+    outputs = {name: replaced.get(name, layer)(*call) for name, call in calls.items()}
+    entry = {
+        "name": "made", "cell": cell, "units": UNITS, "reset_after": reset_after, "asked": asked, "backwards": False,
+        "activation": "tanh", "gate_activation": "sigmoid", "fused": None, "fused_drops": None,
+    }  # fmt: skip
+    return examine(entry, outputs)
+
+
+def other(cell: str, method: Method) -> Layer:
+    return make_layer(cell, method, seed=1)
+
+
+@pytest.mark.parametrize(("cell", "method"), CASES, ids=lambda case: getattr(case, "name", case))
+def test_every_method_is_read_out_of_outputs_and_no_other_fits(cell: str, method: Method) -> None:
+    found = look_into(cell, make_layer(cell, method), next=other(cell, method))
+    assert found.anatomy.method == method.name
+    errors = dict(found.anatomy.max_abs_error)
+    assert errors.pop(method.name) < 1e-6
+    assert min(errors.values()) > 1e-2
+    assert (found.unread, found.repeats, found.redraws, found.clean_at_inference) == ((), True, True, True)
+    assert found.measured == pytest.approx(ASKED)
+    own = [mask for mask in found.anatomy.masks if mask.argument == "recurrent_dropout"]
+    assert {mask.site for mask in own} == {method.site}
+    assert {mask.lifetime for mask in own} == {method.lifetime}
+    assert len(own) == method.count_recurrent_masks(CELLS[cell])
+
+
+def test_a_gru_that_resets_before_the_product_is_read_as_well() -> None:
+    layer = make_layer("gru", METHODS["gal"], reset_after=False)
+    found = look_into("gru", layer, reset_after=False)
+    assert (found.anatomy.method, found.unread) == ("gal", ())
+
+
+def test_what_cannot_be_read_is_not_guessed() -> None:
+    found = look_into("lstm", make_layer("lstm", METHODS["zoneout"]))
+    assert found.anatomy.method is None
+    assert found.unread
+
+
+def name_differences(layer: Layer, cell: str = "gru", **how: Any) -> list[str]:
+    return list(list_differences(look_into(cell, layer, next=other(cell, METHODS["gal"]), **how)))
+
+
+def test_a_layer_that_does_what_its_arguments_say_differs_in_nothing() -> None:
+    for cell in CELLS:
+        assert name_differences(make_layer(cell, METHODS["gal"]), cell) == []
+
+
+def test_masks_that_are_drawn_anew_are_named() -> None:
+    (difference,) = name_differences(make_layer("gru", METHODS["naive-step"]))
+    assert difference == "masks on h are drawn anew at every timestep; gal keeps them for the sequence"
+
+
+def test_exchanged_rates_are_named() -> None:
+    layer = make_layer("gru", METHODS["gal"], {"dropout": 0.4, "recurrent_dropout": 0.25})
+    assert name_differences(layer) == [
+        "the masks of dropout=0.25 have the rate of recurrent_dropout, 0.4",
+        "the masks of recurrent_dropout=0.4 have the rate of dropout, 0.25",
+    ]
+
+
+def test_a_rate_that_does_nothing_is_named() -> None:
+    layer = make_layer("lstm", METHODS["gal"], {"dropout": 0.25, "recurrent_dropout": 0.0})
+    assert name_differences(layer, "lstm") == ["recurrent_dropout=0.4 drops nothing"]
+
+
+def test_kept_values_that_are_not_scaled_are_named_and_follow_nothing() -> None:
+    layer = make_layer("gru", METHODS["gal"], change=lambda masks: [np.sign(mask) for mask in masks])
+    assert look_into("gru", layer).anatomy.method is None
+    assert "what masks on h keep is not scaled; gal divides it by 1 − rate" in name_differences(layer)
+
+
+def test_a_second_call_with_the_same_masks_is_named() -> None:
+    found = look_into("gru", make_layer("gru", METHODS["gal"]))
+    assert found.redraws is False
+    assert list(list_differences(found)) == ["a second training call has the masks of the first"]
+
+
+def test_dropping_at_inference_is_named() -> None:
+    layer = make_layer("gru", METHODS["gal"])
+    (difference,) = name_differences(layer, inference=lambda weights, sequences, _: layer(weights, sequences, True))
+    assert "at inference, where nothing is to be dropped" in difference
+
+
+def test_random_state_that_no_seed_reaches_is_named() -> None:
+    found = look_into("gru", make_layer("gru", METHODS["gal"]), again=other("gru", METHODS["gal"]))
+    assert not found.repeats
+    assert "its masks cannot be drawn again" in list(list_differences(found))
+
+
+def test_two_scales_in_one_mask_are_no_mask_and_its_values_are_told() -> None:
+    def scale_first_step(masks: list[Array]) -> list[Array]:
+        every = [np.repeat(mask[:, None], TIMESTEPS, axis=1) for mask in masks]
+        for mask in every:
+            mask[:, 2] *= 2
+        return every
+
+    differences = name_differences(make_layer("gru", METHODS["gal"], change=scale_first_step))
+    assert "z, r, h read h multiplied by 0 or 1.667 or 3.333, which no mask does" in differences
+
+
+def test_activations_without_equations_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected tanh and sigmoid"):
+        examine({"cell": "gru", "activation": "relu", "gate_activation": "sigmoid"}, {})

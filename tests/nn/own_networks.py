@@ -1,0 +1,70 @@
+"""Networks as a user makes them: good ones, and some that cannot be repeated or trained."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class TimestepDropout(keras.layers.Layer):
+    """Drops whole timesteps."""
+
+    def __init__(self, rate, **options):
+        super().__init__(**options)
+        self.rate = rate
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, sequences, training=False):
+        if not training:
+            return sequences
+        samples, timesteps, _ = keras.ops.shape(sequences)
+        kept = keras.random.dropout(keras.ops.ones((samples, timesteps, 1)), self.rate, seed=self.seed_generator)
+        return kept * sequences
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate}
+
+
+class StatefulNoise(keras.layers.Layer):
+    """Adds numbers of a generator that goes on from call to call."""
+
+    def call(self, sequences, training=False):
+        return sequences + tf.random.normal(tf.shape(sequences)) if training else sequences
+
+
+class FrozenNoise(keras.layers.Layer):
+    """Draws one number where the call is traced, which then never changes in this process."""
+
+    def call(self, sequences, training=False):
+        return sequences * np.random.default_rng().normal() if training else sequences
+
+
+def make_timestep_dropout(timesteps, features):
+    return stack(timesteps, features, TimestepDropout(0.3), keras.layers.GRU(4), keras.layers.BatchNormalization())
+
+
+def make_plain(timesteps, features):
+    return stack(timesteps, features, keras.layers.GRU(4, dropout=0.2, recurrent_dropout=0.2))
+
+
+def make_stateful_noise(timesteps, features):
+    return stack(timesteps, features, StatefulNoise(), keras.layers.GRU(4))
+
+
+def make_frozen_noise(timesteps, features):
+    return stack(timesteps, features, FrozenNoise(), keras.layers.GRU(4))
+
+
+def make_two_outputs(timesteps, features):
+    return stack(timesteps, features, keras.layers.GRU(4), units=2)
+
+
+def make_nothing(timesteps, features):
+    return None
+
+
+def fail(timesteps, features):
+    raise ValueError("no such weather\nreally")
+
+
+def stack(timesteps, features, *layers, units=1):
+    return keras.Sequential([keras.Input((timesteps, features)), *layers, keras.layers.Dense(units)])

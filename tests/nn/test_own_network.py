@@ -1,0 +1,97 @@
+"""A network of the user's own trains as rdrop's do: to the bit, or it says why not."""
+
+import numpy as np
+import pytest
+
+from rdrop_cli.errors import DataError, RdropError, UsageError
+from rdrop_cli.nn.trainer import KerasTrainer
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.own import hash_code
+from rdrop_cli.study.variants import find_variant
+from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
+
+MODULE = "tests.nn.own_networks"
+
+
+@pytest.fixture(scope="module")
+def tiny_windows():
+    return make_tiny_windows()
+
+
+def configure(function: str, seed: int = 0, **options) -> RunConfig:
+    name = f"{MODULE}:{function}"
+    code = {"code_sha256": hash_code(name), **options}
+    return RunConfig(name, seed, 0.0, 0.0, 3, TINY_PROTOCOL, "made", "0" * 64, **code)
+
+
+def train(trainer, *epochs):
+    for epoch in epochs:
+        trainer.train_epoch(epoch, lambda *_: None)
+    return trainer.get_state()
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    assert all(np.array_equal(one[path], other[path]) for path in one)
+
+
+def test_a_run_that_is_resumed_has_the_bits_of_one_that_is_not(tiny_windows):
+    config = configure("make_timestep_dropout", engine="keras")
+    whole = train(KerasTrainer(config, tiny_windows), 1, 2)
+    assert any("moving_mean" in path for path in whole)  # what is not trained is state as well
+    first = train(KerasTrainer(config, tiny_windows), 1)
+    resumed = KerasTrainer(config, tiny_windows)
+    resumed.set_state(first)
+    resumed.measure_errors(range(100, 120))
+    assert_same(train(resumed, 2), whole)
+    assert resumed.find_hidden_state() is None
+
+
+def test_another_seed_has_other_weights_and_masks(tiny_windows):
+    one, other = (KerasTrainer(configure("make_plain", seed), tiny_windows).get_state() for seed in (0, 1))
+    assert one.keys() == other.keys()
+    assert not any(np.array_equal(one[path], other[path]) for path in one if path.endswith("/kernel"))
+
+
+def test_the_kernel_computes_it_where_it_can(tiny_windows):
+    engines = [KerasTrainer(configure(name), tiny_windows)._engine for name in ("make_plain", "make_timestep_dropout")]
+    assert [engine.name for engine in engines] == ["native", "xla"]
+    assert engines[1].reason == "the kernel has no TimestepDropout"
+
+
+@pytest.mark.parametrize("function", ["make_stateful_noise", "make_frozen_noise"])
+def test_random_state_that_no_seed_reaches_is_found(tiny_windows, function):
+    trouble = KerasTrainer(configure(function, engine="keras"), tiny_windows).find_hidden_state()
+    assert trouble
+    assert "has random state that no seed reaches" in trouble
+
+
+@pytest.mark.parametrize(
+    ("function", "error", "message"),
+    [
+        ("make_two_outputs", UsageError, r"expected a network from \(None, 5, 14\) to \(None, 1\), received one from"),
+        ("make_nothing", UsageError, "expected a function that returns a Keras model, received NoneType"),
+        ("fail", RdropError, r"fail\(5, 14\) failed: ValueError: no such weather$"),
+        ("missing", UsageError, "missing: cannot be imported: AttributeError: module"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_in_a_line(tiny_windows, function, error, message):
+    with pytest.raises(error, match=message):
+        KerasTrainer(configure(function), tiny_windows)
+
+
+def test_code_that_changed_is_refused(tiny_windows):
+    with pytest.raises(DataError, match="not the code that the run was started with"):
+        KerasTrainer(configure("make_plain", code_sha256="0" * 64), tiny_windows)
+
+
+def test_a_module_that_is_not_there_is_named():
+    with pytest.raises(UsageError, match="no module nowhere in "):
+        hash_code("nowhere:make_network")
+
+
+def test_a_registered_network_is_found_by_its_name(monkeypatch):
+    monkeypatch.setattr("rdrop_cli.study.own.list_registered", lambda: {"lossy": f"{MODULE}:make_plain"})
+    assert find_variant("lossy").maker == f"{MODULE}:make_plain"
+    with pytest.raises(UsageError, match="no variant 'lossier'"):
+        find_variant("lossier")
