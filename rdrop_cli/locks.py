@@ -38,6 +38,12 @@ def hold_lock(path: Path, timeout_s: float) -> Iterator[None]:
         FileNotFoundError: the folder is not there, or was removed by the process that was waited for.
         OSError: the file cannot be written.
     """
+    with _hold_flock(path, timeout_s) if _has_flock() else _hold_other(path, timeout_s):
+        yield
+
+
+@contextmanager
+def _hold_flock(path: Path, timeout_s: float) -> Iterator[None]:
     try:
         descriptor = _open_locked(path, timeout_s)
     except OSError as error:
@@ -48,6 +54,24 @@ def hold_lock(path: Path, timeout_s: float) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)  # and with it the lock
+
+
+@contextmanager
+def _hold_other(path: Path, timeout_s: float) -> Iterator[None]:
+    """Hold the lock that filelock knows for an operating system without flock."""
+    from filelock import FileLock, Timeout
+
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path.parent))
+    lock = FileLock(path, timeout=timeout_s)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise LockedError(f"{path}: another process holds this lock") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _open_substitute(path: Path, timeout_s: float) -> int:
@@ -68,13 +92,11 @@ def _open_locked(path: Path, timeout_s: float) -> int:
 
     Who held it before may have removed the file, and the lock of a file without a name keeps nobody out.
     """
-    from filelock import lock_descriptor
-
     deadline = time.monotonic() + timeout_s
     while True:
         descriptor = os.open(path, LOCK_FLAGS, 0o666)
         try:
-            is_locked = lock_descriptor(descriptor, blocking=False)
+            is_locked = lock_now(descriptor, exclusive=True)
             if is_locked and _is_at(path, descriptor):
                 return descriptor
         except BaseException:

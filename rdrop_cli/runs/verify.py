@@ -187,7 +187,8 @@ def rebuild_metrics(metrics: Metrics, config: RunConfig, created_at: str, histor
     )
     test_mae = metrics.test.mae if metrics.test else None
     status = metrics.status if metrics.status != "running" else "interrupted"
-    return build_metrics(metrics.run_id, created_at, config, setting, history, status, test_mae, metrics.failure)
+    measured = test_mae, metrics.failure, metrics.by_horizon, metrics.quantiles
+    return build_metrics(metrics.run_id, created_at, config, setting, history, status, *measured)
 
 
 def _compare_history(folder: RunFolder, metrics: Metrics, history: History, found: Verification) -> None:

@@ -26,7 +26,7 @@ from rdrop_cli.training.loop import Callback
 from rdrop_cli.training.train import train_run
 
 ROUNDING = 1e-3  # relative: what float32 sums in another order become over some epochs; other data make more
-FIGURES = ("loss", "val_loss", "train_mae", "val_mse")
+FIGURES = ("loss", "val_loss", "train_mae", "val_mse", "val_pinball")
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,8 @@ def _take_measured(metrics: Metrics) -> dict[str, npt.NDArray[Any]]:
     """Return what is measured with the network or the data, and stands nowhere else."""
     figures = {"target_std": metrics.target_std, "naive": metrics.naive.val_mae}
     figures |= {"test": metrics.test.mae if metrics.test else np.nan}
+    for each in metrics.by_horizon:
+        figures |= {f"validation {each.lead_rows}": each.val_mae, f"test {each.lead_rows}": each.test_mae}
     return {name: np.array(figure) for name, figure in figures.items()}
 
 

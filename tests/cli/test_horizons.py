@@ -134,3 +134,9 @@ def test_what_cannot_be_forecast_is_refused(rdrop, weather_csv, tmp_path, varian
     assert result.code == 2
     assert message in result.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_of_several_horizons_is_whole(runs, rdrop):
+    result = rdrop("verify", "--runs-dir", runs)
+    assert result.code == 0, result.out
+    assert "0 damaged" in result.out

@@ -83,3 +83,9 @@ def test_a_study_file_names_quantiles(rdrop, weather_csv, tmp_path):
     assert rdrop("sweep", study, "--runs-dir", tmp_path / "runs", "--jobs", "1", "-q").code == 0
     _, metrics = read(tmp_path / "runs", "naive")
     assert (metrics["protocol"]["quantiles"], metrics["protocol"]["best_by"]) == ([0.1, 0.5, 0.9], "pinball")
+
+
+def test_a_run_of_quantiles_is_whole_and_its_last_epoch_has_the_same_bits_again(runs, rdrop):
+    result = rdrop("verify", "--replay", "1", "--runs-dir", runs)
+    assert result.code == 0, result.out
+    assert result.out.count("the same to the bit") == 2

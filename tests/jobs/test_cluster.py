@@ -234,6 +234,7 @@ def test_a_cluster_with_tls_trains_for_whoever_has_a_certificate_and_for_nobody_
 ):
     """As `docs/cluster.md` sets it up."""
     import dask
+    import distributed  # noqa: F401 -- its defaults belong below what is set here
 
     place = tmp_path / "certificates"
     make_certificates(place)
