@@ -1,9 +1,10 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-demo test-slow test-package torture fuzz agreement calibrate releases coverage lint format schema docs architecture dist clean
+.PHONY: help install demo study bench test test-demo test-slow test-package torture races fuzz agreement calibrate releases coverage lint format schema docs architecture dist clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 KILLS ?= 200
+RACES ?= 200
 EVERY ?= 1
 RUNS_DIR ?= runs
 DATA_DIR ?= data
@@ -22,9 +23,10 @@ $(VENV)/.installed: pyproject.toml uv.lock
 	UV_PYTHON_DOWNLOADS=never $(VENV)/bin/uv sync --quiet --locked --inexact
 	touch $@
 
-demo: install ## Train both networks on generated weather in minutes and plot their curves
+demo: install ## Train both networks on generated weather in minutes and plot their curves and a week of forecasts
 	$(RDROP) train --dataset synthetic --protocol demo $(DIRS)
 	$(RDROP) plot --runs-dir $(RUNS_DIR)
+	$(RDROP) plot dropout --forecast --runs-dir $(RUNS_DIR)
 
 study: install ## Download the Jena data, train both networks and plot their curves
 	$(RDROP) download --data-dir $(DATA_DIR)
@@ -48,6 +50,9 @@ test-package: install ## Build the wheel and the sdist, install the wheel in a c
 
 torture: install ## Kill a training 200 times (ten a minute; KILLS=25 for fewer) and compare its result
 	RDROP_KILLS=$(KILLS) $(VENV)/bin/pytest -q -m slow tests/torture/test_real_kills.py
+
+races: install ## Let four processes at a time meet on one runs folder (200 rounds, minutes; RACES=20 for fewer)
+	RDROP_RACES=$(RACES) $(VENV)/bin/pytest -q -m "slow or not slow" tests/torture/test_races.py
 
 fuzz: install ## Fuzz every reader and the command line (three minutes; RDROP_FUZZ_SEED=1 for other inputs)
 	RDROP_FUZZ=2000 $(VENV)/bin/pytest -q -n 2 --dist loadfile tests/torture/test_fuzz*.py tests/torture/test_coverage_guided.py

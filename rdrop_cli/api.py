@@ -7,8 +7,8 @@
     run = api.train(config, series)
     print(api.judge().to_json())
 
-`docs/api.md` has an example. Errors are `rdrop_cli.errors.RdropError`. `make_model`, `train` and `train_seeds` import
-TensorFlow.
+`docs/api.md` has an example. Errors are `rdrop_cli.errors.RdropError`. `make_model`, `train`, `train_seeds` and
+`forecast` import TensorFlow.
 """
 
 import warnings
@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import RdropError
+from rdrop_cli.forecast.forecast import SAMPLES, When, forecast_runs
+from rdrop_cli.forecast.frame import build_frame
 from rdrop_cli.jobs.launch import Execution, plan_training, run_plan
 from rdrop_cli.jobs.task import Task
 from rdrop_cli.planning.fit import plan_on_series
@@ -41,10 +43,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from rdrop_cli.analysis.judged import StudyVerdict
+    from rdrop_cli.uncertainty.calibration import Calibration
 
 __all__ = [
     "Callback",
+    "calibrate",
     "cut_windows",
+    "forecast",
     "judge",
     "load_data",
     "make_model",
@@ -101,8 +106,8 @@ def cut_windows(
     """Cut the windows that end before `rows`, some of `windows.train`, `.validation` or `.test`.
 
     Returns:
-        Standardised windows of shape (batch, time, feature) and what a network learns of them, of shape (batch,): the
-        target standardised, or in its unit, as the protocol says.
+        Standardised windows of shape (batch, time, feature) and what a network learns of them, of shape (batch,), or
+        (batch, horizon) of several horizons: the target standardised, or in its unit, as the protocol says.
     """
     ends = np.asarray(rows, np.int64)
     return windows.matrix[ends[:, np.newaxis] + windows.offsets], windows.get_labels(ends)
@@ -111,7 +116,8 @@ def cut_windows(
 def make_model(config: RunConfig, windows: Windows) -> Any:
     """Build the network of a run, a `keras.Sequential` with the initial weights of its seed, not compiled.
 
-    It takes windows of shape (batch, time, feature) and gives the target in the protocol's scale, of shape (batch, 1).
+    It takes windows of shape (batch, time, feature) and gives a forecast for each horizon in the protocol's scale, of
+    shape (batch, horizon).
     """
     from rdrop_cli.nn.models import build_model
 
@@ -171,6 +177,69 @@ def train_seeds(
         raise RdropError(f"{len(failures)} of {len(outcomes)} runs failed; the first: {failures[0]}")
     metrics = plan.complete + [outcome.metrics for outcome in outcomes if outcome.metrics]
     return [Run(RunFolder(execution.runs_dir / each.run_id), each) for each in metrics]
+
+
+def forecast(
+    names: Sequence[str] = (),
+    runs_dir: str | Path = "runs",
+    data_dir: str | Path = "data",
+    *,
+    dataset: "str | pd.DataFrame | None" = None,
+    at: str | None = None,
+    period: str | None = None,
+    every: str | None = None,
+    uncertainty: str | None = None,
+    samples: int = SAMPLES,
+) -> "pd.DataFrame":
+    """Forecast with finished networks, as `rdrop forecast` does: a row for each target.
+
+    The columns are `unique_id`, `cutoff` (the newest reading), `ds` (the time of the target), `y` where it is known,
+    and of a network `dropout` its forecast `dropout`, `dropout-lo-80`, `dropout-hi-80` and so on, in the target's unit.
+
+    Args:
+        names: runs, or variants for the newest complete run of each seed; none for the newest network.
+        dataset: data to forecast from, newer ones too; None for the readings that the run folder keeps.
+        at: a moment; None for the newest readings.
+        period: `test`, `validation` or `FROM..TO`, for a forecast from each of its moments.
+        every: how far these are apart, such as `1d`.
+        uncertainty: of `quantiles`, `masks`, `seeds`, `residual`, and `conformal` or `adaptive-conformal`, by commas;
+            or `none`.
+        samples: masks of dropout for each window and run.
+
+    Raises:
+        UsageError: what cannot be meant; DataError: data that do not fit the network; RdropError: no such run.
+    """
+    forecasts, notes = forecast_runs(
+        names, Path(runs_dir), Path(data_dir), When(at, period, every), dataset, uncertainty, samples
+    )
+    for line in notes:
+        warnings.warn(line, stacklevel=2)
+    return build_frame(forecasts)
+
+
+def calibrate(
+    names: Sequence[str] = (),
+    runs_dir: str | Path = "runs",
+    data_dir: str | Path = "data",
+    *,
+    period: str = "test",
+    dataset: "str | pd.DataFrame | None" = None,
+    uncertainty: Sequence[str] = (),
+    samples: int = SAMPLES,
+) -> "list[Calibration]":
+    """Measure how true the intervals of forecasts are, as `rdrop calibrate` does: one result by network and sources.
+
+    Args:
+        uncertainty: the combinations of sources to measure; none for all that are worth comparing.
+
+    The other arguments, and what is raised, are those of `forecast`.
+    """
+    from rdrop_cli.forecast.calibrate import calibrate_runs
+
+    found, notes = calibrate_runs(names, Path(runs_dir), Path(data_dir), period, dataset, uncertainty, samples)
+    for line in notes:
+        warnings.warn(line, stacklevel=2)
+    return [each.calibration for each in found]
 
 
 def judge(runs_dir: str | Path = "runs", names: Sequence[str] = ()) -> "StudyVerdict":

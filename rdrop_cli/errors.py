@@ -44,6 +44,8 @@ def name_options(text: str, write: Callable[[str, str], str]) -> str:
 
 def make_printable(text: str) -> str:
     """Return a text as one line in which control characters, and what is no Unicode, stand as escapes."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rdrop_cli.locks import lock_now
@@ -81,6 +81,13 @@ def remove_temporaries(folder: Path) -> None:
     """Remove the temporary files that killed processes left in a folder; none may be at work in it."""
     for path in folder.glob(TEMPORARIES):
         path.unlink(missing_ok=True)
+
+
+def is_plain_path(name: str) -> bool:
+    """Whether a name is a path within a folder of which no part is hidden or could be read as another."""
+    parts = PurePosixPath(name).parts
+    plain = all(part.isprintable() and not part.startswith((".", "/")) and "\\" not in part for part in parts)
+    return bool(parts) and name == "/".join(parts) and plain
 
 
 def make_folder(path: Path) -> None:

@@ -4,18 +4,18 @@ import errno
 import hashlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rdrop_cli.errors import RdropError
 
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
-
 # Network and FUSE file systems without a lock service. ENOLCK: NFS without a lock daemon; ENOSYS: Lustre without flock.
 UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
+# Not through a link, and without waiting where a stranger has put a pipe in its place.
+LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+SECONDS_BETWEEN_TRIES = 0.02
 
 
 class LockedError(RdropError):
@@ -24,7 +24,7 @@ class LockedError(RdropError):
 
 @contextmanager
 def hold_lock(path: Path, timeout_s: float) -> Iterator[None]:
-    """Hold the lock of a file that is made where it is missing.
+    """Hold the lock of a file that is made where it is missing; its folder is not.
 
     On a file system without locks, a file in the user's own folder stands for it, which separates the processes of
     this machine only.
@@ -35,37 +35,62 @@ def hold_lock(path: Path, timeout_s: float) -> Iterator[None]:
     Raises:
         LockedError: another process still holds it after `timeout_s`.
         RdropError: neither the file system nor the user's own folder has locks.
+        FileNotFoundError: the folder is not there, or was removed by the process that was waited for.
         OSError: the file cannot be written.
     """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(path, timeout=timeout_s, fallback_to_soft=False)
     try:
-        try:
-            lock.acquire()
-        except OSError as error:
-            if error.errno not in UNSUPPORTED:
-                raise
-            lock = FileLock(find_substitute(path), timeout=timeout_s, fallback_to_soft=False)
-            _acquire_substitute(lock, path)
-    except Timeout as error:
-        raise LockedError(f"{path}: another process holds this lock") from error
+        descriptor = _open_locked(path, timeout_s)
+    except OSError as error:
+        if error.errno not in UNSUPPORTED:
+            raise
+        descriptor = _open_substitute(path, timeout_s)
     try:
         yield
     finally:
-        lock.release()
+        os.close(descriptor)  # and with it the lock
 
 
-def _acquire_substitute(lock: "BaseFileLock", path: Path) -> None:
+def _open_substitute(path: Path, timeout_s: float) -> int:
+    substitute = find_substitute(path)
     try:
-        lock.acquire()
+        return _open_locked(substitute, timeout_s)
     except OSError as error:
-        if error.errno not in UNSUPPORTED:  # filelock's Timeout among them
+        if error.errno not in UNSUPPORTED:
             raise
         raise RdropError(
-            f"{path.parent}: no file locks there, nor in {Path(lock.lock_file).parent} ({error.strerror}); "
+            f"{path.parent}: no file locks there, nor in {substitute.parent} ({error.strerror}); "
             "set XDG_RUNTIME_DIR to a folder of yours on a local disk"
         ) from error
+
+
+def _open_locked(path: Path, timeout_s: float) -> int:
+    """Open and lock a file; return the descriptor of the file that is at `path` when the lock is held.
+
+    Who held it before may have removed the file, and the lock of a file without a name keeps nobody out.
+    """
+    from filelock import lock_descriptor
+
+    deadline = time.monotonic() + timeout_s
+    while True:
+        descriptor = os.open(path, LOCK_FLAGS, 0o666)
+        try:
+            is_locked = lock_descriptor(descriptor, blocking=False)
+            if is_locked and _is_at(path, descriptor):
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        if not is_locked and timeout_s >= 0 and deadline <= time.monotonic():
+            raise LockedError(f"{path}: another process holds this lock")
+        time.sleep(SECONDS_BETWEEN_TRIES)
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def is_lock_held(path: Path) -> bool:

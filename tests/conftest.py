@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
-from rdrop_cli.runs.document import Environment, Metrics, Scale, Standardisation
+from rdrop_cli.runs.document import Environment, Metrics, QuantileErrors, Scale, Standardisation
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
-from rdrop_cli.runs.metrics import Setting, build_metrics
+from rdrop_cli.runs.metrics import Setting, build_metrics, describe_horizons
 from rdrop_cli.runs.schema import to_builtins
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.study.config import RunConfig
@@ -133,10 +133,14 @@ def make_metrics(tiny_config: RunConfig, make_history: Callable[[Sequence[float]
         **protocol: Any,
     ) -> Metrics:
         config = replace(config, variant=variant, seed=seed, protocol=replace(config.protocol, **protocol))
+        at_horizons = [0.29] * len(config.protocol.horizons) if config.protocol.earlier_horizon_rows else []
         setting = Setting(
             source=Source(dataset, "test", sha256, 300, verified),
             target_std=TARGET_STD,
             naive_val_mae=0.29,
+            naive_val_maes=at_horizons,
+            naive_test_maes=at_horizons,
+            sampling_seconds=600,
             train_windows_per_epoch=32,
             environment=Environment(python="3"),
             engine="native",
@@ -146,7 +150,12 @@ def make_metrics(tiny_config: RunConfig, make_history: Callable[[Sequence[float]
             ),
         )
         test_mae = 0.27 if status == "completed" else None
-        return build_metrics(run_id, created_at, config, setting, make_history(val_loss), status, test_mae)
+        by_horizon = describe_horizons(config.protocol, setting, at_horizons, at_horizons) if test_mae else []
+        history = make_history(val_loss)
+        pinball = QuantileErrors(val_pinball=0.07, test_pinball=0.08, val_crossed=0.01, test_crossed=0.02)
+        quantiles = pinball if config.protocol.quantiles and test_mae else None
+        known = test_mae, None, by_horizon, quantiles
+        return build_metrics(run_id, created_at, config, setting, history, status, *known)
 
     return make
 

@@ -20,7 +20,8 @@ def test_the_demo_shows_a_baseline_that_turns_up_and_a_dropout_model_that_does_n
         env=os.environ,
         check=True,
     )
-    assert (tmp_path / "runs" / "comparison.png").stat().st_size > 20_000
+    for picture in ("comparison.png", "forecast.png"):
+        assert (tmp_path / "runs" / picture).stat().st_size > 20_000
     metrics = {
         path.name.split("-")[0]: json.loads((path / "metrics.json").read_text())
         for path in (tmp_path / "runs").iterdir()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from rdrop_cli.analysis.network import Network, read_network
-from rdrop_cli.analysis.run import DailyErrors, RunCurves, read_daily_errors
+from rdrop_cli.analysis.run import DailyErrors, RunCurves, pack_daily_errors, read_daily_errors, unpack_daily_errors
 from rdrop_cli.errors import DataError
 from rdrop_cli.runs.comparable import (
     Run,
@@ -21,6 +21,7 @@ from rdrop_cli.runs.difference import explain_other_study
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.index import Kind, read_files
 from rdrop_cli.study.editions import BOOK, EDITIONS, Edition
 
 Networks = Mapping[Network, Sequence[RunCurves]]
@@ -152,8 +153,8 @@ def _collect_like(
     varied, replaced_too = keep_newest_of_each_seed([run for run in comparable if run.metrics.vary])
     damaged = list[Skipped]()
     origins, unit = dict[int, dict[Network, list[RunCurves]]](), used[0].metrics.target_std
-    for run in used:
-        curves = build_curves(run.metrics, _read_daily(run, damaged)).in_unit_of(unit)
+    for run, daily in zip(used, _read_daily(used, damaged), strict=True):
+        curves = build_curves(run.metrics, daily).in_unit_of(unit)
         networks = origins.setdefault(run.metrics.protocol.train_start_row, {})
         networks.setdefault(read_network(run.metrics), []).append(curves)
     (first, networks), *later = origins.items()
@@ -269,10 +270,15 @@ def _check_fit(run: Run) -> None:
     build_curves(run.metrics)
 
 
-def _read_daily(run: Run, damaged: list[Skipped]) -> DailyErrors | None:
-    """Read a run's daily errors; a file that is damaged is named, none is missed where none was kept."""
-    try:
-        return read_daily_errors(run.folder.daily_errors_path)
-    except DataError as error:
-        damaged.append(Skipped(run.folder.run_id, f"{error}; judged without it", "with damaged daily errors"))
-        return None
+DAILY_ERRORS = Kind("daily errors", "daily_errors.csv", read_daily_errors, pack_daily_errors, unpack_daily_errors)
+
+
+def _read_daily(runs: Sequence[Run], damaged: list[Skipped]) -> list[DailyErrors | None]:
+    """Read the daily errors of runs; a file that is damaged is named, none is missed where none was kept."""
+    found: list[DailyErrors | None] = []
+    read = read_files([run.folder for run in runs], DAILY_ERRORS)
+    for run, daily in zip(runs, read, strict=True):
+        if isinstance(daily, DataError):
+            damaged.append(Skipped(run.folder.run_id, f"{daily}; judged without it", "with damaged daily errors"))
+        found.append(None if isinstance(daily, DataError) else daily)
+    return found

@@ -4,6 +4,7 @@ import csv
 import math
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,25 @@ def read_daily_errors(path: Path, error: str = "val_mae") -> DailyErrors | None:
     if list(days) != sorted(set(days)):
         raise DataError(f"{path.name}: its days are not in order, or one is there twice")
     return DailyErrors(days, np.array(windows), np.array(mae))
+
+
+def pack_daily_errors(daily: DailyErrors | None) -> bytes:
+    """Return daily errors as the index of a runs folder keeps them: 16 bytes a day."""
+    assert daily is not None  # of a file that is not there nothing is kept
+    days = np.array(daily.days, "datetime64[D]").astype(np.int32)
+    return days.tobytes() + daily.windows.astype(np.int32).tobytes() + daily.mae.tobytes()
+
+
+def unpack_daily_errors(content: bytes) -> DailyErrors:
+    """Return what `pack_daily_errors` has packed."""
+    count = len(content) // 16
+    windows = np.frombuffer(content, np.int32, count, 4 * count).astype(np.float64)
+    return DailyErrors(_name_days(content[: 4 * count]), windows, np.frombuffer(content, np.float64, count, 8 * count))
+
+
+@lru_cache(maxsize=16)  # runs of one study have the same
+def _name_days(days: bytes) -> tuple[str, ...]:
+    return tuple(np.frombuffer(days, np.int32).astype("datetime64[D]").astype(str).tolist())
 
 
 def _parse_row(path: Path, line: int, row: list[str]) -> tuple[str, float, float]:

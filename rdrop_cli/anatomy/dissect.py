@@ -15,7 +15,8 @@ from rdrop_cli.nn.models import build_model
 from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.methods import Site
-from rdrop_cli.study.variants import Place, find_variant
+from rdrop_cli.study.variant import Place
+from rdrop_cli.study.variants import find_variant
 
 # Small, and all different, so that a shape says which axes it has. Over more timesteps a masked carry outgrows float32.
 BATCH, TIMESTEPS, FEATURES, UNITS = 32, 12, 5, 8

@@ -14,7 +14,8 @@ from rdrop_cli.cli.options import AsJson, Quiet, complete_variants
 from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.methods import CELLS
-from rdrop_cli.study.variants import DEFAULT_CELL, VARIANTS, find_variant
+from rdrop_cli.study.variant import DEFAULT_CELL
+from rdrop_cli.study.variants import VARIANTS, find_variant
 
 if TYPE_CHECKING:
     from rdrop_cli.anatomy.record import Anatomy

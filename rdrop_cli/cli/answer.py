@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR
 from rdrop_cli.errors import DataError
-from rdrop_cli.study.units import format_error
+from rdrop_cli.study.units import format_error, format_seconds
 
 if TYPE_CHECKING:
     from rdrop_cli.runs.document import Metrics
@@ -21,17 +21,52 @@ def answer(runs: "Sequence[Metrics]") -> str:
 
     The runs are complete, of one dataset and one protocol; there is at least one. Errors are in the target's unit.
     """
-    networks: dict[str, list[Metrics]] = {}
-    for run in runs:
-        name = run.label_with_rates if any(run.rates.pair) else run.label
-        networks.setdefault(name, []).append(run)
-    means = {name: _average_error(members) for name, members in networks.items()}
-    best = sorted(means, key=lambda name: means[name])
-    unit = runs[0].unit
-    described = [f"{name} {format_error(means[name], unit)}{_describe(networks[name])}" for name in best]
+    networks, unit = _rank_networks(runs), runs[0].unit
+    described = [
+        f"{name} {format_error(_average_error(members), unit)}{_describe(members)}"
+        for name, members in networks.items()
+    ]
     more = len(described) - MOST_NETWORKS
     listed = ", ".join(described[:MOST_NETWORKS]) + (f" and {more} more" if more > 0 else "")
-    return f"validation MAE: {listed}; naive forecast {format_error(runs[0].naive.val_mae_in_unit, unit)}"
+    horizons = len(runs[0].protocol.horizons)
+    median = " of the median" if runs[0].protocol.quantiles else ""
+    over = f", mean of {horizons} horizons" if horizons > 1 else ""
+    return f"validation MAE{median}{over}: {listed}; naive forecast {format_error(runs[0].naive.val_mae_in_unit, unit)}"
+
+
+def describe_horizons(runs: "Sequence[Metrics]") -> str:
+    """Say how the error of the best network grows from the nearest horizon to the furthest; empty of one horizon."""
+    name, members = next(iter(_rank_networks(runs).items()))
+    if not all(run.by_horizon for run in members):
+        return ""
+
+    def format_at(place: int) -> str:
+        at = [run.by_horizon[place] for run in members]
+        mae, naive = (
+            sum(errors) / len(members) * runs[0].target_std
+            for errors in ([each.val_mae for each in at], [each.naive_val_mae for each in at])
+        )
+        errors = f"{format_error(mae, runs[0].unit)} (naive {format_error(naive, runs[0].unit)})"
+        return f"{errors} {format_seconds(at[0].lead_seconds)} ahead"
+
+    return f"by horizon: {name} {format_at(0)}, {format_at(-1)}"
+
+
+def describe_quantiles(runs: "Sequence[Metrics]") -> str:
+    """Say how good the quantiles of the best network are that forecasts some; empty where none does."""
+    found = {
+        name: [run.quantiles for run in members if run.quantiles] for name, members in _rank_networks(runs).items()
+    }
+    name = next((name for name, members in found.items() if members), None)
+    if name is None:
+        return ""
+    pinball, crossed = (
+        sum(shares) / len(shares)
+        for shares in ([each.test_pinball for each in found[name]], [each.test_crossed for each in found[name]])
+    )
+    loss = format_error(pinball * runs[0].target_std, runs[0].unit)
+    sorting = f"{100 * crossed:.2g} % of the forecasts had quantiles that crossed and were sorted"
+    return f"quantiles, test: {name} has a pinball loss of {loss}; {sorting}; the naive forecast has none to compare"
 
 
 def describe_skill(runs: "Sequence[Metrics]", runs_dir: Path) -> str:
@@ -66,6 +101,15 @@ def name_next_step(runs: "Sequence[Metrics]", runs_dir: Path) -> tuple[str, str]
     few = len({run.seed for run in runs}) < ENOUGH_SEEDS
     first = f"repeat with --seeds 0-{ENOUGH_SEEDS - 1}, then" if few else "test the book's claims with"
     return f"next: {first}", f"rdrop verdict{folder}"
+
+
+def _rank_networks(runs: "Sequence[Metrics]") -> "dict[str, list[Metrics]]":
+    """Return the runs by network, that of the lowest mean validation error first."""
+    networks: dict[str, list[Metrics]] = {}
+    for run in runs:
+        name = run.label_with_rates if any(run.rates.pair) else run.label
+        networks.setdefault(name, []).append(run)
+    return dict(sorted(networks.items(), key=lambda item: _average_error(item[1])))
 
 
 def _average_error(runs: "Sequence[Metrics]") -> float:

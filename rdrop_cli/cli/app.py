@@ -12,11 +12,13 @@ import typer
 import rdrop_cli
 from rdrop_cli.cli.anatomy import anatomy
 from rdrop_cli.cli.bench import bench
+from rdrop_cli.cli.calibrate import calibrate
 from rdrop_cli.cli.config import config
 from rdrop_cli.cli.console import Verbosity, print_error, set_verbosity
 from rdrop_cli.cli.defaults import name_flag, read_default_map
 from rdrop_cli.cli.download import download
 from rdrop_cli.cli.export import export
+from rdrop_cli.cli.forecast import forecast
 from rdrop_cli.cli.help import GroupedCommand, GroupedCommands
 from rdrop_cli.cli.hints import explain_usage
 from rdrop_cli.cli.inspect import inspect
@@ -30,6 +32,7 @@ from rdrop_cli.cli.sweep import sweep
 from rdrop_cli.cli.train import train
 from rdrop_cli.cli.variants import variants
 from rdrop_cli.cli.verdict import verdict
+from rdrop_cli.cli.verify import repair, verify
 from rdrop_cli.errors import RdropError
 
 HELP = "Does your recurrent network overfit, and which dropout helps? Train and compare."
@@ -37,7 +40,8 @@ GROUPS: dict[str, dict[str, Callable[..., None]]] = {
     "Data": {"download": download, "inspect": inspect},
     "Training": {"train": train, "sweep": sweep, "study": study},
     "Results": {"runs": list_runs, "show": show, "plot": plot, "verdict": verdict, "report": report},
-    "Housekeeping": {"export": export, "rm": rm, "config": config},
+    "Forecasts": {"forecast": forecast, "calibrate": calibrate},
+    "Housekeeping": {"export": export, "verify": verify, "repair": repair, "rm": rm, "config": config},
     "Methods": {"variants": variants, "anatomy": anatomy, "bench": bench},
 }
 

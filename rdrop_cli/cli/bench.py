@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Quiet
-from rdrop_cli.errors import UsageError
+from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.files import to_json
 
 IMPLEMENTATIONS = {
@@ -49,6 +49,10 @@ def bench(
         bool,
         typer.Option("--floor", help="Compare a step of every network with the time of its bare arithmetic instead."),
     ] = False,
+    together: Annotated[
+        str | None,
+        typer.Option(metavar="LIST", help="Measure a step of so many runs together by JAX instead, such as 1,16,64."),
+    ] = None,
     growth: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Measure how the time of a step grows with size instead; draw it to FILE."),
@@ -61,12 +65,17 @@ def bench(
 
     Trains at the book's size on the synthetic series, in turns, and compares medians over the rounds.
     """
-    _check_options({"all": everything, "study": study, "floor": floor, "growth": growth}, peers or markdown, epochs)
+    _check_options(
+        {"all": everything, "study": study, "floor": floor, "together": together, "growth": growth},
+        peers or markdown,
+        epochs,
+    )
     from rdrop_cli.bench.compare import race
     from rdrop_cli.bench.floor import list_all_networks, measure_floors
     from rdrop_cli.bench.growth import measure_growth
     from rdrop_cli.bench.plot import draw_growth
     from rdrop_cli.bench.results import summarise
+    from rdrop_cli.bench.together import measure_together
     from rdrop_cli.bench.whole_study import measure_study
     from rdrop_cli.cli.bench_all import compare_all
     from rdrop_cli.cli.console import note
@@ -91,6 +100,11 @@ def bench(
     if floor:
         floors = measure_floors(list_all_networks(), data_dir, cores[0], rounds, steps, note)
         typer.echo(to_json({"networks": floors, "machine": machine})) if as_json else _print_floors(floors, machine)
+        return
+    if together is not None:
+        counts = _parse_counts(together)
+        measured = measure_together(configs["dropout"], windows, counts, rounds, steps, note) | {"machine": machine}
+        typer.echo(to_json(measured)) if as_json else _print_together(measured)
         return
     if growth is not None:
         check_ending(growth)
@@ -120,6 +134,40 @@ def _check_options(modes: dict[str, Any], of_all: Any, of_study: Any) -> None:
         raise UsageError("<peers> and <markdown> need <all>")
     if of_study and not modes["study"]:
         raise UsageError("<epochs> needs <study>")
+
+
+def _parse_counts(text: str) -> list[int]:
+    """Read numbers of runs such as `1,16,64`.
+
+    Raises:
+        UsageError: they are no numbers of at least 1.
+    """
+    parts = text.split(",")
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise ValueRefusedError("together", text, "numbers of runs such as 1,16,64")
+    return [int(part) for part in parts]
+
+
+def _print_together(measured: dict[str, Any]) -> None:
+    from rdrop_cli.cli.console import Column, print_lines, print_table
+
+    machine = measured["machine"]
+    kernel = f"kernel, one run on {machine['cores']} cores"
+    columns = (
+        Column("runs together"),
+        Column("step ms (quartiles)", right=True),
+        Column("step and run ms", right=True),
+    )
+    rows = [
+        (
+            kernel if name == "kernel" else name,
+            _format_spread(spread),
+            f"{spread['median'] / (1 if name == 'kernel' else int(name)):.2f}",
+        )
+        for name, spread in measured["step_ms"].items()
+    ]
+    print_table(columns, rows)
+    print_lines(["", f"JAX on {measured['device']}; machine: {machine['processor']}"])
 
 
 def _describe_study(measured: dict[str, Any]) -> str:

@@ -34,8 +34,8 @@ def compare_all(
     from rdrop_cli.bench.networks import list_networks
     from rdrop_cli.bench.peers import find_peers
     from rdrop_cli.bench.side_by_side import Amounts, Comparison
+    from rdrop_cli.cache import find_cache_folder
     from rdrop_cli.cli.console import note
-    from rdrop_cli.nn.native.build import find_cache_folder
     from rdrop_cli.system import list_cores
 
     chosen, amounts = find_peers(peers), Amounts(rounds or ROUNDS, steps or STEPS, WINDOWS)

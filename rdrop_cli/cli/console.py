@@ -21,6 +21,7 @@ UNLIMITED = 100_000  # columns of a pipe or a file
 WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "drop_whitespace": True}
 SECONDS_BEFORE_LINE = 0.15  # that somebody waits without a word
 GAP = 2  # columns between two of a table
+FIRST_COMBINING = "\u0300"  # every printable character before it takes one column
 READABLE = 24  # columns of the narrowest column of sentences
 
 
@@ -148,15 +149,39 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
     if not rows:
         return
     console = make_console(stderr=False)
-    rows = [[make_printable(cell) for cell in row] for row in rows]
+    rows = [row if "".join(row).isprintable() else [make_printable(cell) for cell in row] for row in rows]
     shown = list(range(len(columns)))
-    while not _fit(columns, rows, shown, console.width):
+    while console.width < UNLIMITED and not _fit(columns, rows, shown, console.width):
         optional = [index for index in shown if columns[index].optional]
         if not optional:
             _print_cards(columns, rows, console)
             return
         shown.remove(optional[-1])
-    console.print(_build_table([columns[index] for index in shown], [[row[index] for index in shown] for row in rows]))
+    columns, rows = [columns[index] for index in shown], [[row[index] for index in shown] for row in rows]
+    if any(column.wraps for column in columns):
+        console.print(_build_table(columns, rows))
+    else:
+        _print_lines(columns, rows, console)
+
+
+def _print_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], console: "Console") -> None:
+    """Print each row as one line, as `_build_table` does, but ten thousand of them in a moment."""
+    cells = zip(*rows, strict=True)
+    padded = [_pad([column.name, *below], column.right) for column, below in zip(columns, cells, strict=True)]
+    head, *lines = map((" " * GAP).join, zip(*padded, strict=True))
+    console.print(head, style="bold", markup=False)
+    console.print("─" * _measure(head), markup=False)
+    console.file.write("\n".join(lines) + "\n")
+
+
+def _pad(cells: Sequence[str], right: bool) -> list[str]:
+    """Fill cells to the width of the widest."""
+    sizes = [_measure(cell) for cell in cells]
+    width = max(sizes)
+    rooms = [" " * (width - size) for size in sizes]
+    if right:
+        return [room + cell for room, cell in zip(rooms, cells, strict=True)]
+    return [cell + room for room, cell in zip(rooms, cells, strict=True)]
 
 
 def _fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], shown: Sequence[int], width: int) -> bool:
@@ -170,6 +195,8 @@ def _fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], shown: Sequen
 
 
 def _measure(text: str) -> int:
+    if text.isascii() or max(text) < FIRST_COMBINING:
+        return len(text)
     from rich.cells import cell_len
 
     return cell_len(text)

@@ -27,7 +27,7 @@ DATA = (
 SETTABLE = {
     "train": (
         *("dataset", *DATA, "epochs", "steps_per_epoch", "batch_size", "units", "cell", "seed", "engine"),
-        *("optimizer", "learning_rate", "loss", "clip_norm", "patience"),
+        *("optimizer", "learning_rate", "loss", "quantiles", "clip_norm", "patience"),
         *("layout", "target_scale", "sampling", "best_by"),
         *("jobs", "tensorboard"),
     ),

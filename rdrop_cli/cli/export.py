@@ -27,6 +27,12 @@ def export(
     csv: Annotated[
         bool, typer.Option("--csv", help="Write one table with a row for every epoch of every run.")
     ] = False,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--archive", metavar="FILE", help="Write the figures of complete runs to a zip file, to publish them."
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="File for the table. [default: stdout]")
     ] = None,
@@ -42,17 +48,22 @@ def export(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Export runs to CSV or MLflow."""
-    if csv == (mlflow is not None):
-        raise UsageError(f"export: expected one of --csv and --mlflow URI, received {'both' if csv else 'neither'}")
-    if csv and as_json:
+    """Export runs to CSV, MLflow or an archive."""
+    asked = {"--csv": csv, "--mlflow": mlflow is not None, "--archive": archive is not None}
+    given = [name for name, wanted in asked.items() if wanted]
+    if len(given) != 1:
+        received = " and ".join(given) or "none"
+        raise UsageError(f"export: expected one of --csv, --mlflow URI and --archive FILE, received {received}")
+    if as_json and mlflow is None:
         raise UsageError("--json needs --mlflow; for runs as JSON use `rdrop runs --json`")
     if output and not csv:
         raise UsageError("--output needs --csv")
-    if verdict and csv:
+    if verdict and mlflow is None:
         raise UsageError("--verdict needs --mlflow; for the verdict as a table use `rdrop verdict --format`")
     chosen = _choose_runs(runs or [], runs_dir)
-    if mlflow is None:
+    if archive is not None:
+        _export_archive(chosen, archive)
+    elif mlflow is None:
         _export_csv(chosen, output)
     else:
         records = _describe_complete(chosen, bool(runs))
@@ -66,7 +77,7 @@ def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
     from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import find_run, list_run_folders
 
-    folders = dict.fromkeys(find_run(name, runs_dir) for name in names) if names else list_run_folders(runs_dir)
+    folders = list(dict.fromkeys(find_run(name, runs_dir) for name in names)) if names else list_run_folders(runs_dir)
     readable, unreadable = read_runs(folders)
     for skipped in unreadable:
         if names:
@@ -88,6 +99,16 @@ def _export_csv(runs: list["Run"], output: Path | None) -> None:
         typer.echo(str(output))
     else:
         typer.echo(table, nl=False)
+
+
+def _export_archive(runs: list["Run"], path: Path) -> None:
+    from rdrop_cli.export.archive import write_archive
+
+    for run in runs:
+        if run.metrics.status != "completed":
+            _note_skipped(f"{run.folder.run_id}: is not complete")
+    write_archive([run.folder for run in runs if run.metrics.status == "completed"], path)
+    typer.echo(str(path))
 
 
 def _describe_verdict(names: list[str], runs_dir: Path) -> "Record":

@@ -46,6 +46,17 @@ rdrop show runs/dropout-s0-20260101-120000-1a2b --json
 rdrop plot --published
 rdrop plot baseline-s0 dropout-s0 --output curves.svg
 rdrop plot --rates
+rdrop plot dropout --forecast
+""",
+    "forecast": """
+rdrop forecast
+rdrop forecast dropout --uncertainty masks,seeds,residual
+rdrop forecast dropout-s0 --dataset newer.csv
+rdrop forecast dropout --period test --every 1d --output year.csv
+""",
+    "calibrate": """
+rdrop calibrate dropout
+rdrop calibrate dropout --uncertainty masks --uncertainty masks,residual,conformal --by month
 """,
     "verdict": """
 rdrop verdict
@@ -59,6 +70,14 @@ rdrop report --output study.html
     "export": """
 rdrop export --csv --output epochs.csv
 rdrop export --mlflow sqlite:///mlflow.db
+""",
+    "verify": """
+rdrop verify
+rdrop verify dropout-s0 --replay 1
+""",
+    "repair": """
+rdrop repair dropout-s0-20260101-120000-1a2b
+rdrop repair dropout-s0 --runs-dir results
 """,
     "rm": """
 rdrop rm dropout-s0-20260101-120000-1a2b

@@ -1,7 +1,9 @@
 """Options that several commands share, and what completes them."""
 
+import atexit
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -62,6 +64,15 @@ RunsDir = Annotated[
     Path,
     typer.Option(
         "--runs-dir", metavar="DIR", envvar="RDROP_RUNS_DIR", help="Folder of the runs.", rich_help_panel=RUNS
+    ),
+]
+From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="ARCHIVE",
+        help="Read the runs from an archive of `rdrop export --archive` instead.",
+        rich_help_panel=RUNS,
     ),
 ]
 DataDir = Annotated[
@@ -175,8 +186,9 @@ Horizon = Annotated[
     str | None,
     typer.Option(
         "--horizon",
-        metavar="LENGTH",
-        help="Time from the newest reading (book: from the window) to the target. [book: 24h]",
+        metavar="LENGTHS",
+        help="Time from the newest reading (book: from the window) to the target; for several at once 6h,12h,24h or "
+        "1h..24h. [book: 24h]",
         rich_help_panel=DATA,
     ),
 ]
@@ -252,3 +264,15 @@ Tags = Annotated[
     list[str] | None, typer.Option("--tag", metavar="TEXT", help="Tag of the runs; repeatable.", rich_help_panel=RUNS)
 ]
 Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Note on the runs.", rich_help_panel=RUNS)]
+
+
+def open_runs(archive: Path | None, runs_dir: Path) -> Path:
+    """Return the folder of the runs: that of an archive, unpacked as long as the command runs, if one is named."""
+    if archive is None:
+        return runs_dir
+    from rdrop_cli.export.archive import unpack_archive
+
+    folder = TemporaryDirectory(prefix="rdrop-")
+    atexit.register(folder.cleanup)
+    unpack_archive(archive, Path(folder.name))
+    return Path(folder.name)

@@ -1,4 +1,4 @@
-"""`rdrop plot`: compare runs in one picture, as curves or over their rates."""
+"""`rdrop plot`: runs in one picture: their curves, their errors over the rates, or what they forecast."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from rdrop_cli.cli.console import note
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, Quiet, RunsDir, complete_run_ids
+from rdrop_cli.cli.console import note, show_stage
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, From, Quiet, RunsDir, complete_run_ids, open_runs
 from rdrop_cli.errors import RdropError, UsageError
 
 TOO_MANY = "not drawn, too many for one picture; pass their ids to draw them"
@@ -35,7 +35,7 @@ def plot(
             "--output",
             "-o",
             metavar="FILE",
-            help="Picture to write: .png, .svg or .pdf. [default: RUNS_DIR/comparison.png or rates.png]",
+            help="Picture to write: .png, .svg or .pdf. [default: RUNS_DIR/comparison.png, rates.png, …]",
         ),
     ] = None,
     unit: Annotated[
@@ -46,21 +46,35 @@ def plot(
         bool,
         typer.Option("--rates", help="Draw a heat map of the error over the two dropout rates instead."),
     ] = False,
+    forecast: Annotated[
+        bool, typer.Option("--forecast", help="Draw what a network forecast in the test, with intervals.")
+    ] = False,
+    calibration: Annotated[
+        bool, typer.Option("--calibration", help="Draw how true these intervals are, by source.")
+    ] = False,
+    archive: From = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     quiet: Quiet = False,
 ) -> None:
-    """Plot the loss curves of runs, or their errors over the rates.
+    """Plot the loss curves of runs, their errors over the rates, or their forecasts.
 
     Seeds of one variant are drawn as their mean, with the error of the naive forecast beside them.
     """
     from rdrop_cli.plots.style import check_ending
 
-    if rates and published:
-        raise UsageError("--published adds published curves, and --rates draws none; pass one of them")
-    path = output or runs_dir / ("rates.png" if rates else "comparison.png")
+    wanted = {"rates": rates, "forecast": forecast, "calibration": calibration}
+    chosen = [name for name, asked in wanted.items() if asked]
+    if published and chosen:
+        raise UsageError(f"--published adds published curves, and --{chosen[0]} draws none; pass one of them")
+    if len(chosen) > 1:
+        raise UsageError(f"--{chosen[0]} and --{chosen[1]} are two pictures; pass one of them")
+    path = output or (Path() if archive else runs_dir) / f"{chosen[0] if chosen else 'comparison'}.png"
     check_ending(path)
+    runs_dir = open_runs(archive, runs_dir)
     in_unit = unit is Unit.TARGET
-    if rates:
+    if forecast or calibration:
+        _plot_forecasts(runs or [], runs_dir, path, calibration)
+    elif rates:
         _plot_rates(runs or [], runs_dir, path, in_unit)
     else:
         _plot_curves(runs or [], runs_dir, path, in_unit, published)
@@ -104,6 +118,20 @@ def _plot_rates(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> 
     if too_many := [grid.network for grid in grids[MOST_PANELS:]]:
         _note([f"{TOO_MANY}: {', '.join(too_many)}"])
     draw_rates(grids, collection.used[0], path, in_unit)
+
+
+def _plot_forecasts(names: list[str], runs_dir: Path, path: Path, calibration: bool) -> None:
+    from rdrop_cli.forecast.pictures import choose_one, forecast_test, measure_test
+    from rdrop_cli.plots.calibration import draw_calibration
+    from rdrop_cli.plots.forecast import draw_forecast
+
+    with show_stage("forecasting …"):
+        ensemble = choose_one(names, runs_dir)
+        if calibration:
+            measured, named = measure_test(ensemble)
+            draw_calibration(measured.found, measured.references, measured.judged, named, path)
+        else:
+            draw_forecast(*forecast_test(ensemble), path)
 
 
 def _note(notes: list[str]) -> None:

@@ -64,7 +64,7 @@ def rm(
 
 def _choose_runs(names: list[str], wanted: "Filter", runs_dir: Path) -> "list[RunFolder]":
     """Return the runs that are named, or those that are wanted, each once."""
-    from rdrop_cli.runs.comparable import read_runs
+    from rdrop_cli.runs.comparable import list_summaries
     from rdrop_cli.runs.find import find_named_run, list_run_folders
 
     if bool(names) == wanted.asks():
@@ -72,10 +72,10 @@ def _choose_runs(names: list[str], wanted: "Filter", runs_dir: Path) -> "list[Ru
     if names:
         named = [find_named_run(name, runs_dir) for name in names]
         return list({folder.path.resolve(): folder for folder in named}.values())
-    readable, unreadable = read_runs(list_run_folders(runs_dir))
+    readable, unreadable = list_summaries(list_run_folders(runs_dir))
     for left in unreadable:
         note(f"skipped: {left}; pass its id to delete it")
-    return [run.folder for run in reversed(readable) if wanted.keeps(run.metrics)]
+    return [folder for folder, summary in reversed(readable) if wanted.keeps(summary)]
 
 
 def _describe(folder: "RunFolder") -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """`rdrop runs` and `rdrop show`: what has been run."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +10,7 @@ from rdrop_cli.cli.console import Column, note, print_lines, print_table
 from rdrop_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     AsJson,
+    From,
     OfCells,
     OfNames,
     OfStatuses,
@@ -18,12 +19,14 @@ from rdrop_cli.cli.options import (
     Quiet,
     RunsDir,
     complete_run_ids,
+    open_runs,
 )
 from rdrop_cli.files import to_json
-from rdrop_cli.study.units import format_error
+from rdrop_cli.study.units import format_error, format_seconds
 
 if TYPE_CHECKING:
-    from rdrop_cli.runs.document import Metrics, Timing
+    from rdrop_cli.runs.document import AtHorizon, Metrics, Summary, Timing
+    from rdrop_cli.runs.folder import Told as Listed
 
 COLUMNS = (
     Column("run"),
@@ -33,6 +36,13 @@ COLUMNS = (
     Column("epoch", right=True, optional=True),
     Column("test MAE", right=True, optional=True),
     Column("last val MAE", right=True, optional=True),
+)
+HORIZON_COLUMNS = (
+    Column("ahead", right=True),
+    Column("val MAE", right=True),
+    Column("naive", right=True),
+    Column("test MAE", right=True),
+    Column("naive", right=True),
 )
 NAME, RATES = Column("name"), Column("rates")
 KEYS_LISTED = (
@@ -88,21 +98,23 @@ def list_runs(
             "--limit", "-n", metavar="N", min=1, help="List at most N runs. [default: all]", show_default=False
         ),
     ] = None,
+    archive: From = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """List runs with their errors, oldest first."""
-    from rdrop_cli.runs.comparable import read_runs
+    runs_dir = open_runs(archive, runs_dir)
+    from rdrop_cli.runs.comparable import list_summaries
     from rdrop_cli.runs.find import Filter, list_run_folders
 
     wanted = Filter(
         tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()), tuple(names or ()), tuple(tags or ())
     )
-    runs, unreadable = read_runs(list_run_folders(runs_dir))
+    runs, unreadable = list_summaries(list_run_folders(runs_dir))
     for left in unreadable:
         note(f"skipped: {left}")
-    kept = [run.metrics for run in reversed(runs) if wanted.keeps(run.metrics)]
+    kept = [summary for _, summary in reversed(runs) if wanted.keeps(summary)]
     listed = sort_runs(kept, sort, reverse)[:limit]
     if as_json:
         typer.echo(to_json([_list_fields(run) for run in listed]))
@@ -114,26 +126,26 @@ def list_runs(
         note(f"no runs in {runs_dir}; start one with `rdrop train`")
 
 
-def sort_runs(runs: "Sequence[Metrics]", key: SortKey, reverse: bool = False) -> "list[Metrics]":
+def sort_runs(runs: "Sequence[Listed]", key: SortKey, reverse: bool = False) -> "list[Listed]":
     """Sort runs; those alike keep their order, and those without the figure come last either way."""
-    known = [run for run in runs if _find_key(run, key) is not None]
-    unknown = [run for run in runs if _find_key(run, key) is None]
-    return sorted(known, key=lambda run: _find_key(run, key), reverse=reverse) + unknown
+    find = KEYS[key]
+    known = [run for run in runs if find(run) is not None]
+    unknown = [run for run in runs if find(run) is None]
+    return sorted(known, key=find, reverse=reverse) + unknown
 
 
-def _find_key(run: "Metrics", key: SortKey) -> Any:
-    return {
-        SortKey.CREATED: run.created_at,
-        SortKey.VARIANT: run.label,
-        SortKey.SEED: run.seed,
-        SortKey.EPOCHS: run.epochs.done,
-        SortKey.VAL_MAE: run.best.val_mae if run.best else None,
-        SortKey.FINAL: run.final.val_mae if run.final else None,
-        SortKey.TEST_MAE: run.test.mae if run.test else None,
-    }[key]
+KEYS: "dict[SortKey, Callable[[Metrics | Summary], Any]]" = {
+    SortKey.CREATED: lambda run: run.created_at,
+    SortKey.VARIANT: lambda run: run.label,
+    SortKey.SEED: lambda run: run.seed,
+    SortKey.EPOCHS: lambda run: run.epochs.done,
+    SortKey.VAL_MAE: lambda run: run.best.val_mae if run.best else None,
+    SortKey.FINAL: lambda run: run.final.val_mae if run.final else None,
+    SortKey.TEST_MAE: lambda run: run.test.mae if run.test else None,
+}
 
 
-def print_runs(runs: "Sequence[Metrics]") -> None:
+def print_runs(runs: "Sequence[Metrics] | Sequence[Summary]") -> None:
     """Print a line a run to stdout, with the names of runs and the rates where those of one variant differ."""
     named, differing = any(run.name for run in runs), _differ_in_rates(runs)
     extra = [column for column, shown in ((NAME, named), (RATES, differing)) if shown]
@@ -145,7 +157,7 @@ def print_runs(runs: "Sequence[Metrics]") -> None:
     print_table((COLUMNS[0], *extra, *COLUMNS[1:]), rows)
 
 
-def _differ_in_rates(runs: "Sequence[Metrics]") -> bool:
+def _differ_in_rates(runs: "Sequence[Metrics] | Sequence[Summary]") -> bool:
     return len({(run.variant, run.rates) for run in runs}) > len({run.variant for run in runs})
 
 
@@ -170,17 +182,20 @@ def show(
     history = metrics.history
     for number, row in enumerate(zip(history.loss, history.val_loss, history.train_mae, strict=True), start=1):
         typer.echo(f"{number:>5}  " + "    ".join(f"{value:.4f}" for value in row))
+    if metrics.by_horizon:
+        typer.echo()
+        print_table(HORIZON_COLUMNS, [_format_horizon(at, metrics) for at in metrics.by_horizon])
 
 
-def _list_fields(metrics: "Metrics") -> dict[str, Any]:
+def _list_fields(summary: "Summary") -> dict[str, Any]:
     """Return what `rdrop runs --json` has of a run."""
-    from rdrop_cli.runs.schema import to_builtins
+    import msgspec
 
-    document = to_builtins(metrics)
-    return {key: document[key] for key in KEYS_LISTED} | {"protocol": metrics.protocol.name}
+    document = msgspec.to_builtins(summary)
+    return {key: document[key] for key in KEYS_LISTED} | {"protocol": summary.protocol.name}
 
 
-def _format_row(metrics: "Metrics") -> tuple[str, ...]:
+def _format_row(metrics: "Metrics | Summary") -> tuple[str, ...]:
     best, final, test, unit = metrics.best, metrics.final, metrics.test, metrics.unit
     return (
         metrics.run_id,
@@ -191,6 +206,12 @@ def _format_row(metrics: "Metrics") -> tuple[str, ...]:
         _format_error(test.mae, test.mae_in_unit, unit) if test else "-",
         f"{final.val_mae:.4f}" if final else "-",
     )
+
+
+def _format_horizon(at: "AtHorizon", metrics: "Metrics") -> tuple[str, ...]:
+    errors = at.val_mae, at.naive_val_mae, at.test_mae, at.naive_test_mae
+    in_unit = (_format_error(error, error * metrics.target_std, metrics.unit) for error in errors)
+    return format_seconds(at.lead_seconds), *in_unit
 
 
 def _format_error(standardised: float, in_unit: float, unit: str) -> str:
@@ -216,12 +237,30 @@ def _describe(metrics: "Metrics") -> Iterator[str]:
     yield f"data          {data.label}, {data.rows} rows, SHA-256 {data.sha256[:12]} ({checked})"
     start = metrics.protocol.train_start_row
     origin = f", training from row {start}" if start else ""
-    yield f"protocol      {metrics.protocol.name}, target {metrics.protocol.target}{origin}"
+    horizons = len(metrics.protocol.horizons)
+    mean = f", errors are means over {horizons} horizons" if horizons > 1 else ""
+    yield f"protocol      {metrics.protocol.name}, target {metrics.protocol.target}{origin}{mean}"
     yield f"training      {_describe_training(metrics)}"
+    if metrics.protocol.quantiles:
+        yield f"quantiles     {_describe_quantiles(metrics)}"
     yield f"time          {_describe_speed(metrics.timing)}"
     yield f"environment   {versions}, {environment.device or '?'}, engine {metrics.engine or '?'}"
     if metrics.still_improving:
         yield "warning       validation was still improving at the end: too few epochs to judge overfitting"
+
+
+def _describe_quantiles(metrics: "Metrics") -> str:
+    """Say which quantiles are forecast, and how good they are; MAEs are those of the median."""
+    levels, found = ", ".join(f"{level:g}" for level in metrics.protocol.quantiles), metrics.quantiles
+    if not metrics.is_network:
+        return f"none, {metrics.variant} forecasts one value and has no intervals to judge"
+    if found is None:
+        return f"{levels}, not yet judged: the run is not complete"
+    losses = (
+        _format_error(loss, loss * metrics.target_std, metrics.unit) for loss in (found.val_pinball, found.test_pinball)
+    )
+    crossed = f"{100 * found.val_crossed:.2g} and {100 * found.test_crossed:.2g} %"
+    return f"{levels}; pinball loss {' on validation, '.join(losses)} on test; {crossed} crossed and were sorted"
 
 
 def _describe_training(metrics: "Metrics") -> str:

@@ -1,9 +1,9 @@
-"""How Ctrl-C and SIGTERM end a command: first the line that says how to resume, then the end, within two seconds.
+"""How Ctrl-C and SIGTERM end a command: first the line that says how to resume, then the end.
 
 The first signal raises `KeyboardInterrupt` or `Terminated` in the main thread; `training.interruption` delays that
-while TensorFlow is at work. A watcher thread hears it too, prints the notices at once, and ends the process when the
-main thread does not, or when a second signal comes. Nothing is lost: every epoch that is done is on the disk, and the
-lock of a run goes with its process.
+while TensorFlow is at work. A watcher thread hears it too and prints the notices at once, for which it takes up to five
+seconds on a busy machine. Then it ends the process when the main thread does not within a second more, or when a second
+signal comes. Nothing is lost: every epoch that is done is on the disk, and the lock of a run goes with its process.
 """
 
 import os
@@ -18,8 +18,9 @@ from types import FrameType
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 ENDING = (signal.SIGINT, signal.SIGTERM)
+SECONDS_TO_PRINT = 5.0  # what the line may take on a busy machine; a stopped terminal blocks whoever writes to it
 SECONDS_TO_END = 1.0  # a compiler may be at work in native code, where no exception can be raised, for much longer
-SECONDS_TO_PRINT = 0.3  # a stopped terminal blocks whoever writes to it
+SECONDS_TO_PRINT_MORE = 0.3  # a run may have begun in the meantime
 NOTHING = b"\0"  # no signal has this number
 
 
@@ -43,11 +44,11 @@ class _Notices:
                         write(line)
                         self._printed.add(line)
 
-    def print_in_time(self) -> None:
-        """Print in a thread of its own, and do not wait for long."""
+    def print_in_time(self, seconds: float) -> None:
+        """Print in a thread of its own, and wait for it no longer than this."""
         printer = threading.Thread(target=self.print, daemon=True)
         printer.start()
-        printer.join(SECONDS_TO_PRINT)
+        printer.join(seconds)
 
 
 _notices = _Notices()  # one for the process, as signals are
@@ -113,9 +114,8 @@ def _watch(hearing: int, numbers: list[signal.Signals]) -> None:
     number = _wait_for_signal(hearing, numbers, None)
     if not number:
         return
-    deadline = time.monotonic() + SECONDS_TO_END
-    _notices.print_in_time()
-    again = _wait_for_signal(hearing, numbers, deadline)
+    _notices.print_in_time(SECONDS_TO_PRINT)
+    again = _wait_for_signal(hearing, numbers, time.monotonic() + SECONDS_TO_END)
     if again != 0:
         _end(again or number)
 
@@ -132,7 +132,7 @@ def _wait_for_signal(hearing: int, numbers: list[signal.Signals], deadline: floa
 
 
 def _end(number: int) -> None:
-    _notices.print_in_time()
+    _notices.print_in_time(SECONDS_TO_PRINT_MORE)
     with suppress(OSError):
         if select.select([], [2], [], 0)[1]:
             os.write(2, f"rdrop: stopped by {signal.Signals(number).name}\n".encode())

@@ -70,7 +70,7 @@ def study(
 
         judged = judge_and_tell([metrics.run_id for metrics in results.metrics], runs_dir)
         print_page(judged)
-        write_report(judged, runs_dir / REPORT)
+        write_report(judged, runs_dir / REPORT, runs_dir)
         note(f"report: {runs_dir / REPORT}")
     if results.failures:
         raise typer.Exit(results.failures[0].exit_code)

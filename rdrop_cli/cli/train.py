@@ -66,6 +66,7 @@ from rdrop_cli.cli.training_options import (
     Loss,
     Optimizer,
     Patience,
+    Quantiles,
     Sampling,
     TargetScale,
 )
@@ -190,6 +191,7 @@ def train(
     optimizer: Optimizer = None,
     learning_rate: LearningRate = None,
     loss: Loss = None,
+    quantiles: Quantiles = None,
     clip_norm: ClipNorm = None,
     sampling: Sampling = None,
     best_by: BestBy = None,
@@ -290,6 +292,7 @@ def train(
             optimizer=optimizer,
             learning_rate=learning_rate,
             loss=loss,
+            quantiles=quantiles,
             clip_norm=clip_norm,
             patience=patience,
             layout=layout,
@@ -352,7 +355,13 @@ def _choose_claims(request: Request, chosen: Sequence[str]) -> list[str]:
 
 def print_results(results: "Results", runs_dir: Path, as_json: bool) -> None:
     """Print what was trained to stdout and what failed to stderr; end with the first failure's exit code."""
-    from rdrop_cli.cli.answer import answer, describe_skill, name_next_step
+    from rdrop_cli.cli.answer import (
+        answer,
+        describe_horizons,
+        describe_quantiles,
+        describe_skill,
+        name_next_step,
+    )
     from rdrop_cli.cli.runs import print_runs
     from rdrop_cli.runs.schema import to_builtins
 
@@ -362,7 +371,8 @@ def print_results(results: "Results", runs_dir: Path, as_json: bool) -> None:
         typer.echo(to_json([to_builtins(metrics) for metrics in results.metrics]))
     elif results.metrics:
         print_runs(results.metrics)
-        print_lines(["", *filter(None, (answer(results.metrics), describe_skill(results.metrics, runs_dir)))])
+        said = [describe(results.metrics) for describe in (answer, describe_horizons, describe_quantiles)]
+        print_lines(["", *filter(None, (*said, describe_skill(results.metrics, runs_dir)))])
         note_command(*name_next_step(results.metrics, runs_dir))
     if results.failures:
         raise typer.Exit(results.failures[0].exit_code)

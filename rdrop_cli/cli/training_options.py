@@ -53,7 +53,16 @@ Loss = Annotated[
     typer.Option(
         "--loss",
         metavar="NAME",
-        help="Loss: mae, mse or huber; reported errors stay MAE. [book: mae; book2: mse]",
+        help="Loss: mae, mse, huber or quantile; reported errors stay MAE. [book: mae; book2: mse]",
+        rich_help_panel=TRAINING,
+    ),
+]
+Quantiles = Annotated[
+    str | None,
+    typer.Option(
+        "--quantiles",
+        metavar="LIST",
+        help="What --loss quantile forecasts, such as .1,.5,.9. [default: .025,.1,.25,.5,.75,.9,.975]",
         rich_help_panel=TRAINING,
     ),
 ]
@@ -71,7 +80,8 @@ BestBy = Annotated[
     typer.Option(
         "--best-by",
         metavar="NAME",
-        help="Keep the weights of the lowest mae or mse on validation. [book: mae; book2: mse]",
+        help="Keep the weights of the lowest mae, mse or pinball loss on validation. "
+        "[book: mae; book2: mse; quantiles: pinball]",
         rich_help_panel=TRAINING,
     ),
 ]

@@ -11,7 +11,8 @@ from rdrop_cli.cli.options import PROTOCOL_NAMES, AsJson
 from rdrop_cli.files import to_json
 from rdrop_cli.study.editions import Edition, find_edition
 from rdrop_cli.study.own import list_registered
-from rdrop_cli.study.variants import REFERENCES, VARIANTS, Variant, find_variant
+from rdrop_cli.study.variant import Variant
+from rdrop_cli.study.variants import REFERENCES, VARIANTS, find_variant
 
 
 def variants(

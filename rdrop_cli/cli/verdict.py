@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rdrop_cli.cli.console import note, note_command
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, ComparedRuns, Quiet, RunsDir
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, ComparedRuns, From, Quiet, RunsDir, open_runs
 from rdrop_cli.errors import RdropError, UsageError, ValueRefusedError, make_printable
 from rdrop_cli.files import to_json
 
@@ -66,11 +66,13 @@ def verdict(
     across_datasets: Annotated[
         bool, typer.Option("--across-datasets", help="Judge the runs of all datasets together.")
     ] = False,
+    archive: From = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
     """Test the book's claims on your runs, over seeds."""
+    runs_dir = open_runs(archive, runs_dir)
     from rdrop_cli.analysis.verdict import check_claim_ids
 
     required = require or []

@@ -11,7 +11,8 @@ from rdrop_cli.errors import make_printable
 from rdrop_cli.runs.document import Metrics
 
 Cell = str | float | None
-FORMULA_STARTS = ("=", "+", "-", "@")
+# Also as the wide characters that spreadsheets of East Asia take for them.
+FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 # What is true of the whole run, by column.
 OF_RUN: dict[str, Callable[[Metrics], Cell]] = {

@@ -27,13 +27,13 @@ def summarise_windows(windows: Windows, rows: Rows) -> npt.NDArray[np.float32]:
         columns = [readings[:, -1]]
         for part in (readings, readings[:, -newest_part:]):
             columns += [part.mean(axis=1), part.min(axis=1), part.max(axis=1)]
-        columns.append(encode_calendar(windows.timestamps[piece + windows.target_offset]))
+        columns.append(encode_calendar(windows.timestamps[windows.find_targets(piece)]))
         pieces.append(np.concatenate(columns, axis=1))
     return np.concatenate(pieces)
 
 
 def fit_boosting(windows: Windows) -> tuple["HistGradientBoostingRegressor", npt.NDArray[np.float64]]:
-    """Fit trees to the change from the newest reading to the target, on the training windows.
+    """Fit trees to the change from the newest reading to the target, of one horizon, on the training windows.
 
     Returns:
         the model, and its validation MAE after each number of trees, shape (trees,).

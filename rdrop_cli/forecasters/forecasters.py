@@ -35,7 +35,7 @@ State = dict[str, npt.NDArray[np.float64]]
 
 
 class Forecaster:
-    """A forecast without parameters; others fit some. Forecasts are standardised, of shape (window,)."""
+    """A forecast without parameters; others fit some. Forecasts are standardised: (window,) or (window, horizon)."""
 
     def fit(self, windows: Windows) -> State:
         """Return what is learnt from the training windows and chosen on the validation windows."""
@@ -62,8 +62,8 @@ class Seasonal(Forecaster):
     def fit(self, windows: Windows) -> State:
         def fit_one(days: int) -> State:
             climatology = Climatology.fit(windows, days)
-            share = fit_damping(climatology, windows) if self.damped else 0.0
-            return {"table": climatology.table, "damping": np.array([share]), "smoothing_days": np.array([days])}
+            damping = fit_damping(climatology, windows) if self.damped else np.zeros(1)
+            return {"table": climatology.table, "damping": damping, "smoothing_days": np.array([days])}
 
         return self._choose(map(fit_one, SMOOTHING_DAYS), windows)
 
@@ -79,13 +79,14 @@ class Seasonal(Forecaster):
         climatology = Climatology(state["table"])
         forecast = climatology.predict(windows, rows)
         if self.damped:
-            forecast += state["damping"][0] * climatology.find_anomaly(windows, rows)
+            shares = state["damping"].reshape(windows.target_offsets.shape)
+            forecast += np.multiply.outer(climatology.find_anomaly(windows, rows), shares)
         return forecast
 
 
 @dataclass(frozen=True)
 class Linear(Forecaster):
-    """Ridge regression on what a design takes from the windows."""
+    """Ridge regression on what a design takes from the windows; several horizons share a penalty."""
 
     design: Design
 
@@ -93,7 +94,7 @@ class Linear(Forecaster):
         weights = fit_ridge(self.design, windows)
         targets = read_targets(windows, windows.validation)
         errors = np.abs(predict_all(self.design, weights, windows, windows.validation) - targets[:, None]).mean(axis=0)
-        chosen = int(errors.argmin())
+        chosen = int(errors.reshape(len(PENALTIES), -1).mean(axis=1).argmin())
         return {"weights": weights[:, chosen], "penalty": np.array([PENALTIES[chosen]])}
 
     def predict(self, state: State, windows: Windows, rows: Rows) -> Values:
@@ -117,6 +118,11 @@ class Boosting(Forecaster):
         changes = self._model.staged_predict(summarise_windows(windows, rows))
         change: Values = next(islice(changes, trees - 1, None))
         return read_newest(windows, rows) + change
+
+
+def fit_climatology(windows: Windows) -> Climatology:
+    """Return the climatology of the training rows, as smooth as the validation windows choose."""
+    return Climatology(Seasonal(damped=False).fit(windows)["table"])
 
 
 FORECASTERS: dict[str, Callable[[], Forecaster]] = {

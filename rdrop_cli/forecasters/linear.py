@@ -45,21 +45,25 @@ def _take_target(windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[n
 def predict_all(
     design: Design, weights: npt.NDArray[np.float64], windows: Windows, rows: Rows
 ) -> npt.NDArray[np.float64]:
-    """Return the forecasts by several weights of shape (input + 1, regression): shape (window, regression).
+    """Return the forecasts by several weights of shape (input + 1, regression) or (input + 1, regression, horizon).
 
     The intercept comes last; what the weights give is the change from the newest reading.
+
+    Returns:
+        shape (window, regression) or (window, regression, horizon).
     """
-    single = weights[:-1].astype(np.float32)
-    changes = [design(windows, piece) @ single for piece in cut_rows(rows)]
-    forecasts: npt.NDArray[np.float64] = np.concatenate(changes) + weights[-1] + read_newest(windows, rows)[:, None]
-    return forecasts
+    flat = weights[:-1].astype(np.float32).reshape(len(weights) - 1, -1)
+    changes = np.concatenate([design(windows, piece) @ flat for piece in cut_rows(rows)])
+    forecasts: npt.NDArray[np.float64] = changes.reshape(-1, *weights.shape[1:]) + weights[-1]
+    return forecasts + read_newest(windows, rows)[:, None]
 
 
 def fit_ridge(design: Design, windows: Windows) -> npt.NDArray[np.float64]:
     """Fit ridge regressions to the training windows by their normal equations, which are summed piece by piece.
 
     Returns:
-        weights of shape (input + 1, penalty), in the order of `PENALTIES`; the intercept is not penalised.
+        weights of shape (input + 1, penalty), or (input + 1, penalty, horizon), in the order of `PENALTIES`; the
+        intercept is not penalised.
     """
     from scipy.linalg import cho_factor, cho_solve
 
@@ -67,14 +71,14 @@ def fit_ridge(design: Design, windows: Windows) -> npt.NDArray[np.float64]:
     means = products[-1, :-1] / count
     mean_change = moments[-1] / count
     covariance = products[:-1, :-1] / count - np.outer(means, means)
-    with_change = moments[:-1] / count - means * mean_change
+    with_change = moments[:-1] / count - np.multiply.outer(means, mean_change)
     scale = float(np.trace(covariance)) / len(means)
     fitted = []
     for penalty in PENALTIES:
         penalised = covariance.copy()
         penalised[np.diag_indices_from(penalised)] += penalty * scale
         slopes = cho_solve(cho_factor(penalised, overwrite_a=True, check_finite=False), with_change)
-        fitted.append(np.append(slopes, mean_change - means @ slopes))
+        fitted.append(np.concatenate([slopes, (mean_change - means @ slopes)[None]]))
     return np.stack(fitted, axis=1)
 
 
@@ -86,7 +90,7 @@ def _sum_products(design: Design, windows: Windows) -> tuple[npt.NDArray[np.floa
         inputs = np.concatenate([inputs, np.ones((len(piece), 1), np.float32)], axis=1)
         change = read_targets(windows, piece) - read_newest(windows, piece)
         if products is None:
-            products, moments = np.zeros((inputs.shape[1],) * 2), np.zeros(inputs.shape[1])
+            products, moments = np.zeros((inputs.shape[1],) * 2), np.zeros((inputs.shape[1], *change.shape[1:]))
         products += inputs.T @ inputs
         moments += inputs.T.astype(np.float64) @ change
     assert products is not None

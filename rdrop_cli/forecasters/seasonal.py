@@ -35,9 +35,9 @@ def read_season_before(windows: Windows, rows: Rows) -> Values:
     day_rows = round(DAY_SECONDS / sampling_seconds)
     if not day_rows or abs(day_rows * sampling_seconds - DAY_SECONDS) > 1:
         raise UsageError(f"seasonal-naive needs readings that divide a day; they are {sampling_seconds:g} s apart")
-    lead_rows = windows.target_offset + windows.step_rows
+    lead_rows = windows.target_offsets + windows.step_rows
     days = -(-lead_rows // day_rows)
-    ends = np.asarray(rows, np.int64) + windows.target_offset - days * day_rows
+    ends: npt.NDArray[np.int64] = windows.find_targets(rows) - days * day_rows
     return windows.target[np.maximum(ends, 0)].astype(np.float64)
 
 
@@ -71,12 +71,12 @@ class Climatology:
         return cls(np.where(counts > 0, sums / np.maximum(counts, 1.0), by_hour))
 
     def look_up(self, timestamps: npt.NDArray[np.datetime64]) -> Values:
-        """Return the usual reading at each time, shape (time,)."""
+        """Return the usual reading at each time, in their shape."""
         return self.table[_find_cells(timestamps)]
 
     def predict(self, windows: Windows, rows: Rows) -> Values:
-        """Return the usual reading at the time of each target, shape (window,)."""
-        return self.look_up(windows.timestamps[np.asarray(rows, np.int64) + windows.target_offset])
+        """Return the usual reading at the time of each target, (window,) or (window, horizon)."""
+        return self.look_up(windows.timestamps[windows.find_targets(rows)])
 
     def find_anomaly(self, windows: Windows, rows: Rows) -> Values:
         """Return how far the newest reading of each window is from the usual one, shape (window,)."""
@@ -84,12 +84,16 @@ class Climatology:
         return windows.target[newest] - self.look_up(windows.timestamps[newest])
 
 
-def fit_damping(climatology: Climatology, windows: Windows) -> float:
-    """Return the share of today's anomaly that is left at the target, by least squares over the training windows."""
+def fit_damping(climatology: Climatology, windows: Windows) -> Values:
+    """Return the share of today's anomaly that is left at each target, by least squares over the training windows.
+
+    Returns:
+        shape (1,) of one horizon, or (horizon,).
+    """
     rows = np.asarray(windows.train, np.int64)
     today = climatology.find_anomaly(windows, rows)
     then = read_targets(windows, rows) - climatology.predict(windows, rows)
-    return float(today @ then / max(float(today @ today), np.finfo(np.float64).tiny))
+    return np.atleast_1d(today @ then / max(float(today @ today), np.finfo(np.float64).tiny))
 
 
 def _find_cells(timestamps: npt.NDArray[np.datetime64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

@@ -31,13 +31,12 @@ class ForecasterTrainer:
     def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float:
         """Fit on the training windows, choose on the validation windows; return the training error of the sample."""
         self._state = self._forecaster.fit(self._windows)
-        return float(self.measure_errors(self._sample).mean(dtype=np.float64))
+        return float(np.abs(self.measure_errors(self._sample)).mean(dtype=np.float64))
 
     def measure_errors(self, rows: Rows) -> npt.NDArray[np.float32]:
-        """Return the standardised absolute error of each window, shape (window,)."""
+        """Return how far the forecasts are above the targets, standardised: (window,) or (window, horizon)."""
         forecasts = self._forecaster.predict(self._state, self._windows, rows)
-        errors: npt.NDArray[np.float32] = np.abs(forecasts - read_targets(self._windows, rows)).astype(np.float32)
-        return errors
+        return (forecasts - read_targets(self._windows, rows)).astype(np.float32)
 
     def get_state(self) -> Mapping[str, npt.NDArray[np.generic]]:
         return self._state

@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -21,7 +21,7 @@ from rdrop_cli.errors import RdropError
 from rdrop_cli.jobs.process import conclude, end_children, follow_child, start_child
 from rdrop_cli.jobs.series_file import store_series
 from rdrop_cli.jobs.task import Task, fail
-from rdrop_cli.jobs.transfer import Files, read_files, write_files
+from rdrop_cli.jobs.transfer import Files, read_files, read_progress_files, write_files
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.schema import parse_config
 
@@ -35,6 +35,7 @@ DECISIVE = ("keras", "tensorflow", "numpy")  # whose versions a run's last bits 
 TOPIC = "rdrop"  # one for all: Dask keeps the last thousand messages of every topic for ever
 
 Versions = dict[str, str]
+_at_work: dict[tuple[str, str], Path] = {}  # the folders of the runs that this worker trains, by sweep and run
 
 
 @dataclass(frozen=True)
@@ -108,10 +109,30 @@ def train_on_worker(order: RemoteTask, serialised: bytes) -> RemoteResult:
         task = Task(parse_config(order.config), folder.parent, scratch, folder, order.tensorboard)
         try:
             write_files(order.files, folder)
-            return _train_in_child(replace(task, series_file=store_series(serialised, scratch)), order, worker)
+            with _be_at_work(order, folder):
+                return _train_in_child(replace(task, series_file=store_series(serialised, scratch)), order, worker)
         except (RdropError, OSError) as error:
             outcome = fail(task, error)
             return RemoteResult({}, failure=f"worker {worker.address}: {outcome.failure}", exit_code=outcome.exit_code)
+
+
+@contextmanager
+def _be_at_work(order: RemoteTask, folder: Path) -> Iterator[None]:
+    _at_work[order.sweep, order.run_id] = folder
+    try:
+        yield
+    finally:
+        _at_work.pop((order.sweep, order.run_id), None)
+
+
+def read_progress(sweep: str) -> dict[str, Files]:
+    """Return the newest checkpoint of each run of a sweep that this worker trains, with its metrics."""
+    found = {}
+    for (of, run_id), folder in list(_at_work.items()):
+        if of == sweep:
+            with suppress(OSError, RdropError):  # it ends at this moment
+                found[run_id] = read_progress_files(folder)
+    return found
 
 
 def _train_in_child(task: Task, order: RemoteTask, worker: "Worker") -> RemoteResult:

@@ -1,16 +1,20 @@
 """A run's folder as a table of files, sent between machines and published whole, or to be resumed."""
 
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.files import make_folder, replace_atomically, sync
-from rdrop_cli.runs.checkpoint import remove_old_checkpoints
+from rdrop_cli.files import is_plain_path, make_folder, replace_atomically, sync
+from rdrop_cli.runs.checkpoint import list_checkpoints, remove_old_checkpoints
+from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.verify import verify_run
 
 Files = dict[str, bytes]  # content by the path within the folder, with slashes
 MAX_BYTES = 1 << 30  # of a whole folder; one of the study's runs has less than one million
 MAX_DEPTH = 4
-CONFIG, METRICS = "config.json", "metrics.json"
+CONFIG, METRICS, HISTORY = "config.json", "metrics.json", "history.csv"
 
 
 def read_files(folder: Path, pattern: str = "**/*") -> Files:
@@ -23,7 +27,7 @@ def read_files(folder: Path, pattern: str = "**/*") -> Files:
     left = MAX_BYTES
     for path in sorted(folder.glob(pattern)):
         name = path.relative_to(folder).as_posix()
-        if path.is_symlink() or not path.is_file() or not _is_plain(name):
+        if path.is_symlink() or not path.is_file() or not _is_kept(name):
             continue
         left -= path.stat().st_size
         if left < 0:
@@ -37,6 +41,39 @@ def read_resume_files(folder: RunFolder) -> Files:
     return read_files(folder.path, CONFIG) | read_files(folder.path, "checkpoints/epoch-*.ckpt")
 
 
+def read_progress_files(folder: Path) -> Files:
+    """Read what is needed to go on with a run that is at work: the newest checkpoint last, which is never behind."""
+    files = read_files(folder, METRICS) | read_files(folder, HISTORY)
+    newest = list_checkpoints(folder / "checkpoints")[:1]
+    return files | {f"checkpoints/{path.name}": path.read_bytes() for path in newest}
+
+
+def check_run(files: Files, run_id: str, versions: Mapping[str, str]) -> Metrics:
+    """Refuse what no run of the configuration among the files can have left: a worker may be broken, or lie.
+
+    Args:
+        versions: that it was to be trained with.
+
+    Raises:
+        DataError: naming the first file that is wrong.
+        OSError: they cannot be written for the check.
+    """
+    with TemporaryDirectory(prefix="rdrop-check-") as scratch:
+        folder = RunFolder(Path(scratch) / run_id)
+        write_files(files, folder.path)
+        found = verify_run(folder)
+        if found.faults:
+            raise DataError(str(found.faults[0]))
+        metrics = folder.read_metrics()
+    made_with = metrics.environment.known()
+    if different := [name for name in versions if name in made_with and made_with[name] != versions[name]]:
+        name = different[0]
+        raise DataError(f"{METRICS}: was made with {name} {made_with[name]}, not {versions[name]}")
+    if metrics.run_id != run_id:
+        raise DataError(f"{METRICS}: is that of {metrics.run_id}")
+    return metrics
+
+
 def check_files(files: Files) -> None:
     """Refuse files that could lie outside their folder, or are more than a run has.
 
@@ -44,21 +81,15 @@ def check_files(files: Files) -> None:
         DataError: naming the file.
     """
     for name in files:
-        if not _is_plain(name):
+        if not isinstance(files[name], bytes) or not _is_kept(name):
             raise DataError(f"a file of the run is named {name!r:.80}; only plain names within its folder are written")
     size = sum(len(content) for content in files.values())
     if size > MAX_BYTES:
         raise DataError(f"the run's files have {size} bytes; at most {MAX_BYTES} are written")
 
 
-def _is_plain(name: str) -> bool:
-    """Whether a name is a path within the folder of which no part is hidden or could be read as another."""
-    parts = PurePosixPath(name).parts
-    return (
-        0 < len(parts) <= MAX_DEPTH
-        and name == "/".join(parts)
-        and all(part.isprintable() and not part.startswith((".", "/")) and "\\" not in part for part in parts)
-    )
+def _is_kept(name: str) -> bool:
+    return is_plain_path(name) and name.count("/") < MAX_DEPTH
 
 
 def write_files(files: Files, folder: Path) -> None:

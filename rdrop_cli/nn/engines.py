@@ -9,6 +9,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from rdrop_cli.errors import RdropError
+from rdrop_cli.nn.layers import shares_masks
 from rdrop_cli.nn.native.compiler import NativeUnavailableError
 from rdrop_cli.nn.native.engine import NativeEngine
 from rdrop_cli.nn.native.keras_network import UnsupportedModelError
@@ -17,7 +18,7 @@ from rdrop_cli.nn.pipeline import WindowPipeline
 from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import MAE, MSE
+from rdrop_cli.study.protocol import MAE, MSE, QUANTILE
 from rdrop_cli.study.protocol import Protocol as TrainingProtocol
 
 Rows = npt.NDArray[np.int64] | range
@@ -51,7 +52,20 @@ class Engine(Protocol):
         ...
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
-        """Return the model's output (window,) for the windows that end before `rows`, dropout off."""
+        """Return the forecasts of the windows that end before `rows`, dropout off, in the scale of the labels.
+
+        Their shape is (window,) of one horizon and (window, horizon) of several, and of quantiles always (window,
+        horizon, quantile): the protocol's `output_shape` behind the windows. Quantiles are as the network gives them,
+        which may cross; whoever uses them sorts them.
+        """
+        ...
+
+    def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
+        """Return `count` forecasts of each window, dropout on: their shape behind (count,).
+
+        Output i has the masks of sample i of a batch in training step 0, whatever the window; where a batch shares its
+        masks, those of step i. They are a function of the run's seed, and last as long as in training.
+        """
         ...
 
 
@@ -109,20 +123,26 @@ def check_training(protocol: TrainingProtocol) -> None:
     """Check that the kernel, and JAX, can train so.
 
     Raises:
-        UnsupportedModelError: they have RMSprop and Adam on the mean absolute or squared error, without clipping.
+        UnsupportedModelError: they have RMSprop and Adam, the mean absolute, squared or pinball error, no clipping.
     """
-    for field, known in (("optimizer", tuple(UPDATES)), ("loss", (MAE, MSE)), ("clip_norm", (None,))):
+    for field, known in (("optimizer", tuple(UPDATES)), ("loss", (MAE, MSE, QUANTILE)), ("clip_norm", (None,))):
         if getattr(protocol, field) not in known:
             raise UnsupportedModelError(f"the kernel and JAX cannot train with {field} {getattr(protocol, field)}")
 
 
-def compute_loss(name: str, errors: tf.Tensor) -> tf.Tensor:
-    """Return the mean loss of errors (batch,), in the labels' scale; `huber` is quadratic up to an error of 1."""
-    sizes = tf.abs(errors)
+def compute_loss(name: str, errors: tf.Tensor, quantiles: tuple[float, ...] = ()) -> tf.Tensor:
+    """Return the mean loss of errors, in the labels' scale.
+
+    `huber` is quadratic up to an error of 1. `quantile` is the pinball loss (Koenker and Bassett 1978, Econometrica 46,
+    33-50): (1 - τ) e of a forecast that is e too high, and τ e of one that is e too low, τ being the level of its
+    quantile, by the errors' last axis.
+    """
+    sizes, levels = tf.abs(errors), tf.constant(quantiles, errors.dtype)
     losses = {
         "mae": lambda: sizes,
         "mse": lambda: tf.square(errors),
         "huber": lambda: tf.where(sizes <= 1.0, 0.5 * tf.square(errors), sizes - 0.5),
+        QUANTILE: lambda: tf.where(errors > 0, 1 - levels, -levels) * errors,
     }
     return tf.reduce_mean(losses[name]())
 
@@ -149,6 +169,7 @@ class GraphEngine:
         jit_compile = name == "xla"
         self._forward = tf.function(lambda x: model(x, training=False), jit_compile=jit_compile)
         self._train_step = tf.function(self._compute_train_step, jit_compile=jit_compile)
+        self._drop = tf.function(self._compute_dropped, jit_compile=jit_compile)
 
     @property
     def device(self) -> str:
@@ -165,12 +186,29 @@ class GraphEngine:
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
         batches = self._pipeline.stream_rows(rows, GRAPH_BATCH)
-        return np.concatenate([self._forward(x).numpy()[:, 0] for x, _ in batches])[: len(rows)]
+        outputs = np.concatenate([self._forward(x).numpy() for x, _ in batches])[: len(rows)]
+        return outputs.reshape(-1, *self._config.protocol.output_shape)
+
+    def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
+        steps = range(count) if shares_masks(self._model) else range(1)
+        drawn = [
+            [self._drop(tf.constant(step, tf.int64), tf.repeat(x, count // len(steps), axis=0)) for step in steps]
+            for x, _ in self._pipeline.stream_rows(rows, 1)
+        ]
+        outputs = np.stack([np.concatenate(each) for each in drawn], axis=1)
+        return outputs.reshape(count, -1, *self._config.protocol.output_shape)
+
+    def _compute_dropped(self, step: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+        self._masks.set_step(step)
+        return self._model(x, training=True)
 
     def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)
+        protocol = self._config.protocol
         with tf.GradientTape() as tape:
-            loss = compute_loss(self._config.protocol.loss, self._model(x, training=True)[:, 0] - y)
+            outputs = tf.reshape(self._model(x, training=True), [-1, *protocol.output_shape])
+            targets = tf.reshape(y, [-1, len(protocol.horizons), 1]) if protocol.quantiles else y
+            loss = compute_loss(protocol.loss, outputs - targets, protocol.quantiles)
         variables = self._model.trainable_variables
         self._optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
         return loss

@@ -1,5 +1,6 @@
 """Build the network of a run."""
 
+from math import prod
 from typing import Any
 
 import keras
@@ -10,7 +11,8 @@ from rdrop_cli.nn.own_network import build_own_network
 from rdrop_cli.nn.randomness import derive_seed
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.layers import ConvolutionLayer, DenseLayer, Pooled, PoolingLayer, RecurrentLayer
-from rdrop_cli.study.variants import Place, find_variant
+from rdrop_cli.study.variant import Place
+from rdrop_cli.study.variants import find_variant
 
 KERAS_LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 METHOD_LAYERS = {"gru": DropoutGRU, "lstm": DropoutLSTM}
@@ -21,7 +23,7 @@ PLACES_BEFORE = (Place.DROPOUT_BEFORE, Place.LOCKED_BEFORE, Place.SPATIAL_BEFORE
 
 @standard_precision()
 def build_model(config: RunConfig, timesteps: int, features: int) -> keras.Model:
-    """Build the variant's layers → Dense(1) on (batch, time, feature), giving the target (batch, 1).
+    """Build the variant's layers → Dense on (batch, time, feature), giving its forecasts (batch, output).
 
     Initial weights depend on the seed and the layer only, so the variants of one seed begin alike wherever their
     shapes agree. Every layer is named: a checkpoint finds its variables by these names, and Keras would number
@@ -39,7 +41,7 @@ def build_model(config: RunConfig, timesteps: int, features: int) -> keras.Model
             *_make_stack(config),
             *(around if place is Place.DROPOUT_AFTER else []),
             keras.layers.Dense(
-                1,
+                prod(config.protocol.output_shape),
                 name="dense",
                 kernel_initializer=_initialise_kernel(config, "dense"),
             ),

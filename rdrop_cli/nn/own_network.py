@@ -1,6 +1,7 @@
 """Build a network with a function of the user's own."""
 
 import importlib
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def build_own_network(config: RunConfig, maker: str, timesteps: int, features: i
             model.get_config()  # or it could not be saved
     except Exception as error:
         raise RdropError(f"{maker}({timesteps}, {features}) failed: {describe_exception(error)}") from error
-    _check(maker, model, timesteps, features)
+    _check(maker, model, (timesteps, features), math.prod(config.protocol.output_shape))
     return model
 
 
@@ -50,11 +51,11 @@ def _import(maker: str) -> Any:
         raise UsageError(f"{maker}: cannot be imported: {describe_exception(error)}") from error
 
 
-def _check(maker: str, model: object, timesteps: int, features: int) -> None:
-    """Check that a function made what can be trained: from (batch, time, feature) to (batch, 1)."""
+def _check(maker: str, model: object, window: tuple[int, int], outputs: int) -> None:
+    """Check that a function made what can be trained: from (batch, time, feature) to (batch, output)."""
     if not isinstance(model, keras.Model):
         raise UsageError(f"{maker}: expected a function that returns a Keras model, received {type(model).__name__}")
-    given, returned = (None, timesteps, features), (None, 1)
+    given, returned = (None, *window), (None, outputs)
     if model.input_shape != given or model.output_shape != returned:
         raise UsageError(
             f"{maker}: expected a network from {given} to {returned}, "

@@ -12,7 +12,7 @@ from rdrop_cli.study.protocol import DRAWN, PASSES
 
 
 class WindowPipeline:
-    """Cuts windows x, float32 of shape (batch, time, feature), with labels y of shape (batch,)."""
+    """Cuts windows x, float32 of shape (batch, time, feature), with labels y: (batch,) or (batch, horizon)."""
 
     def __init__(self, windows: Windows) -> None:
         self.windows = windows
@@ -51,5 +51,6 @@ class WindowPipeline:
     def _gather(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         times = rows[:, tf.newaxis] + tf.constant(self.windows.offsets, tf.int64)
         x = tf.gather(self._matrix, times)
-        y = tf.gather(self._labels, rows + self.windows.target_offset)
-        return x, y
+        offsets = tf.constant(self.windows.target_offsets, tf.int64)
+        targets = tf.reshape(rows, [-1, *[1] * len(offsets.shape)]) + offsets
+        return x, tf.gather(self._labels, targets)

@@ -118,7 +118,7 @@ class KerasTrainer:
         return total / (last - first)
 
     def measure_errors(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
-        """Return the standardised absolute error of each window, dropout off: shape (window,)."""
+        """Return how far the forecasts are above the targets, standardised, dropout off, in their shape."""
         return self._windows.measure_errors(self._engine.predict(rows), rows)
 
     def get_state(self) -> State:

@@ -8,7 +8,14 @@ from math import ceil
 from pathlib import Path
 
 from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
-from rdrop_cli.planning.lengths import count_rows, describe_extent, parse_fraction, parse_rows, parse_split
+from rdrop_cli.planning.lengths import (
+    count_rows,
+    describe_extent,
+    parse_fraction,
+    parse_horizons,
+    parse_rows,
+    parse_split,
+)
 from rdrop_cli.planning.origins import roll_origins
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.series.quality import check_sampling
@@ -68,12 +75,15 @@ def fit_to_series(config: RunConfig, request: Request, series: Series) -> RunCon
     return replace(config, protocol=protocol, dataset=dataset, dataset_sha256=series.source.sha256)
 
 
-def _fit_lengths(protocol: Protocol, request: Request, series: Series) -> dict[str, int]:
+def _fit_lengths(protocol: Protocol, request: Request, series: Series) -> dict[str, int | tuple[int, ...]]:
     """Return the lengths that the user or the user's series changes, in rows, by the protocol's fields."""
-    rows = {}
+    rows: dict[str, int | tuple[int, ...]] = {}
     for field in ("lookback", "every", "horizon"):
         text, protocol_rows = getattr(request, field), getattr(protocol, LENGTHS[field])
-        if text is not None:
+        if text is not None and field == "horizon":
+            *nearer, rows["horizon_rows"] = parse_horizons(text, series.sampling_seconds)
+            rows["earlier_horizon_rows"] = tuple(nearer)
+        elif text is not None:
             rows[LENGTHS[field]] = parse_rows(field, text, series.sampling_seconds)
         elif series.time_column:
             rows[LENGTHS[field]] = _scale_length(field, protocol_rows, series.sampling_seconds)

@@ -1,6 +1,7 @@
 """How users write lengths and splits: times and rows, shares and dates; each becomes rows of a series."""
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 
@@ -10,6 +11,7 @@ from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.units import UNIT_SECONDS, format_seconds, format_stamp
 
+MOST_HORIZONS = 1000  # of one network: more is a slip of the keyboard
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2})?)?")
 
 
@@ -27,6 +29,33 @@ def parse_rows(field: str, text: str, sampling_seconds: float) -> int:
         return number
     seconds = number / 1000 if unit == "ms" else number * UNIT_SECONDS[unit]
     return count_rows(field, text, seconds, sampling_seconds)
+
+
+def parse_horizons(text: str, sampling_seconds: float) -> tuple[int, ...]:
+    """Return `24h`, `6h,12h,24h`, `1h..24h` or `6h..24h/1h` in rows of a series, ascending, each once.
+
+    `1h..24h` are the multiples of its first length up to its last; a length behind `/` is another step.
+
+    Raises:
+        UsageError: it is none of these, or more than are forecast at once; or a length is not a whole number of rows.
+    """
+    parts = [_expand_horizons(part, sampling_seconds) for part in text.split(",")]
+    if sum(map(len, parts)) > MOST_HORIZONS:
+        raise ValueRefusedError("horizon", text, f"at most {MOST_HORIZONS} horizons")
+    return tuple(sorted(set().union(*parts)))
+
+
+def _expand_horizons(text: str, sampling_seconds: float) -> Sequence[int]:
+    """Return the rows of one horizon, or of a range of them."""
+    lengths = re.fullmatch(r"(.*?)\.\.(.*?)(?:/(.*))?", text.strip())
+    if not lengths:
+        return (parse_rows("horizon", text, sampling_seconds),)
+    first, last, step = (parse_rows("horizon", each or lengths[1], sampling_seconds) for each in lengths.groups())
+    if not (1 <= first < last and step):
+        raise ValueRefusedError("horizon", text, "a range such as 1h..24h or 6h..24h/1h, the nearest first")
+    if (last - first) % step:
+        raise ValueRefusedError("horizon", text, "a range that ends a whole number of its steps after its beginning")
+    return range(first, last + 1, step)
 
 
 def count_rows(field: str, length: str, seconds: float, sampling_seconds: float) -> int:

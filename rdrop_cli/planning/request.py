@@ -3,15 +3,16 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.study.config import AUTO, MAX_SEED, RunConfig
 from rdrop_cli.study.editions import Edition, find_edition
 from rdrop_cli.study.own import hash_code
-from rdrop_cli.study.protocol import PASSES, Protocol
+from rdrop_cli.study.protocol import MEDIAN, PASSES, PINBALL, QUANTILE, QUANTILES, Protocol
 from rdrop_cli.study.reading import AS_FOUND, Reading
-from rdrop_cli.study.variants import Variant, find_variant
+from rdrop_cli.study.variant import Variant
+from rdrop_cli.study.variants import find_variant
 
 MOST_SEEDS = 10_000  # more is a slip of the keyboard
 
@@ -20,7 +21,8 @@ MOST_SEEDS = 10_000  # more is a slip of the keyboard
 class Request:
     """What a user asks to train; None keeps what the protocol or the variant has.
 
-    `lookback`, `every` and `horizon` are texts such as `10d` or a number of rows, `train_stop` and `val_stop` such as
+    `lookback`, `every` and `horizon` are texts such as `10d` or a number of rows, the last also several such as
+    `6h,12h,24h` or `1h..24h`; `quantiles` is a text such as `.1,.5,.9`; `train_stop` and `val_stop` such as
     `2014-01-01`, `50%` or a row; they can only be understood when the series, and so the time of its rows, is known.
     `inputs` and `exclude` are names of columns, which may have the wildcards `*` and `?`; `reading` says how a user's
     file is read.
@@ -51,6 +53,7 @@ class Request:
     optimizer: str | None = None
     learning_rate: float | None = None
     loss: str | None = None
+    quantiles: str | None = None
     clip_norm: float | None = None
     patience: int | None = None
     layout: str | None = None
@@ -100,6 +103,7 @@ class Options(TypedDict, total=False):
     optimizer: str
     learning_rate: float
     loss: str
+    quantiles: str
     clip_norm: float
     patience: int
     layout: str
@@ -159,6 +163,7 @@ def _change_protocol(protocol: Protocol, request: Request) -> Protocol:
     optimisation = ("optimizer", "learning_rate", "loss", "clip_norm", "patience")
     kind = ("layout", "target_scale", "sampling", "best_by")
     wanted = {name: getattr(request, name) for name in (*data, *training, *optimisation, *kind)}
+    wanted |= _choose_quantiles(request)
     changed = replace(protocol, **{name: value for name, value in wanted.items() if value is not None})
     if request.steps_per_epoch is not None and changed.sampling == PASSES:
         raise UsageError(
@@ -167,6 +172,34 @@ def _change_protocol(protocol: Protocol, request: Request) -> Protocol:
             change=[("sampling", "drawn")],
         )
     return changed
+
+
+def _choose_quantiles(request: Request) -> dict[str, Any]:
+    """Return the quantiles of a request with their loss, by which the best epoch is chosen unless it names another."""
+    if request.quantiles is not None and request.loss != QUANTILE:
+        received = f"only the loss {QUANTILE} forecasts them, received {request.quantiles!r}"
+        raise UsageError(received, field="quantiles", change=[("loss", QUANTILE)])
+    if request.loss != QUANTILE:
+        return {}
+    levels = QUANTILES if request.quantiles is None else parse_quantiles(request.quantiles)
+    return {"quantiles": levels, "best_by": request.best_by or PINBALL}
+
+
+def parse_quantiles(text: str) -> tuple[float, ...]:
+    """Return the levels of a text such as `.1,.5,.9`, ascending, each once.
+
+    Raises:
+        UsageError: it is no such text, or has no median.
+    """
+    try:
+        levels = sorted({float(part) for part in text.split(",")})
+    except ValueError:
+        levels = []
+    if MEDIAN not in levels or not 0 < levels[0] <= levels[-1] < 1:
+        raise ValueRefusedError(
+            "quantiles", text, "levels between 0 and 1 such as .1,.5,.9, with the median among them"
+        )
+    return tuple(levels)
 
 
 def _check_rates_are_used(request: Request, variants: list[Variant]) -> None:

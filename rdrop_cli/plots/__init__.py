@@ -1,1 +1,1 @@
-"""Pictures: loss curves, maps of the error over both rates, and series."""
+"""Pictures: loss curves, maps of the error over both rates, forecasts, and series."""

@@ -11,7 +11,8 @@ from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.plots.groups import Group, group_seeds
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, name_unit
 from rdrop_cli.runs.document import Metrics
-from rdrop_cli.study.protocol import MAE, MSE, STANDARDISED
+from rdrop_cli.runs.history import RANKED_BY
+from rdrop_cli.study.protocol import MAE, STANDARDISED
 from rdrop_cli.study.units import name_target
 
 if TYPE_CHECKING:
@@ -122,8 +123,9 @@ def _draw_group(axes: "Axes", group: Group, scale: float, lines: Sequence[Line])
 
 def _find_best(group: Group) -> int:
     """Return the index of the best epoch of a group's mean, by what its protocol keeps weights by."""
-    by_mse = group.runs[0].protocol.best_by == MSE and all(run.history.val_mse for run in group.runs)
-    return int(group.curves("val_mse" if by_mse else "val_loss").mean(axis=0).argmin())
+    ranked_by = RANKED_BY[group.runs[0].protocol.best_by]
+    measured = all(run.history[ranked_by] for run in group.runs)
+    return int(group.curves(ranked_by if measured else "val_loss").mean(axis=0).argmin())
 
 
 def _choose_lines(run: Metrics) -> Sequence[Line]:
@@ -178,7 +180,8 @@ def _label_axes(axes: "Axes", runs: list[Metrics], in_unit: bool, characters: in
 
     unit = name_unit(runs[0], in_unit)
     axes.set_xlabel("epoch")
-    axes.set_ylabel("mean absolute error" + (f" ({unit})" if unit else ""))
+    median = " of the median" if runs[0].protocol.quantiles else ""
+    axes.set_ylabel(f"mean absolute error{median}" + (f" ({unit})" if unit else ""))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_title(textwrap.fill(describe_setting(runs), characters), loc="left", fontsize=12)
 
@@ -190,7 +193,9 @@ def describe_setting(runs: Sequence[Metrics]) -> str:
     protocols = sorted({run.protocol.name for run in runs})
     unverified = any(run.dataset.verified is False for run in runs)
     warning = " — not the published file" if unverified else ""
-    return f"Forecasting {quantity}: {', '.join(datasets)} data{warning}, {', '.join(protocols)} protocol"
+    horizons = len(runs[0].protocol.horizons)
+    over = f", mean of {horizons} horizons" if horizons > 1 else ""
+    return f"Forecasting {quantity}: {', '.join(datasets)} data{warning}, {', '.join(protocols)} protocol{over}"
 
 
 def _explain_lines(has_seeds: bool, has_published: bool, lines: Sequence[Line]) -> list[Any]:

@@ -30,6 +30,7 @@ TARGET_COLOUR = PALETTE[0]
 READING_COLOUR = "#333333"
 SHOWN_GAPS = 200
 LARGEST_READING = 1e100  # nobody measures more, and matplotlib finds no ticks for it; NaN is not less either
+LABEL_LINE_POINTS = 15.0  # of a label above another
 LABEL_STYLE: dict[str, Any] = {"fontsize": 10, "fontweight": "bold"}
 
 
@@ -175,28 +176,32 @@ def _write_above(axes: "Axes", text: str, days: float, side: str, colour: str, p
 
 
 def _draw_window(axes: "Axes", protocol: Protocol, windows: Windows, sampling_seconds: float) -> None:
-    """Draw one validation window to scale: its timesteps, the target ahead of it, and the naive forecast."""
+    """Draw one validation window to scale: its timesteps, the targets ahead of it, and the naive forecast."""
     row = int(windows.validation[len(windows.validation) // 2])
-    later = row + windows.target_offset
+    targets = windows.find_targets(range(row, row + 1)).ravel()
+    later, several = int(targets[-1]), len(targets) > 1
     readings = windows.target.astype(np.float64) * windows.target_std + windows.target_mean
     drawn, steps = slice(row - protocol.lookback_rows, later + 1), row + windows.offsets
     now = int(steps[-1])
     axes.plot(windows.timestamps[drawn], readings[drawn], color=READING_COLOUR, linewidth=0.8, alpha=0.5)
     axes.plot(windows.timestamps[steps], readings[steps], ".", color=PALETTE[1], markersize=4)
     axes.plot(windows.timestamps[[now, later]], readings[[now, now]], "--", color=NAIVE_COLOUR, linewidth=1.4)
-    axes.plot(windows.timestamps[later], readings[later], "*", color=TARGET_COLOUR, markersize=15, clip_on=False)
+    size = 9 if several else 15
+    axes.plot(windows.timestamps[targets], readings[targets], "*", color=TARGET_COLOUR, markersize=size, clip_on=False)
     start, end = _to_days(windows.timestamps[steps[0]]), _to_days(windows.timestamps[now])
     axes.axvspan(start, end, color=PALETTE[1], alpha=PERIOD_OPACITY, linewidth=0)
     lookback, step = (format_seconds(rows * sampling_seconds) for rows in (protocol.lookback_rows, protocol.step_rows))
     horizon = protocol.describe_horizon(sampling_seconds)
     _, unit = name_target(protocol.target)
-    error = format_error(abs(readings[later] - readings[now]), unit)
-    axes.set_title("One window of the validation period, to scale", loc="left", fontsize=12, pad=20)
+    error = format_error(float(np.abs(readings[targets] - readings[now]).mean()), unit)
+    line = LABEL_LINE_POINTS if several else 0
+    axes.set_title("One window of the validation period, to scale", loc="left", fontsize=12, pad=20 + line)
     seen = f"what the network sees: {protocol.timesteps} timesteps, one every {step}, {lookback} in all"
     _write_above(axes, seen, start, "left", PALETTE[1])
-    _write_above(axes, f"★ target, {horizon}", _to_days(windows.timestamps[later]), "right", TARGET_COLOUR)
+    target = f"★ target{'s' if several else ''}, {horizon}"
+    _write_above(axes, target, _to_days(windows.timestamps[later]), "right", TARGET_COLOUR, points=5 + line)
     axes.annotate(
-        f"naive forecast:\nas now, off by {error}",
+        f"naive forecast:\nas now, off by {error}" + several * "\non average",
         (windows.timestamps[later], readings[now]),
         xytext=(10, 0),
         textcoords="offset points",

@@ -33,8 +33,8 @@ _TEX |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbac
 
 def write_markdown(judged: StudyVerdict) -> str:
     """Return the answer, both tables and their caption."""
-    parts = [f"**{summarise(judged)}**", _pipe(HEADS, _list_claims(judged)), describe_protocol(judged)]
-    parts += [_pipe(NETWORK_HEADS, _list_networks(judged)), *write_notes(judged)]
+    parts = [f"**{_mark(summarise(judged))}**", _pipe(HEADS, _list_claims(judged)), _mark(describe_protocol(judged))]
+    parts += [_pipe(NETWORK_HEADS, _list_networks(judged)), *map(_mark, write_notes(judged))]
     return "\n\n".join(parts)
 
 
@@ -53,7 +53,7 @@ def describe_protocol(judged: StudyVerdict) -> str:
     protocol = run.protocol
     settings = (
         f"windows of {protocol.lookback_rows} rows, every {protocol.step_rows}, "
-        f"target {protocol.lead_rows} after the newest reading; "
+        f"target {', '.join(map(str, protocol.leads))} after the newest reading; "
         f"{protocol.epoch_steps} steps of {protocol.batch_size} windows an epoch; {protocol.units} units"
     )
     return (
@@ -94,7 +94,12 @@ def _list_networks(judged: StudyVerdict) -> list[tuple[str, ...]]:
 
 def _pipe(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(_mark(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _mark(text: str) -> str:
+    """Return a text as Markdown, in which a name can neither be HTML nor escape what follows it."""
+    return text.replace("\\", "\\\\").replace("<", "&lt;")
 
 
 def _escape(text: str) -> str:

@@ -20,6 +20,8 @@ from rdrop_cli.analysis.rate_grid import list_rate_grids
 from rdrop_cli.files import write_text
 from rdrop_cli.plots.rates import describe_rates, draw_rates
 from rdrop_cli.report.account import HEADS, NOTE, list_spreads
+from rdrop_cli.report.forecasts import HEADS as FORECAST_HEADS
+from rdrop_cli.report.forecasts import find_section
 from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_pairs, draw_shares, has_pairs
 from rdrop_cli.report.summary import summarise, write_notes
@@ -38,23 +40,25 @@ from rdrop_cli.report.words import (
     format_share,
     list_unjudged,
 )
+from rdrop_cli.runs.comparable import Skipped, describe_skipped
 from rdrop_cli.runs.document import Dataset, Metrics
 from rdrop_cli.runs.history import MARGIN_SHARE
 
 NONE = "–"
+MOST_RUNS = 500  # in one list: a page of ten thousand is none that anybody reads, or mails
 
 
-def write_report(judged: StudyVerdict, path: Path) -> None:
-    """Write the report on runs that were judged; at least one was.
+def write_report(judged: StudyVerdict, path: Path, runs_dir: Path | None = None) -> None:
+    """Write the report on runs that were judged; at least one was. With `runs_dir` it shows what they forecast.
 
     Raises:
         OSError: it cannot be written; what was at `path` is as it was.
     """
-    write_text(path, render_report(judged))
+    write_text(path, render_report(judged, runs_dir))
 
 
-def render_report(judged: StudyVerdict) -> str:
-    """Return the report as HTML."""
+def render_report(judged: StudyVerdict, runs_dir: Path | None = None) -> str:
+    """Return the report as HTML, with forecasts of the runs in `runs_dir` where they keep their readings."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -71,13 +75,14 @@ def render_report(judged: StudyVerdict) -> str:
         answer=summarise(judged),
         notes=write_notes(judged),
         rule=_describe_rule(judged),
-        skipped=judged.collection.skipped,
+        skipped=_list_skipped(judged.collection.skipped),
         claims=[_describe_claim(verdict, judged) for verdict in asked],
         remarks=[*describe_published(judged), *list_unjudged(judged, lambda claim: claim.text)],
         networks=[_describe_network(row) for row in judged.networks],
         pictures=_draw_pictures(judged, bool(asked)),
         rates=_describe_rates(judged),
         periods=describe_periods(judged),
+        forecasts=_describe_forecasts(judged, runs_dir),
         account={"heads": HEADS, "rows": list_spreads(judged), "note": NOTE} if judged.variance else None,
         **_describe_runs(used),
     )
@@ -163,6 +168,20 @@ def _describe_rates(judged: StudyVerdict) -> dict[str, Any] | None:
     }
 
 
+def _describe_forecasts(judged: StudyVerdict, runs_dir: Path | None) -> dict[str, Any] | None:
+    """Return the pictures of forecasts for both widths, and the table of their intervals."""
+    section = find_section(judged, runs_dir) if runs_dir else None
+    if section is None:
+        return None
+    return {
+        "network": section.network,
+        "pictures": [_embed(draw) for draw in section.forecasts],
+        "calibration": [_embed(draw) for draw in section.calibration],
+        "heads": FORECAST_HEADS,
+        "rows": section.rows,
+    }
+
+
 def _embed(draw: Callable[[Path], None]) -> str:
     """Return what is drawn as an SVG in a data address."""
     with tempfile.TemporaryDirectory() as folder:
@@ -176,11 +195,17 @@ def _describe_runs(runs: Sequence[Metrics]) -> dict[str, Any]:
     protocol, unit = runs[0].protocol.to_json(), runs[0].unit
     cells = ", ".join(dict.fromkeys(run.cell for run in runs))
     return {
-        "runs": [_describe_run(run, unit) for run in runs],
+        "runs": [_describe_run(run, unit) for run in runs[:MOST_RUNS]],
+        "runs_left": len(runs) - MOST_RUNS,
         "dataset": _describe_dataset(runs[0].dataset),
         "protocol": {"cell": cells} | {name.replace("_", " "): value for name, value in protocol.items()},
         "environments": _group_environments(runs),
     }
+
+
+def _list_skipped(skipped: Sequence[Skipped]) -> list[str]:
+    """Return a line for each run that is not used, or where they are many, for each reason."""
+    return list(map(str, skipped)) if len(skipped) <= MOST_RUNS else describe_skipped(skipped)
 
 
 def _describe_run(run: Metrics, unit: str) -> dict[str, str]:
@@ -233,4 +258,7 @@ def _group_environments(runs: Sequence[Metrics]) -> list[dict[str, Any]]:
             same["runs"].append(run.run_id)
         else:
             environments.append({"versions": versions, "runs": [run.run_id]})
-    return environments
+    return [
+        each | {"count": len(each["runs"]), "runs": each["runs"][:MOST_RUNS], "left": len(each["runs"]) - MOST_RUNS}
+        for each in environments
+    ]

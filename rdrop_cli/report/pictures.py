@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
 from rdrop_cli.analysis.measures import WINDOW_EPOCHS, measure_end, measure_level
@@ -24,6 +25,7 @@ REGION_COLOUR, INTERVAL_COLOUR = "#BFE3C8", "#22303C"
 VERDICT_COLOURS = {"holds": "#116329", "does-not-hold": "#A40E26", "undecided": "#6A4A00"}
 ROW_INCHES, AROUND_INCHES = 0.46, 1.5
 WIDE, NARROW = 10.0, 5.2  # inches: for a page, and for a phone
+MOST_DRAWN = 200  # seeds in one picture
 MOST_NETWORKS = 6  # lines that can be told apart
 LEVEL95 = 0.95
 
@@ -111,13 +113,12 @@ def draw_pairs(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     with draw_figure(path, figsize=(width, 4.2 if width == WIDE else 3.6), ncols=2, sharey=True) as (_, panels):
         for axes, (name, measure) in zip(panels, measures, strict=True):
             errors = np.array([_measure_pair(runs, measure) for runs in pairs]) * scale
-            for first, second in errors:
+            drawn = thin_out(errors)
+            for first, second in drawn:
                 colour = colour_of(DROPOUT) if second < first else colour_of(BASELINE)
                 axes.plot([0, 1], [first, second], "-", color=colour, alpha=0.55, linewidth=1.3)
             for place, network in enumerate(networks):
-                axes.plot(
-                    np.full(len(errors), place), errors[:, place], "o", color=colour_of(network.variant), alpha=0.8
-                )
+                axes.plot(np.full(len(drawn), place), drawn[:, place], "o", color=colour_of(network.variant), alpha=0.8)
             axes.plot([0, 1], errors.mean(axis=0), "_", color="black", markersize=26, markeredgewidth=2.4)
             axes.axhline(collection.curves.naive_val_mae * scale, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
             axes.set_xticks([0, 1], [labels[network] for network in networks])
@@ -126,6 +127,12 @@ def draw_pairs(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
         panels[0].set_ylabel(f"validation error{unit}")
         naive = collection.curves.naive_val_mae * scale
         panels[1].annotate("naive forecast", (1.33, naive), (0, 3), textcoords="offset points", ha="right", fontsize=9)
+
+
+def thin_out(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return at most two hundred rows, evenly spaced: of more, the eye sees none."""
+    chosen = np.linspace(0, len(rows) - 1, min(len(rows), MOST_DRAWN)).round().astype(int)
+    return np.take(rows, chosen, axis=0)
 
 
 def _measure_pair(runs: tuple[RunCurves, ...], measure: Any) -> list[float]:
@@ -200,8 +207,9 @@ def draw_shares(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
             levels = np.sort([measure_level(run.val_loss).error for run in collection.networks[network]]) * scale
             steps = np.arange(1, len(levels) + 1) / len(levels) * 100
             x, y = np.concatenate([[levels[0]], levels]), np.concatenate([[0.0], steps])
+            x, y = thin_out(np.column_stack([x, y])).T
             axes.step(x, y, where="post", color=colour_of(network.variant), linewidth=2, label=labels[network])
-            axes.plot(levels, steps, ".", color=colour_of(network.variant), markersize=6)
+            axes.plot(x[1:], y[1:], ".", color=colour_of(network.variant), markersize=6)
         axes.axvline(collection.curves.naive_val_mae * scale, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
         axes.set_xlabel(f"level of the validation error{unit}; dashed: naive forecast")
         axes.set_ylabel("seeds below it (%)")

@@ -55,7 +55,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 def remove_old_checkpoints(folder: Path) -> None:
     """Remove all but the newest two."""
-    for old in _list_newest_first(folder)[KEPT:]:
+    for old in list_checkpoints(folder)[KEPT:]:
         old.unlink(missing_ok=True)
 
 
@@ -66,9 +66,9 @@ def load_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
         DataError: there are checkpoints, and all of them are damaged.
     """
     damaged: list[str] = []
-    for path in _list_newest_first(folder):
+    for path in list_checkpoints(folder):
         try:
-            return _read(path), damaged
+            return read_checkpoint(path), damaged
         except Exception as error:  # whatever numpy, zipfile and json trip over: it may come from a stranger
             damaged.append(f"{path}: {error}")
     if damaged:
@@ -76,11 +76,17 @@ def load_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     return None, []
 
 
-def _list_newest_first(folder: Path) -> list[Path]:
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoints of a run, newest first."""
     return sorted(folder.glob("epoch-*.ckpt"), key=lambda path: (len(path.name), path.name), reverse=True)
 
 
-def _read(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read one checkpoint.
+
+    Raises:
+        Exception: whatever NumPy, zipfile and json trip over where it is damaged.
+    """
     if not path.is_file():
         raise ValueError("not a regular file")
     content = path.read_bytes()

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.runs.difference import Explain, explain_difference, explain_other_study
-from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.document import Metrics, Summary
 from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.many import find_configurations, read_all_metrics, read_summaries
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.units import format_error
 from rdrop_cli.study.variants import REFERENCES, VARIANTS, label_network
@@ -157,16 +158,31 @@ def _vary_both_rates(runs: Sequence[Run]) -> bool:
     return any(all(len(set(values)) > 1 for values in zip(*found, strict=True)) for found in pairs.values())
 
 
-def read_runs(folders: Iterable[RunFolder]) -> tuple[list[Run], list[Skipped]]:
+def read_runs(folders: Sequence[RunFolder]) -> tuple[list[Run], list[Skipped]]:
     """Read runs, newest first, and name those that cannot be read."""
     readable, skipped = [], []
-    for folder in folders:
-        try:
-            readable.append(Run(folder, folder.read_metrics()))
-        except DataError as error:
-            reason = str(error).removeprefix(f"{folder.path}/")
-            skipped.append(Skipped(folder.run_id, reason, "that cannot be read"))
+    for folder, metrics in zip(folders, read_all_metrics(folders), strict=True):
+        if isinstance(metrics, DataError):
+            skipped.append(skip_unreadable(folder, metrics))
+        else:
+            readable.append(Run(folder, metrics))
     return sorted(readable, key=lambda run: run.metrics.created_at, reverse=True), skipped
+
+
+def list_summaries(folders: Sequence[RunFolder]) -> tuple[list[tuple[RunFolder, Summary]], list[Skipped]]:
+    """Read what a list shows of runs, newest first, and name those that cannot be read."""
+    listed, skipped = [], []
+    for folder, summary in zip(folders, read_summaries(folders), strict=True):
+        if isinstance(summary, DataError):
+            skipped.append(skip_unreadable(folder, summary))
+        else:
+            listed.append((folder, summary))
+    return sorted(listed, key=lambda run: run[1].created_at, reverse=True), skipped
+
+
+def skip_unreadable(folder: RunFolder, error: DataError) -> Skipped:
+    """Name a run that cannot be read."""
+    return Skipped(folder.run_id, str(error).removeprefix(f"{folder.path}/"), "that cannot be read")
 
 
 def keep_comparable(
@@ -234,16 +250,10 @@ def find_same_configurations(configs: Iterable[RunConfig], runs_dir: Path) -> di
     The checksum says which data a run was trained on, whatever path they had; what the user calls a run does not count.
     A run whose metrics cannot be read is one to resume: they are written anew from its checkpoint.
     """
-    wanted = {config.identity: config for config in configs}
     found: dict[RunConfig, tuple[bool, int, RunFolder]] = {}
-    for folder in list_run_folders(runs_dir):
-        try:
-            config = wanted.get(folder.read_config().identity)
-        except DataError:
-            continue  # `rdrop runs` names it
-        if config is not None:
-            rank = (*_rank_progress(folder), folder)
-            found[config] = max(found.get(config, rank), rank, key=lambda ranked: ranked[:2])
+    for folder, config in find_configurations(list(configs), list_run_folders(runs_dir)):
+        rank = (*_rank_progress(folder), folder)
+        found[config] = max(found.get(config, rank), rank, key=lambda ranked: ranked[:2])
     return {config: folder for config, (_, _, folder) in found.items()}
 
 

@@ -52,6 +52,8 @@ def _explain_other_data(run: Metrics, reference: Metrics) -> Difference | None:
 def _explain_other_protocol(
     run: Metrics, reference: Metrics, protocol: Protocol, expected: Protocol
 ) -> Difference | None:
+    if protocol == expected:
+        return None
     of, one, other = f"than {reference.run_id}", protocol.to_json(), expected.to_json()
     differing = [name for name in sorted(one) if name != "summary" and one[name] != other[name]]
     if differing:

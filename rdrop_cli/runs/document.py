@@ -96,7 +96,7 @@ class Standardisation(Fields, frozen=True, kw_only=True):
 
 
 class Curves(Fields, frozen=True, kw_only=True):
-    """Standardised MAE by epoch, all of one length.
+    """Standardised MAE by epoch, that of the median where quantiles are forecast; all of one length.
 
     Raises:
         ValueError: the curves have different lengths.
@@ -116,9 +116,17 @@ class Curves(Fields, frozen=True, kw_only=True):
         list[float],
         Meta(description="mean squared error on all validation windows by epoch; standardised; empty in older runs"),
     ] = []
+    val_pinball: Annotated[
+        list[float],
+        Meta(
+            description="mean pinball loss of the quantiles on all validation windows by epoch; standardised; empty "
+            "where there are none"
+        ),
+    ] = []
 
     def __post_init__(self) -> None:
-        if not len(self.loss) == len(self.val_loss) == len(self.train_mae) == len(self.val_mse or self.loss):
+        known = (curve for curve in (self.val_mse, self.val_pinball) if curve)
+        if {len(curve) for curve in (self.val_loss, self.train_mae, *known)} != {len(self.loss)}:
             raise ValueError("expected curves of equal length")
 
 
@@ -157,6 +165,31 @@ class Naive(Fields, frozen=True, kw_only=True):
         None
     )
     test_mae_in_unit: Annotated[float | None, Meta(description="the same in `unit`")] = None
+
+
+class AtHorizon(Fields, frozen=True, kw_only=True):
+    """The best epoch's network, and the naive forecast, at one of several horizons."""
+
+    lead_rows: Annotated[Count, Meta(description="rows from the newest reading of a window to this target")]
+    lead_seconds: Annotated[float, Meta(description="the same in seconds, by the usual time between readings")]
+    val_mae: Annotated[float, Meta(description="MAE on the validation windows; standardised")]
+    test_mae: Annotated[float, Meta(description="MAE on the test windows; standardised")]
+    naive_val_mae: Annotated[float, Meta(description="naive MAE on the validation windows; standardised")]
+    naive_test_mae: Annotated[float, Meta(description="naive MAE on the test windows; standardised")]
+
+
+class QuantileErrors(Fields, frozen=True, kw_only=True):
+    """The quantiles that the best epoch's network forecasts, sorted where they cross."""
+
+    val_pinball: Annotated[
+        float,
+        Meta(description="mean pinball loss over horizons and quantiles, on the validation windows; standardised"),
+    ]
+    test_pinball: Annotated[float, Meta(description="the same on the test windows; standardised")]
+    val_crossed: Annotated[
+        float, Meta(description="share of the forecasts on the validation windows whose quantiles crossed")
+    ]
+    test_crossed: Annotated[float, Meta(description="the same on the test windows")]
 
 
 class Timing(Fields, frozen=True, kw_only=True):
@@ -241,6 +274,17 @@ class Metrics(Fields, frozen=True, kw_only=True):
     final: Annotated[Final | None, Meta(description="null before the first epoch ends")]
     test: Annotated[Test | None, Meta(description="null before the run is complete")]
     naive: Naive
+    by_horizon: Annotated[
+        list[AtHorizon],
+        Meta(
+            description="each horizon where there are several, the nearest first; every other MAE is the mean over "
+            "them; empty of one horizon, and before the run is complete"
+        ),
+    ] = []
+    quantiles: Annotated[
+        QuantileErrors | None,
+        Meta(description="where `protocol.quantiles` are forecast; null without them, and before the run is complete"),
+    ] = None
     timing: Timing
     environment: Environment
 
@@ -278,3 +322,36 @@ class Metrics(Fields, frozen=True, kw_only=True):
         """Whether the run was trained with the rates that its variant has where none are asked for."""
         variant = VARIANTS.get(self.variant)
         return variant is not None and self.rates.pair == (variant.dropout, variant.recurrent_dropout)
+
+
+class ProtocolName(Fields, frozen=True, kw_only=True):
+    """Of a protocol, its name."""
+
+    name: str
+
+
+class Summary(Fields, frozen=True, kw_only=True):
+    """What a list of runs shows of each: some fields of `metrics.json`, read from the same document."""
+
+    run_id: str
+    name: str
+    tags: list[str]
+    note: str
+    created_at: str
+    variant: str
+    cell: str
+    status: Status
+    seed: int
+    rates: Rates
+    epochs: Epochs
+    best: Best | None
+    final: Final | None
+    test: Test | None
+    unit: str
+    dataset: Dataset
+    protocol: ProtocolName
+
+    @property
+    def label(self) -> str:
+        """The variant's name, with the cell where that is not the study's."""
+        return label_network(self.variant, self.cell)

@@ -6,20 +6,22 @@ import secrets
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from msgspec.structs import replace
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.files import make_folder, remove_temporaries, sync, write_json
 from rdrop_cli.locks import LockedError, hold_lock, is_lock_held
-from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.document import Metrics, Summary
 from rdrop_cli.runs.schema import read_config, read_metrics, write_config
 from rdrop_cli.study.config import RunConfig
 
+Told = TypeVar("Told", Metrics, Summary)
 LOOK_SECONDS = 0.2  # longer than `is_locked` holds the lock to look at it
 
 MODEL_NAME = "model.keras"  # of a network
@@ -56,6 +58,10 @@ class RunFolder:
         return self.path / "daily_test_errors.csv"
 
     @property
+    def readings_path(self) -> Path:
+        return self.path / "readings.npz"
+
+    @property
     def plot_path(self) -> Path:
         return self.path / "loss.png"
 
@@ -89,10 +95,11 @@ class RunFolder:
         Raises:
             DataError: they are not there, or not a run's metrics.
         """
-        metrics = read_metrics(self.metrics_path)
-        if metrics.status == "interrupted" and self.is_locked():
-            return replace(metrics, status="running")
-        return metrics
+        return self.tell_running(read_metrics(self.metrics_path))
+
+    def tell_running(self, run: Told) -> Told:
+        """Return a run's document with the status `running` where a process is at work on it."""
+        return replace(run, status="running") if run.status == "interrupted" and self.is_locked() else run
 
     def is_locked(self) -> bool:
         """Whether a live process is at work on the run: told by a file lock, not by a stored word."""
@@ -103,17 +110,24 @@ class RunFolder:
         """Hold the run for this process; the kernel lets go of it when the process ends, however it ends.
 
         Raises:
-            RdropError: another process holds it, named with its host.
+            RdropError: another process holds it, named with its host, or has removed it.
         """
-        try:
-            with hold_lock(self.lock_path, LOOK_SECONDS):
-                self._clean_up()
-                write_json(self._owner_path, {"pid": os.getpid(), "host": socket.gethostname()})
-                yield
-        except LockedError as error:
-            raise RdropError(
-                f"{self.run_id}: run is locked by {self._describe_owner()}; wait for it or stop it"
-            ) from error
+        with ExitStack() as held:
+            try:
+                held.enter_context(hold_lock(self.lock_path, LOOK_SECONDS))
+            except LockedError as error:
+                raise RdropError(
+                    f"{self.run_id}: run is locked by {self._describe_owner()}; wait for it or stop it"
+                ) from error
+            except FileNotFoundError as error:
+                raise self.refuse_gone() from error
+            self._clean_up()
+            write_json(self._owner_path, {"pid": os.getpid(), "host": socket.gethostname()})
+            yield
+
+    def refuse_gone(self) -> RdropError:
+        """Return the error of who comes too late."""
+        return RdropError(f"{self.run_id}: run is not in {self.path.parent} any more; it was removed or renamed")
 
     def _clean_up(self) -> None:
         """Remove what a killed process has left half-written, and refuse to write anywhere but in this folder."""

@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
-from rdrop_cli.study.protocol import MAE
+from rdrop_cli.study.protocol import MAE, MSE, PINBALL
+
+RANKED_BY = {MAE: "val_loss", MSE: "val_mse", PINBALL: "val_pinball"}  # an epoch's figure, by `protocol.best_by`
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,10 @@ class Epoch:
         train_seconds, seconds: time for the steps, and for the whole epoch with its measurements.
         val_mse: mean squared error on every validation window, standardised, dropout off; None where an older version
             did not measure it.
+        val_pinball: mean pinball loss of the quantiles on them, likewise; None where there are no quantiles.
+
+    Raises:
+        ValueError: a duration is negative.
     """
 
     epoch: int
@@ -32,6 +38,11 @@ class Epoch:
     train_seconds: float
     seconds: float
     val_mse: float | None = None
+    val_pinball: float | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.train_seconds, self.seconds) < 0:
+            raise ValueError("expected durations of at least 0")
 
 
 # What counts as a difference, of the naive forecast's error: 0.0058 standardised and 0.051 °C in the Jena data, twice
@@ -57,7 +68,7 @@ def is_still_improving(val_loss: Sequence[float], naive_val_mae: float) -> bool:
 
 @dataclass
 class History:
-    """The epochs of a run so far, and by which of their validation errors the best is chosen: `mae` or `mse`."""
+    """The epochs of a run so far, and by which of their validation errors the best is chosen, a key of `RANKED_BY`."""
 
     epochs: list[Epoch] = field(default_factory=list)
     best_by: str = MAE
@@ -68,7 +79,8 @@ class History:
         return min(self.epochs, key=self._rank)
 
     def _rank(self, epoch: Epoch) -> float:
-        return epoch.val_loss if self.best_by == MAE or epoch.val_mse is None else epoch.val_mse
+        figure: float | None = getattr(epoch, RANKED_BY[self.best_by])
+        return epoch.val_loss if figure is None else figure
 
     @property
     def last(self) -> Epoch:

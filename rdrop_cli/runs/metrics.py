@@ -1,6 +1,7 @@
 """Build the metrics of a run from what it was trained with and its epochs so far."""
 
 import platform
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,6 +9,7 @@ import numpy as np
 
 import rdrop_cli
 from rdrop_cli.runs.document import (
+    AtHorizon,
     Best,
     Curves,
     Dataset,
@@ -16,6 +18,7 @@ from rdrop_cli.runs.document import (
     Final,
     Metrics,
     Naive,
+    QuantileErrors,
     Rates,
     Standardisation,
     Status,
@@ -25,6 +28,7 @@ from rdrop_cli.runs.document import (
 from rdrop_cli.runs.history import History
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.units import name_target
 from rdrop_cli.system import count_cores
 
@@ -37,6 +41,8 @@ class Setting:
         target_std: one standardised unit of the target in its own unit (°C for temperature), of every `…_in_unit`.
         naive_val_mae: standardised error of the naive forecast on the validation windows.
         naive_test_mae: likewise on the test windows.
+        naive_val_maes, naive_test_maes: the same at each horizon, where there are several.
+        sampling_seconds: the usual time from row to row of the series.
         environment: versions, device and threads.
         engine: what computed it: `native`, `xla`, `keras`, or `none` where there is no network.
         standardisation: of the network's inputs and its target.
@@ -50,6 +56,9 @@ class Setting:
     engine: str
     standardisation: Standardisation | None = None
     naive_test_mae: float | None = None
+    naive_val_maes: Sequence[float] = ()
+    naive_test_maes: Sequence[float] = ()
+    sampling_seconds: float = 0.0
 
 
 def describe_machine() -> Environment:
@@ -73,6 +82,8 @@ def build_metrics(
     status: Status,
     test_mae: float | None = None,
     failure: str | None = None,
+    by_horizon: Sequence[AtHorizon] = (),
+    quantiles: QuantileErrors | None = None,
 ) -> Metrics:
     """Assemble the document; figures that are not there yet are None.
 
@@ -104,15 +115,38 @@ def build_metrics(
             val_loss=history.curve("val_loss"),
             train_mae=history.curve("train_mae"),
             val_mse=[] if None in history.curve("val_mse") else history.curve("val_mse"),
+            val_pinball=[] if None in history.curve("val_pinball") else history.curve("val_pinball"),
         ),
         standardisation=setting.standardisation,
         best=_describe_best(history, scale),
         final=_describe_final(history, scale),
         test=None if test_mae is None else Test(mae=test_mae, mae_in_unit=test_mae * scale),
         naive=_describe_naive(setting),
+        by_horizon=list(by_horizon),
+        quantiles=quantiles,
         timing=_describe_timing(history, setting),
         environment=setting.environment,
     )
+
+
+def describe_horizons(
+    protocol: Protocol, setting: Setting, val_maes: Sequence[float], test_maes: Sequence[float]
+) -> list[AtHorizon]:
+    """Return the errors at each horizon where there are several, of the best epoch's network and naive."""
+    if not val_maes:
+        return []
+    errors = zip(protocol.leads, val_maes, test_maes, setting.naive_val_maes, setting.naive_test_maes, strict=True)
+    return [
+        AtHorizon(
+            lead_rows=lead,
+            lead_seconds=lead * setting.sampling_seconds,
+            val_mae=val,
+            test_mae=test,
+            naive_val_mae=naive_val,
+            naive_test_mae=naive_test,
+        )
+        for lead, val, test, naive_val, naive_test in errors
+    ]
 
 
 def _find_end(config: RunConfig, history: History, status: Status) -> Literal["plan", "patience"] | None:

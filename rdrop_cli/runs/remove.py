@@ -4,6 +4,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,14 +64,17 @@ def remove_runs(folders: Sequence[RunFolder], runs_dir: Path) -> None:
 
 def _remove(folder: RunFolder) -> None:
     doomed = folder.path.with_name(f"{PREFIX}{folder.run_id}-{secrets.token_hex(4)}")
-    try:
-        # Not `folder.lock()`: that writes, and a full disk is why runs are removed.
-        with hold_lock(folder.lock_path, LOOK_SECONDS):
-            folder.path.rename(doomed)
-            sync(doomed.parent)  # or a power cut could bring the name back after its files have gone
-            _delete(doomed)
-    except LockedError as error:
-        raise _refuse_busy(folder) from error
+    with ExitStack() as held:
+        try:
+            # Not `folder.lock()`: that writes, and a full disk is why runs are removed.
+            held.enter_context(hold_lock(folder.lock_path, LOOK_SECONDS))
+        except LockedError as error:
+            raise _refuse_busy(folder) from error
+        except FileNotFoundError as error:
+            raise folder.refuse_gone() from error
+        folder.path.rename(doomed)
+        sync(doomed.parent)  # or a power cut could bring the name back after its files have gone
+        _delete(doomed)
 
 
 def _refuse_busy(folder: RunFolder) -> RdropError:

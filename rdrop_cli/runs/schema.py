@@ -16,14 +16,14 @@ from typing import Any, TypeVar
 import msgspec
 
 from rdrop_cli.errors import DataError, UsageError
-from rdrop_cli.files import write_json
+from rdrop_cli.files import to_json, write_json, write_text
 from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import DRAWN, GENERATOR, MAE, STANDARDISED, WINDOW_END, Protocol
 from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.units import name_target
-from rdrop_cli.study.variants import DEFAULT_CELL
+from rdrop_cli.study.variant import DEFAULT_CELL
 
 READABLE = range(1, SCHEMA_VERSION + 1)
 MAX_DOCUMENT_BYTES = 64 << 20  # a million epochs
@@ -54,6 +54,8 @@ _PROTOCOL_ADDED = {
     "target_scale": STANDARDISED,
     "sampling": DRAWN,
     "best_by": MAE,
+    "earlier_horizon_rows": [],
+    "quantiles": [],
 }
 
 T = TypeVar("T")
@@ -87,7 +89,12 @@ def parse_metrics(value: Any) -> Metrics:
 
 def write_metrics(path: Path, metrics: Metrics) -> None:
     """Write `metrics.json` atomically."""
-    write_json(path, to_builtins(metrics))
+    write_text(path, render_metrics(metrics))
+
+
+def render_metrics(metrics: Metrics) -> str:
+    """Return the text of `metrics.json`."""
+    return to_json(to_builtins(metrics)) + "\n"
 
 
 def to_builtins(metrics: Metrics) -> dict[str, Any]:

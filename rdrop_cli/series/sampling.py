@@ -45,6 +45,21 @@ class Sampling:
         found: npt.NDArray[np.bool_] = self.count_steps(timestamps) > 1 + TOLERANCE
         return found
 
+    def advance(self, stamps: npt.NDArray[np.datetime64], steps: int) -> npt.NDArray[np.datetime64]:
+        """Return the times so many usual steps after `stamps`, shape (time,): of readings that are not there yet."""
+        later: npt.NDArray[np.datetime64]
+        if self.calendar == WEEKDAYS:
+            days = stamps.astype("datetime64[D]")
+            later = np.busday_offset(days, steps, roll="backward").astype(stamps.dtype) + (stamps - days)
+        elif self.calendar == MONTHS:
+            months = stamps.astype("datetime64[M]")
+            ahead = steps * max(1, round(self.seconds / UNIT_SECONDS["mo"]))
+            later = (months + ahead).astype(stamps.dtype) + (stamps - months)
+        else:
+            passed = np.timedelta64(round(steps * self.seconds * 1_000_000), "us")
+            later = (stamps + passed).astype(stamps.dtype)
+        return later
+
     def __str__(self) -> str:
         return "1 trading day" if self.calendar == WEEKDAYS else format_seconds(self.seconds)
 

@@ -26,7 +26,7 @@ class Windows:
         columns: names of the features.
         excluded: columns of the series that are no features, each with the reason.
         offsets: int32 of shape (time,), rows of a window relative to the row it ends before, all negative.
-        target_offset: row of the target, relative to the same.
+        target_offset: row of the target, relative to the same; of the furthest where there are several horizons.
         timestamps: datetime64[s] of shape (row,).
         train: the range of rows before which a training window ends.
         validation, test: int64 of shape (window,), likewise; without the windows whose target, or whose newest reading
@@ -34,6 +34,10 @@ class Windows:
         unmeasured: how many of these there are.
         target_mean, target_std: in the target's own units; one standardised unit is `target_std` of them.
         means, stds: float64 of shape (feature,): a feature is its reading less the mean, divided by the deviation.
+        earlier_offsets: rows of the nearer targets, likewise; none where there is one horizon.
+
+    What belongs to targets, labels, forecasts and errors alike, has the shape (window,) of one horizon, and
+    (window, horizon) of several, the nearest first. Forecasts of quantiles have the shape (window, horizon, quantile).
     """
 
     matrix: npt.NDArray[np.float32]
@@ -54,6 +58,17 @@ class Windows:
     excluded: dict[str, str] = field(default_factory=dict)
     unmeasured: int = 0
     measured_train: npt.NDArray[np.int64] | None = None
+    earlier_offsets: tuple[int, ...] = ()
+
+    @property
+    def target_offsets(self) -> npt.NDArray[np.int64]:
+        """Rows of the targets, relative to the row that a window ends before: () of one horizon, or (horizon,)."""
+        return np.array((*self.earlier_offsets, self.target_offset) if self.earlier_offsets else self.target_offset)
+
+    def find_targets(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.int64]:
+        """Return the rows of the targets of the windows that end before `rows`: (window,) or (window, horizon)."""
+        targets: npt.NDArray[np.int64] = np.add.outer(np.asarray(rows, np.int64), self.target_offsets)
+        return targets
 
     @property
     def step_rows(self) -> int:
@@ -61,14 +76,17 @@ class Windows:
         return -int(self.offsets[-1])
 
     def get_labels(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
-        """Return what the network learns of the windows that end before `rows`, shape (window,)."""
-        return self.labels[np.asarray(rows, np.int64) + self.target_offset]
+        """Return what the network learns of the windows that end before `rows`: (window,) or (window, horizon)."""
+        return self.labels[self.find_targets(rows)]
 
     def measure_errors(
         self, outputs: npt.NDArray[np.float32], rows: npt.NDArray[np.int64] | range
     ) -> npt.NDArray[np.float32]:
-        """Return the standardised absolute errors of a network's outputs for these windows, shape (window,)."""
-        errors: npt.NDArray[np.float32] = np.abs(outputs - self.get_labels(rows)) * np.float32(self.label_size)
+        """Return how far a network's outputs for these windows are above the targets, standardised, in their shape."""
+        labels = self.get_labels(rows)
+        if outputs.ndim == 3:
+            labels = labels.reshape(len(labels), -1, 1)
+        errors: npt.NDArray[np.float32] = (outputs - labels) * np.float32(self.label_size)
         return errors
 
     def sample_train_rows(self, count: int) -> npt.NDArray[np.int64]:
@@ -119,6 +137,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
         label_size=1 / float(stds[target]) if in_unit else 1.0,
         offsets=np.arange(-protocol.lookback_rows, 0, protocol.step_rows, dtype=np.int32),
         target_offset=protocol.target_offset,
+        earlier_offsets=tuple(lead - protocol.step_rows for lead in protocol.leads[:-1]),
         timestamps=series.timestamps,
         train=train,
         validation=kept[validation],
@@ -172,9 +191,11 @@ def encode_calendar(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float3
 
 
 def _keep_measured(rows: range, measured: npt.NDArray[np.bool_], protocol: Protocol) -> npt.NDArray[np.int64]:
-    """Return the rows of windows whose target and whose newest reading of it were measured."""
+    """Return the rows of windows whose targets and whose newest reading of them were measured."""
     ends = np.asarray(rows, np.int64)
-    return ends[measured[ends + protocol.target_offset] & measured[ends - protocol.step_rows]]
+    targets = np.add.outer(ends, np.array(protocol.leads) - protocol.step_rows)
+    kept: npt.NDArray[np.bool_] = measured[targets].all(axis=1) & measured[ends - protocol.step_rows]
+    return ends[kept]
 
 
 def _check_order(series: Series, protocol: Protocol) -> None:
@@ -251,23 +272,36 @@ def _standardise(
 def average_by_day(
     windows: Windows, rows: npt.NDArray[np.int64] | range, errors: npt.NDArray[np.float32]
 ) -> list[tuple[str, int, float]]:
-    """Return (ISO day, windows, mean error) for each calendar day on which targets of the windows before `rows` lie."""
-    targets = windows.timestamps[np.asarray(rows) + windows.target_offset]
+    """Return (ISO day, targets, mean error) for each calendar day on which targets of the windows before `rows` lie."""
+    targets = windows.timestamps[windows.find_targets(rows)].ravel()
     days, position, counts = np.unique(targets.astype("datetime64[D]"), return_inverse=True, return_counts=True)
-    sums = np.bincount(position, weights=errors.astype(np.float64))
+    sums = np.bincount(position, weights=errors.astype(np.float64).ravel())
     return [(str(day), int(n), float(total / n)) for day, n, total in zip(days, counts, sums, strict=True)]
 
 
 def read_targets(windows: Windows, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float64]:
-    """Return the standardised reading that each window is to forecast, shape (window,)."""
-    return windows.target[np.asarray(rows, np.int64) + windows.target_offset].astype(np.float64)
+    """Return the standardised readings that each window is to forecast: (window,) or (window, horizon)."""
+    return windows.target[windows.find_targets(rows)].astype(np.float64)
 
 
 def read_newest(windows: Windows, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float64]:
-    """Return the newest standardised reading of the target in each window, shape (window,)."""
-    return windows.target[np.asarray(rows, np.int64) - windows.step_rows].astype(np.float64)
+    """Return the newest standardised reading of the target in each window, once for each horizon, as `read_targets`."""
+    newest = windows.target[np.asarray(rows, np.int64) - windows.step_rows].astype(np.float64)
+    repeated: npt.NDArray[np.float64] = np.multiply.outer(newest, np.ones(windows.target_offsets.shape))
+    return repeated
 
 
 def forecast_naively(windows: Windows, rows: npt.NDArray[np.int64] | range) -> float:
     """Return the standardised MAE of "then as now", now being the newest reading of a window (book, 6.3.2)."""
-    return float(np.abs(read_targets(windows, rows) - read_newest(windows, rows)).mean())
+    return float(find_naive_errors(windows, rows).mean())
+
+
+def find_naive_errors(windows: Windows, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float64]:
+    """Return the standardised absolute errors of "then as now": (window,) or (window, horizon)."""
+    return np.abs(read_targets(windows, rows) - read_newest(windows, rows))
+
+
+def average_by_horizon(errors: npt.NDArray[np.floating]) -> list[float]:
+    """Return the mean of errors (window, horizon) at each horizon; of errors (window,) none."""
+    means: list[float] = errors.mean(axis=0, dtype=np.float64).tolist() if errors.ndim > 1 else []
+    return means

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.reading import AS_FOUND, Reading
-from rdrop_cli.study.variants import DEFAULT_CELL, check_cell, find_variant, label_network
+from rdrop_cli.study.variant import DEFAULT_CELL
+from rdrop_cli.study.variants import check_cell, find_variant, label_network
 
 MAX_SEED = 2**31 - 1
 SOURCES = ("weights", "windows", "masks")  # of chance in a run: its initial weights, what it sees when, what it drops
@@ -67,6 +68,9 @@ class RunConfig:
     def _check_network(self) -> None:
         variant, timesteps = find_variant(self.variant), self.own_protocol.timesteps
         check_cell(variant, self.cell)
+        if variant.one_horizon and self.protocol.earlier_horizon_rows:
+            received = f"{variant.name} forecasts one, received {len(self.protocol.horizons)}"
+            raise UsageError(f"{received}; name one horizon, or leave {variant.name} out", field="horizon")
         if timesteps < variant.least_timesteps:
             raise UsageError(
                 f"{variant.name} needs windows of {variant.least_timesteps} timesteps, received {timesteps}",

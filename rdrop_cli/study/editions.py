@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 from rdrop_cli.errors import ValueRefusedError
 from rdrop_cli.study.protocol import DATASET, IN_UNIT, MSE, NEWEST_READING, PASSES, Protocol
-from rdrop_cli.study.variants import STUDY, Variant, find_variant
+from rdrop_cli.study.variant import Variant
+from rdrop_cli.study.variants import STUDY, find_variant
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """How a study is set up: which rows are windows, what is predicted, how long is trained."""
 
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
 from math import ceil, isfinite
 from typing import Annotated, Any
 
@@ -10,11 +11,14 @@ from rdrop_cli.study.units import format_seconds
 SENTINEL_TREATMENTS = ("keep", "fill")
 WINDOW_END, NEWEST_READING = "window end", "newest reading"
 OPTIMIZERS = ("rmsprop", "adam", "nadam", "sgd")
-LOSSES = ("mae", "mse", "huber")
+QUANTILE = "quantile"
+LOSSES = ("mae", "mse", "huber", QUANTILE)
+MEDIAN = 0.5
+QUANTILES = (0.025, 0.1, 0.25, MEDIAN, 0.75, 0.9, 0.975)  # intervals of 50, 80 and 95 %
 GENERATOR, DATASET = "generator", "dataset"
 STANDARDISED, IN_UNIT = "standardised", "unit"
 DRAWN, PASSES = "drawn", "passes"
-MAE, MSE = "mae", "mse"
+MAE, MSE, PINBALL = "mae", "mse", "pinball"
 # The options that change a length, and the protocol's fields, in rows.
 LENGTHS = {
     "lookback": "lookback_rows",
@@ -23,6 +27,7 @@ LENGTHS = {
     "train_stop": "train_stop_row",
     "val_stop": "val_stop_row",
 }
+MOST_NAMED = 4  # horizons one by one
 SAMPLING_SECONDS = 600  # from row to row of the Jena data, in whose rows the protocols are written
 
 
@@ -32,8 +37,9 @@ class Protocol:
 
     A window that ends before row i holds rows i - lookback, i - lookback + step, …, i - step. Its target is the
     target column at row i + horizon where the horizon counts from the window's end, as in edition 1, and at row
-    i - step + horizon where it counts from the newest reading, as in editions 2 and 3 and on a user's own data. Rows
-    from `train_start_row` to below `train_stop_row` are for training and give the mean and the standard deviation;
+    i - step + horizon where it counts from the newest reading, as in editions 2 and 3 and on a user's own data. Of
+    several horizons the largest decides where windows end, so that each has all of its targets. Rows from
+    `train_start_row` to below `train_stop_row` are for training and give the mean and the standard deviation;
     validation starts one lookback after them, and the test after `val_stop_row` likewise.
 
     The text of each annotation documents the field in the JSON Schema of a run's files.
@@ -62,7 +68,9 @@ class Protocol:
     calendar: Annotated[bool, "whether hour of day and day of year are inputs, as sine and cosine"] = False
     optimizer: Annotated[str, "`rmsprop`, `adam`, `nadam` or `sgd`"] = "rmsprop"
     learning_rate: Annotated[float, "of the optimizer"] = 0.001
-    loss: Annotated[str, "what training minimises: `mae`, `mse` or `huber`; every reported error is an MAE"] = "mae"
+    loss: Annotated[
+        str, "what training minimises: `mae`, `mse`, `huber` or `quantile`; every reported error is an MAE"
+    ] = "mae"
     clip_norm: Annotated[float | None, "largest norm of all gradients together; null for no limit"] = None
     patience: Annotated[int | None, "training ends after so many epochs without a better one; null: never"] = None
     layout: Annotated[
@@ -74,20 +82,41 @@ class Protocol:
     sampling: Annotated[
         str, "an epoch's windows: `drawn` with replacement, or `passes`, every training window once, shuffled"
     ] = DRAWN
-    best_by: Annotated[str, "`mae` or `mse` on validation: the epoch with the lowest is the best, and is tested"] = MAE
+    best_by: Annotated[
+        str, "`mae`, `mse` or `pinball` on validation: the epoch with the lowest is the best, and is tested"
+    ] = MAE
+    earlier_horizon_rows: Annotated[
+        tuple[int, ...], "rows to nearer targets that the network forecasts too, ascending; empty: `horizon_rows` alone"
+    ] = ()
+    quantiles: Annotated[
+        tuple[float, ...], "of the target that a network with the loss `quantile` forecasts, ascending; else empty"
+    ] = ()
 
     def __post_init__(self) -> None:
-        for field, value in asdict(self).items():
+        for field, value in vars(self).items():
             if type(value) is int and value < (0 if field == "train_start_row" else 1):
                 option = next((option for option, rows in LENGTHS.items() if rows == field), field)
                 raise ValueRefusedError(option, value, "at least 1 row" if option != field else "at least 1")
+        if not all(nearer < further for nearer, further in pairwise((0, *self.horizons))):
+            raise ValueRefusedError("horizon", self.horizons, "rows that ascend from 1")
         for field, known in _CHOICES.items():
             if getattr(self, field) not in known:
                 raise ValueRefusedError(field, getattr(self, field), f"one of {', '.join(known)}")
+        self._check_quantiles()
         for field in ("learning_rate", "clip_norm"):
             value = getattr(self, field)
             if value is not None and not (value > 0 and isfinite(value)):
                 raise ValueRefusedError(field, value, "a number above 0")
+
+    def _check_quantiles(self) -> None:
+        levels = self.quantiles
+        if bool(levels) != (self.loss == QUANTILE):
+            received = f"loss {self.loss} and {len(levels)} quantiles" if levels else f"loss {self.loss} and none"
+            raise UsageError(f"belong to the loss quantile, received {received}", field="quantiles")
+        if levels and not (all(a < b for a, b in pairwise((0.0, *levels, 1.0))) and MEDIAN in levels):
+            raise ValueRefusedError("quantiles", levels, "levels that ascend between 0 and 1, with 0.5 among them")
+        if self.best_by == PINBALL and not levels:
+            raise UsageError("only quantiles have a pinball loss", field="best_by", change=[("loss", QUANTILE)])
 
     def check_layout(self) -> None:
         """Check that the periods have room for the windows.
@@ -121,14 +150,33 @@ class Protocol:
         return bool(self.train_rows and self.validation_rows and self.find_test_rows(rows))
 
     @property
+    def horizons(self) -> tuple[int, ...]:
+        """Rows to each target, ascending, counted from `horizon_from`."""
+        return (*self.earlier_horizon_rows, self.horizon_rows)
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """Shape of a network's forecast of one window: () of one horizon, (horizon,) of several, or with quantiles
+        (horizon, quantile) of any number.
+        """
+        if self.quantiles:
+            return len(self.horizons), len(self.quantiles)
+        return (len(self.horizons),) if self.earlier_horizon_rows else ()
+
+    @property
     def target_offset(self) -> int:
-        """Rows from the row that a window ends before to its target; below 0 where that lies within the last step."""
+        """Rows from the row that a window ends before to its last target; below 0 if that lies within the last step."""
         return self.horizon_rows - (self.step_rows if self.horizon_from == NEWEST_READING else 0)
 
     @property
     def lead_rows(self) -> int:
-        """Rows from the newest reading of a window to its target."""
+        """Rows from the newest reading of a window to its last target."""
         return self.target_offset + self.step_rows
+
+    @property
+    def leads(self) -> tuple[int, ...]:
+        """Rows from the newest reading of a window to each target."""
+        return tuple(self.lead_rows - self.horizon_rows + rows for rows in self.horizons)
 
     @property
     def train_rows(self) -> range:
@@ -172,7 +220,7 @@ class Protocol:
     @property
     def at_first_origin(self) -> "Protocol":
         """The protocol with training from row 0: equal for all origins of one study."""
-        return self.shift(-self.train_start_row)
+        return self.shift(-self.train_start_row) if self.train_start_row else self
 
     @property
     def timesteps(self) -> int:
@@ -194,16 +242,24 @@ class Protocol:
         return replace(self, lookback_rows=lookback_rows or self.lookback_rows, step_rows=step_rows or self.step_rows)
 
     def describe_horizon(self, sampling_seconds: float) -> str:
-        """Return how far ahead the target is, and of what; in times of a series with a reading so often.
+        """Return how far ahead the targets are, and of what; in times of a series with a reading so often.
 
         The book's 24 hours count from the window's end, which is one step after its newest reading: both are named.
         """
-        lead, horizon = (format_seconds(rows * sampling_seconds) for rows in (self.lead_rows, self.horizon_rows))
+        lead, horizon = (_list_lengths(rows, sampling_seconds) for rows in (self.leads, self.horizons))
+        count = f"{len(self.horizons)} horizons, " if len(self.horizons) > MOST_NAMED else ""
         from_newest = f"{lead} after the newest reading"
-        return from_newest if self.horizon_from == NEWEST_READING else f"{horizon} after the window, {from_newest}"
+        from_end = "" if self.horizon_from == NEWEST_READING else f"{horizon} after the window, "
+        return f"{count}{from_end}{from_newest}"
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def _list_lengths(rows: tuple[int, ...], sampling_seconds: float) -> str:
+    """Render lengths, of many the ends: `6 h, 12 h, 24 h`, `1 h to 24 h`."""
+    lengths = [format_seconds(each * sampling_seconds) for each in rows]
+    return ", ".join(lengths) if len(rows) <= MOST_NAMED else f"{lengths[0]} to {lengths[-1]}"
 
 
 _CHOICES = {
@@ -214,5 +270,5 @@ _CHOICES = {
     "layout": (GENERATOR, DATASET),
     "target_scale": (STANDARDISED, IN_UNIT),
     "sampling": (DRAWN, PASSES),
-    "best_by": (MAE, MSE),
+    "best_by": (MAE, MSE, PINBALL),
 }

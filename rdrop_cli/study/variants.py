@@ -1,114 +1,10 @@
 """The networks that are compared, as plain data."""
 
-from dataclasses import dataclass
-from enum import StrEnum
-
 from rdrop_cli.errors import UsageError, ValueRefusedError, suggest
-from rdrop_cli.study.layers import ConvolutionLayer, DenseLayer, Layer, Pooled, PoolingLayer, RecurrentLayer
+from rdrop_cli.study.layers import ConvolutionLayer, DenseLayer, Pooled, PoolingLayer, RecurrentLayer
 from rdrop_cli.study.methods import CELLS, METHODS
 from rdrop_cli.study.own import find_maker
-
-DEFAULT_CELL = "gru"  # the study's
-
-
-class Place(StrEnum):
-    """Where the masks of the rate `dropout` act."""
-
-    ARGUMENT = "argument of the recurrent layer"
-    DROPOUT_BEFORE = "Dropout before it"
-    LOCKED_BEFORE = "Dropout before it, one mask for all timesteps"
-    SPATIAL_BEFORE = "SpatialDropout1D before it"
-    DROPOUT_AFTER = "Dropout after it"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A network by name: its layers, below a dense unit that gives the forecast.
-
-    Attributes:
-        name: what users type.
-        summary: one line.
-        paper: short reference.
-        dropout: default rate; 0 means that it has none.
-        recurrent_dropout: the same, for the masks of the recurrent layer's method.
-        method: a name of `rdrop_cli.study.methods`; None stands for Keras's own layer, untouched.
-        dropout_at: where the masks of `dropout` act.
-        stack: the layers, first to last.
-        bidirectional: whether each recurrent one is a pair that reads forwards and backwards.
-        cell: of its recurrent layers where none is named.
-        only_cell: whether it is built with no other: its name says so, or it has none.
-        lookback_rows, step_rows: of windows of its own, in rows of the Jena data; None for the protocol's.
-        maker: the function of the user's own that makes it, `module:function`; costs are estimated by `stack`.
-    """
-
-    name: str
-    summary: str
-    paper: str
-    dropout: float = 0.0
-    recurrent_dropout: float = 0.0
-    method: str | None = None
-    dropout_at: Place = Place.ARGUMENT
-    stack: tuple[Layer, ...] = (RecurrentLayer(),)
-    bidirectional: bool = False
-    cell: str = DEFAULT_CELL
-    only_cell: bool = False
-    lookback_rows: int | None = None
-    step_rows: int | None = None
-    maker: str = ""
-
-    @property
-    def drops(self) -> bool:
-        """Whether it is regularised."""
-        return self.dropout > 0 or self.recurrent_dropout > 0
-
-    @property
-    def is_network(self) -> bool:
-        """Whether it is a network, and not a reference forecast."""
-        return bool(self.stack)
-
-    @property
-    def recurrent_layers(self) -> tuple[RecurrentLayer, ...]:
-        """Those of its layers that are recurrent, first to last."""
-        return tuple(layer for layer in self.stack if isinstance(layer, RecurrentLayer))
-
-    @property
-    def least_timesteps(self) -> int:
-        """Timesteps that a window needs, for each layer to be given one at least."""
-        least = 1
-        for layer in reversed(self.stack):
-            if isinstance(layer, ConvolutionLayer):
-                least += layer.timesteps - 1
-            elif isinstance(layer, PoolingLayer):
-                least *= layer.timesteps or 1
-        return least
-
-    def count_products(self, timesteps: int, features: int, units: int) -> int:
-        """Return the products for one window, of one gate where a layer has gates: what training it costs, about."""
-        products, width = 0, features
-        for layer in self.stack:
-            match layer:
-                case RecurrentLayer():
-                    own, directions = layer.width * units, 2 if self.bidirectional else 1
-                    products += timesteps * directions * own * (own + width)
-                    width = directions * own
-                case DenseLayer():
-                    products += timesteps * width * layer.width * units
-                    timesteps, width = 1, layer.width * units
-                case ConvolutionLayer():
-                    timesteps -= layer.timesteps - 1
-                    products += timesteps * layer.filters * layer.timesteps * width
-                    width = layer.filters
-                case PoolingLayer():
-                    timesteps = timesteps // layer.timesteps if layer.timesteps else 1
-        return products
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The names of the cells that it can be built with."""
-        if self.only_cell:
-            return (self.cell,)
-        return METHODS[self.method].cells if self.method else tuple(CELLS)
-
+from rdrop_cli.study.variant import DEFAULT_CELL, Place, Variant
 
 VARIANTS = {
     variant.name: variant
@@ -253,7 +149,7 @@ VARIANTS = {
     )
 }
 REFERENCES = {
-    name: Variant(name, summary, paper, stack=(), only_cell=True)
+    name: Variant(name, summary, paper, stack=(), only_cell=True, one_horizon=name == "gradient-boosting")
     for name, summary, paper in (
         ("naive", "then as now: the newest reading", "Chollet 2018"),
         ("seasonal-naive", "the newest reading of the same time of day", "Hyndman and Athanasopoulos 2021"),

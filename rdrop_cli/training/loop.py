@@ -15,15 +15,19 @@ import numpy.typing as npt
 
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.files import replace_atomically, write_text
+from rdrop_cli.forecasters.forecasters import fit_climatology
 from rdrop_cli.runs.checkpoint import Checkpoint, State, load_checkpoint, remove_old_checkpoints, save_checkpoint
-from rdrop_cli.runs.document import Metrics, Status
+from rdrop_cli.runs.document import AtHorizon, Metrics, QuantileErrors, Status
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
-from rdrop_cli.runs.metrics import Setting, build_metrics
-from rdrop_cli.runs.schema import write_metrics
-from rdrop_cli.series.windows import Windows, average_by_day
+from rdrop_cli.runs.metrics import Setting, build_metrics, describe_horizons
+from rdrop_cli.runs.readings import Readings, keep_newest, save_readings
+from rdrop_cli.runs.record import write_record
+from rdrop_cli.runs.schema import render_metrics, write_metrics
+from rdrop_cli.series.windows import Windows, average_by_day, average_by_horizon
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.training.interruption import CheckSignals
+from rdrop_cli.training.measured import Measured, join, measure
 
 Errors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64] | range
@@ -208,36 +212,34 @@ class TrainingLoop:
 
         loss = self._trainer.train_epoch(number, on_step)
         train_seconds = time.monotonic() - start
-        val_mae, val_mse = self._measure(number, "validation", self._windows.validation)
+        val = self._measure(number, "validation", self._windows.validation)
         sample = self._windows.sample_train_rows(self.config.protocol.train_windows_measured)
-        train_mae, _ = self._measure(number, "training", sample)
-        epoch = Epoch(number, loss, val_mae, train_mae, train_seconds, time.monotonic() - start, val_mse)
+        train_mae = self._measure(number, "training", sample).mae
+        seconds = time.monotonic() - start
+        epoch = Epoch(number, loss, val.mae, train_mae, train_seconds, seconds, val.mse, val.pinball)
         self._history.epochs.append(epoch)
         self._commit()
         if self._log:
             self._log.add(epoch)
         self._callback.epoch(epoch)
 
-    def _measure(self, number: int, what: str, rows: Rows) -> tuple[float, float]:
-        """Return the mean absolute and the mean squared error, both standardised."""
-        errors = self._measure_errors(what, rows)
-        return self._average(number, what, errors), float(np.square(errors, dtype=np.float64).mean())
+    def _measure(self, number: int, what: str, rows: Rows) -> Measured:
+        """Measure the forecasts of windows.
 
-    def _average(self, number: int, what: str, errors: Errors) -> float:
-        error = float(errors.mean(dtype=np.float64))
-        if not math.isfinite(error):
-            raise DivergedError(f"{self.folder.run_id}: the {what} error is {error} after epoch {number}")
-        return error
-
-    def _measure_errors(self, what: str, rows: Rows) -> Errors:
-        """Return the error of each window: shape (window,)."""
+        Raises:
+            DivergedError: their error is not finite.
+        """
         self._callback.measure(what)
         pieces = []
         for start in range(0, len(rows), WINDOWS_AT_ONCE):
             self._check_signals()
-            pieces.append(self._trainer.measure_errors(rows[start : start + WINDOWS_AT_ONCE]))
+            errors = self._trainer.measure_errors(rows[start : start + WINDOWS_AT_ONCE])
+            pieces.append(measure(errors, self.config.protocol.quantiles))
         self._check_signals()
-        return np.concatenate(pieces)
+        measured = join(pieces)
+        if not math.isfinite(measured.mae):
+            raise DivergedError(f"{self.folder.run_id}: the {what} error is {measured.mae} after epoch {number}")
+        return measured
 
     def _commit(self) -> None:
         """Save the checkpoint, which is the truth, then what is derived from it for readers."""
@@ -259,33 +261,52 @@ class TrainingLoop:
 
         remove_old_checkpoints(self.folder.checkpoints_path)  # a kill may have come between saving and removing
         self._save_model()
-        self._measure_by_day("validation", "val_mae", self._windows.validation, self.folder.daily_errors_path)
-        test_mae = self._measure_by_day("test", "test_mae", self._windows.test, self.folder.daily_test_errors_path)
+        val = self._measure_by_day("validation", "val_mae", self._windows.validation, self.folder.daily_errors_path)
+        test = self._measure_by_day("test", "test_mae", self._windows.test, self.folder.daily_test_errors_path)
         write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
-        metrics = self._build_metrics("completed", test_mae=test_mae)
+        if self.config.is_network:
+            climatology = fit_climatology(self._windows).table
+            save_readings(self.folder.readings_path, Readings(keep_newest(self._windows), climatology))
+        maes = average_by_horizon(val.errors), average_by_horizon(test.errors)
+        at_horizons = describe_horizons(self.config.protocol, self._setting, *maes)
+        metrics = self._build_metrics("completed", test.mae, None, at_horizons, _describe_quantiles(val, test))
         try:
             draw_run(metrics, self.folder.plot_path)
         except Exception as error:  # the numbers are there, and `rdrop plot` draws them again
             self._callback.note(f"{self.folder.plot_path}: not drawn ({type(error).__name__}: {error})")
+        write_record(self.folder, render_metrics(metrics))
         write_metrics(self.folder.metrics_path, metrics)
         return metrics
 
-    def _measure_by_day(self, what: str, column: str, rows: Rows, path: Path) -> float:
-        """Return the best network's mean error; keep it by day, to tell how much of it belongs to this one period."""
-        errors = self._measure_errors(what, rows)
-        error = self._average(self._history.best.epoch, what, errors)
-        days = average_by_day(self._windows, rows, errors)
+    def _measure_by_day(self, what: str, column: str, rows: Rows, path: Path) -> Measured:
+        """Measure the best network; keep its errors by day, to tell how much of them belongs to this one period."""
+        measured = self._measure(self._history.best.epoch, what, rows)
+        days = average_by_day(self._windows, rows, measured.errors)
         lines = [f"day,windows,{column}", *(f"{day},{count},{error!r}" for day, count, error in days)]
         write_text(path, "\n".join(lines) + "\n")
-        return error
+        return measured
 
     def _write_metrics(self, status: Status, failure: str | None = None) -> None:
         write_metrics(self.folder.metrics_path, self._build_metrics(status, failure=failure))
 
-    def _build_metrics(self, status: Status, test_mae: float | None = None, failure: str | None = None) -> Metrics:
-        return build_metrics(
-            self.folder.run_id, self._created_at, self.config, self._setting, self._history, status, test_mae, failure
-        )
+    def _build_metrics(
+        self,
+        status: Status,
+        test_mae: float | None = None,
+        failure: str | None = None,
+        by_horizon: Sequence[AtHorizon] = (),
+        quantiles: QuantileErrors | None = None,
+    ) -> Metrics:
+        run = self.folder.run_id, self._created_at, self.config, self._setting, self._history
+        return build_metrics(*run, status, test_mae, failure, by_horizon, quantiles)
+
+
+def _describe_quantiles(val: Measured, test: Measured) -> QuantileErrors | None:
+    if val.pinball is None or test.pinball is None:
+        return None
+    return QuantileErrors(
+        val_pinball=val.pinball, test_pinball=test.pinball, val_crossed=val.crossed, test_crossed=test.crossed
+    )
 
 
 def run_together(loops: Sequence[TrainingLoop]) -> list[Metrics | DivergedError]:

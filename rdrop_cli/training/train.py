@@ -9,8 +9,9 @@ from rdrop_cli.errors import DataError, RdropError, make_printable
 from rdrop_cli.runs.document import Metrics, Scale, Standardisation
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.metrics import Setting
+from rdrop_cli.series.sampling import find_sampling
 from rdrop_cli.series.table import Series, Source
-from rdrop_cli.series.windows import Windows, forecast_naively, make_windows
+from rdrop_cli.series.windows import Windows, average_by_horizon, find_naive_errors, make_windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import IN_UNIT, Protocol
 from rdrop_cli.training.interruption import delay_signals
@@ -101,12 +102,16 @@ def _prepare_precision(config: RunConfig) -> AbstractContextManager[None]:
 
 
 def _describe_setting(config: RunConfig, source: Source, windows: Windows, trainer: "AnyTrainer") -> Setting:
+    naive_val, naive_test = (find_naive_errors(windows, rows) for rows in (windows.validation, windows.test))
     return Setting(
         source=source,
         engine=trainer.engine,
         target_std=windows.target_std,
-        naive_val_mae=forecast_naively(windows, windows.validation),
-        naive_test_mae=forecast_naively(windows, windows.test),
+        naive_val_mae=float(naive_val.mean()),
+        naive_test_mae=float(naive_test.mean()),
+        naive_val_maes=average_by_horizon(naive_val),
+        naive_test_maes=average_by_horizon(naive_test),
+        sampling_seconds=find_sampling(windows.timestamps).seconds,
         train_windows_per_epoch=config.own_protocol.epoch_windows,
         environment=trainer.describe_environment(),
         standardisation=_describe_standardisation(windows, config.protocol),

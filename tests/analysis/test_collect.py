@@ -7,9 +7,13 @@ import pytest
 
 from rdrop_cli.analysis.collect import Attempts, collect_runs
 from rdrop_cli.analysis.network import Network, label_networks
+from rdrop_cli.analysis.run import pack_daily_errors, read_daily_errors, unpack_daily_errors
+from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.errors import RdropError
 from rdrop_cli.report.words import describe_runs
+from rdrop_cli.runs import index
 from tests.analysis.made_runs import save_daily_errors, save_made_run, save_made_study
+from tests.runs.many import make_runs
 
 OTHER = "6" * 64
 
@@ -245,3 +249,27 @@ def test_seeds_with_gaps_are_described_as_they_are(tmp_path):
     for seed in (0, 1, 2, 5, 8, 9):
         save_made_run(tmp_path, f"run-{seed}", "baseline", seed)
     assert describe_runs(collect_runs([], tmp_path)).startswith("baseline seeds 0-2, 5, 8-9; ")
+
+
+def test_daily_errors_come_out_of_the_index_as_they_are_in_the_file(tmp_path):
+    path = tmp_path / "daily_errors.csv"
+    path.write_text("day,windows,val_mae\n2011-12-31,144,0.1\n2012-01-01,143,0.30000000000000004\n2012-03-01,7,1e-7\n")
+    daily = read_daily_errors(path)
+    assert daily
+    again = unpack_daily_errors(pack_daily_errors(daily))
+    assert again.days == daily.days == ("2011-12-31", "2012-01-01", "2012-03-01")
+    assert again.windows.tolist() == daily.windows.tolist() == [144.0, 143.0, 7.0]
+    assert again.mae.tolist() == daily.mae.tolist() == [0.1, 0.30000000000000004, 1e-7]
+
+
+def test_the_index_changes_nothing_of_what_is_judged(tmp_path, monkeypatch):
+    make_runs(tmp_path / "runs", 40)
+    (tmp_path / "runs" / "baseline-s1-20260101-000010-000a" / "daily_errors.csv").write_text("day")
+    (tmp_path / "runs" / "baseline-s2-20260101-000020-0014" / "daily_errors.csv").unlink()
+    expected = judge_runs([], tmp_path / "runs").to_json()
+    monkeypatch.setenv("RDROP_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(index, "FEWEST_RUNS", 2)
+    monkeypatch.setattr(index, "SETTLED_NS", 0)
+    for _ in range(2):
+        assert judge_runs([], tmp_path / "runs").to_json() == expected
+    assert list((tmp_path / "cache").iterdir())

@@ -193,3 +193,9 @@ def test_a_constant_and_a_factor_move_no_epoch_and_scale_the_rest(curve, factor,
 def test_curves_of_different_lengths_are_refused():
     with pytest.raises(DataError, match="expected 20 epochs as in val_loss, received 19"):
         measure_overfitting(make_level(20), make_level(19), MARGIN)
+
+
+def test_the_running_median_is_numpys_over_the_epochs_that_exist() -> None:
+    curve = np.random.default_rng(5).normal(size=23)
+    expected = [np.median(curve[max(0, place - 2) : place + 3]) for place in range(23)]
+    assert run_median(curve).tolist() == expected

@@ -5,7 +5,8 @@ import pytest
 
 from rdrop_cli.bench import floor
 from rdrop_cli.bench.compare import Team
-from rdrop_cli.nn.native.network import Activation, Cell, Description, Layer, Stage, load_library
+from rdrop_cli.nn.native.description import Activation, Cell, Description, Layer, Stage
+from rdrop_cli.nn.native.network import load_library
 from rdrop_cli.nn.native.work import Work, count_work
 
 

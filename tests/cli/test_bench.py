@@ -80,6 +80,13 @@ def test_a_comparison_is_run(rdrop, monkeypatch, tmp_path):
     assert "round 1 of 1" in result.err
 
 
+@pytest.mark.slow
+def test_runs_together_are_measured(rdrop, tmp_path):
+    result = rdrop("bench", "--together", "1,2", "--rounds", "1", "--steps", "1", "--data-dir", tmp_path)
+    assert result.code == 0, result.err
+    assert [line.split()[0] for line in result.out.splitlines()[2:5]] == ["1", "2", "kernel,"]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -87,6 +94,7 @@ def test_a_comparison_is_run(rdrop, monkeypatch, tmp_path):
         (["--study", "--growth", "x.png"], "--study and --growth exclude each other"),
         (["--peers", "jax"], "--peers and --markdown need --all"),
         (["--markdown", "--study"], "--peers and --markdown need --all"),
+        (["--together", "1,x"], "--together: expected numbers of runs such as 1,16,64, received '1,x'"),
         (["--all", "--epochs", "1"], "--epochs needs --study"),
         (["--all", "--peers", "jux"], "--peers: expected one of keras, xla, jax, torch, received 'jux'"),
     ],

@@ -60,8 +60,8 @@ def test_no_runs_are_a_table_without_rows(rdrop, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 2, "expected one of --csv and --mlflow URI, received neither"),
-        (["--csv", "--mlflow", "sqlite:///mlflow.db"], 2, "received both"),
+        ([], 2, "expected one of --csv, --mlflow URI and --archive FILE, received none"),
+        (["--csv", "--mlflow", "sqlite:///mlflow.db"], 2, "received --csv and --mlflow"),
         (["--csv", "--json"], 2, "--json needs --mlflow"),
         (["--mlflow", "sqlite:///mlflow.db", "-o", "file"], 2, "--output needs --csv"),
         (["--csv", "rubbish"], 1, "rubbish: metrics.json: cannot be read"),

@@ -3,6 +3,8 @@
 import json
 import shlex
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -90,3 +92,31 @@ def test_a_run_does_not_go_on_with_other_data(start, rdrop, weather_csv, tmp_pat
     result = rdrop("train", "--resume", folder.name, *dirs)
     assert result.code == 1
     assert "not the data that the run was started on" in result.err
+
+
+SLOW_TO_SAY = """
+import threading, time
+from rdrop_cli.cli.signals import end_on_signals, notice_on_signal
+def find_out():
+    time.sleep(2)
+    return ["resume with: ..."]
+with end_on_signals(), notice_on_signal(find_out, lambda line: print(line, flush=True)):
+    threading.Timer(0.2, print, ["begun"], {"flush": True}).start()
+    while True:
+        try:
+            time.sleep(1)
+        except BaseException:
+            continue
+"""
+
+
+@pytest.mark.parametrize("signals", [[signal.SIGTERM], [signal.SIGINT, signal.SIGINT]])
+def test_the_line_comes_before_the_end_however_slow_the_machine_is(signals):
+    """It takes two seconds to find out, and the main thread never ends: the watcher waits for the line and ends it."""
+    with subprocess.Popen([sys.executable, "-c", SLOW_TO_SAY], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        for number in signals:
+            process.send_signal(number)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + signals[-1]
+    assert out == "resume with: ...\n"

@@ -39,7 +39,7 @@ def test_metrics_carry_what_scripts_are_promised(metrics, weather_csv):
         assert document["seed"] == 0
         assert {"name", "sha256", "rows", "verified"} <= document["dataset"].keys()
         assert document["dataset"]["rows"] == 900
-        assert set(document["history"]) == {"loss", "val_loss", "train_mae", "val_mse"}
+        assert set(document["history"]) == {"loss", "val_loss", "train_mae", "val_mse", "val_pinball"}
         assert set(document["best"]) == {"epoch", "val_mae", "val_mae_in_unit"}
         assert {"loss", "val_mae", "val_mae_in_unit"} <= document["final"].keys()
         assert set(document["test"]) == {"mae", "mae_in_unit"}

@@ -194,3 +194,22 @@ assert run_command(["train", "naive", "nlinear", "--dataset", "synthetic", "--pr
 def test_no_reference_forecast_needs_tensorflow(tmp_path):
     done = subprocess.run([sys.executable, "-c", WITHOUT], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["naive", "seasonal-naive", "climatology", "damped-persistence", "ridge", "dlinear"])
+def test_each_of_several_horizons_is_forecast_as_it_is_alone(weather, name, monkeypatch):
+    monkeypatch.setattr("rdrop_cli.forecasters.forecasters.SMOOTHING_DAYS", (30,))  # else chosen for all together
+    monkeypatch.setattr("rdrop_cli.forecasters.linear.PENALTIES", (1e-4,))
+    monkeypatch.setattr("rdrop_cli.forecasters.forecasters.PENALTIES", (1e-4,))
+    several = make_windows_of(make_weather(), replace(PROTOCOL, earlier_horizon_rows=(1, 6)))
+    alone = [make_windows_of(make_weather(), replace(PROTOCOL, horizon_rows=rows)) for rows in (1, 6)] + [weather]
+    rows = several.test
+    forecaster = FORECASTERS[name]()
+    forecasts = forecaster.predict(forecaster.fit(several), several, rows)
+    assert forecasts.shape == (len(rows), 3)
+    for place, windows in enumerate(alone):
+        same = replace(windows, train=several.train, validation=several.validation)
+        single = FORECASTERS[name]()
+        expected = single.predict(single.fit(same), same, rows)
+        np.testing.assert_allclose(forecasts[:, place], expected, atol=1e-3)
+        assert np.abs(forecasts[:, place - 1] - expected).max() > 0.01 or name in ("naive", "seasonal-naive")

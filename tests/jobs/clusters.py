@@ -24,6 +24,7 @@ class Cluster:
 
     scratch: Path
     environment: dict[str, str] = field(default_factory=dict)
+    options: tuple[str, ...] = ()
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, workers: int) -> None:
@@ -36,7 +37,7 @@ class Cluster:
 
     def _start(self, module: str, *arguments: str) -> None:
         with (self.scratch / "log").open("ab") as log:
-            command = [sys.executable, "-m", f"distributed.cli.{module}", *arguments]
+            command = [sys.executable, "-m", f"distributed.cli.{module}", *arguments, *self.options]
             environment = os.environ | self.environment
             self.processes.append(subprocess.Popen(command, cwd=self.scratch, stdout=log, stderr=log, env=environment))
 

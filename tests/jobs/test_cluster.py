@@ -1,5 +1,7 @@
 """The same runs on a Dask cluster: a real scheduler and two worker processes, one of them killed at work."""
 
+import shutil
+import subprocess
 from dataclasses import replace
 
 import psutil
@@ -13,6 +15,7 @@ from rdrop_cli.jobs.launch import Execution, plan_training, run_plan
 from rdrop_cli.jobs.task import Task, do_task
 from rdrop_cli.planning.request import Request
 from rdrop_cli.runs.find import list_run_folders
+from rdrop_cli.runs.verify import verify_run
 from tests.jobs.clusters import Cluster, cluster, is_training, wait_for
 from tests.jobs.test_pool import TINY, Listener
 from tests.torture.kills import fingerprint
@@ -126,8 +129,8 @@ def start_cluster(tmp_path):
     """Start a cluster of one worker for a test alone."""
     running = []
 
-    def start(**environment):
-        running.append(Cluster(tmp_path / "dask", environment))
+    def start(*options, **environment):
+        running.append(Cluster(tmp_path / "dask", environment, options))
         running[0].start(workers=1)
         return running[0]
 
@@ -177,3 +180,77 @@ def test_a_lost_scheduler_is_told_and_ends_the_trainings(start_cluster, executio
         run_on_cluster([make_task(configs[0], execution)], series, alone.address, [Listener(kill_scheduler)])
     assert len(trainings) == 1
     wait_for(lambda: not is_training(trainings[0]))
+
+
+@pytest.mark.slow
+def test_a_run_that_no_worker_lives_long_enough_for_ends_at_last(
+    start_cluster, execution, request_runs, local, monkeypatch
+):
+    """As in jobs whose time is up; Dask alone would begin again each time, and blame the run."""
+    monkeypatch.setattr("rdrop_cli.jobs.cluster.SECONDS_BETWEEN_CHECKPOINTS", 0.2)
+    alone = start_cluster(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")
+    configs, series = plan_on_data([request_runs()], execution)
+    listener, kept, begun = Listener(), [], []
+
+    def begin(run_id, config, epochs_done, target_std):
+        begun.append(epochs_done)
+
+    def kill_when_something_is_safe(epoch):
+        listener.epochs.append(epoch)
+        safe = [path for folder in list_run_folders(execution.runs_dir) for path in folder.checkpoints_path.iterdir()]
+        if safe and len(kept) < 3 and len(safe) > len(kept):
+            kept.append(max(path.name for path in safe))
+            alone.kill_worker()
+
+    listener.begin, listener.epoch = begin, kill_when_something_is_safe
+    request = make_task(configs[0], execution)
+    (outcome,) = run_on_cluster([request], series, alone.address, [listener])
+    assert outcome.failure is None, outcome.failure
+    assert kept, "no checkpoint came home before the end"
+    assert begun[-1] > 0, "it went on from what had come home"
+    assert read_fingerprints(execution.runs_dir) == {0: local[0]}
+    assert all(verify_run(folder).faults == [] for folder in list_run_folders(execution.runs_dir))
+
+
+def openssl(folder, *arguments):
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def make_certificates(folder):
+    """Make an authority, and a certificate of it for a node and one for me."""
+    folder.mkdir()
+    new = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+    openssl(folder, "req", "-x509", *new, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca", "-days", "2")
+    for name in ("node", "me"):
+        openssl(folder, "req", *new, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
+        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-days", "2")
+        openssl(folder, "x509", "-req", "-in", f"{name}.csr", *signed, "-out", f"{name}.pem")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_a_cluster_with_tls_trains_for_whoever_has_a_certificate_and_for_nobody_else(
+    start_cluster, tmp_path, execution, request_runs, local
+):
+    """As `docs/cluster.md` sets it up."""
+    import dask
+
+    place = tmp_path / "certificates"
+    make_certificates(place)
+    node = ("--tls-ca-file", place / "ca.pem", "--tls-cert", place / "node.pem", "--tls-key", place / "node.key")
+    alone = start_cluster("--protocol", "tls", *map(str, node))
+    assert alone.address.startswith("tls://")
+    configs, series = plan_on_data([request_runs()], execution)
+    task = make_task(configs[0], execution)
+    client = {"cert": str(place / "me.pem"), "key": str(place / "me.key")}
+    mine = {"distributed.comm.tls.ca-file": str(place / "ca.pem"), "distributed.comm.tls.client": client}
+    with dask.config.set(mine):
+        (outcome,) = run_on_cluster([task], series, alone.address, [Listener()])
+    assert outcome.failure is None
+    assert read_fingerprints(execution.runs_dir) == {0: local[0]}
+    make_certificates(tmp_path / "strangers")
+    strange = {name: str(tmp_path / "strangers" / path) for name, path in (("cert", "me.pem"), ("key", "me.key"))}
+    theirs = {"distributed.comm.tls.ca-file": str(place / "ca.pem"), "distributed.comm.tls.client": strange}
+    for refused in ({"distributed.comm.tls.client": {}}, theirs):
+        with dask.config.set({"distributed.comm.timeouts.connect": "5s", **refused}), pytest.raises(RdropError):
+            run_on_cluster([task], series, alone.address, [Listener()])

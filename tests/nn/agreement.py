@@ -17,10 +17,12 @@ import numpy as np
 import tensorflow as tf
 from keras.src.random.seed_generator import draw_seed
 
+from rdrop_cli.nn.engines import compute_loss
 from rdrop_cli.nn.masks import draw_mask
 from rdrop_cli.nn.models import build_model
+from rdrop_cli.nn.native.description import Description
 from rdrop_cli.nn.native.keras_network import describe_model
-from rdrop_cli.nn.native.network import Description, Network, Sequences, load_library
+from rdrop_cli.nn.native.network import Network, Sequences, load_library
 from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.variants import VARIANTS
@@ -43,6 +45,12 @@ class Size(NamedTuple):
     features: int
     batch: int
     timesteps: int
+    outputs: int = 1
+    quantiles: tuple[float, ...] = ()
+
+    @property
+    def horizons(self) -> int:
+        return self.outputs // max(1, len(self.quantiles))
 
 
 class Errors(NamedTuple):
@@ -76,16 +84,18 @@ def measure_agreement(
     """
     rng = np.random.default_rng(1)
     x = rng.normal(size=(size.batch, size.timesteps, size.features)).astype(np.float32)
-    targets = (4 + rng.normal(size=size.batch)).astype(
-        np.float32
-    )  # far from the outputs: no error is a small difference
+    shape = (size.batch,) if size.horizons == 1 else (size.batch, size.horizons)
+    targets = (4 + rng.normal(size=shape)).astype(np.float32)  # far from the outputs: no error is a small difference
+    if size.quantiles:
+        targets *= rng.choice(np.float32([-1, 1]), shape)  # on both sides of them
     model = _build(variant, cell, size, "float64")
     weights = [_draw_weight(rng, w.shape) for w in model.get_weights()]
     model.set_weights(weights)
-    outputs, gradients = _compute_in_float64(model, x, targets)
+    outputs, gradients = _compute_in_float64(model, x, targets, size)
 
     twin = _build(variant, cell, size, "float32")
-    description = replace(describe_model(twin, MaskSeeds(twin, SEED).find_stream), squares=True)
+    loss_of = {"squares": not size.quantiles, "quantiles": size.quantiles}
+    description = replace(describe_model(twin, MaskSeeds(twin, SEED).find_stream), **loss_of)
     parameters = np.concatenate([w.ravel() for w in weights])
     spoil(description, parameters)
     loss, received, predicted = (compute or compute_by_kernel)(description, parameters, x, targets)
@@ -111,7 +121,10 @@ def compute_by_kernel(
 def _build(variant: str, cell: str, size: Size, dtype: str) -> keras.Sequential:
     chosen = VARIANTS[variant]
     rates = (0.3 if chosen.dropout else 0.0), (0.4 if chosen.recurrent_dropout else 0.0)
-    protocol = replace(TINY_PROTOCOL, units=size.units)
+    earlier = tuple(range(1, size.horizons))
+    loss = {"loss": "quantile", "quantiles": size.quantiles} if size.quantiles else {}
+    lengths = {"earlier_horizon_rows": earlier, "horizon_rows": len(earlier) + 12}
+    protocol = replace(TINY_PROTOCOL, units=size.units, **lengths, **loss)
     config = RunConfig(variant, SEED, *rates, 1, protocol, "made", "0" * 64, cell=cell)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(dtype)
@@ -125,15 +138,20 @@ def _draw_weight(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray
     return (0.7 * rng.normal(size=shape) / max(1, shape[0] if len(shape) > 1 else 1) ** 0.5).astype(np.float32)
 
 
-def _compute_in_float64(model: keras.Sequential, x: np.ndarray, targets: np.ndarray) -> tuple[dict[str, Any], Any]:
+def _compute_in_float64(
+    model: keras.Sequential, x: np.ndarray, targets: np.ndarray, size: Size
+) -> tuple[dict[str, Any], Any]:
     """Return the loss in training and the output in inference, and the gradients of the loss."""
     MaskSeeds(model, SEED).set_step(tf.constant(STEP, tf.int64))
     variables = [variable.value for variable in model.trainable_variables]
     x64 = tf.constant(x, tf.float64)
     with _draw_in_float32(), tf.GradientTape() as tape:
-        loss = tf.reduce_mean(tf.square(model(x64, training=True)[:, 0] - targets))
+        outputs = tf.reshape(model(x64, training=True), (size.batch, size.horizons, -1))
+        name = "quantile" if size.quantiles else "mse"
+        loss = compute_loss(name, outputs - targets.reshape(size.batch, -1, 1), size.quantiles)
     gradients = [gradient.numpy() for gradient in tape.gradient(loss, variables)]
-    inference = model(x64, training=False).numpy()[:, 0]
+    inference = model(x64, training=False).numpy()
+    inference = inference[:, 0] if size.outputs == 1 else inference
     return {"loss": np.array([loss.numpy()]), "inference": inference}, gradients
 
 

@@ -12,8 +12,9 @@ import tensorflow as tf
 from rdrop_cli.errors import RdropError
 from rdrop_cli.nn.batched.philox import draw_bits, draw_integers
 from rdrop_cli.nn.batched.runs import Runs
-from rdrop_cli.nn.engines import make_batch
-from rdrop_cli.nn.trainer import KerasTrainer
+from rdrop_cli.nn.engines import choose_engine, make_batch
+from rdrop_cli.nn.models import build_model
+from rdrop_cli.nn.trainer import KerasTrainer, make_optimizer
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import PASSES
 from tests.nn.agreement import NETWORKS, STEP, Size, measure_agreement
@@ -83,8 +84,11 @@ def train(trainer):
 
 @pytest.mark.parametrize(
     "changed",
-    [{}, {"optimizer": "adam", "loss": "mse", "sampling": PASSES, "batch_size": 60, "steps_per_epoch": None}],
-    ids=["as in edition 1", "full passes by Adam on the squared error"],
+    [
+        {"loss": "quantile", "quantiles": (0.1, 0.5, 0.9), "earlier_horizon_rows": (6,)},
+        {"optimizer": "adam", "loss": "mse", "sampling": PASSES, "batch_size": 60, "steps_per_epoch": None},
+    ],
+    ids=["quantiles at two horizons", "full passes by Adam on the squared error"],
 )
 def test_runs_together_are_the_runs_alone(changed):
     protocol = replace(TINY_PROTOCOL, **changed)
@@ -103,6 +107,24 @@ def test_runs_together_are_the_runs_alone(changed):
         assert state.keys() == theirs.keys()
         assert all(np.allclose(state[name], theirs[name], atol=1e-4) for name in state)
     assert losses[0] != pytest.approx(losses[1], rel=1e-3)
+
+
+@pytest.mark.parametrize("variant", ["dropout", "batch-shared"])
+def test_samples_with_dropout_on_are_those_of_the_kernel(variant):
+    windows = make_tiny_windows()
+    config = RunConfig(variant, 3, 0.3, 0.4, 1, TINY_PROTOCOL, "made", "0" * 64)
+    engines = [choose_engine(*make_parts(replace(config, engine=engine)), windows) for engine in ("jax", "native")]
+    one, other = (engine.sample(windows.validation[:9], 4) for engine in engines)
+    assert one.shape == (4, 9)
+    assert one == pytest.approx(other, abs=1e-5)
+    assert one.std(axis=0).min() > 1e-3, "every sample has masks of its own"
+
+
+def make_parts(config):
+    model = build_model(config, 5, 14)
+    optimizer = make_optimizer(config.protocol)
+    optimizer.build(model.trainable_variables)
+    return config, model, optimizer
 
 
 def test_networks_of_two_kinds_in_a_batch_are_computed_apart():

@@ -16,7 +16,8 @@ from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.methods import CELLS
-from rdrop_cli.study.variants import VARIANTS, Place
+from rdrop_cli.study.variant import Place
+from rdrop_cli.study.variants import VARIANTS
 from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
 
 ONE_STEP = replace(TINY_PROTOCOL, steps_per_epoch=1)

@@ -42,6 +42,13 @@ def test_sizes_that_fill_no_vector_are_no_exception(network, size):
     assert max(measure_agreement(*network, size)) < TOLERANCE
 
 
+@pytest.mark.parametrize("outputs", [2, 3, 24])
+@pytest.mark.parametrize("network", [("dropout", "gru"), ("gal", "lstm"), ("bidirectional", "gru")], ids=name)
+def test_several_outputs_are_those_of_float64(network, outputs):
+    assert max(measure_agreement(*network, Size(33, 2, 70, 5, outputs))) < TOLERANCE
+    assert max(measure_agreement(*network, Size(1, 1, 1, 1, outputs))) < TOLERANCE
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("network", NETWORKS, ids=name)
@@ -73,6 +80,28 @@ def swap_scales(description, parameters):
 def swap_gates(description, parameters):
     columns = parameters[: SIZE.features * 3 * SIZE.units].reshape(SIZE.features, 3, SIZE.units)
     columns[:, [0, 1]] = columns[:, [1, 0]]
+
+
+@pytest.mark.parametrize("outputs", [3, 6, 24])
+@pytest.mark.parametrize("network", [("dropout", "gru"), ("gal", "lstm")], ids=name)
+def test_the_pinball_loss_of_quantiles_is_that_of_float64(network, outputs):
+    size = Size(33, 2, 70, 5, outputs, quantiles=(0.1, 0.5, 0.8))
+    assert max(measure_agreement(*network, size)) < TOLERANCE
+
+    def swap_levels(description, parameters):
+        object.__setattr__(description, "quantiles", (0.8, 0.5, 0.1))
+
+    assert measure_agreement(*network, size, swap_levels).gradient > SEEN
+
+
+def swap_outputs(description, parameters):
+    weights = parameters[description.dense :].reshape(-1, description.outputs)
+    weights[:, [0, 1]] = weights[:, [1, 0]]
+
+
+def test_swapped_outputs_are_seen():
+    errors = measure_agreement("dropout", "gru", SIZE._replace(outputs=3), swap_outputs)
+    assert min(errors) > SEEN
 
 
 def take_the_masks_of_another_step(description, parameters):

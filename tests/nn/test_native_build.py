@@ -156,7 +156,7 @@ def test_others_are_kept_out_of_the_folder(cache, counting_compiler):
 def test_a_folder_of_another_user_is_refused_by_name(cache, counting_compiler, monkeypatch):
     cache.mkdir()
     owner = cache.stat().st_uid
-    monkeypatch.setattr(build.os, "getuid", lambda: owner + 1)
+    monkeypatch.setattr(os, "getuid", lambda: owner + 1)
     if owner == 0:
         cache.chmod(0o777)
     assert fail_in_one_line().startswith(f"{cache}: other users can write there")

@@ -5,7 +5,8 @@ import pytest
 import tensorflow as tf
 
 from rdrop_cli.nn.masks import draw_mask
-from rdrop_cli.nn.native.network import Masks, load_library
+from rdrop_cli.nn.native.description import Masks
+from rdrop_cli.nn.native.network import load_library
 from rdrop_cli.nn.randomness import DRAWS_PER_STEP, derive_seed, draw_rows
 
 

@@ -5,20 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rdrop_cli.nn.native.network import (
-    Cell,
-    Description,
-    Layer,
-    Masks,
-    MaskSite,
-    Network,
-    Sequences,
-    Stage,
-    load_library,
-)
+from rdrop_cli.nn.native.description import Cell, Description, Layer, Masks, MaskSite, Stage
+from rdrop_cli.nn.native.network import Network, Sequences, load_library
 
 
-def describe(cell=Cell.GRU, units=32, features=14, timesteps=9, masked=True, squares=True):
+def describe(cell=Cell.GRU, units=32, features=14, timesteps=9, masked=True, squares=True, outputs=1):
     gates, biases = (3, 2) if cell == Cell.GRU else (4, 1)
     masks = [Masks(stream=3, first=first, count=gates, rate=0.3, kept=1 / 0.7) for first in (0, gates)]
     layer = Layer(cell=cell, features=features, units=units)
@@ -27,14 +18,14 @@ def describe(cell=Cell.GRU, units=32, features=14, timesteps=9, masked=True, squ
     stage = Stage(directions=1)
     stage.layers[0] = layer
     weights = gates * units * (features + units + biases)
-    return Description([stage], timesteps, weights + units + 1, weights, squares=squares)
+    return Description([stage], timesteps, weights + outputs * (units + 1), weights, squares=squares, outputs=outputs)
 
 
 def draw_case(description, size, seed=0):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(size, description.timesteps, description.features)).astype(np.float32)
     parameters = (0.25 * rng.normal(size=description.parameters)).astype(np.float32)
-    return parameters, x, rng.normal(size=size).astype(np.float32)
+    return parameters, x, rng.normal(size=(size, *description.output_shape)).astype(np.float32)
 
 
 def differentiate(description, parameters, x, targets, threads=1):
@@ -57,6 +48,35 @@ def test_the_number_of_threads_changes_no_bit(cell):
         assert loss == other_loss
         assert np.array_equal(gradients, other)
         assert np.array_equal(output, predict(description, parameters, x, threads))
+
+
+@pytest.mark.parametrize("squares", [False, True])
+@pytest.mark.parametrize("cell", Cell)
+def test_of_two_outputs_alike_each_has_the_bits_of_one_alone(cell, squares):
+    one, two = (describe(cell, squares=squares, outputs=outputs) for outputs in (1, 2))
+    parameters, x, targets = draw_case(one, 70)
+    twice = np.concatenate([parameters[: one.dense], np.repeat(parameters[one.dense :], 2)])
+    outputs = predict(two, twice, x)
+    assert outputs.shape == (70, 2)
+    assert np.array_equal(outputs, np.repeat(predict(one, parameters, x)[:, None], 2, axis=1))
+    loss, gradients = differentiate(one, parameters, x, targets)
+    loss_of_both, of_both = differentiate(two, twice, x, np.repeat(targets[:, None], 2, axis=1))
+    assert loss_of_both == pytest.approx(loss, rel=1e-14)  # the losses are added up in another order
+    assert np.array_equal(of_both[: one.dense], gradients[: one.dense])
+    assert np.array_equal(of_both[one.dense :], np.repeat(gradients[one.dense :] / 2, 2))
+
+
+def test_outputs_that_the_parameters_have_no_room_for_are_refused():
+    with pytest.raises(ValueError, match=r"3 outputs, .* do not fit"):
+        replace(describe(outputs=2), outputs=3).check()
+    with pytest.raises(ValueError, match="0 outputs"):
+        replace(describe(), outputs=0).check()
+    with pytest.raises(ValueError, match="4 outputs are not 3 quantiles of each target"):
+        replace(describe(outputs=4), quantiles=(0.1, 0.5, 0.9)).check()
+    description = describe(outputs=3)
+    parameters, x, targets = draw_case(description, 4)
+    with pytest.raises(ValueError, match=r"expected float32 of shape \(4, 3\)"):
+        differentiate(description, parameters, x, targets[:, 0].copy())
 
 
 def test_what_a_network_computed_before_changes_no_bit():
@@ -125,8 +145,8 @@ def test_nan_stays_in_its_sequence_and_reaches_loss_and_gradients(cell):
     output = predict(description, parameters, x)
     assert np.isnan(output[35])
     assert np.isfinite(np.delete(output, 35)).all()
-    for squares in (False, True):
-        loss, gradients = differentiate(replace(description, squares=squares), parameters, x, targets)
+    for loss_of in ({"squares": False}, {"squares": True}, {"squares": False, "quantiles": (0.5,)}):
+        loss, gradients = differentiate(replace(description, **loss_of), parameters, x, targets)
         assert np.isnan(loss)
         assert np.isnan(gradients).any()
 

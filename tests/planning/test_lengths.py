@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rdrop_cli.errors import UsageError
-from rdrop_cli.planning.lengths import parse_rows, parse_split
+from rdrop_cli.planning.lengths import parse_horizons, parse_rows, parse_split
 from rdrop_cli.study.units import UNIT_SECONDS, format_seconds, format_stamp
 from tests.planning.series import make_series
 
@@ -125,3 +125,44 @@ def test_any_text_is_a_length_or_refused(text: str) -> None:
 )  # fmt: skip
 def test_lengths_are_told_in_the_largest_unit_that_fits(seconds: int, text: str) -> None:
     assert format_seconds(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("24h", (144,)),
+        ("7", (7,)),
+        ("6h,12h, 24h", (36, 72, 144)),
+        ("24h,6h,6h", (36, 144)),
+        ("1h..4h", (6, 12, 18, 24)),
+        ("6h..24h", (36, 72, 108, 144)),
+        ("6h..8h/30min", (36, 39, 42, 45, 48)),
+        ("2..6/2,1h,1d", (2, 4, 6, 144)),
+        ("0h", (0,)),
+    ],
+)
+def test_horizons_are_lengths_and_ranges_of_them_each_once(text: str, rows: tuple[int, ...]) -> None:
+    assert parse_horizons(text, TEN_MINUTES) == rows
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected a length .*received ''"),
+        ("6h,", "expected a length .*received ''"),
+        ("25min", "25min is not a whole number of readings"),
+        ("1h..", r"expected a range .*received '1h\.\.'"),
+        ("..24h", "expected a length .*received ''"),
+        ("24h..1h", r"expected a range .*received '24h\.\.1h'"),
+        ("1h..1h", "expected a range"),
+        ("0h..24h", "expected a range"),
+        ("1h..24h/0h", "expected a range"),
+        ("1h..90min", "a whole number of its steps after its beginning, received '1h..90min'"),
+        ("1h..24h..48h", "expected a length .*received '24h..48h'"),
+        ("1..1001", "expected at most 1000 horizons, received '1..1001'"),
+        ("1..999999999", "expected at most 1000 horizons"),
+    ],
+)
+def test_horizons_that_cannot_be_meant_are_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=f"horizon: .*{message}|horizon: {message}"):
+        parse_horizons(text, TEN_MINUTES)

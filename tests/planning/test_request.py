@@ -96,6 +96,13 @@ def test_lengths_that_are_not_wanted_stay_the_protocols() -> None:
     assert fit_to_series(planned, Request(), JENA).protocol == PROTOCOLS["book"]
 
 
+def test_several_horizons_are_those_of_one_protocol() -> None:
+    (planned,) = plan_runs(Request(variants=("baseline",)))
+    protocol = fit_to_series(planned, Request(horizon="6h,24h,12h"), JENA).protocol
+    assert (protocol.earlier_horizon_rows, protocol.horizon_rows) == ((36, 72), 144)
+    assert (protocol.horizons, protocol.leads) == ((36, 72, 144), (42, 78, 150))
+
+
 @pytest.mark.parametrize("option", ["lookback", "every", "horizon"])
 def test_a_length_that_fits_no_reading_is_refused_by_its_option(option: str) -> None:
     (planned,) = plan_runs(Request(variants=("baseline",)))
@@ -327,3 +334,24 @@ def test_steps_of_a_pass_are_refused_with_what_to_do() -> None:
     (run, *_) = plan_runs(Request(protocol="book2", steps_per_epoch=9, sampling="drawn"))
     assert run.protocol.epoch_steps == 9
     assert PROTOCOLS["book2"].epoch_steps == 819
+
+
+def test_quantiles_are_forecast_by_their_loss_and_the_best_epoch_is_that_of_their_loss() -> None:
+    (usual,) = plan_runs(Request(variants=("baseline",), loss="quantile"))
+    assert usual.protocol.quantiles == (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+    assert usual.protocol.best_by == "pinball"
+    chosen = Request(variants=("baseline",), loss="quantile", quantiles=".9, .5,.1,.5", best_by="mae", protocol="book2")
+    (run,) = plan_runs(chosen)
+    assert (run.protocol.quantiles, run.protocol.best_by) == ((0.1, 0.5, 0.9), "mae")
+    assert plan_runs(Request(variants=("baseline",)))[0].protocol.quantiles == ()
+
+
+@pytest.mark.parametrize("text", ["", ".1,.9", ".5,x", "0,.5", ".5,1", "50%", ".5,nan", ".1,nan,.5", "inf,.5", ".5,"])
+def test_quantiles_that_cannot_be_meant_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"quantiles: expected levels .*, received"):
+        plan_runs(Request(loss="quantile", quantiles=text))
+
+
+def test_quantiles_without_their_loss_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"quantiles: only the loss quantile .*received '.5'; use loss='quantile'"):
+        plan_runs(Request(quantiles=".5"))

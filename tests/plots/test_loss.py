@@ -211,6 +211,17 @@ def test_labels_that_are_apart_stay_where_they_are() -> None:
     assert spread_apart([], gap=1.0) == []
 
 
+def test_the_best_epoch_of_quantiles_is_that_of_their_loss(
+    make_metrics: MakeMetrics, tmp_path: Path, drawn: list[Axes]
+) -> None:
+    run = make_metrics(loss="quantile", quantiles=(0.1, 0.5, 0.9), best_by="pinball")
+    run = replace(run, history=replace(run.history, val_pinball=[0.08, 0.09, 0.07]))
+    draw_comparison([run], tmp_path / "a.svg", in_unit=False)
+    (marker,) = (line for line in drawn[0].lines if line.get_marker() == "o")
+    assert np.asarray(marker.get_xydata()).tolist() == [[3, run.history.val_loss[2]]]
+    assert drawn[0].get_ylabel() == "mean absolute error of the median (standardised)"
+
+
 def test_the_best_epoch_is_that_of_the_protocol_and_a_loss_of_another_kind_is_neither_drawn_nor_explained(
     make_metrics: MakeMetrics, tmp_path: Path, drawn: list[Axes]
 ) -> None:

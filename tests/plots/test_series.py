@@ -44,6 +44,23 @@ def test_periods_windows_units_and_gaps_are_written_on_the_picture(
         assert said in texts.replace("  ", " "), texts
 
 
+def test_every_target_of_several_horizons_is_drawn_and_the_naive_error_is_their_mean(
+    tiny_series: Series, tiny_protocol: Protocol, tmp_path: Path, drawn: list[Axes]
+) -> None:
+    protocol = replace(tiny_protocol, earlier_horizon_rows=(1, 3))
+    windows = make_windows(tiny_series, protocol)
+    path = tmp_path / "series.svg"
+    draw_series(tiny_series, "T (degC)", path, protocol, windows)
+    row = int(windows.validation[len(windows.validation) // 2])
+    stars = [line for axes in drawn for line in axes.lines if line.get_marker() == "*"]
+    readings = tiny_series.values[[row + 1, row + 3, row + 5], 0]
+    assert np.asarray(stars[0].get_ydata()) == pytest.approx(readings, abs=1e-4)
+    texts = " | ".join(read_texts(path))
+    error = np.abs(readings - tiny_series.values[row - 3, 0]).mean()
+    assert f"as now, off by {error:.2f} °C" in texts
+    assert "★ targets, 10 min, 30 min, 50 min after the window" in texts.replace("  ", " ")
+
+
 def test_without_windows_the_target_is_drawn_alone(
     tiny_series: Series, tiny_protocol: Protocol, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from rdrop_cli.analysis.verdict import judge_runs
@@ -16,6 +17,7 @@ from rdrop_cli.cli.app import run_command
 from rdrop_cli.report.account import list_spreads
 from rdrop_cli.report.html import render_report, write_report
 from rdrop_cli.report.periods import describe_periods
+from rdrop_cli.report.pictures import thin_out
 from rdrop_cli.report.words import VERDICTS, format_answer
 from tests.analysis.made_runs import SHA256, save_later_origins, save_made_run, save_made_study, save_varied
 
@@ -327,3 +329,26 @@ def test_a_folder_that_is_not_there_is_named(rdrop: Callable[..., tuple[int, str
     code, out, err = rdrop("report", "--runs-dir", tmp_path, "--output", tmp_path / "no" / "report.html")
     assert (code, out) == (1, "")
     assert "No such file or directory" in err
+
+
+def test_of_many_runs_the_report_lists_the_first_and_counts_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_made_study(tmp_path, range(6))
+    for number in range(7):
+        save_made_run(tmp_path, f"begun-{number}", status="interrupted")
+    whole = Page(render_report(judge_runs([], tmp_path)))
+    monkeypatch.setattr("rdrop_cli.report.html.MOST_RUNS", 4)
+    monkeypatch.setattr("rdrop_cli.report.pictures.MOST_DRAWN", 3)
+    page = Page(render_report(judge_runs([], tmp_path)))
+    assert whole.text.count("begun-") == 7
+    assert "that are not complete: begun-" in page.text
+    runs = len(judge_runs([], tmp_path).collection.used)
+    assert f"And {runs - 4} more, which are judged too" in page.text
+    assert len(whole.find("tr")) - len(page.find("tr")) == runs - 4
+
+
+def test_a_few_seeds_of_many_are_drawn_the_first_and_the_last_among_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rdrop_cli.report.pictures.MOST_DRAWN", 3)
+    assert thin_out(np.arange(11.0)).tolist() == [0, 5, 10]
+    assert thin_out(np.arange(2.0)).tolist() == [0, 1]

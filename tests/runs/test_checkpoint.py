@@ -189,6 +189,7 @@ def zip_text() -> bytes:
     return buffer.getvalue()
 
 
+FIGURES = dict.fromkeys(("loss", "val_loss", "train_mae", "train_seconds", "seconds"), 1.0)
 HOSTILE = {
     "no archive": b"PK",
     "a pickle": pickle.dumps(Exploit()),
@@ -200,6 +201,7 @@ HOSTILE = {
     "a history that is no JSON": savez(history=np.frombuffer(b"[", np.uint8)),
     "a history that is no list": savez(history=history_of(7)),
     "a history without figures": savez(history=history_of([{"epoch": 1}])),
+    "a duration below 0": savez(history=history_of([{"epoch": 1, **FIGURES, "seconds": -1.0}])),
     "a history too deep": savez(history=np.frombuffer(b"[" * 100_000, np.uint8)),
     "a password": lock_with_password(savez(history=history_of([]))),
 }

@@ -92,3 +92,12 @@ def test_a_level_curve_that_scatters_is_hardly_ever_taken_for_one_that_improves(
     rng = np.random.default_rng(0)
     curves = 0.27 + 0.002 * rng.normal(size=(2000, 20))  # the published jitter
     assert np.mean([is_still_improving(list(curve), naive_val_mae=0.29) for curve in curves]) < 0.005
+
+
+def test_the_best_epoch_is_that_of_the_figure_that_the_protocol_names() -> None:
+    figures = [(0.30, 0.20, 0.09), (0.29, 0.22, 0.08), (0.31, 0.19, 0.10)]
+    epochs = [Epoch(n, 0.1, mae, 0.1, 1.0, 1.0, mse, pinball) for n, (mae, mse, pinball) in enumerate(figures, start=1)]
+    assert [History(epochs, by).best.epoch for by in ("mae", "mse", "pinball")] == [2, 3, 2]
+    assert History([*epochs, Epoch(4, 0.1, 0.40, 0.1, 1.0, 1.0, 0.3, 0.07)], "pinball").best.epoch == 4
+    unmeasured = [Epoch(n, 0.1, mae, 0.1, 1.0, 1.0) for n, mae in enumerate((0.3, 0.2), start=1)]
+    assert History(unmeasured, "pinball").best.epoch == 2

@@ -2,18 +2,32 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from rdrop_cli.runs.document import AtHorizon, QuantileErrors
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.json_schema import fill_tables, make_config_schema, make_metrics_schema, render_table
+from rdrop_cli.study.config import RunConfig
 
 DOCS = Path(__file__).parents[2] / "docs"
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "schema-4" / "runs"
 ADDED = {  # to schema 4 after the fixture was trained: they have defaults
-    "metrics": {"vary", "protocol.train_start_row", "dataset.where", "environment.jax"},
-    "config": {"vary", "protocol.train_start_row", "code_sha256"},
+    "metrics": {
+        *("vary", "protocol.train_start_row", "protocol.earlier_horizon_rows", "protocol.quantiles", "dataset.where"),
+        *("by_horizon", "quantiles", "history.val_pinball", "environment.jax"),
+        *(f"by_horizon[].{name}" for name in AtHorizon.__struct_fields__),
+        *(f"quantiles.{name}" for name in QuantileErrors.__struct_fields__),
+    },
+    "config": {
+        "vary",
+        "protocol.train_start_row",
+        "protocol.earlier_horizon_rows",
+        "protocol.quantiles",
+        "code_sha256",
+    },
 }
 
 
@@ -47,8 +61,11 @@ def test_every_field_of_a_file_is_documented_and_no_other(name: str, make: Calla
     assert all(row.split("|")[3].strip() for row in rows), "a field without a word on what it is"
 
 
-def test_a_new_file_has_every_documented_field(save_run: Callable[..., RunFolder], tmp_path: Path) -> None:
-    folder = save_run(tmp_path, "run")
+def test_a_new_file_has_every_documented_field(
+    save_run: Callable[..., RunFolder], tiny_config: RunConfig, tmp_path: Path
+) -> None:
+    several = replace(tiny_config.protocol, earlier_horizon_rows=(1, 2), loss="quantile", quantiles=(0.1, 0.5, 0.9))
+    folder = save_run(tmp_path, "run", config=replace(tiny_config, protocol=several))
     for path, make in ((folder.metrics_path, make_metrics_schema), (folder.config_path, make_config_schema)):
         documented = {row.split("|")[1].strip().strip("`") for row in render_table(make()).splitlines()[2:]}
         assert documented == list_paths(json.loads(path.read_bytes()))

@@ -10,12 +10,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.remove import remove_runs
 
 SaveRun = Callable[..., RunFolder]
 HOLD = """
@@ -128,3 +130,58 @@ def test_asking_for_the_lock_of_a_run_that_was_never_held_leaves_no_file(folder:
     before = sorted(folder.path.iterdir())
     assert not folder.is_locked()
     assert sorted(folder.path.iterdir()) == before
+
+
+REMOVE = """
+import pathlib, sys
+from rdrop_cli.runs import remove
+from rdrop_cli.runs.folder import RunFolder
+delete, folder = remove._delete, pathlib.Path(sys.argv[1])
+def delete_when_told(doomed):
+    print("renamed", flush=True)
+    sys.stdin.readline()
+    delete(doomed)
+remove._delete = delete_when_told
+remove.remove_runs([RunFolder(folder)], folder.parent)
+"""
+
+
+@contextmanager
+def being_removed(folder: RunFolder) -> Iterator["subprocess.Popen[str]"]:
+    """Let another process remove a run, and stop when it is renamed and its files are there still."""
+    command = [sys.executable, "-c", REMOVE, str(folder.path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "renamed\n"
+        yield process
+        process.kill()
+
+
+def test_who_comes_after_a_removal_makes_no_ghost_of_the_run(folder: RunFolder) -> None:
+    with being_removed(folder) as process:
+        process.communicate("\n")
+    message = f"^baseline-s0: run is not in {folder.path.parent} any more; it was removed or renamed$"
+    with pytest.raises(RdropError, match=message), folder.lock():
+        raise AssertionError("at work on a run that is no more")
+    with pytest.raises(RdropError, match=message):
+        remove_runs([folder], folder.path.parent)
+    assert list(folder.path.parent.iterdir()) == []
+
+
+def test_who_waits_for_a_run_while_it_is_removed_makes_no_ghost_of_it(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file that is waited for is open when it loses its name, and locked when nobody else can find it."""
+    opened = os.open
+
+    def open_and_let_remove(path: os.PathLike[str], *how: Any, **options: Any) -> int:
+        descriptor = opened(path, *how, **options)
+        if path == folder.lock_path:
+            with being_removed(folder) as process:
+                process.communicate("\n")
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_and_let_remove)
+    with pytest.raises(RdropError, match="any more; it was removed or renamed"), folder.lock():
+        raise AssertionError("at work on a run that is no more")
+    assert list(folder.path.parent.iterdir()) == []

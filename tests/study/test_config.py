@@ -24,6 +24,15 @@ def test_a_rate_outside_0_to_1_is_refused(tiny_config: RunConfig, rate: str, val
         replace(tiny_config, **{rate: value})
 
 
+def test_several_horizons_are_refused_where_only_one_can_be_forecast(tiny_config: RunConfig) -> None:
+    several = replace(tiny_config.protocol, earlier_horizon_rows=(1, 2))
+    assert replace(tiny_config, variant="ridge", protocol=several).protocol == several
+    with pytest.raises(UsageError, match=r"horizon: gradient-boosting forecasts one, received 3; .*leave grad"):
+        replace(tiny_config, variant="gradient-boosting", protocol=several)
+    config = replace(tiny_config, protocol=several)
+    assert parse_config(json.loads(json.dumps(config.to_json()))) == config
+
+
 @pytest.mark.parametrize("rate", [0.0, 0.999])
 def test_the_ends_of_the_range_are_rates(tiny_config: RunConfig, rate: float) -> None:
     assert replace(tiny_config, dropout=rate).dropout == rate

@@ -66,6 +66,39 @@ def test_another_origin_has_the_same_periods_later() -> None:
         book.shift(-1)
 
 
+@pytest.mark.parametrize("earlier", [(5,), (6,), (2, 2), (3, 2), (0, 2), (-1,)])
+def test_several_horizons_ascend_from_one_row(tiny_protocol: Protocol, earlier: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError, match=r"horizon: expected rows that ascend from 1, received \("):
+        replace(tiny_protocol, earlier_horizon_rows=earlier)
+    assert replace(tiny_protocol, earlier_horizon_rows=(1, 4)).output_shape == (3,)
+    assert tiny_protocol.output_shape == ()
+
+
+def test_horizons_are_named_and_many_by_their_ends(tiny_protocol: Protocol) -> None:
+    three = replace(tiny_protocol, earlier_horizon_rows=(1, 2), horizon_from="newest reading")
+    assert three.describe_horizon(3600) == "1 h, 2 h, 5 h after the newest reading"
+    many = replace(tiny_protocol, earlier_horizon_rows=tuple(range(1, 25)), horizon_rows=25)
+    text = "25 horizons, 1 h to 25 h after the window, 4 h to 28 h after the newest reading"
+    assert many.describe_horizon(3600) == text
+
+
+def test_quantiles_belong_to_their_loss_and_have_a_median(tiny_protocol: Protocol) -> None:
+    levels = {"loss": "quantile", "quantiles": (0.1, 0.5, 0.9)}
+    assert replace(tiny_protocol, **levels).output_shape == (1, 3)
+    assert replace(tiny_protocol, **levels, earlier_horizon_rows=(2,)).output_shape == (2, 3)
+    for change, message in (
+        ({"loss": "quantile"}, "quantiles: belong to the loss quantile, received loss quantile and none"),
+        ({"quantiles": (0.5,)}, "quantiles: belong to the loss quantile, received loss mae and 1 quantiles"),
+        ({**levels, "quantiles": (0.1, 0.9)}, r"quantiles: .* 0.5 among them, received \(0.1, 0.9\)"),
+        ({**levels, "quantiles": (0.5, 0.1)}, "quantiles: expected levels that ascend"),
+        ({**levels, "quantiles": (0.0, 0.5)}, "quantiles: expected levels that ascend"),
+        ({**levels, "quantiles": (0.5, float("nan"))}, "quantiles: expected levels that ascend"),
+        ({"best_by": "pinball"}, "best_by: only quantiles have a pinball loss; use loss='quantile'"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            replace(tiny_protocol, **change)
+
+
 def test_sentinels_are_kept_or_filled_and_nothing_else() -> None:
     assert replace(PROTOCOLS["book"], sentinels="fill").sentinels == "fill"
     with pytest.raises(UsageError, match=r"sentinels: expected one of .*'drop'"):

@@ -14,13 +14,15 @@ from rdrop_cli.runs.checkpoint import load_checkpoint
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.schema import read_metrics
+from rdrop_cli.runs.verify import verify_run
 from tests.standin import Silence, make_folder, run
 from tests.torture.crash_points import BEYOND_THE_LAST, draw_nothing
 
 EPOCHS = 3  # the third removes the first one's checkpoint
 FILES = {
     ".lock", ".owner.json", "config.json", "metrics.json", "history.csv", "daily_errors.csv", "daily_test_errors.csv",
-    "loss.png", "model.keras", "checkpoints", "checkpoints/epoch-0002.ckpt", "checkpoints/epoch-0003.ckpt",
+    "loss.png", "model.keras", "readings.npz", "SHA256SUMS",
+    "checkpoints", "checkpoints/epoch-0002.ckpt", "checkpoints/epoch-0003.ckpt",
 }  # fmt: skip
 KINDS = ("open", "write the second half of", "sync", "rename to", "sync the folder", "make the folder", "remove")
 TOO_MANY = 1000
@@ -74,12 +76,14 @@ def check(death: Death, expected, rdrop) -> None:
     for folder in folders:
         begun = folder.metrics_path.exists()
         assert rdrop("show", folder.run_id, "--runs-dir", death.runs_dir).code == (0 if begun else 1), death
+        assert verify_run(folder).faults == [], death
     folder = folders[0] if folders else make_folder(death.runs_dir, EPOCHS)
     reporter = Silence()
     with folder.lock():
         metrics = run(folder, reporter=reporter)
     assert reporter.notes == [], death
     check_end(folder, metrics, expected, death)
+    assert verify_run(folder).faults == [], death
 
 
 def count_safe_epochs(folders: list[RunFolder]) -> int:

@@ -27,7 +27,7 @@ def test_a_finished_run_has_every_file_and_figure(folder, windows):
     metrics = run(folder, windows, RandomWalk())
     assert {path.name for path in folder.path.iterdir()} == {
         "config.json", "metrics.json", "history.csv", "daily_errors.csv", "daily_test_errors.csv", "loss.png",
-        "model.keras", "checkpoints",
+        "SHA256SUMS", "model.keras", "readings.npz", "checkpoints",
     }  # fmt: skip
     assert folder.read_metrics() == metrics
     assert metrics.status == "completed"

@@ -11,8 +11,10 @@ import numpy as np
 
 from rdrop_cli.nn.batched.philox import draw_integers
 from rdrop_cli.nn.batched.runs import DifferentNetworksError, Runs, merge_descriptions
+from rdrop_cli.nn.layers import shares_masks
+from rdrop_cli.nn.native.description import Description
 from rdrop_cli.nn.native.keras_network import describe_model
-from rdrop_cli.nn.native.network import Description, FloatArray, IntArray
+from rdrop_cli.nn.native.network import FloatArray, IntArray
 from rdrop_cli.nn.native.optimizers import UPDATES
 from rdrop_cli.nn.randomness import MaskSeeds, Passes, derive_seed
 from rdrop_cli.nn.variables import assign, flatten, list_slots
@@ -38,7 +40,7 @@ class Batch:
             UnsupportedModelError: JAX cannot compute the model.
         """
         described = describe_model(model, MaskSeeds(model, config.seed_of("masks")).find_stream)
-        description = replace(described, squares=config.protocol.loss == MSE)
+        description = replace(described, squares=config.protocol.loss == MSE, quantiles=config.protocol.quantiles)
         member = _Member(config, model, optimizer, windows, description)
         for group in self._groups:
             if group.takes(member):
@@ -80,8 +82,12 @@ class BatchedEngine:
         return self._group.train_steps(self._place, first, last)
 
     def predict(self, rows: IntArray | range) -> FloatArray:
-        """Return the model's output (window,) for the windows that end before `rows`, dropout off."""
+        """Return the forecasts of the windows that end before `rows`, see `rdrop_cli.nn.engines.Engine.predict`."""
         return self._group.predict(self._place, np.asarray(rows, np.int64))
+
+    def sample(self, rows: IntArray | range, count: int) -> FloatArray:
+        """Return `count` outputs of each window, dropout on, see `rdrop_cli.nn.engines.Engine.sample`."""
+        return self._group.sample(self._place, np.asarray(rows, np.int64), count)
 
 
 @dataclass(frozen=True)
@@ -163,8 +169,22 @@ class _Group:
         key = rows.tobytes()
         if key not in self._outputs:
             self._outputs[key] = self._provide_runs().predict(self._predicted, rows)
-        outputs: FloatArray = self._outputs[key][place]
-        return outputs
+        return self._shape(self._outputs[key][place])
+
+    def sample(self, place: int, rows: IntArray, count: int) -> FloatArray:
+        member, runs = self.members[place], self._provide_runs()
+        weights = flatten(member.model.trainable_variables)
+        if shares_masks(member.model):  # a batch has one mask: each sample is that of a step
+            return self._shape(np.concatenate([runs.sample(weights, place, rows, step, 1) for step in range(count)]))
+        return self._shape(runs.sample(weights, place, rows, 0, count))
+
+    def _shape(self, outputs: FloatArray) -> FloatArray:
+        """Return outputs with the axes of the protocol behind those of samples and windows."""
+        last, leading = (
+            self.members[0].config.protocol.output_shape,
+            outputs.ndim - len(self._provide_runs().network.output_shape),
+        )
+        return outputs.reshape(*outputs.shape[:leading], *last)
 
     def _find_weights(self, place: int, weights: FloatArray) -> FloatArray:
         """Return the weights of all runs: those of the epoch that they will take, else what they have now."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from rdrop_cli.nn.batched.philox import draw_bits
 from rdrop_cli.nn.cells import Recurrence, StepMasks, advance_gru, advance_lstm, multiply_by_gate, split_columns
-from rdrop_cli.nn.native.network import Activation, Cell, Description, Layer, Masks, MaskSite, Stage
+from rdrop_cli.nn.native.description import Activation, Cell, Description, Layer, Masks, MaskSite, Stage
 from rdrop_cli.study.methods import Site
 
 MANTISSA = np.uint32((1 << 23) - 1)
@@ -69,7 +69,7 @@ class Draws:
 
 
 def compute_output(description: Description, parameters: Any, x: Any, draws: Draws) -> Any:
-    """Return the output (batch,) of one run.
+    """Return the outputs of one run, (batch,) or (batch, outputs).
 
     Args:
         description: of the network.
@@ -88,8 +88,10 @@ def compute_output(description: Description, parameters: Any, x: Any, draws: Dra
         x = _run_stage(stage, parameters, x, draws)
     for mask in draws.draw((samples, features)):
         x = x * mask
-    weight = parameters[description.dense :][:features]
-    return x @ weight + parameters[description.dense + features]
+    ends = description.dense + features * description.outputs
+    weight = parameters[description.dense : ends].reshape(features, description.outputs)
+    output = x @ weight + parameters[ends : ends + description.outputs]
+    return output.reshape(samples, *description.output_shape)
 
 
 def _run_stage(stage: Stage, parameters: Any, x: Any, draws: Draws) -> Any:
@@ -163,6 +165,13 @@ def _scale_rows(kernel: Any, masks: Sequence[Any]) -> Any:
 
 def compute_loss(description: Description, parameters: Any, x: Any, labels: Any, weights: Any, draws: Draws) -> Any:
     """Return the loss of one run on a batch; `weights`, (batch,), are 0 for samples that fill up the batch."""
-    errors = compute_output(description, parameters, x, draws) - labels
-    losses = errors * errors if description.squares else jnp.abs(errors)
-    return jnp.sum(losses * weights) / jnp.sum(weights)
+    outputs = compute_output(description, parameters, x, draws)
+    if description.quantiles:
+        levels = jnp.asarray(description.quantiles, jnp.float32)
+        errors = outputs.reshape(len(x), -1, len(levels)) - labels.reshape(len(x), -1, 1)
+        losses = jnp.where(errors > 0, 1 - levels, -levels) * errors
+    else:
+        errors = outputs - labels
+        losses = errors * errors if description.squares else jnp.abs(errors)
+    by_sample = losses.reshape(len(x), -1).mean(axis=1)
+    return jnp.sum(by_sample * weights) / jnp.sum(weights)

@@ -20,12 +20,17 @@ def is_faster_together(config: RunConfig, windows: Windows, runs: int) -> bool:
     """Whether JAX has a GPU on which that many runs of a network take less time than by the kernel, one by one."""
     if all(device.platform == "cpu" for device in jax.devices()):
         return False
-    alone = KerasTrainer(replace(config, engine=AUTO), windows)
-    if alone.engine != "native":
+    if KerasTrainer(replace(config, engine=AUTO), windows).engine != "native":
         return True
     count = min(runs, RUNS_TIMED)
-    together = train_together(config, windows, count)
-    return _time_step(together) < count * _time_step(lambda steps: _train(alone, steps))
+    together, alone = train_together(config, windows, count), train_alone(config, windows)
+    return _time_step(together) < count * _time_step(alone)
+
+
+def train_alone(config: RunConfig, windows: Windows) -> Callable[[int], None]:
+    """Return what trains one run of a network, by the kernel if that can, by some steps."""
+    trainer = KerasTrainer(replace(config, engine=AUTO), windows)
+    return lambda steps: _train(trainer, steps)
 
 
 def train_together(config: RunConfig, windows: Windows, runs: int) -> Callable[[int], None]:
@@ -51,12 +56,13 @@ def _time_step(train: Callable[[int], None]) -> float:
     """Return the seconds of a training step, compiled before."""
     steps = 1
     train(steps)
-    while (seconds := _time(train, steps)) < SECONDS:
+    while (seconds := time_steps(train, steps)) < SECONDS:
         steps = int(np.ceil(steps * min(10, 1.2 * SECONDS / seconds)))
     return seconds / steps
 
 
-def _time(train: Callable[[int], None], steps: int) -> float:
+def time_steps(train: Callable[[int], None], steps: int) -> float:
+    """Return the seconds that some steps take."""
     start = time.perf_counter()
     train(steps)
     return time.perf_counter() - start

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.nn.batched.network import Draws, compute_loss, compute_output, list_masks
-from rdrop_cli.nn.native.network import Description, FloatArray, IntArray
+from rdrop_cli.nn.native.description import Description
+from rdrop_cli.nn.native.network import FloatArray, IntArray
 
 DRAWS_PER_STEP = 1 << 12
 SEED_MODULUS = 2**31 - 2  # Keras reduces its 64-bit states so
@@ -52,7 +53,8 @@ def merge_descriptions(descriptions: Sequence[Description]) -> tuple[Description
 def _describe_structure(description: Description) -> list[Any]:
     layers = [layer for stage in description.stages for layer in stage.layers[: stage.directions]]
     names = ("cell", "features", "units", "activation", "backwards", "in_reading_order", "weights")
-    shape = [description.timesteps, description.parameters, description.dense, description.squares]
+    names_of_all = ("timesteps", "parameters", "dense", "squares", "outputs", "quantiles")
+    shape = [getattr(description, name) for name in names_of_all]
     return [*shape, *(getattr(layer, name) for layer in layers for name in names)]
 
 
@@ -80,6 +82,7 @@ class Runs:
         self._offsets = jnp.asarray(offsets, jnp.int32)
         self._train = jax.jit(self._scan_steps)
         self._forward = jax.jit(self._predict_once)
+        self._drop = jax.jit(self._sample_once, static_argnums=4)
 
     def train(
         self,
@@ -95,7 +98,7 @@ class Runs:
         Args:
             state: the weights, (run, parameters), and what the optimizer keeps of each, likewise.
             rows: by which the windows are known, (step, run, batch).
-            labels: likewise.
+            labels: what their targets are, (step, run, batch) or (step, run, batch, target).
             weights: of the samples, (step, batch): 0 where the batch is filled up.
             steps: their numbers over the whole run, from 0, (step,).
             at_once: that a call is compiled for, at least as many.
@@ -112,7 +115,7 @@ class Runs:
         return tuple(np.array(part) for part in state), np.asarray(losses)[: len(steps)]
 
     def predict(self, parameters: FloatArray, rows: IntArray) -> FloatArray:
-        """Return the outputs (run, window) for the windows known by `rows`, without dropout."""
+        """Return the outputs (run, window), or (run, window, output), for the windows of `rows`, without dropout."""
         at_once = max(WINDOWS_AT_ONCE // len(parameters), 1)
         filled = np.pad(rows, (0, -len(rows) % at_once), mode="edge").astype(np.int32)
         with jax.default_matmul_precision("highest"):
@@ -121,6 +124,20 @@ class Runs:
                 for first in range(0, len(filled), at_once)
             ]
         return np.concatenate(outputs, axis=1)[:, : len(rows)]
+
+    def sample(self, parameters: FloatArray, run: int, rows: IntArray, step: int, count: int) -> FloatArray:
+        """Return `count` outputs of each window for one run with dropout on, (count, window) or (…, output).
+
+        Output i has the masks of sample i of the training step `step`.
+        """
+        seeds, at_once = self._find_seeds(np.array([step]))[0, run], max(WINDOWS_AT_ONCE // count, 1)
+        filled = np.pad(rows, (0, -len(rows) % at_once), mode="edge").astype(np.int32)
+        with jax.default_matmul_precision("highest"):
+            outputs = [
+                np.asarray(self._drop(parameters, filled[first : first + at_once], seeds, self._scales[run], count))
+                for first in range(0, len(filled), at_once)
+            ]
+        return np.swapaxes(np.concatenate(outputs), 0, 1)[:, : len(rows)]
 
     def _find_seeds(self, steps: IntArray) -> npt.NDArray[np.uint32]:
         """Return the seeds of all masks: (step, run, mask, 2)."""
@@ -163,3 +180,10 @@ class Runs:
             return compute_output(self.network, one, x, self._draws(None, scale))
 
         return jax.vmap(predict)(parameters, scales)
+
+    def _sample_once(self, parameters: Any, rows: Any, seeds: Any, scales: Any, count: int) -> Any:
+        def sample(x: Any) -> Any:
+            draws = self._draws(seeds, scales)
+            return compute_output(self.network, parameters, jnp.broadcast_to(x, (count, *x.shape)), draws)
+
+        return jax.vmap(sample)(self._gather(rows))

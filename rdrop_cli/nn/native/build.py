@@ -1,9 +1,9 @@
 """The kernel's library: the one that came with the package, or one compiled and kept in the user's cache folder."""
 
-import os
-import stat
 from pathlib import Path
 
+from rdrop_cli.cache import find_cache_folder, is_own, make_cache_folder
+from rdrop_cli.errors import RdropError
 from rdrop_cli.files import replace_atomically
 from rdrop_cli.locks import LockedError, hold_lock
 from rdrop_cli.nn.native.compiler import (
@@ -46,11 +46,11 @@ def build_library(instruction_set: str) -> Path:
     Raises:
         NativeUnavailableError: there is no compiler, it fails, or the cache folder cannot be written or trusted.
     """
-    digest, folder = digest_build(instruction_set), find_cache_folder()
-    library = folder / f"network-{instruction_set}-{digest}.so"
+    digest = digest_build(instruction_set)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _keep_others_out(folder)
+        folder = find_cache_folder()
+        library = folder / f"network-{instruction_set}-{digest}.so"
+        make_cache_folder()
         if not _is_sound(library):
             with hold_lock(library.with_suffix(".lock"), BUILD_TIMEOUT_S):
                 if not _is_sound(library):
@@ -59,6 +59,10 @@ def build_library(instruction_set: str) -> Path:
                     write_checksum(library)
     except LockedError as error:
         raise NativeUnavailableError(f"{library}: another process compiles the kernel, and does not end") from error
+    except NativeUnavailableError:
+        raise
+    except RdropError as error:
+        raise NativeUnavailableError(str(error)) from error
     except OSError as error:
         raise NativeUnavailableError(
             f"{folder}: the compiled kernel cannot be kept there ({error.strerror or error}); "
@@ -67,47 +71,9 @@ def build_library(instruction_set: str) -> Path:
     return library
 
 
-def find_cache_folder() -> Path:
-    """Return RDROP_CACHE_DIR, else the folder `rdrop` in XDG_CACHE_HOME or ~/.cache.
-
-    Raises:
-        NativeUnavailableError: none is set and the user has no home.
-    """
-    if chosen := os.environ.get("RDROP_CACHE_DIR"):
-        return Path(chosen)
-    try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rdrop"
-    except RuntimeError as error:
-        raise NativeUnavailableError("no home folder to keep the compiled kernel in; set RDROP_CACHE_DIR") from error
-
-
-def _keep_others_out(folder: Path) -> None:
-    """See to it that no other user can put a library there for this process to load, or refuse the folder."""
-    if os.name != "posix":
-        return
-    status = folder.stat()
-    open_to_others = status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX
-    if status.st_uid == os.getuid():
-        if open_to_others:
-            folder.chmod(status.st_mode & ~0o022)
-    elif status.st_uid != 0 or open_to_others:
-        raise NativeUnavailableError(
-            f"{folder}: other users can write there, so no compiled kernel is loaded from it; "
-            "set RDROP_CACHE_DIR to a folder of your own"
-        )
-
-
 def _is_sound(library: Path) -> bool:
     """Whether a library is there, whole, and this user's own."""
     try:
-        return _is_own(library) and is_whole(library)
+        return is_own(library) and is_whole(library)
     except FileNotFoundError:
         return False
-
-
-def _is_own(path: Path) -> bool:
-    """Whether only this user, or root, could have written a file."""
-    if os.name != "posix":
-        return True
-    status = path.stat()
-    return status.st_uid in (os.getuid(), 0) and not status.st_mode & 0o022

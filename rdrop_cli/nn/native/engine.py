@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from rdrop_cli.nn.environment import count_threads
+from rdrop_cli.nn.layers import shares_masks
 from rdrop_cli.nn.native.keras_network import describe_model
 from rdrop_cli.nn.native.network import FloatArray, IntArray, Network, Sequences, load_library
 from rdrop_cli.nn.native.optimizers import UPDATES
@@ -47,10 +48,12 @@ class NativeEngine:
         """
         self._library, masks = load_library(), MaskSeeds(model, config.seed_of("masks"))
         self.instruction_set = self._library.instruction_set
-        description = describe_model(model, masks.find_stream)
-        self._network = Network(self._library, replace(description, squares=config.protocol.loss == MSE))
+        protocol, description = config.protocol, describe_model(model, masks.find_stream)
+        description = replace(description, squares=protocol.loss == MSE, quantiles=protocol.quantiles)
+        self._network = Network(self._library, description)
         self._model, self._optimizer, self._windows = model, optimizer, windows
-        self._update = UPDATES[config.protocol.optimizer]
+        self._output_shape = protocol.output_shape
+        self._update = UPDATES[protocol.optimizer]
         self._find_rows = self._choose_sampling(config)
 
     def _choose_sampling(self, config: RunConfig) -> Callable[[int], IntArray]:
@@ -84,13 +87,27 @@ class NativeEngine:
             optimizer.iterations.assign_add(done)
 
     def predict(self, rows: IntArray | range) -> FloatArray:
-        """Return the model's output (window,) for the windows that end before `rows`, dropout off."""
-        weights = flatten(self._model.trainable_variables)
-        batches = [np.asarray(rows[start : start + BATCH], np.int64) for start in range(0, len(rows), BATCH)]
-        outputs = [
-            self._network.predict(weights, self._find_sequences(batch), threads=count_threads()) for batch in batches
-        ]
-        return np.concatenate(outputs)
+        """Return the forecasts of the windows that end before `rows`, see `rdrop_cli.nn.engines.Engine.predict`."""
+        return self._predict(np.asarray(rows, np.int64))
+
+    def sample(self, rows: IntArray | range, count: int) -> FloatArray:
+        """Return `count` outputs of each window, dropout on, see `rdrop_cli.nn.engines.Engine.sample`."""
+        rows = np.asarray(rows, np.int64)
+        if shares_masks(self._model):  # a batch has one mask: each sample is that of a step
+            same = np.zeros(len(rows), np.int64)
+            return np.stack([self._predict(rows, same, step) for step in range(count)])
+        draws = np.repeat(np.arange(count, dtype=np.int64), len(rows))
+        return self._predict(np.tile(rows, count), draws).reshape(count, len(rows), *self._output_shape)
+
+    def _predict(self, rows: IntArray, draws: IntArray | None = None, step: int = 0) -> FloatArray:
+        weights, threads = flatten(self._model.trainable_variables), count_threads()
+        outputs = []
+        for start in range(0, len(rows), BATCH):
+            batch = slice(start, start + BATCH)
+            drawn = None if draws is None else draws[batch]
+            sequences = self._find_sequences(rows[batch])
+            outputs.append(self._network.predict(weights, sequences, threads=threads, step=step, draws=drawn))
+        return np.concatenate(outputs).reshape(-1, *self._output_shape)
 
     def _find_sequences(self, rows: IntArray) -> Sequences:
         windows = self._windows

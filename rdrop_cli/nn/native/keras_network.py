@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from rdrop_cli.nn.layers import DropoutGRU, DropoutLSTM, MethodRNN
-from rdrop_cli.nn.native.network import Activation, Cell, Description, Layer, Masks, MaskSite, Stage
+from rdrop_cli.nn.native.description import Activation, Cell, Description, Layer, Masks, MaskSite, Stage
 from rdrop_cli.study.methods import Lifetime, Scaling, Site
 
 CELLS = {
@@ -40,7 +40,7 @@ def describe_model(model: keras.Model, find_stream: FindStream) -> Description:
     """Describe a model to the kernel.
 
     Args:
-        model: recurrent layers, dropout layers before, between and after, and a dense unit.
+        model: recurrent layers, dropout layers before, between and after, and dense units.
         find_stream: the seed that a generator has throughout a run, see `rdrop_cli.nn.randomness.MaskSeeds`.
 
     Raises:
@@ -55,7 +55,7 @@ def describe_model(model: keras.Model, find_stream: FindStream) -> Description:
     if reader.dense is None:
         raise UnsupportedModelError(f"{model.name} does not end in a Dense layer")
     parameters = sum(math.prod(variable.shape) for variable in model.trainable_variables)
-    return Description(reader.stages, timesteps, parameters, reader.dense, reader.given)
+    return Description(reader.stages, timesteps, parameters, reader.dense, reader.given, outputs=reader.width)
 
 
 @dataclass
@@ -66,7 +66,7 @@ class _Reader:
         width: features or units of what the next layer is given.
         stages: so far.
         given: masks on what the next layer is given, and whether they are drawn for each timestep.
-        dense: where the dense unit's weights begin, once it has been read.
+        dense: where the dense units' weights begin, once they have been read.
     """
 
     model: keras.Sequential
@@ -113,7 +113,6 @@ class _Reader:
 
     def _read_dense(self, layer: Any) -> None:
         wanted = {
-            "units": layer.units == 1,
             "activation": layer.activation is keras.activations.linear,
             "use_bias": layer.use_bias,
             **{name: getattr(layer, name) is None for name in PENALTIES if hasattr(layer, name)},
@@ -121,7 +120,7 @@ class _Reader:
         self._refuse_unmet(layer, wanted)
         if not self.stages or self.stages[-1].every_state:
             raise UnsupportedModelError(f"{layer.name} is not given the last state of a recurrent layer")
-        self.dense = self._offsets[layer.kernel.path]
+        self.dense, self.width = self._offsets[layer.kernel.path], layer.units
 
     def _read_recurrent(self, layer: Any) -> None:
         pair = isinstance(layer, keras.layers.Bidirectional)

@@ -8,7 +8,7 @@
 
 enum CellKind : int64_t { GRU, LSTM };
 
-// network.py's `Layer`.
+// description.py's `Layer`.
 struct LayerSpec {
   int64_t cell, features, units, activation;
   int64_t backwards;   // reads the last timestep first
@@ -34,7 +34,7 @@ typedef std::function<void(int64_t)> Ready;
 
 struct Layer {
   LayerSpec spec;
-  bool training = false;
+  bool training = false, keeps = false;  // draws masks; keeps the records of all timesteps, for the way back
   int64_t step = 0, timesteps = 0;
   std::vector<float> forward, back_to_h, back_to_x, bias;  // packed
   std::vector<float> kernel_scale, recurrent_scale;        // masks that the batch shares; empty: none
@@ -55,8 +55,8 @@ struct Layer {
   int64_t given_at(int64_t j) const { return spec.in_reading_order ? j : time_of(j); }
 
   // Take this step's weights, multiplied by the masks that a whole batch shares.
-  void prepare(const float* parameters, bool train, int64_t at_step, int64_t steps, bool differentiates_x) {
-    training = train, step = at_step, timesteps = steps;
+  void prepare(const float* parameters, bool train, bool keep, int64_t at_step, int64_t steps, bool differentiates_x) {
+    training = train, keeps = keep, step = at_step, timesteps = steps;
     if (spec.cell == GRU)
       pack_weights<Gru>(parameters + spec.weights, differentiates_x);
     else
@@ -64,7 +64,7 @@ struct Layer {
   }
 
   void make_room(LayerRoom& room) const {
-    int64_t records = training ? timesteps + 1 : 2, state_masks = std::max<int64_t>(spec.recurrent.count, 1);
+    int64_t records = keeps ? timesteps + 1 : 2, state_masks = std::max<int64_t>(spec.recurrent.count, 1);
     room.records.resize(records * pad(rows()));
     room.seen_x.resize(gates() * spec.features);
     room.seen_h.resize(gates() * spec.units);
@@ -72,7 +72,7 @@ struct Layer {
     room.d_state.resize(states() * spec.units);
     room.input_bits.resize(spec.input.count * spec.features);
     room.recurrent_bits.resize((draws_each_step() ? timesteps : 1) * state_masks * spec.units);
-    if (training) room.deltas.resize(CHUNK * pad(4 * spec.units));
+    if (keeps) room.deltas.resize(CHUNK * pad(4 * spec.units));
   }
 
   // Calls ready(t) before it reads timestep t of x.
@@ -138,8 +138,8 @@ struct Layer {
         bias[Cell::X_SUM[gate] * units + u] += b[gate * units + u];
         if (Cell::BIASES == 2) bias[Cell::H_SUM[gate] * units + u] += b[columns() + gate * units + u];
       }
-    if (training) pack_back(recurrent, units, back_to_h);
-    if (training && differentiates_x) pack_back(kernel, features, back_to_x);
+    if (keeps) pack_back(recurrent, units, back_to_h);
+    if (keeps && differentiates_x) pack_back(kernel, features, back_to_x);
   }
 
   void pack_back(const float* weight, int64_t rows, std::vector<float>& packed) const {
@@ -192,8 +192,8 @@ struct Layer {
     const int64_t stride = pad(rows());
     std::fill_n(room.records.begin(), Cell::STATES * spec.units, Lanes{});
     for (int64_t j = 0; j < timesteps; j++) {
-      Lanes* now = room.records.data() + (training ? j : j % 2) * stride;
-      Lanes* next = room.records.data() + (training ? j + 1 : (j + 1) % 2) * stride;
+      Lanes* now = room.records.data() + (keeps ? j : j % 2) * stride;
+      Lanes* next = room.records.data() + (keeps ? j + 1 : (j + 1) % 2) * stride;
       ready(time_of(j));
       draw_step(room, samples, j);
       const Lanes *seen_x[Cell::GATES], *seen_h[Cell::GATES];

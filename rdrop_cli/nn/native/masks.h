@@ -45,7 +45,7 @@ struct Generator {
   }
 };
 
-// `count` masks that a training call draws, one seed each; network.py's `Masks`.
+// `count` masks that a training call draws, one seed each; description.py's `Masks`.
 struct MaskSpec {
   int64_t stream, first, count;  // seed i of step s is (stream, s * DRAWS_PER_STEP + first + i), as Keras reduces it
   double rate, kept, average;    // 0 with probability `rate`, else `kept`; `average` in inference, where that is not 1
@@ -60,8 +60,10 @@ struct MaskSpec {
 // Which samples of a batch the lanes stand for; the last one of a batch fills up its block.
 struct Samples {
   int64_t first, size;
+  const int64_t* draws = nullptr;  // (size,): whose masks each has, in the place of its own
   int lanes() const { return size - first < LANES ? size - first : LANES; }
   int64_t at(int lane) const { return first + (lane < lanes() ? lane : lanes() - 1); }
+  int64_t draw(int lane) const { return draws ? draws[at(lane)] : at(lane); }
 };
 
 // Bits of elements [start, start + count) of a mask, for each lane's start.
@@ -96,7 +98,7 @@ static inline void draw_bits(const Generator& generator, uint64_t least, int64_t
 static inline void draw_masks(const MaskSpec& spec, int64_t step, const Samples& samples, int64_t timesteps, int64_t t,
                               int64_t count, Bits* bits) {
   alignas(64) int64_t start[LANES];
-  for (int lane = 0; lane < LANES; lane++) start[lane] = (samples.at(lane) * timesteps + t) * count;
+  for (int lane = 0; lane < LANES; lane++) start[lane] = (samples.draw(lane) * timesteps + t) * count;
   for (int64_t i = 0; i < spec.count; i++)
     draw_bits(spec.generator(step, i), spec.least(), count, start, bits + i * count);
 }

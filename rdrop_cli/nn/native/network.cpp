@@ -1,4 +1,4 @@
-// Recurrent layers and a dense unit over a batch on a CPU, forward and backward, in float32.
+// Recurrent layers and dense units over a batch on a CPU, forward and backward, in float32.
 //
 // The batch is cut into blocks of LANES sequences, and arrays are laid out [unit][lane]: each operation is on whole
 // vectors whatever the number of units. One thread takes a block through all timesteps and layers, forwards and back,
@@ -11,12 +11,13 @@
 #include <system_error>
 #include <thread>
 
+#include "dense.h"
 #include "floor.h"
 #include "layer.h"
 
 constexpr int64_t AHEAD = 8;  // timesteps by which the rows of a window are fetched before they are gathered
 
-// network.py's `Stage`: one layer, or two that read the same sequences in opposite directions.
+// description.py's `Stage`: one layer, or two that read the same sequences in opposite directions.
 struct StageSpec {
   int64_t directions, every_state;
   int64_t given_per_step;  // the masks on what it is given are drawn for each timestep
@@ -24,12 +25,11 @@ struct StageSpec {
   LayerSpec layers[2];
 };
 
-// network.py's `Network`.
+// description.py's `Spec`.
 struct NetworkSpec {
   int64_t stages, timesteps, parameters;
-  int64_t dense;      // where the weights of the dense unit begin, its bias behind them
-  int64_t squares;    // the loss: mean squared instead of absolute error
-  MaskSpec returned;  // on what the dense unit is given
+  DenseSpec dense;
+  MaskSpec returned;  // on what the dense units are given
   const StageSpec* first;
 };
 
@@ -39,6 +39,7 @@ struct Call {
   const float* parameters;
   const float* rows;      // (any, features); sequence i's timestep t is row starts[i] + t * stride
   const int64_t* starts;  // (size,)
+  const int64_t* draws;   // (size,): with which sample's masks each is predicted; null: without dropout
 };
 
 struct Stage {
@@ -49,9 +50,10 @@ struct Stage {
 
 // What one thread needs for a block.
 struct Room {
-  std::vector<std::vector<Lanes>> x, d_x;  // by stage, and behind them the dense unit's
+  std::vector<std::vector<Lanes>> x, d_x;  // by stage, and behind them the dense units'
   std::vector<std::vector<Bits>> given_bits;
   std::vector<LayerRoom> layers;
+  DenseRoom dense;
 };
 
 // Numbers below 2^-126 become 0 in a thread while this lives: gradients fade over time, and computing with such numbers
@@ -82,27 +84,33 @@ class Network {
       stages.push_back({spec.first[i], {}});
       for (int64_t d = 0; d < spec.first[i].directions; d++) stages[i].layers.emplace_back(spec.first[i].layers[d]);
     }
+    dense = {spec.dense, width()};
   }
 
+  // Fills `output`, (size, outputs).
   void predict(const Call& call, float* output) {
-    begin(call, false);
+    begin(call, call.draws, false);
     share_blocks(call, [&](const Samples& samples, Room& room, int64_t) {
       run(call, samples, room);
-      Lanes y;
-      compute_output(call, room, y);
-      for (int lane = 0; lane < samples.lanes(); lane++) output[samples.first + lane] = y[lane / VEC][lane % VEC];
+      dense.compute(call.parameters, room.x.back().data(), room.dense);
+      float* to = output + samples.first * spec.dense.outputs;
+      for (int lane = 0; lane < samples.lanes(); lane++)
+        for (int64_t o = 0; o < spec.dense.outputs; o++) *to++ = dense.value(room.dense, o, lane);
     });
   }
 
-  // Returns the loss, and its gradients in `gradients`, (parameters,).
+  // Returns the loss for `targets`, (size, target), and its gradients in `gradients`, (parameters,).
   double differentiate(const Call& call, const float* targets, float* gradients) {
-    begin(call, true);
+    begin(call, true, true);
     int64_t blocks = (call.size + LANES - 1) / LANES, count = spec.parameters;
     parts.assign(blocks * count, 0.f);
     std::vector<double> losses(blocks);
     share_blocks(call, [&](const Samples& samples, Room& room, int64_t block) {
       run(call, samples, room);
-      losses[block] = differentiate_loss(call, samples, room, targets, &parts[block * count]);
+      const Lanes* x = room.x.back().data();
+      dense.compute(call.parameters, x, room.dense);
+      losses[block] = dense.compare(samples, targets, room.dense);
+      dense.differentiate(call.parameters, x, room.dense, &parts[block * count], room.d_x.back().data());
       go_back(room, &parts[block * count]);
     });
     double loss = 0;
@@ -113,12 +121,13 @@ class Network {
     }
     for (const Stage& stage : stages)
       for (const Layer& layer : stage.layers) layer.unscale(gradients);
-    return loss / call.size;
+    return loss / (call.size * spec.dense.outputs);
   }
 
  private:
   NetworkSpec spec;
   std::vector<Stage> stages;
+  Dense dense;
   std::vector<std::unique_ptr<Room>> rooms;
   std::vector<float> parts;
   bool training = false;
@@ -130,16 +139,16 @@ class Network {
     return width;
   }
 
-  // Steps of stage i's input; behind the last stage, the one step that the dense unit reads.
+  // Steps of stage i's input; behind the last stage, the one step that the dense units read.
   int64_t steps_at(int64_t i) const { return i < spec.stages ? spec.timesteps : 1; }
   int64_t stride_at(int64_t i) const { return pad(i < spec.stages ? stages[i].features() : width()); }
   Steps x_of(Room& room, int64_t i) const { return {room.x[i].data(), stride_at(i)}; }
   Steps d_x_of(Room& room, int64_t i) const { return {i ? room.d_x[i].data() : nullptr, stride_at(i)}; }
 
-  void begin(const Call& call, bool train) {
+  void begin(const Call& call, bool train, bool keep) {
     training = train, step = call.step;
     for (int64_t i = 0; i < spec.stages; i++)
-      for (Layer& layer : stages[i].layers) layer.prepare(call.parameters, train, step, spec.timesteps, i > 0);
+      for (Layer& layer : stages[i].layers) layer.prepare(call.parameters, train, keep, step, spec.timesteps, i > 0);
     rooms.resize(std::max<int64_t>(call.threads, rooms.size()));
   }
 
@@ -147,6 +156,7 @@ class Network {
     size_t used = 0;
     for (auto* part : {&room.x, &room.d_x}) part->resize(spec.stages + 1);
     room.given_bits.resize(spec.stages + 1);
+    dense.make_room(room.dense);
     for (int64_t i = 0; i <= spec.stages; i++) {
       for (auto* part : {&room.x, &room.d_x}) (*part)[i].resize(steps_at(i) * stride_at(i));
       room.given_bits[i].resize(steps_at(i) * stride_at(i));
@@ -168,7 +178,7 @@ class Network {
     std::atomic<int64_t> next{0};
     auto take_blocks = [&](Room& room) {
       FlushDenormals here;
-      for (int64_t block; (block = next++) < blocks;) work(Samples{block * LANES, call.size}, room, block);
+      for (int64_t block; (block = next++) < blocks;) work(Samples{block * LANES, call.size, call.draws}, room, block);
     };
     std::vector<std::thread> helpers;
     try {
@@ -234,37 +244,6 @@ class Network {
         Vec& value = steps.at(t)[k][v];
         value = keep(room.given_bits[i][(given_anew(i) ? t * width_at(i) : 0) + k], v, value * (float)masks.kept);
       }
-  }
-
-  void compute_output(const Call& call, const Room& room, Lanes& y) const {
-    const float* weight = call.parameters + spec.dense;
-    for (Vec& v : y.v) v = fill(weight[width()]);
-    for (int64_t u = 0; u < width(); u++)
-      for (int v = 0; v < VECS; v++) y[v] += weight[u] * room.x.back()[u][v];
-  }
-
-  // Returns the sum of the samples' losses; leaves the gradient of what the dense unit is given.
-  double differentiate_loss(const Call& call, const Samples& samples, Room& room, const float* targets,
-                            float* gradients) const {
-    const float *weight = call.parameters + spec.dense, share = 1.f / call.size;
-    float* d_weight = gradients + spec.dense;
-    Lanes y, d_y = {};
-    double loss = 0;
-    compute_output(call, room, y);
-    for (int lane = 0; lane < samples.lanes(); lane++) {
-      float error = y[lane / VEC][lane % VEC] - targets[samples.first + lane];
-      loss += spec.squares ? (double)error * error : std::fabs(error);
-      float sign = error > 0 ? 1.f : error < 0 ? -1.f : error;  // NaN stays NaN
-      d_y[lane / VEC][lane % VEC] = share * (spec.squares ? 2 * error : sign);
-    }
-    for (int64_t u = 0; u < width(); u++) {
-      Lanes product;
-      for (int v = 0; v < VECS; v++) product[v] = room.x.back()[u][v] * d_y[v];
-      d_weight[u] += total(product);
-      for (int v = 0; v < VECS; v++) room.d_x.back()[u][v] = weight[u] * d_y[v];
-    }
-    d_weight[width()] += total(d_y);
-    return loss;
   }
 
   void go_back(Room& room, float* gradients) const {

@@ -2,8 +2,7 @@
 
 import ctypes
 import weakref
-from dataclasses import dataclass, field
-from enum import IntEnum
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,85 +12,10 @@ import numpy.typing as npt
 
 from rdrop_cli.nn.native.build import build_library, find_ready_library
 from rdrop_cli.nn.native.compiler import NativeUnavailableError, find_instruction_set
+from rdrop_cli.nn.native.description import Description, Masks
 
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
-
-
-class Masks(ctypes.Structure):
-    """`MaskSpec` of masks.h: masks that a training call draws, `count` of one shape; none by default.
-
-    Mask i of a step has the seed (stream, step · 2¹² + first + i), and is 0 with probability `rate`, else `kept`.
-    `average` takes their place in inference.
-    """
-
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in ("stream", "first", "count")),
-        *((name, ctypes.c_double) for name in ("rate", "kept", "average")),
-    )
-
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**{"kept": 1.0, "average": 1.0, **values})
-
-
-class Cell(IntEnum):
-    """`CellKind` of layer.h."""
-
-    GRU = 0
-    LSTM = 1
-
-
-class Activation(IntEnum):
-    """`Activation` of lanes.h."""
-
-    TANH = 0
-    RELU = 1
-
-
-class MaskSite(IntEnum):
-    """`Site` of cells.h: what the masks of recurrent dropout multiply."""
-
-    NOWHERE = 0
-    READ = 1
-    PREVIOUS = 2
-    CANDIDATE = 3
-    WRITTEN = 4
-    UPDATE = 5
-    WEIGHTS = 6
-
-
-class Layer(ctypes.Structure):
-    """`LayerSpec` of layer.h: a recurrent layer; its weights in Keras's shapes follow one another from `weights`."""
-
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in ("cell", "features", "units", "activation", "backwards")),
-        *((name, ctypes.c_int64) for name in ("in_reading_order", "site", "per_step", "shared", "weights")),
-        ("input", Masks),
-        ("recurrent", Masks),
-    )
-
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**{"input": Masks(), "recurrent": Masks(), **values})
-
-
-class Stage(ctypes.Structure):
-    """`StageSpec` of network.cpp: a layer, or two in opposite directions; masks on what they read."""
-
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in ("directions", "every_state", "given_per_step")),
-        ("given", Masks),
-        ("layers", Layer * 2),
-    )
-
-
-class _Network(ctypes.Structure):
-    """`NetworkSpec` of network.cpp."""
-
-    _fields_ = (
-        *((name, ctypes.c_int64) for name in ("stages", "timesteps", "parameters", "dense", "squares")),
-        ("returned", Masks),
-        ("first", ctypes.POINTER(Stage)),
-    )
 
 
 class _Call(ctypes.Structure):
@@ -99,7 +23,7 @@ class _Call(ctypes.Structure):
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("threads", "size", "step", "stride")),
-        *((name, ctypes.c_void_p) for name in ("parameters", "rows", "starts")),
+        *((name, ctypes.c_void_p) for name in ("parameters", "rows", "starts", "draws")),
     )
 
 
@@ -171,54 +95,6 @@ class Library:
         self.functions.floor_activations(ctypes.c_int64(sigmoids), ctypes.c_int64(tanhs))
 
 
-@dataclass(frozen=True)
-class Description:
-    """Recurrent layers and a dense unit on the last state, trained on the mean absolute or squared error.
-
-    Attributes:
-        stages: first to last; all but the last give every state, the last one its last state.
-        timesteps: of a sequence.
-        parameters: number of all weights, which are in one array: a layer's in Keras's order and shapes.
-        dense: where among them the dense unit's weights begin, its bias behind them.
-        returned: masks on what the dense unit is given.
-        squares: whether the loss is the mean squared error.
-    """
-
-    stages: list[Stage]
-    timesteps: int
-    parameters: int
-    dense: int
-    returned: Masks = field(default_factory=Masks)
-    squares: bool = False
-
-    @property
-    def features(self) -> int:
-        """Of a timestep of a sequence."""
-        return int(self.stages[0].layers[0].features)
-
-    def check(self) -> None:
-        """Refuse sizes that would have the kernel read or write where nothing is.
-
-        Raises:
-            ValueError: they do not fit each other.
-        """
-        given = self.features
-        for i, stage in enumerate(self.stages):
-            layers = stage.layers[: stage.directions]
-            if bool(stage.every_state) != (i + 1 < len(self.stages)):
-                raise ValueError(f"stage {i}: all stages but the last, and only they, give every state")
-            for layer in layers:
-                gates, biases = (3, 2) if layer.cell == Cell.GRU else (4, 1)
-                end = layer.weights + gates * layer.units * (layer.features + layer.units + biases)
-                if layer.features != given or min(layer.units, given) < 1 or not 0 <= layer.weights <= self.parameters:
-                    raise ValueError(f"stage {i}: {layer.units} units and {layer.features} features do not fit")
-                if end > self.parameters:
-                    raise ValueError(f"stage {i}: {self.parameters} parameters are too few")
-            given = sum(layer.units for layer in layers)
-        if self.timesteps < 1 or not 0 <= self.dense <= self.parameters - given - 1:
-            raise ValueError(f"{self.timesteps} timesteps, {self.parameters} parameters: they do not fit the network")
-
-
 class Network:
     """A network on a batch, in float32.
 
@@ -235,24 +111,35 @@ class Network:
         description.check()
         self.description = description
         self._functions = library.functions
-        stages = description.stages
-        numbers = len(stages), description.timesteps, description.parameters, description.dense, description.squares
-        spec = _Network(*map(int, numbers), description.returned, (Stage * len(stages))(*stages))
-        handle = self._functions.network_create(ctypes.byref(spec))
+        self._spec = description.to_spec()
+        handle = self._functions.network_create(ctypes.byref(self._spec))
         if not handle:
             raise MemoryError
         self._handle = ctypes.c_void_p(handle)
         weakref.finalize(self, self._functions.network_free, self._handle)
 
-    def predict(self, parameters: FloatArray, sequences: Sequences, *, threads: int) -> FloatArray:
-        """Return the outputs, (batch,), without dropout: no window is copied out, nothing is kept.
+    def predict(
+        self,
+        parameters: FloatArray,
+        sequences: Sequences,
+        *,
+        threads: int,
+        step: int = 0,
+        draws: IntArray | None = None,
+    ) -> FloatArray:
+        """Return the outputs, (batch,) or (batch, outputs), without dropout: no window is copied, nothing is kept.
+
+        With `draws`, (batch,), dropout is on: each sequence has the masks of that sample of the training step `step`.
 
         Raises:
             ValueError: shapes or types do not fit, or a sequence leaves its matrix.
             MemoryError: there is not enough.
         """
-        call = self._fill_call(parameters, sequences, threads, step=0)
-        output = np.empty(len(sequences.starts), np.float32)
+        call = self._fill_call(parameters, sequences, threads, step=step)
+        if draws is not None:
+            _check(draws, (len(sequences.starts),), np.int64)
+            call.draws = draws.ctypes.data
+        output = np.empty((len(sequences.starts), *self.description.output_shape), np.float32)
         if self._functions.network_predict(self._handle, ctypes.byref(call), _locate(output)):
             raise MemoryError
         return output
@@ -265,7 +152,7 @@ class Network:
         Args:
             parameters: all weights.
             sequences: the batch, not empty.
-            targets: (batch,).
+            targets: (batch,), or (batch, target) of several.
             step: of which the masks are.
             threads: to compute with, the caller's among them.
 
@@ -274,7 +161,7 @@ class Network:
             MemoryError: there is not enough.
         """
         call = self._fill_call(parameters, sequences, threads, step=step)
-        _check(targets, (len(sequences.starts),))
+        _check(targets, (len(sequences.starts), *self.description.target_shape))
         gradients, loss = np.empty(self.description.parameters, np.float32), ctypes.c_double()
         arguments = _locate(targets), _locate(gradients), ctypes.byref(loss)
         if self._functions.network_differentiate(self._handle, ctypes.byref(call), *arguments):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rdrop_cli.nn.native.network import Activation, Cell, Description, Layer
+from rdrop_cli.nn.native.description import Activation, Cell, Description, Layer
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Work:
 def count_work(description: Description, batch_size: int) -> Work:
     """Count the products with weights, forward and back, and the activations, of a training step.
 
-    Masks, gates, the dense unit, the loss and the optimizer are left out: a hundredth of it.
+    Masks, gates, the dense units, the loss and the optimizer are left out: a hundredth of it.
     """
     steps = batch_size * description.timesteps
     layers = [(i, layer) for i, stage in enumerate(description.stages) for layer in stage.layers[: stage.directions]]

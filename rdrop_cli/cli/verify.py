@@ -1,0 +1,166 @@
+"""`rdrop verify` and `rdrop repair`: whether runs are what they were, and what is derived made again."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rdrop_cli.cli.console import note, print_lines, show_stage
+from rdrop_cli.cli.options import (
+    DEFAULT_DATA_DIR,
+    DEFAULT_RUNS_DIR,
+    AsJson,
+    DataDir,
+    Quiet,
+    RunsDir,
+    complete_run_ids,
+)
+from rdrop_cli.errors import RdropError
+from rdrop_cli.files import to_json
+
+if TYPE_CHECKING:
+    from rdrop_cli.runs.folder import RunFolder
+    from rdrop_cli.runs.verify import Verification
+    from rdrop_cli.series.table import Series
+    from rdrop_cli.study.reading import Reading
+
+DAMAGED = 1
+Runs = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="RUN", help="Run ids, their beginnings, or folders. [default: all]", autocompletion=complete_run_ids
+    ),
+]
+
+
+def verify(
+    runs: Runs = None,
+    replay: Annotated[
+        int | None,
+        typer.Option(
+            "--replay",
+            metavar="N",
+            min=0,
+            help="Train N epochs of each run again and compare: 1 the last, more from the start, 0 none.",
+            show_default=False,
+        ),
+    ] = None,
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check that runs are what they were at the end of training."""
+    from rdrop_cli.runs.find import find_run, list_run_folders
+    from rdrop_cli.runs.verify import verify_run
+
+    folders = list(dict.fromkeys(find_run(name, runs_dir) for name in runs)) if runs else list_run_folders(runs_dir)
+    idle = [folder for folder in folders if not folder.is_locked()]
+    for folder in folders:
+        if folder not in idle:
+            note(f"{folder.run_id}: a process is at work on it; not checked")
+    found = []
+    for folder in idle:
+        verification = verify_run(folder)
+        if replay is not None:
+            _replay(folder, replay, data_dir, verification)
+        if not as_json:
+            _print(verification)
+        found.append(verification)
+    if as_json:
+        typer.echo(to_json([_render(each) for each in found]))
+    else:
+        print_lines([_summarise(found)])
+    if not all(each.is_whole for each in found):
+        raise typer.Exit(DAMAGED)
+
+
+def repair(
+    runs: Annotated[
+        list[str], typer.Argument(metavar="RUN", help="Run ids or folders.", autocompletion=complete_run_ids)
+    ],
+    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    data_dir: DataDir = DEFAULT_DATA_DIR,
+    quiet: Quiet = False,
+) -> None:
+    """Make damaged files of runs again, from their checkpoints."""
+    from rdrop_cli.jobs.launch import Execution, find_run_to_resume
+    from rdrop_cli.runs.verify import verify_run
+
+    execution = Execution(runs_dir, data_dir)
+    found = []
+    for name in runs:
+        folder = find_run_to_resume(name, runs_dir)
+        verification = verify_run(folder)
+        if verification.is_whole and not verification.lacks_record:
+            note(f"{folder.run_id}: is whole")
+        else:
+            _make_again(folder, execution)
+            verification = verify_run(folder)
+            _print(verification)
+        found.append(verification)
+    print_lines([_summarise(found)])
+    if not all(each.is_whole for each in found):
+        raise typer.Exit(DAMAGED)
+
+
+def _make_again(folder: "RunFolder", execution: Any) -> None:
+    """Go on from the newest checkpoint, after which no epoch is left: all that follows from it is written."""
+    from rdrop_cli.cli.training import train
+    from rdrop_cli.jobs.launch import plan_resume
+    from rdrop_cli.runs.repair import prepare_repair
+
+    prepare_repair(folder)
+    results = train(plan_resume(folder, execution), execution)
+    for failed in results.failures:
+        raise RdropError(failed.failure or f"{folder.run_id}: could not be made again")
+
+
+def _replay(folder: "RunFolder", epochs: int, data_dir: Path, verification: "Verification") -> None:
+    from rdrop_cli.training.replay import replay_run
+
+    try:
+        config = folder.read_config()
+        series = _load(config.dataset, data_dir, config.reading)
+        with show_stage(f"{folder.run_id}: training again"):
+            replay = replay_run(folder, series, epochs)
+    except RdropError as error:
+        verification.blame("replay", str(error))
+        return
+    verification.replayed = str(replay)
+    for name, size in replay.faults.items():
+        verification.blame(name, f"is not what training makes it (relative difference {size:.1g})")
+
+
+@lru_cache(maxsize=1)
+def _load(dataset: str, data_dir: Path, reading: "Reading") -> "Series":
+    from rdrop_cli.series.load import load_dataset
+
+    return load_dataset(dataset, data_dir, reading)
+
+
+def _print(verification: "Verification") -> None:
+    print_lines(f"{verification.run_id}: {fault}" for fault in verification.faults)
+    if verification.replayed:
+        print_lines([f"{verification.run_id}: {verification.replayed}"])
+    for line in verification.notes:
+        note(f"{verification.run_id}: {line}")
+
+
+def _summarise(found: "Sequence[Verification]") -> str:
+    whole, files = sum(each.is_whole for each in found), sum(each.files for each in found)
+    of = f"{len(found)} {'run' if len(found) == 1 else 'runs'}"
+    return f"{of}: {whole} whole, {len(found) - whole} damaged; {files} files agree with their records"
+
+
+def _render(verification: "Verification") -> dict[str, Any]:
+    return {
+        "run_id": verification.run_id,
+        "whole": verification.is_whole,
+        "files": verification.files,
+        "faults": [{"file": fault.file, "problem": fault.problem} for fault in verification.faults],
+        "notes": verification.notes,
+        "replay": verification.replayed,
+    }

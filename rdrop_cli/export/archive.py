@@ -1,0 +1,59 @@
+"""Runs as one small archive: their figures, from which the verdict and the pictures of curves are made again.
+
+It has what a run measured and no network, no checkpoint and no readings: a twentieth of the folders.
+"""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.files import is_plain_path, replace_atomically
+from rdrop_cli.runs.folder import RunFolder
+
+KEPT = ("config.json", "metrics.json", "history.csv", "daily_errors.csv", "daily_test_errors.csv")
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the time of every file: the same runs give the same bytes
+MAX_BYTES = 1 << 30  # unpacked
+MAX_FILES = 100_000 * len(KEPT)
+
+
+def write_archive(folders: Sequence[RunFolder], path: Path) -> None:
+    """Write the figures of runs into one zip file.
+
+    Raises:
+        OSError: it cannot be written, or a run not be read.
+    """
+    with replace_atomically(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for folder in sorted(folders, key=lambda folder: folder.run_id):
+            for name in KEPT:
+                if (file := folder.path / name).is_file():
+                    info = zipfile.ZipInfo(f"{folder.run_id}/{name}", EPOCH)
+                    info.external_attr = 0o644 << 16
+                    archive.writestr(info, file.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+
+
+def unpack_archive(path: Path, runs_dir: Path) -> None:
+    """Unpack an archive into an empty folder.
+
+    Raises:
+        DataError: it is no archive of runs; nothing of another shape is written.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = archive.infolist()
+            _check(path, infos)
+            for info in infos:
+                file = runs_dir / info.filename
+                file.parent.mkdir(exist_ok=True)
+                file.write_bytes(archive.read(info))
+    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise DataError(f"{path}: cannot be read as an archive of runs ({error}); write one with <archive>") from error
+
+
+def _check(path: Path, infos: Sequence[zipfile.ZipInfo]) -> None:
+    if len(infos) > MAX_FILES or sum(info.file_size for info in infos) > MAX_BYTES:
+        raise DataError(f"{path}: more than {MAX_BYTES} bytes or {MAX_FILES} files")
+    for info in infos:
+        name = info.filename
+        if not (is_plain_path(name) and name.count("/") == 1 and name.endswith(tuple(f"/{kept}" for kept in KEPT))):
+            raise DataError(f"{path}: {name!r:.80} is no figure of a run; write archives with <archive>")

@@ -1,0 +1,1 @@
+"""Forecasts: networks of finished runs on new windows, with intervals, and how true these are."""

@@ -1,0 +1,152 @@
+"""The windows that a network forecasts: those that its run keeps, those of its data, or of a newer file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.errors import DataError, suggest
+from rdrop_cli.forecast.ensembles import Ensemble
+from rdrop_cli.forecasters.forecasters import fit_climatology
+from rdrop_cli.runs.document import Standardisation
+from rdrop_cli.runs.readings import load_readings
+from rdrop_cli.series.load import NAMED, load_dataset, load_frame
+from rdrop_cli.series.quality import fill_missing
+from rdrop_cli.series.sampling import find_sampling
+from rdrop_cli.series.table import Series
+from rdrop_cli.series.windows import CALENDAR, Windows, encode_calendar, make_windows
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import IN_UNIT
+from rdrop_cli.study.units import format_seconds
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FURTHEST = 10.0  # deviations that the newest window of a column may lie from its training mean, on average
+SAME_SAMPLING = 0.01  # relative difference of two sampling intervals that are one
+
+
+@dataclass(frozen=True)
+class Data:
+    """What an ensemble forecasts from.
+
+    Attributes:
+        windows: of what is forecast.
+        calibration: of validation, with which intervals are calibrated; None where no data of it are at hand.
+        climatology: the usual standardised reading by day of year and hour, of the training rows; None likewise.
+    """
+
+    windows: Windows
+    calibration: Windows | None
+    climatology: npt.NDArray[np.float64] | None
+
+
+def open_data(ensemble: Ensemble, dataset: "str | pd.DataFrame | None", data_dir: Path) -> Data:
+    """Return the windows that the run folder keeps, or with `dataset` those of a dataset, a file or a data frame.
+
+    Raises:
+        DataError: the folder keeps none, or the file does not fit the network: other columns, units or sampling.
+        UsageError: there is no such dataset or file.
+    """
+    kept = next(filter(None, (load_readings(run.folder.readings_path) for run in ensemble.runs)), None)
+    if dataset is None:
+        if kept is None:
+            raise DataError(
+                f"{ensemble.runs[0].folder.run_id}: keeps no readings to forecast from, as runs of older versions; "
+                "name the data with <dataset>"
+            )
+        return Data(kept.windows, kept.windows, kept.climatology)
+    config = ensemble.config
+    if isinstance(dataset, str):
+        series = load_dataset(dataset, data_dir, None if dataset in NAMED else config.reading)
+    else:
+        series = load_frame(dataset, reading=config.reading)
+    if series.source.sha256 == config.dataset_sha256:
+        windows = make_windows(series, config.own_protocol)
+        return Data(windows, windows, fit_climatology(windows).table)
+    standardisation = ensemble.metrics.standardisation
+    if standardisation is None:
+        raise DataError(
+            f"{ensemble.runs[0].folder.run_id}: does not know its standardisation (runs of older versions do not); "
+            "pass the file that it was trained on as <dataset>"
+        )
+    seconds = find_sampling(kept.windows.timestamps).seconds / _spread_rows(kept.windows, config) if kept else None
+    newer = fit_newer(series, config, standardisation, ensemble.metrics.target_std, seconds)
+    return Data(newer, kept.windows if kept else None, kept.climatology if kept else None)
+
+
+def _spread_rows(kept: Windows, config: RunConfig) -> int:
+    """Return how many rows of the run's series there are to one that its folder keeps."""
+    return config.own_protocol.step_rows // kept.step_rows
+
+
+def fit_newer(
+    series: Series, config: RunConfig, standardisation: Standardisation, target_std: float, seconds: float | None
+) -> Windows:
+    """Return windows of a file that the network was not trained on, standardised as its training was.
+
+    Args:
+        seconds: the sampling interval that the network was trained at; None where it is not known.
+
+    Raises:
+        DataError: a column is not there, readings are further apart or closer, or a column has another unit.
+    """
+    name, protocol = series.source.name, config.own_protocol
+    if seconds and abs(series.sampling_seconds / seconds - 1) > SAME_SAMPLING:
+        intervals = format_seconds(series.sampling_seconds), format_seconds(round(seconds, 3))
+        raise DataError(f"{name}: readings are {intervals[0]} apart, and the network was trained on {intervals[1]}")
+    scales = [scale for scale in standardisation.inputs if not (protocol.calendar and scale.name in CALENDAR)]
+    for column in (*(scale.name for scale in scales), protocol.target):
+        if column not in series.columns:
+            hint = suggest(column, series.columns, f"it has {', '.join(series.columns)}")
+            raise DataError(f"{name}: no column {column!r}, which the network needs; {hint}")
+    if protocol.sentinels == "fill":
+        series = fill_missing(series)
+    columns = [series.columns.index(scale.name) for scale in scales]
+    readings = series.values[:, columns]
+    means, stds = (np.array([getattr(scale, part) for scale in scales]) for part in ("mean", "std"))
+    matrix = ((readings - means) / stds).astype(np.float32)
+    _check_units(series, [scale.name for scale in scales], matrix[-protocol.lookback_rows :])
+    if protocol.calendar:
+        matrix = np.concatenate([matrix, encode_calendar(series.timestamps)], axis=1)
+    in_unit = protocol.target_scale == IN_UNIT
+    own = next((scale for scale in scales if scale.name == protocol.target), standardisation.target)
+    target = series.values[:, series.columns.index(protocol.target)]
+    standardised = ((target - own.mean) / target_std).astype(np.float32)
+    if len(matrix) < protocol.lookback_rows - protocol.step_rows + 1:
+        raise DataError(f"{name}: {len(matrix)} rows, and a window of the network takes {protocol.lookback_rows}")
+    nothing = np.empty(0, np.int64)
+    pad = len(CALENDAR) if protocol.calendar else 0
+    return Windows(
+        matrix=np.ascontiguousarray(matrix),
+        target=standardised,
+        labels=target.astype(np.float32) if in_unit else standardised,
+        label_size=1 / target_std if in_unit else 1.0,
+        offsets=np.arange(-protocol.lookback_rows, 0, protocol.step_rows, dtype=np.int32),
+        target_offset=protocol.target_offset,
+        earlier_offsets=tuple(lead - protocol.step_rows for lead in protocol.leads[:-1]),
+        timestamps=series.timestamps,
+        train=range(0),
+        validation=nothing,
+        test=nothing,
+        target_mean=own.mean,
+        target_std=target_std,
+        columns=tuple(scale.name for scale in standardisation.inputs),
+        means=np.pad(means, (0, pad)),
+        stds=np.pad(stds, (0, pad), constant_values=1.0),
+    )
+
+
+def _check_units(series: Series, names: list[str], newest: npt.NDArray[np.float32]) -> None:
+    """Refuse a column whose newest readings are far from everything that the network has seen."""
+    with np.errstate(invalid="ignore"):
+        distance = np.abs(np.nanmean(newest, axis=0, dtype=np.float64)) if len(newest) else np.zeros(len(names))
+    far = np.nan_to_num(distance) > FURTHEST
+    if far.any():
+        column = int(far.argmax())
+        raise DataError(
+            f"{series.source.name}: {names[column]!r}: its newest readings are {distance[column]:.0f} standard "
+            "deviations from those that the network was trained on; is it in another unit?"
+        )

@@ -1,0 +1,129 @@
+"""The runs that forecast together: those of one network, which differ by their seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rdrop_cli.errors import DataError, RdropError, UsageError
+from rdrop_cli.runs.comparable import (
+    Run,
+    Skipped,
+    keep_comparable,
+    keep_newest_of_each_seed,
+    keep_usual_settings,
+    read_runs,
+)
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.find import find_run, list_run_folders
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.variants import REFERENCES, VARIANTS
+
+
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Complete runs of one network, the first of which says what is forecast.
+
+    Attributes:
+        label: the network's, by which its columns are called.
+        runs: by seed.
+    """
+
+    label: str
+    runs: tuple[Run, ...]
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.runs[0].metrics
+
+    @property
+    def config(self) -> RunConfig:
+        return self.runs[0].folder.read_config()
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether it was trained with dropout."""
+        return any(self.metrics.rates.pair)
+
+    @property
+    def has_quantiles(self) -> bool:
+        """Whether it forecasts quantiles."""
+        return len(self.metrics.protocol.quantiles) > 1
+
+
+def choose_ensembles(names: Sequence[str], runs_dir: Path) -> tuple[list[Ensemble], list[Skipped]]:
+    """Return the networks that are named, each with its runs, and which runs are left out.
+
+    A name is a run's, or that of a variant, which stands for the newest complete run of each seed. Runs that differ by
+    nothing but their seeds forecast together. Without a name it is the network of the newest complete run.
+
+    Raises:
+        RdropError: a run that is named failed or is not complete, or there is none.
+        UsageError: a reference forecast is named, or runs of several studies.
+    """
+    if not names:
+        return _choose_newest(runs_dir)
+    chosen: dict[str, Run] = {}
+    skipped: list[Skipped] = []
+    for name in names:
+        if name in VARIANTS and not (Path(name) / "config.json").is_file():
+            found, others = _find_seeds(name, runs_dir)
+            skipped += others
+        else:
+            found = [_find_complete(name, runs_dir)]
+        chosen |= {str(run.folder.path): run for run in found}
+    runs = list(chosen.values())
+    _, differing = keep_comparable(runs, runs[0])
+    if differing:
+        raise UsageError(f"{differing[0]}; forecast them one after the other")
+    return _group(runs), skipped
+
+
+def _choose_newest(runs_dir: Path) -> tuple[list[Ensemble], list[Skipped]]:
+    runs, _ = read_runs(list_run_folders(runs_dir))
+    complete = [run for run in runs if run.metrics.status == "completed" and run.metrics.is_network]
+    if not complete:
+        raise RdropError(f"no network in {runs_dir} is complete; start one with `rdrop train`")
+    found, skipped = _find_seeds(complete[0].metrics.variant, runs_dir)
+    return _group(found), skipped
+
+
+def _find_seeds(variant: str, runs_dir: Path) -> tuple[list[Run], list[Skipped]]:
+    """Return the newest complete run of each seed of a variant, of those that measured the same thing as the newest."""
+    runs, unreadable = read_runs(list_run_folders(runs_dir))
+    complete = [run for run in runs if run.metrics.variant == variant and run.metrics.status == "completed"]
+    if not complete:
+        raise RdropError(f"no run of {variant} in {runs_dir} is complete; start one with `rdrop train {variant}`")
+    comparable, differing = keep_comparable(complete, complete[0])
+    usual, unusual = keep_usual_settings(comparable)
+    newest, _ = keep_newest_of_each_seed(usual)
+    return newest, [*unreadable, *differing, *unusual]
+
+
+def _find_complete(name: str, runs_dir: Path) -> Run:
+    if name in REFERENCES:
+        raise UsageError(f"{name} is a reference forecast, with which `rdrop calibrate` compares; name a network")
+    folder = find_run(name, runs_dir)
+    metrics = folder.read_metrics()
+    if not metrics.is_network:
+        raise UsageError(
+            f"{folder.run_id}: a reference forecast, with which `rdrop calibrate` compares; name a network"
+        )
+    if metrics.status == "failed":
+        raise RdropError(f"{folder.run_id}: its training failed, so it has no forecast: {metrics.failure}")
+    if metrics.status != "completed":
+        raise RdropError(f"{folder.run_id}: is {metrics.status} after {metrics.epochs}; complete it first")
+    if not folder.model_path.is_file():
+        raise DataError(f"{folder.run_id}: its network, {folder.model_path.name}, is missing")
+    return Run(folder, metrics)
+
+
+def _group(runs: Sequence[Run]) -> list[Ensemble]:
+    """Return the runs of each network, by seed."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        label = run.metrics.label if run.metrics.has_own_rates else run.metrics.label_with_rates.replace(" ", "-")
+        groups.setdefault(label, []).append(run)
+    return [
+        Ensemble(label, tuple(sorted(group, key=lambda run: (run.metrics.seed, run.folder.run_id))))
+        for label, group in groups.items()
+    ]

@@ -1,0 +1,176 @@
+"""Which windows are forecast: the newest, one at a time, or those of a period."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
+from rdrop_cli.planning.lengths import parse_rows
+from rdrop_cli.series.sampling import find_sampling
+from rdrop_cli.series.windows import Windows
+from rdrop_cli.study.units import format_stamp
+
+PERIODS = ("validation", "test")
+_DATE = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2})?)?"
+Rows = npt.NDArray[np.int64]
+Stamps = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The windows that are forecast.
+
+    Attributes:
+        rows: before which they end, shape (window,).
+        incomplete: how many windows of the period have a gap or a missing reading and are left out.
+    """
+
+    rows: Rows
+    incomplete: int = 0
+
+
+def find_newest(windows: Windows) -> Moments:
+    """Return the window of the newest readings.
+
+    Raises:
+        DataError: it has a gap or a missing reading.
+    """
+    return _take_one(windows, len(windows.matrix) - 1)
+
+
+def find_moment(windows: Windows, date: str) -> Moments:
+    """Return the newest window that was there at a date.
+
+    Raises:
+        UsageError: it is no date, or lies outside the readings.
+        DataError: the window has a gap or a missing reading.
+    """
+    stamp = _parse_date("at", date)
+    stamps = windows.timestamps
+    before = np.flatnonzero(stamps <= stamp)
+    first = len(windows.offsets) * windows.step_rows - windows.step_rows
+    if not len(before) or stamp > stamps.max() or before[-1] < first:
+        start = stamps[min(first, len(stamps) - 1)]
+        raise UsageError(
+            f"{date}: there are windows from {format_stamp(start)} to {format_stamp(stamps.max())}", field="at"
+        )
+    return _take_one(windows, int(before[-1]))
+
+
+def find_period(windows: Windows, period: str, every: str | None) -> Moments:
+    """Return the windows of `validation`, `test` or `FROM..TO`, by their newest readings, in the order of time.
+
+    Args:
+        every: how far they are apart, such as `1d`; None for all of them.
+
+    Raises:
+        UsageError: it is no period, or holds no window.
+    """
+    rows = np.asarray(getattr(windows, period), np.int64) if period in PERIODS else _find_between(windows, period)
+    rows = rows[np.argsort(windows.timestamps[rows - windows.step_rows], kind="stable")]
+    if every is not None and len(rows):
+        apart = parse_rows("every", every, find_sampling(windows.timestamps).seconds)
+        rows = rows[(rows[-1] - rows) % apart == 0]
+    complete = rows[find_complete(windows, rows)]
+    if not len(complete):
+        raise UsageError(f"{period}: holds no window; {describe_extent(windows)}", field="period")
+    return Moments(complete, len(rows) - len(complete))
+
+
+def describe_extent(windows: Windows) -> str:
+    """Say from when to when there are readings."""
+    stamps = windows.timestamps
+    return f"there are readings from {format_stamp(stamps.min())} to {format_stamp(stamps.max())}"
+
+
+def find_complete(windows: Windows, rows: Rows) -> npt.NDArray[np.bool_]:
+    """Return which windows that end before `rows` have all their readings, one usual step after the other."""
+    steps = find_sampling(windows.timestamps).count_steps(windows.timestamps)
+    passed = np.concatenate([[0.0], np.cumsum(np.where(np.isfinite(steps), steps, 1e9))])
+    oldest, newest = rows + int(windows.offsets[0]), rows - windows.step_rows
+    inside = oldest >= 0
+    spans = passed[newest] - passed[np.maximum(oldest, 0)]
+    missing = np.concatenate([[0], np.cumsum(~np.isfinite(windows.matrix).all(axis=1))])
+    whole = missing[newest + 1] == missing[np.maximum(oldest, 0)]
+    regular: npt.NDArray[np.bool_] = inside & whole & (np.abs(spans - (newest - oldest)) < 0.5)
+    return regular
+
+
+def find_origins(windows: Windows, rows: Rows) -> Stamps:
+    """Return the time of the newest reading of each window, shape (window,)."""
+    return windows.timestamps[rows - windows.step_rows]
+
+
+def find_times(windows: Windows, rows: Rows) -> Stamps:
+    """Return the times of the targets, shape (window, step): those of the readings, or what comes after the newest."""
+    sampling, last = find_sampling(windows.timestamps), len(windows.timestamps) - 1
+    columns = []
+    for offset in list_offsets(windows):
+        at = rows + offset
+        ahead = sampling.advance(find_origins(windows, rows), offset + windows.step_rows)
+        columns.append(np.where(at <= last, windows.timestamps[np.minimum(at, last)], ahead))
+    return np.stack(columns, axis=1)
+
+
+def find_observed(windows: Windows, rows: Rows) -> npt.NDArray[np.float64]:
+    """Return the targets in their unit, shape (window, step); NaN where they are not known."""
+    last, columns = len(windows.target) - 1, []
+    for offset in list_offsets(windows):
+        at = rows + offset
+        values = windows.target[np.minimum(at, last)].astype(np.float64) * windows.target_std + windows.target_mean
+        columns.append(np.where(at <= last, values, np.nan))
+    return np.stack(columns, axis=1)
+
+
+def list_offsets(windows: Windows) -> list[int]:
+    """Return the rows of the targets, relative to the row that a window ends before, the nearest first."""
+    return [*windows.earlier_offsets, windows.target_offset]
+
+
+def _take_one(windows: Windows, newest: int) -> Moments:
+    rows = np.array([newest + windows.step_rows], np.int64)
+    if rows[0] + int(windows.offsets[0]) < 0 or not find_complete(windows, rows)[0]:
+        first, last = rows[0] + int(windows.offsets[0]), newest
+        raise DataError(
+            f"the window from {format_stamp(windows.timestamps[max(first, 0)])} to "
+            f"{format_stamp(windows.timestamps[last])} has {_describe_fault(windows, max(int(first), 0), last)}; "
+            "forecast another moment with <at>"
+        )
+    return Moments(rows)
+
+
+def _describe_fault(windows: Windows, first: int, last: int) -> str:
+    part = slice(first, last + 1)
+    missing = ~np.isfinite(windows.matrix[part])
+    if missing.any():
+        row, column = (int(index[0]) for index in np.nonzero(missing))
+        return f"no reading of {windows.columns[column]!r} at {format_stamp(windows.timestamps[part][row])}"
+    gaps = find_sampling(windows.timestamps).find_gaps(windows.timestamps[part])
+    if gaps.any():
+        return f"a gap after {format_stamp(windows.timestamps[part][int(gaps.argmax())])}"
+    return f"{last - first + 1} rows, of which a window takes {len(windows.offsets) * windows.step_rows}"
+
+
+def _find_between(windows: Windows, period: str) -> Rows:
+    bounds = re.fullmatch(rf"({_DATE})?\.\.({_DATE})?", period)
+    if not bounds:
+        raise ValueRefusedError("period", period, "test, validation or FROM..TO, such as 2016-01-01..2016-02-01")
+    start, stop = (_parse_date("period", bound) if bound else None for bound in bounds.groups())
+    stamps, inside = windows.timestamps, np.ones(len(windows.timestamps), bool)
+    if start is not None:
+        inside &= stamps >= start
+    if stop is not None:
+        inside &= stamps < stop
+    return np.flatnonzero(inside).astype(np.int64) + windows.step_rows
+
+
+def _parse_date(field: str, text: str) -> np.datetime64:
+    if not re.fullmatch(_DATE, text):
+        raise ValueRefusedError(field, text, "a date such as 2016-06-30 or 2016-06-30 12:00")
+    try:
+        return np.datetime64(datetime.fromisoformat(text), "s")
+    except ValueError as error:
+        raise ValueRefusedError(field, text, "a date of the calendar") from error

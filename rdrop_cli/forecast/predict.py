@@ -1,0 +1,69 @@
+"""What the runs of an ensemble predict, in the target's unit, with dropout off or on."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.forecast.ensembles import Ensemble
+from rdrop_cli.series.windows import Windows
+from rdrop_cli.study.protocol import IN_UNIT, MEDIAN
+from rdrop_cli.uncertainty.spread import draw_evenly
+
+if TYPE_CHECKING:
+    from rdrop_cli.nn.engines import Engine
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(eq=False)
+class Predictor:
+    """The networks of an ensemble on one matrix of readings."""
+
+    ensemble: Ensemble
+    windows: Windows
+    _engines: list["Engine"] = field(default_factory=list)
+
+    def predict(self, rows: npt.NDArray[np.int64], masks: int = 0, quantiles: bool = False) -> Values:
+        """Return forecasts in the target's unit, of shape (seed, mask, draw, window, step).
+
+        Args:
+            rows: before which the windows end.
+            masks: with how many masks of dropout each is predicted; 0 for once, with dropout off.
+            quantiles: whether draws are from the quantiles that the network forecasts; else one is the median, or of a
+                network that forecasts the target, the forecast.
+
+        Raises:
+            DataError: a network cannot be read, or gives what is no number.
+        """
+        outputs = []
+        for run, engine in zip(self.ensemble.runs, self._open_engines(), strict=True):
+            output = engine.sample(rows, masks) if masks else engine.predict(rows)[np.newaxis]
+            if not np.isfinite(output).all():
+                raise DataError(f"{run.folder.run_id}: its network forecasts {output.flat[0]}, which is no number")
+            outputs.append(self._take_draws(output.astype(np.float64), quantiles))
+        values: Values = np.stack(outputs)
+        if self.ensemble.config.protocol.target_scale != IN_UNIT:
+            values = values * self.windows.target_std + self.windows.target_mean
+        return values
+
+    def _take_draws(self, outputs: Values, quantiles: bool) -> Values:
+        """Return outputs of shape (mask, window), (…, step) or (…, step, level) as (mask, draw, window, step)."""
+        levels = self.ensemble.metrics.protocol.quantiles
+        if not levels:
+            return outputs.reshape(outputs.shape[0], 1, outputs.shape[1], -1)
+        if not quantiles:
+            return np.sort(outputs, axis=-1)[:, np.newaxis, ..., levels.index(MEDIAN)]
+        return np.moveaxis(draw_evenly(outputs, np.array(levels)), -1, 1)
+
+    def _open_engines(self) -> list["Engine"]:
+        if not self._engines:
+            from rdrop_cli.nn.restore import restore_engine  # the slow part: imports TensorFlow
+
+            self._engines = [
+                restore_engine(run.folder.read_config(), run.folder.model_path, self.windows)
+                for run in self.ensemble.runs
+            ]
+        return self._engines

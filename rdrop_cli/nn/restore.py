@@ -1,0 +1,41 @@
+"""The network of a finished run, ready to predict: what training used, on any windows."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+
+import rdrop_cli.nn.layers  # noqa: F401 -- registers them with Keras
+from rdrop_cli.errors import DataError
+from rdrop_cli.nn.engines import Engine, choose_engine
+from rdrop_cli.nn.environment import standard_precision
+from rdrop_cli.nn.randomness import derive_seed
+from rdrop_cli.nn.trainer import make_optimizer
+from rdrop_cli.series.windows import Windows
+from rdrop_cli.study.config import AUTO, RunConfig
+from rdrop_cli.study.protocol import MAE, QUANTILE
+
+PURPOSE = "forecast"  # of the seed of its masks, which are none that training drew
+
+
+@standard_precision()
+def restore_engine(config: RunConfig, path: Path, windows: Windows) -> Engine:
+    """Return the engine that predicts with a saved network: the kernel where it can, whatever trained it.
+
+    Raises:
+        DataError: the file cannot be read as a network, or its windows are of another shape.
+    """
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except Exception as error:  # whatever Keras, h5py and zipfile trip over
+        raise DataError(f"{path}: cannot be read as a network ({type(error).__name__})") from error
+    expected = len(windows.offsets), windows.matrix.shape[1]
+    if model.input_shape[1:] != expected:
+        shapes = " × ".join(map(str, model.input_shape[1:])), " × ".join(map(str, expected))
+        raise DataError(f"{path}: reads windows of {shapes[0]} (timesteps × inputs), received {shapes[1]}")
+    # To predict takes no optimizer and no loss: none of those that the kernel cannot train with keeps it away.
+    loss = QUANTILE if config.protocol.quantiles else MAE
+    protocol = replace(config.protocol, optimizer="rmsprop", loss=loss, clip_norm=None)
+    seed = derive_seed(config.seed_of("masks"), PURPOSE)
+    config = replace(config, engine=AUTO, protocol=protocol, seed=seed, vary="")
+    return choose_engine(config, model, make_optimizer(protocol), windows)

@@ -1,0 +1,58 @@
+"""Read many runs: their metrics, what a list shows of them, and which have a configuration."""
+
+import hashlib
+from collections.abc import Sequence
+
+import msgspec
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.runs.document import Metrics, Summary
+from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.index import Kind, read_files
+from rdrop_cli.runs.schema import parse_config, read_config, read_metrics
+from rdrop_cli.study.config import RunConfig
+
+_METRICS = msgspec.msgpack.Decoder(Metrics)
+_SUMMARY = msgspec.msgpack.Decoder(Summary)
+
+
+def summarise(metrics: Metrics) -> Summary:
+    """Return what a list shows of a run."""
+    return _SUMMARY.decode(msgspec.msgpack.encode(metrics))
+
+
+def digest_identity(config: RunConfig) -> bytes:
+    """Return a checksum that configurations have in common which train the same run."""
+    same = parse_config(config.identity.to_json())  # a rate of 0 and one of 0.0 are the same
+    return hashlib.sha256(msgspec.msgpack.encode(same)).digest()
+
+
+METRICS = Kind("metrics", "metrics.json", read_metrics, msgspec.msgpack.encode, _METRICS.decode)
+SUMMARY = Kind(
+    "summary", "metrics.json", lambda path: summarise(read_metrics(path)), msgspec.msgpack.encode, _SUMMARY.decode
+)
+IDENTITY = Kind("identity", "config.json", lambda path: digest_identity(read_config(path)[0]), bytes, bytes)
+
+
+def read_all_metrics(folders: Sequence[RunFolder]) -> list[Metrics | DataError]:
+    """Read the metrics of each run; `status` is `running` while a process holds it."""
+    return [
+        value if isinstance(value, DataError) else folder.tell_running(value)
+        for folder, value in zip(folders, read_files(folders, METRICS), strict=True)
+    ]
+
+
+def read_summaries(folders: Sequence[RunFolder]) -> list[Summary | DataError]:
+    """Read what a list shows of each run, likewise."""
+    return [
+        value if isinstance(value, DataError) else folder.tell_running(value)
+        for folder, value in zip(folders, read_files(folders, SUMMARY), strict=True)
+    ]
+
+
+def find_configurations(wanted: Sequence[RunConfig], folders: Sequence[RunFolder]) -> list[tuple[RunFolder, RunConfig]]:
+    """Return the runs that have one of the wanted configurations, with the one that it is."""
+    by_digest = {digest_identity(config): config for config in wanted}
+    digests = read_files(folders, IDENTITY)
+    found = zip(folders, digests, strict=True)
+    return [(folder, by_digest[each]) for folder, each in found if isinstance(each, bytes) and each in by_digest]

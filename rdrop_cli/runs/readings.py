@@ -1,0 +1,152 @@
+"""The newest readings of a run's validation and test in its folder: what a forecast needs, without the data themselves.
+
+A year of hourly timesteps of each period at most: a megabyte for the study. They are windows like any other, of rows as
+far apart as a network's timesteps and its target need.
+"""
+
+import json
+import zipfile
+from dataclasses import dataclass, replace
+from math import gcd
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.files import replace_atomically
+from rdrop_cli.series.windows import Windows
+
+MOST_WINDOWS = 8784  # of each period: one an hour for a leap year
+ARRAYS = ("matrix", "target", "labels", "offsets", "validation", "test", "means", "stds")
+NUMBERS = ("label_size", "target_offset", "earlier_offsets", "target_mean", "target_std", "columns")
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What is kept of a run's data.
+
+    Attributes:
+        windows: of the newest part of validation and of the test, up to the newest reading; of training there are none.
+        climatology: the usual standardised reading of the training rows, by day of year and hour of day.
+    """
+
+    windows: Windows
+    climatology: npt.NDArray[np.float64]
+
+
+def keep_newest(windows: Windows, most_windows: int = MOST_WINDOWS) -> Windows:
+    """Return the newest windows of validation and test, a timestep apart, cut from a matrix of the rows they need."""
+    newest = len(windows.matrix) - 1 + windows.step_rows  # its target is not known yet
+    spacing = gcd(windows.step_rows, windows.target_offset, *windows.earlier_offsets)
+    blocks, ends, base = [], {}, 0
+    for period, last in (("validation", int(windows.validation[-1])), ("test", newest)):
+        rows = np.asarray(getattr(windows, period), np.int64)
+        kept = rows[(last - rows) % windows.step_rows == 0][-most_windows:]
+        first = int(kept[0] if len(kept) else last) + int(windows.offsets[0])
+        stop = min(last + windows.target_offset + 1, len(windows.matrix))
+        blocks.append(np.arange(first, stop, spacing))
+        ends[period] = base + (kept - first) // spacing
+        base += len(blocks[-1])
+    chosen = np.concatenate(blocks)
+    return replace(
+        windows,
+        matrix=windows.matrix[chosen],
+        target=windows.target[chosen],
+        labels=windows.labels[chosen],
+        timestamps=windows.timestamps[chosen],
+        offsets=windows.offsets // spacing,
+        target_offset=windows.target_offset // spacing,
+        earlier_offsets=tuple(offset // spacing for offset in windows.earlier_offsets),
+        train=range(0),
+        validation=ends["validation"],
+        test=ends["test"],
+        measured_train=None,
+    )
+
+
+def save_readings(path: Path, readings: Readings) -> None:
+    """Write readings as NumPy's arrays, by name.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    windows = readings.windows
+    arrays = {name: getattr(windows, name) for name in ARRAYS}
+    numbers = json.dumps({name: getattr(windows, name) for name in NUMBERS}).encode()
+    arrays |= {"times": windows.timestamps.astype("datetime64[us]").astype(np.int64)}
+    arrays |= {"climatology": readings.climatology, "numbers": np.frombuffer(numbers, np.uint8)}
+    with replace_atomically(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+
+
+def load_readings(path: Path) -> Readings | None:
+    """Read what `save_readings` wrote; None where there is no such file, as in folders of older versions.
+
+    Raises:
+        DataError: it is damaged, or not a run's readings.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in (*ARRAYS, "times", "climatology")}
+            numbers = json.loads(archive["numbers"].tobytes())
+        readings = _build(arrays, numbers)
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: damaged, or not a run's readings ({type(error).__name__}); name the data") from error
+    return readings
+
+
+def _build(arrays: dict[str, npt.NDArray[Any]], numbers: dict[str, Any]) -> Readings:
+    """Put windows together.
+
+    Raises:
+        ValueError, KeyError, TypeError: they do not fit each other.
+    """
+    times, climatology = arrays.pop("times"), arrays.pop("climatology")
+    windows = Windows(
+        matrix=np.ascontiguousarray(arrays["matrix"]),
+        target=arrays["target"],
+        labels=arrays["labels"],
+        label_size=float(numbers["label_size"]),
+        offsets=arrays["offsets"],
+        target_offset=int(numbers["target_offset"]),
+        earlier_offsets=tuple(int(offset) for offset in numbers["earlier_offsets"]),
+        timestamps=_to_stamps(times),
+        train=range(0),
+        validation=arrays["validation"],
+        test=arrays["test"],
+        target_mean=float(numbers["target_mean"]),
+        target_std=float(numbers["target_std"]),
+        columns=tuple(str(name) for name in numbers["columns"]),
+        means=arrays["means"],
+        stds=arrays["stds"],
+    )
+    rows, features = windows.matrix.shape
+    fits = (
+        windows.matrix.dtype == windows.target.dtype == windows.labels.dtype == np.float32
+        and windows.target.shape == windows.labels.shape == times.shape == (rows,)
+        and windows.means.shape == windows.stds.shape == (features,) == (len(windows.columns),)
+        and climatology.shape == (366, 24)
+        and len(windows.offsets) > 0
+        and windows.step_rows > 0
+    )
+    if not fits:
+        raise ValueError("shapes")
+    for ends in (windows.validation, windows.test):
+        if len(ends) and not (
+            ends.min() + windows.offsets[0] >= 0
+            and ends.max() - windows.step_rows < rows
+            and ends.max() + windows.target_offset < rows
+        ):
+            raise ValueError("rows")
+    return Readings(windows, climatology.astype(np.float64))
+
+
+def _to_stamps(microseconds: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:
+    """Return times as a series has them: to the second where all are."""
+    stamps = microseconds.astype("datetime64[us]")
+    seconds = stamps.astype("datetime64[s]")
+    return seconds if bool((seconds == stamps).all()) else stamps

@@ -1,0 +1,67 @@
+"""The record of a complete run's files: a checksum of each, in the form that `sha256sum -c SHA256SUMS` reads.
+
+It is written at the end of training, before the metrics, which make a run complete: so every complete run has one,
+unless an earlier version trained it. Its last line is a comment with the checksum of the others.
+"""
+
+import hashlib
+import re
+from pathlib import Path
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.files import sha256_of_file, write_text
+from rdrop_cli.runs.folder import RunFolder
+
+RECORD = "SHA256SUMS"
+UNRECORDED = ("tensorboard",)  # another program's, and still open when the record is written
+_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+_LAST = "# of these lines: "
+MOST_BYTES = 1 << 20
+
+
+def write_record(folder: RunFolder, metrics: str) -> None:
+    """Write the record of a run's files, and of the metrics that will be written after it.
+
+    Raises:
+        OSError: a file cannot be read, or the record not be written.
+    """
+    digests = {name: sha256_of_file(folder.path / name) for name in list_files(folder)}
+    digests[folder.metrics_path.name] = hashlib.sha256(metrics.encode()).hexdigest()
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
+    write_text(folder.path / RECORD, f"{lines}{_LAST}{hashlib.sha256(lines.encode()).hexdigest()}\n")
+
+
+def list_files(folder: RunFolder) -> list[str]:
+    """Return the files of a run that a record has, by their paths in its folder; hidden ones are no part of it."""
+    paths = (path.relative_to(folder.path) for path in folder.path.rglob("*") if path.is_symlink() or path.is_file())
+    return sorted(
+        path.as_posix()
+        for path in paths
+        if path.name != RECORD and path.parts[0] not in UNRECORDED and not any(part[0] == "." for part in path.parts)
+    )
+
+
+def read_record(folder: RunFolder) -> dict[str, str] | None:
+    """Return the recorded checksum of each file; None where there is no record.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    path = folder.path / RECORD
+    if not path.is_symlink() and not path.exists():
+        return None
+    try:
+        text = _read_small(path)
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot be read ({error})") from error
+    lines, _, last = text.rpartition(_LAST)
+    if last != f"{hashlib.sha256(lines.encode()).hexdigest()}\n":
+        raise DataError("is damaged: its own checksum does not match")
+    entries = [_LINE.fullmatch(line) for line in lines.splitlines()]
+    return {entry[2]: entry[1] for entry in entries if entry}
+
+
+def _read_small(path: Path) -> str:
+    if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
+        raise ValueError("not a small regular file")
+    return path.read_text(encoding="utf-8")

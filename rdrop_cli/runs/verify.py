@@ -1,0 +1,207 @@
+"""Verify a run: its files against their record, and what is derived from its checkpoint against that.
+
+Nothing is written, and no network is computed; `training.replay` does that.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from msgspec.structs import asdict
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.files import sha256_of_file
+from rdrop_cli.runs.checkpoint import Checkpoint, list_checkpoints, read_checkpoint
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.history import History
+from rdrop_cli.runs.metrics import Setting, build_metrics
+from rdrop_cli.runs.record import RECORD, list_files, read_record
+from rdrop_cli.series.table import Source
+from rdrop_cli.study.config import RunConfig
+
+# What the first versions did not record, or counted otherwise.
+NOT_IN_OLDER = ("epochs", "timing", "unit", "engine", "cell")
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A file that is not what it has to be."""
+
+    file: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.problem}"
+
+
+@dataclass
+class Verification:
+    """What was found of a run.
+
+    Attributes:
+        files: how many agree with their record.
+        faults: what is not as it has to be.
+        notes: what could not be checked, and why.
+        lacks_record: whether it is complete, and an earlier version has left no record.
+        replayed: how it compares with its replay, in words.
+    """
+
+    run_id: str
+    files: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    lacks_record: bool = False
+    replayed: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        return not self.faults
+
+    def blame(self, file: str, problem: str) -> None:
+        """Add a fault, unless one of that file is known: the first says most."""
+        if file not in {fault.file for fault in self.faults}:
+            self.faults.append(Fault(file, problem))
+
+
+def verify_run(folder: RunFolder) -> Verification:
+    """Verify a run that no process is at work on.
+
+    A complete run is compared with its record. Of any run the documents are checked, the checkpoints by their own
+    checksums, and the history and the metrics are made again from the newest checkpoint and compared.
+    """
+    found = Verification(folder.run_id)
+    config = metrics = None
+    try:
+        config = folder.read_config()
+    except DataError as error:
+        found.blame(folder.config_path.name, _shorten(folder, error))
+    if not folder.metrics_path.exists() and not list_checkpoints(folder.checkpoints_path):
+        found.notes.append(f"has no {folder.metrics_path.name} yet: it was stopped before its first epoch ended")
+        return found
+    try:
+        metrics = folder.read_metrics()
+    except DataError as error:
+        found.blame(folder.metrics_path.name, _shorten(folder, error))
+    if metrics is None or metrics.status == "completed":
+        _compare_with_record(folder, found)
+    checkpoint = _read_checkpoints(folder, found)
+    if config and metrics:
+        _compare_derived(folder, config, metrics, checkpoint, found)
+    return found
+
+
+def _shorten(folder: RunFolder, error: DataError) -> str:
+    return str(error).removeprefix(f"{folder.path}/").partition(": ")[2] or str(error)
+
+
+def _compare_with_record(folder: RunFolder, found: Verification) -> None:
+    try:
+        record = read_record(folder)
+    except DataError as error:
+        found.blame(RECORD, str(error))
+        return
+    if record is None:
+        found.lacks_record = True
+        found.notes.append(f"no {RECORD}, as of earlier versions: what is not derived cannot be checked")
+        return
+    there = set(list_files(folder))
+    for name, digest in record.items():
+        path = folder.path / name
+        if name not in there:
+            found.blame(name, "is missing")
+        elif path.is_symlink():
+            found.blame(name, "is a link")
+        elif problem := _check_sum(path, digest):
+            found.blame(name, problem)
+        else:
+            found.files += 1
+    found.notes += [f"{name}: not in {RECORD}" for name in sorted(there - record.keys())]
+
+
+def _check_sum(path: Path, digest: str) -> str | None:
+    try:
+        return None if sha256_of_file(path) == digest else f"is not what {RECORD} says: it was changed or damaged"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+
+
+def _read_checkpoints(folder: RunFolder, found: Verification) -> Checkpoint | None:
+    """Read every checkpoint; return the newest that is whole."""
+    newest = None
+    for path in list_checkpoints(folder.checkpoints_path):
+        try:
+            checkpoint = read_checkpoint(path)
+        except Exception as error:  # as `load_checkpoint`: it may come from a stranger
+            found.blame(f"checkpoints/{path.name}", f"cannot be read: {error}")
+        else:
+            newest = newest or checkpoint
+    return newest
+
+
+def _compare_derived(
+    folder: RunFolder, config: RunConfig, metrics: Metrics, checkpoint: Checkpoint | None, found: Verification
+) -> None:
+    name = folder.metrics_path.name
+    if metrics.run_id != folder.run_id:
+        found.notes.append(f"the folder was renamed; {name} calls the run {metrics.run_id}")
+    if metrics.dataset.sha256 != config.dataset_sha256:
+        found.blame(name, f"dataset.sha256 is not that of {folder.config_path.name}")
+    if checkpoint is None:
+        if metrics.has_epochs:
+            found.blame("checkpoints", "none can be read, so nothing can be made again from one")
+        return
+    history = History(checkpoint.history.epochs, config.protocol.best_by)
+    kept, epochs = len(history.epochs), len(metrics.history.loss)
+    if kept < epochs or (kept > epochs and metrics.status == "completed"):
+        found.blame("checkpoints", f"the newest that can be read is of epoch {kept}, {name} has {epochs}")
+        return
+    _compare_history(folder, metrics, history, found)
+    if epochs:  # a run may have been stopped between its checkpoint and what is derived from it
+        for field_name in _find_differences(folder, config, metrics, History(history.epochs[:epochs], history.best_by)):
+            found.blame(name, f"{field_name} is not what the checkpoint and {folder.config_path.name} make it")
+
+
+def _find_differences(folder: RunFolder, config: RunConfig, metrics: Metrics, history: History) -> Iterator[str]:
+    """Yield the fields of the metrics that are other than when they are made again."""
+    made = rebuild_metrics(metrics, config, folder.read_created_at(), history)
+    older = not metrics.history.val_mse
+    for field_name in Metrics.__struct_fields__:
+        if older and field_name in NOT_IN_OLDER:
+            continue
+        if getattr(made, field_name) != getattr(metrics, field_name):
+            yield field_name
+
+
+def rebuild_metrics(metrics: Metrics, config: RunConfig, created_at: str, history: History) -> Metrics:
+    """Make the metrics of a run again, from its configuration, its epochs and what was measured once."""
+    setting = Setting(
+        source=Source(**asdict(metrics.dataset)),
+        target_std=metrics.target_std,
+        naive_val_mae=metrics.naive.val_mae,
+        naive_test_mae=metrics.naive.test_mae,
+        train_windows_per_epoch=config.own_protocol.epoch_windows,
+        environment=metrics.environment,
+        engine=metrics.engine or "",
+        standardisation=metrics.standardisation,
+    )
+    test_mae = metrics.test.mae if metrics.test else None
+    status = metrics.status if metrics.status != "running" else "interrupted"
+    return build_metrics(metrics.run_id, created_at, config, setting, history, status, test_mae, metrics.failure)
+
+
+def _compare_history(folder: RunFolder, metrics: Metrics, history: History, found: Verification) -> None:
+    name, made = folder.history_path.name, history.to_csv(metrics.target_std)
+    try:
+        text = folder.history_path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if metrics.status == "completed":
+            found.blame(name, "is missing")
+        return
+    except (OSError, ValueError) as error:
+        found.blame(name, f"cannot be read ({error})")
+        return
+    if text.partition("\n")[0] != made.partition("\n")[0]:
+        found.notes.append(f"{name}: has the columns of another version, and was not compared")
+    elif text != made and not (metrics.status != "completed" and made.startswith(text)):
+        found.blame(name, "is not what the checkpoint makes it")

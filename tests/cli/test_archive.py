@@ -1,0 +1,62 @@
+"""Runs in an archive: the same bytes each time, the same verdict, and nothing that leads elsewhere."""
+
+import zipfile
+
+import pytest
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.export.archive import KEPT, unpack_archive, write_archive
+from rdrop_cli.runs.find import list_run_folders
+from tests.analysis.made_runs import save_made_run
+
+
+@pytest.fixture
+def runs_dir(tmp_path):
+    folder = tmp_path / "runs"
+    for seed in range(3):
+        save_made_run(folder, f"baseline-s{seed}", seed=seed)
+        save_made_run(folder, f"dropout-s{seed}", "dropout", seed=seed)
+    (folder / "baseline-s0" / "model.keras").write_bytes(b"a network")
+    return folder
+
+
+def test_an_archive_has_the_figures_of_every_run_and_no_network(runs_dir, tmp_path):
+    write_archive(list_run_folders(runs_dir), tmp_path / "one.zip")
+    write_archive(list(reversed(list_run_folders(runs_dir))), tmp_path / "two.zip")
+    assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+    unpack_archive(tmp_path / "one.zip", tmp_path)
+    for folder in list_run_folders(runs_dir):
+        files = {path.name for path in (tmp_path / folder.run_id).iterdir()}
+        assert files == {path.name for path in folder.path.iterdir()} & set(KEPT)
+        assert (tmp_path / folder.run_id / "metrics.json").read_bytes() == folder.metrics_path.read_bytes()
+
+
+def test_commands_read_an_archive_as_they_read_the_folder(rdrop, runs_dir, tmp_path):
+    archive = tmp_path / "runs.zip"
+    assert rdrop("export", "--archive", archive, "--runs-dir", runs_dir).out == f"{archive}\n"
+    for command in (["verdict"], ["verdict", "--json"], ["runs"]):
+        assert rdrop(*command, "--from", archive).out == rdrop(*command, "--runs-dir", runs_dir).out != ""
+    report = tmp_path / "report.html"
+    assert rdrop("report", "--from", archive, "-o", report).out == f"{report}\n"
+    assert report.stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    "name", ["../metrics.json", "/run/metrics.json", "run/run/metrics.json", "run/model.keras", "run/"]
+)
+def test_a_file_that_is_no_figure_of_a_run_is_refused_by_name(tmp_path, name):
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.writestr("run/config.json", "{}")
+        archive.writestr(name, "{}")
+    (tmp_path / "out").mkdir()
+    with pytest.raises(DataError, match="no figure of a run"):
+        unpack_archive(tmp_path / "bad.zip", tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_what_is_no_archive_is_told_in_one_line(rdrop, tmp_path):
+    (tmp_path / "notes.zip").write_text("notes")
+    result = rdrop("verdict", "--from", tmp_path / "notes.zip")
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(f"rdrop: {tmp_path}/notes.zip: cannot be read as an archive of runs")
+    assert "--archive" in result.err

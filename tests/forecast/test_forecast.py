@@ -1,0 +1,271 @@
+"""What is forecast: of which moment, in which unit, by which runs, and from the run folder alone."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rdrop_cli import api
+from rdrop_cli.errors import DataError, RdropError, UsageError
+from rdrop_cli.files import write_json
+from rdrop_cli.runs.find import find_run
+from rdrop_cli.runs.schema import read_metrics, to_builtins
+from rdrop_cli.uncertainty.sources import NAMES
+from tests.forecast.conftest import DAYS, OPTIONS, write_plant
+
+LEAD = np.timedelta64(3, "h")
+
+
+def forecast(plant: Path, *names: str, **options) -> pd.DataFrame:
+    return api.forecast(names, plant / "runs", plant, **options)
+
+
+def test_the_newest_readings_are_forecast_from_the_folder_alone(plant, tmp_path):
+    shutil.copytree(find_run("dropout-s0", plant / "runs").path, tmp_path / "elsewhere" / "copy")
+    frame = api.forecast([str(tmp_path / "elsewhere" / "copy")], tmp_path, tmp_path)
+    (row,) = frame.to_dict("records")
+    assert row["unique_id"] == "load_MW"
+    assert row["cutoff"] == pd.Timestamp("2020-01-01") + pd.Timedelta(hours=24 * DAYS - 1)
+    assert row["ds"] == row["cutoff"] + LEAD
+    assert np.isnan(row["y"])
+    assert row["dropout-lo-95"] < row["dropout-lo-50"] < row["dropout"] < row["dropout-hi-80"] < row["dropout-hi-95"]
+    assert row == forecast(plant, "dropout-s0").to_dict("records")[0] | {"y": row["y"]}
+
+
+def test_forecasts_of_the_test_err_as_the_run_says(plant):
+    run = find_run("baseline-s0", plant / "runs").read_metrics()
+    frame = forecast(plant, "baseline", period="test", dataset=str(plant / "plant.csv"), uncertainty="none")
+    assert np.abs(frame["baseline"] - frame["y"]).mean() == pytest.approx(run.test.mae_in_unit, rel=1e-5)
+    kept = forecast(plant, "baseline", period="test", uncertainty="none")
+    pd.testing.assert_frame_equal(kept, frame)
+
+
+def test_targets_are_the_readings_of_their_time(plant):
+    frame = forecast(plant, "baseline", period="2020-09-01..2020-09-03", uncertainty="none")
+    assert list(frame["cutoff"]) == list(pd.date_range("2020-09-01", periods=48, freq="h"))
+    series = pd.read_csv(plant / "plant.csv", parse_dates=["time"]).set_index("time")["load_MW"]
+    assert frame["y"].to_numpy() == pytest.approx(series.loc[frame["ds"]].to_numpy(), abs=1e-4)
+
+
+def test_a_variant_is_the_mean_of_its_seeds(plant):
+    options = {"period": "2020-09-01..2020-09-02", "uncertainty": "none"}
+    both, *single = (forecast(plant, name, **options)["dropout"] for name in ("dropout", "dropout-s0", "dropout-s1"))
+    assert both.to_numpy() == pytest.approx(((single[0] + single[1]) / 2).to_numpy(), rel=1e-12)
+    table = forecast(plant, "dropout", "baseline", at="2020-09-01 12:30")
+    assert {"dropout", "baseline", "dropout-sd-seeds", "baseline-sd-residual"} <= set(table)
+    assert "baseline-sd-seeds" not in table
+    assert table["cutoff"].tolist() == [pd.Timestamp("2020-09-01 12:00")]
+
+
+@pytest.mark.parametrize("source", ["masks", "seeds", "residual", "conformal", "adaptive-conformal"])
+def test_every_source_gives_intervals_of_its_own(plant, source):
+    frame = forecast(plant, "dropout", period="2020-09-01..2020-09-02", uncertainty=source, samples=30)
+    width = frame["dropout-hi-80"] - frame["dropout-lo-80"]
+    assert (width > 0).all()
+    assert set(NAMES) >= {name.removeprefix("dropout-sd-") for name in frame if "-sd-" in name}
+    assert frame.equals(forecast(plant, "dropout", period="2020-09-01..2020-09-02", uncertainty=source, samples=30))
+
+
+def test_sources_add_up(plant):
+    options = {"period": "2020-09-01..2020-09-08", "samples": 50}
+    one, two, all_three = (
+        forecast(plant, "dropout", uncertainty=text, **options)
+        for text in ("masks", "masks,seeds", "masks,seeds,residual")
+    )
+    assert one["dropout-sd-masks"].to_numpy() == pytest.approx(two["dropout-sd-masks"].to_numpy(), rel=1e-9)
+    widths = [(each["dropout-hi-80"] - each["dropout-lo-80"]).mean() for each in (one, two, all_three)]
+    assert widths == sorted(widths)
+
+
+def test_a_newer_file_goes_on_where_the_old_one_ended(plant, tmp_path):
+    newer = write_plant(tmp_path / "newer.csv", range(24 * (DAYS - 10), 24 * (DAYS + 20)))
+    frame = forecast(plant, "dropout-s0", dataset=newer)
+    assert frame["cutoff"][0] == pd.Timestamp("2020-01-01") + pd.Timedelta(hours=24 * (DAYS + 20) - 1)
+    same = {"at": "2020-09-12 12:00", "uncertainty": "residual"}
+    old, new = forecast(plant, "dropout-s0", **same), forecast(plant, "dropout-s0", dataset=newer, **same)
+    assert new["dropout"].to_numpy() == pytest.approx(old["dropout"].to_numpy(), rel=1e-5)
+    frame = forecast(plant, "dropout-s0", dataset=pd.read_csv(newer, parse_dates=["time"]), at="2020-09-12 12:00")
+    assert frame["dropout"].to_numpy() == pytest.approx(new["dropout"].to_numpy(), rel=1e-12)
+
+
+def spoil_column(path):
+    write_plant(path, range(500), "time,load_MW,breeze (m/s)")
+
+
+def spoil_unit(path):
+    write_plant(path, range(500))
+    lines = [line.split(",") for line in path.read_text().splitlines()]
+    rows = [",".join([time, f"{float(load) * 1000:.0f}", wind]) for time, load, wind in lines[1:]]
+    path.write_text("\n".join([",".join(lines[0]), *rows]) + "\n")
+
+
+def spoil_sampling(path):
+    write_plant(path, range(500), step_minutes=30)
+
+
+def leave_gap(path):
+    write_plant(path, [*range(400), *range(410, 414)])
+
+
+def leave_hole(path):
+    write_plant(path, range(500))
+    lines = path.read_text().splitlines()
+    lines[-2] = lines[-2].split(",")[0] + ",,5.0"
+    path.write_text("\n".join(lines) + "\n")
+
+
+def leave_little(path):
+    write_plant(path, range(4))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (spoil_column, r"no column 'wind \(m/s\)', which the network needs"),
+        (spoil_unit, "'load_MW': its newest readings are .* standard deviations from .*; is it in another unit"),
+        (spoil_sampling, "readings are 30 min apart, and the network was trained on 1 h"),
+        (leave_gap, "has a gap after 2020-01-17 15:00; forecast another moment with at"),
+        (leave_hole, "has no reading of 'load_MW' at 2020-01-21 18:00"),
+        (leave_little, "4 rows, and a window of the network takes 6"),
+    ],
+)
+def test_a_newer_file_that_does_not_fit_is_named(plant, tmp_path, spoil, words):
+    spoil(tmp_path / "newer.csv")
+    with pytest.raises(DataError, match=words):
+        forecast(plant, "dropout-s0", dataset=str(tmp_path / "newer.csv"))
+
+
+def test_windows_with_a_gap_are_left_out_of_a_period(plant, tmp_path):
+    newer = write_plant(tmp_path / "newer.csv", [*range(400), *range(410, 500)])
+    with pytest.warns(UserWarning, match="5 windows with a gap or a missing reading are left out"):
+        frame = forecast(plant, "dropout-s0", dataset=newer, period="2020-01-10..")
+    assert len(frame) == 500 - 24 * 9 - 10 - 5
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"at": "2031-01-01"}, "at: 2031-01-01: there are windows from"),
+        ({"at": "soon"}, "at: expected a date such as"),
+        ({"at": "2020-02-30"}, "at: expected a date of the calendar"),
+        ({"period": "summer"}, r"period: expected test, validation or FROM\.\.TO"),
+        ({"period": "2031-01-01.."}, "period: .*holds no window"),
+        ({"period": "test", "every": "90min"}, "every: 90min is not a whole number of readings"),
+        ({"every": "1d"}, "every: is for a period"),
+        ({"at": "2020-09-01", "period": "test"}, "exclude each other"),
+        ({"uncertainty": "mask"}, "uncertainty: no source 'mask'"),
+        ({"samples": 1, "uncertainty": "masks"}, "samples: expected at least 2"),
+        ({"uncertainty": "seeds"}, "dropout has one run, so no spread of seeds"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(plant, options, words):
+    with pytest.raises(UsageError, match=words):
+        forecast(plant, "dropout-s0", **options)
+
+
+def test_a_network_without_dropout_has_no_masks(plant):
+    with pytest.raises(UsageError, match="baseline has no dropout, so no masks"):
+        forecast(plant, "baseline", uncertainty="masks")
+
+
+def copy_run(plant: Path, to: Path, **changes) -> Path:
+    folder = to / "run"
+    shutil.copytree(find_run("dropout-s0", plant / "runs").path, folder)
+    document = to_builtins(read_metrics(folder / "metrics.json")) | changes
+    write_json(folder / "metrics.json", document)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"status": "failed", "failure": "the loss is nan at epoch 2"}, "its training failed.*the loss is nan"),
+        ({"status": "interrupted"}, "is interrupted after 2 of 2 epochs; complete it first"),
+    ],
+)
+def test_runs_without_a_forecast_are_named(plant, tmp_path, changes, words):
+    with pytest.raises(RdropError, match=words):
+        api.forecast([str(copy_run(plant, tmp_path, **changes))], tmp_path)
+
+
+def test_a_folder_of_an_older_version_says_what_is_missing(plant, tmp_path):
+    folder = copy_run(plant, tmp_path)
+    (folder / "readings.npz").unlink()
+    with pytest.raises(DataError, match=r"keeps no readings to forecast from.*name the data with dataset"):
+        api.forecast([str(folder)], tmp_path)
+    again = api.forecast([str(folder)], tmp_path, plant, dataset=str(plant / "plant.csv"))
+    assert again["dropout"].tolist() == forecast(plant, "dropout-s0")["dropout"].tolist()
+    newer = write_plant(tmp_path / "newer.csv", range(500))
+    with pytest.raises(DataError, match="keeps no validation readings, which residual needs"):
+        api.forecast([str(folder)], tmp_path, tmp_path, dataset=newer)
+    assert len(api.forecast([str(folder)], tmp_path, tmp_path, dataset=newer, uncertainty="masks")) == 1
+
+
+def test_a_damaged_network_is_named(plant, tmp_path):
+    folder = copy_run(plant, tmp_path)
+    (folder / "model.keras").write_bytes(b"PK nonsense")
+    with pytest.raises(DataError, match=r"model\.keras: cannot be read as a network"):
+        api.forecast([str(folder)], tmp_path)
+
+
+def test_reference_forecasts_and_unknown_runs_are_refused(plant):
+    with pytest.raises(UsageError, match="naive is a reference forecast"):
+        forecast(plant, "naive")
+    with pytest.raises(RdropError, match="no run 'nobody'"):
+        forecast(plant, "nobody")
+    with pytest.raises(RdropError, match=r"no run of gal in .* is complete"):
+        forecast(plant, "gal")
+
+
+def test_runs_of_several_studies_are_not_forecast_together(plant, tmp_path):
+    series = api.load_data(str(plant / "plant.csv"), plant)
+    other = api.train(api.plan("dropout", series, seed=5, **OPTIONS | {"lookback": "8h"}), series, tmp_path)
+    with pytest.raises(UsageError, match=r"another protocol .* \(lookback_rows\); forecast them one after the other"):
+        forecast(plant, "dropout-s0", str(other.folder.path))
+
+
+def test_every_horizon_has_a_row_with_intervals_of_its_own(plant, tmp_path):
+    series = api.load_data(str(plant / "plant.csv"), plant)
+    options = OPTIONS | {"horizon": "1h..12h", "epochs": 3}
+    run = api.train(api.plan("dropout", series, **options), series, tmp_path)
+    for sources in ("residual", "masks,residual,adaptive-conformal"):
+        frame = api.forecast(["dropout"], tmp_path, tmp_path, uncertainty=sources)
+        assert (frame["ds"] - frame["cutoff"]).tolist() == [pd.Timedelta(hours=hour) for hour in range(1, 13)]
+        assert (frame["dropout-hi-80"] > frame["dropout-lo-80"]).all()
+    frame = api.forecast(["dropout"], tmp_path, tmp_path, period="test", uncertainty="residual").dropna(subset="y")
+    errors = (frame["dropout"] - frame["y"]).abs().groupby(frame["ds"] - frame["cutoff"]).mean()
+    assert errors.mean() == pytest.approx(run.metrics.test.mae_in_unit, rel=0.02)
+    assert errors.tolist() == pytest.approx(
+        [each.test_mae * run.metrics.target_std for each in run.metrics.by_horizon], rel=0.02
+    )
+    (residual,) = [
+        each
+        for each in api.calibrate(["dropout"], tmp_path, tmp_path, uncertainty=["residual"])
+        if each.label == "dropout"
+    ]
+    assert residual.targets == len(frame)
+    assert residual.coverage[1].share == pytest.approx(0.8, abs=0.05)
+
+
+def test_networks_of_quantiles_forecast_them(plant, tmp_path):
+    series = api.load_data(str(plant / "plant.csv"), plant)
+    for seed in (0, 1):
+        api.train(
+            api.plan("dropout", series, **OPTIONS | {"loss": "quantile", "epochs": 4}, seed=seed), series, tmp_path
+        )
+    period = {"period": "2020-09-01..2020-09-08"}
+    frame = api.forecast(["dropout-s0"], tmp_path, tmp_path, **period)
+    assert "dropout-sd-quantiles" in frame
+    assert "dropout-sd-residual" not in frame
+    assert (frame["dropout-lo-80"] < frame["dropout"]).all()
+    assert (frame["dropout"] < frame["dropout-hi-80"]).all()
+    table = api.forecast(["dropout"], tmp_path, tmp_path, uncertainty="quantiles,masks,seeds,conformal", **period)
+    assert {"dropout-sd-quantiles", "dropout-sd-masks", "dropout-sd-seeds"} <= set(table)
+    found = {each.sources: each for each in api.calibrate(["dropout-s0"], tmp_path, tmp_path, samples=20)}
+    assert found["quantiles,masks,conformal"].coverage[1].share == pytest.approx(0.8, abs=0.06)
+    run = next(run for run in api.read_runs(tmp_path) if run.metrics.seed == 0)
+    assert found["quantiles"].mae == pytest.approx(run.metrics.test.mae_in_unit, rel=0.02)
+    with pytest.raises(UsageError, match="dropout forecasts no quantiles; train one with loss quantile"):
+        forecast(plant, "dropout", uncertainty="quantiles")

@@ -1,0 +1,78 @@
+"""Predictions with dropout on: masks are active, the same at every timestep, and a function of the seed alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rdrop_cli.anatomy.capture import redraw_masks
+from rdrop_cli.anatomy.reference import run_gru, run_lstm
+from rdrop_cli.nn.randomness import MaskSeeds
+from rdrop_cli.nn.trainer import KerasTrainer
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.methods import Lifetime
+from rdrop_cli.study.variants import VARIANTS
+from tests.nn.agreement import NETWORKS
+from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
+
+WINDOWS = make_tiny_windows()
+ROWS = WINDOWS.validation[:9]
+COUNT = 6
+DROPPING = [network for network in NETWORKS if VARIANTS[network[0]].drops]
+REFERENCES = {"gru": run_gru, "lstm": run_lstm}
+
+
+def make_trainer(variant: str, cell: str = "gru", engine: str = "native", seed: int = 5) -> KerasTrainer:
+    rates = (0.3 if VARIANTS[variant].dropout else 0.0), (0.4 if VARIANTS[variant].recurrent_dropout else 0.0)
+    config = RunConfig(variant, seed, *rates, 1, TINY_PROTOCOL, "made", "0" * 64, engine=engine, cell=cell)
+    return KerasTrainer(config, WINDOWS)
+
+
+def sample(trainer: KerasTrainer, rows=ROWS, count: int = COUNT) -> np.ndarray:
+    return trainer._engine.sample(rows, count)
+
+
+@pytest.mark.parametrize("network", DROPPING, ids="-".join)
+def test_the_kernel_samples_as_keras_does(network):
+    native, keras = (sample(make_trainer(*network, engine=engine)) for engine in ("native", "keras"))
+    assert native.shape == (COUNT, len(ROWS))
+    assert np.abs(native - keras).max() < 1e-5
+    assert native.std(axis=0).min() > 1e-3  # of two samples with other masks
+
+
+@pytest.mark.parametrize("variant", ["dropout", "naive-step", "dropconnect", "batch-shared", "stacked"])
+def test_a_sample_has_its_masks_whatever_is_asked_for_beside_it(variant):
+    trainer = make_trainer(variant)
+    together = sample(trainer)
+    assert np.array_equal(sample(trainer, ROWS[4:5], 3), together[:3, 4:5])
+
+
+def test_another_seed_has_other_masks():
+    one, other = make_trainer("dropout"), make_trainer("dropout", seed=6)
+    other.model.set_weights(one.model.get_weights())
+    assert np.array_equal(one._engine.predict(ROWS), other._engine.predict(ROWS))
+    assert not np.array_equal(sample(one), sample(other))
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("method", ["gal", "gal-tied", "semeniuta-sequence", "moon"])
+def test_masks_are_active_and_constant_as_the_equations_have_it(method, cell):
+    """The anatomy's reference, in NumPy, gives the samples when it applies the same masks at every timestep."""
+    trainer = make_trainer(method, cell)
+    layer, dense = trainer.model.layers
+    stream = MaskSeeds(trainer.model, 5).find_stream(layer.seed_generator)
+    masks = redraw_masks(layer, [stream, 0], (COUNT, len(WINDOWS.offsets), WINDOWS.matrix.shape[1]))
+    assert {mask.lifetime for mask in masks} == {Lifetime.SEQUENCE}
+    given = [[mask.array for mask in masks if mask.argument == name] for name in ("dropout", "recurrent_dropout")]
+    window = WINDOWS.matrix[ROWS[2] + WINDOWS.offsets]
+    weights = [weight.numpy() for weight in layer.weights[:3]]
+    states = REFERENCES[cell](method, np.repeat(window[None], COUNT, axis=0), weights, *given)
+    kernel, bias = (weight.numpy() for weight in dense.weights)
+    assert sample(trainer)[:, 2] == pytest.approx((states[:, -1] @ kernel + bias)[:, 0], abs=1e-5)
+
+
+def test_without_dropout_all_samples_are_the_forecast():
+    trainer = make_trainer("dropout")
+    config = replace(trainer._config, dropout=0.0, recurrent_dropout=0.0)
+    plain = KerasTrainer(config, WINDOWS)
+    assert np.array_equal(sample(plain), np.tile(plain._engine.predict(ROWS), (COUNT, 1)))

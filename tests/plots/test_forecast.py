@@ -1,0 +1,92 @@
+"""Pictures of forecasts show what was forecast and observed, and how true every source is."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rdrop_cli.plots import calibration, forecast
+from rdrop_cli.plots.calibration import draw_calibration
+from rdrop_cli.plots.forecast import Named, draw_forecast, find_worst_days
+from rdrop_cli.uncertainty.calibration import Judged, measure_calibration
+from tests.uncertainty.test_calibration import NORMAL, make_judged
+
+NAMED = Named("dropout", "dropout", 3, "seeds,residual", "temperature", "°C", "24 h")
+BAD_DAY = 24 * 200
+
+
+@pytest.fixture(scope="module")
+def judged() -> Judged:
+    """A year of hourly forecasts with a day that was forecast badly, and another of which little is known."""
+    rng = np.random.default_rng(0)
+    made = make_judged(rng.normal(size=24 * 365))
+    made.observed[BAD_DAY : BAD_DAY + 24] += 9
+    kept = np.ones(24 * 365, bool)
+    kept[24 * 300 : 24 * 303 - 2] = False
+    made.observed[24 * 303 - 2 : 24 * 303] += 30
+    return Judged(made.centre[kept], made.quantiles[:, kept], made.observed[kept], made.times[kept])
+
+
+def measure(judged, scale, sources):
+    narrow = replace(judged, quantiles=scale * np.tile(NORMAL[:, None], (1, len(judged.centre))))
+    return measure_calibration("dropout", sources, narrow, None)
+
+
+def test_the_worst_day_is_the_one_with_the_largest_errors(judged):
+    worst = find_worst_days(judged)
+    assert worst[0][0] == judged.times[BAD_DAY].astype("datetime64[D]")
+    assert worst[0][1] == pytest.approx(np.abs(judged.observed[BAD_DAY : BAD_DAY + 24]).mean())
+    assert np.datetime64("2015-10-30") not in [day for day, _ in worst]  # two targets are no day
+    assert len(worst) == 3
+
+
+def test_the_picture_has_a_week_a_season_and_the_worst_days(judged, tmp_path, drawn):
+    draw_forecast(judged, NAMED, tmp_path / "a.png")
+    titles = [axes.get_title(loc="left") for axes in drawn]
+    assert titles[0] == "the last week"
+    assert titles[1].startswith("the last 90 days, each at ")
+    assert titles[2].startswith("worst day: wrong by 9")
+    week = drawn[0].get_lines()
+    assert np.array_equal(week[0].get_ydata(), judged.centre[-24 * 7 :])
+    assert np.array_equal(week[1].get_ydata(), judged.observed[-24 * 7 :])
+    assert len(drawn[0].collections) == 3  # the intervals
+    assert len(drawn[1].get_lines()[0].get_ydata()) == 88 + 1  # two days are missing, and the line breaks
+    assert np.isnan(drawn[1].get_lines()[0].get_ydata()).sum() == 1
+    assert drawn[0].get_ylabel() == "temperature (°C)"
+
+
+@pytest.mark.parametrize("hours", [1, 2, 5, 30, 40, 60, 100])
+def test_a_short_period_can_be_drawn(tmp_path, hours):
+    """A warning would be an error here."""
+    short = make_judged(np.random.default_rng(0).normal(size=hours))
+    draw_forecast(short, NAMED, tmp_path / "a.png")
+
+
+def test_the_narrow_picture_stands_upright_and_the_same_forecasts_give_the_same_bytes(judged, tmp_path):
+    for name in ("a.png", "b.png"):
+        draw_forecast(judged, NAMED, tmp_path / name, forecast.NARROW_INCHES)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    width, height = np.frombuffer((tmp_path / "a.png").read_bytes()[16:24], ">u4")
+    assert height > 2 * width
+
+
+@pytest.mark.parametrize("inches", [calibration.CALIBRATION_INCHES, calibration.NARROW_INCHES])
+def test_the_picture_of_calibration_shows_every_source(judged, tmp_path, drawn, inches):
+    found = [measure(judged, 0.2, "masks"), measure(judged, 1.0, "residual")]
+    naive = replace(measure(judged, 1.0, "residual"), label="naive")
+    draw_calibration(found, [naive], judged, NAMED, tmp_path / "a.png", inches)
+    by_hour, by_month, scatter, held, below, located = drawn
+    assert np.array_equal(by_hour.get_lines()[0].get_xdata(), np.arange(24))
+    assert by_hour.get_lines()[0].get_ydata()[5] == pytest.approx(found[1].hours[5].mae)
+    assert np.array_equal(by_month.get_lines()[1].get_xdata(), np.arange(1, 13))
+    assert len(scatter.get_lines()[0].get_xdata()) == len(judged.centre)
+    assert held.get_legend_handles_labels()[1] == ["masks", "residual"]
+    assert len(below.get_lines()) == 1 + 2
+    assert located.get_ylim()[1] > 4  # of masks alone, most targets lie outside
+
+
+def test_a_month_that_comes_twice_is_averaged():
+    judged = make_judged(np.concatenate([np.full(24 * 31, 1.0), np.full(24 * 31, 3.0)]))
+    twice = replace(judged, times=np.tile(judged.times[: 24 * 31], 2))
+    months, errors = calibration._group(measure_calibration("x", "residual", twice, None).months)
+    assert (months, errors) == ([1], pytest.approx([2.0]))

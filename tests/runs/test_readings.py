@@ -1,0 +1,88 @@
+"""What a run keeps of its readings are the windows that it was measured on, and the newest."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.runs.readings import Readings, keep_newest, load_readings, save_readings
+from rdrop_cli.study.protocol import IN_UNIT
+from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
+
+LAYOUTS = [
+    {},
+    {"horizon_rows": 9},  # not a multiple of the step
+    {"horizon_from": "newest reading", "horizon_rows": 4},
+    {"step_rows": 1, "lookback_rows": 5},
+    {"target_scale": IN_UNIT, "layout": "dataset"},
+    {"earlier_horizon_rows": (3, 8)},
+]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("most", [7, 10_000])
+def test_kept_windows_are_those_of_the_series(layout, most):
+    windows = make_tiny_windows(replace(TINY_PROTOCOL, **layout))
+    kept = keep_newest(windows, most)
+    by_time = {stamp: row for row, stamp in enumerate(windows.timestamps)}
+    for period in ("validation", "test"):
+        ends = getattr(kept, period)
+        assert 1 <= len(ends) <= most
+        newest = [by_time[kept.timestamps[end - kept.step_rows]] for end in ends]
+        rows = np.array(newest) + windows.step_rows
+        assert set(rows) <= set(getattr(windows, period))
+        assert np.array_equal(
+            kept.matrix[ends[:, None] + kept.offsets], windows.matrix[rows[:, None] + windows.offsets]
+        )
+        assert np.array_equal(kept.get_labels(ends), windows.get_labels(rows))
+        assert np.array_equal(kept.timestamps[kept.find_targets(ends)], windows.timestamps[windows.find_targets(rows)])
+        assert np.array_equal(np.diff(rows), np.full(len(rows) - 1, windows.step_rows))
+    newest = len(kept.matrix) - 1 + kept.step_rows
+    assert np.array_equal(
+        kept.matrix[newest + kept.offsets], windows.matrix[700 - 1 + windows.step_rows + windows.offsets]
+    )
+
+
+def test_readings_come_back_as_they_were_written(tmp_path):
+    kept = keep_newest(make_tiny_windows())
+    written = Readings(kept, np.random.default_rng(0).normal(size=(366, 24)))
+    save_readings(tmp_path / "readings.npz", written)
+    first = (tmp_path / "readings.npz").read_bytes()
+    read = load_readings(tmp_path / "readings.npz")
+    assert read is not None
+    for name in ("matrix", "target", "labels", "timestamps", "offsets", "validation", "test", "means", "stds"):
+        assert np.array_equal(getattr(read.windows, name), getattr(kept, name)), name
+    assert (read.windows.columns, read.windows.target_std) == (kept.columns, kept.target_std)
+    assert np.array_equal(read.climatology, written.climatology)
+    save_readings(tmp_path / "readings.npz", written)
+    assert (tmp_path / "readings.npz").read_bytes() == first
+    assert load_readings(tmp_path / "nothing.npz") is None
+
+
+def spoil_arrays(path, **changes):
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive} | changes
+    np.savez(path, **arrays)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(path.read_bytes()[:-200]),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_text("no zip"),
+        lambda path: spoil_arrays(path, target=np.zeros(3, np.float32)),
+        lambda path: spoil_arrays(path, test=np.array([10**6])),
+        lambda path: spoil_arrays(path, validation=np.array([-10])),
+        lambda path: spoil_arrays(path, numbers=np.frombuffer(b"[]", np.uint8)),
+        lambda path: spoil_arrays(path, matrix=np.zeros((4, 14))),
+        lambda path: spoil_arrays(path, offsets=np.zeros(0, np.int32)),
+    ],
+)
+def test_damaged_readings_are_refused(tmp_path, spoil):
+    path = tmp_path / "readings.npz"
+    save_readings(path, Readings(keep_newest(make_tiny_windows()), np.zeros((366, 24))))
+    spoil(path)
+    with pytest.raises(DataError, match=r"readings\.npz: damaged, or not a run's readings"):
+        load_readings(path)
