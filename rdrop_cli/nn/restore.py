@@ -28,16 +28,12 @@ def restore_engine(config: RunConfig, path: Path, windows: Windows) -> Engine:
         DataError: the file cannot be read as a network, or its windows are of another shape.
         UsageError, RdropError: the user's function that makes the network is not there, or fails.
     """
-    own = bool(find_variant(config.variant).maker)  # its layers may be the user's, which Keras does not know
-    model = build_model(config, len(windows.offsets), windows.matrix.shape[1]) if own else None
+    expected = len(windows.offsets), windows.matrix.shape[1]
+    own = build_model(config, *expected) if find_variant(config.variant).maker else None
     try:
-        if model is None:
-            model = keras.models.load_model(path, compile=False)
-        else:
-            model.load_weights(path)
+        model = _read_network(path, own)
     except Exception as error:  # whatever Keras, h5py and zipfile trip over
         raise DataError(f"{path}: cannot be read as a network ({type(error).__name__})") from error
-    expected = len(windows.offsets), windows.matrix.shape[1]
     if model.input_shape[1:] != expected:
         shapes = " × ".join(map(str, model.input_shape[1:])), " × ".join(map(str, expected))
         raise DataError(f"{path}: reads windows of {shapes[0]} (timesteps × inputs), received {shapes[1]}")
@@ -47,3 +43,11 @@ def restore_engine(config: RunConfig, path: Path, windows: Windows) -> Engine:
     seed = derive_seed(config.seed_of("masks"), PURPOSE)
     config = replace(config, engine=AUTO, protocol=protocol, seed=seed, vary="")
     return choose_engine(config, model, make_optimizer(protocol), windows)
+
+
+def _read_network(path: Path, own: keras.Model | None) -> keras.Model:
+    """Return a saved network; into one of the user's own, whose layers Keras may not know, read the weights alone."""
+    if own is None:
+        return keras.models.load_model(path, compile=False)
+    own.load_weights(path)
+    return own
