@@ -59,7 +59,7 @@ def test_on_pytorch_the_first_timestep_is_masked_twice_in_the_first_releases() -
 
 
 def test_tensorflow_2_and_pytorch_draw_masks_on_x_anew() -> None:
-    for family in ("tf.keras", "PyTorch"):
+    for family in ("tf.keras", "tf-keras", "PyTorch"):
         alone = [row for row in ROWS if row["family"] == family and row["recurrent_dropout"] == "0" and row["masks"]]
         assert {row["masks"] for row in alone} == {"1 on x (given sequence), drawn anew"}
     single = [row for row in ROWS if row["family"] == "PyTorch" and row["layer"].endswith("num_layers=1")]

@@ -16,6 +16,7 @@ from rdrop_cli.runs.comparable import (
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.own import find_maker
 from rdrop_cli.study.variants import REFERENCES, VARIANTS
 
 
@@ -41,8 +42,8 @@ class Ensemble:
 
     @property
     def has_masks(self) -> bool:
-        """Whether it was trained with dropout."""
-        return any(self.metrics.rates.pair)
+        """Whether it was trained with dropout; a network of the user's own may have some."""
+        return any(self.metrics.rates.pair) or bool(find_maker(self.metrics.variant))
 
     @property
     def has_quantiles(self) -> bool:
@@ -65,7 +66,7 @@ def choose_ensembles(names: Sequence[str], runs_dir: Path) -> tuple[list[Ensembl
     chosen: dict[str, Run] = {}
     skipped: list[Skipped] = []
     for name in names:
-        if name in VARIANTS and not (Path(name) / "config.json").is_file():
+        if (name in VARIANTS or find_maker(name)) and not (Path(name) / "config.json").is_file():
             found, others = _find_seeds(name, runs_dir)
             skipped += others
         else:

@@ -185,15 +185,15 @@ class GraphEngine:
             yield float(self._train_step(step, x, y))
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
-        batches = self._pipeline.stream_rows(rows, GRAPH_BATCH)
-        outputs = np.concatenate([self._forward(x).numpy() for x, _ in batches])[: len(rows)]
+        batches = self._pipeline.stream_rows(rows, GRAPH_BATCH, labelled=False)
+        outputs = np.concatenate([self._forward(x).numpy() for x in batches])[: len(rows)]
         return outputs.reshape(-1, *self._config.protocol.output_shape)
 
     def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
         steps = range(count) if shares_masks(self._model) else range(1)
         drawn = [
             [self._drop(tf.constant(step, tf.int64), tf.repeat(x, count // len(steps), axis=0)) for step in steps]
-            for x, _ in self._pipeline.stream_rows(rows, 1)
+            for x in self._pipeline.stream_rows(rows, 1, labelled=False)
         ]
         outputs = np.stack([np.concatenate(each) for each in drawn], axis=1)
         return outputs.reshape(count, -1, *self._config.protocol.output_shape)

@@ -41,16 +41,23 @@ class WindowPipeline:
         batches = tf.data.Dataset.from_generator(find_rows, output_signature=signature)
         return batches.map(lambda step, rows: (step, *self._gather(rows)), num_parallel_calls=1).prefetch(4)
 
-    def stream_rows(self, rows: npt.NDArray[np.int64] | range, batch_size: int) -> tf.data.Dataset:
-        """Yield (x, y) for given rows in order; the last batch is filled up with its last row."""
+    def stream_rows(
+        self, rows: npt.NDArray[np.int64] | range, batch_size: int, *, labelled: bool = True
+    ) -> tf.data.Dataset:
+        """Yield (x, y) for given rows in order, the last batch filled up with its last row; x alone if not `labelled`.
+
+        The newest rows have windows, and no labels yet.
+        """
         rows = np.asarray(rows, np.int64)
         filled = np.pad(rows, (0, -len(rows) % batch_size), mode="edge")
         batches = tf.data.Dataset.from_tensor_slices(filled.reshape(-1, batch_size))
-        return batches.map(self._gather, num_parallel_calls=1, deterministic=True).prefetch(2)
+        find = self._gather if labelled else self._cut
+        return batches.map(find, num_parallel_calls=1, deterministic=True).prefetch(2)
+
+    def _cut(self, rows: tf.Tensor) -> tf.Tensor:
+        return tf.gather(self._matrix, rows[:, tf.newaxis] + tf.constant(self.windows.offsets, tf.int64))
 
     def _gather(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        times = rows[:, tf.newaxis] + tf.constant(self.windows.offsets, tf.int64)
-        x = tf.gather(self._matrix, times)
         offsets = tf.constant(self.windows.target_offsets, tf.int64)
         targets = tf.reshape(rows, [-1, *[1] * len(offsets.shape)]) + offsets
-        return x, tf.gather(self._labels, targets)
+        return self._cut(rows), tf.gather(self._labels, targets)

@@ -9,11 +9,13 @@ import rdrop_cli.nn.layers  # noqa: F401 -- registers them with Keras
 from rdrop_cli.errors import DataError
 from rdrop_cli.nn.engines import Engine, choose_engine
 from rdrop_cli.nn.environment import standard_precision
+from rdrop_cli.nn.models import build_model
 from rdrop_cli.nn.randomness import derive_seed
 from rdrop_cli.nn.trainer import make_optimizer
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import AUTO, RunConfig
 from rdrop_cli.study.protocol import MAE, QUANTILE
+from rdrop_cli.study.variants import find_variant
 
 PURPOSE = "forecast"  # of the seed of its masks, which are none that training drew
 
@@ -24,12 +26,14 @@ def restore_engine(config: RunConfig, path: Path, windows: Windows) -> Engine:
 
     Raises:
         DataError: the file cannot be read as a network, or its windows are of another shape.
+        UsageError, RdropError: the user's function that makes the network is not there, or fails.
     """
+    expected = len(windows.offsets), windows.matrix.shape[1]
+    own = build_model(config, *expected) if find_variant(config.variant).maker else None
     try:
-        model = keras.models.load_model(path, compile=False)
+        model = _read_network(path, own)
     except Exception as error:  # whatever Keras, h5py and zipfile trip over
         raise DataError(f"{path}: cannot be read as a network ({type(error).__name__})") from error
-    expected = len(windows.offsets), windows.matrix.shape[1]
     if model.input_shape[1:] != expected:
         shapes = " × ".join(map(str, model.input_shape[1:])), " × ".join(map(str, expected))
         raise DataError(f"{path}: reads windows of {shapes[0]} (timesteps × inputs), received {shapes[1]}")
@@ -39,3 +43,11 @@ def restore_engine(config: RunConfig, path: Path, windows: Windows) -> Engine:
     seed = derive_seed(config.seed_of("masks"), PURPOSE)
     config = replace(config, engine=AUTO, protocol=protocol, seed=seed, vary="")
     return choose_engine(config, model, make_optimizer(protocol), windows)
+
+
+def _read_network(path: Path, own: keras.Model | None) -> keras.Model:
+    """Return a saved network; into one of the user's own, whose layers Keras may not know, read the weights alone."""
+    if own is None:
+        return keras.models.load_model(path, compile=False)
+    own.load_weights(path)
+    return own

@@ -82,6 +82,8 @@ def find_quantiles(members: Values, noise: Values | None, seed: int = 0) -> Valu
     order that is a function of the seed: nothing is drawn anew from call to call, and all of the noise is used.
     """
     flat = members.reshape(-1, members.shape[3])
+    if noise is not None and len(flat) == 1:
+        return flat + np.quantile(noise, LEVELS)[:, np.newaxis]
     if noise is not None:
         times = -(-LEAST_DRAWS // len(flat))
         count = times * len(flat)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from rdrop_cli.errors import DataError, RdropError, UsageError
+from rdrop_cli.nn.restore import restore_engine
 from rdrop_cli.nn.trainer import KerasTrainer
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.own import hash_code
@@ -45,6 +46,16 @@ def test_a_run_that_is_resumed_has_the_bits_of_one_that_is_not(tiny_windows):
     resumed.measure_errors(range(100, 120))
     assert_same(train(resumed, 2), whole)
     assert resumed.find_hidden_state() is None
+
+
+def test_the_saved_network_is_read_again_with_layers_that_keras_does_not_know(tiny_windows, tmp_path):
+    config = configure("make_timestep_dropout", engine="keras")
+    trainer = KerasTrainer(config, tiny_windows)
+    train(trainer, 1)
+    trainer.save_model(tmp_path / "model.keras")
+    rows = range(100, 110)
+    again = restore_engine(config, tmp_path / "model.keras", tiny_windows).predict(rows)
+    np.testing.assert_allclose(again, trainer._engine.predict(rows), atol=1e-6)
 
 
 def test_another_seed_has_other_weights_and_masks(tiny_windows):

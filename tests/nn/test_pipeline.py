@@ -53,3 +53,10 @@ def test_a_step_draws_the_same_windows_wherever_the_stream_begins(pipeline):
 def test_steps_and_seeds_draw_different_windows(pipeline):
     batches = [y.tobytes() for seed in (0, 1) for _, _, y in draw(pipeline, seed, 0, 5)]
     assert len(set(batches)) == 10
+
+
+def test_the_newest_rows_have_windows_before_they_have_labels():
+    windows = make_tiny_windows()
+    newest = [len(windows.matrix)]
+    (x,) = WindowPipeline(windows).stream_rows(newest, 1, labelled=False)
+    assert np.array_equal(x[0], windows.matrix[newest[0] + windows.offsets])
