@@ -226,6 +226,8 @@ def _rename(document: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
 
 def _find_fault(name: str, value: Any) -> str | None:
     """Return what cannot be printed or computed with, in words that name the field and the value, or None."""
+    if isinstance(value, list) and all(type(item) is float and abs(item) <= LARGEST_NUMBER for item in value):
+        return None  # a curve, without a name made for each of its epochs
     if isinstance(value, dict | list):
         return next((fault for key, item in _walk(name, value) if (fault := _find_fault(key, item))), None)
     if isinstance(value, str):
