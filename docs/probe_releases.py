@@ -229,7 +229,7 @@ def render_tables(rows: list[dict[str, str]]) -> Iterator[str]:
     for family, of_family in groupby(rows, key=lambda row: row["family"]):
         every = list(of_family)
         backends = sorted({row["backend"] for row in every})
-        yield f"### {family}\n"
+        yield f"## {family}\n"
         count = len({row["release"] for row in every})
         yield f"{count} release{'s' * (count > 1)}, with {', '.join(backends)}.\n"
         yield "| layer | rates set | releases | follows | masks | measured rates | at inference | cuDNN's kernel |"
