@@ -56,7 +56,7 @@ rdrop forecast dropout --period test --every 1d --output year.csv
 """,
     "calibrate": """
 rdrop calibrate dropout
-rdrop calibrate dropout --uncertainty masks --uncertainty masks,residual,conformal --by month
+rdrop calibrate dropout --uncertainty masks,residual,conformal --by month
 """,
     "verdict": """
 rdrop verdict

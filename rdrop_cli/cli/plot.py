@@ -56,7 +56,7 @@ def plot(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     quiet: Quiet = False,
 ) -> None:
-    """Plot the loss curves of runs, their errors over the rates, or their forecasts.
+    """Plot curves of runs, errors over the rates, or forecasts.
 
     Seeds of one variant are drawn as their mean, with the error of the naive forecast beside them.
     """

@@ -17,6 +17,7 @@ from rdrop_cli.analysis.joint_test import ALPHA
 from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.rate_grid import list_rate_grids
+from rdrop_cli.errors import DataError
 from rdrop_cli.files import write_text
 from rdrop_cli.plots.rates import describe_rates, draw_rates
 from rdrop_cli.report.account import HEADS, NOTE, list_spreads
@@ -169,8 +170,11 @@ def _describe_rates(judged: StudyVerdict) -> dict[str, Any] | None:
 
 
 def _describe_forecasts(judged: StudyVerdict, runs_dir: Path | None) -> dict[str, Any] | None:
-    """Return the pictures of forecasts for both widths, and the table of their intervals."""
-    section = find_section(judged, runs_dir) if runs_dir else None
+    """Return the pictures of forecasts for both widths and the table of their intervals, or why there are none."""
+    try:
+        section = find_section(judged, runs_dir) if runs_dir else None
+    except DataError as error:
+        return {"failure": str(error)}
     if section is None:
         return None
     return {
@@ -179,6 +183,7 @@ def _describe_forecasts(judged: StudyVerdict, runs_dir: Path | None) -> dict[str
         "calibration": [_embed(draw) for draw in section.calibration],
         "heads": FORECAST_HEADS,
         "rows": section.rows,
+        "failure": None,
     }
 
 

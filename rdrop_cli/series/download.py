@@ -127,9 +127,9 @@ def fetch(
     for url in urls:
         _require_http(url)
     download = _Download(target, max_bytes, timeout_seconds, check, on_progress or (lambda done, total: None))
-    reasons = []
+    reasons, lock = [], target.with_name(f".{target.name}.lock")
     try:
-        with hold_lock(target.with_name(f".{target.name}.lock"), timeout_s=-1):
+        with hold_lock(lock, timeout_s=-1):
             for url in urls:
                 try:
                     download.bring(url, tries, wait_seconds)
@@ -139,6 +139,8 @@ def fetch(
                     return url
     except OSError as error:
         where = error.filename or download.part.path
+        if Path(where) == lock:  # no file that the user knows: it is the folder that cannot be written
+            where = lock.parent
         raise RdropError(
             f"{where}: cannot be written: {error.strerror or error}; make room or choose another folder, then try again"
         ) from error

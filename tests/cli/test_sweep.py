@@ -103,7 +103,7 @@ def test_a_dry_run_tells_the_grid_and_writes_nothing(rdrop, write_study, dirs, t
     assert ["dropout", "0.3/0.2", "2", "5", "0", "0", "5"] in rows
     assert "15 runs: 0 complete, 0 interrupted, 15 new" in result.out
     assert re.search(r"time: about \d+ (s|min) on this machine, one after another", result.out)
-    assert "disk: about 5.2 MB for the new runs (default size; no complete run here)" in result.out
+    assert "disk: about 21.0 MB for the new runs (default size; no complete run here)" in result.out
     assert "dropout: no comparable run; default speed used" in result.out
 
 

@@ -42,7 +42,7 @@ def test_help_fits_eighty_columns_and_cuts_no_summary(rdrop, monkeypatch, comman
     monkeypatch.setenv("COLUMNS", "80")
     text = rdrop(*command.split(), "--help").out
     assert max(map(len, text.splitlines())) <= 80
-    for usage in ("[RUN]...", "{RUN}...", "[VARIANT]...", "COMMAND [ARGS]..."):
+    for usage in ("[RUN]...", "{RUN}...", "[VARIANT]...", "[VARIANT|LAYER]...", "COMMAND [ARGS]..."):
         text = text.replace(usage, "")
     assert "..." not in text
 
