@@ -36,7 +36,7 @@ study: install ## Download the Jena data, train both networks and plot their cur
 bench: install ## Compare training speed with Keras's defaults (about ten minutes)
 	$(RDROP) bench --data-dir $(DATA_DIR)
 
-test: install ## Run the tests (three to five minutes on two cores)
+test: install ## Run the tests (ten minutes on two cores)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile
 
 test-demo: install ## Run the demo and check its result

@@ -1,5 +1,6 @@
 """A series, a protocol and runs that are small enough to check by hand."""
 
+import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # So it is in a job that a shell has put into the background, and whatever is started by one inherits it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# As `rdrop_cli.nn` sets it. JAX, which some tests import before that, sets a lower one, and children inherit it.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 settings.register_profile("rdrop", deadline=None)  # a busy machine is no failure
 settings.load_profile("rdrop")
 

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 from rdrop_cli.anatomy import interpreter
@@ -24,6 +25,7 @@ def wrong(tmp_path, monkeypatch):
 
 def test_what_is_wrong_with_a_layer_is_named(rdrop, wrong, monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(tmp_path)
+    keras.utils.clear_session(free_memory=False)  # or the layers' names would count those of other tests
     importlib.import_module("wrong").make_pair().save("pair.keras")
     named = ("wrong:Swapped", "wrong:make_resampling", "wrong:make_hidden", "wrong:fail", "pair.keras")
     result = rdrop("anatomy", *named, "--json")

@@ -1,6 +1,7 @@
 """Quantiles on the command line: what is trained, recorded and said, measured again from the network's file."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -61,7 +62,7 @@ def test_a_reference_forecast_has_no_quantiles_and_says_so(runs, rdrop):
     assert "none, naive forecasts one value and has no intervals to judge" in rdrop("show", path).out
 
 
-def test_the_commands_say_how_good_the_quantiles_are(runs, rdrop, weather_csv):
+def test_the_commands_say_how_good_the_quantiles_are(runs, rdrop, weather_csv, tmp_path):
     path, metrics = read(runs, "baseline")
     shown = rdrop("show", path).out
     assert f"0.1, 0.5, 0.9; pinball loss {metrics['quantiles']['val_pinball']:.4f} (" in shown
@@ -71,9 +72,10 @@ def test_the_commands_say_how_good_the_quantiles_are(runs, rdrop, weather_csv):
     loss = metrics["quantiles"]["test_pinball"] * metrics["target_std"]
     assert f"quantiles, test: baseline has a pinball loss of {loss:.2f} °C; " in again.out
     assert "the naive forecast has none to compare" in again.out
+    stopped = shutil.copytree(path, tmp_path / path.name)
     metrics["quantiles"], metrics["status"] = None, "interrupted"
-    (path / "metrics.json").write_text(json.dumps(metrics))
-    assert "0.1, 0.5, 0.9, not yet judged: the run is not complete" in rdrop("show", path).out
+    (stopped / "metrics.json").write_text(json.dumps(metrics))
+    assert "0.1, 0.5, 0.9, not yet judged: the run is not complete" in rdrop("show", stopped).out
 
 
 def test_a_study_file_names_quantiles(rdrop, weather_csv, tmp_path):
