@@ -19,7 +19,7 @@ from rdrop_cli.runs.comparable import (
 )
 from rdrop_cli.runs.difference import explain_other_study
 from rdrop_cli.runs.document import Metrics
-from rdrop_cli.runs.find import find_run, list_run_folders
+from rdrop_cli.runs.find import find_runs
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.index import Kind, read_files
 from rdrop_cli.study.editions import BOOK, EDITIONS, Edition
@@ -101,7 +101,7 @@ def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
     Raises:
         RdropError: a name is no run.
     """
-    folders = _find_folders(names, runs_dir)
+    folders = find_runs(names, runs_dir)
     readable, unreadable = _read_networks(folders)
     fit, unfit = _keep_fit(readable)
     ordered = sorted(fit, key=lambda run: folders.index(run.folder)) if names else fit
@@ -123,7 +123,7 @@ def collect_datasets(names: Sequence[str], runs_dir: Path) -> dict[str, Collecti
     Raises:
         RdropError: a name is no run.
     """
-    readable, _ = _read_networks(_find_folders(names, runs_dir))
+    readable, _ = _read_networks(find_runs(names, runs_dir))
     fit, _ = _keep_fit(readable)
     references = dict[tuple[str, str, str], Run]()
     for run in fit:
@@ -137,11 +137,6 @@ def collect_datasets(names: Sequence[str], runs_dir: Path) -> dict[str, Collecti
         name = label if labels[label] == 1 else f"{label}, {target} ({sha256[:6]})"
         found[name] = _collect_like(run, readable, fit, ())
     return found
-
-
-def _find_folders(names: Sequence[str], runs_dir: Path) -> list[RunFolder]:
-    """Return the folders of the runs that are named, each once in that order, or all of a folder."""
-    return list(dict.fromkeys(find_run(name, runs_dir) for name in names)) if names else list_run_folders(runs_dir)
 
 
 def _collect_like(

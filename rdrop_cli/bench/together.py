@@ -1,6 +1,7 @@
 """A training step of many runs as one computation, by JAX, beside one run by the kernel."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from rdrop_cli.bench.compare import Spread
@@ -17,9 +18,10 @@ def measure_together(
     import jax
 
     from rdrop_cli.nn.batched.race import time_steps, train_alone, train_together
+    from rdrop_cli.nn.trainer import KerasTrainer
 
     ways = {f"{count}": train_together(config, windows, count) for count in counts} | {
-        "kernel": train_alone(config, windows)
+        "kernel": partial(train_alone, KerasTrainer(config, windows))
     }
     for name, train in ways.items():
         note(f"{name}: ready" if name == "kernel" else f"runs together: {name}, compiling")

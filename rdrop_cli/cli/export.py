@@ -75,10 +75,9 @@ def export(
 def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
     """Return the runs that are named, or all that can be read, oldest first; the others are skipped."""
     from rdrop_cli.runs.comparable import read_runs
-    from rdrop_cli.runs.find import find_run, list_run_folders
+    from rdrop_cli.runs.find import find_runs
 
-    folders = list(dict.fromkeys(find_run(name, runs_dir) for name in names)) if names else list_run_folders(runs_dir)
-    readable, unreadable = read_runs(folders)
+    readable, unreadable = read_runs(find_runs(names, runs_dir))
     for skipped in unreadable:
         if names:
             raise DataError(str(skipped))

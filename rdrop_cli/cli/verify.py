@@ -53,10 +53,10 @@ def verify(
     quiet: Quiet = False,
 ) -> None:
     """Check that runs are what they were at the end of training."""
-    from rdrop_cli.runs.find import find_run, list_run_folders
+    from rdrop_cli.runs.find import find_runs
     from rdrop_cli.runs.verify import verify_run
 
-    folders = list(dict.fromkeys(find_run(name, runs_dir) for name in runs)) if runs else list_run_folders(runs_dir)
+    folders = find_runs(runs or [], runs_dir)
     idle = [folder for folder in folders if not folder.is_locked()]
     for folder in folders:
         if folder not in idle:

@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -102,6 +103,15 @@ def find_run(name: str, runs_dir: Path) -> RunFolder:
     if len(matches) > 1:
         raise RdropError(f"{name!r} begins {len(matches)} runs in {runs_dir}: {_name(matches)}; type more of the id")
     return matches[0]
+
+
+def find_runs(names: Sequence[str], runs_dir: Path) -> list[RunFolder]:
+    """Return the runs that are named, each once in that order, or all of a folder.
+
+    Raises:
+        RdropError: as `find_run`.
+    """
+    return list(dict.fromkeys(find_run(name, runs_dir) for name in names)) if names else list_run_folders(runs_dir)
 
 
 def find_named_run(name: str, runs_dir: Path) -> RunFolder:

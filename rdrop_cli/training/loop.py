@@ -5,8 +5,9 @@ Knows neither Keras nor the terminal: the network is a `Trainer`, and progress g
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +19,7 @@ from rdrop_cli.files import replace_atomically, write_text
 from rdrop_cli.forecasters.forecasters import fit_climatology
 from rdrop_cli.runs.checkpoint import Checkpoint, State, load_checkpoint, remove_old_checkpoints, save_checkpoint
 from rdrop_cli.runs.document import Metrics, Status
-from rdrop_cli.runs.figures import AtHorizon, QuantileErrors
+from rdrop_cli.runs.figures import QuantileErrors
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics, describe_horizons
@@ -95,7 +96,6 @@ class TrainingLoop:
     ) -> None:
         self.folder = folder
         self.config = folder.read_config()
-        self._created_at = folder.read_created_at()
         self._windows = windows
         self._setting = setting
         self._trainer = trainer
@@ -104,6 +104,9 @@ class TrainingLoop:
         self._check_signals = check_signals
         self._history = History(best_by=self.config.protocol.best_by)
         self._best: State = {}
+        self._build_metrics = partial(
+            build_metrics, folder.run_id, folder.read_created_at(), self.config, setting, self._history
+        )
 
     @property
     def epochs_done(self) -> int:
@@ -275,17 +278,6 @@ class TrainingLoop:
 
     def _write_metrics(self, status: Status, failure: str | None = None) -> None:
         write_metrics(self.folder.metrics_path, self._build_metrics(status, failure=failure))
-
-    def _build_metrics(
-        self,
-        status: Status,
-        test_mae: float | None = None,
-        failure: str | None = None,
-        by_horizon: Sequence[AtHorizon] = (),
-        quantiles: QuantileErrors | None = None,
-    ) -> Metrics:
-        run = self.folder.run_id, self._created_at, self.config, self._setting, self._history
-        return build_metrics(*run, status, test_mae, failure, by_horizon, quantiles)
 
 
 def _describe_quantiles(val: Measured, test: Measured) -> QuantileErrors | None:

@@ -38,10 +38,17 @@ def folder(save_run: SaveRun, tmp_path: Path) -> RunFolder:
 @contextmanager
 def held_by_another_process(folder: RunFolder) -> Iterator["subprocess.Popen[str]"]:
     """Let a process of its own hold the run; it lets go when told, or with its death."""
-    command = [sys.executable, "-c", HOLD, str(folder.path)]
+    with process_that_says("held", HOLD, folder) as process:
+        yield process
+
+
+@contextmanager
+def process_that_says(word: str, code: str, folder: RunFolder) -> Iterator["subprocess.Popen[str]"]:
+    """Start a process, wait for its first line, and kill it at the end."""
+    command = [sys.executable, "-c", code, str(folder.path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        assert process.stdout.readline() == "held\n"
+        assert process.stdout.readline() == f"{word}\n"
         try:
             yield process
         finally:
@@ -149,12 +156,8 @@ remove.remove_runs([RunFolder(folder)], folder.parent)
 @contextmanager
 def being_removed(folder: RunFolder) -> Iterator["subprocess.Popen[str]"]:
     """Let another process remove a run, and stop when it is renamed and its files are there still."""
-    command = [sys.executable, "-c", REMOVE, str(folder.path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        assert process.stdout.readline() == "renamed\n"
+    with process_that_says("renamed", REMOVE, folder) as process:
         yield process
-        process.kill()
 
 
 def test_who_comes_after_a_removal_makes_no_ghost_of_the_run(folder: RunFolder) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import jax
 import numpy as np
@@ -20,17 +21,17 @@ def is_faster_together(config: RunConfig, windows: Windows, runs: int) -> bool:
     """Whether JAX has a GPU on which that many runs of a network take less time than by the kernel, one by one."""
     if all(device.platform == "cpu" for device in jax.devices()):
         return False
-    if KerasTrainer(replace(config, engine=AUTO), windows).engine != "native":
+    alone = KerasTrainer(replace(config, engine=AUTO), windows)
+    if alone.engine != "native":
         return True
     count = min(runs, RUNS_TIMED)
-    together, alone = train_together(config, windows, count), train_alone(config, windows)
-    return _time_step(together) < count * _time_step(alone)
+    together = train_together(config, windows, count)
+    return _time_step(together) < count * _time_step(partial(train_alone, alone))
 
 
-def train_alone(config: RunConfig, windows: Windows) -> Callable[[int], None]:
-    """Return what trains one run of a network, by the kernel if that can, by some steps."""
-    trainer = KerasTrainer(replace(config, engine=AUTO), windows)
-    return lambda steps: _train(trainer, steps)
+def train_alone(trainer: KerasTrainer, steps: int) -> None:
+    """Train the first steps of one run."""
+    trainer.train_steps(0, steps, lambda step, loss: None)
 
 
 def train_together(config: RunConfig, windows: Windows, runs: int) -> Callable[[int], None]:
@@ -46,10 +47,6 @@ def train_together(config: RunConfig, windows: Windows, runs: int) -> Callable[[
         done += steps
 
     return train
-
-
-def _train(trainer: KerasTrainer, steps: int) -> None:
-    trainer.train_steps(0, steps, lambda step, loss: None)
 
 
 def _time_step(train: Callable[[int], None]) -> float:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from rdrop_cli.nn.batched.network import Draws, compute_loss, compute_output, list_masks
 from rdrop_cli.nn.native.description import Description
 from rdrop_cli.nn.native.network import FloatArray, IntArray
+from rdrop_cli.nn.randomness import DRAWS_PER_STEP
 
-DRAWS_PER_STEP = 1 << 12
 SEED_MODULUS = 2**31 - 2  # Keras reduces its 64-bit states so
 WINDOWS_AT_ONCE = 16384  # predicted in one call, by all runs together
 
