@@ -54,6 +54,10 @@ def describe_exception(error: Exception) -> str:
     return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
 
 
+class SchedulerLostError(RdropError):
+    """The scheduler of a cluster is gone, or has dropped what was at work there; what has come home can be resumed."""
+
+
 class UsageError(RdropError):
     """A command or an argument that cannot mean anything; the command ends with exit code 2."""
 
