@@ -153,8 +153,12 @@ def test_the_requirements_of_an_extra_have_it_and_name_the_wheel_with_it(release
     for extra in PROJECT["optional-dependencies"]:
         lines = (released / f"requirements-{extra}.txt").read_text(encoding="utf-8").splitlines()
         assert f"rdrop-cli[{extra}]=={rdrop_cli.__version__} \\" in lines
-        assert all(line.startswith((" ", "--find-links")) or line.endswith("\\") for line in lines), "no line without a hash"
-    assert any(line.startswith("distributed==") for line in (released / "requirements-cluster.txt").read_text().split("\n"))
+        assert all(line.startswith((" ", "--find-links")) or line.endswith("\\") for line in lines), (
+            "no line without a hash"
+        )
+    assert any(
+        line.startswith("distributed==") for line in (released / "requirements-cluster.txt").read_text().split("\n")
+    )
 
 
 def test_the_bill_of_materials_lists_every_locked_package_and_what_a_run_needs(released, dist):

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from rdrop_cli.errors import RdropError, SchedulerLostError, ValueRefusedError
+from rdrop_cli.errors import RdropError, SchedulerLostError, ValueRefusedError, tell_extra
 from rdrop_cli.jobs.remote import explain_difference, read_versions
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def check_scheduler(address: str) -> None:
     if not whole:
         raise ValueRefusedError("scheduler", address, "tcp://HOST:PORT or tls://HOST:PORT")
     if find_spec("distributed") is None:
-        raise RdropError("needs the cluster extra: pip install 'rdrop-cli[cluster]'", field="scheduler")
+        raise RdropError(f"needs the cluster extra: {tell_extra('cluster')}", field="scheduler")
 
 
 @contextmanager
