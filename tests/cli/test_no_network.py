@@ -50,6 +50,8 @@ def run_cut(tmp_path):
     return run
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_what_needs_no_server_works_without_a_network_and_looks_for_none(run_cut, weather_csv):
     reading = ("--dataset", weather_csv, *SMALL)
     codes, attempts, err = run_cut(

@@ -1,4 +1,4 @@
-"""Slurm on this machine alone: munge, a controller and one node of two cores, started by hand, on the loopback device."""
+"""Slurm on this machine alone: munge, a controller and one node of two cores, by hand, on the loopback device."""
 
 import getpass
 import os

@@ -10,7 +10,6 @@ import pytest
 
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.verify import verify_run
-from tests.cli.conftest import SMALL
 from tests.jobs.slurm import run_slurm, say_what_is_missing
 from tests.torture.kills import MAIN, ROOT, fingerprint
 
