@@ -1,4 +1,4 @@
-"""Every documented way to install rdrop takes locked versions, each file by its SHA-256."""
+"""Every documented installation takes locked versions, each file by its SHA-256."""
 
 import re
 import tomllib
