@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-demo test-slow test-package torture races fuzz agreement calibrate releases coverage lint format schema docs architecture dist clean
+.PHONY: help install demo study bench test test-all test-demo test-slow test-package torture races fuzz agreement calibrate releases coverage lint format schema docs architecture dist clean
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
@@ -36,8 +36,11 @@ study: install ## Download the Jena data, train both networks and plot their cur
 bench: install ## Compare training speed with Keras's defaults (about ten minutes)
 	$(RDROP) bench --data-dir $(DATA_DIR)
 
-test: install ## Run the tests (ten minutes on two cores)
+test: install ## Run the tests that are fast (two minutes on two cores)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile
+
+test-all: install ## Run all tests but those that take minutes (ten minutes on two cores)
+	$(VENV)/bin/pytest -q -n auto --dist loadfile -m "not slow"
 
 test-demo: install ## Run the demo and check its result
 	$(VENV)/bin/pytest -q -m slow tests/test_demo.py
@@ -55,13 +58,13 @@ races: install ## Let four processes at a time meet on one runs folder (200 roun
 	RDROP_RACES=$(RACES) $(VENV)/bin/pytest -q -m "slow or not slow" tests/torture/test_races.py
 
 fuzz: install ## Fuzz every reader and the command line (three minutes; RDROP_FUZZ_SEED=1 for other inputs)
-	RDROP_FUZZ=2000 $(VENV)/bin/pytest -q -n 2 --dist loadfile tests/torture/test_fuzz*.py tests/torture/test_coverage_guided.py
+	RDROP_FUZZ=2000 $(VENV)/bin/pytest -q -m "not slow" -n 2 --dist loadfile tests/torture/test_fuzz*.py tests/torture/test_coverage_guided.py
 
 agreement: install ## Print how far the kernel is from Keras in float64, network by network (half an hour; EVERY=7 for fewer sizes)
 	$(VENV)/bin/python -m tests.nn.agreement $(EVERY)
 
 coverage: install ## Run the tests and list the lines that they miss (htmlcov/index.html)
-	$(VENV)/bin/pytest -q -n auto --dist loadfile --cov --cov-report term --cov-report html
+	$(VENV)/bin/pytest -q -n auto --dist loadfile -m "not slow" --cov --cov-report term --cov-report html
 
 releases: install ## Probe what is new of Keras, tf-keras, TensorFlow and PyTorch (an hour for all; docs/releases.md)
 	$(VENV)/bin/python docs/probe_releases.py

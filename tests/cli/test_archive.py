@@ -31,6 +31,7 @@ def test_an_archive_has_the_figures_of_every_run_and_no_network(runs_dir, tmp_pa
         assert (tmp_path / folder.run_id / "metrics.json").read_bytes() == folder.metrics_path.read_bytes()
 
 
+@pytest.mark.thorough
 def test_commands_read_an_archive_as_they_read_the_folder(rdrop, runs_dir, tmp_path):
     archive = tmp_path / "runs.zip"
     assert rdrop("export", "--archive", archive, "--runs-dir", runs_dir).out == f"{archive}\n"

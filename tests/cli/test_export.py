@@ -57,6 +57,7 @@ def test_no_runs_are_a_table_without_rows(rdrop, tmp_path):
     assert rdrop("export", "--csv", "--runs-dir", tmp_path / "none").out == ",".join(COLUMNS) + "\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -99,6 +100,7 @@ def run_python(*arguments, cwd):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=environment)
 
 
+@pytest.mark.thorough
 def test_the_command_logs_complete_runs_once_and_prints_what_became_of_them(runs_dir, uri, tmp_path):
     command = ("-m", "rdrop_cli", "export", "--mlflow", uri, "--runs-dir", runs_dir)
     first = run_python(*command, "--json", cwd=tmp_path)
@@ -119,6 +121,7 @@ print(get_telemetry_client(), logging.getLevelName(logging.getLogger("mlflow").g
 """
 
 
+@pytest.mark.thorough
 def test_mlflow_reports_nothing_to_its_makers_and_tells_errors_alone(uri, tmp_path):
     probed = run_python("-c", PROBE, uri, cwd=tmp_path)
     assert (probed.returncode, probed.stdout) == (0, "None ERROR\n"), probed.stderr

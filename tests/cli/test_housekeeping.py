@@ -196,6 +196,7 @@ def complete(line, cwd, **environment):
     return result.stdout.split()
 
 
+@pytest.mark.thorough
 def test_ids_are_completed_from_the_folder_that_the_line_the_environment_or_a_file_names(runs_dir, tmp_path):
     ids = sorted(path.name for path in runs_dir.iterdir())
     elsewhere = tmp_path / "elsewhere"

@@ -23,6 +23,7 @@ def wrong(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.thorough
 def test_what_is_wrong_with_a_layer_is_named(rdrop, wrong, monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(tmp_path)
     keras.utils.clear_session(free_memory=False)  # or the layers' names would count those of other tests

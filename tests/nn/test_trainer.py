@@ -67,6 +67,7 @@ def of_whole_seeds(with_engine, tiny_windows):
     return {seed: begin_and_train(replace(with_engine, seed=seed), tiny_windows) for seed in (0, 7)}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("source", SOURCES)
 def test_one_source_of_chance_varies_and_the_others_stand_still(with_engine, tiny_windows, of_whole_seeds, source):
     begun, losses = begin_and_train(replace(with_engine, seed=7, vary=source), tiny_windows)
@@ -174,11 +175,13 @@ def two_epochs(with_any_engine):
     return first, second
 
 
+@pytest.mark.thorough
 def test_the_baseline_is_trained_as_keras_trains_it(two_epochs, fitted_losses):
     """Losses equal to rounding over two epochs, of every edition's way to train."""
     np.testing.assert_allclose([loss for losses, _ in two_epochs for loss in losses], fitted_losses, rtol=2e-5)
 
 
+@pytest.mark.thorough
 def test_another_process_goes_on_with_passes_bit_for_bit(with_any_engine, two_epochs):
     (_, state), (losses, final_state) = two_epochs
     resumed = KerasTrainer(with_any_engine, make_tiny_windows(with_any_engine.protocol))
@@ -303,6 +306,7 @@ def test_a_loss_is_that_of_keras(name, of_keras):
     assert float(compute_loss(name, predicted - y)) == pytest.approx(float(of_keras(y, predicted)))
 
 
+@pytest.mark.thorough
 def test_what_is_trained_with_changes_the_training_and_errors_stay_absolute(config, tiny_windows, trained):
     for other in ({"optimizer": "adam"}, {"learning_rate": 0.01}, {"loss": "mse"}, {"clip_norm": 0.01}):
         changed = replace(config, protocol=replace(TINY_PROTOCOL, **other))
