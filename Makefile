@@ -1,8 +1,7 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-all test-demo test-slow test-package torture races fuzz agreement calibrate releases coverage lint format schema docs architecture dist clean
+.PHONY: help install demo study bench test test-all test-demo test-slow test-package test-slurm torture races fuzz agreement calibrate releases coverage lint format schema docs architecture dist lock clean
 
 PYTHON ?= python3
-UV_VERSION := 0.13.9
 KILLS ?= 200
 RACES ?= 200
 EVERY ?= 1
@@ -15,11 +14,11 @@ DIRS := --runs-dir $(RUNS_DIR) --data-dir $(DATA_DIR)
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-install: $(VENV)/.installed ## Create .venv from the locked versions; every target below does this first
+install: $(VENV)/.installed ## Create .venv from the locked versions, by checksum; every target below does this first
 
-$(VENV)/.installed: pyproject.toml uv.lock
+$(VENV)/.installed: pyproject.toml uv.lock requirements-build.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.txt
 	UV_PYTHON_DOWNLOADS=never $(VENV)/bin/uv sync --quiet --locked --inexact
 	touch $@
 
@@ -50,6 +49,9 @@ test-slow: install ## Run the tests that take minutes
 
 test-package: install ## Build the wheel and the sdist, install the wheel in a clean environment and train
 	$(VENV)/bin/pytest -q -m slow tests/test_package.py
+
+test-slurm: install ## Let jobs of a real Slurm on this machine run out of time (a quarter of an hour; docs/cluster.md)
+	$(VENV)/bin/pytest -q -s -m slow tests/jobs/test_slurm.py
 
 torture: install ## Kill a training 200 times (ten a minute; KILLS=25 for fewer) and compare its result
 	RDROP_KILLS=$(KILLS) $(VENV)/bin/pytest -q -m slow tests/torture/test_real_kills.py
@@ -90,8 +92,14 @@ docs: install ## Build the documentation site (docs/_build/html); warnings are e
 architecture: install ## Draw the picture of the packages from their imports (docs/architecture.svg)
 	$(VENV)/bin/python docs/draw_architecture.py
 
-dist: install ## Build the wheel and the sdist into dist/
-	$(VENV)/bin/uv build --quiet
+dist: install ## Build the wheel and the sdist into dist/, with what to install them by (requirements*.txt) and an SBOM
+	rm -rf dist
+	$(VENV)/bin/uv build --quiet --no-build-isolation --python $(VENV)/bin/python
+	$(VENV)/bin/python release.py dist
+
+lock: ## Renew uv.lock and the checksums of what `make install` begins with, after a change in pyproject.toml
+	$(VENV)/bin/uv lock
+	$(VENV)/bin/uv export --quiet --frozen --only-group build --no-annotate --no-header --output-file requirements-build.txt
 
 clean: ## Remove the environment, caches and built files; keep data and runs
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov dist docs/_build docs/generated
