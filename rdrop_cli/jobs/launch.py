@@ -34,7 +34,7 @@ class Execution:
     """Where runs are kept, and how they are computed.
 
     Attributes:
-        jobs: runs at work at once; None for as many as cores and memory allow.
+        jobs: runs at work at once; None for as many as cores and memory allow, and fewer while others need these.
         tensorboard: whether each run writes event files too.
         scheduler: of a Dask cluster on whose workers the runs are computed; None for this machine.
 
@@ -182,7 +182,7 @@ def _run_apart(
     tasks = [plan.tasks[place] for place in places]
     jobs = min(execution.jobs or choose_jobs(len(tasks)), len(tasks))
     if jobs > 1:
-        return run_tasks(tasks, jobs, callbacks)
+        return run_tasks(tasks, jobs, callbacks, yields=execution.jobs is None)
     outcomes = []
     for task, callback in zip(tasks, callbacks, strict=True):
         outcomes.append(do_task(task, callback, plan.series, plan.windows.get(task.config.own_protocol)))

@@ -1,7 +1,8 @@
 """Make a folder of many runs, to measure what reads them: `python -m tests.runs.many 10000 FOLDER`.
 
 Each run has the configuration, the metrics, the history and the daily errors that a finished run of the book's study
-leaves, with its own curves and one of 97 files of daily errors: ten networks, as many seeds of each as are needed, on one dataset. No network is trained.
+leaves, with its own curves and one of 97 lists of daily errors: ten networks, as many seeds of each as are needed, on
+one dataset. No network is trained.
 """
 
 import sys
