@@ -103,7 +103,7 @@ def plan_training(
         if metrics:
             complete.append(metrics)
         else:
-            tasks.append(_make_task(config, execution, folder))
+            tasks.append(make_task(config, execution, folder))
     return TrainingPlan(configs, series, windows, tasks, complete)
 
 
@@ -123,7 +123,7 @@ def plan_resume(folder: RunFolder, execution: Execution, dataset: str | None = N
             field="dataset",
         )
     series = load_dataset(config.dataset, execution.data_dir, config.reading)
-    return TrainingPlan([config], series, {}, [_make_task(config, execution, folder)])
+    return TrainingPlan([config], series, {}, [make_task(config, execution, folder)])
 
 
 def find_run_to_resume(name: str, runs_dir: Path) -> RunFolder:
@@ -190,6 +190,7 @@ def _run_apart(
     return outcomes
 
 
-def _make_task(config: RunConfig, execution: Execution, folder: RunFolder | None) -> Task:
+def make_task(config: RunConfig, execution: Execution, folder: RunFolder | None) -> Task:
+    """Return the task to train a configuration, in a new folder or the one that it was begun in."""
     path = folder.path if folder else None
     return Task(config, execution.runs_dir, execution.data_dir, path, execution.tensorboard)
