@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -140,16 +140,16 @@ def collect_datasets(names: Sequence[str], runs_dir: Path) -> dict[str, Collecti
 
 
 def _collect_like(
-    reference: Run, readable: Sequence[Run], fit: Sequence[Run], skipped: tuple[Skipped, ...]
+    reference: Run, readable: Sequence[Run], fit: Mapping[Run, RunCurves], skipped: tuple[Skipped, ...]
 ) -> Collection:
     """Collect the runs of the study that a run belongs to."""
-    comparable, differing = keep_comparable(fit, reference, explain_other_study)
+    comparable, differing = keep_comparable(list(fit), reference, explain_other_study)
     used, replaced = keep_newest_of_each_seed([run for run in comparable if not run.metrics.vary])
     varied, replaced_too = keep_newest_of_each_seed([run for run in comparable if run.metrics.vary])
     damaged = list[Skipped]()
     origins, unit = dict[int, dict[Network, list[RunCurves]]](), used[0].metrics.target_std
     for run, daily in zip(used, _read_daily(used, damaged), strict=True):
-        curves = build_curves(run.metrics, daily).in_unit_of(unit)
+        curves = replace(fit[run], daily=daily).in_unit_of(unit)
         networks = origins.setdefault(run.metrics.protocol.train_start_row, {})
         networks.setdefault(read_network(run.metrics), []).append(curves)
     (first, networks), *later = origins.items()
@@ -217,7 +217,7 @@ def _count_attempts(runs: Sequence[Run]) -> dict[Network, Attempts]:
     return attempts
 
 
-def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurves:
+def build_curves(metrics: Metrics) -> RunCurves:
     """Take from a run's metrics what the analysis needs.
 
     Raises:
@@ -235,34 +235,32 @@ def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurve
         test_mae=test.mae if test else None,
         target_std=metrics.target_std,
         unit=metrics.unit,
-        daily=daily,
     )
 
 
 _UNFIT = {"failed": "that failed", "interrupted": "that are not complete"}
 
 
-def _keep_fit(runs: Sequence[Run]) -> tuple[list[Run], list[Skipped]]:
-    """Keep, in their order, the complete runs whose figures are finite."""
-    fit, unfit = [], []
+def _keep_fit(runs: Sequence[Run]) -> tuple[dict[Run, RunCurves], list[Skipped]]:
+    """Keep, in their order, the complete runs whose figures are finite, with their curves."""
+    fit, unfit = dict[Run, RunCurves](), []
     for run in runs:
         try:
-            _check_fit(run)
-            fit.append(run)
+            _check_complete(run)
+            fit[run] = build_curves(run.metrics)
         except DataError as error:
             kind = _UNFIT.get(run.metrics.status, "that are not whole")
             unfit.append(Skipped(run.folder.run_id, str(error), kind))
     return fit, unfit
 
 
-def _check_fit(run: Run) -> None:
+def _check_complete(run: Run) -> None:
     status, epochs = run.metrics.status, run.metrics.epochs
     if status == "failed":
         raise DataError(f"failed: {run.metrics.failure}")
     if status != "completed":
         hint = "; `rdrop train` resumes it" if status == "interrupted" else ""
         raise DataError(f"{status}, {epochs.done} of {epochs.planned} epochs are done{hint}")
-    build_curves(run.metrics)
 
 
 DAILY_ERRORS = Kind("daily errors", "daily_errors.csv", read_daily_errors, pack_daily_errors, unpack_daily_errors)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.analysis.distributions import find_t
 from rdrop_cli.analysis.joint_test import ALPHA_PERIOD
 from rdrop_cli.analysis.run import RunCurves
 
@@ -41,8 +42,6 @@ def measure_period(pairs: Mapping[int, tuple[RunCurves, ...]], compared: int) ->
     the percentile bootstrap over as few blocks does not. Seeds count whose two runs both kept their daily errors,
     over the same days as the first such seed's; each network at the epoch that validation chose.
     """
-    from scipy import stats
-
     kept = [(runs[0].daily, runs[1].daily) for _, runs in sorted(pairs.items()) if len(runs) == 2]
     first = next((one for one, other in kept if one and other), None)
     if first is None or len(first.days) < LEAST_BLOCKS * BLOCK_DAYS:
@@ -52,7 +51,7 @@ def measure_period(pairs: Mapping[int, tuple[RunCurves, ...]], compared: int) ->
         return None
     blocks = average_blocks(np.mean(differences, axis=0), first.windows)
     error = float(blocks.std(ddof=1) / np.sqrt(len(blocks)))
-    half = float(stats.t.ppf(1 - ALPHA_PERIOD / (2 * compared), len(blocks) - 1)) * error
+    half = find_t(1 - ALPHA_PERIOD / (2 * compared), len(blocks) - 1) * error
     return Period(len(first.days), len(blocks), error, half)
 
 
@@ -121,12 +120,10 @@ def measure_origins(numbers: npt.NDArray[np.float64], layout: Layout, compared: 
     have a share ρ of their rows in common, as Nadeau and Bengio 2003 (Machine Learning 52, 239-281) correct for common
     windows; f is K - 1 where they have none.
     """
-    from scipy import stats
-
     estimates = numbers.mean(axis=1)
     variance = max(float(estimates.var(ddof=1)), measure_residual(numbers) / numbers.shape[1])
     error = math.sqrt(layout.scale(variance))
-    half = float(stats.t.ppf(1 - ALPHA_PERIOD / (2 * compared), layout.freedom)) * error
+    half = find_t(1 - ALPHA_PERIOD / (2 * compared), layout.freedom) * error
     return Origins(tuple(map(float, estimates)), layout.overlap, error, half)
 
 

@@ -11,7 +11,6 @@ from rdrop_cli.analysis.measures import (
     measure_end,
     measure_gap,
     measure_jitter,
-    measure_level,
     measure_overfitting,
 )
 from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
@@ -71,7 +70,7 @@ def examine_overfitting(run: RunCurves, within: int | None = None) -> Overfittin
 def differ_in_level(runs: Runs) -> float:
     """Return the second run's level minus the first's, over the epochs that both have."""
     equal = count_equal_epochs(runs)
-    return measure_level(runs[1].val_loss[:equal]).error - measure_level(runs[0].val_loss[:equal]).error
+    return runs[1].measure_level(equal).error - runs[0].measure_level(equal).error
 
 
 def find_onset(within: int | None = None) -> Measure:
@@ -102,7 +101,7 @@ def _count_convergence(runs: Runs) -> tuple[int, int]:
 
     A run that never does is taken as one that does after its last epoch.
     """
-    target = measure_level(runs[0].val_loss).error + measure_margin(runs[0])
+    target = runs[0].level.error + measure_margin(runs[0])
     first, second = (count_epochs_to_reach(run.val_loss, target) or run.epochs + 1 for run in runs)
     return first, second
 
@@ -115,7 +114,7 @@ def _takes_longer(runs: Runs) -> float:
 def _measure_worse_level(runs: Runs) -> float:
     """Return the level above the naive forecast's error, of the run that does worse."""
     equal = count_equal_epochs(runs)
-    return max(measure_level(run.val_loss[:equal]).error - run.naive_val_mae for run in runs)
+    return max(run.measure_level(equal).error - run.naive_val_mae for run in runs)
 
 
 def _gap(run: RunCurves, epochs: int | None = None) -> float:

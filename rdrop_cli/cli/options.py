@@ -12,6 +12,7 @@ from rdrop_cli.cli.console import Verbosity, set_verbosity
 from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import REFERENCES, VARIANTS
+from rdrop_cli.system import lower_priority
 
 DEFAULT_RUNS_DIR = Path("runs")
 DEFAULT_DATA_DIR = Path("data")
@@ -60,6 +61,11 @@ def _be_verbose(wanted: bool) -> None:
         set_verbosity(Verbosity.VERBOSE)
 
 
+def _be_nice(niceness: int) -> None:
+    if niceness:
+        lower_priority(niceness)
+
+
 RunsDir = Annotated[
     Path,
     typer.Option(
@@ -100,8 +106,20 @@ Jobs = Annotated[
         "--jobs",
         "-j",
         metavar="N",
-        help="Runs trained in parallel. [default: as many as cores and memory allow]",
+        help="Runs trained in parallel. [default: as many as cores, memory and load allow]",
         show_default=False,
+        rich_help_panel=RUNS,
+    ),
+]
+Nice = Annotated[
+    int,
+    typer.Option(
+        "--nice",
+        metavar="N",
+        min=0,
+        max=19,
+        help="Let other processes go first: niceness from 0 to 19.",
+        callback=_be_nice,
         rich_help_panel=RUNS,
     ),
 ]

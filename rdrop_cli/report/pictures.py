@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.analysis.distributions import find_t
 from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
 from rdrop_cli.analysis.measures import WINDOW_EPOCHS, measure_end, measure_level
 from rdrop_cli.analysis.network import Network, label_networks
@@ -146,7 +147,6 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     A curve ends where the first of its seeds does: later the mean would be over other seeds.
     """
     from matplotlib.ticker import MaxNLocator
-    from scipy import stats
 
     collection = judged.collection
     shown, labels = list_shown(judged), label_networks(collection.networks)
@@ -159,7 +159,7 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
             curves = np.array([run.val_loss[:equal] for run in runs]) * scale
             epochs, mean = np.arange(1, curves.shape[1] + 1), curves.mean(axis=0)
             if len(runs) > 1:
-                t = float(stats.t.ppf((1 + LEVEL95) / 2, len(runs) - 1))
+                t = find_t((1 + LEVEL95) / 2, len(runs) - 1)
                 half = t * curves.std(axis=0, ddof=1) / np.sqrt(len(runs))
                 axes.fill_between(epochs, mean - half, mean + half, color=colour, alpha=0.25, linewidth=0)
             axes.plot(epochs, mean, color=colour, linewidth=2.2, label=f"{labels[network]}, {len(runs)} seeds")
@@ -204,7 +204,7 @@ def draw_shares(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     scale, unit = _choose_unit(collection.curves)
     with draw_figure(path, figsize=(width, 3.8 if width == WIDE else 4.2)) as (figure, axes):
         for network in list_shown(judged):
-            levels = np.sort([measure_level(run.val_loss).error for run in collection.networks[network]]) * scale
+            levels = np.sort([run.level.error for run in collection.networks[network]]) * scale
             steps = np.arange(1, len(levels) + 1) / len(levels) * 100
             x, y = np.concatenate([[levels[0]], levels]), np.concatenate([[0.0], steps])
             x, y = thin_out(np.column_stack([x, y])).T
