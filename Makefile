@@ -64,7 +64,7 @@ coverage: install ## Run the tests and list the lines that they miss (htmlcov/in
 	$(VENV)/bin/pytest -q -n auto --dist loadfile --cov --cov-report term --cov-report html
 
 releases: install ## Probe what is new of Keras, tf-keras, TensorFlow and PyTorch (an hour for all; docs/releases.md)
-	$(VENV)/bin/python docs/probe_releases.py
+	$(VENV)/bin/python -m docs.probe_releases
 
 calibrate: install ## Simulate the whole verdict, 100 000 studies where nothing is there (half an hour; docs/verdict.md)
 	$(VENV)/bin/python -m tests.analysis.calibration
@@ -91,5 +91,5 @@ dist: install ## Build the wheel and the sdist into dist/
 	$(VENV)/bin/uv build --quiet
 
 clean: ## Remove the environment, caches and built files; keep data and runs
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov dist docs/_build docs/generated
+	rm -rf $(VENV) .releases .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov dist docs/_build docs/generated
 	find rdrop_cli tests docs -name __pycache__ -prune -exec rm -rf {} +

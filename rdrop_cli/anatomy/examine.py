@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.anatomy.identify import measure_errors, measure_plain_error, measure_rested_error
-from rdrop_cli.anatomy.probe import design_calls
+from rdrop_cli.anatomy.probe.calls import design_calls
 from rdrop_cli.anatomy.readout import (
     TOLERANCE,
     Memory,
@@ -44,8 +44,8 @@ class Examination:
         repeats: whether its masks are the same again from the same seed.
         redraws: whether a second training call draws others; None where nothing is dropped.
         inference_error: from the method's equations without masks, or from the plain cell's if it follows none.
-        fused: whether it asks for its library's fused kernel; None where that cannot be told.
-        fused_drops: whether that kernel is given masked inputs at inference; None likewise.
+        fused: of its library's fused kernel, cuDNN's: whether it is `asked` for, whether on a GPU it would be `taken`,
+            and whether at inference it `drops`; None where that cannot be told.
     """
 
     anatomy: Anatomy
@@ -54,8 +54,7 @@ class Examination:
     repeats: bool
     redraws: bool | None
     inference_error: float
-    fused: bool | None
-    fused_drops: bool | None
+    fused: Mapping[str, bool | None]
 
     @property
     def active(self) -> bool:
@@ -66,6 +65,11 @@ class Examination:
     def clean_at_inference(self) -> bool:
         """Whether nothing is dropped at inference."""
         return self.inference_error <= TOLERANCE and not self.fused_drops
+
+    @property
+    def fused_drops(self) -> bool:
+        """Whether on a GPU something would be dropped at inference."""
+        return bool(self.fused["taken"] and self.fused["drops"])
 
     @property
     def measured(self) -> dict[str, float]:
@@ -103,7 +107,6 @@ def examine(entry: Mapping[str, Any], outputs: Outputs) -> Examination:
         redraws=not np.allclose(outputs["random"], outputs["next"], atol=1e-6) if anatomy.masks or unread else None,
         inference_error=_measure_inference(entry, outputs, anatomy),
         fused=entry["fused"],
-        fused_drops=entry["fused_drops"],
     )
 
 

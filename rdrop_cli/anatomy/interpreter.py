@@ -18,6 +18,10 @@ from rdrop_cli.errors import RdropError, UsageError
 RATES = ({"dropout": 0.25, "recurrent_dropout": 0.0}, {"dropout": 0.0, "recurrent_dropout": 0.4})
 BOTH = {"dropout": 0.25, "recurrent_dropout": 0.4}  # different, so that an exchange shows
 SECONDS = 600
+# Imports the probe from its folder, which then leaves the path, and hands it the request's and the answer's paths.
+START = "import sys; sys.path.insert(0, sys.argv[1]); from probe.run import main; del sys.path[0]; main(*sys.argv[2:])"
+# One thread: the calls are tiny, and threads that wait for each other take the machine from others.
+THREADS = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
 def examine_elsewhere(
@@ -36,10 +40,10 @@ def examine_elsewhere(
         UsageError: there is no such Python.
         RdropError: the probe does not run there.
     """
-    versions, found = _ask(subjects, python, environment or {}, whole_kernel=False)
+    versions, found = _ask(subjects, python, environment or {}, thorough=False)
     masking = [entry["wanted"] for entry, each in found if _masks_weights(each)]
     if masking:
-        _, again = _ask(masking, python, environment or {}, whole_kernel=True)
+        _, again = _ask(masking, python, environment or {}, thorough=True)
         whole = {(entry["name"], str(entry["asked"])): each for entry, each in again}
         found = [
             (entry, whole[entry["name"], str(entry["asked"])] if _masks_weights(each) else each)
@@ -53,20 +57,30 @@ def _masks_weights(found: Examination | str) -> bool:
 
 
 def _ask(
-    subjects: Sequence[Mapping[str, str]], python: Path | None, environment: Mapping[str, str], whole_kernel: bool
+    subjects: Sequence[Mapping[str, str]], python: Path | None, environment: Mapping[str, str], thorough: bool
 ) -> tuple[dict[str, str], list[tuple[dict[str, Any], Examination | str]]]:
     """Run the probe once."""
     request = {
         "subjects": list(subjects),
         "rates": [*RATES, BOTH],
-        "whole_kernel": whole_kernel,
+        "thorough": thorough,
         "imports": [] if python else ["rdrop_cli"],
         "path": [str(Path.cwd())] if any(each["kind"] == "object" for each in subjects) else [],
     }
     with TemporaryDirectory() as folder:
         question, answer = Path(folder) / "request.json", Path(folder) / "answer.npz"
         question.write_text(json.dumps(request), encoding="utf-8")
-        _run([str(python or sys.executable), probe.__file__, str(question), str(answer)], environment)
+        _run(
+            [
+                str(python or sys.executable),
+                "-c",
+                START,
+                str(Path(probe.__file__).parents[1]),
+                str(question),
+                str(answer),
+            ],
+            environment,
+        )
         with np.load(answer) as arrays:
             header = json.loads(str(arrays["header"]))
             found = []
@@ -93,7 +107,12 @@ def _run(command: list[str], environment: Mapping[str, str]) -> None:
     """
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=SECONDS, env={**os.environ, **environment}, check=False
+            command,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            env={**os.environ, **THREADS, **environment},
+            check=False,
         )
     except OSError as error:
         raise UsageError(f"cannot run {command[0]}: {error.strerror}", field="python") from error

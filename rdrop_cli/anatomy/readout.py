@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rdrop_cli.anatomy.probe import GAIN, LEVEL
+from rdrop_cli.anatomy.probe.calls import GAIN, LEVEL
 from rdrop_cli.anatomy.reference import Array
 from rdrop_cli.study.methods import CELLS, Site
 

@@ -9,7 +9,7 @@ import pytest
 from rdrop_cli.anatomy.differences import list_differences
 from rdrop_cli.anatomy.examine import Examination, examine
 from rdrop_cli.anatomy.identify import arrange_input_masks, arrange_recurrent_masks
-from rdrop_cli.anatomy.probe import BATCH, TIMESTEPS, UNITS, design_calls
+from rdrop_cli.anatomy.probe.calls import BATCH, TIMESTEPS, UNITS, design_calls
 from rdrop_cli.anatomy.reference import Array, run_gru, run_lstm
 from rdrop_cli.study.methods import CELLS, METHODS, Lifetime, Method, Scaling
 
@@ -68,7 +68,7 @@ def look_into(
     outputs = {name: replaced.get(name, layer)(*call) for name, call in calls.items()}
     entry = {
         "name": "made", "cell": cell, "units": UNITS, "reset_after": reset_after, "asked": asked, "backwards": False,
-        "activation": "tanh", "gate_activation": "sigmoid", "fused": None, "fused_drops": None,
+        "activation": "tanh", "gate_activation": "sigmoid", "fused": {"asked": None, "taken": None, "drops": None},
     }  # fmt: skip
     return examine(entry, outputs)
 
