@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rdrop_cli.anatomy import probe
-from rdrop_cli.anatomy.examine import WEIGHTS_MASKED, Examination, examine
+from rdrop_cli.anatomy.examine import MEMORY_MASKED, WEIGHTS_MASKED, Examination, examine
 from rdrop_cli.errors import RdropError, UsageError
 
 RATES = ({"dropout": 0.25, "recurrent_dropout": 0.0}, {"dropout": 0.0, "recurrent_dropout": 0.4})
@@ -29,7 +29,7 @@ def examine_elsewhere(
 ) -> tuple[dict[str, str], list[tuple[dict[str, Any], Examination | str]]]:
     """Examine layers in a Python of their own; return its versions, and of each layer what was found, or its error.
 
-    A layer that masks single weights is called again, as often as it takes to see each of them.
+    A layer that masks single weights, or its states each for itself, is called again, as often as it takes to see each.
 
     Args:
         subjects: as the probe takes them; none for the layers of all libraries that are there.
@@ -41,19 +41,24 @@ def examine_elsewhere(
         RdropError: the probe does not run there.
     """
     versions, found = _ask(subjects, python, environment or {}, thorough=False)
-    masking = [entry["wanted"] for entry, each in found if _masks_weights(each)]
-    if masking:
-        _, again = _ask(masking, python, environment or {}, thorough=True)
-        whole = {(entry["name"], str(entry["asked"])): each for entry, each in again}
-        found = [
-            (entry, whole[entry["name"], str(entry["asked"])] if _masks_weights(each) else each)
-            for entry, each in found
-        ]
+    hiding = {_key(entry): entry["wanted"] for entry, each in found if _hides_masks(each)}
+    if hiding:
+        wanted = [json.loads(text) for text in dict.fromkeys(map(json.dumps, hiding.values()))]
+        shown = {_key(entry): each for entry, each in _ask(wanted, python, environment or {}, thorough=True)[1]}
+        found = [(entry, shown[_key(entry)] if _key(entry) in hiding else each) for entry, each in found]
     return versions, found
 
 
-def _masks_weights(found: Examination | str) -> bool:
-    return isinstance(found, Examination) and WEIGHTS_MASKED["h"] in found.unread
+def _key(entry: Mapping[str, Any]) -> str:
+    """Return what tells a layer from others: what was wanted, its name, and its rates."""
+    return json.dumps([entry["wanted"], entry.get("name"), entry["asked"]])
+
+
+def _hides_masks(found: Examination | str) -> bool:
+    """Whether it takes a thorough probe to see the masks of a layer."""
+    if isinstance(found, str):
+        return False
+    return WEIGHTS_MASKED["h"] in found.unread or (found.anatomy.cell == "lstm" and MEMORY_MASKED in found.unread)
 
 
 def _ask(

@@ -22,14 +22,19 @@ Weights = Dict[str, Array]
 Call = Tuple[Weights, Array, bool]
 
 
-def design_calls(cell: str, units: int, reset_after: bool, shifts: int = SHIFTS) -> Dict[str, Call]:
+def design_calls(cell: str, units: int, reset_after: bool, thorough: bool = False) -> Dict[str, Call]:
     """Return by name the weights, inputs and mode of each call.
 
     `memory`: the gates read nothing. `x z 0`: gate z alone reads x, and each unit reads the feature of its number;
     `x z 1`: that before it, so that what one unit hides another shows. `h z 0`: gate z alone reads h. `random`: all
     read all; `again`: that call once more, from the same seed; `next`: the call after it, of the same layer;
     `inference`: that call without training.
+
+    A thorough design shows single weights, by a call for each shift, and both states of an LSTM where one hides the
+    other. `write 3`: x is 0 but at timestep 3, and c keeps what is written there. `show 3`: c is constant, and gate o
+    opens at timestep 3.
     """
+    shifts = units if thorough else SHIFTS
     steady = np.full((BATCH, TIMESTEPS, units), LEVEL)
     calls: Dict[str, Call] = {"memory": (make_weights(cell, units), steady, True)}
     for gate in GATES[cell]:
@@ -39,6 +44,8 @@ def design_calls(cell: str, units: int, reset_after: bool, shifts: int = SHIFTS)
             for reads, name in (("x", "kernel"), ("h", "recurrent")):
                 weights = make_weights(cell, units, gate, reset_after, **{name: matrix})
                 calls[f"{reads} {gate} {shift}"] = (weights, steady, True)
+    if thorough and cell == "lstm":
+        calls.update(_design_state_calls(units))
     rng = np.random.RandomState(0)
     columns = len(GATES[cell]) * units
     shapes: Dict[str, Any] = dict.fromkeys(("kernel", "recurrent"), (units, columns))
@@ -50,6 +57,22 @@ def design_calls(cell: str, units: int, reset_after: bool, shifts: int = SHIFTS)
     for name in ("random", "again", "next"):
         calls[name] = (drawn, sequences, True)
     calls["inference"] = (drawn, sequences, False)
+    return calls
+
+
+def _design_state_calls(units: int) -> Dict[str, Call]:
+    """Return the calls `write t` and `show t` for each timestep; every unit reads all features, lest a mask hide x."""
+    calls: Dict[str, Call] = {}
+    every, columns = np.ones((units, units)), slice_columns("lstm", units)
+    for t in range(TIMESTEPS):
+        sequences = np.zeros((BATCH, TIMESTEPS, units))
+        sequences[:, t] = LEVEL
+        write = make_weights("lstm", units, "c", kernel=every)
+        show = make_weights("lstm", units, "o", kernel=every)
+        write["bias"][columns["c"]] = 0.0
+        for weights, forget in ((write, OPEN), (show, -OPEN)):
+            weights["bias"][columns["i"]], weights["bias"][columns["f"]] = OPEN, forget
+        calls["write {}".format(t)], calls["show {}".format(t)] = (write, sequences, True), (show, sequences, True)
     return calls
 
 

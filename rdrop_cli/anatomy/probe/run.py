@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-from .calls import GATES, SHIFTS, Array, design_calls
+from .calls import GATES, Array, design_calls
 from .find import Subject, find_subjects, list_libraries, list_settings
 
 FACTS = ("name", "cell", "units", "reset_after", "activation", "gate_activation", "backwards", "rates")
@@ -19,8 +19,7 @@ NAMED = ("keras", "tf_keras", "tensorflow", "torch", "jax")
 
 def run_calls(subject: Subject, thorough: bool) -> Tuple[Dict[str, Any], Dict[str, Array]]:
     """Return what is known of a subject, and its outputs by name of call."""
-    shifts = subject.units if thorough else SHIFTS
-    calls = design_calls(subject.cell, subject.units, subject.reset_after, shifts)
+    calls = design_calls(subject.cell, subject.units, subject.reset_after, thorough)
     outputs = {name: subject.call(*call, calls=2 if name == "next" else 1) for name, call in calls.items()}
     facts = {fact: getattr(subject, fact) for fact in FACTS}
     return {**facts, "fused": subject.find_fused(*calls["random"][:2])}, outputs
