@@ -61,7 +61,12 @@ def probe_release(family: Family, release: str) -> list[Row]:
             new = family.fresh or not python.exists()
             if new:
                 make_environment(python, family.find_python(release) or sys.executable)
-            install(python, [f"{family.package}=={release}", *family.list_beside(release), *(base if new else ())])
+            wanted = [f"{family.package}=={release}", *family.list_beside(release)]
+            if family.alone:
+                install(python, [*base])
+                install(python, wanted, "--no-deps")
+            else:
+                install(python, [*wanted, *(base if new else ())])
             rows = list(ask_release(family, release, python))
         except (RdropError, subprocess.CalledProcessError) as error:
             failure = describe_failure(error)
@@ -90,14 +95,14 @@ def make_environment(python: Path, version: str) -> None:
     run([find_uv(), "venv", "--quiet", "--clear", "--python", version, str(python.parents[1])])
 
 
-def install(python: Path, packages: list[str]) -> None:
+def install(python: Path, packages: list[str], *options: str) -> None:
     """Install packages, PyTorch by pip: it may be told of an index with small builds."""
     by_pip = [package for package in packages if package.startswith("torch=")]
     if by_pip:
         run([sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet", *by_pip])
     others = [package for package in packages if package not in by_pip]
     if others:
-        run([find_uv(), "pip", "install", "--quiet", "--python", str(python), *others])
+        run([find_uv(), "pip", "install", "--quiet", "--python", str(python), *options, *others])
 
 
 def find_uv() -> str:

@@ -22,7 +22,8 @@ class Family:
         beside: a package whose release has to be the same minor one.
         fresh: whether each release needs a new environment, as where TensorFlow changes.
         pythons: the version of Python, by the first minor release that runs on it; empty for this one.
-        layers: classes in docs/probed_layers.py to probe, instead of the library's own.
+        layers: classes in docs/probed_layers/ to probe, instead of the library's own.
+        alone: whether its own requirements are left out, and the bases have what it takes.
     """
 
     name: str
@@ -36,12 +37,13 @@ class Family:
     fresh: bool = False
     pythons: tuple[tuple[tuple[int, int], str], ...] = ()
     layers: tuple[str, ...] = ()
+    alone: bool = False
 
     @property
     def subjects(self) -> list[dict[str, str]]:
         """What the probe is asked for."""
         if self.layers:
-            return [{"kind": "object", "name": f"docs.probed_layers:{layer}"} for layer in self.layers]
+            return [{"kind": "object", "name": f"docs.probed_layers.{layer}"} for layer in self.layers]
         return [{"kind": "library", "name": self.library, "cell": cell} for cell in ("gru", "lstm")]
 
     def list_beside(self, release: str) -> list[str]:
@@ -58,6 +60,12 @@ class Family:
 ON_JAX = (("KERAS_BACKEND", "jax"), ("JAX_DISABLE_JIT", "1"))  # nothing is worth compiling
 TORCH = "2.13.0"  # PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu has small builds of it
 
+FASTAI = (  # of what it requires, what its layers import
+    *("fastcore", "fastprogress", "fastdownload", "fasttransform", "plum-dispatch"),
+    *("matplotlib", "packaging", "pandas", "pillow", "pyyaml", "requests", "scikit-learn", "scipy"),
+)
+WRAPPED = tuple(f"of_tensorflow:{kind}{cell}" for kind in ("Wrapped", "Variational") for cell in ("GRU", "LSTM"))
+
 FAMILIES = (
     Family("Keras on JAX", "keras", "keras", bases=(("jax", "packaging"),), environment=ON_JAX),
     Family(
@@ -72,7 +80,7 @@ FAMILIES = (
         "keras",
         "keras",
         patches=False,
-        bases=(("tensorflow-cpu==2.21.0",), ("tensorflow-cpu==2.16.2",)),
+        bases=(("tensorflow-cpu==2.16.2",), ("tensorflow-cpu==2.21.0",)),
         environment=(("KERAS_BACKEND", "tensorflow"),),
     ),
     Family(
@@ -108,4 +116,49 @@ FAMILIES = (
         pythons=(((2, 0), "3.7"),),
     ),
     Family("PyTorch", "torch", "torch", (TORCH,), bases=(("numpy",),)),
+    Family(
+        "fastai",
+        "torch",
+        "fastai",
+        ("2.8.12",),
+        bases=((f"torch=={TORCH}", *FASTAI),),
+        layers=("of_fastai:AWDLSTM",),
+        alone=True,
+    ),
+    Family(
+        "PyTorch-NLP",
+        "torch",
+        "pytorch-nlp",
+        ("0.5.0",),
+        bases=((f"torch=={TORCH}", "numpy", "tqdm"),),
+        layers=("of_torchnlp:LockedGRU", "of_torchnlp:LockedLSTM"),
+        alone=True,
+    ),
+    Family(
+        "PyTorch Forecasting",
+        "torch",
+        "pytorch-forecasting",
+        ("1.8.0",),
+        bases=((f"torch=={TORCH}",),),
+        layers=("of_forecasting:ForecastingGRU", "of_forecasting:ForecastingLSTM"),
+    ),
+    Family("haste", "torch", "haste-pytorch", ("0.4.0",), bases=((f"torch=={TORCH}", "numpy"),)),
+    Family(
+        "TensorFlow Addons",
+        "tensorflow",
+        "tensorflow-addons",
+        ("0.23.0",),
+        bases=(("tensorflow-cpu==2.15.1",),),
+        layers=("of_addons:LayerNormLSTM",),
+    ),
+    Family(
+        "TensorFlow's cell wrapper",
+        "tensorflow",
+        "tensorflow-cpu",
+        ("2.15.1", "2.21.0"),
+        layers=tuple(
+            f"of_tensorflow:{name}" for name in ("WrappedGRU", "WrappedLSTM", "VariationalGRU", "VariationalLSTM")
+        ),
+        fresh=True,
+    ),
 )
