@@ -64,7 +64,7 @@ coverage: install ## Run the tests and list the lines that they miss (htmlcov/in
 	$(VENV)/bin/pytest -q -n auto --dist loadfile --cov --cov-report term --cov-report html
 
 releases: install ## Probe what is new of Keras, tf-keras, TensorFlow and PyTorch (an hour for all; docs/releases.md)
-	$(VENV)/bin/python -m docs.probe_releases
+	nice -n 10 $(VENV)/bin/python -m docs.probe_releases
 
 calibrate: install ## Simulate the whole verdict, 100 000 studies where nothing is there (half an hour; docs/verdict.md)
 	$(VENV)/bin/python -m tests.analysis.calibration

@@ -112,9 +112,10 @@ def find_uv() -> str:
 
 
 def run(command: list[str]) -> None:
-    """Run a command with little priority."""
-    nice = ["nice", "-n", "10", *command]
-    subprocess.run(nice, check=True, timeout=60 * MINUTES, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    """Run a command, whose errors are kept."""
+    subprocess.run(
+        command, check=True, timeout=60 * MINUTES, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
 
 
 def ask_release(family: Family, release: str, python: Path) -> Iterator[Row]:
