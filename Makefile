@@ -69,7 +69,7 @@ coverage: install ## Run the tests and list the lines that they miss (htmlcov/in
 	$(VENV)/bin/pytest -q -n auto --dist loadfile -m "not slow" --cov --cov-report term --cov-report html
 
 releases: install ## Probe what is new of Keras, tf-keras, TensorFlow and PyTorch (an hour for all; docs/releases.md)
-	$(VENV)/bin/python docs/probe_releases.py
+	nice -n 10 $(VENV)/bin/python -m docs.probe_releases
 
 calibrate: install ## Simulate the whole verdict, 100 000 studies where nothing is there (half an hour; docs/verdict.md)
 	$(VENV)/bin/python -m tests.analysis.calibration
@@ -102,5 +102,5 @@ lock: ## Renew uv.lock and the checksums of what `make install` begins with, aft
 	$(VENV)/bin/uv export --quiet --frozen --only-group build --no-annotate --no-header --output-file requirements-build.txt
 
 clean: ## Remove the environment, caches and built files; keep data and runs
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov dist docs/_build docs/generated
+	rm -rf $(VENV) .releases .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov dist docs/_build docs/generated
 	find rdrop_cli tests docs -name __pycache__ -prune -exec rm -rf {} +

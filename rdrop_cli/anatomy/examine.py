@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.anatomy.identify import measure_errors, measure_plain_error, measure_rested_error
-from rdrop_cli.anatomy.probe import design_calls
+from rdrop_cli.anatomy.probe.calls import design_calls
 from rdrop_cli.anatomy.readout import (
     TOLERANCE,
     Memory,
@@ -21,12 +21,14 @@ from rdrop_cli.anatomy.readout import (
 )
 from rdrop_cli.anatomy.record import PLAIN, Anatomy, MaskRecord
 from rdrop_cli.anatomy.reference import ACTIVATIONS, Array
+from rdrop_cli.anatomy.updates import find_updates
 from rdrop_cli.study.methods import CELLS, METHODS, Lifetime, Scaling, Site
 
 Outputs = Mapping[str, Array]
 SIGMAS = 4
 KERNELS = {"x": "kernel", "h": "recurrent kernel"}
 ROUNDED = 1e-3  # of a rate that is read from a mask
+MEMORY_MASKED = "something multiplies the memory that is no mask"
 WEIGHTS_MASKED = {
     "x": "single weights of the kernel are masked",
     "h": "single weights of the recurrent kernel are masked",
@@ -44,8 +46,8 @@ class Examination:
         repeats: whether its masks are the same again from the same seed.
         redraws: whether a second training call draws others; None where nothing is dropped.
         inference_error: from the method's equations without masks, or from the plain cell's if it follows none.
-        fused: whether it asks for its library's fused kernel; None where that cannot be told.
-        fused_drops: whether that kernel is given masked inputs at inference; None likewise.
+        fused: of its library's fused kernel, cuDNN's: whether it is `asked` for, whether on a GPU it would be `taken`,
+            and whether at inference it `drops`; None where that cannot be told.
     """
 
     anatomy: Anatomy
@@ -54,8 +56,7 @@ class Examination:
     repeats: bool
     redraws: bool | None
     inference_error: float
-    fused: bool | None
-    fused_drops: bool | None
+    fused: Mapping[str, bool | None]
 
     @property
     def active(self) -> bool:
@@ -66,6 +67,11 @@ class Examination:
     def clean_at_inference(self) -> bool:
         """Whether nothing is dropped at inference."""
         return self.inference_error <= TOLERANCE and not self.fused_drops
+
+    @property
+    def fused_drops(self) -> bool:
+        """Whether on a GPU something would be dropped at inference."""
+        return bool(self.fused["taken"] and self.fused["drops"])
 
     @property
     def measured(self) -> dict[str, float]:
@@ -90,9 +96,10 @@ def examine(entry: Mapping[str, Any], outputs: Outputs) -> Examination:
         )
     outputs = {name: np.asarray(array, np.float64) for name, array in outputs.items()}
     repeats = bool(np.allclose(outputs["random"], outputs["again"], atol=1e-6))
-    readings = [_read(entry, outputs, memory) for memory in find_memories(cell, outputs["memory"])] if repeats else []
+    memories = [*find_memories(cell, outputs["memory"])] or [*find_updates(outputs)]
+    readings = [_read(entry, outputs, memory) for memory in memories] if repeats else []
     if not readings:
-        what = "something multiplies the memory that is no mask" if repeats else "its masks cannot be drawn again"
+        what = MEMORY_MASKED if repeats else "its masks cannot be drawn again"
         readings = [(_compare(entry, outputs, (), np.ones(len(outputs["random"]), bool)), (what,))]
     anatomy, unread = min(readings, key=lambda reading: (len(reading[1]), min(reading[0].max_abs_error.values())))
     return Examination(
@@ -103,7 +110,6 @@ def examine(entry: Mapping[str, Any], outputs: Outputs) -> Examination:
         redraws=not np.allclose(outputs["random"], outputs["next"], atol=1e-6) if anatomy.masks or unread else None,
         inference_error=_measure_inference(entry, outputs, anatomy),
         fused=entry["fused"],
-        fused_drops=entry["fused_drops"],
     )
 
 
@@ -152,11 +158,6 @@ def _read(entry: Mapping[str, Any], outputs: Outputs, memory: Memory) -> tuple[A
     return _compare(entry, outputs, tuple(records), seen), tuple(unread)
 
 
-def _describe_no_mask(target: str, by_gate: Mapping[str, Array]) -> str:
-    values = " or ".join(f"{value:g}" for value in list_values(np.stack(list(by_gate.values()))))
-    return f"{', '.join(by_gate)} read {target} multiplied by {values}, which no mask does"
-
-
 def _find_whole(by_gate: Mapping[str, Array]) -> npt.NDArray[np.bool_]:
     """Return the samples, (batch,), whose masks can be seen whole.
 
@@ -190,9 +191,20 @@ def _record_memory(name: str, cell: str, memory: Memory, asked: Mapping[str, flo
     kind = CELLS[cell]
     target = {Site.CANDIDATE: "g", Site.RETURNED_OUTPUT: "y"}.get(memory.site, kind.states[-1])
     gates = kind.gates if memory.site is Site.PREVIOUS_STATE else ()
-    array, lifetime = _condense(memory.mask, asked)
     argument = "rate" if memory.site is Site.RETURNED_OUTPUT else "recurrent_dropout"
-    yield MaskRecord(name, argument, memory.site, target, gates, lifetime, array)
+    masks = {target: memory.mask} if memory.on_h is None else {"h": memory.on_h, target: memory.mask}
+    for multiplied, mask in masks.items():
+        array, lifetime = _condense(_fill_unseen(mask), asked)
+        yield MaskRecord(name, argument, memory.site, multiplied, gates, lifetime, array)
+
+
+def _fill_unseen(mask: Array) -> Array:
+    """Return a mask of 0 and 1 that is 0 as often where it cannot be seen, and has no effect, as where it can."""
+    unseen = np.isnan(mask)
+    if set(np.unique(mask[~unseen])) != {0.0, 1.0}:
+        return mask
+    drawn = np.random.default_rng(0).random(mask.shape) < mask[~unseen].mean()
+    return np.where(unseen, drawn, mask)
 
 
 def _record_reads(

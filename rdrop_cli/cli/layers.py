@@ -131,7 +131,7 @@ def _render(label: str, found: "Examination | str") -> dict[str, Any]:
 
 def _describe(label: str, found: "Examination | str") -> Iterator[str]:
     """Yield the lines about one layer."""
-    from rdrop_cli.anatomy.differences import list_differences
+    from rdrop_cli.anatomy.differences import describe_fused, list_differences
 
     if isinstance(found, str):
         yield f"{label}: cannot be examined: {found}"
@@ -140,7 +140,7 @@ def _describe(label: str, found: "Examination | str") -> Iterator[str]:
     yield from describe_evidence(found.anatomy)
     if found.clean_at_inference:
         yield f"  inference: nothing is dropped (error {found.inference_error:.1e})"
-    if found.fused is not None:
-        yield f"  fused kernel (cuDNN): {'asked for' if found.fused else 'not asked for'}"
+    if found.fused["asked"] is not None:
+        yield f"  cuDNN's kernel on a GPU: {describe_fused(found.fused)} (told without a GPU)"
     for difference in list_differences(found):
         yield f"  differs: {difference}"
