@@ -251,6 +251,7 @@ def test_every_horizon_has_a_row_with_intervals_of_its_own(plant, tmp_path):
     assert residual.coverage[1].share == pytest.approx(0.8, abs=0.05)
 
 
+@pytest.mark.thorough
 def test_networks_of_quantiles_forecast_them(plant, tmp_path):
     series = api.load_data(str(plant / "plant.csv"), plant)
     for seed in (0, 1):

@@ -168,6 +168,7 @@ def tiny_series():
     return Series(stamps, WEATHER_COLUMNS, values, Source("made", "test", "0" * 64, 700, None))
 
 
+@pytest.mark.thorough
 def test_a_run_begun_with_event_files_keeps_them_without_being_asked_again(tmp_path, tiny_series):
     from rdrop_cli.runs.folder import create_run_folder
     from rdrop_cli.study.config import RunConfig

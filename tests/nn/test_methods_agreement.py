@@ -40,6 +40,7 @@ def test_at_rate_0_a_method_is_keras_layer(make_layer, sequences, cell, method):
     np.testing.assert_allclose(make_layer(cell, method)(sequences, training=True), plain, atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", GRU_CASES)
 def test_at_rate_0_a_method_is_keras_layer_with_the_reset_before(make_layer, sequences, method):
     plain = make_layer("gru", None, reset_after=False)(sequences)

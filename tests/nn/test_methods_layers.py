@@ -94,6 +94,7 @@ def test_a_layer_that_reads_backwards_reads_the_reversed_sequence(make_layer, se
     np.testing.assert_allclose(call.output, forwards(sequences[:, ::-1], training=True), atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("cell", "method"), KINDS)
 def test_a_layer_can_be_wrapped_in_bidirectional(make_layer, sequences, cell, method):
     both = keras.layers.Bidirectional(make_layer(cell, method, **RATES))

@@ -94,6 +94,7 @@ def test_another_process_goes_on_from_the_state_bit_for_bit(config, tiny_windows
     assert_same_state(second.get_state(), trained[1])
 
 
+@pytest.mark.thorough
 def test_without_the_masks_reset_measuring_would_change_what_follows(config, tiny_windows, monkeypatch):
     config = replace(config, engine="keras")
     monkeypatch.setattr(MaskSeeds, "set_step", lambda self, step: None)
@@ -202,6 +203,7 @@ def test_errors_of_a_network_that_learns_the_unit_are_standardised(baseline):
     np.testing.assert_allclose(np.abs(trainer.measure_errors(rows)), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_the_kernel_trains_the_dropout_model_as_keras_does_uncompiled(config, tiny_windows):
     native, keras_default = (
         KerasTrainer(replace(config, engine=engine), tiny_windows) for engine in ("native", "keras")

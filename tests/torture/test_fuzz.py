@@ -81,6 +81,7 @@ def test_metrics_of_any_shape(folder, rdrop, record_property):
     assert 0.01 < accepted / INPUTS < 0.95, "the inputs are all of one kind"
 
 
+@pytest.mark.thorough
 def test_configurations_of_any_shape(folder, rdrop, record_property):
     record_property("inputs", INPUTS)
     good = json.loads(folder.config_path.read_text())
