@@ -10,8 +10,6 @@ import warnings
 from functools import cache
 from pathlib import Path
 
-from rdrop_cli.errors import RdropError
-
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUPS = Path("/proc/self/cgroup")
 MEMINFO = Path("/proc/meminfo")
@@ -66,15 +64,12 @@ def measure_load() -> float | None:
         return None
 
 
-def lower_priority(niceness: int) -> None:
-    """Let other processes go first, for this process and those that it starts from now on.
-
-    Raises:
-        RdropError: the operating system has no niceness.
-    """
+def lower_priority(niceness: int) -> bool:
+    """Let others go before this process and those that it starts; tell whether the operating system has niceness."""
     if not hasattr(os, "nice"):
-        raise RdropError("--nice: this operating system has no niceness; start rdrop with a lower priority instead")
+        return False
     os.nice(niceness)
+    return True
 
 
 def set_cores(process_or_thread: int, cores: list[int]) -> None:

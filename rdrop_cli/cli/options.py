@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rdrop_cli.cli.console import Verbosity, set_verbosity
+from rdrop_cli.errors import UsageError
 from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import REFERENCES, VARIANTS
@@ -62,8 +63,8 @@ def _be_verbose(wanted: bool) -> None:
 
 
 def _be_nice(niceness: int) -> None:
-    if niceness:
-        lower_priority(niceness)
+    if niceness and not lower_priority(niceness):
+        raise UsageError("--nice: this operating system has no niceness; start rdrop with a lower priority instead")
 
 
 RunsDir = Annotated[
