@@ -254,8 +254,8 @@ def train(
 ) -> None:
     """Train networks; each run gets a folder with its results.
 
-    Runs are trained in parallel if cores and memory allow. An interrupted run is resumed with --resume, or by running
-    the same command again with --seeds.
+    Runs are trained in parallel if cores, memory and load allow. An interrupted run is resumed with --resume, or by
+    running the same command again with --seeds.
     """
     _check_options(ctx, variants or ())
     with show_stage("importing NumPy"):

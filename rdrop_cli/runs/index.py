@@ -185,7 +185,7 @@ class _Index:
                 f"BEGIN IMMEDIATE; DROP TABLE IF EXISTS files; DROP TABLE IF EXISTS folder;"
                 f"PRAGMA user_version = {wanted}; CREATE TABLE folder (place BLOB);"
                 "CREATE TABLE files (kind TEXT, run TEXT, stamp TEXT, digest BLOB, content BLOB,"
-                "PRIMARY KEY (kind, run)) WITHOUT ROWID; COMMIT"
+                "PRIMARY KEY (kind, run)) WITHOUT ROWID; COMMIT; VACUUM"
             )
             place = os.fsencode(Path(self.runs_dir).resolve())
             connection.execute("INSERT INTO folder VALUES (?)", (place,))
