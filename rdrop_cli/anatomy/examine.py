@@ -46,6 +46,7 @@ class Examination:
         repeats: whether its masks are the same again from the same seed.
         redraws: whether a second training call draws others; None where nothing is dropped.
         inference_error: from the method's equations without masks, or from the plain cell's if it follows none.
+        trainable: the number of its trainable parameters.
         fused: of its library's fused kernel, cuDNN's: whether it is `asked` for, whether on a GPU it would be `taken`,
             and whether at inference it `drops`; None where that cannot be told.
     """
@@ -56,6 +57,7 @@ class Examination:
     repeats: bool
     redraws: bool | None
     inference_error: float
+    trainable: int
     fused: Mapping[str, bool | None]
 
     @property
@@ -109,6 +111,7 @@ def examine(entry: Mapping[str, Any], outputs: Outputs) -> Examination:
         repeats=repeats,
         redraws=not np.allclose(outputs["random"], outputs["next"], atol=1e-6) if anatomy.masks or unread else None,
         inference_error=_measure_inference(entry, outputs, anatomy),
+        trainable=entry["trainable"],
         fused=entry["fused"],
     )
 

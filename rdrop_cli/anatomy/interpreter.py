@@ -12,12 +12,16 @@ from typing import Any
 import numpy as np
 
 from rdrop_cli.anatomy import probe
+from rdrop_cli.anatomy.dropout_layer import DropoutLayer, examine_dropout
 from rdrop_cli.anatomy.examine import MEMORY_MASKED, WEIGHTS_MASKED, Examination, examine
 from rdrop_cli.errors import RdropError, UsageError
 
 RATES = ({"dropout": 0.25, "recurrent_dropout": 0.0}, {"dropout": 0.0, "recurrent_dropout": 0.4})
 BOTH = {"dropout": 0.25, "recurrent_dropout": 0.4}  # different, so that an exchange shows
 SECONDS = 600
+
+Found = Examination | DropoutLayer | str  # the last is why a layer could not be examined
+
 # Imports the probe from its folder, which then leaves the path, and hands it the request's and the answer's paths.
 START = "import sys; sys.path.insert(0, sys.argv[1]); from probe.run import main; del sys.path[0]; main(*sys.argv[2:])"
 # One thread: the calls are tiny, and threads that wait for each other take the machine from others.
@@ -26,7 +30,7 @@ THREADS = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTERO
 
 def examine_elsewhere(
     subjects: Sequence[Mapping[str, str]], python: Path | None = None, *, environment: Mapping[str, str] | None = None
-) -> tuple[dict[str, str], list[tuple[dict[str, Any], Examination | str]]]:
+) -> tuple[dict[str, str], list[tuple[dict[str, Any], Found]]]:
     """Examine layers in a Python of their own; return its versions, and of each layer what was found, or its error.
 
     A layer that masks single weights, or its states each for itself, is called again, as often as it takes to see each.
@@ -54,16 +58,16 @@ def _key(entry: Mapping[str, Any]) -> str:
     return json.dumps([entry["wanted"], entry.get("name"), entry["asked"]])
 
 
-def _hides_masks(found: Examination | str) -> bool:
+def _hides_masks(found: Found) -> bool:
     """Whether it takes a thorough probe to see the masks of a layer."""
-    if isinstance(found, str):
+    if not isinstance(found, Examination):
         return False
     return WEIGHTS_MASKED["h"] in found.unread or (found.anatomy.cell == "lstm" and MEMORY_MASKED in found.unread)
 
 
 def _ask(
     subjects: Sequence[Mapping[str, str]], python: Path | None, environment: Mapping[str, str], thorough: bool
-) -> tuple[dict[str, str], list[tuple[dict[str, Any], Examination | str]]]:
+) -> tuple[dict[str, str], list[tuple[dict[str, Any], Found]]]:
     """Run the probe once."""
     request = {
         "subjects": list(subjects),
@@ -95,9 +99,11 @@ def _ask(
     return header["versions"], found
 
 
-def _examine(entry: Mapping[str, Any], outputs: Mapping[str, Any]) -> Examination | str:
+def _examine(entry: Mapping[str, Any], outputs: Mapping[str, Any]) -> Found:
     if "error" in entry:
         return str(entry["error"])
+    if "dropout_layer" in entry:
+        return examine_dropout(entry, outputs)
     try:
         return examine(entry, outputs)
     except ValueError as error:
