@@ -69,7 +69,8 @@ def look_into(
     outputs = {name: replaced.get(name, layer)(*call) for name, call in calls.items()}
     entry = {
         "name": "made", "cell": cell, "units": UNITS, "reset_after": reset_after, "asked": asked, "backwards": False,
-        "activation": "tanh", "gate_activation": "sigmoid", "trainable": 0, "fused": {"asked": None, "taken": None, "drops": None},
+        "activation": "tanh", "gate_activation": "sigmoid", "trainable": 0,
+        "fused": {"asked": None, "taken": None, "drops": None},
     }  # fmt: skip
     return examine(entry, outputs)
 

@@ -91,7 +91,8 @@ def test_a_python_without_a_library_is_told(rdrop, tmp_path):
     bare = tmp_path / "python"
     hide = (
         "import sys, importlib.util; find = importlib.util.find_spec; "
-        "importlib.util.find_spec = lambda name, *how: name not in ('keras', 'tensorflow', 'torch') and find(name, *how); "
+        "hidden = 'keras', 'tensorflow', 'torch'; "
+        "importlib.util.find_spec = lambda name, *how: name not in hidden and find(name, *how); "
         "sys.argv = sys.argv[2:]; exec(sys.argv[0])"
     )
     bare.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{hide}" "$@"\n')

@@ -32,7 +32,8 @@ def find_subjects(wanted: Dict[str, str], rates: Rates) -> Iterator[Subject]:
         if keras is None:
             yield TorchSubject(make, name, seed)
         else:
-            yield (DropoutSubject if is_dropout(keras, make()) else KerasSubject)(keras, make, name, seed)
+            kind: Any = DropoutSubject if is_dropout(keras, make()) else KerasSubject
+            yield kind(keras, make, name, seed)
 
 
 def list_libraries() -> List[str]:

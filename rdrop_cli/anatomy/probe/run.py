@@ -52,13 +52,8 @@ def answer(request: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Array]]:
                 for subject in find_subjects(wanted, rates):
                     facts, outputs = run_calls(subject, request["thorough"])
                     arrays.update({f"{len(entries)}/{name}": array for name, array in outputs.items()})
-                    entries.append(
-                        {
-                            "wanted": wanted,
-                            "asked": facts["rates"] if "dropout_layer" in facts else rates or facts["rates"],
-                            **facts,
-                        }
-                    )
+                    asked = rates if rates and not isinstance(subject, DropoutSubject) else facts["rates"]
+                    entries.append({"wanted": wanted, "asked": asked, **facts})
         except Exception as error:  # whatever a stranger's code raises is what is to be shown
             message = (str(error).strip() or "no message").splitlines()[0]
             entries.append({"wanted": wanted, "asked": rates, "error": f"{type(error).__name__}: {message}"})
