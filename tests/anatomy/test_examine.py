@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rdrop_cli.anatomy.differences import list_differences
-from rdrop_cli.anatomy.examine import Examination, examine
+from rdrop_cli.anatomy.examine import MEMORY_MASKED, Examination, examine
 from rdrop_cli.anatomy.identify import arrange_input_masks, arrange_recurrent_masks
 from rdrop_cli.anatomy.probe.calls import BATCH, TIMESTEPS, UNITS, design_calls
 from rdrop_cli.anatomy.reference import Array, run_gru, run_lstm
@@ -101,10 +101,34 @@ def test_a_gru_that_resets_before_the_product_is_read_as_well() -> None:
     assert (found.anatomy.method, found.unread) == ("gal", ())
 
 
-def test_what_cannot_be_read_is_not_guessed() -> None:
+def test_an_lstm_whose_h_hides_its_c_is_not_guessed_without_the_calls_that_show_both() -> None:
     found = look_into("lstm", make_layer("lstm", METHODS["zoneout"]))
     assert found.anatomy.method is None
-    assert found.unread
+    assert found.unread == (MEMORY_MASKED,)
+
+
+def test_the_zoneout_of_both_states_is_read_each_for_itself() -> None:
+    drawn: list[list[Array]] = []
+    layer = make_layer("lstm", METHODS["zoneout"], change=lambda masks: drawn.append(masks) or masks)
+    found = look_into("lstm", layer, thorough=True)
+    on_h, on_c = (mask for mask in found.anatomy.masks if mask.argument == "recurrent_dropout")
+    assert (on_h.target, on_c.target) == ("h", "c")
+    assert np.array_equal(on_h.array, drawn[0][0])
+    seen_later = np.flip(np.logical_or.accumulate(np.flip(on_h.array[:, 1:] == 1, axis=1), axis=1), axis=1)
+    assert np.array_equal(on_c.array[:, :-1][seen_later], drawn[0][1][:, :-1][seen_later])
+    assert seen_later.mean() > 0.7
+
+
+def test_an_lstm_that_skips_timesteps_in_one_state_only_is_not_taken_for_zoneout() -> None:
+    layer = make_layer("lstm", METHODS["zoneout"], change=lambda masks: [masks[0], np.ones_like(masks[1])])
+    found = look_into("lstm", layer, thorough=True)
+    on_h, on_c = (mask for mask in found.anatomy.masks if mask.argument == "recurrent_dropout")
+    assert (on_h.array == 0).mean() == pytest.approx(0.4, abs=0.05)
+    assert (on_c.array == 1).all()
+    assert found.measured["recurrent_dropout"] == pytest.approx(0.2, abs=0.03)
+    assert any(
+        line.startswith("the masks of recurrent_dropout=0.4 have a rate of 0.2") for line in list_differences(found)
+    )
 
 
 def name_differences(layer: Layer, cell: str = "gru", **how: Any) -> list[str]:
