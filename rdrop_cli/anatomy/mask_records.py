@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from rdrop_cli.anatomy.readout import TOLERANCE, Memory
+from rdrop_cli.anatomy.readout import TOLERANCE, Memory, drops_nothing
 from rdrop_cli.anatomy.record import MaskRecord
 from rdrop_cli.anatomy.reference import Array
 from rdrop_cli.study.methods import CELLS, Lifetime, Site
@@ -33,6 +33,8 @@ def record_memory(name: str, cell: str, memory: Memory, asked: Mapping[str, floa
     argument = "rate" if memory.site is Site.RETURNED_OUTPUT else "recurrent_dropout"
     masks = {target: memory.mask} if memory.on_h is None else {"h": memory.on_h, target: memory.mask}
     for multiplied, mask in masks.items():
+        if memory.on_h is not None and drops_nothing(mask):
+            continue  # only the other state keeps old values
         array, lifetime = _condense(_fill_unseen(mask), asked)
         yield MaskRecord(name, argument, memory.site, multiplied, gates, lifetime, array)
 
