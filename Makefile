@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-all test-demo test-slow test-package test-slurm torture races fuzz agreement calibrate releases coverage lint format schema docs architecture dist lock clean
+.PHONY: help install demo study bench test test-all test-demo test-slow test-package test-slurm torture races fuzz agreement calibrate releases coverage lint format schema docs architecture dist lock anatomy clean
 
 PYTHON ?= python3
 KILLS ?= 200
@@ -88,6 +88,9 @@ schema: install ## Write the JSON Schemas of metrics.json and config.json and th
 
 docs: install ## Build the documentation site (docs/_build/html); warnings are errors
 	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html
+
+anatomy: install ## Draw the cells of all variants (docs/anatomy.png, docs/anatomy-lstm.png)
+	$(VENV)/bin/python docs/draw_anatomy.py
 
 architecture: install ## Draw the picture of the packages from their imports (docs/architecture.svg)
 	$(VENV)/bin/python docs/draw_architecture.py

@@ -18,12 +18,12 @@ from docs.release_families import FAMILIES, Family
 from docs.release_tables import FOUND, IDENTITY, Row, order_release, read_rows, write_page, write_rows
 from rdrop_cli.anatomy.differences import describe_fused, list_differences
 from rdrop_cli.anatomy.examine import Examination
-from rdrop_cli.anatomy.interpreter import examine_elsewhere
+from rdrop_cli.anatomy.interpreter import StoppedError, examine_elsewhere
 from rdrop_cli.errors import RdropError
 from rdrop_cli.study.methods import Lifetime
 
 ENVIRONMENTS = Path(__file__).parents[1] / ".releases"
-MINUTES = 20  # that an installation may take
+MINUTES = 30  # that an installation, or a probe, may take
 BACKENDS = ("tensorflow", "torch", "jax")
 
 
@@ -34,9 +34,13 @@ def main(names: list[str]) -> None:
         if not names or family.name in names:
             done = {row["release"] for row in rows if row["family"] == family.name}
             for release in list_releases(family):
-                if release not in done:
+                if release in done:
+                    continue
+                try:
                     rows += probe_release(family, release)
-                    write_rows(rows)
+                except (StoppedError, subprocess.TimeoutExpired) as error:  # to be tried again the next time
+                    sys.stderr.write(f"{family.name} {release}: {error}\n")
+                write_rows(rows)
     write_page(read_rows())
 
 
@@ -68,6 +72,8 @@ def probe_release(family: Family, release: str) -> list[Row]:
             else:
                 install(python, [*wanted, *(base if new else ())])
             rows = list(ask_release(family, release, python))
+        except StoppedError:
+            raise
         except (RdropError, subprocess.CalledProcessError) as error:
             failure = describe_failure(error)
             continue
@@ -120,7 +126,9 @@ def run(command: list[str]) -> None:
 
 def ask_release(family: Family, release: str, python: Path) -> Iterator[Row]:
     """Yield a row for each layer and pair of rates."""
-    versions, found = examine_elsewhere(family.subjects, python, environment=dict(family.environment))
+    versions, found = examine_elsewhere(
+        family.subjects, python, environment=dict(family.environment), seconds=60 * MINUTES
+    )
     for entry, each in found:
         row = {
             "family": family.name,

@@ -12,21 +12,33 @@ from typing import Any
 import numpy as np
 
 from rdrop_cli.anatomy import probe
+from rdrop_cli.anatomy.dropout_layer import DropoutLayer, examine_dropout
 from rdrop_cli.anatomy.examine import MEMORY_MASKED, WEIGHTS_MASKED, Examination, examine
 from rdrop_cli.errors import RdropError, UsageError
 
 RATES = ({"dropout": 0.25, "recurrent_dropout": 0.0}, {"dropout": 0.0, "recurrent_dropout": 0.4})
 BOTH = {"dropout": 0.25, "recurrent_dropout": 0.4}  # different, so that an exchange shows
 SECONDS = 600
+
+Found = Examination | DropoutLayer | str  # the last is why a layer could not be examined
+
 # Imports the probe from its folder, which then leaves the path, and hands it the request's and the answer's paths.
 START = "import sys; sys.path.insert(0, sys.argv[1]); from probe.run import main; del sys.path[0]; main(*sys.argv[2:])"
 # One thread: the calls are tiny, and threads that wait for each other take the machine from others.
 THREADS = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
+class StoppedError(RdropError):
+    """The probe took too long, or was killed: that says nothing of the layers."""
+
+
 def examine_elsewhere(
-    subjects: Sequence[Mapping[str, str]], python: Path | None = None, *, environment: Mapping[str, str] | None = None
-) -> tuple[dict[str, str], list[tuple[dict[str, Any], Examination | str]]]:
+    subjects: Sequence[Mapping[str, str]],
+    python: Path | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    seconds: float = SECONDS,
+) -> tuple[dict[str, str], list[tuple[dict[str, Any], Found]]]:
     """Examine layers in a Python of their own; return its versions, and of each layer what was found, or its error.
 
     A layer that masks single weights, or its states each for itself, is called again, as often as it takes to see each.
@@ -35,16 +47,19 @@ def examine_elsewhere(
         subjects: as the probe takes them; none for the layers of all libraries that are there.
         python: another environment's; None for this one.
         environment: variables to set.
+        seconds: that the probe may take.
 
     Raises:
         UsageError: there is no such Python.
-        RdropError: the probe does not run there.
+        RdropError: the probe does not run there; StoppedError: it did not end.
     """
-    versions, found = _ask(subjects, python, environment or {}, thorough=False)
+    versions, found = _ask(subjects, python, environment or {}, seconds, thorough=False)
     hiding = {_key(entry): entry["wanted"] for entry, each in found if _hides_masks(each)}
     if hiding:
         wanted = [json.loads(text) for text in dict.fromkeys(map(json.dumps, hiding.values()))]
-        shown = {_key(entry): each for entry, each in _ask(wanted, python, environment or {}, thorough=True)[1]}
+        shown = {
+            _key(entry): each for entry, each in _ask(wanted, python, environment or {}, seconds, thorough=True)[1]
+        }
         found = [(entry, shown[_key(entry)] if _key(entry) in hiding else each) for entry, each in found]
     return versions, found
 
@@ -54,16 +69,20 @@ def _key(entry: Mapping[str, Any]) -> str:
     return json.dumps([entry["wanted"], entry.get("name"), entry["asked"]])
 
 
-def _hides_masks(found: Examination | str) -> bool:
+def _hides_masks(found: Found) -> bool:
     """Whether it takes a thorough probe to see the masks of a layer."""
-    if isinstance(found, str):
+    if not isinstance(found, Examination):
         return False
     return WEIGHTS_MASKED["h"] in found.unread or (found.anatomy.cell == "lstm" and MEMORY_MASKED in found.unread)
 
 
 def _ask(
-    subjects: Sequence[Mapping[str, str]], python: Path | None, environment: Mapping[str, str], thorough: bool
-) -> tuple[dict[str, str], list[tuple[dict[str, Any], Examination | str]]]:
+    subjects: Sequence[Mapping[str, str]],
+    python: Path | None,
+    environment: Mapping[str, str],
+    seconds: float,
+    thorough: bool,
+) -> tuple[dict[str, str], list[tuple[dict[str, Any], Found]]]:
     """Run the probe once."""
     request = {
         "subjects": list(subjects),
@@ -75,17 +94,9 @@ def _ask(
     with TemporaryDirectory() as folder:
         question, answer = Path(folder) / "request.json", Path(folder) / "answer.npz"
         question.write_text(json.dumps(request), encoding="utf-8")
-        _run(
-            [
-                str(python or sys.executable),
-                "-c",
-                START,
-                str(Path(probe.__file__).parents[1]),
-                str(question),
-                str(answer),
-            ],
-            environment,
-        )
+        folder_of_probe = str(Path(probe.__file__).parents[1])
+        command = [str(python or sys.executable), "-c", START, folder_of_probe, str(question), str(answer)]
+        _run(command, environment, seconds)
         with np.load(answer) as arrays:
             header = json.loads(str(arrays["header"]))
             found = []
@@ -95,34 +106,40 @@ def _ask(
     return header["versions"], found
 
 
-def _examine(entry: Mapping[str, Any], outputs: Mapping[str, Any]) -> Examination | str:
+def _examine(entry: Mapping[str, Any], outputs: Mapping[str, Any]) -> Found:
     if "error" in entry:
         return str(entry["error"])
+    if "dropout_layer" in entry:
+        return examine_dropout(entry, outputs)
     try:
         return examine(entry, outputs)
     except ValueError as error:
         return str(error)
 
 
-def _run(command: list[str], environment: Mapping[str, str]) -> None:
+def _run(command: list[str], environment: Mapping[str, str], seconds: float) -> None:
     """Run the probe.
 
     Raises:
-        UsageError: there is no such Python; RdropError: it failed, with the last line that it wrote.
+        UsageError: there is no such Python.
+        StoppedError: it did not end.
+        RdropError: it failed; with the last line that it wrote.
     """
     try:
         done = subprocess.run(
             command,
             capture_output=True,
             text=True,
-            timeout=SECONDS,
+            timeout=seconds,
             env={**os.environ, **THREADS, **environment},
             check=False,
         )
     except OSError as error:
         raise UsageError(f"cannot run {command[0]}: {error.strerror}", field="python") from error
     except subprocess.TimeoutExpired as error:
-        raise RdropError(f"{command[0]}: the probe did not end within {SECONDS} seconds") from error
+        raise StoppedError(f"{command[0]}: the probe did not end within {seconds:g} seconds") from error
+    if done.returncode < 0:
+        raise StoppedError(f"{command[0]}: the probe was ended by signal {-done.returncode}")
     if done.returncode:
         last = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
         raise RdropError(f"{command[0]}: the probe failed there: {last}")

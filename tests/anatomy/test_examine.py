@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rdrop_cli.anatomy.differences import list_differences
-from rdrop_cli.anatomy.examine import Examination, examine
+from rdrop_cli.anatomy.examine import MEMORY_MASKED, Examination, examine
 from rdrop_cli.anatomy.identify import arrange_input_masks, arrange_recurrent_masks
 from rdrop_cli.anatomy.probe.calls import BATCH, TIMESTEPS, UNITS, design_calls
 from rdrop_cli.anatomy.reference import Array, run_gru, run_lstm
@@ -69,7 +69,8 @@ def look_into(
     outputs = {name: replaced.get(name, layer)(*call) for name, call in calls.items()}
     entry = {
         "name": "made", "cell": cell, "units": UNITS, "reset_after": reset_after, "asked": asked, "backwards": False,
-        "activation": "tanh", "gate_activation": "sigmoid", "fused": {"asked": None, "taken": None, "drops": None},
+        "activation": "tanh", "gate_activation": "sigmoid", "trainable": 0,
+        "fused": {"asked": None, "taken": None, "drops": None},
     }  # fmt: skip
     return examine(entry, outputs)
 
@@ -100,10 +101,30 @@ def test_a_gru_that_resets_before_the_product_is_read_as_well() -> None:
     assert (found.anatomy.method, found.unread) == ("gal", ())
 
 
-def test_what_cannot_be_read_is_not_guessed() -> None:
+def test_an_lstm_whose_h_hides_its_c_is_not_guessed_without_the_calls_that_show_both() -> None:
     found = look_into("lstm", make_layer("lstm", METHODS["zoneout"]))
     assert found.anatomy.method is None
-    assert found.unread
+    assert found.unread == (MEMORY_MASKED,)
+
+
+def test_the_zoneout_of_both_states_is_read_each_for_itself() -> None:
+    drawn: list[list[Array]] = []
+    layer = make_layer("lstm", METHODS["zoneout"], change=lambda masks: drawn.append(masks) or masks)
+    found = look_into("lstm", layer, thorough=True)
+    on_h, on_c = (mask for mask in found.anatomy.masks if mask.argument == "recurrent_dropout")
+    assert (on_h.target, on_c.target) == ("h", "c")
+    assert np.array_equal(on_h.array, drawn[0][0])
+    seen_later = np.flip(np.logical_or.accumulate(np.flip(on_h.array[:, 1:] == 1, axis=1), axis=1), axis=1)
+    assert np.array_equal(on_c.array[:, :-1][seen_later], drawn[0][1][:, :-1][seen_later])
+    assert seen_later.mean() > 0.7
+
+
+def test_an_lstm_that_skips_timesteps_in_one_state_only_is_not_taken_for_zoneout() -> None:
+    layer = make_layer("lstm", METHODS["zoneout"], change=lambda masks: [masks[0], np.ones_like(masks[1])])
+    found = look_into("lstm", layer, thorough=True)
+    (own,) = (mask for mask in found.anatomy.masks if mask.argument == "recurrent_dropout")
+    assert (own.target, found.unread, found.anatomy.method) == ("h", (), None)
+    assert (own.array == 0).mean() == pytest.approx(0.4, abs=0.05)
 
 
 def name_differences(layer: Layer, cell: str = "gru", **how: Any) -> list[str]:

@@ -7,13 +7,14 @@ from functools import partial
 from typing import Any, Dict, Iterator, List, Tuple, Union
 
 from .calls import TIMESTEPS, UNITS
+from .dropout_layers import DropoutSubject, is_dropout
 from .keras_layers import KerasSubject, Maker
 from .torch_modules import TorchSubject
 
 LIBRARIES = ("keras", "tf_keras", "torch")
 
 Rates = Dict[str, float]
-Subject = Union[KerasSubject, TorchSubject]
+Subject = Union[KerasSubject, TorchSubject, DropoutSubject]
 Found = List[Tuple[Any, str, Maker]]  # the layer's Keras, or None of PyTorch; its name; what makes another
 
 
@@ -28,7 +29,11 @@ def find_subjects(wanted: Dict[str, str], rates: Rates) -> Iterator[Subject]:
     for number, (keras, name, make) in enumerate(makers):
         # Layers of one network have different seeds, unless they were given the same one.
         seed = 1000 + number
-        yield KerasSubject(keras, make, name, seed) if keras else TorchSubject(make, name, seed)
+        if keras is None:
+            yield TorchSubject(make, name, seed)
+        else:
+            kind: Any = DropoutSubject if is_dropout(keras, make()) else KerasSubject
+            yield kind(keras, make, name, seed)
 
 
 def list_libraries() -> List[str]:
@@ -72,12 +77,15 @@ def list_library_layers(library: str, cell: str, rates: Rates) -> Found:
 
 def list_object_layers(name: str, rates: Rates) -> Found:
     """Return the layers that a class or a function of the user's own makes."""
-    made = find_object(name)
+    made: Any = find_object(name)
     if inspect.isclass(made):
+        of_torch = hasattr(made, "forward") and not hasattr(made, "get_config")  # Keras's are modules too, on PyTorch
+        if not of_torch and any(kind.__name__ == "Dropout" for kind in made.__mro__):
+            return [] if rates["recurrent_dropout"] else list_made(name, lambda: made(rates["dropout"]))
         accepted = inspect.signature(made).parameters
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
             rates = {rate: value for rate, value in rates.items() if rate in accepted}
-        sizes = (UNITS, UNITS) if hasattr(made, "forward") else (UNITS,)
+        sizes = (UNITS, UNITS) if of_torch else (UNITS,)
         return list_made(name, lambda: made(*sizes, **rates))
     needed = [each for each in inspect.signature(made).parameters.values() if each.default is each.empty]
     return list_made(name, partial(made, *(TIMESTEPS, UNITS)[: len(needed)]))  # of a network: timesteps and features
@@ -112,13 +120,13 @@ def list_model_layers(path: str) -> Found:
 
 
 def list_layers(keras: Any, model: Any) -> Found:
-    """Return the recurrent layers of a network, in their order, those of nested networks and pairs too."""
+    """Return the recurrent and the dropout layers of a network, in order, those of nested networks and pairs too."""
     found: Found = []
     for layer in model.layers:
         if hasattr(layer, "layers"):
             found += list_layers(keras, layer)
         for each in (layer.forward_layer, layer.backward_layer) if hasattr(layer, "forward_layer") else (layer,):
-            if isinstance(each, keras.layers.RNN):
+            if isinstance(each, keras.layers.RNN) or is_dropout(keras, each):
                 found.append((keras, each.name, partial(copy_layer, each)))
     return found
 

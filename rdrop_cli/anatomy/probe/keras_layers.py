@@ -29,6 +29,7 @@ class KerasSubject:
         self.activation = getattr(getattr(layer, "activation", None), "__name__", "tanh")
         self.gate_activation = getattr(getattr(layer, "recurrent_activation", None), "__name__", "sigmoid")
         self.backwards = bool(getattr(layer, "go_backwards", False))
+        self.trainable = count_trainable(layer)
 
     def call(self, weights: Weights, sequences: Array, training: bool, calls: int = 1) -> Array:
         """Return the outputs of the last of some calls of a new layer."""
@@ -98,6 +99,11 @@ def is_symbolic(keras: Any) -> bool:
     numbers = tuple(int(number) for number in keras.__version__.split("-")[0].split(".")[:2])
     tensorflow = sys.modules.get("tensorflow")
     return (keras.__name__ == "keras" and numbers < (2, 4)) or not getattr(tensorflow, "executing_eagerly", bool)()
+
+
+def count_trainable(layer: Any) -> int:
+    """Return the number of a built layer's trainable parameters."""
+    return sum(int(np.prod([int(size) for size in weight.shape])) for weight in layer.trainable_weights)
 
 
 def seed_all(seed: int) -> None:

@@ -11,14 +11,17 @@ from typing import Any, Dict, List, Tuple
 import numpy as np
 
 from .calls import GATES, Array, design_calls
+from .dropout_layers import DropoutSubject
 from .find import Subject, find_subjects, list_libraries, list_settings
 
-FACTS = ("name", "cell", "units", "reset_after", "activation", "gate_activation", "backwards", "rates")
+FACTS = ("name", "cell", "units", "reset_after", "activation", "gate_activation", "backwards", "rates", "trainable")
 NAMED = ("keras", "tf_keras", "tensorflow", "torch", "jax")
 
 
 def run_calls(subject: Subject, thorough: bool) -> Tuple[Dict[str, Any], Dict[str, Array]]:
     """Return what is known of a subject, and its outputs by name of call."""
+    if isinstance(subject, DropoutSubject):
+        return subject.run_calls()
     calls = design_calls(subject.cell, subject.units, subject.reset_after, thorough)
     outputs = {name: subject.call(*call, calls=2 if name == "next" else 1) for name, call in calls.items()}
     facts = {fact: getattr(subject, fact) for fact in FACTS}
@@ -49,7 +52,8 @@ def answer(request: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Array]]:
                 for subject in find_subjects(wanted, rates):
                     facts, outputs = run_calls(subject, request["thorough"])
                     arrays.update({f"{len(entries)}/{name}": array for name, array in outputs.items()})
-                    entries.append({"wanted": wanted, "asked": rates or facts["rates"], **facts})
+                    asked = rates if rates and not isinstance(subject, DropoutSubject) else facts["rates"]
+                    entries.append({"wanted": wanted, "asked": asked, **facts})
         except Exception as error:  # whatever a stranger's code raises is what is to be shown
             message = (str(error).strip() or "no message").splitlines()[0]
             entries.append({"wanted": wanted, "asked": rates, "error": f"{type(error).__name__}: {message}"})

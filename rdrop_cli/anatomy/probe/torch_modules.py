@@ -25,6 +25,7 @@ class TorchSubject:
         self.layers: int = recurrent.num_layers
         self.rates = {"dropout": float(recurrent.dropout), "recurrent_dropout": 0.0}
         self.cell = recurrent.mode.lower()
+        self.trainable = sum(each.numel() for each in self._start().parameters())
 
     def call(self, weights: Weights, sequences: Array, training: bool, calls: int = 1) -> Array:
         """Return the outputs of the last of some calls of a new module."""
