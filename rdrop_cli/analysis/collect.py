@@ -1,12 +1,20 @@
 """From run folders to the runs that may be judged together; every other one is named with the reason, or counted."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
+from rdrop_cli.analysis.coverage import (
+    DailyCoverage,
+    pack_daily_coverage,
+    read_daily_coverage,
+    unpack_daily_coverage,
+)
 from rdrop_cli.analysis.network import Network, read_network
 from rdrop_cli.analysis.run import DailyErrors, RunCurves, pack_daily_errors, read_daily_errors, unpack_daily_errors
 from rdrop_cli.errors import DataError
@@ -25,6 +33,7 @@ from rdrop_cli.runs.index import Kind, read_files
 from rdrop_cli.study.editions import BOOK, EDITIONS, Edition
 
 Networks = Mapping[Network, Sequence[RunCurves]]
+Daily = TypeVar("Daily", DailyErrors, DailyCoverage)
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class Collection:
             reference run, and the epochs that most of its seeds have.
         attempts: what became of all runs of a network, complete or not.
         skipped: runs that are not used, each with the reason.
-        damaged: runs whose daily errors cannot be read, each with the reason; they are judged without.
+        damaged: runs whose daily errors or coverage cannot be read, each with the reason; they are judged without.
     """
 
     used: tuple[Metrics, ...] = ()
@@ -148,8 +157,9 @@ def _collect_like(
     varied, replaced_too = keep_newest_of_each_seed([run for run in comparable if run.metrics.vary])
     damaged = list[Skipped]()
     origins, unit = dict[int, dict[Network, list[RunCurves]]](), used[0].metrics.target_std
-    for run, daily in zip(used, _read_daily(used, damaged), strict=True):
-        curves = build_curves(run.metrics, daily).in_unit_of(unit)
+    kept = zip(used, _read_by_day(used, DAILY_ERRORS, damaged), _read_coverage(used, damaged), strict=True)
+    for run, daily, coverage in kept:
+        curves = build_curves(run.metrics, daily, coverage).in_unit_of(unit)
         networks = origins.setdefault(run.metrics.protocol.train_start_row, {})
         networks.setdefault(read_network(run.metrics), []).append(curves)
     (first, networks), *later = origins.items()
@@ -217,7 +227,9 @@ def _count_attempts(runs: Sequence[Run]) -> dict[Network, Attempts]:
     return attempts
 
 
-def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurves:
+def build_curves(
+    metrics: Metrics, daily: DailyErrors | None = None, coverage: DailyCoverage | None = None
+) -> RunCurves:
     """Take from a run's metrics what the analysis needs.
 
     Raises:
@@ -236,6 +248,7 @@ def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurve
         target_std=metrics.target_std,
         unit=metrics.unit,
         daily=daily,
+        coverage=coverage,
     )
 
 
@@ -267,13 +280,26 @@ def _check_fit(run: Run) -> None:
 
 DAILY_ERRORS = Kind("daily errors", "daily_errors.csv", read_daily_errors, pack_daily_errors, unpack_daily_errors)
 
+DAILY_COVERAGE = Kind(
+    "daily coverage", "daily_coverage.csv", read_daily_coverage, pack_daily_coverage, unpack_daily_coverage
+)
 
-def _read_daily(runs: Sequence[Run], damaged: list[Skipped]) -> list[DailyErrors | None]:
-    """Read the daily errors of runs; a file that is damaged is named, none is missed where none was kept."""
-    found: list[DailyErrors | None] = []
-    read = read_files([run.folder for run in runs], DAILY_ERRORS)
+
+def _read_coverage(runs: Sequence[Run], damaged: list[Skipped]) -> list[DailyCoverage | None]:
+    """Read how true intervals are of those runs that somebody has measured: most have no such file."""
+    measured = [run for run in runs if os.path.exists(f"{run.folder.path}/{DAILY_COVERAGE.file}")]  # noqa: PTH110
+    found = dict(
+        zip((run.folder.path for run in measured), _read_by_day(measured, DAILY_COVERAGE, damaged), strict=True)
+    )
+    return [found.get(run.folder.path) for run in runs]
+
+
+def _read_by_day(runs: Sequence[Run], kind: Kind[Daily | None], damaged: list[Skipped]) -> list[Daily | None]:
+    """Read what runs keep day by day; a file that is damaged is named, none is missed where none was kept."""
+    found: list[Daily | None] = []
+    read = read_files([run.folder for run in runs], kind)
     for run, daily in zip(runs, read, strict=True):
         if isinstance(daily, DataError):
-            damaged.append(Skipped(run.folder.run_id, f"{daily}; judged without it", "with damaged daily errors"))
+            damaged.append(Skipped(run.folder.run_id, f"{daily}; judged without it", f"with damaged {kind.name}"))
         found.append(None if isinstance(daily, DataError) else daily)
     return found
