@@ -45,7 +45,7 @@ HORIZON_COLUMNS = (
     Column("test MAE", right=True),
     Column("naive", right=True),
 )
-NAME, RATES = Column("name"), Column("rates")
+NAME, RATES, HORIZONS = Column("name"), Column("rates"), Column("mean of", right=True)
 KEYS_LISTED = (
     "run_id",
     "name",
@@ -147,13 +147,19 @@ KEYS: "dict[SortKey, Callable[[Metrics | Summary], Any]]" = {
 
 
 def print_runs(runs: "Sequence[Metrics] | Sequence[Summary]") -> None:
-    """Print a line a run to stdout, with the names of runs and the rates where those of one variant differ."""
+    """Print a line a run to stdout, with the names of runs and the rates where those of one variant differ.
+
+    Of runs with several horizons it is said over how many of them their errors are means.
+    """
     named, differing = any(run.name for run in runs), _differ_in_rates(runs)
-    extra = [column for column, shown in ((NAME, named), (RATES, differing)) if shown]
+    several = any(len(run.protocol.horizons) > 1 for run in runs)
+    extra = [column for column, shown in ((NAME, named), (RATES, differing), (HORIZONS, several)) if shown]
     rows = []
     for run in runs:
         run_id, *cells = _format_row(run)
-        texts = {NAME: run.name, RATES: str(run.rates)}
+        horizons = len(run.protocol.horizons)
+        over = f"{horizons} horizon{'s' if horizons > 1 else ''}"
+        texts = {NAME: run.name, RATES: str(run.rates), HORIZONS: over}
         rows.append((run_id, *(texts[column] for column in extra), *cells))
     print_table((COLUMNS[0], *extra, *COLUMNS[1:]), rows)
 
