@@ -152,12 +152,12 @@ def print_runs(runs: "Sequence[Metrics] | Sequence[Summary]") -> None:
     Of runs with several horizons it is said over how many of them their errors are means.
     """
     named, differing = any(run.name for run in runs), _differ_in_rates(runs)
-    several = any(len(run.protocol.horizons) > 1 for run in runs)
+    several = any(run.protocol.earlier_horizon_rows for run in runs)
     extra = [column for column, shown in ((NAME, named), (RATES, differing), (HORIZONS, several)) if shown]
     rows = []
     for run in runs:
         run_id, *cells = _format_row(run)
-        horizons = len(run.protocol.horizons)
+        horizons = 1 + len(run.protocol.earlier_horizon_rows)
         over = f"{horizons} horizon{'s' if horizons > 1 else ''}"
         texts = {NAME: run.name, RATES: str(run.rates), HORIZONS: over}
         rows.append((run_id, *(texts[column] for column in extra), *cells))

@@ -5,7 +5,7 @@ What is true of a whole run is repeated in each of its rows, so that a table rea
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rdrop_cli.errors import make_printable
 from rdrop_cli.runs.document import Metrics
@@ -64,11 +64,11 @@ def format_tidy_csv(runs: Sequence[Metrics]) -> str:
     return text.getvalue()
 
 
-def _list_extra(run: Metrics) -> dict[str, Sequence[Cell]]:
+def _list_extra(run: Metrics) -> Mapping[str, Sequence[Cell]]:
     """Return columns that some runs alone have, a cell an epoch.
 
-    `val_pinball` is of the epoch. Of the run are `test_pinball`, and the best epoch's errors at each of several horizons,
-    by the rows from the newest reading to the target.
+    `val_pinball` is of the epoch. Of the run are `test_pinball`, and the best epoch's errors at each of several
+    horizons, by the rows from the newest reading to the target.
     """
     epochs, quantiles = len(run.history.loss), run.quantiles
     of_run = {"test_pinball": quantiles.test_pinball} if quantiles else {}

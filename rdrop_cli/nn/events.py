@@ -32,9 +32,10 @@ def has_event_log(folder: RunFolder) -> bool:
 class EventLog:
     """Scalars by epoch, and the configuration as text; to be left as a context, which closes the file.
 
-    `loss`, `val_loss` and `train_mae` are standardised errors, `val_mae_in_unit` is in the target's own unit; networks of
-    quantiles and of several horizons have more, see `Epoch.list_extra_figures`. The form holds float32. An epoch's wall time is the run's creation plus the seconds that its epochs have taken: what
-    TensorBoard shows as relative time is time at work, and the same whether the run was stopped in between or not.
+    `loss`, `val_loss` and `train_mae` are standardised errors, `val_mae_in_unit` is in the target's own unit; networks
+    of quantiles and of several horizons have more, see `Epoch.list_extra_figures`. The form holds float32. An epoch's
+    wall time is the run's creation plus the seconds that its epochs have taken: what TensorBoard shows as relative time
+    is time at work, and the same whether the run was stopped in between or not.
     """
 
     def __init__(self, folder: RunFolder, target_std: float, leads: Sequence[int]) -> None:
