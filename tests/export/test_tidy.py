@@ -44,7 +44,9 @@ def test_a_row_is_an_epoch_of_a_run_in_the_order_given(two):
 
 
 def test_quantiles_and_horizons_add_their_columns_behind_those_of_every_run(two, make_metrics):
-    several = make_metrics("several", earlier_horizon_rows=(1,), quantiles=(0.1, 0.5, 0.9), sha256=SHA256)
+    several = make_metrics(
+        "several", earlier_horizon_rows=(1,), loss="quantile", quantiles=(0.1, 0.5, 0.9), sha256=SHA256
+    )
     table = read([*two, several])
     at = {each.lead_rows: each for each in several.by_horizon}
     near, far = at
