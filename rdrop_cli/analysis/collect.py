@@ -1,22 +1,16 @@
 """From run folders to the runs that may be judged together; every other one is named with the reason, or counted."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
-from rdrop_cli.analysis.coverage import (
-    DailyCoverage,
-    pack_daily_coverage,
-    read_daily_coverage,
-    unpack_daily_coverage,
-)
+from rdrop_cli.analysis.coverage import DailyCoverage
+from rdrop_cli.analysis.kept import read_coverage, read_errors
 from rdrop_cli.analysis.network import Network, read_network
-from rdrop_cli.analysis.run import DailyErrors, RunCurves, pack_daily_errors, read_daily_errors, unpack_daily_errors
+from rdrop_cli.analysis.run import DailyErrors, RunCurves
 from rdrop_cli.errors import DataError
 from rdrop_cli.runs.comparable import (
     Run,
@@ -29,11 +23,9 @@ from rdrop_cli.runs.difference import explain_other_study
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_runs
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.runs.index import Kind, read_files
 from rdrop_cli.study.editions import BOOK, EDITIONS, Edition
 
 Networks = Mapping[Network, Sequence[RunCurves]]
-Daily = TypeVar("Daily", DailyErrors, DailyCoverage)
 
 
 @dataclass(frozen=True)
@@ -157,7 +149,7 @@ def _collect_like(
     varied, replaced_too = keep_newest_of_each_seed([run for run in comparable if run.metrics.vary])
     damaged = list[Skipped]()
     origins, unit = dict[int, dict[Network, list[RunCurves]]](), used[0].metrics.target_std
-    kept = zip(used, _read_by_day(used, DAILY_ERRORS, damaged), _read_coverage(used, damaged), strict=True)
+    kept = zip(used, read_errors(used, damaged), read_coverage(used, damaged), strict=True)
     for run, daily, coverage in kept:
         curves = build_curves(run.metrics, daily, coverage).in_unit_of(unit)
         networks = origins.setdefault(run.metrics.protocol.train_start_row, {})
@@ -276,30 +268,3 @@ def _check_fit(run: Run) -> None:
         hint = "; `rdrop train` resumes it" if status == "interrupted" else ""
         raise DataError(f"{status}, {epochs.done} of {epochs.planned} epochs are done{hint}")
     build_curves(run.metrics)
-
-
-DAILY_ERRORS = Kind("daily errors", "daily_errors.csv", read_daily_errors, pack_daily_errors, unpack_daily_errors)
-
-DAILY_COVERAGE = Kind(
-    "daily coverage", "daily_coverage.csv", read_daily_coverage, pack_daily_coverage, unpack_daily_coverage
-)
-
-
-def _read_coverage(runs: Sequence[Run], damaged: list[Skipped]) -> list[DailyCoverage | None]:
-    """Read how true intervals are of those runs that somebody has measured: most have no such file."""
-    measured = [run for run in runs if os.path.exists(f"{run.folder.path}/{DAILY_COVERAGE.file}")]  # noqa: PTH110
-    found = dict(
-        zip((run.folder.path for run in measured), _read_by_day(measured, DAILY_COVERAGE, damaged), strict=True)
-    )
-    return [found.get(run.folder.path) for run in runs]
-
-
-def _read_by_day(runs: Sequence[Run], kind: Kind[Daily | None], damaged: list[Skipped]) -> list[Daily | None]:
-    """Read what runs keep day by day; a file that is damaged is named, none is missed where none was kept."""
-    found: list[Daily | None] = []
-    read = read_files([run.folder for run in runs], kind)
-    for run, daily in zip(runs, read, strict=True):
-        if isinstance(daily, DataError):
-            damaged.append(Skipped(run.folder.run_id, f"{daily}; judged without it", f"with damaged {kind.name}"))
-        found.append(None if isinstance(daily, DataError) else daily)
-    return found

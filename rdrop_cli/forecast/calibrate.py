@@ -1,6 +1,6 @@
 """How true the intervals of networks are on a period, by source, and those of reference forecasts beside them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from rdrop_cli.forecast.forecast import SAMPLES
 from rdrop_cli.forecast.intervals import Forecaster
 from rdrop_cli.forecast.judge import MOST_TARGETS, choose_known, judge_forecasts, list_sources
 from rdrop_cli.forecast.moments import find_period
-from rdrop_cli.forecast.references import judge_references
+from rdrop_cli.forecast.references import CLIMATOLOGY, judge_references
 from rdrop_cli.runs.comparable import describe_skipped
 from rdrop_cli.uncertainty.calibration import Calibration, Judged, measure_calibration
 from rdrop_cli.uncertainty.sources import parse_sources
@@ -59,24 +59,26 @@ def calibrate_runs(
     chosen = [parse_sources(text) for text in uncertainty]
     ensembles, skipped = choose_ensembles(names, runs_dir)
     is_usual = dataset is None and not chosen and (period, samples, most_targets) == (PERIOD, SAMPLES, MOST_TARGETS)
-    found: list[Judgement] = []
-    notes = describe_skipped(skipped)
-    for number, ensemble in enumerate(ensembles):
+    found, of_references, notes = list[Judgement](), list[Judgement](), describe_skipped(skipped)
+    for ensemble in ensembles:
         data = open_data(ensemble, dataset, data_dir)
         moments = find_period(data.windows, period, None)
         notes += moments.describe_incomplete()
         rows = choose_known(data.windows, moments.rows, period, most_targets)
         references = judge_references(data, rows)
         forecaster = Forecaster(ensemble, data, samples)
-        climatology = references.get("climatology")
         for sources in chosen or list_sources(ensemble):
             judged = judge_forecasts(forecaster.forecast(rows, sources))
-            measured = measure_calibration(ensemble.label, str(sources), judged, climatology)
-            found.append(Judgement(ensemble, measured, judged))
+            found.append(_measure(ensemble, ensemble.label, str(sources), judged, references))
+        of_references = [_measure(ensemble, name, "residual", each, references) for name, each in references.items()]
         if keep and is_usual:
             notes += keep_coverage(forecaster, rows)
-        if number == len(ensembles) - 1:
-            for name, judged in references.items():
-                other = None if name == "climatology" else climatology
-                found.append(Judgement(ensemble, measure_calibration(name, "residual", judged, other), judged))
-    return found, list(dict.fromkeys(notes))
+    return [*found, *of_references], list(dict.fromkeys(notes))
+
+
+def _measure(
+    ensemble: Ensemble, label: str, sources: str, judged: Judged, references: Mapping[str, Judged]
+) -> Judgement:
+    """Measure forecasts against climatology, where there is one and they are not its own."""
+    climatology = None if label == CLIMATOLOGY else references.get(CLIMATOLOGY)
+    return Judgement(ensemble, measure_calibration(label, sources, judged, climatology), judged)

@@ -13,16 +13,17 @@ from rdrop_cli.series.windows import Windows, read_newest
 from rdrop_cli.uncertainty.calibration import Judged
 from rdrop_cli.uncertainty.spread import find_quantiles, fit_noise
 
+NAIVE, CLIMATOLOGY = "naive", "climatology"
 Values = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
 
 def judge_references(data: Data, rows: Rows) -> dict[str, Judged]:
     """Forecast with the newest reading, and with the climatology of training; both with their validation errors."""
-    forecasts: dict[str, Callable[[Windows, Rows], Values]] = {"naive": _forecast_naively}
+    forecasts: dict[str, Callable[[Windows, Rows], Values]] = {NAIVE: _forecast_naively}
     if data.climatology is not None:
         table = Climatology(data.climatology)
-        forecasts["climatology"] = lambda windows, rows: table.look_up(find_times(windows, rows)) * windows.target_std
+        forecasts[CLIMATOLOGY] = lambda windows, rows: table.look_up(find_times(windows, rows)) * windows.target_std
     if data.calibration is None:
         return {}
     chosen = choose_evenly(np.asarray(data.calibration.validation, np.int64), MOST_CALIBRATION)

@@ -98,6 +98,9 @@ def draw_comparison(
         drawn += [_draw_level(axes, name, level, end) for name, level in _list_references(groups, in_unit).items()]
         drawn.append(_draw_level(axes, "naive forecast", naive, end, NAIVE_STYLE))
         _label_axes(axes, runs, in_unit, characters=int(inches[0] * TITLE_CHARACTERS_PER_INCH))
+        if not (networks or overlaid):
+            axes.set_xticks([])
+            axes.set_xlabel("")
         _limit_axes(axes, drawn)
         _name_lines(axes, drawn)
         has_seeds = any(len(group.runs) > 1 for group in networks)

@@ -250,5 +250,6 @@ def test_reference_forecasts_are_named_lines_without_epochs(
         levels = [line for line in axes.lines if list(line.get_xdata()) == [0, 1]]  # from one edge to the other
         assert [list(line.get_ydata()) for line in levels] == [[0.27] * 2, [0.29] * 2]
         assert [each.get_text() for each in axes.texts][-2:] == ["ridge", "naive forecast"]
+    assert [list(axes.get_xticks()) for axes in drawn][1] == []
     assert drawn[0].figure.legends
     assert not drawn[1].figure.legends[0].get_texts()
