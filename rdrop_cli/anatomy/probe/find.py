@@ -81,7 +81,8 @@ def list_object_layers(name: str, rates: Rates) -> Found:
     if inspect.isclass(made):
         of_torch = hasattr(made, "forward") and not hasattr(made, "get_config")  # Keras's are modules too, on PyTorch
         if not of_torch and any(kind.__name__ == "Dropout" for kind in made.__mro__):
-            return [] if rates["recurrent_dropout"] else list_made(name, lambda: made(rates["dropout"]))
+            make: Any = made
+            return [] if rates["recurrent_dropout"] else list_made(name, lambda: make(rates["dropout"]))
         accepted = inspect.signature(made).parameters
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
             rates = {rate: value for rate, value in rates.items() if rate in accepted}
