@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install demo study bench test test-demo test-slow test-package test-slurm torture races fuzz agreement calibrate releases coverage lint format schema docs architecture dist lock clean
+.PHONY: help install demo study bench test test-all test-demo test-slow test-package test-slurm torture races fuzz agreement calibrate releases coverage lint format schema docs architecture dist lock anatomy clean
 
 PYTHON ?= python3
 KILLS ?= 200
@@ -35,8 +35,11 @@ study: install ## Download the Jena data, train both networks and plot their cur
 bench: install ## Compare training speed with Keras's defaults (about ten minutes)
 	$(RDROP) bench --data-dir $(DATA_DIR)
 
-test: install ## Run the tests (ten minutes on two cores)
+test: install ## Run the tests that are fast (two minutes on two cores)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile
+
+test-all: install ## Run all tests but those that take minutes (ten minutes on two cores)
+	$(VENV)/bin/pytest -q -n auto --dist loadfile -m "not slow"
 
 test-demo: install ## Run the demo and check its result
 	$(VENV)/bin/pytest -q -m slow tests/test_demo.py
@@ -57,16 +60,16 @@ races: install ## Let four processes at a time meet on one runs folder (200 roun
 	RDROP_RACES=$(RACES) $(VENV)/bin/pytest -q -m "slow or not slow" tests/torture/test_races.py
 
 fuzz: install ## Fuzz every reader and the command line (three minutes; RDROP_FUZZ_SEED=1 for other inputs)
-	RDROP_FUZZ=2000 $(VENV)/bin/pytest -q -n 2 --dist loadfile tests/torture/test_fuzz*.py tests/torture/test_coverage_guided.py
+	RDROP_FUZZ=2000 $(VENV)/bin/pytest -q -m "not slow" -n 2 --dist loadfile tests/torture/test_fuzz*.py tests/torture/test_coverage_guided.py
 
 agreement: install ## Print how far the kernel is from Keras in float64, network by network (half an hour; EVERY=7 for fewer sizes)
 	$(VENV)/bin/python -m tests.nn.agreement $(EVERY)
 
 coverage: install ## Run the tests and list the lines that they miss (htmlcov/index.html)
-	$(VENV)/bin/pytest -q -n auto --dist loadfile --cov --cov-report term --cov-report html
+	$(VENV)/bin/pytest -q -n auto --dist loadfile -m "not slow" --cov --cov-report term --cov-report html
 
 releases: install ## Probe what is new of Keras, tf-keras, TensorFlow and PyTorch (an hour for all; docs/releases.md)
-	$(VENV)/bin/python docs/probe_releases.py
+	nice -n 10 $(VENV)/bin/python -m docs.probe_releases
 
 calibrate: install ## Simulate the whole verdict, 100 000 studies where nothing is there (half an hour; docs/verdict.md)
 	$(VENV)/bin/python -m tests.analysis.calibration
@@ -86,6 +89,9 @@ schema: install ## Write the JSON Schemas of metrics.json and config.json and th
 docs: install ## Build the documentation site (docs/_build/html); warnings are errors
 	$(VENV)/bin/sphinx-build --quiet --fail-on-warning --keep-going docs docs/_build/html
 
+anatomy: install ## Draw the cells of all variants (docs/anatomy.png, docs/anatomy-lstm.png)
+	$(VENV)/bin/python docs/draw_anatomy.py
+
 architecture: install ## Draw the picture of the packages from their imports (docs/architecture.svg)
 	$(VENV)/bin/python docs/draw_architecture.py
 
@@ -99,5 +105,5 @@ lock: ## Renew uv.lock and the checksums of what `make install` begins with, aft
 	$(VENV)/bin/uv export --quiet --frozen --only-group build --no-annotate --no-header --output-file requirements-build.txt
 
 clean: ## Remove the environment, caches and built files; keep data and runs
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov dist docs/_build docs/generated
+	rm -rf $(VENV) .releases .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage htmlcov dist docs/_build docs/generated
 	find rdrop_cli tests docs -name __pycache__ -prune -exec rm -rf {} +

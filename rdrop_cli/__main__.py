@@ -10,10 +10,12 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # before and after the command, Ctrl-C ends without a traceback
     _open_closed_streams()
+    from rdrop_cli.cache import house_libraries
     from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_signals
     from rdrop_cli.system import ignore_foreign_settings
 
     ignore_foreign_settings()
+    house_libraries()
     try:
         with end_on_signals():
             from rdrop_cli.cli.app import run_command

@@ -21,6 +21,21 @@ def find_cache_folder() -> Path:
         raise RdropError("no home folder for a cache; set RDROP_CACHE_DIR") from error
 
 
+def house_libraries() -> None:
+    """Let Keras and Matplotlib keep their own files in the cache folder, where the user has none of theirs."""
+    try:
+        cache, home = find_cache_folder(), Path.home()
+    except (RdropError, RuntimeError):
+        return
+    theirs = {
+        "KERAS_HOME": (home / ".keras", "keras"),
+        "MPLCONFIGDIR": (Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "matplotlib", "matplotlib"),
+    }
+    for variable, (folder, name) in theirs.items():
+        if not folder.exists():
+            os.environ.setdefault(variable, str(cache / name))
+
+
 def make_cache_folder() -> Path:
     """Return the cache folder, made where it is missing, in which no other user can put what this process reads.
 

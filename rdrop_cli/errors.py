@@ -50,8 +50,8 @@ def make_printable(text: str) -> str:
 
 
 def tell_extra(extra: str) -> str:
-    """Return how to install an extra: by checksums, and not by a name that anybody may take on the package index."""
-    return f"pip install --require-hashes -r dist/requirements-{extra}.txt, which `make dist` writes"
+    """Return how to install an extra."""
+    return f"pip install 'rdrop-cli[{extra}]'"
 
 
 def describe_exception(error: Exception) -> str:

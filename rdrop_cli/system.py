@@ -51,6 +51,31 @@ def _cut(cores: list[int], quota: float | None) -> list[int]:
     return cores if quota is None else cores[: max(1, math.floor(quota))]
 
 
+def count_all_cores() -> int:
+    """Return the cores of the whole machine, which its load is to be compared with."""
+    return os.cpu_count() or 1
+
+
+def measure_load() -> float | None:
+    """Return how many processes of the whole machine wanted a core in the last minute; None where it is not told."""
+    try:
+        return os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return None
+
+
+def lower_priority(niceness: int) -> bool:
+    """Let other processes go first, for this process and those that it starts from now on.
+
+    Returns:
+        whether the operating system has niceness.
+    """
+    if not hasattr(os, "nice"):
+        return False
+    os.nice(niceness)
+    return True
+
+
 def set_cores(process_or_thread: int, cores: list[int]) -> None:
     """Let a process or thread (0: this one) run on these cores only, where the operating system allows the choice."""
     if hasattr(os, "sched_setaffinity"):
@@ -80,6 +105,7 @@ def _measure_container_bytes() -> int | None:
     for folder in _list_cgroups("memory"):
         for limit_name, used_name in (
             ("memory.max", "memory.current"),
+            ("memory.high", "memory.current"),
             ("memory.limit_in_bytes", "memory.usage_in_bytes"),
         ):
             limit, used = _read_number(folder / limit_name), _read_number(folder / used_name)

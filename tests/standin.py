@@ -1,5 +1,6 @@
 """A run without a network: weights that walk at random, in the place of training, and the setting around them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ PROTOCOL = Protocol(
     train_windows_measured=5,
 )
 SOURCE = Source("made", "test", "0" * 64, 100, None)
+CONFIG = RunConfig("baseline", 0, 0.0, 0.0, EPOCHS, PROTOCOL, "made", SOURCE.sha256)
 SETTING = Setting(
     SOURCE, target_std=8.0, naive_val_mae=0.3, train_windows_per_epoch=6, environment=Environment(), engine="none"
 )
@@ -103,7 +105,7 @@ def make_windows() -> Windows:
 
 def make_folder(runs_dir: Path, epochs: int = EPOCHS, protocol: Protocol = PROTOCOL) -> RunFolder:
     """Begin a run."""
-    return create_run_folder(runs_dir, RunConfig("baseline", 0, 0.0, 0.0, epochs, protocol, "made", SOURCE.sha256))
+    return create_run_folder(runs_dir, replace(CONFIG, epochs=epochs, protocol=protocol))
 
 
 def leave_run(path: Path, config: RunConfig, created_at: str, document: dict[str, Any]) -> RunFolder:

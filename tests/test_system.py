@@ -83,3 +83,8 @@ def test_an_operating_system_that_tells_nothing_has_cores_all_the_same(
     assert len(list_cores()) == (os.cpu_count() or 1)
     assert measure_available_bytes() is None
     system.set_cores(0, [0])
+
+
+def test_the_limit_at_which_a_container_is_slowed_down_counts(groups: Path) -> None:
+    write(groups / "a", memory__max="max", memory__high=str(500 * MIB), memory__current=str(100 * MIB))
+    assert measure_available_bytes() == 400 * MIB

@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from rdrop_cli.analysis.kept import read_coverage, read_errors
 from rdrop_cli.analysis.network import Network, read_network
-from rdrop_cli.analysis.run import DailyErrors, RunCurves, pack_daily_errors, read_daily_errors, unpack_daily_errors
+from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.errors import DataError
 from rdrop_cli.runs.comparable import (
     Run,
@@ -21,7 +22,6 @@ from rdrop_cli.runs.difference import explain_other_study
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_runs
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.runs.index import Kind, read_files
 from rdrop_cli.study.editions import BOOK, EDITIONS, Edition
 
 Networks = Mapping[Network, Sequence[RunCurves]]
@@ -62,7 +62,7 @@ class Collection:
             reference run, and the epochs that most of its seeds have.
         attempts: what became of all runs of a network, complete or not.
         skipped: runs that are not used, each with the reason.
-        damaged: runs whose daily errors cannot be read, each with the reason; they are judged without.
+        damaged: runs whose daily errors or coverage cannot be read, each with the reason; they are judged without.
     """
 
     used: tuple[Metrics, ...] = ()
@@ -140,16 +140,17 @@ def collect_datasets(names: Sequence[str], runs_dir: Path) -> dict[str, Collecti
 
 
 def _collect_like(
-    reference: Run, readable: Sequence[Run], fit: Sequence[Run], skipped: tuple[Skipped, ...]
+    reference: Run, readable: Sequence[Run], fit: Mapping[Run, RunCurves], skipped: tuple[Skipped, ...]
 ) -> Collection:
     """Collect the runs of the study that a run belongs to."""
-    comparable, differing = keep_comparable(fit, reference, explain_other_study)
+    comparable, differing = keep_comparable(list(fit), reference, explain_other_study)
     used, replaced = keep_newest_of_each_seed([run for run in comparable if not run.metrics.vary])
     varied, replaced_too = keep_newest_of_each_seed([run for run in comparable if run.metrics.vary])
     damaged = list[Skipped]()
     origins, unit = dict[int, dict[Network, list[RunCurves]]](), used[0].metrics.target_std
-    for run, daily in zip(used, _read_daily(used, damaged), strict=True):
-        curves = build_curves(run.metrics, daily).in_unit_of(unit)
+    kept = zip(used, read_errors(used, damaged), read_coverage(used, damaged), strict=True)
+    for run, daily, coverage in kept:
+        curves = replace(fit[run], daily=daily, coverage=coverage).in_unit_of(unit)
         networks = origins.setdefault(run.metrics.protocol.train_start_row, {})
         networks.setdefault(read_network(run.metrics), []).append(curves)
     (first, networks), *later = origins.items()
@@ -217,7 +218,7 @@ def _count_attempts(runs: Sequence[Run]) -> dict[Network, Attempts]:
     return attempts
 
 
-def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurves:
+def build_curves(metrics: Metrics) -> RunCurves:
     """Take from a run's metrics what the analysis needs.
 
     Raises:
@@ -235,45 +236,29 @@ def build_curves(metrics: Metrics, daily: DailyErrors | None = None) -> RunCurve
         test_mae=test.mae if test else None,
         target_std=metrics.target_std,
         unit=metrics.unit,
-        daily=daily,
     )
 
 
 _UNFIT = {"failed": "that failed", "interrupted": "that are not complete"}
 
 
-def _keep_fit(runs: Sequence[Run]) -> tuple[list[Run], list[Skipped]]:
-    """Keep, in their order, the complete runs whose figures are finite."""
-    fit, unfit = [], []
+def _keep_fit(runs: Sequence[Run]) -> tuple[dict[Run, RunCurves], list[Skipped]]:
+    """Keep, in their order, the complete runs whose figures are finite, with their curves."""
+    fit, unfit = dict[Run, RunCurves](), []
     for run in runs:
         try:
-            _check_fit(run)
-            fit.append(run)
+            _check_complete(run)
+            fit[run] = build_curves(run.metrics)
         except DataError as error:
             kind = _UNFIT.get(run.metrics.status, "that are not whole")
             unfit.append(Skipped(run.folder.run_id, str(error), kind))
     return fit, unfit
 
 
-def _check_fit(run: Run) -> None:
+def _check_complete(run: Run) -> None:
     status, epochs = run.metrics.status, run.metrics.epochs
     if status == "failed":
         raise DataError(f"failed: {run.metrics.failure}")
     if status != "completed":
         hint = "; `rdrop train` resumes it" if status == "interrupted" else ""
         raise DataError(f"{status}, {epochs.done} of {epochs.planned} epochs are done{hint}")
-    build_curves(run.metrics)
-
-
-DAILY_ERRORS = Kind("daily errors", "daily_errors.csv", read_daily_errors, pack_daily_errors, unpack_daily_errors)
-
-
-def _read_daily(runs: Sequence[Run], damaged: list[Skipped]) -> list[DailyErrors | None]:
-    """Read the daily errors of runs; a file that is damaged is named, none is missed where none was kept."""
-    found: list[DailyErrors | None] = []
-    read = read_files([run.folder for run in runs], DAILY_ERRORS)
-    for run, daily in zip(runs, read, strict=True):
-        if isinstance(daily, DataError):
-            damaged.append(Skipped(run.folder.run_id, f"{daily}; judged without it", "with damaged daily errors"))
-        found.append(None if isinstance(daily, DataError) else daily)
-    return found

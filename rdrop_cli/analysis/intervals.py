@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from rdrop_cli.analysis.distributions import find_beta, find_t
 from rdrop_cli.analysis.joint_test import ALPHA, ALPHA_RARE, TIES, Floats, Looks
 
 RARE_SHARE = 0.02  # the share that a bet on rarity expects
@@ -48,11 +49,9 @@ def bound_share(shown: int, seeds: int, boundary: float) -> Interval:
 
 def clopper_pearson(shown: int, seeds: int, level: float = ALPHA) -> Interval:
     """Return the exact interval of a share, wrong in at most `level` of cases."""
-    from scipy import stats
-
-    low = stats.beta.ppf(level / 2, shown, seeds - shown + 1) if shown else 0.0
-    high = stats.beta.ppf(1 - level / 2, shown + 1, seeds - shown) if shown < seeds else 1.0
-    return Interval(float(low), float(high))
+    low = find_beta(level / 2, shown, seeds - shown + 1) if shown else 0.0
+    high = find_beta(1 - level / 2, shown + 1, seeds - shown) if shown < seeds else 1.0
+    return Interval(low, high)
 
 
 def bet_against_share(shown: Sequence[float], share: float) -> float:
@@ -83,8 +82,6 @@ def bound_rare_share(shown: Sequence[float], level: float = ALPHA_RARE) -> float
 
 def predict_one(values: Floats) -> Interval:
     """Return where the value of one more run lies 19 times in 20: mean ± t s √(1 + 1/n), of two values or more."""
-    from scipy.stats import t
-
     count, mean = len(values), float(values.mean())
-    half = float(t.ppf(1 - ALPHA / 2, count - 1) * values.std(ddof=1) * math.sqrt(1 + 1 / count))
+    half = find_t(1 - ALPHA / 2, count - 1) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / count)
     return Interval(mean - half, mean + half)

@@ -17,8 +17,10 @@ from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.judged import StudyVerdict
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import write_json
+from rdrop_cli.locks import hold_lock
 
 LEDGER = "looks.json"
+LOCK, FOR_AS_LONG_AS_IT_TAKES = f".{LEDGER}.lock", -1.0  # of two that look at once neither shall be lost
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,11 @@ def record_look(runs_dir: Path, judged: StudyVerdict | AcrossVerdict) -> None:
         OSError: it cannot be written.
     """
     collections = {"": judged.collection} if isinstance(judged, StudyVerdict) else judged.collections
-    sha256, protocol = name_datasets(collections)
+    with hold_lock(runs_dir / LOCK, timeout_s=FOR_AS_LONG_AS_IT_TAKES):
+        _add_look(runs_dir, judged, *name_datasets(collections))
+
+
+def _add_look(runs_dir: Path, judged: StudyVerdict | AcrossVerdict, sha256: str, protocol: str) -> None:
     ledger, now = _read_ledger(runs_dir), datetime.now(UTC).isoformat(timespec="seconds")
     entry = _find_entry(ledger, sha256, protocol)
     if entry is None:

@@ -3,7 +3,6 @@
 A question's id says what is measured and of which networks, so that the checker of a verdict can measure it again.
 """
 
-from rdrop_cli.analysis.measures import measure_level
 from rdrop_cli.analysis.questions import Question, Runs, examine_overfitting
 from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
 from rdrop_cli.errors import DataError
@@ -38,7 +37,7 @@ def compare_with_naive(variant: str) -> Question:
         f"above-naive {variant}",
         (variant,),
         f"{variant}'s level minus the naive forecast's error",
-        lambda runs: measure_level(runs[0].val_loss).error - runs[0].naive_val_mae,
+        lambda runs: runs[0].level.error - runs[0].naive_val_mae,
     )
 
 
@@ -70,7 +69,7 @@ def _turns_sooner(runs: Runs) -> float:
 
 def _differ_in_turn(runs: Runs) -> float:
     equal = count_equal_epochs(runs)
-    first, second = (measure_level(run.val_loss[:equal]).epoch for run in runs)
+    first, second = (run.measure_level(equal).epoch for run in runs)
     return second - first
 
 

@@ -11,7 +11,6 @@ from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.asked import Asked, RunsBySeed, measure_or_none
 from rdrop_cli.analysis.collect import Attempts, Collection
 from rdrop_cli.analysis.intervals import Interval, clopper_pearson
-from rdrop_cli.analysis.measures import measure_level
 from rdrop_cli.analysis.network import Network, label_networks
 from rdrop_cli.analysis.questions import compare_with, examine_overfitting
 from rdrop_cli.analysis.run import RunCurves
@@ -137,7 +136,7 @@ def _describe(
     answer: Answer | None,
 ) -> NetworkRow:
     runs = collection.networks[network]
-    levels = [measure_level(run.val_loss) for run in runs]
+    levels = [run.level for run in runs]
     tests = [run.test_mae for run in runs if run.test_mae is not None]
     examined = [measure_or_none(lambda one: examine_overfitting(one[0]), (run,)) for run in runs]
     shown = [found.shown for found in examined if found]

@@ -6,6 +6,7 @@ from typing import Literal
 
 from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.claims import Region
+from rdrop_cli.analysis.distributions import exceed_t, find_t
 from rdrop_cli.analysis.intervals import RARE_SHARE
 from rdrop_cli.analysis.joint_test import ALPHA_RARE, Plan
 
@@ -50,18 +51,16 @@ def foresee(answer: Answer, region: Region, margin: float, plan: Plan) -> Outloo
         and any(not by_seeds.low < bound < by_seeds.high for bound in region.bounds)
     ):
         return Outlook("period")
-    from scipy import stats
-
     spread = float(answer.values.std(ddof=1)) or 1e-12
     error = spread / math.sqrt(seeds)
     if not answer.question.is_share:
-        half = float(stats.t.ppf(0.9, seeds - 1)) * error
+        half = find_t(0.9, seeds - 1) * error
         if abs(answer.estimate) + half < margin and 0.0 in region.bounds:
             return Outlook("no-difference")
     bound = min(region.bounds, key=lambda each: abs(each - float(answer.estimate or 0.0)))
     far = abs(answer.estimate - bound) / error
-    above = stats.t.sf(-far, seeds - 1)  # the chance of this side
-    near, wide = (far + float(stats.t.ppf(1 - above * (1 - share), seeds - 1)) for share in (0.1, 0.9))
+    above = exceed_t(-far, seeds - 1)  # the chance of this side
+    near, wide = (far + find_t(1 - above * (1 - share), seeds - 1) for share in (0.1, 0.9))
     fewest, most = (_count_seeds(each * error / spread, first, last) for each in (wide, near))
     if fewest is None:
         return Outlook("unlikely")

@@ -2,18 +2,21 @@
 
 import csv
 import math
+import zlib
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.analysis.measures import Curve, check_curve
+from rdrop_cli.analysis.coverage import DailyCoverage
+from rdrop_cli.analysis.measures import Curve, Level, check_curve, measure_level
 from rdrop_cli.errors import DataError
 
 COLUMNS = ["day", "windows"]
+_HEAD_BYTES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,22 +56,26 @@ def read_daily_errors(path: Path, error: str = "val_mae") -> DailyErrors | None:
 
 
 def pack_daily_errors(daily: DailyErrors | None) -> bytes:
-    """Return daily errors as the index of a runs folder keeps them: 16 bytes a day."""
+    """Return daily errors as the index of a runs folder keeps them: 8 bytes a day, and the calendar compressed."""
     assert daily is not None  # of a file that is not there nothing is kept
-    days = np.array(daily.days, "datetime64[D]").astype(np.int32)
-    return days.tobytes() + daily.windows.astype(np.int32).tobytes() + daily.mae.tobytes()
+    calendar = np.array([np.array(daily.days, "datetime64[D]").astype(np.int32), daily.windows.astype(np.int32)])
+    steps = np.diff(calendar, prepend=np.int32(0))  # nearly all are one day and no window more
+    packed = zlib.compress(steps.tobytes(), 9)
+    return len(packed).to_bytes(_HEAD_BYTES) + packed + daily.mae.tobytes()
 
 
 def unpack_daily_errors(content: bytes) -> DailyErrors:
     """Return what `pack_daily_errors` has packed."""
-    count = len(content) // 16
-    windows = np.frombuffer(content, np.int32, count, 4 * count).astype(np.float64)
-    return DailyErrors(_name_days(content[: 4 * count]), windows, np.frombuffer(content, np.float64, count, 8 * count))
+    start = _HEAD_BYTES + int.from_bytes(content[:_HEAD_BYTES])
+    days, windows = _unpack_calendar(content[_HEAD_BYTES:start])
+    return DailyErrors(days, windows, np.frombuffer(content[start:], np.float64))
 
 
 @lru_cache(maxsize=16)  # runs of one study have the same
-def _name_days(days: bytes) -> tuple[str, ...]:
-    return tuple(np.frombuffer(days, np.int32).astype("datetime64[D]").astype(str).tolist())
+def _unpack_calendar(packed: bytes) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
+    steps = np.frombuffer(zlib.decompress(packed), np.int32).reshape(2, -1)
+    days, windows = np.cumsum(steps, axis=1, dtype=np.int32)
+    return tuple(days.astype("datetime64[D]").astype(str).tolist()), windows.astype(np.float64)
 
 
 def _parse_row(path: Path, line: int, row: list[str]) -> tuple[str, float, float]:
@@ -95,6 +102,7 @@ class RunCurves:
         target_std: one standardised unit of the target in its own `unit`: °C for temperature.
         unit: the target's; empty where its name tells none.
         daily: validation errors of the best network by day; None where they were not kept.
+        coverage: how many targets its intervals held in the test; None where nobody measured it.
 
     Raises:
         DataError: a curve is empty, of another length than the others, or not finite; or a figure is not finite.
@@ -111,6 +119,7 @@ class RunCurves:
     unit: str = "°C"
     daily: DailyErrors | None = None
     naive_test_mae: float | None = None
+    coverage: DailyCoverage | None = None
 
     def __post_init__(self) -> None:
         for name in ("val_loss", "loss", "train_mae"):  # the others are measured by the first
@@ -130,6 +139,15 @@ class RunCurves:
     def epochs(self) -> int:
         """The number of epochs."""
         return len(self.val_loss)
+
+    @cached_property
+    def level(self) -> Level:
+        """The error that the network reaches, which several questions ask for."""
+        return measure_level(self.val_loss)
+
+    def measure_level(self, epochs: int) -> Level:
+        """Return the same of its first so many epochs."""
+        return self.level if epochs == self.epochs else measure_level(self.val_loss[:epochs])
 
     def cut(self, epochs: int) -> "RunCurves":
         """Return the first so many epochs of the run."""
@@ -154,10 +172,15 @@ class RunCurves:
         )
 
     def _check(self, name: str, values: Curve) -> Curve:
-        curve = check_curve(f"{self}: {name}", values, least_epochs=1).copy()
+        try:
+            curve = check_curve(name, values, least_epochs=1)
+        except DataError as error:
+            raise DataError(f"{self}: {error}") from error
         if len(curve) != len(self.val_loss):
             raise DataError(f"{self}: {name} has {len(curve)} epochs, val_loss has {len(self.val_loss)}")
-        curve.flags.writeable = False
+        if curve.flags.writeable:
+            curve = curve.copy()
+            curve.flags.writeable = False
         return curve
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.analysis.distributions import exceed_t, find_t
 from rdrop_cli.analysis.period import BLOCK_DAYS, LEAST_BLOCKS
 from rdrop_cli.analysis.run import DailyErrors, read_daily_errors
 from rdrop_cli.runs.comparable import Run, read_runs
@@ -98,8 +99,6 @@ def compare_forecasts(
     Returns:
         the mean difference, half the width of its 95 % interval, and the two-sided p.
     """
-    from scipy import stats
-
     differences = (one - other) * windows / windows.mean()
     days, mean = len(differences), float(differences.mean())
     centred = differences - mean
@@ -109,8 +108,8 @@ def compare_forecasts(
     error = math.sqrt((covariances[0] + 2 * weighted) / days / correction)
     if error == 0:
         return mean, 0.0, 1.0 if mean == 0 else 0.0
-    half = float(stats.t.ppf((1 + LEVEL) / 2, days - 1)) * error
-    return mean, half, float(2 * stats.t.sf(abs(mean) / error, days - 1))
+    half = find_t((1 + LEVEL) / 2, days - 1) * error
+    return mean, half, 2 * exceed_t(abs(mean) / error, days - 1)
 
 
 def _find_references(network: Metrics, runs_dir: Path) -> list[Run]:

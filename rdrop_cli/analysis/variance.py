@@ -13,9 +13,9 @@ import numpy as np
 
 from rdrop_cli.analysis.asked import RunsBySeed
 from rdrop_cli.analysis.collect import Collection
+from rdrop_cli.analysis.distributions import find_chi2
 from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.joint_test import ALPHA
-from rdrop_cli.analysis.measures import measure_level
 from rdrop_cli.analysis.network import Network, label_networks
 from rdrop_cli.analysis.networks import align_by_seed, align_origins
 from rdrop_cli.analysis.period import Layout
@@ -79,7 +79,7 @@ def _list_varied(collection: Collection, source: str, networks: Sequence[Network
 
 def _measure(runs: Runs) -> float:
     """Return the level of one run, or the difference of two."""
-    return differ_in_level(runs) if len(runs) > 1 else measure_level(runs[0].val_loss).error
+    return differ_in_level(runs) if len(runs) > 1 else runs[0].level.error
 
 
 def _measure_over_periods(label: str, origins: Mapping[int, RunsBySeed], validation_rows: int) -> Spread | None:
@@ -101,7 +101,5 @@ def _measure_spread(label: str, source: str, runs: Sequence[Runs]) -> Spread | N
 
 def _bound(variance: float, freedom: float) -> Interval:
     """Return the interval of a deviation, from the distribution of χ² that its square has."""
-    from scipy import stats
-
-    ends = (stats.chi2.ppf(share, freedom) for share in (1 - ALPHA / 2, ALPHA / 2))
+    ends = (find_chi2(share, freedom) for share in (1 - ALPHA / 2, ALPHA / 2))
     return Interval(*(math.sqrt(variance * freedom / end) for end in ends))

@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from rdrop_cli.cli.console import Verbosity, set_verbosity
+from rdrop_cli.errors import UsageError
 from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import REFERENCES, VARIANTS
+from rdrop_cli.system import lower_priority
 
 DEFAULT_RUNS_DIR = Path("runs")
 DEFAULT_DATA_DIR = Path("data")
@@ -60,6 +62,13 @@ def _be_verbose(wanted: bool) -> None:
         set_verbosity(Verbosity.VERBOSE)
 
 
+def _be_nice(niceness: int) -> None:
+    if niceness and not lower_priority(niceness):
+        raise UsageError(
+            "this operating system has no niceness; start rdrop with a lower priority instead", field="nice"
+        )
+
+
 RunsDir = Annotated[
     Path,
     typer.Option(
@@ -100,8 +109,20 @@ Jobs = Annotated[
         "--jobs",
         "-j",
         metavar="N",
-        help="Runs trained in parallel. [default: as many as cores and memory allow]",
+        help="Runs trained in parallel. [default: as many as cores, memory and load allow]",
         show_default=False,
+        rich_help_panel=RUNS,
+    ),
+]
+Nice = Annotated[
+    int,
+    typer.Option(
+        "--nice",
+        metavar="N",
+        min=0,
+        max=19,
+        help="Let other processes go first: niceness from 0 to 19.",
+        callback=_be_nice,
         rich_help_panel=RUNS,
     ),
 ]

@@ -45,7 +45,7 @@ HORIZON_COLUMNS = (
     Column("test MAE", right=True),
     Column("naive", right=True),
 )
-NAME, RATES = Column("name"), Column("rates")
+NAME, RATES, HORIZONS = Column("name"), Column("rates"), Column("mean of", right=True)
 KEYS_LISTED = (
     "run_id",
     "name",
@@ -146,19 +146,40 @@ KEYS: "dict[SortKey, Callable[[Metrics | Summary], Any]]" = {
 }
 
 
-def print_runs(runs: "Sequence[Metrics] | Sequence[Summary]") -> None:
-    """Print a line a run to stdout, with the names of runs and the rates where those of one variant differ."""
+def print_runs(runs: "Sequence[Metrics | Summary]") -> None:
+    """Print a line a run to stdout, with the names of runs and the rates where those of one variant differ.
+
+    Of runs with several horizons it is said over how many of them their errors are means.
+    """
     named, differing = any(run.name for run in runs), _differ_in_rates(runs)
-    extra = [column for column, shown in ((NAME, named), (RATES, differing)) if shown]
-    rows = []
-    for run in runs:
-        run_id, *cells = _format_row(run)
-        texts = {NAME: run.name, RATES: str(run.rates)}
-        rows.append((run_id, *(texts[column] for column in extra), *cells))
-    print_table((COLUMNS[0], *extra, *COLUMNS[1:]), rows)
+    several = any(run.protocol.earlier_horizon_rows for run in runs)
+    columns, rows = list(COLUMNS), [list(_format_row(run)) for run in runs]
+    for column, shown, read in (
+        (HORIZONS, several, _count_horizons),
+        (RATES, differing, _format_rates),
+        (NAME, named, _read_name),
+    ):
+        if shown:
+            columns.insert(1, column)
+            for row, run in zip(rows, runs, strict=True):
+                row.insert(1, read(run))
+    print_table(columns, rows)
 
 
-def _differ_in_rates(runs: "Sequence[Metrics] | Sequence[Summary]") -> bool:
+def _count_horizons(run: "Metrics | Summary") -> str:
+    horizons = 1 + len(run.protocol.earlier_horizon_rows)
+    return f"{horizons} horizon{'s' if horizons > 1 else ''}"
+
+
+def _format_rates(run: "Metrics | Summary") -> str:
+    return str(run.rates)
+
+
+def _read_name(run: "Metrics | Summary") -> str:
+    return run.name
+
+
+def _differ_in_rates(runs: "Sequence[Metrics | Summary]") -> bool:
     return len({(run.variant, run.rates) for run in runs}) > len({run.variant for run in runs})
 
 

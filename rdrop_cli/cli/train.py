@@ -27,6 +27,7 @@ from rdrop_cli.cli.options import (
     Jobs,
     Lookback,
     Name,
+    Nice,
     Note,
     Origins,
     ProtocolName,
@@ -88,6 +89,7 @@ RESUME_TAKES = (
     "data_dir",
     "as_json",
     "jobs",
+    "nice",
     "scheduler",
     "tensorboard",
     "quiet",
@@ -230,6 +232,7 @@ def train(
         int, typer.Option(metavar="N", help="Most seeds of --until-decided.", rich_help_panel=TRAINING)
     ] = 32,
     jobs: Jobs = None,
+    nice: Nice = 0,
     scheduler: Scheduler = None,
     resume: Annotated[
         str | None,
@@ -251,8 +254,8 @@ def train(
 ) -> None:
     """Train networks; each run gets a folder with its results.
 
-    Runs are trained in parallel if cores and memory allow. An interrupted run is resumed with --resume, or by running
-    the same command again with --seeds.
+    Runs are trained in parallel if cores, memory and load allow. An interrupted run is resumed with --resume, or by
+    running the same command again with --seeds.
     """
     _check_options(ctx, variants or ())
     with show_stage("importing NumPy"):

@@ -32,6 +32,7 @@ ARTIFACTS = (
     "history.csv",
     "daily_errors.csv",
     "daily_test_errors.csv",
+    "daily_coverage.csv",
     "loss.png",
     "model.keras",
     "forecast.npz",

@@ -34,7 +34,7 @@ class Execution:
     """Where runs are kept, and how they are computed.
 
     Attributes:
-        jobs: runs at work at once; None for as many as cores and memory allow.
+        jobs: runs at work at once; None for as many as cores and memory allow, and fewer while others need these.
         tensorboard: whether each run writes event files too.
         scheduler: of a Dask cluster on whose workers the runs are computed; None for this machine.
 
@@ -103,7 +103,7 @@ def plan_training(
         if metrics:
             complete.append(metrics)
         else:
-            tasks.append(_make_task(config, execution, folder))
+            tasks.append(make_task(config, execution, folder))
     return TrainingPlan(configs, series, windows, tasks, complete)
 
 
@@ -123,7 +123,7 @@ def plan_resume(folder: RunFolder, execution: Execution, dataset: str | None = N
             field="dataset",
         )
     series = load_dataset(config.dataset, execution.data_dir, config.reading)
-    return TrainingPlan([config], series, {}, [_make_task(config, execution, folder)])
+    return TrainingPlan([config], series, {}, [make_task(config, execution, folder)])
 
 
 def find_run_to_resume(name: str, runs_dir: Path) -> RunFolder:
@@ -182,7 +182,7 @@ def _run_apart(
     tasks = [plan.tasks[place] for place in places]
     jobs = min(execution.jobs or choose_jobs(len(tasks)), len(tasks))
     if jobs > 1:
-        return run_tasks(tasks, jobs, callbacks)
+        return run_tasks(tasks, jobs, callbacks, yields=execution.jobs is None)
     outcomes = []
     for task, callback in zip(tasks, callbacks, strict=True):
         outcomes.append(do_task(task, callback, plan.series, plan.windows.get(task.config.own_protocol)))
@@ -190,6 +190,7 @@ def _run_apart(
     return outcomes
 
 
-def _make_task(config: RunConfig, execution: Execution, folder: RunFolder | None) -> Task:
+def make_task(config: RunConfig, execution: Execution, folder: RunFolder | None) -> Task:
+    """Return the task to train a configuration, in a new folder or the one that it was begun in."""
     path = folder.path if folder else None
     return Task(config, execution.runs_dir, execution.data_dir, path, execution.tensorboard)

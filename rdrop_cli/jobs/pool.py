@@ -15,10 +15,11 @@ from pathlib import Path
 
 from rdrop_cli.jobs.process import conclude, end_children, follow_child, replay, start_child, stop_together
 from rdrop_cli.jobs.task import Outcome, Task
-from rdrop_cli.system import list_cores, measure_available_bytes, set_cores
+from rdrop_cli.system import count_all_cores, list_cores, measure_available_bytes, measure_load, set_cores
 from rdrop_cli.training.loop import Callback
 
 BYTES_PER_JOB = 1_500_000_000  # what one training takes at the book's size, with room to spare
+SECONDS_BETWEEN_LOOKS = 2.0  # at a machine that has no room for another run
 
 
 def choose_jobs(tasks: int) -> int:
@@ -28,14 +29,30 @@ def choose_jobs(tasks: int) -> int:
     return max(1, min(tasks, len(list_cores()), by_memory))
 
 
-def run_tasks(tasks: Sequence[Task], jobs: int, callbacks: Sequence[Callback]) -> list[Outcome]:
+def find_shortage(cores: int) -> str | None:
+    """Say what the machine lacks for another run on so many cores; None where it has room.
+
+    It has none while its load is more than it would be with every core at work and those of the run twice.
+    """
+    free, load, all_cores = measure_available_bytes(), measure_load(), count_all_cores()
+    if free is not None and free < BYTES_PER_JOB:
+        return f"{free / 1e9:.1f} GB of memory are free, and a run takes {BYTES_PER_JOB / 1e9:.1f} GB"
+    if load is not None and load > all_cores + cores:
+        return f"others use this machine: its load is {load:.1f} on {all_cores} cores"
+    return None
+
+
+def run_tasks(tasks: Sequence[Task], jobs: int, callbacks: Sequence[Callback], yields: bool = False) -> list[Outcome]:
     """Run tasks, `jobs` at a time, each on its share of the cores; return what became of them, in their order.
 
     Each task's progress goes to the callback in its place. When this process is interrupted, the running ones are
     asked to end, and what they have finished stays.
+
+    Args:
+        yields: whether none but the first starts while the machine lacks memory or others need its cores.
     """
     with (
-        closing(_Pool(jobs, len(tasks))) as pool,
+        closing(_Pool(jobs, len(tasks), yields)) as pool,
         stop_together(pool.list_processes),
         ThreadPoolExecutor(max_workers=jobs) as threads,
     ):
@@ -74,7 +91,7 @@ class _Share:
 class _Pool:
     """The shares of the cores, and the processes that are at work on them."""
 
-    def __init__(self, jobs: int, tasks: int) -> None:
+    def __init__(self, jobs: int, tasks: int, yields: bool) -> None:
         cores = list_cores()
         share = max(1, len(cores) // jobs)
         self._shares: queue.SimpleQueue[_Share] = queue.SimpleQueue()
@@ -83,19 +100,41 @@ class _Pool:
         self._waiting = tasks
         self._processes: dict[subprocess.Popen[str], list[int]] = {}
         self._lock = threading.Lock()
-        self._stopped = False
+        self._stopped = threading.Event()
+        self._yields = yields
+        self._at_work = 0
 
     def run(self, task: Task, callback: Callback) -> Outcome:
         """Run one task, waiting for a share of the cores."""
         share = self._shares.get()
         with self._lock:
             self._waiting -= 1
+        self._wait_for_room(share, callback)
         try:
             outcome = self._train(task, share, callback)
             callback.end()
             return outcome
         finally:
+            with self._lock:
+                self._at_work -= 1
             self._pass_on(share)
+
+    def _wait_for_room(self, share: _Share, callback: Callback) -> None:
+        """Wait while the machine lacks room for another run beside those at work, and count this one as such."""
+        is_first = True
+        while shortage := self._start_or_find_shortage(len(share.cores)):
+            share.end()  # what it keeps in memory is somebody's now
+            if is_first:
+                callback.note(f"the next run waits for one that is at work: {shortage}; <jobs> does not wait")
+            is_first = False
+            self._stopped.wait(SECONDS_BETWEEN_LOOKS)
+
+    def _start_or_find_shortage(self, cores: int) -> str | None:
+        with self._lock:
+            shortage = find_shortage(cores) if self._yields and self._at_work and not self._stopped.is_set() else None
+            if shortage is None:
+                self._at_work += 1
+            return shortage
 
     def _pass_on(self, share: _Share) -> None:
         """Hand cores to the next task, or, when none is waiting, to the run that has the fewest.
@@ -116,7 +155,7 @@ class _Pool:
 
     def stop(self) -> None:
         """Ask every process to end, and make those end that do not."""
-        self._stopped = True
+        self._stopped.set()
         end_children(self._processes)
 
     def close(self) -> None:
@@ -125,7 +164,7 @@ class _Pool:
             self._shares.get().end()
 
     def _train(self, task: Task, share: _Share, callback: Callback) -> Outcome:
-        if self._stopped:
+        if self._stopped.is_set():
             return Outcome(task, failure="not started", exit_code=1)
         process = share.provide_process()
         with self._lock:

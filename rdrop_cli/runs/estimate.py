@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import mean, median
 
 from rdrop_cli.errors import DataError
+from rdrop_cli.runs.comparable import list_summaries
 from rdrop_cli.runs.document import Timing
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
@@ -22,6 +23,7 @@ from rdrop_cli.study.editions import BOOK
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import VARIANTS, find_variant, label_network
 
+MOST_MEASURED = 50  # runs of one network
 FEATURES = 14  # of the weather; another number hardly moves an estimate
 # Measured at the book's size on one core (docs/speed.md): seconds for a training step by engine, and how much less
 # a window costs that is only measured. To start is to import TensorFlow, read the data and trace the graph.
@@ -101,7 +103,7 @@ def estimate_work(progress: Sequence[Progress], rows: int, runs_dir: Path, jobs:
         jobs: runs at work at once.
         threads: of each run; earlier runs with as many are preferred.
     """
-    measured = [run for folder in list_run_folders(runs_dir) if (run := _measure(folder))]
+    measured = [run for folder in _list_newest(runs_dir) if (run := _measure(folder))]
     seconds: list[float] = []
     bases: dict[Basis, None] = {}
     for each in progress:
@@ -113,6 +115,14 @@ def estimate_work(progress: Sequence[Progress], rows: int, runs_dir: Path, jobs:
     folder_bytes = mean(sizes) if sizes else NOMINAL_FOLDER_BYTES
     new = sum(run.state is State.NEW for run in progress)
     return Estimate(_schedule(seconds, jobs), jobs, round(new * folder_bytes), len(sizes), tuple(bases))
+
+
+def _list_newest(runs_dir: Path) -> list[RunFolder]:
+    """Return the newest runs of every network: of ten thousand a few tell how fast this machine is."""
+    of_network: dict[tuple[str, str], list[RunFolder]] = {}
+    for folder, summary in list_summaries(list_run_folders(runs_dir))[0]:
+        of_network.setdefault((summary.variant, summary.cell), []).append(folder)
+    return [folder for folders in of_network.values() for folder in folders[:MOST_MEASURED]]
 
 
 def _measure(folder: RunFolder) -> Measured | None:

@@ -73,7 +73,8 @@ def list_run_folders(runs_dir: Path) -> list[RunFolder]:
         return []
     with os.scandir(runs_dir) as entries:
         names = sorted(entry.name for entry in entries if _may_hold_a_run(entry))
-    return [RunFolder(runs_dir / name) for name in names]
+    beginning = str(runs_dir / "_")[:-1]
+    return [RunFolder(beginning + name) for name in names]
 
 
 def _may_hold_a_run(entry: "os.DirEntry[str]") -> bool:

@@ -29,13 +29,23 @@ MODEL_NAME = "model.keras"  # of a network
 
 @dataclass(frozen=True)
 class RunFolder:
-    """The folder of one run; its name is the run's id."""
+    """The folder of one run; its name is the run's id.
 
-    path: Path
+    It is kept as text: of a hundred thousand in a list, few are ever opened.
+    """
+
+    place: str | Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "place", str(self.place))
+
+    @property
+    def path(self) -> Path:
+        return Path(self.place)
 
     @property
     def run_id(self) -> str:
-        return self.path.name
+        return os.path.basename(self.place)  # noqa: PTH119 -- of a hundred thousand
 
     @property
     def config_path(self) -> Path:
@@ -56,6 +66,10 @@ class RunFolder:
     @property
     def daily_test_errors_path(self) -> Path:
         return self.path / "daily_test_errors.csv"
+
+    @property
+    def daily_coverage_path(self) -> Path:
+        return self.path / "daily_coverage.csv"
 
     @property
     def readings_path(self) -> Path:

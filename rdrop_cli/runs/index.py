@@ -4,7 +4,7 @@ The folders are the truth, and the index saves only the parsing. It is a table i
 so that no stranger's runs folder can bring one along. What it holds of a file counts while the file has the times, the
 size and the number that it had when it was read; a file that changed within the last two seconds is not kept, because
 it could change again within one tick of the clock. Every entry has a checksum. A missing, old, damaged or read-only
-index costs time and never an answer.
+index costs time and never an answer. Who makes one removes those of folders that are gone.
 """
 
 import gc
@@ -33,6 +33,7 @@ FEWEST_RUNS = 100  # fewer are read in a moment
 SETTLED_NS = 2_000_000_000  # the coarsest clock of a file system, that of FAT
 SECONDS_TO_WAIT = 0.2  # for another process that writes the index
 DIGEST_BYTES = 16
+FORMAT = 3  # raise it where an entry is encoded in another way
 
 T = TypeVar("T")
 Copy = list[Any]  # stamp, checksum and content of a file; of a damaged index they may be anything
@@ -65,16 +66,15 @@ class Kind(Generic[T]):
 
 def read_files(folders: Sequence[RunFolder], kind: Kind[T]) -> list[T | DataError]:
     """Read a file of each run; return what it says, or why it cannot be used, in the order of the runs."""
-    parents = {os.path.dirname(folder.path) for folder in folders} if len(folders) >= FEWEST_RUNS else set()  # noqa: PTH120
-    if len(parents) != 1:
+    if len(folders) < FEWEST_RUNS or len({os.path.dirname(folder.place) for folder in folders}) > 1:  # noqa: PTH120
         return [kind.read_of(folder) for folder in folders]
-    with closing(_Index(parents.pop())) as index, _pause_collection():
+    with closing(_Index(str(folders[0].path.parent))) as index, pause_collection():
         return _read_with_index(folders, kind, index)
 
 
 @contextmanager
-def _pause_collection() -> Iterator[None]:
-    """Look for no cycles among what is read, of which there are none: a third of the time would go into it."""
+def pause_collection() -> Iterator[None]:
+    """Look for no cycles among many runs, of which there are none: a third of the time would go into it."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -140,9 +140,12 @@ class _Index:
         self._connection: sqlite3.Connection | None = None
         with suppress(RdropError, OSError, ImportError):  # some Pythons have no SQLite
             self._path = make_cache_folder() / f"runs-{_name_folder(runs_dir)}.sqlite"
+            is_new = not self._path.exists()
             with self._pass_over_faults():
                 self._connection = _connect(self._path)
                 self._prepare(self._connection)
+            if is_new:
+                _remove_orphans(self._path)
 
     def close(self) -> None:
         """Close the file."""
@@ -179,10 +182,13 @@ class _Index:
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if found != (wanted := _number_format()):
             connection.executescript(
-                f"BEGIN IMMEDIATE; DROP TABLE IF EXISTS files; PRAGMA user_version = {wanted};"
+                f"BEGIN IMMEDIATE; DROP TABLE IF EXISTS files; DROP TABLE IF EXISTS folder;"
+                f"PRAGMA user_version = {wanted}; CREATE TABLE folder (place BLOB);"
                 "CREATE TABLE files (kind TEXT, run TEXT, stamp TEXT, digest BLOB, content BLOB,"
-                "PRIMARY KEY (kind, run)) WITHOUT ROWID; COMMIT"
+                "PRIMARY KEY (kind, run)) WITHOUT ROWID; COMMIT; VACUUM"
             )
+            place = os.fsencode(Path(self.runs_dir).resolve())
+            connection.execute("INSERT INTO folder VALUES (?)", (place,))
 
     @contextmanager
     def _pass_over_faults(self) -> Iterator[None]:
@@ -205,6 +211,30 @@ def _connect(path: Path) -> "sqlite3.Connection":
     return sqlite3.connect(path, timeout=SECONDS_TO_WAIT, isolation_level=None)
 
 
+def _remove_orphans(own: Path) -> None:
+    """Remove the other indexes of the cache whose folder is gone, or that do not say what folder is theirs."""
+    import sqlite3
+
+    for path in own.parent.glob("runs-*.sqlite"):
+        with suppress(OSError, sqlite3.OperationalError):  # another process works with it
+            if path != own and not _has_folder(path):
+                path.unlink()
+
+
+def _has_folder(path: Path) -> bool:
+    import sqlite3
+
+    try:
+        with closing(_connect(path)) as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'folder'").fetchone():
+                return False
+            return any(os.path.isdir(place) for (place,) in connection.execute("SELECT place FROM folder"))  # noqa: PTH112
+    except sqlite3.OperationalError:
+        raise
+    except (sqlite3.DatabaseError, TypeError, ValueError):  # it is damaged
+        return False
+
+
 def _name_folder(runs_dir: str) -> str:
     return hashlib.sha256(os.fsencode(Path(runs_dir).resolve())).hexdigest()[:32]
 
@@ -215,7 +245,8 @@ def _decode_text(content: bytes) -> str:
 
 def _number_format() -> int:
     """Return a number that differs where the documents have other fields or another version of rdrop reads them."""
-    parts = [(part.__name__, part.__struct_fields__) for part in Fields.__subclasses__()]
+    parts: list[tuple[str, object]] = [("format", FORMAT)]
+    parts += [(part.__name__, part.__struct_fields__) for part in Fields.__subclasses__()]
     parts += [(part.__name__, tuple(each.name for each in fields(part))) for part in (RunConfig, Protocol, Reading)]
     digest = hashlib.sha256(repr((rdrop_cli.__version__, parts)).encode()).digest()
     return int.from_bytes(digest[:4]) & 0x7FFF_FFFF

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -87,6 +88,11 @@ class Content:
         """
         with refuse_damage(self.label):
             return self.open_bytes().read(SNIFFED_BYTES)
+
+    def read_foreign(self) -> bytes:
+        """Return the beginnings of the first lines that are not ASCII."""
+        with self.open_bytes() as stream:
+            return b"".join(islice((line[:1000] for line in stream if not line.isascii()), 500))
 
     def check_unchanged(self) -> None:
         """Check that what was read is what the checksum names.

@@ -11,7 +11,7 @@ from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import sha256_of_file
 from rdrop_cli.series.cache import read_through_cache
 from rdrop_cli.series.content import Content, open_content
-from rdrop_cli.series.csv.layout import UNNAMED
+from rdrop_cli.series.csv.header import UNNAMED
 from rdrop_cli.series.csv.read import Table, find_group_column, read_csv
 from rdrop_cli.series.frame import hash_table, read_frame, read_frame_file
 from rdrop_cli.series.jena import load_jena
@@ -127,7 +127,7 @@ def _make_series(label: str, table: Table, source: Source, reading: Reading) -> 
     return Series(
         timestamps=seconds if whole else table.timestamps,
         columns=tuple(table.columns[index] for index in kept),
-        values=np.ascontiguousarray(table.values[:, kept]),
+        values=table.values if len(kept) == len(table.columns) else np.ascontiguousarray(table.values[:, kept]),
         source=source,
         time_column=table.time_column,
         excluded={name: why for name, why in excluded.items() if name not in nameless},

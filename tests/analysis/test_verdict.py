@@ -1,10 +1,13 @@
 """One rule: a claim is decided by where the interval of its question lies; what may be run next follows from it."""
 
 import json
+import time
 from math import inf
+from threading import Thread
 
 import pytest
 
+from rdrop_cli.analysis import looks
 from rdrop_cli.analysis.claims import CLAIMS, Region
 from rdrop_cli.analysis.edition_claims import EDITION_1
 from rdrop_cli.analysis.intervals import Interval
@@ -168,3 +171,25 @@ def test_a_damaged_ledger_is_named(tmp_path, content):
     (tmp_path / LEDGER).write_text(content)
     with pytest.raises(DataError, match=r"looks\.json: is no ledger of looks"):
         choose_plan(tmp_path, SHA256, "book", None)
+
+
+def test_of_two_looks_at_once_neither_is_lost(tmp_path, monkeypatch):
+    judged = []
+    for seeds in (2, 3):
+        save_made_study(tmp_path / str(seeds), range(seeds))
+        judged.append(judge_runs([], tmp_path / str(seeds)))
+    read = looks._read_ledger
+
+    def read_slowly(runs_dir):
+        ledger = read(runs_dir)
+        time.sleep(0.2)
+        return ledger
+
+    monkeypatch.setattr(looks, "_read_ledger", read_slowly)
+    threads = [Thread(target=record_look, args=(tmp_path, each)) for each in judged]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (study,) = json.loads((tmp_path / LEDGER).read_text())["studies"]
+    assert {look["seeds"] for look in study["taken"]} == {2, 3}

@@ -63,6 +63,9 @@ class Errors(NamedTuple):
 ALL_SIZES = tuple(
     Size(*numbers) for numbers in itertools.product((1, 3, 31, 33, 100, 257), (1, 2, 100), (1, 7, 129), (1, 5))
 )
+LARGE_SIZES = tuple(
+    Size(units, features, 3, 4) for units, features in ((1, 1000), (1, 5000), (1000, 1), (1000, 1000), (5000, 1))
+)
 SOME_SIZES = (Size(1, 1, 1, 1), Size(33, 2, 7, 5), Size(31, 100, 129, 1), Size(3, 14, 33, 40))
 
 

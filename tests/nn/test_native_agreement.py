@@ -7,7 +7,7 @@ import tensorflow as tf
 from rdrop_cli.nn.masks import draw_mask
 from rdrop_cli.nn.native import compiler
 from rdrop_cli.nn.native.network import load_library
-from tests.nn.agreement import ALL_SIZES, NETWORKS, SOME_SIZES, STEP, Size, measure_agreement
+from tests.nn.agreement import ALL_SIZES, LARGE_SIZES, NETWORKS, SOME_SIZES, STEP, Size, measure_agreement
 
 TOLERANCE = 1e-5
 SEEN = 1e-3  # what a test has to see of a kernel that computes something else
@@ -31,22 +31,35 @@ def name(network):
     return "-".join(network)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("network", NETWORKS, ids=name)
 def test_outputs_and_gradients_are_those_of_float64(network):
     assert max(measure_agreement(*network, SIZE)) < TOLERANCE
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", SOME_SIZES)
 @pytest.mark.parametrize("network", [("dropout", "gru"), ("zoneout", "lstm"), ("stacked", "gru")], ids=name)
 def test_sizes_that_fill_no_vector_are_no_exception(network, size):
     assert max(measure_agreement(*network, size)) < TOLERANCE
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("outputs", [2, 3, 24])
 @pytest.mark.parametrize("network", [("dropout", "gru"), ("gal", "lstm"), ("bidirectional", "gru")], ids=name)
 def test_several_outputs_are_those_of_float64(network, outputs):
     assert max(measure_agreement(*network, Size(33, 2, 70, 5, outputs))) < TOLERANCE
     assert max(measure_agreement(*network, Size(1, 1, 1, 1, outputs))) < TOLERANCE
+
+
+@pytest.mark.slow  # Keras in float64 takes gigabytes and minutes
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("size", LARGE_SIZES)
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_thousands_of_units_and_features_are_no_exception(cell, size, record_property):
+    errors = measure_agreement("dropout", cell, size)
+    record_property("largest error", f"{max(errors):.1e}")
+    assert max(errors) < TOLERANCE
 
 
 @pytest.mark.slow
@@ -82,6 +95,7 @@ def swap_gates(description, parameters):
     columns[:, [0, 1]] = columns[:, [1, 0]]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("outputs", [3, 6, 24])
 @pytest.mark.parametrize("network", [("dropout", "gru"), ("gal", "lstm")], ids=name)
 def test_the_pinball_loss_of_quantiles_is_that_of_float64(network, outputs):
@@ -127,6 +141,7 @@ def flip_one_bit(description, parameters):
     masks.rate = rates[high]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "spoil",
     [

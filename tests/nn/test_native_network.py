@@ -1,5 +1,6 @@
 """The compiled kernel on arrays: what it refuses, what changes no bit, and numbers at the edge."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 
 from rdrop_cli.nn.native.description import Cell, Description, Layer, Masks, MaskSite, Stage
 from rdrop_cli.nn.native.network import Network, Sequences, load_library
+
+STACK_BYTES = 256 * 1024  # the gates of a thousand units, for a block of sequences, take more
 
 
 def describe(cell=Cell.GRU, units=32, features=14, timesteps=9, masked=True, squares=True, outputs=1):
@@ -192,3 +195,18 @@ def test_a_layer_of_thousands_of_units_and_features_is_computed(cell):
     parameters = np.zeros(description.parameters, np.float32)
     parameters[description.dense :] = 1  # a state of zeros gives the bias of the dense unit
     assert np.array_equal(predict(description, parameters, np.ones((1, 2, 5000), np.float32)), [1])
+
+
+@pytest.mark.parametrize("cell", Cell)
+def test_units_and_features_take_no_room_on_the_stack(cell):
+    description, losses = describe(cell, units=1000, features=1000, timesteps=2), []
+    case = draw_case(description, 3)
+    before = threading.stack_size(STACK_BYTES)
+    try:
+        thread = threading.Thread(target=lambda: losses.append(differentiate(description, *case)[0]))
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+    assert len(losses) == 1
+    assert np.isfinite(losses).all()

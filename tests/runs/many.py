@@ -1,13 +1,14 @@
 """Make a folder of many runs, to measure what reads them: `python -m tests.runs.many 10000 FOLDER`.
 
 Each run has the configuration, the metrics, the history and the daily errors that a finished run of the book's study
-leaves, with its own curves: ten networks, as many seeds of each as are needed, on one dataset. No network is trained.
+leaves, with its own curves and one of 97 lists of daily errors: ten networks, as many seeds of each as are needed, on
+one dataset. No network is trained.
 """
 
-import json
 import sys
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from rdrop_cli.runs.document import Environment, Scale, Standardisation
@@ -20,7 +21,7 @@ from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.variants import VARIANTS
 
 NETWORKS = [variant for variant in VARIANTS.values() if variant.name != "stacked"][:10]
-EPOCHS, DAYS = 40, 694
+EPOCHS, DAYS, DAILY_DRAWS = 40, 694, 97
 SETTING = Setting(
     source=Source("jena", "https://example.org/jena.zip", "5" * 64, 420_551, True),
     target_std=8.84,
@@ -39,13 +40,20 @@ SETTING = Setting(
 def make_runs(runs_dir: Path, count: int) -> None:
     """Write `count` runs, seed by seed through the networks."""
     runs_dir.mkdir(parents=True, exist_ok=True)
-    dates = [str(np.datetime64("2012-01-01") + day) for day in range(DAYS)]
+    daily = [_draw_daily(draw) for draw in range(DAILY_DRAWS)]
     for number in range(count):
         seed, place = divmod(number, len(NETWORKS))
-        _make_run(runs_dir, number, seed, place, dates)
+        _make_run(runs_dir, number, seed, place, daily[number % DAILY_DRAWS])
 
 
-def _make_run(runs_dir: Path, number: int, seed: int, place: int, dates: list[str]) -> None:
+def _draw_daily(draw: int) -> str:
+    errors = np.random.default_rng(draw).normal(0.26, 0.05, DAYS).clip(0.05).tolist()
+    dates = (np.datetime64("2012-01-01") + np.arange(DAYS)).astype(str)
+    lines = [f"{date},144,{error!r}" for date, error in zip(dates, errors, strict=True)]
+    return "\n".join(["day,windows,val_mae", *lines]) + "\n"
+
+
+def _make_run(runs_dir: Path, number: int, seed: int, place: int, daily: str) -> None:
     variant, rng = NETWORKS[place], np.random.default_rng([seed, place])
     stamp = f"2026{1 + number // 86_400 % 12:02}01-{number // 3600 % 24:02}{number // 60 % 60:02}{number % 60:02}"
     run_id = f"{variant.name}-s{seed}-{stamp}-{number % 65_536:04x}"
@@ -63,14 +71,12 @@ def _make_run(runs_dir: Path, number: int, seed: int, place: int, dates: list[st
     folder.mkdir()
     _write(folder / "config.json", {"schema_version": SCHEMA_VERSION, "created_at": created_at} | config.to_json())
     _write(folder / "metrics.json", metrics)
-    (folder / "history.csv").write_text(history.to_csv(SETTING.target_std))
-    daily = rng.normal(0.26, 0.05, DAYS).clip(0.05).tolist()
-    lines = [f"{date},144,{error!r}" for date, error in zip(dates, daily, strict=True)]
-    (folder / "daily_errors.csv").write_text("\n".join(["day,windows,val_mae", *lines]) + "\n")
+    (folder / "history.csv").write_text(history.to_csv(SETTING.target_std, config.own_protocol.leads))
+    (folder / "daily_errors.csv").write_text(daily)
 
 
 def _write(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=2) + "\n")
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2))
 
 
 if __name__ == "__main__":

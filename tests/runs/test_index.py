@@ -262,3 +262,26 @@ def test_a_run_whose_name_is_no_text_is_read(runs_dir: Path, save_run: SaveRun) 
     folder.path.rename(Path(os.fsdecode(os.fsencode(runs_dir) + b"/x-\xff")))
     for _ in range(2):
         assert read(runs_dir) == read_anew(runs_dir)
+
+
+def test_who_makes_an_index_removes_those_of_folders_that_are_gone(runs_dir: Path, cache: Path, tmp_path: Path) -> None:
+    others = [tmp_path / name for name in ("gone", "there")]
+    for other in others:
+        shutil.copytree(runs_dir, other)
+        read(other)
+    (cache / "runs-damaged.sqlite").write_bytes(b"no database")
+    shutil.rmtree(others[0])
+    kept = {path.name for path in cache.glob("runs-*.sqlite")}
+    assert len(kept) == 3
+    read(runs_dir)
+    assert len({path.name for path in cache.glob("runs-*.sqlite")} & kept) == 1
+    assert read(others[1]) == read_anew(others[1])
+
+
+def test_an_entry_of_another_format_is_not_decoded(
+    runs_dir: Path, parsed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read(runs_dir)
+    monkeypatch.setattr(index, "FORMAT", index.FORMAT + 1)
+    assert read(runs_dir) == read_anew(runs_dir)
+    assert len(parsed) == 8

@@ -22,9 +22,13 @@ from typing import Any
 
 import numpy as np
 
+import rdrop_cli.jobs.task
 import rdrop_cli.plots.loss
+import rdrop_cli.report.html
+from rdrop_cli.analysis.looks import LEDGER, LOCK
 from rdrop_cli.cli.app import run_command
 from rdrop_cli.errors import RdropError
+from rdrop_cli.jobs.launch import Execution, TrainingPlan, make_task, read_if_complete, run_plan
 from rdrop_cli.runs import index
 from rdrop_cli.runs.comparable import find_same_configurations
 from rdrop_cli.runs.find import list_run_folders
@@ -33,7 +37,8 @@ from rdrop_cli.runs.many import read_all_metrics
 from rdrop_cli.runs.verify import verify_run
 from rdrop_cli.series.load import load_file
 from rdrop_cli.study.reading import Reading
-from tests.standin import make_folder, run
+from rdrop_cli.training.loop import Callback
+from tests.standin import CONFIG, make_folder, run
 from tests.torture.crash_points import draw_nothing
 
 PROCESSES = 4
@@ -93,6 +98,38 @@ def resume(world: World, name: str) -> Answer:
     return {}
 
 
+def sweep(world: World, name: str) -> Answer:
+    """Skip, resume or start a configuration, as `rdrop sweep` does; the stand-in is what it trains."""
+    execution = Execution(world.runs_dir, world.data_dir, jobs=1)
+    found = find_same_configurations([CONFIG], world.runs_dir).get(CONFIG)
+    if found and read_if_complete(found):
+        return {}
+    series: Any = object()  # which the stand-in does not look at
+    plan = TrainingPlan([CONFIG], series, {}, [make_task(CONFIG, execution, found)])
+    (outcome,) = run_plan(plan, execution, lambda task: Callback())
+    if outcome.metrics is None:
+        return {"failed": str(outcome.failure)}
+    return {} if found else {"made": outcome.metrics.run_id}
+
+
+def train_standin(config: object, series: object, make_folder: Callable[[], RunFolder], *rest: object) -> Any:
+    """Train as `train_run` does, without a network."""
+    folder = make_folder()
+    with folder.lock():
+        return run(folder)
+
+
+def report(world: World, name: str) -> Answer:
+    """Write a report, which has to be whole, and to list no run twice."""
+    path = world.csv.with_name(f"report-{os.getpid()}.html")
+    answer = _command("report", "--output", str(path), "--runs-dir", str(world.runs_dir))
+    if not answer:
+        text = path.read_text()
+        assert text.rstrip().endswith("</html>"), "half a report"
+        path.unlink()
+    return answer
+
+
 def remove(world: World, name: str) -> Answer:
     return _command("rm", name, "--yes", "--runs-dir", str(world.runs_dir)) | {"removed": name}
 
@@ -139,8 +176,8 @@ def load(world: World, name: str) -> Answer:
     return {}
 
 
-ACTIONS = (train, resume, remove, rename, show_all, export, search, rewrite, load)
-WEIGHTS = (3, 4, 3, 1, 1, 1, 1, 1, 2)
+ACTIONS = (train, resume, sweep, remove, rename, show_all, report, export, search, rewrite, load)
+WEIGHTS = (3, 4, 2, 3, 1, 1, 1, 1, 1, 1, 2)
 
 
 def _command(*arguments: str, out: io.StringIO | None = None) -> Answer:
@@ -205,7 +242,7 @@ def find_wrong(world: World, answers: list[tuple[str, str, Answer]], expected: l
     removed = Counter(answer["removed"] for answer in done if "removed" in answer)
     yield from (f"{name} was removed or renamed {times} times" for name, times in removed.items() if times > 1)
     made = {answer["made"] for answer in done if "made" in answer}
-    there = {path.name for path in world.runs_dir.iterdir()}
+    there = {path.name for path in world.runs_dir.iterdir()} - {LEDGER, LOCK}
     begun = {name for name in there if name.startswith("baseline-")} - world.runs - made  # and then disturbed
     world.runs = (world.runs - removed.keys()) | made | begun
     yield from (f"{name} is lost" for name in world.runs - there)
@@ -226,6 +263,8 @@ def main() -> None:
     os.environ["RDROP_CACHE_DIR"] = str(folder / "cache")
     index.FEWEST_RUNS, index.SETTLED_NS = 2, 0
     rdrop_cli.plots.loss.draw_run = draw_nothing
+    rdrop_cli.report.html._embed = lambda draw: ""  # drawing takes a second, and no lock
+    rdrop_cli.jobs.task.train_run = train_standin
     alone = make_folder(folder / "alone")
     with alone.lock():
         expected = run(alone).history.val_loss

@@ -1,21 +1,19 @@
-"""Which line of a file is the header, what stands between its cells, and which column holds what."""
+"""What stands between the cells of a file, and which column holds what."""
 
 import csv
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from rdrop_cli.errors import DataError, UsageError, suggest
+from rdrop_cli.series.csv.header import SHOWN_COLUMNS, Row, find_header, find_width, fit_row, list_names, name_columns
 from rdrop_cli.series.csv.numbers import is_missing, is_number
 from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, TimestampColumn, find_format
 from rdrop_cli.study.reading import SEPARATORS, Reading
 
 SAMPLED_LINES = 2000
 MAX_COLUMNS = 10_000
-UNNAMED = "unnamed"  # the first column of a table that pandas wrote with an index that has no name
-SHOWN_COLUMNS = 6
-MOST_HEADER_ROWS = 3
 _PARTS = (  # names under which a timestamp is found in several columns
     {"year", "yr", "yyyy", "jahr"},
     {"month", "mo", "mm", "mnth", "monat"},
@@ -24,7 +22,6 @@ _PARTS = (  # names under which a timestamp is found in several columns
     {"minute", "min", "minuten"},
 )
 _TIME_NAME = re.compile(r"time|date|stamp|epoch|unix|utc|datum|zeit|mess|fecha|^ts?$", re.IGNORECASE)
-Row = list[str]
 
 
 @dataclass(frozen=True)
@@ -92,6 +89,17 @@ def split_line(line: str, separator: str) -> Row:
         return line.rstrip("\r\n").split(separator)
 
 
+def split_rows(stream: Iterator[str], separator: str) -> Iterator[tuple[list[str], int]]:
+    """Yield the cells of every row, and how many lines are read with it."""
+    if separator == " ":
+        for number, line in enumerate(stream, start=1):
+            yield line.split(), number
+        return
+    rows = csv.reader(stream, strict=True, delimiter=separator)
+    for cells in rows:
+        yield cells, rows.line_num
+
+
 def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
     """Return the layout of a user's file by its first lines.
 
@@ -108,7 +116,7 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
         start, separator = 1, separator or declared[1]
     separator = separator or choose_separator(lines[start:])
     rows = [split_line(line, separator) for line in lines]
-    width = _find_width(rows[start:])
+    width = find_width(rows[start:])
     if width < 2:
         raise DataError(
             f"{label}: has one column, such as {lines[start].strip()[:60]!r}; expected a timestamp and numbers, "
@@ -116,14 +124,16 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
         )
     if width > MAX_COLUMNS:
         raise DataError(f"{label}: {width} columns; at most {MAX_COLUMNS} can be read")
-    first, header = _find_header(rows, start, width)
-    names, told = _name_columns(header, width)
+    first, header = find_header(rows, start, width)
+    names, told = name_columns(header, width)
     notes += told
     above = first - len(header)
     skipped = [number + 1 for number in range(above) if lines[number].strip()]
     if skipped:
         notes.append(f"above the header: {len(skipped)} lines, not read")
-    sample = [_fit(row, width) for row in rows[first:] if any(cell.strip() for cell in row) and len(row) > width // 2]
+    sample = [
+        fit_row(row, width) for row in rows[first:] if any(cell.strip() for cell in row) and len(row) > width // 2
+    ]
     if not sample:
         raise DataError(
             f"{label}: no readings below the header; expected lines of a timestamp and numbers, "
@@ -147,106 +157,6 @@ def choose_separator(lines: Sequence[str]) -> str:
         if width > 1 and (mark != " " or count == len(sample)):
             scores[mark] = (count >= 0.9 * len(sample), mark != " ", count, -place)
     return max(scores, key=lambda mark: scores[mark]) if scores else ","
-
-
-def _find_width(rows: Sequence[Row]) -> int:
-    """Return the usual number of cells; the last lines count, as they are the readings."""
-    widths = Counter(len(row) for row in rows[-1000:] if any(cell.strip() for cell in row))
-    return widths.most_common(1)[0][0] if widths else 0
-
-
-def _fit(row: Row, width: int) -> Row:
-    return row[:width] + [""] * (width - len(row))
-
-
-def _looks_like_timestamp(cell: str) -> bool:
-    return find_format(cell) is not None and not re.fullmatch(r"\d{1,8}", cell.strip())
-
-
-def _is_reading(row: Row, usual: list[str]) -> bool:
-    """Tell whether a row is one of readings: numbers and timestamps where these usually are."""
-    pairs = [(cell, kind) for cell, kind in zip(row, usual, strict=False) if kind and not is_missing(cell)]
-    return bool(pairs) and all(_kind_of(cell) == kind for cell, kind in pairs)
-
-
-def _is_damaged_reading(row: Row, usual: list[str], above: Row) -> bool:
-    """Tell whether a row above the readings is one without its timestamp, and not a second row of a header.
-
-    Numbers are part of a header, heights as it were, where the names above them are repeated.
-    """
-    numbers = [cell for cell, kind in zip(row, usual, strict=False) if kind == "number"]
-    names = [name for name in above if name.strip()]
-    return bool(numbers) and all(map(is_number, numbers)) and len(set(names)) == len(names)
-
-
-def _kind_of(cell: str) -> str:
-    if is_number(cell):
-        return "number"
-    return "time" if _looks_like_timestamp(cell) or TIME_OF_DAY.fullmatch(cell.strip()) else ""
-
-
-def _find_usual_kind(column: Sequence[str]) -> str:
-    """Return what most cells are, but for some of the header's: `number`, `time` or, empty, neither."""
-    kinds = Counter(_kind_of(cell) for cell in column if not is_missing(cell))
-    below = max(1, kinds.total() - MOST_HEADER_ROWS)
-    return next((kind for kind in ("time", "number") if kinds[kind] > below / 2 or kinds[kind] == below), "")
-
-
-def _find_header(rows: Sequence[Row], start: int, width: int) -> tuple[int, list[Row]]:
-    """Return the index of the first row of readings, and the rows of names above it."""
-    full = [_fit(row, width) for row in rows[start:] if width - 1 <= len(row) and any(c.strip() for c in row)][-200:]
-    usual = [_find_usual_kind(column) for column in zip(*full, strict=True)]
-    first = next(
-        (n for n in range(start, len(rows)) if len(rows[n]) >= width - 1 and _is_reading(rows[n], usual)), len(rows)
-    )
-    while first - 1 > start and _is_damaged_reading(rows[first - 1], usual, rows[first - 2]):
-        first -= 1
-    header: list[Row] = []
-    for number in range(first - 1, max(start, first - MOST_HEADER_ROWS) - 1, -1):
-        row = rows[number]
-        filled = [cell for cell in row if cell.strip()]
-        if len(row) < width - 1 or len(filled) < 2 or (header and len(filled) < width / 2):
-            break
-        header.insert(0, row)
-    return first, header
-
-
-def _name_columns(header: list[Row], width: int) -> tuple[list[str], list[str]]:
-    """Return distinct names that can be shown, and what was done to come by them."""
-    notes = []
-    if not header:
-        return [f"column {number}" for number in range(1, width + 1)], ["no header: columns are named by their number"]
-    rows = [[cell.strip().lstrip("\ufeff") for cell in row] for row in header]
-    if len(rows[0]) == width - 1:  # R writes no name for the names of rows
-        rows = [["", *row] for row in rows]
-    rows = [_fit(row, width) for row in rows]
-    rows[0][0] = re.sub(r"^#+\s*", "", rows[0][0])
-    names = rows[0]
-    for units in rows[1:]:
-        names = [_add_unit(name, unit) for name, unit in zip(names, units, strict=True)]
-        notes.append("two rows of names, or a row of units: joined")
-    if names[0] == "" or re.fullmatch(r"Unnamed: 0", names[0]):
-        names[0] = UNNAMED
-    names = [name or f"{UNNAMED} {number}" for number, name in enumerate(names, start=1)]
-    names = ["".join(c if c.isprintable() else "?" for c in name) for name in names]
-    distinct: list[str] = []
-    repeated: list[str] = []
-    for name in names:
-        number = 1 + sum(
-            other == name or re.fullmatch(rf"{re.escape(name)}\.\d+", other) is not None for other in distinct
-        )
-        repeated += [name] if number > 1 else []
-        distinct.append(name if number == 1 else f"{name}.{number}")
-    if repeated:
-        notes.append(f"repeated names: {list_names(repeated)}; numbered")
-    return distinct, notes
-
-
-def _add_unit(name: str, unit: str) -> str:
-    unit = unit.strip("()[] ")
-    if not unit or unit == "-" or unit == name:
-        return name
-    return f"{name} {unit}" if is_number(unit) or not name else f"{name} ({unit})"
 
 
 def _find_time(label: str, names: list[str], sample: list[Row], reading: Reading, line: int) -> tuple[int, ...]:
@@ -337,9 +247,3 @@ def _find_numbers(
         if index not in time and index not in chosen and share >= 0.5:
             numbers.append(index)
     return tuple(numbers)
-
-
-def list_names(names: Sequence[str]) -> str:
-    """List the first few names."""
-    more = f" and {len(names) - SHOWN_COLUMNS} more" if len(names) > SHOWN_COLUMNS else ""
-    return ", ".join(name[:40] for name in names[:SHOWN_COLUMNS]) + more

@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from rdrop_cli.errors import DataError
 from rdrop_cli.series.content import Content, detect_encoding, guess_code_page, refuse_damage
-from rdrop_cli.series.csv.layout import SAMPLED_LINES, Layout, find_column, infer_layout
+from rdrop_cli.series.csv.grown import Grown
+from rdrop_cli.series.csv.layout import SAMPLED_LINES, Layout, find_column, infer_layout, split_rows
 from rdrop_cli.series.csv.numbers import Evidence, decide_decimals, is_missing, parse_number
 from rdrop_cli.series.csv.timestamps import TimestampColumn
 from rdrop_cli.study.reading import Reading
@@ -86,17 +87,11 @@ def _use_reader(content: Content, reading: Reading, infer: Infer, use: Callable[
                     f"{content.label}: is not {encoding} text (byte {error.object[error.start]:#x}); name its encoding "
                     "with <encoding>"
                 ) from error
-        encoding = guess_code_page(content.label, _find_foreign(content))
+        encoding = guess_code_page(content.label, content.read_foreign())
         try:
             return use(_Reader(content, reading, encoding, infer)), encoding
         except UnicodeDecodeError as error:
             raise DataError(f"{content.label}: is not {encoding} text either; name it with <encoding>") from error
-
-
-def _find_foreign(content: Content) -> bytes:
-    """Return the beginnings of the lines that are not ASCII."""
-    with content.open_bytes() as stream:
-        return b"".join(islice((line[:1000] for line in stream if not line.isascii()), 500))
 
 
 class _Reader:
@@ -186,7 +181,7 @@ class _Reader:
             for _ in range(layout.first_line - 1):
                 stream.readline()
             line = layout.first_line
-            rows = _split_rows(stream, layout.separator)
+            rows = split_rows(stream, layout.separator)
             try:
                 for found, lines_read in rows:
                     here, line = line, layout.first_line + lines_read
@@ -218,16 +213,15 @@ class _Reader:
     def _convert(self, decimals: dict[str, str]) -> Table:
         layout = self._layout
         times = TimestampColumn(self._content.label, layout.time_column, self._reading.date_format)
-        pieces: list[npt.NDArray[np.float64]] = []
-        lines: list[npt.NDArray[np.int64]] = []
+        values, lines = Grown(np.float64, len(layout.numbers)), Grown(np.int64)
         rows = self._iterate_rows()
         while chunk := list(islice(rows, CHUNK_ROWS)):
             numbers, cells = zip(*chunk, strict=True)
             columns = list(zip(*cells, strict=True))
-            pieces.append(self._convert_numbers(columns, numbers, decimals))
+            values.add(self._convert_numbers(columns, numbers, decimals))
             times.add(layout.join_times(columns), numbers)
-            lines.append(np.array(numbers, np.int64))
-        if not pieces:
+            lines.add(np.array(numbers, np.int64))
+        if not len(lines):
             where = ", ".join(self._reading.where)
             raise DataError(
                 f"{self._content.label}: no readings" + (f" with <where> {where}" if where else " below the header")
@@ -237,8 +231,8 @@ class _Reader:
         return Table(
             timestamps=timestamps,
             columns=layout.number_columns,
-            values=np.ascontiguousarray(np.concatenate(pieces)),
-            lines=np.concatenate(lines),
+            values=values.finish(),
+            lines=lines.finish(),
             zoned=times.zoned,
             time_column=layout.time_column,
             texts=layout.text_columns,
@@ -301,14 +295,3 @@ class _Reader:
         if formats and formats != "ISO8601":
             notes.append(f"timestamps: read as {formats} (<date_format>)")
         return tuple(notes)
-
-
-def _split_rows(stream: Iterator[str], separator: str) -> Iterator[tuple[list[str], int]]:
-    """Yield the cells of every row, and how many lines are read with it."""
-    if separator == " ":
-        for number, line in enumerate(stream, start=1):
-            yield line.split(), number
-        return
-    rows = csv.reader(stream, strict=True, delimiter=separator)
-    for cells in rows:
-        yield cells, rows.line_num

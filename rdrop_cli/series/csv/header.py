@@ -1,0 +1,120 @@
+"""Which lines of a file are its header, and what its columns are called."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+from rdrop_cli.series.csv.numbers import is_missing, is_number
+from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, find_format
+
+UNNAMED = "unnamed"  # the first column of a table that pandas wrote with an index that has no name
+SHOWN_COLUMNS = 6
+MOST_HEADER_ROWS = 3
+Row = list[str]
+
+
+def find_width(rows: Sequence[Row]) -> int:
+    """Return the usual number of cells; the last lines count, as they are the readings."""
+    widths = Counter(len(row) for row in rows[-1000:] if any(cell.strip() for cell in row))
+    return widths.most_common(1)[0][0] if widths else 0
+
+
+def fit_row(row: Row, width: int) -> Row:
+    """Return so many cells of a row, the last of them empty where it has fewer."""
+    return row[:width] + [""] * (width - len(row))
+
+
+def find_header(rows: Sequence[Row], start: int, width: int) -> tuple[int, list[Row]]:
+    """Return the index of the first row of readings, and the rows of names above it."""
+    full = [fit_row(row, width) for row in rows[start:] if width - 1 <= len(row) and any(c.strip() for c in row)][-200:]
+    usual = [_find_usual_kind(column) for column in zip(*full, strict=True)]
+    first = next(
+        (n for n in range(start, len(rows)) if len(rows[n]) >= width - 1 and _is_reading(rows[n], usual)), len(rows)
+    )
+    while first - 1 > start and _is_damaged_reading(rows[first - 1], usual, rows[first - 2]):
+        first -= 1
+    header: list[Row] = []
+    for number in range(first - 1, max(start, first - MOST_HEADER_ROWS) - 1, -1):
+        row = rows[number]
+        filled = [cell for cell in row if cell.strip()]
+        if len(row) < width - 1 or len(filled) < 2 or (header and len(filled) < width / 2):
+            break
+        header.insert(0, row)
+    return first, header
+
+
+def _is_reading(row: Row, usual: list[str]) -> bool:
+    """Tell whether a row is one of readings: numbers and timestamps where these usually are."""
+    pairs = [(cell, kind) for cell, kind in zip(row, usual, strict=False) if kind and not is_missing(cell)]
+    return bool(pairs) and all(_kind_of(cell) == kind for cell, kind in pairs)
+
+
+def _is_damaged_reading(row: Row, usual: list[str], above: Row) -> bool:
+    """Tell whether a row above the readings is one without its timestamp, and not a second row of a header.
+
+    Numbers are part of a header, heights as it were, where the names above them are repeated.
+    """
+    numbers = [cell for cell, kind in zip(row, usual, strict=False) if kind == "number"]
+    names = [name for name in above if name.strip()]
+    return bool(numbers) and all(map(is_number, numbers)) and len(set(names)) == len(names)
+
+
+def _find_usual_kind(column: Sequence[str]) -> str:
+    """Return what most cells are, but for some of the header's: `number`, `time` or, empty, neither."""
+    kinds = Counter(_kind_of(cell) for cell in column if not is_missing(cell))
+    below = max(1, kinds.total() - MOST_HEADER_ROWS)
+    return next((kind for kind in ("time", "number") if kinds[kind] > below / 2 or kinds[kind] == below), "")
+
+
+def _kind_of(cell: str) -> str:
+    if is_number(cell):
+        return "number"
+    return "time" if _looks_like_timestamp(cell) or TIME_OF_DAY.fullmatch(cell.strip()) else ""
+
+
+def _looks_like_timestamp(cell: str) -> bool:
+    return find_format(cell) is not None and not re.fullmatch(r"\d{1,8}", cell.strip())
+
+
+def name_columns(header: list[Row], width: int) -> tuple[list[str], list[str]]:
+    """Return distinct names that can be shown, and what was done to come by them."""
+    notes = []
+    if not header:
+        return [f"column {number}" for number in range(1, width + 1)], ["no header: columns are named by their number"]
+    rows = [[cell.strip().lstrip("\ufeff") for cell in row] for row in header]
+    if len(rows[0]) == width - 1:  # R writes no name for the names of rows
+        rows = [["", *row] for row in rows]
+    rows = [fit_row(row, width) for row in rows]
+    rows[0][0] = re.sub(r"^#+\s*", "", rows[0][0])
+    names = rows[0]
+    for units in rows[1:]:
+        names = [_add_unit(name, unit) for name, unit in zip(names, units, strict=True)]
+        notes.append("two rows of names, or a row of units: joined")
+    if names[0] == "" or re.fullmatch(r"Unnamed: 0", names[0]):
+        names[0] = UNNAMED
+    names = [name or f"{UNNAMED} {number}" for number, name in enumerate(names, start=1)]
+    names = ["".join(c if c.isprintable() else "?" for c in name) for name in names]
+    distinct: list[str] = []
+    repeated: list[str] = []
+    for name in names:
+        number = 1 + sum(
+            other == name or re.fullmatch(rf"{re.escape(name)}\.\d+", other) is not None for other in distinct
+        )
+        repeated += [name] if number > 1 else []
+        distinct.append(name if number == 1 else f"{name}.{number}")
+    if repeated:
+        notes.append(f"repeated names: {list_names(repeated)}; numbered")
+    return distinct, notes
+
+
+def _add_unit(name: str, unit: str) -> str:
+    unit = unit.strip("()[] ")
+    if not unit or unit == "-" or unit == name:
+        return name
+    return f"{name} {unit}" if is_number(unit) or not name else f"{name} ({unit})"
+
+
+def list_names(names: Sequence[str]) -> str:
+    """List the first few names."""
+    more = f" and {len(names) - SHOWN_COLUMNS} more" if len(names) > SHOWN_COLUMNS else ""
+    return ", ".join(name[:40] for name in names[:SHOWN_COLUMNS]) + more
