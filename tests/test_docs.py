@@ -107,11 +107,11 @@ def test_the_wrong_name_is_found(text):
     assert not find_wrong_names(text.format("rdrop-cli", "rdrop"))
 
 
-def test_the_readme_installs_this_version():
-    assert {"make install", "pip install --require-hashes -r dist/requirements.txt"} <= {
-        *list_shell_lines(ROOT / "README.md")
-    }
-    assert set(re.findall(r"dist/rdrop_cli-([\d.]+)\.", README)) == {rdrop_cli.__version__}
+def test_the_readme_installs_this_version_with_pip_uv_and_uvx():
+    wheel = f"dist/rdrop_cli-{rdrop_cli.__version__}-*.whl"
+    lines = list_shell_lines(ROOT / "README.md")
+    assert {"pip install .", "uv tool install .", "uvx --from . rdrop --version", f"pip install {wheel}"} <= set(lines)
+    assert {name for line in lines for name in re.findall(r"dist/[\w.*-]+\.whl", line)} == {wheel}
 
 
 def test_the_first_screen_says_what_it_is_and_shows_the_picture():
