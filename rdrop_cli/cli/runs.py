@@ -146,7 +146,7 @@ KEYS: "dict[SortKey, Callable[[Metrics | Summary], Any]]" = {
 }
 
 
-def print_runs(runs: "Sequence[Metrics] | Sequence[Summary]") -> None:
+def print_runs(runs: "Sequence[Metrics | Summary]") -> None:
     """Print a line a run to stdout, with the names of runs and the rates where those of one variant differ."""
     named, differing = any(run.name for run in runs), _differ_in_rates(runs)
     columns, rows = list(COLUMNS), [list(_format_row(run)) for run in runs]
@@ -166,7 +166,7 @@ def _read_name(run: "Metrics | Summary") -> str:
     return run.name
 
 
-def _differ_in_rates(runs: "Sequence[Metrics] | Sequence[Summary]") -> bool:
+def _differ_in_rates(runs: "Sequence[Metrics | Summary]") -> bool:
     return len({(run.variant, run.rates) for run in runs}) > len({run.variant for run in runs})
 
 
