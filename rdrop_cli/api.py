@@ -236,7 +236,9 @@ def calibrate(
     """
     from rdrop_cli.forecast.calibrate import calibrate_runs
 
-    found, notes = calibrate_runs(names, Path(runs_dir), Path(data_dir), period, dataset, uncertainty, samples)
+    found, notes = calibrate_runs(
+        names, Path(runs_dir), Path(data_dir), period, dataset, uncertainty, samples, keep=True
+    )
     for line in notes:
         warnings.warn(line, stacklevel=2)
     return [each.calibration for each in found]

@@ -49,9 +49,18 @@ def make_printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def tell_extra(extra: str) -> str:
+    """Return how to install an extra."""
+    return f"pip install 'rdrop-cli[{extra}]'"
+
+
 def describe_exception(error: Exception) -> str:
     """Render what a stranger's code raised: its type, and the first line of its message."""
     return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
+
+
+class SchedulerLostError(RdropError):
+    """The scheduler of a cluster is gone, or has dropped what was at work there; what has come home can be resumed."""
 
 
 class UsageError(RdropError):

@@ -65,7 +65,11 @@ def measure_load() -> float | None:
 
 
 def lower_priority(niceness: int) -> bool:
-    """Let others go before this process and those that it starts; tell whether the operating system has niceness."""
+    """Let other processes go first, for this process and those that it starts from now on.
+
+    Returns:
+        whether the operating system has niceness.
+    """
     if not hasattr(os, "nice"):
         return False
     os.nice(niceness)

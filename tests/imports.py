@@ -63,10 +63,10 @@ def find_imports(module: str) -> Iterator[Import]:
             for alias in node.names:
                 yield Import(module, alias.name, node.lineno, deferred, typing)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}:{node.lineno}: a relative import"
+            source = node.module if node.level == 0 else f"{module.rsplit('.', node.level)[0]}.{node.module}"
             for alias in node.names:
-                full = f"{node.module}.{alias.name}"
-                yield Import(module, full if full in TREES else str(node.module), node.lineno, deferred, typing)
+                full = f"{source}.{alias.name}"
+                yield Import(module, full if full in TREES else str(source), node.lineno, deferred, typing)
         elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             for child in node.body:
                 yield from visit(child, deferred, True)

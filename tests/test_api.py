@@ -35,6 +35,7 @@ def load(plant):
 SHORT = {"lookback": "6h", "horizon": "3h"}
 
 
+@pytest.mark.thorough
 def test_the_example_of_the_documentation_ends_with_a_verdict(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", PAGE.read_text(), flags=re.DOTALL)

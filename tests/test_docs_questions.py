@@ -26,6 +26,7 @@ def ask(command: str, capsys: pytest.CaptureFixture[str]) -> str:
     return ANSWERS[command]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_a_question_is_answered(
     question: str,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from docs.probe_releases import END, PAGE, START, order_release, read_rows, render_tables
+from docs.release_tables import END, PAGE, START, order_release, read_rows, render_tables
 
 ROWS = read_rows()
 KERAS_3 = [row for row in ROWS if row["family"].startswith("Keras on")]

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 UV = Path(sys.executable).with_name("uv")
+LOCK = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 TINY = shlex.split(
     "--dataset synthetic --protocol demo --epochs 1 --steps-per-epoch 3 --units 4 --runs-dir runs --json"
@@ -46,8 +47,10 @@ def run(*command: str | Path, cwd: Path) -> str:
     return result.stdout
 
 
-def build(folder: Path) -> tuple[Path, Path]:
-    run(UV, "build", "--quiet", "--out-dir", folder, cwd=ROOT)
+def build(folder: Path, source: Path = ROOT) -> tuple[Path, Path]:
+    """Do in a folder with sources what `make dist` does."""
+    here = ("--no-build-isolation", "--python", sys.executable)
+    run(UV, "build", "--quiet", *here, "--out-dir", folder, cwd=source)
     (wheel,), (sdist,) = folder.glob("*.whl"), folder.glob("*.tar.gz")
     return wheel, sdist
 
@@ -82,15 +85,24 @@ def metadata(dist):
 
 
 @pytest.fixture(scope="module")
-def installed(dist, tmp_path_factory):
+def released(dist):
+    """Return the folder of the wheel, with what `make dist` writes beside it."""
+    run(sys.executable, ROOT / "release.py", dist[0].parent, cwd=dist[0].parent)
+    return dist[0].parent
+
+
+@pytest.fixture(scope="module")
+def installed(released, tmp_path_factory):
     """Return the `bin` folder of a new environment with the wheel and the locked versions of its dependencies."""
     folder = tmp_path_factory.mktemp("installed")
-    export = ["--quiet", "--frozen", "--no-default-groups", "--no-emit-project", "--no-hashes", "--no-annotate"]
-    run(UV, "export", *export, "--output-file", folder / "versions.txt", cwd=ROOT)
     run(UV, "venv", "--quiet", "--python", sys.executable, folder / "venv", cwd=folder)
     python = folder / "venv" / "bin" / "python"
-    run(UV, "pip", "install", "--quiet", "--python", python, "-c", folder / "versions.txt", dist[0], cwd=folder)
+    install(python, released / "requirements.txt", cwd=folder)
     return python.parent
+
+
+def install(python: Path, requirements: Path, *options: str, cwd: Path) -> None:
+    run(UV, "pip", "install", "--quiet", "--python", python, "--require-hashes", *options, "-r", requirements, cwd=cwd)
 
 
 def test_every_file_of_the_package_is_in_the_wheel_and_in_the_sdist(dist, unpacked):
@@ -110,11 +122,55 @@ def test_the_sdist_has_the_documents_and_the_tests(unpacked):
     assert not (unpacked / ".venv").exists()
 
 
-def test_a_second_build_has_the_same_bytes(dist, tmp_path):
-    first, second = (
-        [hashlib.sha256(path.read_bytes()).hexdigest() for path in paths] for paths in (dist, build(tmp_path))
+def test_a_build_at_another_place_and_time_has_the_same_bytes(dist, unpacked, tmp_path, monkeypatch):
+    """Kernels too: from sources in another folder, of another age and with other rights."""
+    elsewhere = shutil.copytree(unpacked, tmp_path / "another place")
+    for path in elsewhere.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+        os.utime(path, (2_000_000_000, 2_000_000_000))
+    for name, value in {"TZ": "Asia/Tokyo", "LC_ALL": "C", "TMPDIR": str(tmp_path), "HOME": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    again = build(tmp_path / "dist", elsewhere)
+    assert [path.name for path in again] == [path.name for path in dist]
+    assert [compute_sha256(path) for path in again] == [compute_sha256(path) for path in dist]
+
+
+def compute_sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_wheel_of_other_bytes_is_not_installed(released, installed, tmp_path):
+    other = shutil.copytree(released, tmp_path / "dist")
+    (wheel,) = other.glob("*.whl")
+    with zipfile.ZipFile(wheel, "a") as archive:
+        archive.writestr("rdrop_cli/more.py", "")
+    anew = ("--reinstall-package", PROJECT["name"], "--no-deps")
+    with pytest.raises(AssertionError, match="Hash mismatch"):
+        install(installed / "python", other / "requirements.txt", *anew, cwd=tmp_path)
+
+
+def test_the_requirements_of_an_extra_have_it_and_name_the_wheel_with_it(released):
+    for extra in PROJECT["optional-dependencies"]:
+        lines = (released / f"requirements-{extra}.txt").read_text(encoding="utf-8").splitlines()
+        assert f"rdrop-cli[{extra}]=={rdrop_cli.__version__} \\" in lines
+        assert all(line.startswith((" ", "--find-links")) or line.endswith("\\") for line in lines), (
+            "no line without a hash"
+        )
+    assert any(
+        line.startswith("distributed==") for line in (released / "requirements-cluster.txt").read_text().split("\n")
     )
-    assert first == second
+
+
+def test_the_bill_of_materials_lists_every_locked_package_and_what_a_run_needs(released, dist):
+    bill = json.loads((released / f"rdrop_cli-{rdrop_cli.__version__}.cdx.json").read_text(encoding="utf-8"))
+    locked = {package["name"]: package.get("version") for package in LOCK["package"]}
+    assert {part["name"]: part["version"] for part in bill["components"]} == {
+        name: version for name, version in locked.items() if name != PROJECT["name"]
+    }
+    scopes = {part["name"]: part["scope"] for part in bill["components"]}
+    assert [scopes[name] for name in ("tensorflow", "jax", "pytest")] == ["required", "optional", "excluded"]
+    files = bill["metadata"]["component"]["externalReferences"]
+    assert [file["hashes"][0]["content"] for file in files] == [compute_sha256(path) for path in dist]
 
 
 def test_the_metadata_name_the_distribution(metadata):

@@ -141,7 +141,7 @@ def _join(
     for place_of, (name, page) in enumerate(pages.items()):
         of_dataset = numbers.get((name, question.id))
         if of_dataset and of_dataset.by_seed:
-            unit = 1.0 if question.is_share else page.margin / MARGIN_SHARE
+            unit = page.margin / MARGIN_SHARE if question.is_error else 1.0
             found[place_of] = {seed: value / unit for seed, value in of_dataset.by_seed.items()}
     bounds = list_bounds(question, claims, MARGIN_SHARE)
     if len(found) < LEAST_DATASETS:

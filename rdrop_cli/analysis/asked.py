@@ -100,9 +100,10 @@ def _measure_one(asked: Asked, found: Numbers, compared: int) -> Period | Origin
             return Origins(tuple(found.estimates), layout.overlap)
         numbers = np.array([list(of_seed.values()) for of_seed in found.at_origins.values()])
         return measure_origins(numbers, layout, compared)
-    if not asked.question.in_period:
+    by_day = asked.question.by_day
+    if by_day is None:
         return None
-    return measure_period({seed: asked.runs[seed] for seed in found.by_seed}, compared)
+    return measure_period([measure_or_none(by_day, asked.runs[seed]) for seed in found.by_seed], compared)
 
 
 def measure_seeds(measure: Measure, runs: RunsBySeed, least_epochs: int = 1) -> dict[int, float]:

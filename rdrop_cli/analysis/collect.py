@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rdrop_cli.analysis.kept import read_coverage, read_errors
 from rdrop_cli.analysis.network import Network, read_network
-from rdrop_cli.analysis.run import DailyErrors, RunCurves, pack_daily_errors, read_daily_errors, unpack_daily_errors
+from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.errors import DataError
 from rdrop_cli.runs.comparable import (
     Run,
@@ -21,7 +22,6 @@ from rdrop_cli.runs.difference import explain_other_study
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_runs
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.runs.index import Kind, read_files
 from rdrop_cli.study.editions import BOOK, EDITIONS, Edition
 
 Networks = Mapping[Network, Sequence[RunCurves]]
@@ -62,7 +62,7 @@ class Collection:
             reference run, and the epochs that most of its seeds have.
         attempts: what became of all runs of a network, complete or not.
         skipped: runs that are not used, each with the reason.
-        damaged: runs whose daily errors cannot be read, each with the reason; they are judged without.
+        damaged: runs whose daily errors or coverage cannot be read, each with the reason; they are judged without.
     """
 
     used: tuple[Metrics, ...] = ()
@@ -149,8 +149,9 @@ def _collect_like(
     varied, replaced_too = keep_newest_of_each_seed([run for run in comparable if run.metrics.vary])
     damaged = list[Skipped]()
     origins, unit = dict[int, dict[Network, list[RunCurves]]](), used[0].metrics.target_std
-    for run, daily in zip(used, _read_daily(used, damaged), strict=True):
-        curves = replace(fit[run], daily=daily).in_unit_of(unit)
+    kept = zip(used, read_errors(used, damaged), read_coverage(used, damaged), strict=True)
+    for run, daily, coverage in kept:
+        curves = replace(fit[run], daily=daily, coverage=coverage).in_unit_of(unit)
         networks = origins.setdefault(run.metrics.protocol.train_start_row, {})
         networks.setdefault(read_network(run.metrics), []).append(curves)
     (first, networks), *later = origins.items()
@@ -263,17 +264,3 @@ def _check_complete(run: Run) -> None:
     if status != "completed":
         hint = "; `rdrop train` resumes it" if status == "interrupted" else ""
         raise DataError(f"{status}, {epochs.done} of {epochs.planned} epochs are done{hint}")
-
-
-DAILY_ERRORS = Kind("daily errors", "daily_errors.csv", read_daily_errors, pack_daily_errors, unpack_daily_errors)
-
-
-def _read_daily(runs: Sequence[Run], damaged: list[Skipped]) -> list[DailyErrors | None]:
-    """Read the daily errors of runs; a file that is damaged is named, none is missed where none was kept."""
-    found: list[DailyErrors | None] = []
-    read = read_files([run.folder for run in runs], DAILY_ERRORS)
-    for run, daily in zip(runs, read, strict=True):
-        if isinstance(daily, DataError):
-            damaged.append(Skipped(run.folder.run_id, f"{daily}; judged without it", "with damaged daily errors"))
-        found.append(None if isinstance(daily, DataError) else daily)
-    return found

@@ -8,6 +8,7 @@ What was known when these rules were fixed: the printed curves and numbers, and 
 """
 
 from rdrop_cli.analysis.claims import CLAIMS, RARE, Claim, Region, above_zero, below_zero, most
+from rdrop_cli.analysis.interval_claims import claim_intervals
 from rdrop_cli.analysis.network_questions import (
     compare_lowest_with_naive,
     compare_test_with_naive,
@@ -73,6 +74,7 @@ EDITION_1 = (
         compare_with("dropout", "conv-gru"),
         above_zero,
     ),
+    *claim_intervals("dropout"),
 )
 
 EDITION_2 = (
@@ -146,6 +148,7 @@ EDITION_2 = (
         compare_turns("lstm", "lstm-bidirectional"),
         most,
     ),
+    *claim_intervals("lstm-dropout"),
 )
 
 _BY_NUMBER = {1: EDITION_1, 2: EDITION_2, 3: EDITION_2}

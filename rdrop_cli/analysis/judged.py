@@ -17,7 +17,9 @@ from rdrop_cli.analysis.variance import Spread
 from rdrop_cli.errors import UsageError
 
 Verdict = Literal["holds", "does-not-hold", "undecided"]
-Reason = Literal["decided", "no-runs", "too-short", "too-few-seeds", "across-bound", "period", "still-improving"]
+Reason = Literal[
+    "decided", "no-runs", "too-short", "not-measured", "too-few-seeds", "across-bound", "period", "still-improving"
+]
 OPEN: tuple[Reason, ...] = ("too-few-seeds", "across-bound", "period")  # what more seeds or days may decide
 
 
@@ -28,7 +30,7 @@ class ClaimVerdict:
     Attributes:
         region: where the answer has to lie, at the margin of these runs.
         reason: why it is undecided, or `decided`; `no-runs`: no seed with complete runs of all it needs; `too-short`:
-            none of which all are long enough;
+            none of which all are long enough; `not-measured`: of which nobody measured the intervals;
             `still-improving`: `improving` is not empty, and the answer would be that a network does not overfit.
         p: of the nearest bound of the region that decides, of the seeds alone; None of no look.
         published: the same number of the published runs; None where there is none.

@@ -1,15 +1,15 @@
 """How much of an answer belongs to its validation period: measured over several, or imagined by blocks of days."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.analysis.by_day import ByDay
 from rdrop_cli.analysis.distributions import find_t
 from rdrop_cli.analysis.joint_test import ALPHA_PERIOD
-from rdrop_cli.analysis.run import RunCurves
 
 BLOCK_DAYS = 14  # a weather regime lasts days, seldom two weeks
 LEAST_BLOCKS = 4
@@ -17,13 +17,13 @@ LEAST_BLOCKS = 4
 
 @dataclass(frozen=True)
 class Period:
-    """What another validation period like this one might add to a mean difference.
+    """What another period like this one might add to a mean.
 
     Attributes:
         days: calendar days of the period.
         blocks: of two weeks.
-        error: standard error of the difference over blocks, a standardised error.
-        half: half the width of its interval, simultaneous over `compared` differences.
+        error: standard error of the mean over blocks, in the unit of the mean.
+        half: half the width of its interval, simultaneous over `compared` means.
     """
 
     days: int
@@ -32,24 +32,21 @@ class Period:
     half: float
 
 
-def measure_period(pairs: Mapping[int, tuple[RunCurves, ...]], compared: int) -> Period | None:
-    """Measure how a difference varies over the days; None where too little was kept for it.
+def measure_period(seeds: Sequence[ByDay | None], compared: int) -> Period | None:
+    """Measure how a mean varies over the days; None where too little was kept for it.
 
-        d_b   = Σ_t w_t (e2_t - e1_t) / Σ_t w_t over the days t of a block, mean over seeds
+        d_b   = Σ_t w_t d_t / Σ_t w_t over the days t of a block, mean over seeds
         error = standard deviation of the blocks / √blocks        half = t_{blocks - 1, 1 - α / (2 · compared)} · error
 
     Blocks of two weeks, since errors stay alike for days. Student's t over block means covers its nominal level where
-    the percentile bootstrap over as few blocks does not. Seeds count whose two runs both kept their daily errors,
-    over the same days as the first such seed's; each network at the epoch that validation chose.
+    the percentile bootstrap over as few blocks does not. Seeds count of which the days were kept, the same as the first
+    such seed's; each network at the epoch that validation chose.
     """
-    kept = [(runs[0].daily, runs[1].daily) for _, runs in sorted(pairs.items()) if len(runs) == 2]
-    first = next((one for one, other in kept if one and other), None)
-    if first is None or len(first.days) < LEAST_BLOCKS * BLOCK_DAYS:
+    kept = [each for each in seeds if each]
+    if not kept or len(kept[0].days) < LEAST_BLOCKS * BLOCK_DAYS:
         return None
-    differences = [other.mae - one.mae for one, other in kept if one and other and one.days == other.days == first.days]
-    if not differences:
-        return None
-    blocks = average_blocks(np.mean(differences, axis=0), first.windows)
+    first = kept[0]
+    blocks = average_blocks(np.mean([each.values for each in kept if each.days == first.days], axis=0), first.windows)
     error = float(blocks.std(ddof=1) / np.sqrt(len(blocks)))
     half = find_t(1 - ALPHA_PERIOD / (2 * compared), len(blocks) - 1) * error
     return Period(len(first.days), len(blocks), error, half)

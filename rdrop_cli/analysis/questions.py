@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Literal
 
+from rdrop_cli.analysis.by_day import ByDay
 from rdrop_cli.analysis.measures import (
     LEAST_EPOCHS,
     Overfitting,
@@ -22,6 +24,8 @@ BASELINE, DROPOUT, STEP_MASK, LAYER_BEFORE = "baseline", "dropout", "naive-step"
 
 Runs = tuple[RunCurves, ...]
 Measure = Callable[[Runs], float]  # of the runs of one seed, in the order of `needs`; DataError if it has none
+Kind = Literal["share", "error", "points"]  # of seeds; standardised; of targets, less another share
+MeasureByDay = Callable[[Runs], ByDay]  # likewise
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,11 @@ class Question:
         number: what is measured, in words.
         measure: the number of a seed; of a share 1.0 where the seed shows it and 0.0 where it does not.
         is_share: whether the answer is the share of seeds that show it; else it is the mean, an error.
+        in_points: whether the mean is no error but a share of targets less another, told in percentage points.
         size: of a share, how large what it asks about is in a seed, in words and as a measure: told, not judged.
         size_is_error: whether the size is an error, and not a number of epochs.
         onset: of a share, the epoch from which on a seed that shows it does, as a measure; told, not judged.
-        in_period: whether it is a difference in the level, of which daily errors tell how much the period makes.
+        by_day: of a mean, the same day by day, which tells how much the period makes of it; None where nothing does.
         bets_on_rarity: whether the share may be shown to be small.
         least_epochs: runs with fewer have no answer.
         needs_turn: whether a run that was still improving at its end was trained too little to answer no.
@@ -47,13 +52,29 @@ class Question:
     number: str
     measure: Measure
     is_share: bool = False
+    in_points: bool = False
     size: tuple[str, Measure] | None = None
     size_is_error: bool = True
     onset: Measure | None = None
-    in_period: bool = False
+    by_day: MeasureByDay | None = None
     bets_on_rarity: bool = False
     least_epochs: int = LEAST_EPOCHS
     needs_turn: bool = False
+
+    @property
+    def kind(self) -> Kind:
+        """What its answer is."""
+        return "share" if self.is_share else "points" if self.in_points else "error"
+
+    @property
+    def is_error(self) -> bool:
+        """Whether the answer is a mean error."""
+        return self.kind == "error"
+
+    @property
+    def in_period(self) -> bool:
+        """Whether it can be told how much of the answer belongs to the period."""
+        return self.by_day is not None
 
 
 def measure_margin(run: RunCurves) -> float:
@@ -71,6 +92,14 @@ def differ_in_level(runs: Runs) -> float:
     """Return the second run's level minus the first's, over the epochs that both have."""
     equal = count_equal_epochs(runs)
     return runs[1].measure_level(equal).error - runs[0].measure_level(equal).error
+
+
+def differ_by_day(runs: Runs) -> ByDay:
+    """Return the second run's validation error minus the first's, by day: each network at the epoch that was chosen."""
+    one, other = runs[0].daily, runs[1].daily
+    if one is None or other is None or one.days != other.days:
+        raise DataError(f"{runs[0]}: no daily errors of the days that {runs[1]} has")
+    return ByDay(one.days, one.windows, other.mae - one.mae)
 
 
 def find_onset(within: int | None = None) -> Measure:
@@ -171,7 +200,7 @@ LEVEL = Question(
     (BASELINE, DROPOUT),
     "dropout's level minus the baseline's, at equal epochs",
     differ_in_level,
-    in_period=True,
+    by_day=differ_by_day,
 )
 LONGER = Question(
     "takes-longer",
@@ -187,14 +216,14 @@ STEP_MASK_LEVEL = Question(
     (DROPOUT, STEP_MASK),
     "naive-step's level minus dropout's, at equal epochs",
     differ_in_level,
-    in_period=True,
+    by_day=differ_by_day,
 )
 LAYER_BEFORE_LEVEL = Question(
     "layer-before-level-difference",
     (BASELINE, LAYER_BEFORE),
     "dropout-before's level minus the baseline's, at equal epochs",
     differ_in_level,
-    in_period=True,
+    by_day=differ_by_day,
 )
 BELOW_NAIVE = Question(
     "below-naive",
@@ -227,5 +256,5 @@ def compare_with(reference: str, variant: str) -> Question:
         (reference, variant),
         f"{variant}'s level minus {reference}'s, at equal epochs",
         differ_in_level,
-        in_period=True,
+        by_day=differ_by_day,
     )

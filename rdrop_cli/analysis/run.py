@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.analysis.coverage import DailyCoverage
 from rdrop_cli.analysis.measures import Curve, Level, check_curve, measure_level
 from rdrop_cli.errors import DataError
 
@@ -101,6 +102,7 @@ class RunCurves:
         target_std: one standardised unit of the target in its own `unit`: °C for temperature.
         unit: the target's; empty where its name tells none.
         daily: validation errors of the best network by day; None where they were not kept.
+        coverage: how many targets its intervals held in the test; None where nobody measured it.
 
     Raises:
         DataError: a curve is empty, of another length than the others, or not finite; or a figure is not finite.
@@ -117,6 +119,7 @@ class RunCurves:
     unit: str = "°C"
     daily: DailyErrors | None = None
     naive_test_mae: float | None = None
+    coverage: DailyCoverage | None = None
 
     def __post_init__(self) -> None:
         for name in ("val_loss", "loss", "train_mae"):  # the others are measured by the first

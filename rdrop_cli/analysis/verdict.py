@@ -193,6 +193,8 @@ def explain_reason(answer: Answer, runs: RunsBySeed, region: Region, verdict: Ve
     """Say why a claim is undecided, or that it is decided."""
     if not answer.by_seed:
         short = all(min(run.epochs for run in of_seed) < answer.question.least_epochs for of_seed in runs.values())
+        if runs and answer.question.in_points:
+            return "not-measured"
         return "too-short" if runs and short else "no-runs"
     if verdict != "undecided":
         return "decided"

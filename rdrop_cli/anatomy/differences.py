@@ -1,6 +1,6 @@
 """What a layer does differently: from its own rates, from what one expects at inference, and from Gal's method."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -25,9 +25,17 @@ def render_examination(found: Examination) -> dict[str, Any]:
         "inference_error": found.inference_error,
         "repeats_from_a_seed": found.repeats,
         "redraws_each_call": found.redraws,
-        "asks_for_fused_kernel": found.fused,
+        "trainable_parameters": found.trainable,
+        "fused_kernel": dict(found.fused),
         "differences": list(list_differences(found)),
     }
+
+
+def describe_fused(fused: Mapping[str, bool | None]) -> str:
+    """Say in words what was found of a library's fused kernel; nothing where it cannot be told."""
+    if fused["taken"]:
+        return "used, given dropped inputs at inference too" if fused["drops"] else "used"
+    return {True: "asked for; the backend has none", False: "not asked for", None: ""}[fused["asked"]]
 
 
 def list_shared(found: Sequence[Examination]) -> Iterator[str]:
@@ -55,7 +63,7 @@ def list_differences(found: Examination) -> Iterator[str]:
     if found.inference_error > TOLERANCE:
         yield f"it differs by {found.inference_error:.1e} from its method at inference, where nothing is to be dropped"
     if found.fused_drops:
-        yield "at inference its library's fused kernel is given dropped inputs"
+        yield "at inference cuDNN's kernel, on a GPU, would be given dropped inputs"
     for argument in ("dropout", "recurrent_dropout"):
         yield from _compare_masks([m for m in found.anatomy.masks if m.argument == argument], found.anatomy.cell)
 

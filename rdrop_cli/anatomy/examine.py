@@ -1,7 +1,6 @@
 """Say what a layer of any library does, from its outputs in the probe's calls: its masks and its method."""
 
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.anatomy.identify import measure_errors, measure_plain_error, measure_rested_error
-from rdrop_cli.anatomy.probe import design_calls
+from rdrop_cli.anatomy.mask_records import is_one, merge, record_memory, record_reads, record_weights
+from rdrop_cli.anatomy.probe.calls import design_calls
 from rdrop_cli.anatomy.readout import (
     TOLERANCE,
     Memory,
@@ -21,12 +21,14 @@ from rdrop_cli.anatomy.readout import (
 )
 from rdrop_cli.anatomy.record import PLAIN, Anatomy, MaskRecord
 from rdrop_cli.anatomy.reference import ACTIVATIONS, Array
-from rdrop_cli.study.methods import CELLS, METHODS, Lifetime, Scaling, Site
+from rdrop_cli.anatomy.updates import find_updates
+from rdrop_cli.study.methods import CELLS, METHODS, Scaling, Site
 
 Outputs = Mapping[str, Array]
 SIGMAS = 4
 KERNELS = {"x": "kernel", "h": "recurrent kernel"}
 ROUNDED = 1e-3  # of a rate that is read from a mask
+MEMORY_MASKED = "something multiplies the memory that is no mask"
 WEIGHTS_MASKED = {
     "x": "single weights of the kernel are masked",
     "h": "single weights of the recurrent kernel are masked",
@@ -44,8 +46,9 @@ class Examination:
         repeats: whether its masks are the same again from the same seed.
         redraws: whether a second training call draws others; None where nothing is dropped.
         inference_error: from the method's equations without masks, or from the plain cell's if it follows none.
-        fused: whether it asks for its library's fused kernel; None where that cannot be told.
-        fused_drops: whether that kernel is given masked inputs at inference; None likewise.
+        trainable: the number of its trainable parameters.
+        fused: of its library's fused kernel, cuDNN's: whether it is `asked` for, whether on a GPU it would be `taken`,
+            and whether at inference it `drops`; None where that cannot be told.
     """
 
     anatomy: Anatomy
@@ -54,8 +57,8 @@ class Examination:
     repeats: bool
     redraws: bool | None
     inference_error: float
-    fused: bool | None
-    fused_drops: bool | None
+    trainable: int
+    fused: Mapping[str, bool | None]
 
     @property
     def active(self) -> bool:
@@ -66,6 +69,11 @@ class Examination:
     def clean_at_inference(self) -> bool:
         """Whether nothing is dropped at inference."""
         return self.inference_error <= TOLERANCE and not self.fused_drops
+
+    @property
+    def fused_drops(self) -> bool:
+        """Whether on a GPU something would be dropped at inference."""
+        return bool(self.fused["taken"] and self.fused["drops"])
 
     @property
     def measured(self) -> dict[str, float]:
@@ -90,9 +98,10 @@ def examine(entry: Mapping[str, Any], outputs: Outputs) -> Examination:
         )
     outputs = {name: np.asarray(array, np.float64) for name, array in outputs.items()}
     repeats = bool(np.allclose(outputs["random"], outputs["again"], atol=1e-6))
-    readings = [_read(entry, outputs, memory) for memory in find_memories(cell, outputs["memory"])] if repeats else []
+    memories = [*find_memories(cell, outputs["memory"])] or [*find_updates(outputs)]
+    readings = [_read(entry, outputs, memory) for memory in memories] if repeats else []
     if not readings:
-        what = "something multiplies the memory that is no mask" if repeats else "its masks cannot be drawn again"
+        what = MEMORY_MASKED if repeats else "its masks cannot be drawn again"
         readings = [(_compare(entry, outputs, (), np.ones(len(outputs["random"]), bool)), (what,))]
     anatomy, unread = min(readings, key=lambda reading: (len(reading[1]), min(reading[0].max_abs_error.values())))
     return Examination(
@@ -102,8 +111,8 @@ def examine(entry: Mapping[str, Any], outputs: Outputs) -> Examination:
         repeats=repeats,
         redraws=not np.allclose(outputs["random"], outputs["next"], atol=1e-6) if anatomy.masks or unread else None,
         inference_error=_measure_inference(entry, outputs, anatomy),
+        trainable=entry["trainable"],
         fused=entry["fused"],
-        fused_drops=entry["fused_drops"],
     )
 
 
@@ -128,7 +137,7 @@ def _read(entry: Mapping[str, Any], outputs: Outputs, memory: Memory) -> tuple[A
     cell, name, asked = entry["cell"], entry["name"], entry["asked"]
     gates = CELLS[cell].gates
     on_x, on_h = read_masks(cell, outputs, memory, reset_after=entry["reset_after"])
-    records, unread = list(_record_memory(name, cell, memory, asked)), []
+    records, unread = list(record_memory(name, cell, memory, asked)), []
     seen = np.ones(len(outputs["random"]), bool)
     for target, by_gate in (("x", on_x), ("h", on_h)):
         odd = [gate for gate, mask in by_gate.items() if not is_mask(mask)]
@@ -137,24 +146,19 @@ def _read(entry: Mapping[str, Any], outputs: Outputs, memory: Memory) -> tuple[A
             unread.append(
                 f"{', '.join(sorted(odd, key=gates.index))} read {target} multiplied by {values}, which no mask does"
             )
-        elif all(_is_one(mask, axis=0) for mask in by_gate.values()):
-            merged = {gate: _merge(mask, axis=0) for gate, mask in by_gate.items()}
+        elif all(is_one(mask, axis=0) for mask in by_gate.values()):
+            merged = {gate: merge(mask, axis=0) for gate, mask in by_gate.items()}
             if target == "x" or memory.site is Site.RETURNED_OUTPUT:
                 seen &= _find_whole(merged)
             if not all(drops_nothing(mask) for mask in merged.values()):
-                records += _record_reads(name, cell, target, merged, asked)
+                records += record_reads(name, cell, target, merged, asked)
         elif target == "h" and all(len(mask) == entry["units"] for mask in by_gate.values()):
-            records.append(_record_weights(name, cell, by_gate, asked))
+            records.append(record_weights(name, cell, by_gate, asked))
         else:
             unread.append(WEIGHTS_MASKED[target])
     if not seen.any():
         return _compare(entry, outputs, tuple(records), ~seen), (*unread, "no sample shows all of its masks")
     return _compare(entry, outputs, tuple(records), seen), tuple(unread)
-
-
-def _describe_no_mask(target: str, by_gate: Mapping[str, Array]) -> str:
-    values = " or ".join(f"{value:g}" for value in list_values(np.stack(list(by_gate.values()))))
-    return f"{', '.join(by_gate)} read {target} multiplied by {values}, which no mask does"
 
 
 def _find_whole(by_gate: Mapping[str, Array]) -> npt.NDArray[np.bool_]:
@@ -164,86 +168,11 @@ def _find_whole(by_gate: Mapping[str, Array]) -> npt.NDArray[np.bool_]:
     the returned output that is 0.
     """
     every = np.stack(list(by_gate.values()))
-    if _is_one(every, axis=0):
-        every = _merge(every, axis=0)[None]
+    if is_one(every, axis=0):
+        every = merge(every, axis=0)[None]
     # At the first timestep there is nothing to read of h.
-    every = _merge(every, axis=2)[:, :, None] if _is_one(every, axis=2) else every[:, :, 1:]
+    every = merge(every, axis=2)[:, :, None] if is_one(every, axis=2) else every[:, :, 1:]
     return np.asarray(~np.isnan(every).any(axis=(0, 2, 3)))
-
-
-def _record_weights(name: str, cell: str, by_gate: Mapping[str, Array], asked: Mapping[str, float]) -> MaskRecord:
-    """Return the mask on the recurrent kernel, (units, gates · units), from what each unit shows of each other."""
-    gates = CELLS[cell].gates
-    columns = []
-    for gate in gates:
-        shown = _merge(_merge(by_gate[gate], axis=1), axis=1)  # (shift, unit that is read)
-        reader = (np.arange(len(shown)) - np.arange(len(shown))[:, None]) % len(shown)
-        columns.append(np.take_along_axis(shown, reader.T, axis=0).T)
-    array, _ = _condense(np.concatenate(columns, axis=1)[:, None], asked)
-    return MaskRecord(name, "recurrent_dropout", Site.RECURRENT_KERNEL, "U", gates, Lifetime.SEQUENCE, array)
-
-
-def _record_memory(name: str, cell: str, memory: Memory, asked: Mapping[str, float]) -> Iterator[MaskRecord]:
-    """Yield the mask that multiplies the memory."""
-    if memory.site is None:
-        return
-    kind = CELLS[cell]
-    target = {Site.CANDIDATE: "g", Site.RETURNED_OUTPUT: "y"}.get(memory.site, kind.states[-1])
-    gates = kind.gates if memory.site is Site.PREVIOUS_STATE else ()
-    array, lifetime = _condense(memory.mask, asked)
-    argument = "rate" if memory.site is Site.RETURNED_OUTPUT else "recurrent_dropout"
-    yield MaskRecord(name, argument, memory.site, target, gates, lifetime, array)
-
-
-def _record_reads(
-    name: str, cell: str, target: str, by_gate: Mapping[str, Array], asked: Mapping[str, float]
-) -> Iterator[MaskRecord]:
-    """Yield the masks through which gates read x or h: one if it is the same for all."""
-    gates = CELLS[cell].gates
-    every = np.stack([by_gate[gate] for gate in gates])
-    shared = _is_one(every, axis=0)
-    groups = [(gates, _merge(every, axis=0))] if shared else [((gate,), by_gate[gate]) for gate in gates]
-    for readers, mask in groups:
-        array, lifetime = _condense(mask, asked)
-        site = Site.RECURRENT_INPUT if target == "h" else Site.LAYER_INPUT
-        if target == "x" and lifetime is Lifetime.STEP and shared:
-            site = Site.GIVEN_SEQUENCE
-        argument = "recurrent_dropout" if target == "h" else "dropout"
-        yield MaskRecord(name, argument, site, target, readers, lifetime, array)
-
-
-def _condense(mask: Array, asked: Mapping[str, float]) -> tuple[Array, Lifetime]:
-    """Return a mask (batch, time, units) in its least shape, with its two values exact, and how long it lasts.
-
-    Where it cannot be seen it has no effect, and is taken for kept.
-    """
-    lifetime = Lifetime.SEQUENCE if _is_one(mask, axis=1) else Lifetime.STEP
-    if lifetime is Lifetime.SEQUENCE:
-        mask = _merge(mask, axis=1)
-    if _is_one(mask, axis=0):
-        mask = _merge(mask, axis=0)[None]
-    kept = mask[mask > TOLERANCE]
-    scale = float(kept.mean()) if kept.size else 1.0
-    exact = [1.0, *(1 / (1 - rate) for rate in asked.values() if 0 < rate < 1)]
-    scale = (
-        min(exact, key=lambda value: abs(value - scale)) if min(abs(v - scale) for v in exact) < TOLERANCE else scale
-    )
-    return np.where(mask <= TOLERANCE, 0.0, scale), lifetime
-
-
-def _is_one(masks: Array, axis: int) -> bool:
-    """Whether masks along an axis are the same, wherever they can be seen, and drop something."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where none can be seen
-        apart = np.nanmax(masks, axis) - np.nanmin(masks, axis)
-    return not bool((apart > TOLERANCE).any())
-
-
-def _merge(masks: Array, axis: int) -> Array:
-    """Return masks that are the same as one, seen where any of them is."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return np.asarray(np.nanmax(masks, axis))
 
 
 def _compare(

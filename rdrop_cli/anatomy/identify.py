@@ -175,7 +175,7 @@ def arrange_recurrent_masks(
             return [keep[0] * scale]
         keep = [keep[0][None, :, gate * units] for gate in range(gates)]
     # (mask, sample, time, units)
-    every = np.stack([k if k.ndim == 3 else k[:, None] for k in keep])
+    every = np.stack(np.broadcast_arrays(*[k if k.ndim == 3 else k[:, None] for k in keep]))
     if method.site is Site.RECURRENT_KERNEL:
         columns = _spread(_spread(_spread(every, 0, gates), 1, 1), 2, 1)[:, 0, 0]
         return [np.concatenate([_spread(column[None], 0, units).T for column in columns], axis=1) * scale]

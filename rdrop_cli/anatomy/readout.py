@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rdrop_cli.anatomy.probe import GAIN, LEVEL
+from rdrop_cli.anatomy.probe.calls import GAIN, LEVEL
 from rdrop_cli.anatomy.reference import Array
 from rdrop_cli.study.methods import CELLS, Site
 
@@ -22,10 +22,17 @@ MEMORY_SITES = (Site.NEW_STATE, Site.CANDIDATE, Site.PREVIOUS_STATE, Site.STATE_
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """What multiplies the memory on its way from one timestep to the next; a site of None is nothing."""
+    """What multiplies the memory on its way from one timestep to the next.
+
+    Attributes:
+        site: where; None for nothing.
+        mask: on h of a GRU, on c of an LSTM.
+        on_h: that on h of an LSTM, if it has a mask of its own.
+    """
 
     site: Site | None
     mask: Array
+    on_h: Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +135,8 @@ def _read_mask(
     if cell == "gru":
         shown = _solve_gru(gate, reads, step, through_h)
     else:
-        shown = _solve_lstm(gate, step, call / outputs["memory"])
+        opened = call / outputs["memory"]
+        shown = _solve_lstm(gate, step, opened if memory.on_h is None else np.where(memory.on_h == 1, opened, np.nan))
     mask = np.roll(np.where(np.abs(value) > TOLERANCE, shown / (GAIN * value), np.nan), -shift, axis=-1)
     return np.where(np.isfinite(mask), mask, np.nan)
 
@@ -173,13 +181,17 @@ def _split_step(cell: str, outputs: Array, memory: Memory, *, opened: bool) -> S
     kept, ones = _hide_zeros(memory.mask), np.ones_like(outputs)
     returned = outputs / kept if memory.site is Site.RETURNED_OUTPUT else outputs
     state = returned if cell == "gru" or not opened else np.arctanh(returned)
-    before = _shift(state)
+    kept_on = state
+    if memory.on_h is not None:
+        state = np.where(memory.on_h == 1, state, np.nan)  # elsewhere h is an old one
+        kept_on = np.where(memory.mask == 1, state, np.nan)
+    before = _shift(kept_on)
     if memory.site is Site.PREVIOUS_STATE:
         before = before * np.nan_to_num(memory.mask, nan=0.0)
     after = state
     if memory.site is Site.NEW_STATE:
         after = state / kept
-    elif memory.site is Site.STATE_UPDATE:
+    elif memory.site is Site.STATE_UPDATE and memory.on_h is None:
         after = np.where(np.isnan(kept), np.nan, state)
     return Step(
         before,

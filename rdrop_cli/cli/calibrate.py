@@ -48,7 +48,9 @@ def calibrate(
     from rdrop_cli.forecast.calibrate import calibrate_runs
 
     with show_stage("forecasting …"):
-        found, notes = calibrate_runs(runs or [], runs_dir, data_dir, period, dataset, uncertainty or (), samples)
+        found, notes = calibrate_runs(
+            runs or [], runs_dir, data_dir, period, dataset, uncertainty or (), samples, keep=True
+        )
     for line in notes:
         note(f"note: {line}")
     if as_json:

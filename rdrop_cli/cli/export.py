@@ -92,7 +92,7 @@ def _export_csv(runs: list["Run"], output: Path | None) -> None:
     for run in runs:
         if not run.metrics.has_epochs:
             _note_skipped(f"{run.folder.run_id}: has not finished an epoch")
-    table = format_tidy_csv(run.metrics for run in runs)
+    table = format_tidy_csv([run.metrics for run in runs])
     if output:
         write_text(output, table)
         typer.echo(str(output))

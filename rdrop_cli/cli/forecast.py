@@ -17,7 +17,7 @@ from rdrop_cli.cli.options import (
     RunsDir,
     complete_run_ids,
 )
-from rdrop_cli.errors import RdropError, UsageError
+from rdrop_cli.errors import RdropError, UsageError, tell_extra
 from rdrop_cli.study.units import format_stamp, name_target
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _write(frame: "pd.DataFrame", chosen: Format, output: Path | None) -> None:
             with replace_atomically(output) as temporary:
                 frame.to_parquet(temporary, index=False)
         except ImportError as error:
-            raise RdropError("Parquet needs pyarrow; pip install 'rdrop-cli[files]'") from error
+            raise RdropError(f"Parquet needs pyarrow: {tell_extra('files')}") from error
         return
     stamped = frame.assign(**{name: frame[name].map(format_stamp_of) for name in ("cutoff", "ds")})
     if chosen is Format.JSON:

@@ -16,6 +16,7 @@ from rdrop_cli.study.variants import VARIANTS
 
 if TYPE_CHECKING:
     from rdrop_cli.anatomy.examine import Examination
+    from rdrop_cli.anatomy.interpreter import Found
 
 NETWORK_SUFFIXES = (".keras", ".h5")
 
@@ -63,20 +64,23 @@ def show_layers(
             print_lines(["", *_describe(label, each)])
         print_lines(["", *shared] if shared else ())
     if output:
-        _draw([each for _, each in found if not isinstance(each, str)], output)
+        _draw(_pick_recurrent(found), output)
 
 
-def _list_shared(found: Sequence[tuple[Mapping[str, Any], "Examination | str"]]) -> Iterator[str]:
+def _list_shared(found: Sequence[tuple[Mapping[str, Any], "Found"]]) -> Iterator[str]:
     """Yield which layers of each network have the same masks."""
     from rdrop_cli.anatomy.differences import list_shared
 
     for wanted, of_network in groupby(found, key=lambda each: each[0]["wanted"]):
-        layers = [
-            each
-            for entry, each in of_network
-            if not isinstance(each, str) and wanted["kind"] != "library" and entry["name"] != wanted["name"]
-        ]
-        yield from list_shared(layers)
+        of_one = [each for each in of_network if wanted["kind"] != "library" and each[0].get("name") != wanted["name"]]
+        yield from list_shared(_pick_recurrent(of_one))
+
+
+def _pick_recurrent(found: Sequence[tuple[Mapping[str, Any], "Found"]]) -> list["Examination"]:
+    """Return the recurrent layers that could be examined."""
+    from rdrop_cli.anatomy.examine import Examination
+
+    return [each for _, each in found if isinstance(each, Examination)]
 
 
 def _draw(layers: "Sequence[Examination]", path: Path) -> None:
@@ -123,24 +127,33 @@ def _find_subject(name: str) -> dict[str, str]:
     return {"kind": "object", "name": maker}
 
 
-def _render(label: str, found: "Examination | str") -> dict[str, Any]:
+def _render(label: str, found: "Found") -> dict[str, Any]:
     from rdrop_cli.anatomy.differences import render_examination
+    from rdrop_cli.anatomy.examine import Examination
 
-    return {"layer": label, **({"error": found} if isinstance(found, str) else render_examination(found))}
+    if isinstance(found, str):
+        return {"layer": label, "error": found}
+    return {"layer": label, **(render_examination(found) if isinstance(found, Examination) else found.to_json())}
 
 
-def _describe(label: str, found: "Examination | str") -> Iterator[str]:
+def _describe(label: str, found: "Found") -> Iterator[str]:
     """Yield the lines about one layer."""
-    from rdrop_cli.anatomy.differences import list_differences
+    from rdrop_cli.anatomy.differences import describe_fused, list_differences
+    from rdrop_cli.anatomy.examine import Examination
 
     if isinstance(found, str):
         yield f"{label}: cannot be examined: {found}"
+        return
+    if not isinstance(found, Examination):
+        yield f"{label}: {found.conclude()}"
+        yield from found.describe_evidence()
         return
     yield f"{label}, {found.anatomy.cell}: {conclude(found.anatomy)}"
     yield from describe_evidence(found.anatomy)
     if found.clean_at_inference:
         yield f"  inference: nothing is dropped (error {found.inference_error:.1e})"
-    if found.fused is not None:
-        yield f"  fused kernel (cuDNN): {'asked for' if found.fused else 'not asked for'}"
+    if found.fused["asked"] is not None:
+        yield f"  cuDNN's kernel on a GPU: {describe_fused(found.fused)} (told without a GPU)"
+    yield f"  trainable parameters: {found.trainable}"
     for difference in list_differences(found):
         yield f"  differs: {difference}"

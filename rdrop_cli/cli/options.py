@@ -62,7 +62,9 @@ def _be_verbose(wanted: bool) -> None:
 
 def _be_nice(niceness: int) -> None:
     if niceness and not lower_priority(niceness):
-        raise UsageError("--nice: this operating system has no niceness; start rdrop with a lower priority instead")
+        raise UsageError(
+            "this operating system has no niceness; start rdrop with a lower priority instead", field="nice"
+        )
 
 
 RunsDir = Annotated[

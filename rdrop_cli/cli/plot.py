@@ -1,4 +1,4 @@
-"""`rdrop plot`: runs in one picture: their curves, their errors over the rates, or what they forecast."""
+"""`rdrop plot`: runs in one picture: curves, errors over the rates, forecasts, or the claims."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -52,17 +52,20 @@ def plot(
     calibration: Annotated[
         bool, typer.Option("--calibration", help="Draw how true these intervals are, by source.")
     ] = False,
+    claims: Annotated[
+        bool, typer.Option("--claims", help="Draw the interval of each claim, and where the claim holds.")
+    ] = False,
     archive: From = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     quiet: Quiet = False,
 ) -> None:
-    """Plot curves of runs, errors over the rates, or forecasts.
+    """Plot curves of runs, errors over the rates, forecasts, or claims.
 
     Seeds of one variant are drawn as their mean, with the error of the naive forecast beside them.
     """
     from rdrop_cli.plots.style import check_ending
 
-    wanted = {"rates": rates, "forecast": forecast, "calibration": calibration}
+    wanted = {"rates": rates, "forecast": forecast, "calibration": calibration, "claims": claims}
     chosen = [name for name, asked in wanted.items() if asked]
     if published and chosen:
         raise UsageError(f"--published adds published curves, and --{chosen[0]} draws none; pass one of them")
@@ -76,6 +79,8 @@ def plot(
         _plot_forecasts(runs or [], runs_dir, path, calibration)
     elif rates:
         _plot_rates(runs or [], runs_dir, path, in_unit)
+    elif claims:
+        _plot_claims(runs or [], runs_dir, path)
     else:
         _plot_curves(runs or [], runs_dir, path, in_unit, published)
     typer.echo(str(path))
@@ -118,6 +123,18 @@ def _plot_rates(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> 
     if too_many := [grid.network for grid in grids[MOST_PANELS:]]:
         _note([f"{TOO_MANY}: {', '.join(too_many)}"])
     draw_rates(grids, collection.used[0], path, in_unit)
+
+
+def _plot_claims(names: list[str], runs_dir: Path, path: Path) -> None:
+    from rdrop_cli.analysis.verdict import judge_runs
+    from rdrop_cli.report.pictures import draw_forest
+    from rdrop_cli.runs.comparable import describe_skipped
+
+    judged = judge_runs(names, runs_dir)
+    _note(describe_skipped(judged.collection.skipped))
+    if not any(claim.has_answer for claim in judged.claims):
+        raise RdropError(f"no claim has complete runs of all its networks in {runs_dir}; `rdrop verdict` lists them")
+    draw_forest(judged, path)
 
 
 def _plot_forecasts(names: list[str], runs_dir: Path, path: Path, calibration: bool) -> None:

@@ -21,6 +21,8 @@ from rich.progress import (
 from rich.text import Text
 
 from rdrop_cli.cli.console import Verbosity, get_verbosity, make_console, print_wrapped
+from rdrop_cli.cli.defaults import name_flag
+from rdrop_cli.errors import name_options
 from rdrop_cli.runs.history import Epoch
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.units import format_error, name_target
@@ -78,7 +80,7 @@ class TrainingDisplay:
     def note(self, text: str) -> None:
         """Print a line above the display."""
         if self._shown is not Verbosity.QUIET:
-            print_wrapped(self.console, text)
+            print_wrapped(self.console, name_options(text, name_flag))
 
     def count_step(self) -> None:
         """Begin to measure the speed of training with the first step of any run."""

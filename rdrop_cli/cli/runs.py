@@ -45,7 +45,7 @@ HORIZON_COLUMNS = (
     Column("test MAE", right=True),
     Column("naive", right=True),
 )
-NAME, RATES = Column("name"), Column("rates")
+NAME, RATES, HORIZONS = Column("name"), Column("rates"), Column("mean of", right=True)
 KEYS_LISTED = (
     "run_id",
     "name",
@@ -147,15 +147,28 @@ KEYS: "dict[SortKey, Callable[[Metrics | Summary], Any]]" = {
 
 
 def print_runs(runs: "Sequence[Metrics | Summary]") -> None:
-    """Print a line a run to stdout, with the names of runs and the rates where those of one variant differ."""
+    """Print a line a run to stdout, with the names of runs and the rates where those of one variant differ.
+
+    Of runs with several horizons it is said over how many of them their errors are means.
+    """
     named, differing = any(run.name for run in runs), _differ_in_rates(runs)
+    several = any(run.protocol.earlier_horizon_rows for run in runs)
     columns, rows = list(COLUMNS), [list(_format_row(run)) for run in runs]
-    for column, shown, read in ((RATES, differing, _format_rates), (NAME, named, _read_name)):
+    for column, shown, read in (
+        (HORIZONS, several, _count_horizons),
+        (RATES, differing, _format_rates),
+        (NAME, named, _read_name),
+    ):
         if shown:
             columns.insert(1, column)
             for row, run in zip(rows, runs, strict=True):
                 row.insert(1, read(run))
     print_table(columns, rows)
+
+
+def _count_horizons(run: "Metrics | Summary") -> str:
+    horizons = 1 + len(run.protocol.earlier_horizon_rows)
+    return f"{horizons} horizon{'s' if horizons > 1 else ''}"
 
 
 def _format_rates(run: "Metrics | Summary") -> str:

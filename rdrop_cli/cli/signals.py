@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from rdrop_cli.errors import SchedulerLostError
+
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 ENDING = (signal.SIGINT, signal.SIGTERM)
@@ -56,7 +58,7 @@ _notices = _Notices()  # one for the process, as signals are
 
 @contextmanager
 def notice_on_signal(list_lines: Callable[[], Iterable[str]], write: Callable[[str], None]) -> Iterator[None]:
-    """Print lines when a signal ends the block.
+    """Print lines when a signal ends the block, or the loss of the cluster that was at work for it.
 
     Args:
         list_lines: called when the signal comes and again at the end of the block; a line is printed once.
@@ -65,7 +67,7 @@ def notice_on_signal(list_lines: Callable[[], Iterable[str]], write: Callable[[s
     _notices.sources.append((list_lines, write))
     try:
         yield
-    except (KeyboardInterrupt, Terminated):
+    except (KeyboardInterrupt, Terminated, SchedulerLostError):
         _notices.print()
         raise
     finally:

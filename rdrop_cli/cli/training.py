@@ -11,7 +11,6 @@ from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay
 from rdrop_cli.cli.signals import notice_on_signal
 from rdrop_cli.errors import ValueRefusedError, name_options
-from rdrop_cli.jobs.cluster import KEPT
 from rdrop_cli.jobs.launch import (
     Execution,
     TrainingPlan,
@@ -29,7 +28,7 @@ from rdrop_cli.series.describe import describe_plan, describe_series
 from rdrop_cli.series.quality import assess_quality
 
 RESUME = "resume with:"
-REST = f"{KEPT}; `rdrop sweep` and `rdrop train --seeds` resume the rest"
+REST = "what has come back is kept; `rdrop sweep` and `rdrop train --seeds` resume the rest"
 
 
 @dataclass(frozen=True)

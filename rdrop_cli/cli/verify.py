@@ -107,15 +107,24 @@ def repair(
 
 
 def _make_again(folder: "RunFolder", execution: Any) -> None:
-    """Go on from the newest checkpoint, after which no epoch is left: all that follows from it is written."""
+    """Go on from the newest checkpoint, after which no epoch is left: all that follows from it is written.
+
+    Where the coverage of intervals was measured, it is measured again.
+    """
     from rdrop_cli.cli.training import train
+    from rdrop_cli.forecast.coverage import measure_again
     from rdrop_cli.jobs.launch import plan_resume
+    from rdrop_cli.runs.record import is_recorded
     from rdrop_cli.runs.repair import prepare_repair
 
+    was_calibrated = folder.daily_coverage_path.exists() or is_recorded(folder, folder.daily_coverage_path.name)
     prepare_repair(folder)
     results = train(plan_resume(folder, execution), execution)
     for failed in results.failures:
         raise RdropError(failed.failure or f"{folder.run_id}: could not be made again")
+    if was_calibrated:
+        with show_stage(f"{folder.run_id}: calibrating again"):
+            measure_again(folder)
 
 
 def _replay(folder: "RunFolder", epochs: int, data_dir: Path, verification: "Verification") -> None:

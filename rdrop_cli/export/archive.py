@@ -11,7 +11,14 @@ from rdrop_cli.errors import DataError
 from rdrop_cli.files import is_plain_path, replace_atomically
 from rdrop_cli.runs.folder import RunFolder
 
-KEPT = ("config.json", "metrics.json", "history.csv", "daily_errors.csv", "daily_test_errors.csv")
+KEPT = (
+    "config.json",
+    "metrics.json",
+    "history.csv",
+    "daily_errors.csv",
+    "daily_test_errors.csv",
+    "daily_coverage.csv",
+)
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the time of every file: the same runs give the same bytes
 MAX_BYTES = 1 << 30  # unpacked
 MAX_FILES = 100_000 * len(KEPT)

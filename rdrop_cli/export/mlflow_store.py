@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import asdict
 
-from rdrop_cli.errors import DataError, RdropError, UsageError, ValueRefusedError
+from rdrop_cli.errors import DataError, RdropError, UsageError, ValueRefusedError, tell_extra
 from rdrop_cli.runs.comparable import Run
 from rdrop_cli.runs.document import Metrics
 
@@ -32,6 +32,7 @@ ARTIFACTS = (
     "history.csv",
     "daily_errors.csv",
     "daily_test_errors.csv",
+    "daily_coverage.csv",
     "loss.png",
     "model.keras",
     "forecast.npz",
@@ -201,7 +202,7 @@ def _connect(uri: str) -> "MlflowClient":
         import sqlalchemy  # noqa: F401 -- MLflow's small edition goes without, and then knows no database
         from mlflow import MlflowClient
     except ModuleNotFoundError as error:
-        raise UsageError("needs the mlflow extra: pip install 'rdrop-cli[mlflow]'", field="mlflow") from error
+        raise UsageError(f"needs the mlflow extra: {tell_extra('mlflow')}", field="mlflow") from error
     if not uri:
         raise ValueRefusedError("mlflow", uri, "a tracking URI such as sqlite:///mlflow.db")
     if re.split(r"[+:]", uri)[0] in DATABASES:

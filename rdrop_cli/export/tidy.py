@@ -5,7 +5,7 @@ What is true of a whole run is repeated in each of its rows, so that a table rea
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rdrop_cli.errors import make_printable
 from rdrop_cli.runs.document import Metrics
@@ -41,21 +41,41 @@ OF_RUN: dict[str, Callable[[Metrics], Cell]] = {
     "test_mae_in_unit": lambda run: run.test.mae_in_unit if run.test else None,
 }
 OF_EPOCH = ("epoch", "loss", "val_loss", "train_mae", "val_mae_in_unit", "epoch_seconds", "is_best")
-COLUMNS = (*OF_RUN, *OF_EPOCH)
+COLUMNS = (*OF_RUN, *OF_EPOCH)  # of every table
 
 
-def format_tidy_csv(runs: Iterable[Metrics]) -> str:
+def format_tidy_csv(runs: Sequence[Metrics]) -> str:
     """Render the epochs of runs, in their order, as CSV (RFC 4180) with a header.
+
+    Where a run has quantiles or several horizons, their columns come last, see `_list_extra`.
 
     A number stands with as many digits as give the same float64 back, a truth as TRUE or FALSE, and what there is not
     as an empty cell. A text that a spreadsheet would take for a formula begins with an apostrophe.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for run in runs:
-        writer.writerows([_format_cell(cell) for cell in row] for row in _list_rows(run))
+    extras = [_list_extra(run) for run in runs]
+    names = list(dict.fromkeys(name for extra in extras for name in extra))
+    writer.writerow([*COLUMNS, *names])
+    for run, extra in zip(runs, extras, strict=True):
+        for epoch, row in enumerate(_list_rows(run)):
+            cells = [*row, *(extra[name][epoch] if name in extra else None for name in names)]
+            writer.writerow([_format_cell(cell) for cell in cells])
     return text.getvalue()
+
+
+def _list_extra(run: Metrics) -> Mapping[str, Sequence[Cell]]:
+    """Return columns that some runs alone have, a cell an epoch.
+
+    `val_pinball` is of the epoch. Of the run are `test_pinball`, and the best epoch's errors at each of several
+    horizons, by the rows from the newest reading to the target.
+    """
+    epochs, quantiles = len(run.history.loss), run.quantiles
+    of_run = {"test_pinball": quantiles.test_pinball} if quantiles else {}
+    for at in run.by_horizon:
+        of_run |= {f"val_mae_lead_{at.lead_rows}": at.val_mae, f"test_mae_lead_{at.lead_rows}": at.test_mae}
+    pinball = {"val_pinball": run.history.val_pinball} if run.history.val_pinball else {}
+    return pinball | {name: [value] * epochs for name, value in of_run.items()}
 
 
 def _list_rows(run: Metrics) -> Iterator[list[Cell]]:

@@ -18,7 +18,7 @@ from rdrop_cli.series.sampling import find_sampling
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import CALENDAR, Windows, encode_calendar, make_windows
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.protocol import IN_UNIT
+from rdrop_cli.study.protocol import IN_UNIT, Protocol
 from rdrop_cli.study.units import format_seconds
 
 if TYPE_CHECKING:
@@ -93,15 +93,9 @@ def fit_newer(
     Raises:
         DataError: a column is not there, readings are further apart or closer, or a column has another unit.
     """
-    name, protocol = series.source.name, config.own_protocol
-    if seconds and abs(series.sampling_seconds / seconds - 1) > SAME_SAMPLING:
-        intervals = format_seconds(series.sampling_seconds), format_seconds(round(seconds, 3))
-        raise DataError(f"{name}: readings are {intervals[0]} apart, and the network was trained on {intervals[1]}")
+    protocol = config.own_protocol
     scales = [scale for scale in standardisation.inputs if not (protocol.calendar and scale.name in CALENDAR)]
-    for column in (*(scale.name for scale in scales), protocol.target):
-        if column not in series.columns:
-            hint = suggest(column, series.columns, f"it has {', '.join(series.columns)}")
-            raise DataError(f"{name}: no column {column!r}, which the network needs; {hint}")
+    _check_shape(series, [*(scale.name for scale in scales), protocol.target], protocol, seconds)
     if protocol.sentinels == "fill":
         series = fill_missing(series)
     columns = [series.columns.index(scale.name) for scale in scales]
@@ -115,8 +109,6 @@ def fit_newer(
     own = next((scale for scale in scales if scale.name == protocol.target), standardisation.target)
     target = series.values[:, series.columns.index(protocol.target)]
     standardised = ((target - own.mean) / target_std).astype(np.float32)
-    if len(matrix) < protocol.lookback_rows - protocol.step_rows + 1:
-        raise DataError(f"{name}: {len(matrix)} rows, and a window of the network takes {protocol.lookback_rows}")
     nothing = np.empty(0, np.int64)
     pad = len(CALENDAR) if protocol.calendar else 0
     return Windows(
@@ -137,6 +129,22 @@ def fit_newer(
         means=np.pad(means, (0, pad)),
         stds=np.pad(stds, (0, pad), constant_values=1.0),
     )
+
+
+def _check_shape(series: Series, needed: list[str], protocol: Protocol, seconds: float | None) -> None:
+    """Refuse a file with another sampling interval, without a column, or too short for one window."""
+    name = series.source.name
+    if seconds and abs(series.sampling_seconds / seconds - 1) > SAME_SAMPLING:
+        intervals = format_seconds(series.sampling_seconds), format_seconds(round(seconds, 3))
+        raise DataError(f"{name}: readings are {intervals[0]} apart, and the network was trained on {intervals[1]}")
+    for column in needed:
+        if column not in series.columns:
+            hint = suggest(column, series.columns, f"it has {', '.join(series.columns)}")
+            raise DataError(f"{name}: no column {column!r}, which the network needs; {hint}")
+    if len(series.values) < protocol.lookback_rows - protocol.step_rows + 1:
+        raise DataError(
+            f"{name}: {len(series.values)} rows, and a window of the network takes {protocol.lookback_rows}"
+        )
 
 
 def _check_units(series: Series, names: list[str], newest: npt.NDArray[np.float32]) -> None:

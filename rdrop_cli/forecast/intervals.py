@@ -73,8 +73,9 @@ class Forecaster:
         every = np.concatenate([past, rows])
         learnt = [self._learn(sources, step) for step in steps]
         pieces = [
-            self._spread(every[start : start + WINDOWS_AT_ONCE], sources, learnt, keep=len(every) <= WINDOWS_AT_ONCE)
-            for start in range(0, len(every), WINDOWS_AT_ONCE)
+            self._spread(block[start : start + WINDOWS_AT_ONCE], sources, learnt, keep=len(rows) <= WINDOWS_AT_ONCE)
+            for block in (past, rows)
+            for start in range(0, len(block), WINDOWS_AT_ONCE)
         ]
         centres, spreads, variances = zip(*pieces, strict=True)
         quantiles = np.concatenate(spreads, axis=2)
@@ -92,6 +93,12 @@ class Forecaster:
             quantiles=quantiles[:, :, len(past) :] if sources.has_intervals else None,
             parts=tuple(parts),
         )
+
+    def take_run(self, number: int) -> "Forecaster":
+        """Return a forecaster with one run of the ensemble, which knows what was predicted with all of them."""
+        alone = replace(self.ensemble, runs=self.ensemble.runs[number : number + 1])
+        members = {key: of_all[number : number + 1] for key, of_all in self._members.items()}
+        return Forecaster(alone, self.data, self.samples, members)
 
     def _check(self, sources: Sources) -> None:
         if sources.quantiles and not self.ensemble.has_quantiles:

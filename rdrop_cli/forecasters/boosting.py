@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.errors import RdropError
+from rdrop_cli.errors import RdropError, tell_extra
 from rdrop_cli.forecasters.seasonal import Rows, cut_rows
 from rdrop_cli.series.windows import Windows, encode_calendar, read_newest, read_targets
 
@@ -44,7 +44,7 @@ def fit_boosting(windows: Windows) -> tuple["HistGradientBoostingRegressor", npt
     try:
         from sklearn.ensemble import HistGradientBoostingRegressor
     except ModuleNotFoundError as error:
-        message = "gradient-boosting needs scikit-learn; pip install 'rdrop-cli[boosting]'"
+        message = f"gradient-boosting needs scikit-learn: {tell_extra('boosting')}"
         raise RdropError(message) from error
     rows = np.asarray(windows.train, np.int64)
     rows = rows[:: -(-len(rows) // MOST_TRAINING_WINDOWS)]

@@ -41,6 +41,7 @@ from rdrop_cli.jobs.transfer import (
     check_run,
     make_run_folder,
     publish_run,
+    read_own_code,
     read_resume_files,
 )
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
 SECONDS_BETWEEN_CHECKPOINTS = 40.0  # and what they take to be read and sent
 MOST_WAITS = 3  # on workers that died before a run began, each on as many as Dask allows
 CHECKPOINT = re.compile(r"checkpoints/epoch-(\d{4,})\.ckpt")
-KEPT = "what has come back is kept"  # where training is stopped before all has
 
 
 def run_on_cluster(
@@ -71,7 +71,8 @@ def run_on_cluster(
         callbacks: one a task.
 
     Raises:
-        RdropError: nobody answers, versions differ, or the scheduler is lost.
+        RdropError: nobody answers, or versions differ.
+        SchedulerLostError: it went away; what has come back is kept.
         UsageError: the address has not the form of one.
     """
     check_scheduler(scheduler)
@@ -130,12 +131,12 @@ class _Sweep:
                 self._homes[folder.run_id] = folder
             else:
                 folder = self._draft(task, drafts)
-            files = read_resume_files(folder)
+            files, code = read_resume_files(folder), read_own_code(task.config)
         except (RdropError, OSError) as error:
             self._outcomes[place] = fail(task, error)
             return
         options = (task.tensorboard, read_versions(), self._name)
-        self._orders[folder.run_id] = RemoteTask(folder.run_id, task.config.to_json(), files, *options)
+        self._orders[folder.run_id] = RemoteTask(folder.run_id, task.config.to_json(), files, code, *options)
         self._places[folder.run_id] = place
 
     def _draft(self, task: Task, drafts: Path) -> RunFolder:
@@ -253,15 +254,15 @@ class _Sweep:
         A run is not blamed for the deaths of workers that it only waited on, or on which it came further.
 
         Raises:
-            RdropError: the connection to the scheduler is lost, and with it all that has not come back.
+            CancelledError: the scheduler is lost, and with it all that has not come back.
         """
         from distributed.scheduler import KilledWorker
 
         task = self._tasks[self._places[run_id]]
         try:
             return self._publish(run_id, future.result(), future)
-        except CancelledError as error:
-            raise RdropError(f"connection to the scheduler lost; {KEPT}") from error
+        except CancelledError:
+            raise
         except KilledWorker as error:
             if self._is_innocent(run_id):
                 return None

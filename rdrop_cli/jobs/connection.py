@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from rdrop_cli.errors import RdropError, ValueRefusedError
+from rdrop_cli.errors import RdropError, SchedulerLostError, ValueRefusedError, tell_extra
 from rdrop_cli.jobs.remote import explain_difference, read_versions
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def check_scheduler(address: str) -> None:
     if not whole:
         raise ValueRefusedError("scheduler", address, "tcp://HOST:PORT or tls://HOST:PORT")
     if find_spec("distributed") is None:
-        raise RdropError("needs the cluster extra: pip install 'rdrop-cli[cluster]'", field="scheduler")
+        raise RdropError(f"needs the cluster extra: {tell_extra('cluster')}", field="scheduler")
 
 
 @contextmanager
@@ -41,6 +42,7 @@ def connect(scheduler: str) -> Iterator["Client"]:
     """Yield a client of the scheduler, closed afterwards.
 
     Raises:
+        SchedulerLostError: it went away while the block ran, or dropped what was at work.
         RdropError: nobody answers, or there are no certificates for an address that asks for some.
     """
     try:
@@ -62,7 +64,13 @@ def connect(scheduler: str) -> Iterator["Client"]:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise RdropError(f"no Dask scheduler answers at {scheduler} ({reason})", field="scheduler") from error
         with client:
-            yield client
+            try:
+                yield client
+            except (CancelledError, OSError, RuntimeError) as error:
+                if client.status == "running" and not isinstance(error, CancelledError):
+                    raise
+                again = "start it and its workers again, or resume without <scheduler>"
+                raise SchedulerLostError(f"the scheduler at {scheduler} is lost; {again}") from error
 
 
 def _read_certificates(scheduler: str) -> "Security":

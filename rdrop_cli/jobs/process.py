@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
@@ -75,8 +76,12 @@ def replay(message: list[Any], callback: Callback) -> None:
 SECONDS_TO_END = 5.0  # for a process to write down that it was interrupted
 
 
-def start_child() -> "subprocess.Popen[str]":
-    """Start a process that waits for tasks; it ends when its stdin does, that is, with its parent at the latest."""
+def start_child(folder: Path | None = None) -> "subprocess.Popen[str]":
+    """Start a process that waits for tasks; it ends when its stdin does, that is, with its parent at the latest.
+
+    Args:
+        folder: where networks of the user's own are found; the current one if None.
+    """
     # -P: a json.py in the current folder is not the standard library's.
     # A session of its own: Ctrl-C reaches the parent alone, which then ends the others in order.
     return subprocess.Popen(
@@ -84,6 +89,7 @@ def start_child() -> "subprocess.Popen[str]":
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=clean_environment(),
+        cwd=folder,
         text=True,
         start_new_session=True,
     )

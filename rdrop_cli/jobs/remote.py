@@ -17,13 +17,16 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import rdrop_cli
-from rdrop_cli.errors import RdropError
+from rdrop_cli.errors import RdropError, UsageError
 from rdrop_cli.jobs.process import conclude, end_children, follow_child, start_child
 from rdrop_cli.jobs.series_file import store_series
-from rdrop_cli.jobs.task import Task, fail
+from rdrop_cli.jobs.task import Task
 from rdrop_cli.jobs.transfer import Files, read_files, read_progress_files, write_files
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.schema import parse_config
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.own import hash_code
+from rdrop_cli.study.variants import find_variant
 
 if TYPE_CHECKING:
     from distributed import Worker
@@ -46,6 +49,7 @@ class RemoteTask:
         run_id: the name of its folder.
         config: its configuration, as JSON.
         files: of its folder: the configuration, and checkpoints where there are any.
+        code: the module of a network of the user's own, where it is not an installed one.
         tensorboard: whether it writes event files too.
         versions: of the one who asks.
         sweep: the name of the command that asks, sent with each message.
@@ -54,6 +58,7 @@ class RemoteTask:
     run_id: str
     config: dict[str, Any]
     files: Files
+    code: Files
     tensorboard: bool
     versions: Versions
     sweep: str
@@ -103,17 +108,44 @@ def train_on_worker(order: RemoteTask, serialised: bytes) -> RemoteResult:
     worker = get_worker()
     if difference := explain_difference(order.versions, read_versions()):
         return RemoteResult({}, failure=f"worker {worker.address} {difference}", exit_code=1)
+    try:
+        return _train(order, serialised, worker)
+    except RdropError as error:
+        failure, exit_code = str(error), error.exit_code
+    except OSError as error:
+        failure, exit_code = f"{error.filename or order.run_id}: {error.strerror or error}", 1
+    return RemoteResult({}, failure=f"worker {worker.address}: {failure}", exit_code=exit_code)
+
+
+def _train(order: RemoteTask, serialised: bytes, worker: "Worker") -> RemoteResult:
     scratch = Path(worker.local_directory)
     with TemporaryDirectory(prefix="rdrop-", dir=scratch) as runs_dir:
         folder = Path(runs_dir) / order.run_id
         task = Task(parse_config(order.config), folder.parent, scratch, folder, order.tensorboard)
+        write_files(order.files, folder)
+        _provide_code(order, task.config, folder)
+        with _be_at_work(order, folder):
+            return _train_in_child(replace(task, series_file=store_series(serialised, scratch)), order, worker)
+
+
+def _provide_code(order: RemoteTask, config: RunConfig, folder: Path) -> None:
+    """Write the code of a run's own network, or look for it among the installed packages.
+
+    Raises:
+        UsageError: it is not there.
+    """
+    write_files(order.code, _locate_code(folder))
+    maker = find_variant(config.variant).maker
+    if maker and not order.code:
         try:
-            write_files(order.files, folder)
-            with _be_at_work(order, folder):
-                return _train_in_child(replace(task, series_file=store_series(serialised, scratch)), order, worker)
-        except (RdropError, OSError) as error:
-            outcome = fail(task, error)
-            return RemoteResult({}, failure=f"worker {worker.address}: {outcome.failure}", exit_code=outcome.exit_code)
+            hash_code(maker)
+        except UsageError as error:
+            raise UsageError(f"{error}; install it there") from error
+
+
+def _locate_code(folder: Path) -> Path:
+    """Return where the code of a run's own network is, beside its folder."""
+    return folder.with_name("code")
 
 
 @contextmanager
@@ -139,10 +171,11 @@ def _train_in_child(task: Task, order: RemoteTask, worker: "Worker") -> RemoteRe
     key = str(worker.get_current_task())
     relay = _Relay(lambda message: worker.log_event(TOPIC, [order.sweep, order.run_id, message]))
     asked = task.to_json([]) | {"cores_to_lock": count_cores()}
-    with start_child() as process, _end_when(lambda: _is_unwanted(worker, key), process):
+    assert task.folder
+    child = start_child(_locate_code(task.folder) if order.code else None)
+    with child as process, _end_when(lambda: _is_unwanted(worker, key), process):
         last = follow_child(process, asked, relay)
         outcome = conclude(task, last, process)
-    assert task.folder
     return RemoteResult(read_files(task.folder), outcome.metrics, outcome.failure, outcome.exit_code)
 
 

@@ -10,6 +10,9 @@ from rdrop_cli.runs.checkpoint import list_checkpoints, remove_old_checkpoints
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.verify import verify_run
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.own import read_local_module
+from rdrop_cli.study.variants import find_variant
 
 Files = dict[str, bytes]  # content by the path within the folder, with slashes
 MAX_BYTES = 1 << 30  # of a whole folder; one of the study's runs has less than one million
@@ -39,6 +42,12 @@ def read_files(folder: Path, pattern: str = "**/*") -> Files:
 def read_resume_files(folder: RunFolder) -> Files:
     """Read what is needed to resume a run: all else is made from it."""
     return read_files(folder.path, CONFIG) | read_files(folder.path, "checkpoints/epoch-*.ckpt")
+
+
+def read_own_code(config: RunConfig) -> Files:
+    """Read the module that makes a run's own network, where it is of the current folder."""
+    maker = find_variant(config.variant).maker
+    return read_local_module(maker) if maker else {}
 
 
 def read_progress_files(folder: Path) -> Files:

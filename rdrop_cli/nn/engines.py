@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from rdrop_cli.errors import RdropError
+from rdrop_cli.errors import RdropError, tell_extra
 from rdrop_cli.nn.layers import shares_masks
 from rdrop_cli.nn.native.compiler import NativeUnavailableError
 from rdrop_cli.nn.native.engine import NativeEngine
@@ -104,7 +104,7 @@ def make_batch() -> MakeEngine:
     try:
         from rdrop_cli.nn.batched.engine import Batch
     except ImportError as error:
-        raise RdropError("engine jax needs the jax extra: pip install 'rdrop-cli[jax]'", field="engine") from error
+        raise RdropError(f"engine jax needs the jax extra: {tell_extra('jax')}", field="engine") from error
     batch = Batch()
 
     def add(

@@ -5,7 +5,7 @@ that no epoch stands there twice, whatever a kill has left. The records are Tens
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -32,13 +32,14 @@ def has_event_log(folder: RunFolder) -> bool:
 class EventLog:
     """Scalars by epoch, and the configuration as text; to be left as a context, which closes the file.
 
-    `loss`, `val_loss` and `train_mae` are standardised errors, `val_mae_in_unit` is in the target's own unit; the form
-    holds float32. An epoch's wall time is the run's creation plus the seconds that its epochs have taken: what
-    TensorBoard shows as relative time is time at work, and the same whether the run was stopped in between or not.
+    `loss`, `val_loss` and `train_mae` are standardised errors, `val_mae_in_unit` is in the target's own unit; networks
+    of quantiles and of several horizons have more, see `Epoch.list_extra_figures`. The form holds float32. An epoch's
+    wall time is the run's creation plus the seconds that its epochs have taken: what TensorBoard shows as relative time
+    is time at work, and the same whether the run was stopped in between or not.
     """
 
-    def __init__(self, folder: RunFolder, target_std: float) -> None:
-        self._folder = folder
+    def __init__(self, folder: RunFolder, target_std: float, leads: Sequence[int]) -> None:
+        self._folder, self._leads = folder, leads
         self._path = folder.path / FOLDER
         self._target_std = target_std
         self._wall_time = 0.0
@@ -83,6 +84,7 @@ class EventLog:
             "val_loss": epoch.val_loss,
             "train_mae": epoch.train_mae,
             "val_mae_in_unit": epoch.val_loss * self._target_std,
+            **epoch.list_extra_figures(self._leads),
         }
         self._write_summary(epoch.epoch, [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()])
 

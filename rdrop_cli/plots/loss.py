@@ -26,6 +26,9 @@ MEASURED = ("val_loss", "train_mae")  # with dropout off
 BAND_OPACITY, SEED_OPACITY = 0.16, 0.45
 FEW_GROUPS = 4  # of more, only what they are compared by is drawn: the mean of the validation errors
 PUBLISHED_STYLE: dict[str, Any] = {"linestyle": "-", "linewidth": 0.9, "marker": ".", "markersize": 4}
+NAIVE_STYLE: dict[str, Any] = {"color": NAIVE_COLOUR, "linewidth": 1.4, "linestyle": (0, (6, 2, 1, 2))}
+REFERENCE_STYLE: dict[str, Any] = {"color": "#7A5230", "linewidth": 1.4, "linestyle": (0, (1, 1.5))}
+NAIVE = "naive"  # the reference forecast that every picture has
 LEGEND_COLOUR = "#333333"
 
 
@@ -88,16 +91,33 @@ def draw_comparison(
     naive = runs[0].naive.val_mae * _scale_of(runs[0], in_unit)
     with draw_figure(path, figsize=inches) as (figure, axes):
         lines = LINES[:1] if crowded else _choose_lines(runs[0])
-        drawn = [_draw_group(axes, group, _scale_of(group.runs[0], in_unit), lines) for group in groups]
+        networks = [group for group in groups if group.runs[0].is_network]
+        drawn = [_draw_group(axes, group, _scale_of(group.runs[0], in_unit), lines) for group in networks]
         drawn += [_draw_published(axes, run, in_unit) for run in overlaid]
-        axes.axhline(naive, color=NAIVE_COLOUR, linewidth=1.4, linestyle=(0, (6, 2, 1, 2)))
-        end = max(curves.epochs for curves in drawn) + 0.5
-        drawn.append(Drawn("naive forecast", end, naive, naive, naive, NAIVE_COLOUR))
+        end = max((curves.epochs for curves in drawn), default=1.0) + 0.5
+        drawn += [_draw_level(axes, name, level, end) for name, level in _list_references(groups, in_unit).items()]
+        drawn.append(_draw_level(axes, "naive forecast", naive, end, NAIVE_STYLE))
         _label_axes(axes, runs, in_unit, characters=int(inches[0] * TITLE_CHARACTERS_PER_INCH))
+        if not (networks or overlaid):
+            axes.set_xticks([])
+            axes.set_xlabel("")
         _limit_axes(axes, drawn)
         _name_lines(axes, drawn)
-        handles = _explain_lines(any(len(group.runs) > 1 for group in groups), bool(overlaid), lines)
+        has_seeds = any(len(group.runs) > 1 for group in networks)
+        handles = _explain_lines(has_seeds, bool(overlaid), lines) if networks or overlaid else []
         figure.legend(handles=handles, loc="outside lower center", ncols=2 if inches == NARROW_INCHES else 4)
+
+
+def _list_references(groups: Sequence[Group], in_unit: bool) -> dict[str, float]:
+    """Return the validation error of each reference forecast by its name; the naive forecast is always drawn."""
+    runs = [group.runs[0] for group in groups if not group.runs[0].is_network and group.variant != NAIVE]
+    return {run.label: run.history.val_loss[-1] * _scale_of(run, in_unit) for run in runs}
+
+
+def _draw_level(axes: "Axes", name: str, level: float, end: float, style: Mapping[str, Any] = REFERENCE_STYLE) -> Drawn:
+    """Draw what has no epochs as a horizontal line."""
+    axes.axhline(level, **style)
+    return Drawn(name, end, level, level, level, style["color"])
 
 
 def _scale_of(metrics: Metrics, in_unit: bool) -> float:

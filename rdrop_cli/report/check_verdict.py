@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 ALPHA, ALPHA_RARE, MARGIN_SHARE, RARE = 0.05, 0.01, 0.02, 0.2
 ALPHA_SIGNS = ALPHA - ALPHA_RARE
-BLOCK_DAYS, BOOK_EPOCHS = 14, 30
+BLOCK_DAYS, BOOK_EPOCHS, NOMINAL = 14, 30, 0.8
 TOLERANCE = 1e-7
 
 Curve = list[float]
@@ -41,10 +41,10 @@ class Look(NamedTuple):
 
 
 def read_runs(path: Path) -> dict[str, Run]:
-    """Return {run_id: (metrics, daily)} of a folder or an archive of run folders."""
+    """Return {run_id: (metrics, daily)} of a folder or an archive of run folders; metrics have the coverage by day."""
     files = dict[str, bytes]()
     if path.is_dir():
-        names = "metrics.json", "daily_errors.csv"
+        names = "metrics.json", "daily_errors.csv", "daily_coverage.csv"
         files = {str(file): file.read_bytes() for name in names for file in path.glob(f"*/{name}")}
     elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -57,11 +57,34 @@ def read_runs(path: Path) -> dict[str, Run]:
     for name, content in files.items():
         if name.endswith("metrics.json"):
             metrics = json.loads(content)
-            daily = files.get(name.removesuffix("metrics.json") + "daily_errors.csv")
-            rows = list(csv.DictReader(daily.decode().splitlines())) if daily else []
+            folder = name.removesuffix("metrics.json")
+            rows = read_rows(files.get(f"{folder}daily_errors.csv"))
             days = [(row["day"], float(row["windows"]), float(row["val_mae"])) for row in rows]
-            runs[metrics["run_id"]] = (metrics, days)
+            coverage = read_rows(files.get(f"{folder}daily_coverage.csv"))
+            runs[metrics["run_id"]] = (metrics | {"coverage": coverage}, days)
     return runs
+
+
+def read_rows(content: bytes | None) -> list[dict[str, str]]:
+    return list(csv.DictReader(content.decode().splitlines())) if content else []
+
+
+def find_sources(question: str) -> str | None:
+    """Return of which intervals a question asks how many targets they hold; None of any other question."""
+    found = re.match("coverage-of-(.+) ", question)
+    return found[1] if found else None
+
+
+def list_excess(run: Any, sources: str) -> Daily:
+    """Return by how much the share that 80 % intervals hold exceeds 80 %, day by day; nothing if nobody measured it."""
+    rows = [(row["day"], float(row["targets"]), row.get(sources)) for row in run["coverage"]]
+    return [(day, targets, float(held) / targets - NOMINAL) for day, targets, held in rows if held is not None]
+
+
+def measure_excess(run: Any, sources: str) -> float | None:
+    days = list_excess(run, sources)
+    total = math.fsum(targets for _, targets, _ in days)
+    return math.fsum(targets * excess for _, targets, excess in days) / total if total else None
 
 
 def level(curve: Curve) -> tuple[float, float]:
@@ -163,6 +186,8 @@ def find_rare_epochs(question: str) -> int | None:
 
 def measure(question: str, runs: list[Any]) -> float | None:
     """Return the number of a seed, None where its runs are too short."""
+    if sources := find_sources(question):
+        return measure_excess(runs[0], sources)
     rare = find_rare_epochs(question)
     least = rare or 10
     if min(len(run["history"]["val_loss"]) for run in runs) < least:
@@ -331,16 +356,28 @@ def bet(shown: Curve, share: float) -> float:
     return best
 
 
-def measure_period(pairs: list[list[Daily]], compared: int) -> Pair | None:
+def differ_by_day(question: str, sides: list[Run]) -> Daily:
+    """Return what the runs of a seed give day by day: a difference, or a coverage less 80 %; nothing if not kept."""
+    if sources := find_sources(question):
+        return list_excess(sides[0][0], sources)
+    if len(sides) != 2:
+        return []
+    (_, one), (_, other) = sides
+    if [day for day, _, _ in one] != [day for day, _, _ in other]:
+        return []
+    return [(day, windows, second - first) for (day, windows, first), (_, _, second) in zip(one, other, strict=True)]
+
+
+def measure_period(seeds: list[Daily], compared: int) -> Pair | None:
     """Return (standard error over blocks, half of the interval); None where too few days were kept."""
-    kept = [(one, other) for one, other in pairs if one and other]
-    if not kept or len(kept[0][0]) < 4 * BLOCK_DAYS:
+    kept = [each for each in seeds if each]
+    if not kept or len(kept[0]) < 4 * BLOCK_DAYS:
         return None
-    days = [day for day, _, _ in kept[0][0]]
-    kept = [pair for pair in kept if all([day for day, _, _ in each] == days for each in pair)]
-    means = [statistics.fmean(other[t][2] - one[t][2] for one, other in kept) for t in range(len(days))]
+    days = [day for day, _, _ in kept[0]]
+    kept = [each for each in kept if [day for day, _, _ in each] == days]
+    means = [statistics.fmean(each[t][2] for each in kept) for t in range(len(days))]
     starts = [block * BLOCK_DAYS for block in range(len(days) // BLOCK_DAYS)]
-    windows = [windows for _, windows, _ in kept[0][0]]
+    windows = [windows for _, windows, _ in kept[0]]
     blocks = []
     for start, stop in zip(starts, [*starts[1:], len(days)], strict=True):
         total = math.fsum(windows[start:stop])
@@ -633,13 +670,13 @@ class Asked(NamedTuple):
     Attributes:
         found: numbers by origin and seed; of a joined question by dataset and seed.
         rows: length of the validation period, by which origins may overlap.
-        pairs: the daily errors of the runs of each seed.
+        by_day: what the runs of each seed give day by day.
     """
 
     question: Any
     found: dict[int, dict[int, float]]
     rows: int
-    pairs: dict[int, list[Daily]]
+    by_day: dict[int, Daily]
 
     @property
     def means(self) -> dict[int, float]:
@@ -656,7 +693,8 @@ class Asked(NamedTuple):
     @property
     def is_covered(self) -> bool:
         """Whether its interval covers the period, as a mean's does."""
-        in_period = len(self.found) > 1 or "level-difference" in self.question["id"]
+        name = self.question["id"]
+        in_period = len(self.found) > 1 or "level-difference" in name or find_sources(name) is not None
         return bool(self.question["kind"] == "mean" and in_period)
 
 
@@ -666,8 +704,8 @@ def ask_page(page: Any, runs: dict[str, Run], at_origins: dict[int, dict[str, di
         found = measure_origins(question, at_origins)
         sides = [at_origins[0][label] for label in question["networks"]]
         seeds = set.intersection(*map(set, sides)) if sides else set[int]()
-        pairs = {seed: [side[seed][1] for side in sides] for seed in seeds}
-        asked.append(Asked(question, found, period_rows(page, runs), pairs))
+        by_day = {seed: differ_by_day(question["id"], [side[seed] for side in sides]) for seed in seeds}
+        asked.append(Asked(question, found, period_rows(page, runs), by_day))
     return asked
 
 
@@ -677,7 +715,8 @@ def join_pages(verdict: Any, runs: dict[str, Run], pages: list[list[Asked]]) -> 
     for question in verdict["questions"]:
         found = dict[int, dict[int, float]]()
         for place_, (page, asked) in enumerate(zip(verdict["datasets"], pages, strict=True)):
-            unit = 1.0 if question["kind"] == "share" else naive_error(page, runs)
+            is_error = question["kind"] == "mean" and not find_sources(question["id"])
+            unit = naive_error(page, runs) if is_error else 1.0
             same = next((each for each in asked if each.question["id"] == question["id"]), None)
             if same and same.numbers:
                 found[place_] = {seed: value / unit for seed, value in same.numbers.items()}
@@ -705,7 +744,7 @@ def check_answers(compare: Comparison, asked: list[Asked], plan: list[int]) -> l
         if several and each.is_covered:
             period = bound_origins(each.found, each.rows, compared)
         elif each.is_covered:
-            period = measure_period([each.pairs[seed] for seed in numbers[index]], compared)
+            period = measure_period([each.by_day[seed] for seed in numbers[index]], compared)
         p = {bound: adjust_p(looks, column, plan) for column, (q, bound) in enumerate(columns) if q == index}
         reach = estimates if several and not each.is_covered else []
         half, shown = period[1] if period else 0.0, list(each.means.values())

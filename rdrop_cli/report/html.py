@@ -118,7 +118,7 @@ def _describe_rule(judged: StudyVerdict) -> str:
 
 def _describe_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> dict[str, Any]:
     own, estimate = "", verdict.answer.estimate
-    if estimate is not None and not verdict.claim.question.is_share:
+    if estimate is not None and verdict.claim.question.is_error:
         own = format_own_unit(estimate, judged.collection)
     return {
         "id": verdict.id,

@@ -6,7 +6,7 @@ from statistics import stdev
 
 from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.judged import StudyVerdict
-from rdrop_cli.report.words import NONE, format_error, format_share, name_seeds
+from rdrop_cli.report.words import NONE, choose_format, format_share, format_size, name_seeds
 
 ACROSS, NAME_WIDTH = 5, 26  # periods beside each other, and the names of questions, in 80 columns
 
@@ -48,10 +48,9 @@ def _name_days(judged: StudyVerdict, start: int) -> str:
 
 def _describe_row(answer: Answer, periods: int) -> tuple[str, ...]:
     estimates = answer.origins.estimates if answer.origins else ()
-    if answer.question.is_share:
-        cells, spread = [format_share(estimate) for estimate in estimates], NONE
-    else:
-        cells, spread = [format_error(estimate) for estimate in estimates], f"{stdev(estimates):.4f}"
+    cells, spread = [choose_format(answer.question)(estimate) for estimate in estimates], NONE
+    if not answer.question.is_share:
+        spread = format_size(stdev(estimates), answer.question)
     return (answer.question.id, *cells, *[NONE] * (periods - len(cells)), spread)
 
 

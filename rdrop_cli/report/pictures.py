@@ -13,10 +13,10 @@ from rdrop_cli.analysis.measures import WINDOW_EPOCHS, measure_end, measure_leve
 from rdrop_cli.analysis.network import Network, label_networks
 from rdrop_cli.analysis.networks import align_by_seed
 from rdrop_cli.analysis.published import load_published_like
-from rdrop_cli.analysis.questions import BASELINE, DROPOUT
+from rdrop_cli.analysis.questions import BASELINE, DROPOUT, Kind
 from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure
-from rdrop_cli.report.text import measure_scale
+from rdrop_cli.report.text import find_axis
 from rdrop_cli.report.words import VERDICTS, format_answer
 
 if TYPE_CHECKING:
@@ -29,15 +29,20 @@ WIDE, NARROW = 10.0, 5.2  # inches: for a page, and for a phone
 MOST_DRAWN = 200  # seeds in one picture
 MOST_NETWORKS = 6  # lines that can be told apart
 LEVEL95 = 0.95
+AXES: dict[Kind, str] = {
+    "share": "seeds that show it (%)",
+    "error": "difference in standardised error",
+    "points": "share of targets within 80 % intervals, minus 80 % (points)",
+}
 
 
 def draw_forest(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     """Draw a row a claim: its region shaded, the interval, the answer, and the published number as a ring.
 
-    Shares above, differences of errors below, each on an axis of its own.
+    Shares above, differences of errors and shares within intervals below, each on an axis of its own.
     """
     asked = [verdict for verdict in judged.claims if verdict.answer.estimate is not None]
-    groups = [[each for each in asked if each.claim.question.is_share is share] for share in (True, False)]
+    groups = [[each for each in asked if each.claim.question.kind == kind] for kind in AXES]
     groups = [group for group in groups if group]
     height = ROW_INCHES * (1 if width == WIDE else 1.6) * len(asked) + AROUND_INCHES * len(groups)
     heights = [len(group) + 0.6 for group in groups]
@@ -45,14 +50,14 @@ def draw_forest(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
         path, figsize=(width, height), nrows=len(groups), squeeze=False, gridspec_kw={"height_ratios": heights}
     ) as (figure, panels):
         for axes, group in zip(panels[:, 0], groups, strict=True):
-            _draw_forest_panel(axes, group, measure_scale(asked), width)
+            _draw_forest_panel(axes, group, width)
         figure.legend(handles=_explain_forest(), loc="outside lower center", ncols=4 if width == WIDE else 2)
 
 
-def _draw_forest_panel(axes: "Axes", group: Sequence[ClaimVerdict], scale: float, width: float) -> None:
-    is_share = group[0].claim.question.is_share
-    low, high = (0.0, 100.0) if is_share else (-scale, scale)
-    factor = 100.0 if is_share else 1.0
+def _draw_forest_panel(axes: "Axes", group: Sequence[ClaimVerdict], width: float) -> None:
+    kind = group[0].claim.question.kind
+    factor = 1.0 if kind == "error" else 100.0
+    low, high = (end * factor for end in find_axis(group[0], group))
     for row, verdict in enumerate(group):
         ends = [min(max(end * factor, low), high) for end in (verdict.region.low, verdict.region.high)]
         axes.barh(row, ends[1] - ends[0], left=ends[0], height=0.62, color=REGION_COLOUR, zorder=1)
@@ -69,9 +74,9 @@ def _draw_forest_panel(axes: "Axes", group: Sequence[ClaimVerdict], scale: float
     axes.set_ylim(len(group) - 0.4, -0.6 if width == WIDE else -0.9)
     room = 0.03 * (high - low)
     axes.set_xlim(low - room, high + room)
-    if not is_share:
+    if kind != "share":
         axes.axvline(0, color="#888888", linewidth=0.8, zorder=2)
-    axes.set_xlabel("seeds that show it (%)" if is_share else "difference in standardised error")
+    axes.set_xlabel(AXES[kind])
     axes.grid(visible=False)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rdrop_cli.analysis.answers import Answer
+from rdrop_cli.analysis.coverage import NOMINAL
 from rdrop_cli.analysis.joint_test import ALPHA
 from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
 from rdrop_cli.analysis.measures import LEAST_EPOCHS
@@ -18,19 +19,22 @@ from rdrop_cli.report.words import (
     format_share,
 )
 
+INTERVALS = {  # what they are made of, and what is claimed of them
+    "dropout-intervals-narrow": ("of dropout alone", "too narrow"),
+    "residual-intervals-true": ("with the residual", "true"),
+    "conformal-intervals-true": ("made conformal", "true"),
+    "adaptive-intervals-true": ("adaptive", "true"),
+}
+
 
 def summarise(judged: StudyVerdict) -> str:
     """Say in one paragraph what was asked, what the answer is, and how sure it is."""
     asked = [verdict for verdict in judged.claims if verdict.has_answer]
-    if not asked:
-        if len(_list_short(judged)) == len(judged.networks) > 0:
-            return _say_too_short("The runs")
-        return (
-            "The claims of the study cannot be judged: there are no seeds with complete runs of its networks, "
-            f"at its rates and of at least {LEAST_EPOCHS} epochs. {_summarise_networks(judged)}"
-        ).strip()
+    of_curves = [verdict for verdict in asked if not verdict.claim.question.in_points]
+    if not of_curves:
+        return f"{_say_unjudged(judged)} {_summarise_intervals(asked)}".strip()
     if len(judged.seeds) == 1:
-        return _summarise_seed(judged, asked)
+        return f"{_summarise_seed(judged, of_curves)} {_summarise_intervals(asked)}".strip()
     if judged.collection.edition.number == 1:
         parts = [
             _summarise_overfitting(judged),
@@ -39,8 +43,30 @@ def summarise(judged: StudyVerdict) -> str:
             _summarise_end(judged),
         ]
     else:
-        parts = _summarise_claims(judged, asked)
-    return " ".join(part for part in (*parts, _say_how_sure(judged, asked)) if part)
+        parts = _summarise_claims(judged, of_curves)
+    return " ".join(part for part in (*parts, _summarise_intervals(asked), _say_how_sure(judged, asked)) if part)
+
+
+def _say_unjudged(judged: StudyVerdict) -> str:
+    """Say why no claim on the curves can be judged."""
+    if len(_list_short(judged)) == len(judged.networks) > 0:
+        return _say_too_short("The runs")
+    return (
+        "The claims of the study cannot be judged: there are no seeds with complete runs of its networks, "
+        f"at its rates and of at least {LEAST_EPOCHS} epochs. {_summarise_networks(judged)}"
+    ).strip()
+
+
+def _summarise_intervals(asked: Sequence[ClaimVerdict]) -> str:
+    """Say what the 80 % intervals hold, from each of the sources that were measured."""
+    told = []
+    for verdict in asked:
+        estimate = verdict.answer.estimate
+        if verdict.id in INTERVALS and estimate is not None:
+            what, word = INTERVALS[verdict.id]
+            words = {"holds": word, "does-not-hold": f"not {word}", "undecided": "undecided"}
+            told.append(f"{what} {format_share(NOMINAL + estimate)} ({words[verdict.verdict]})")
+    return f"Intervals of 80 % hold, of the targets of the test: {', '.join(told)}." if told else ""
 
 
 def _summarise_claims(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> list[str]:
@@ -74,7 +100,7 @@ def _summarise_seed(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
     for question, verdict in shown.items():
         if question.is_share and verdict.size and question.size and question.size_is_error:
             parts.append(f"{question.size[0]} of {' and '.join(question.needs)} {format_error(verdict.size[0])}")
-        elif not question.is_share:
+        elif question.is_error:
             parts.append(f"{question.number} {format_answer(verdict.answer)}")
     return f"{_say_next_look(judged)} Seed {judged.seeds[0]} shows: {'; '.join(parts)} (standardised)."
 
@@ -171,7 +197,7 @@ def _say_next_look(judged: StudyVerdict) -> str:
 
 
 def _covers_period(judged: StudyVerdict) -> bool:
-    answers = [answer for answer in judged.answers.values() if answer.question.in_period]
+    answers = [answer for answer in judged.answers.values() if answer.question.in_period and answer.question.is_error]
     return bool(answers) and all(answer.period for answer in answers)
 
 

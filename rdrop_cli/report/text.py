@@ -1,7 +1,7 @@
 """The verdict in a terminal of 80 columns: the answer, a line and a bar a claim, a line a network."""
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
@@ -79,38 +79,45 @@ def wrap(text: str, indent: str = "") -> list[str]:
 
 def _write_claims(judged: StudyVerdict, asked: list[ClaimVerdict], explain: bool) -> Iterator[str]:
     yield f"{'claim':<26}{'verdict':<14}{'answer [interval]':<30}{'published':>10}"
-    scale = measure_scale(asked)
     for verdict in asked:
         row = f"{verdict.id:<26}{VERDICTS[verdict.verdict]:<14}{format_answer(verdict.answer):<30}"
         yield f"{row}{format_published(verdict):>10}"
-        yield f"  {draw_bar(verdict, scale)}  {format_reproduced(verdict)}".rstrip()
+        yield f"  {draw_bar(verdict, *find_axis(verdict, asked))}  {format_reproduced(verdict)}".rstrip()
         if explain:
             yield from wrap(f"{verdict.claim.text}.", indent="    ")
             sentence = explain_claim(verdict, judged)
             yield from wrap(sentence, indent="    ")
     yield ""
-    yield from wrap(
-        f"Bars: ░ where the claim holds, ─ the interval, ● the answer, ○ published; shares from 0 to 100 %, "
-        f"errors from -{scale:.4f} to +{scale:.4f} (standardised).",
-    )
+    yield from wrap(_explain_bars(asked))
     for line in describe_published(judged):
         yield from wrap(line)
 
 
-def measure_scale(verdicts: list[ClaimVerdict]) -> float:
-    """Return how far the axis of errors reaches to either side of zero."""
-    reaches = [judged.region.bounds for judged in verdicts if not judged.claim.question.is_share]
-    reaches += [
-        (judged.answer.estimate, *(judged.answer.interval or ()))
-        for judged in verdicts
-        if not judged.claim.question.is_share and judged.answer.estimate is not None
-    ]
-    return SCALE_ROOM * (max((abs(end) for ends in reaches for end in ends), default=0.0) or LEAST_SCALE)
+def _explain_bars(asked: list[ClaimVerdict]) -> str:
+    axes = ["shares from 0 to 100 %"]
+    kinds = {
+        each.claim.question.in_points: find_axis(each, asked)[1] for each in asked if not each.claim.question.is_share
+    }
+    scale = kinds.get(False, SCALE_ROOM * LEAST_SCALE)
+    axes.append(f"errors from -{scale:.4f} to +{scale:.4f} (standardised)")
+    if True in kinds:
+        axes.append(f"shares minus 80 % from -{100 * kinds[True]:.0f} to +{100 * kinds[True]:.0f} points")
+    return f"Bars: ░ where the claim holds, ─ the interval, ● the answer, ○ published; {', '.join(axes)}."
 
 
-def draw_bar(verdict: ClaimVerdict, scale: float) -> str:
-    """Draw the region, the interval, the answer and the published number in one line of characters."""
-    low, high = (0.0, 1.0) if verdict.claim.question.is_share else (-scale, scale)
+def find_axis(verdict: ClaimVerdict, verdicts: Sequence[ClaimVerdict]) -> tuple[float, float]:
+    """Return the ends of the axis on which claims of the same kind are drawn: of shares 0 and 1, else around zero."""
+    if verdict.claim.question.is_share:
+        return 0.0, 1.0
+    alike = [each for each in verdicts if each.claim.question.kind == verdict.claim.question.kind]
+    ends = [end for each in alike for end in each.region.bounds]
+    ends += [end for each in alike for end in (each.answer.estimate, *(each.answer.interval or ())) if end is not None]
+    scale = SCALE_ROOM * (max(map(abs, ends), default=0.0) or LEAST_SCALE)
+    return -scale, scale
+
+
+def draw_bar(verdict: ClaimVerdict, low: float, high: float) -> str:
+    """Draw the region, the interval, the answer and the published number in one line, on an axis from low to high."""
 
     def place(value: float) -> int:
         return round((min(max(value, low), high) - low) / (high - low) * (BAR - 1))

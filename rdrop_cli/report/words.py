@@ -15,7 +15,11 @@ from rdrop_cli.analysis.questions import Question
 from rdrop_cli.runs.history import MARGIN_SHARE
 
 NONE = "–"
-UNJUDGED: dict[Reason, str] = {"no-runs": "without runs", "too-short": "their runs are too short"}
+UNJUDGED: dict[Reason, str] = {
+    "no-runs": "without runs",
+    "too-short": "their runs are too short",
+    "not-measured": "not measured (`rdrop calibrate RUN…`)",
+}
 VERDICTS = {"holds": "holds", "does-not-hold": "does not hold", "undecided": "undecided"}
 DISCLOSURE = (
     "When these rules were fixed, the published curves were known, and one run of each of both networks on the same "
@@ -34,21 +38,41 @@ def format_share(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
-def format_interval(interval: Interval | None, is_share: bool) -> str:
+def format_points(value: float) -> str:
+    """Render a difference of shares in percentage points, with its sign and without a minus zero: `-51.9`."""
+    text = f"{100 * value:+.1f}"
+    return text if float(text) else "+0.0"
+
+
+def choose_format(question: Question) -> Callable[[float], str]:
+    """Return how a number of a question's answer is rendered."""
+    if question.is_share:
+        return format_share
+    return format_points if question.in_points else format_error
+
+
+def format_interval(interval: Interval | None, question: Question) -> str:
     if interval is None:
         return ""
-    form = format_share if is_share else format_error
+    form = choose_format(question)
     return f"[{form(interval.low)}, {form(interval.high)}]"
 
 
 def format_answer(answer: Answer) -> str:
-    """Render an answer: `8 of 8 seeds [50 %, 100 %]`, or `-0.0354 [-0.0368, -0.0340]`; a dash where there is none."""
+    """Render an answer: `8 of 8 seeds [50 %, 100 %]`, `-0.0354 [-0.0368, -0.0340]` or `-51.9 points [-56.3, -47.5]`.
+
+    A dash where there is none.
+    """
+    question = answer.question
     if answer.estimate is None:
         return NONE
     number = (
-        f"{answer.shown} of {len(answer.seeds)} seeds" if answer.question.is_share else format_error(answer.estimate)
+        f"{answer.shown} of {len(answer.seeds)} seeds"
+        if question.is_share
+        else choose_format(question)(answer.estimate)
     )
-    return f"{number} {format_interval(answer.interval, answer.question.is_share)}".rstrip()
+    unit = " points" if question.in_points else ""
+    return f"{number}{unit} {format_interval(answer.interval, question)}".rstrip()
 
 
 def format_published(verdict: ClaimVerdict) -> str:
@@ -102,11 +126,14 @@ def name_seeds(seeds: Sequence[int]) -> str:
 def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
     """Say what was measured, what was seen, and what follows."""
     question, answer = verdict.claim.question, verdict.answer
+    if verdict.reason == "not-measured":
+        needed = f"the intervals of {question.needs[0]} are not measured; `rdrop calibrate RUN…` does it"
+        return f"{VERDICTS[verdict.verdict]}: {needed}."
     if not verdict.has_answer:
         return f"{VERDICTS[verdict.verdict]}: {_name_missing(question)}."
     parts = [f"{VERDICTS[verdict.verdict]}: {question.number}: {format_answer(answer)}"]
     if (
-        not question.is_share
+        question.is_error
         and answer.estimate is not None
         and (own := format_own_unit(answer.estimate, judged.collection))
     ):
@@ -163,20 +190,23 @@ def _name_missing(question: Question) -> str:
 
 
 def _explain_region(verdict: ClaimVerdict) -> str:
-    form = format_share if verdict.claim.question.is_share else format_error
+    question, form = verdict.claim.question, choose_format(verdict.claim.question)
     low, high = verdict.region.low, verdict.region.high
+    unit = " points" if question.in_points else ""
     if 0.0 in verdict.region.bounds:
         return f"It holds {'above' if low == 0.0 else 'below'} zero."
     if len(verdict.region.bounds) > 1:
-        return f"It holds between {form(low)} and {form(high)}, {format_share(MARGIN_SHARE)} of the naive error."
-    return f"It holds above {form(low)}." if verdict.region.low > -1e300 else f"It holds below {form(high)}."
+        of_naive = f", {format_share(MARGIN_SHARE)} of the naive error" if question.is_error else ""
+        return f"It holds between {form(low)} and {form(high)}{unit}{of_naive}."
+    return f"It holds above {form(low)}{unit}." if low > -1e300 else f"It holds below {form(high)}{unit}."
 
 
 def _explain_share(answer: Answer) -> str:
     if answer.exact_interval is None:
         return ""
     return (
-        f"Were it the only question, its exact 95 % interval would be {format_interval(answer.exact_interval, True)}."
+        "Were it the only question, its exact 95 % interval would be "
+        f"{format_interval(answer.exact_interval, answer.question)}."
     )
 
 
@@ -209,23 +239,27 @@ def _explain_size(verdict: ClaimVerdict) -> str:
 def _explain_period(verdict: ClaimVerdict) -> str:
     question, period, origins = verdict.claim.question, verdict.answer.period, verdict.answer.origins
     if origins:
-        form = format_share if question.is_share else format_error
+        form = choose_format(question)
         found = f"Measured over {len(origins.estimates)} periods: {', '.join(map(form, origins.estimates))}"
         return (
             f"{found}."
             if origins.error is None
-            else f"{found}; their mean has a standard error of {origins.error:.4f}."
+            else f"{found}; their mean has a standard error of {format_size(origins.error, question)}."
         )
     if not question.in_period:
         return ""
     if period is None:
-        return (
-            "How much of it belongs to this validation period cannot be told: no daily errors of eight weeks and more."
-        )
+        which, what = ("test", "coverage") if question.in_points else ("validation", "errors")
+        return f"How much of it belongs to this {which} period cannot be told: no daily {what} of eight weeks and more."
     return (
         f"The interval covers the period too, imagined by blocks: over {period.blocks} blocks of two weeks the "
-        f"difference has a standard error of {period.error:.4f}."
+        f"difference has a standard error of {format_size(period.error, question)}."
     )
+
+
+def format_size(error: float, question: Question) -> str:
+    """Render a deviation of a mean's numbers, or its standard error."""
+    return f"{100 * error:.1f} points" if question.in_points else f"{error:.4f}"
 
 
 def explain_outlook(outlook: Outlook, verdict: ClaimVerdict, judged: StudyVerdict) -> str:

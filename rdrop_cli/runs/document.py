@@ -221,9 +221,10 @@ class Metrics(Fields, frozen=True, kw_only=True):
 
 
 class ProtocolName(Fields, frozen=True, kw_only=True):
-    """Of a protocol, its name."""
+    """Of a protocol, its name, and of several horizons all but the furthest."""
 
     name: str
+    earlier_horizon_rows: tuple[int, ...]
 
 
 class Summary(Fields, frozen=True, kw_only=True):

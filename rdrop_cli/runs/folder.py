@@ -68,6 +68,10 @@ class RunFolder:
         return self.path / "daily_test_errors.csv"
 
     @property
+    def daily_coverage_path(self) -> Path:
+        return self.path / "daily_coverage.csv"
+
+    @property
     def readings_path(self) -> Path:
         return self.path / "readings.npz"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from rdrop_cli.study.protocol import MAE, MSE, PINBALL
 
+COLUMNS = ("epoch", "loss", "val_loss", "train_mae", "val_mae_in_unit", "train_seconds", "seconds")  # of every network
 RANKED_BY = {MAE: "val_loss", MSE: "val_mse", PINBALL: "val_pinball"}  # an epoch's figure, by `protocol.best_by`
 
 
@@ -26,6 +27,7 @@ class Epoch:
         val_mse: mean squared error on every validation window, standardised, dropout off; None where an older version
             did not measure it.
         val_pinball: mean pinball loss of the quantiles on them, likewise; None where there are no quantiles.
+        val_maes: of several horizons, the error at each on every validation window, the nearest first; else none.
 
     Raises:
         ValueError: a duration is negative.
@@ -39,10 +41,21 @@ class Epoch:
     seconds: float
     val_mse: float | None = None
     val_pinball: float | None = None
+    val_maes: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if min(self.train_seconds, self.seconds) < 0:
             raise ValueError("expected durations of at least 0")
+
+    def list_extra_figures(self, leads: Sequence[int]) -> dict[str, float]:
+        """Return by name what networks of quantiles and of several horizons have beyond `loss` and the MAEs.
+
+        Args:
+            leads: rows from the newest reading of a window to each target.
+        """
+        figures = {} if self.val_pinball is None else {"val_pinball": self.val_pinball}
+        at_leads = zip(leads, self.val_maes, strict=True) if self.val_maes else ()
+        return figures | {f"val_mae_lead_{lead}": mae for lead, mae in at_leads}
 
 
 # What counts as a difference, of the naive forecast's error: 0.0058 standardised and 0.051 °C in the Jena data, twice
@@ -95,14 +108,20 @@ class History:
         """Return one figure of every epoch, by its field's name."""
         return [getattr(epoch, name) for epoch in self.epochs]
 
-    def to_csv(self, target_std: float) -> str:
-        """Render one line an epoch, with the validation error in the target's own unit as well."""
-        text = io.StringIO()
+    def to_csv(self, target_std: float, leads: Sequence[int]) -> str:
+        """Render one line an epoch, with the validation error in the target's own unit as well.
+
+        Columns that some networks alone have come last, see `Epoch.list_extra_figures`; they are there where every
+        epoch has them, which an older version may not have measured.
+        """
+        text, extra = io.StringIO(), [epoch.list_extra_figures(leads) for epoch in self.epochs]
+        names = [name for name in (extra[0] if extra else ()) if all(name in figures for figures in extra)]
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["epoch", "loss", "val_loss", "train_mae", "val_mae_in_unit", "train_seconds", "seconds"])
-        for e in self.epochs:
+        writer.writerow([*COLUMNS, *names])
+        for e, figures in zip(self.epochs, extra, strict=True):
             times = f"{e.train_seconds:.3f}", f"{e.seconds:.3f}"
-            writer.writerow([e.epoch, e.loss, e.val_loss, e.train_mae, e.val_loss * target_std, *times])
+            common = e.epoch, e.loss, e.val_loss, e.train_mae, e.val_loss * target_std, *times
+            writer.writerow([*common, *(figures[name] for name in names)])
         return text.getvalue()
 
     def to_json(self) -> list[dict[str, Any]]:

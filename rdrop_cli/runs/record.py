@@ -1,11 +1,13 @@
 """The record of a complete run's files: a checksum of each, in the form that `sha256sum -c SHA256SUMS` reads.
 
 It is written at the end of training, before the metrics, which make a run complete: so every complete run has one,
-unless an earlier version trained it. Its last line is a comment with the checksum of the others.
+unless an earlier version trained it. What is measured later, by `rdrop calibrate`, is added to it. Its last line is a
+comment with the checksum of the others.
 """
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from rdrop_cli.errors import DataError
@@ -27,6 +29,23 @@ def write_record(folder: RunFolder, metrics: str) -> None:
     """
     digests = {name: sha256_of_file(folder.path / name) for name in list_files(folder)}
     digests[folder.metrics_path.name] = hashlib.sha256(metrics.encode()).hexdigest()
+    _write(folder, digests)
+
+
+def amend_record(folder: RunFolder, name: str) -> None:
+    """Add a file that was made after training to the record of a complete run, or its new content.
+
+    A run without a record, as of earlier versions, gets none.
+
+    Raises:
+        DataError: the record is damaged.
+        OSError: it cannot be written, or the file not be read.
+    """
+    if digests := read_record(folder):
+        _write(folder, digests | {name: sha256_of_file(folder.path / name)})
+
+
+def _write(folder: RunFolder, digests: Mapping[str, str]) -> None:
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(digests.items()))
     write_text(folder.path / RECORD, f"{lines}{_LAST}{hashlib.sha256(lines.encode()).hexdigest()}\n")
 
@@ -59,6 +78,14 @@ def read_record(folder: RunFolder) -> dict[str, str] | None:
         raise DataError("is damaged: its own checksum does not match")
     entries = [_LINE.fullmatch(line) for line in lines.splitlines()]
     return {entry[2]: entry[1] for entry in entries if entry}
+
+
+def is_recorded(folder: RunFolder, name: str) -> bool:
+    """Whether the record of a run has a file; a record that is damaged has none."""
+    try:
+        return name in (read_record(folder) or {})
+    except DataError:
+        return False
 
 
 def _read_small(path: Path) -> str:

@@ -156,7 +156,7 @@ def _compare_derived(
     if kept < epochs or (kept > epochs and metrics.status == "completed"):
         found.blame("checkpoints", f"the newest that can be read is of epoch {kept}, {name} has {epochs}")
         return
-    _compare_history(folder, metrics, history, found)
+    _compare_history(folder, metrics, history.to_csv(metrics.target_std, config.own_protocol.leads), found)
     if epochs:  # a run may have been stopped between its checkpoint and what is derived from it
         for field_name in _find_differences(folder, config, metrics, History(history.epochs[:epochs], history.best_by)):
             found.blame(name, f"{field_name} is not what the checkpoint and {folder.config_path.name} make it")
@@ -191,8 +191,8 @@ def rebuild_metrics(metrics: Metrics, config: RunConfig, created_at: str, histor
     return build_metrics(metrics.run_id, created_at, config, setting, history, status, *measured)
 
 
-def _compare_history(folder: RunFolder, metrics: Metrics, history: History, found: Verification) -> None:
-    name, made = folder.history_path.name, history.to_csv(metrics.target_std)
+def _compare_history(folder: RunFolder, metrics: Metrics, made: str, found: Verification) -> None:
+    name = folder.history_path.name
     try:
         text = folder.history_path.read_text(encoding="utf-8")
     except FileNotFoundError:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from rdrop_cli.errors import DataError, ValueRefusedError
+from rdrop_cli.errors import DataError, ValueRefusedError, tell_extra
 from rdrop_cli.series.archive import open_table
 from rdrop_cli.series.download import fetch
 
@@ -199,7 +199,7 @@ def _open_zstandard(label: str, file: BinaryIO) -> IO[bytes]:
     try:
         import zstandard
     except ImportError as error:
-        raise DataError(f"{label}: is packed by zstd; unpack it, or pip install 'rdrop-cli[files]'") from error
+        raise DataError(f"{label}: is packed by zstd; unpack it, or {tell_extra('files')}") from error
     return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file, closefd=False))
 
 

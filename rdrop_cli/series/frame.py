@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.errors import DataError, UsageError, tell_extra
 from rdrop_cli.series.content import Content
 from rdrop_cli.series.csv.layout import find_column
 from rdrop_cli.series.csv.read import Table
@@ -35,9 +35,7 @@ def read_frame_file(content: Content, reading: Reading) -> Table:
         read = pd.read_parquet if content.kind == "parquet" else pd.read_excel
         frame = read(content.file)
     except ImportError as error:
-        raise DataError(
-            f"{content.label}: {content.kind} needs another library: pip install 'rdrop-cli[files]'"
-        ) from error
+        raise DataError(f"{content.label}: {content.kind} needs another library: {tell_extra('files')}") from error
     except Exception as error:  # whatever the library trips over
         raise DataError(f"{content.label}: cannot be read as {content.kind}: {str(error)[:120]}") from error
     content.check_unchanged()

@@ -58,6 +58,19 @@ def check_code(maker: str, sha256: str) -> None:
         )
 
 
+def read_local_module(maker: str) -> dict[str, bytes]:
+    """Return the file of a maker's module and those of the packages it is in, by their paths from the current folder.
+
+    Nothing where the module is not of the current folder: it is installed.
+    """
+    parts = maker.partition(":")[0].split(".")
+    packages = [Path(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
+    files = {Path.cwd() / path: path.as_posix() for path in (*packages, Path(*parts).with_suffix(".py"))}
+    if _find_file(".".join(parts)) not in files:
+        return {}
+    return {name: path.read_bytes() for path, name in files.items() if path.is_file()}
+
+
 def _find_file(module: str) -> Path | None:
     """Return a module's file, first in the current folder, without importing the packages that it is in."""
     places = [str(Path.cwd()), *sys.path]

@@ -206,7 +206,8 @@ class TrainingLoop:
         sample = self._windows.sample_train_rows(self.config.protocol.train_windows_measured)
         train_mae = self._measure(number, "training", sample).mae
         seconds = time.monotonic() - start
-        epoch = Epoch(number, loss, val.mae, train_mae, train_seconds, seconds, val.mse, val.pinball)
+        times = train_seconds, seconds
+        epoch = Epoch(number, loss, val.mae, train_mae, *times, val.mse, val.pinball, val.maes)
         self._history.epochs.append(epoch)
         self._commit()
         if self._log:
@@ -239,7 +240,9 @@ class TrainingLoop:
         save_checkpoint(self.folder.checkpoints_path, Checkpoint(state, self._best, self._history))
         if self._history.best is self._history.last:
             self._save_model()
-        write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
+        write_text(
+            self.folder.history_path, self._history.to_csv(self._setting.target_std, self.config.own_protocol.leads)
+        )
         self._write_metrics("interrupted")
 
     def _save_model(self) -> None:
@@ -253,7 +256,9 @@ class TrainingLoop:
         self._save_model()
         val = self._measure_by_day("validation", "val_mae", self._windows.validation, self.folder.daily_errors_path)
         test = self._measure_by_day("test", "test_mae", self._windows.test, self.folder.daily_test_errors_path)
-        write_text(self.folder.history_path, self._history.to_csv(self._setting.target_std))
+        write_text(
+            self.folder.history_path, self._history.to_csv(self._setting.target_std, self.config.own_protocol.leads)
+        )
         if self.config.is_network:
             climatology = fit_climatology(self._windows).table
             save_readings(self.folder.readings_path, Readings(keep_newest(self._windows), climatology))

@@ -28,6 +28,11 @@ class Measured:
         return float(self.errors.mean(dtype=np.float64))
 
     @property
+    def maes(self) -> tuple[float, ...]:
+        """The error at each of several horizons; of one there are none."""
+        return tuple(map(float, self.errors.mean(axis=0, dtype=np.float64))) if self.errors.ndim > 1 else ()
+
+    @property
     def mse(self) -> float:
         return float(np.square(self.errors, dtype=np.float64).mean())
 

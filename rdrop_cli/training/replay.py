@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.errors import RdropError
+from rdrop_cli.analysis.coverage import read_daily_coverage
+from rdrop_cli.errors import DataError, RdropError
+from rdrop_cli.forecast.coverage import measure_again
 from rdrop_cli.runs.checkpoint import Checkpoint, list_checkpoints, read_checkpoint
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.folder import RunFolder
@@ -142,6 +144,10 @@ def _list_pairs(
         for path in (folder.daily_errors_path, folder.daily_test_errors_path):
             if path.exists():  # earlier versions kept none
                 yield path.name, _read_table(path), _read_table(again.path / path.name)
+        if folder.daily_coverage_path.exists():
+            measure_again(again)
+            path = folder.daily_coverage_path
+            yield path.name, _read_coverage(path), _read_coverage(again.daily_coverage_path)
         for path in again.path.iterdir():  # the network, or what a reference forecast has learnt; and the readings
             if path.suffix in (".keras", ".npz") and (path != again.readings_path or folder.readings_path.exists()):
                 yield path.name, _read_model(folder.path / path.name), _read_model(path)
@@ -173,6 +179,16 @@ def _read_table(path: Path) -> dict[str, npt.NDArray[Any]] | None:
         return {name: np.array(cells, "datetime64[D]" if name == "day" else float) for name, cells in columns.items()}
     except (OSError, ValueError):
         return None
+
+
+def _read_coverage(path: Path) -> dict[str, npt.NDArray[Any]] | None:
+    try:
+        coverage = read_daily_coverage(path)
+    except DataError:
+        return None
+    if coverage is None:
+        return None
+    return {"day": np.array(coverage.days, "datetime64[D]"), "targets": coverage.targets, **coverage.held}
 
 
 def _read_model(path: Path) -> dict[str, npt.NDArray[Any]] | None:

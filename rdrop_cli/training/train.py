@@ -89,6 +89,10 @@ def train_runs(
             setting = _describe_setting(order.config, series.source, windows, trainer)
             folder = order.make_folder()
             held.enter_context(folder.lock())
+            if tensorboard and not order.config.is_network:
+                order.callback.note(
+                    f"{folder.run_id}: a reference forecast has no epochs, so no event files are written"
+                )
             log = held.enter_context(_open_event_log(order.config, folder, setting.target_std, tensorboard))
             loops.append(TrainingLoop(folder, windows, setting, trainer, order.callback, log, check_signals))
         return list(run_together(loops))
@@ -137,7 +141,8 @@ def _open_event_log(
         return nullcontext()
     from rdrop_cli.nn.events import EventLog, has_event_log
 
-    return EventLog(folder, target_std) if wanted or has_event_log(folder) else nullcontext()
+    leads = config.own_protocol.leads
+    return EventLog(folder, target_std, leads) if wanted or has_event_log(folder) else nullcontext()
 
 
 @contextmanager

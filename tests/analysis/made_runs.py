@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rdrop_cli.analysis.coverage import DailyCoverage
 from rdrop_cli.files import write_text
 from rdrop_cli.runs.document import Environment
 from rdrop_cli.runs.folder import RunFolder
@@ -147,3 +148,15 @@ def save_daily_errors(folder: RunFolder, level: float, seed: int, days: int = 12
         for number, (date, error) in enumerate(zip(dates, (level + shared + own * level).tolist(), strict=True))
     ]
     write_text(folder.daily_errors_path, "\n".join(["day,windows,val_mae", *rows]) + "\n")
+
+
+def save_daily_coverage(folder: RunFolder, seed: int, shares: dict[str, float], days: int = 120) -> None:
+    """Leave how true the intervals of a run are: of each source such a share is held, alike over days."""
+    rng = np.random.default_rng([seed, days])
+    dates = [str(day) for day in np.datetime64("2015-01-01") + np.arange(days)]
+    targets = 24 - np.arange(days) % 3
+    held = {
+        sources: rng.binomial(targets, np.clip(share + rng.normal(0, 0.03, days), 0, 1))
+        for sources, share in shares.items()
+    }
+    write_text(folder.daily_coverage_path, DailyCoverage(tuple(dates), targets, held).to_csv())

@@ -65,6 +65,7 @@ def anatomies() -> dict[tuple[str, str], Anatomy]:
     return {case: look_into(*case) for case in CASES}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", CASES, ids="-".join)
 def test_a_variant_follows_its_method_to_rounding_and_no_other(anatomies, case) -> None:
     found = anatomies[case]

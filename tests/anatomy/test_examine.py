@@ -7,20 +7,15 @@ import numpy as np
 import pytest
 
 from rdrop_cli.anatomy.differences import list_differences
-from rdrop_cli.anatomy.examine import Examination, examine
+from rdrop_cli.anatomy.examine import MEMORY_MASKED, Examination, examine
 from rdrop_cli.anatomy.identify import arrange_input_masks, arrange_recurrent_masks
-from rdrop_cli.anatomy.probe import BATCH, TIMESTEPS, UNITS, design_calls
+from rdrop_cli.anatomy.probe.calls import BATCH, TIMESTEPS, UNITS, design_calls
 from rdrop_cli.anatomy.reference import Array, run_gru, run_lstm
 from rdrop_cli.study.methods import CELLS, METHODS, Lifetime, Method, Scaling
 
 ASKED = {"dropout": 0.25, "recurrent_dropout": 0.4}
-UNREADABLE = ("lstm", "zoneout")  # h and c keep old values each for itself, and h hides c where it does
-CASES = [
-    (cell, method)
-    for method in METHODS.values()
-    for cell in method.cells
-    if (cell, method.name) != UNREADABLE and method.name != "dropconnect"
-]
+THOROUGH = ("lstm", "zoneout")  # h and c keep old values each for itself, and h hides c where it does
+CASES = [(cell, method) for method in METHODS.values() for cell in method.cells if method.name != "dropconnect"]
 Layer = Callable[[dict[str, Array], Array, bool], Array]
 
 
@@ -61,14 +56,21 @@ def make_layer(
 
 
 def look_into(
-    cell: str, layer: Layer, *, reset_after: bool = True, asked: dict[str, float] = ASKED, **replaced: Layer
+    cell: str,
+    layer: Layer,
+    *,
+    reset_after: bool = True,
+    asked: dict[str, float] = ASKED,
+    thorough: bool = False,
+    **replaced: Layer,
 ) -> Examination:
     """Examine a layer; another may take its place in a call."""
-    calls = design_calls(cell, UNITS, reset_after)
+    calls = design_calls(cell, UNITS, reset_after, thorough)
     outputs = {name: replaced.get(name, layer)(*call) for name, call in calls.items()}
     entry = {
         "name": "made", "cell": cell, "units": UNITS, "reset_after": reset_after, "asked": asked, "backwards": False,
-        "activation": "tanh", "gate_activation": "sigmoid", "fused": None, "fused_drops": None,
+        "activation": "tanh", "gate_activation": "sigmoid", "trainable": 0,
+        "fused": {"asked": None, "taken": None, "drops": None},
     }  # fmt: skip
     return examine(entry, outputs)
 
@@ -79,7 +81,8 @@ def other(cell: str, method: Method) -> Layer:
 
 @pytest.mark.parametrize(("cell", "method"), CASES, ids=lambda case: getattr(case, "name", case))
 def test_every_method_is_read_out_of_outputs_and_no_other_fits(cell: str, method: Method) -> None:
-    found = look_into(cell, make_layer(cell, method), next=other(cell, method))
+    thorough = (cell, method.name) == THOROUGH
+    found = look_into(cell, make_layer(cell, method), thorough=thorough, next=other(cell, method))
     assert found.anatomy.method == method.name
     errors = dict(found.anatomy.max_abs_error)
     assert errors.pop(method.name) < 1e-6
@@ -98,10 +101,30 @@ def test_a_gru_that_resets_before_the_product_is_read_as_well() -> None:
     assert (found.anatomy.method, found.unread) == ("gal", ())
 
 
-def test_what_cannot_be_read_is_not_guessed() -> None:
+def test_an_lstm_whose_h_hides_its_c_is_not_guessed_without_the_calls_that_show_both() -> None:
     found = look_into("lstm", make_layer("lstm", METHODS["zoneout"]))
     assert found.anatomy.method is None
-    assert found.unread
+    assert found.unread == (MEMORY_MASKED,)
+
+
+def test_the_zoneout_of_both_states_is_read_each_for_itself() -> None:
+    drawn: list[list[Array]] = []
+    layer = make_layer("lstm", METHODS["zoneout"], change=lambda masks: drawn.append(masks) or masks)
+    found = look_into("lstm", layer, thorough=True)
+    on_h, on_c = (mask for mask in found.anatomy.masks if mask.argument == "recurrent_dropout")
+    assert (on_h.target, on_c.target) == ("h", "c")
+    assert np.array_equal(on_h.array, drawn[0][0])
+    seen_later = np.flip(np.logical_or.accumulate(np.flip(on_h.array[:, 1:] == 1, axis=1), axis=1), axis=1)
+    assert np.array_equal(on_c.array[:, :-1][seen_later], drawn[0][1][:, :-1][seen_later])
+    assert seen_later.mean() > 0.7
+
+
+def test_an_lstm_that_skips_timesteps_in_one_state_only_is_not_taken_for_zoneout() -> None:
+    layer = make_layer("lstm", METHODS["zoneout"], change=lambda masks: [masks[0], np.ones_like(masks[1])])
+    found = look_into("lstm", layer, thorough=True)
+    (own,) = (mask for mask in found.anatomy.masks if mask.argument == "recurrent_dropout")
+    assert (own.target, found.unread, found.anatomy.method) == ("h", (), None)
+    assert (own.array == 0).mean() == pytest.approx(0.4, abs=0.05)
 
 
 def name_differences(layer: Layer, cell: str = "gru", **how: Any) -> list[str]:

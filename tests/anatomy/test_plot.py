@@ -83,6 +83,7 @@ def test_masked_arrows_are_not_solid(draw):
     assert not count_colours(solid)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("variant", "site", "options", "expected"),
     [
@@ -104,6 +105,7 @@ def test_a_masks_colour_is_where_it_multiplies(draw, variant, site, options, exp
     assert sorted(count_colours(arrows).values()) == expected
 
 
+@pytest.mark.thorough
 def test_pictures_of_one_of_several_rows_and_of_pairs_are_drawn_and_named(tmp_path):
     pair = Panel("bidirectional", "Schuster and Paliwal 1997", "lstm", ("forward_lstm", "backward_lstm"), (), pair=True)
     stack = Panel("stacked", "Chollet 2018", "gru", ("gru", "gru_2"), make_masks(Site.RECURRENT_INPUT, count=3))

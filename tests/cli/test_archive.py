@@ -31,6 +31,7 @@ def test_an_archive_has_the_figures_of_every_run_and_no_network(runs_dir, tmp_pa
         assert (tmp_path / folder.run_id / "metrics.json").read_bytes() == folder.metrics_path.read_bytes()
 
 
+@pytest.mark.thorough
 def test_commands_read_an_archive_as_they_read_the_folder(rdrop, runs_dir, tmp_path):
     archive = tmp_path / "runs.zip"
     assert rdrop("export", "--archive", archive, "--runs-dir", runs_dir).out == f"{archive}\n"
@@ -38,7 +39,10 @@ def test_commands_read_an_archive_as_they_read_the_folder(rdrop, runs_dir, tmp_p
         assert rdrop(*command, "--from", archive).out == rdrop(*command, "--runs-dir", runs_dir).out != ""
     report = tmp_path / "report.html"
     assert rdrop("report", "--from", archive, "-o", report).out == f"{report}\n"
-    assert report.stat().st_size > 10_000
+    assert "baseline-overfits" in report.read_text()
+    picture = tmp_path / "claims.svg"
+    assert rdrop("plot", "--claims", "--from", archive, "-o", picture).out == f"{picture}\n"
+    assert "baseline-overfits" in picture.read_text()
 
 
 @pytest.mark.parametrize(
@@ -60,3 +64,11 @@ def test_what_is_no_archive_is_told_in_one_line(rdrop, tmp_path):
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith(f"rdrop: {tmp_path}/notes.zip: cannot be read as an archive of runs")
     assert "--archive" in result.err
+
+
+def test_claims_without_runs_are_not_drawn(rdrop, tmp_path):
+    (tmp_path / "runs").mkdir()
+    result = rdrop("plot", "--claims", "--runs-dir", tmp_path / "runs", "-o", tmp_path / "claims.png")
+    assert (result.code, result.out) == (1, "")
+    assert "no claim has complete runs" in result.err
+    assert not (tmp_path / "claims.png").exists()

@@ -67,6 +67,7 @@ def test_a_failure_is_named_after_the_tables(rdrop, measured, tmp_path):
     assert printed["peers"]["jax"]["requirements"] == list(PEERS["jax"].requirements)
 
 
+@pytest.mark.thorough
 def test_a_comparison_is_run(rdrop, monkeypatch, tmp_path):
     """The smallest that there is: one network, one round, and Keras in rdrop's own environment."""
     tiny = [replace(config, protocol=TINY_PROTOCOL) for config in list_networks()[:1]]

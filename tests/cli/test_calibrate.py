@@ -2,10 +2,13 @@
 
 import json
 
+import pytest
+
 from rdrop_cli.cli.app import run_command
 from tests.forecast.conftest import plant  # noqa: F401 -- the same study
 
 
+@pytest.mark.thorough
 def test_the_page_and_its_json_say_the_same(plant, capsys):  # noqa: F811
     arguments = ["calibrate", "dropout", "--uncertainty", "masks", "--uncertainty", "residual", "--samples", "20"]
     arguments += ["--runs-dir", str(plant / "runs"), "--data-dir", str(plant)]

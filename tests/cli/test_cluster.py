@@ -1,14 +1,17 @@
 """`--scheduler`: what is refused before anything starts, and what a stopped command leaves on the cluster."""
 
 import json
+import re
 import signal
 import time
 
 import pytest
 
 from rdrop_cli.runs.find import list_run_folders
+from rdrop_cli.runs.verify import verify_run
 from tests.cli.conftest import SMALL
-from tests.jobs.clusters import cluster, is_training, wait_for
+from tests.jobs.clusters import Cluster, cluster, is_training, wait_for
+from tests.torture.kills import Place, count_epochs, fingerprint
 
 __all__ = ["cluster"]
 
@@ -76,3 +79,71 @@ def test_trainings_end_with_the_command_and_the_same_command_goes_on(
     result = train(cluster.address, "--seeds", "0-2", "--json")
     assert result.code == 0, result.err
     assert [run["seed"] for run in json.loads(result.out)] == [0, 1, 2]
+
+
+OFTEN = "import rdrop_cli.jobs.cluster as cluster; cluster.SECONDS_BETWEEN_CHECKPOINTS = 0.2"
+STUDY = """\
+[study]
+dataset = "{csv}"
+seeds = "0-1"
+epochs = 60
+lookback = "5h"
+every = "1h"
+horizon = "2h"
+train_stop = 400
+val_stop = 600
+batch_size = 8
+steps_per_epoch = 200
+units = 16
+
+[grid]
+variants = ["dropout"]
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_scheduler_that_is_killed_is_told_and_the_same_command_goes_on_when_it_is_started_again(
+    tmp_path, weather_csv, rdrop
+):
+    study = tmp_path / "study.toml"
+    study.write_text(STUDY.format(csv=weather_csv))
+    assert rdrop("sweep", study, "--runs-dir", tmp_path / "home", "--data-dir", tmp_path / "data").code == 0
+    place = Place(tmp_path, weather_csv)
+    before, again = Cluster(tmp_path / "before"), Cluster(tmp_path / "again")
+    try:
+        before.start(workers=2)
+        process = place.start_command("sweep", str(study), "--scheduler", before.address, before=OFTEN)
+        wait_for(lambda: len(at_work := list_run_folders(place.runs_dir)) == 2 and all(map(count_epochs, at_work)), 300)
+        begin = time.monotonic()
+        before.processes[0].kill()
+        _, err = process.communicate(timeout=60)
+        assert time.monotonic() - begin < 20
+        assert process.returncode == 1
+        assert "Traceback" not in err
+        lines = err.splitlines()
+        assert lines[-1] == (
+            f"rdrop: the scheduler at {before.address} is lost; start it and its workers again, "
+            "or resume without --scheduler"
+        )
+        assert any("run the same command again" in line for line in lines)
+        left = {folder.run_id: count_epochs(folder) for folder in list_run_folders(place.runs_dir)}
+        resume = re.findall(r"rdrop train --resume (\S+)", err)
+        assert sorted(resume) == sorted(left)
+        wait_for(lambda: all(each.poll() is not None for each in before.processes))
+        again.start(workers=2, port=before.address.rpartition(":")[2])
+        assert again.address == before.address
+        process = place.start_command("sweep", str(study), "--scheduler", again.address, before=OFTEN)
+        _, err = process.communicate(timeout=600)
+        assert process.returncode == 0, err
+    finally:
+        before.stop()
+        again.stop()
+    runs = list_run_folders(place.runs_dir)
+    assert {folder.run_id for folder in runs} == set(left), "the same runs went on"
+    assert min(left.values()) > 0
+    assert [verify_run(folder).faults for folder in runs] == [[], []]
+    at_home = list_run_folders(tmp_path / "home")
+    assert {run.read_config().seed: fingerprint(run) for run in runs} == {
+        run.read_config().seed: fingerprint(run) for run in at_home
+    }

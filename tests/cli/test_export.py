@@ -57,6 +57,7 @@ def test_no_runs_are_a_table_without_rows(rdrop, tmp_path):
     assert rdrop("export", "--csv", "--runs-dir", tmp_path / "none").out == ",".join(COLUMNS) + "\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -89,7 +90,8 @@ def test_without_the_extra_it_is_named(rdrop, runs_dir, monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
     result = rdrop("export", "--mlflow", "sqlite:///mlflow.db", "--runs-dir", runs_dir)
     assert result.code == 2
-    assert result.err.splitlines()[-1] == "rdrop: --mlflow: needs the mlflow extra: pip install 'rdrop-cli[mlflow]'"
+    last = result.err.splitlines()[-1]
+    assert last == "rdrop: --mlflow: needs the mlflow extra: pip install 'rdrop-cli[mlflow]'"
 
 
 def run_python(*arguments, cwd):
@@ -99,6 +101,7 @@ def run_python(*arguments, cwd):
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=environment)
 
 
+@pytest.mark.thorough
 def test_the_command_logs_complete_runs_once_and_prints_what_became_of_them(runs_dir, uri, tmp_path):
     command = ("-m", "rdrop_cli", "export", "--mlflow", uri, "--runs-dir", runs_dir)
     first = run_python(*command, "--json", cwd=tmp_path)
@@ -119,6 +122,7 @@ print(get_telemetry_client(), logging.getLevelName(logging.getLogger("mlflow").g
 """
 
 
+@pytest.mark.thorough
 def test_mlflow_reports_nothing_to_its_makers_and_tells_errors_alone(uri, tmp_path):
     probed = run_python("-c", PROBE, uri, cwd=tmp_path)
     assert (probed.returncode, probed.stdout) == (0, "None ERROR\n"), probed.stderr

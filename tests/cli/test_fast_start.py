@@ -21,6 +21,7 @@ def probe(arguments, **environment):
     return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **environment})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", ["--help", "--version", "train --help", "runs", "runs --json", "show baseline"])
 def test_nothing_heavy_is_imported(trained, command):
     options = ["--runs-dir", str(trained)] if "runs" in command or "show" in command else []

@@ -22,6 +22,7 @@ def run(plant: Path, capsys: pytest.CaptureFixture[str]):  # noqa: F811
     return run
 
 
+@pytest.mark.thorough
 def test_one_forecast_is_a_page_for_people(run):
     code, out, _ = run("dropout", "baseline-s0")
     assert code == 0
@@ -77,6 +78,7 @@ def test_what_cannot_be_meant_ends_in_one_line(run, arguments, words):
     assert len(err.splitlines()) == 1
 
 
+@pytest.mark.thorough
 def test_pictures_of_a_network_are_drawn_into_the_runs_folder(plant, capsys, tmp_path):  # noqa: F811
     folder = ["--runs-dir", str(plant / "runs")]
     assert run_command(["plot", "dropout", "--forecast", *folder]) == 0

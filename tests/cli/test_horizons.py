@@ -1,5 +1,6 @@
 """Several horizons on the command line: one network, its errors at each horizon, and what the commands say of them."""
 
+import csv
 import json
 
 import keras
@@ -91,6 +92,13 @@ def test_commands_tell_the_errors_of_each_horizon(runs, rdrop, tmp_path):
         assert [f"{at[name]:.4f}" in line for name in ("val_mae", "test_mae", "naive_val_mae")] == [True] * 3
     listed = rdrop("runs", "--runs-dir", runs)
     assert f"{metrics['best']['val_mae']:.4f}" in listed.out
+    assert "mean of" in listed.out
+    assert listed.out.count("3 horizons") == 3
+    best = metrics["best"]["epoch"]
+    history = list(csv.DictReader((path / "history.csv").read_text().splitlines()))
+    assert [float(history[best - 1][f"val_mae_lead_{lead}"]) for lead in AHEAD] == pytest.approx(
+        [at["val_mae"] for at in metrics["by_horizon"]], rel=1e-6
+    )
     picture = tmp_path / "loss.svg"
     assert rdrop("plot", "--runs-dir", runs, "--output", picture).code == 0
     assert "mean of 3 horizons" in picture.read_text()

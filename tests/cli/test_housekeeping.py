@@ -196,6 +196,7 @@ def complete(line, cwd, **environment):
     return result.stdout.split()
 
 
+@pytest.mark.thorough
 def test_ids_are_completed_from_the_folder_that_the_line_the_environment_or_a_file_names(runs_dir, tmp_path):
     ids = sorted(path.name for path in runs_dir.iterdir())
     elsewhere = tmp_path / "elsewhere"
@@ -214,6 +215,7 @@ def test_ids_are_completed_from_the_folder_that_the_line_the_environment_or_a_fi
     assert complete("rdrop show z", cwd=elsewhere) == []
 
 
+@pytest.mark.thorough
 def test_what_runs_may_be_chosen_by_is_completed(tmp_path):
     assert complete("rdrop runs --variant zone", cwd=tmp_path) == ["zoneout"]
     assert complete("rdrop rm --status f", cwd=tmp_path) == ["failed"]

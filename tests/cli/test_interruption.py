@@ -37,6 +37,7 @@ def uninterrupted(tmp_path_factory, weather_csv):
     return json.loads(next(folder.glob("dropout-*/metrics.json")).read_text())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)]
 )

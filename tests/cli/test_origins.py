@@ -18,6 +18,7 @@ def train(rdrop, weather_csv, tmp_path):
     return train
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("warm_processes")
 def test_origins_are_trained_once_and_the_first_is_the_usual_run(train, rdrop, tmp_path):
     usual = json.loads(train("baseline", "--seeds", 0, "--json").out)
@@ -39,6 +40,7 @@ def test_origins_are_trained_once_and_the_first_is_the_usual_run(train, rdrop, t
     assert len(judged["runs"]) == 6
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("warm_processes")
 def test_where_masks_vary_the_network_without_them_is_trained_once(train):
     result = train("--seeds", "0-2", "--vary", "masks", "--json")

@@ -196,6 +196,7 @@ def test_time_is_no_option_of_the_named_datasets(train):
     assert "--time: is for a file of your own" in result.err
 
 
+@pytest.mark.thorough
 def test_inputs_training_and_names_are_options_and_are_kept_with_the_run(write: Write, train, rdrop, tmp_path):
     options = (
         *("--target", "load_MW", "--inputs", "T*", "--exclude", "load_MW", "--calendar", "--optimizer", "adam"),

@@ -26,6 +26,7 @@ def test_the_verdict_on_the_page_is_that_of_the_archive(page, rdrop):
     assert block == result.out.rstrip()
 
 
+@pytest.mark.thorough
 def test_the_plain_checker_agrees(page, rdrop, tmp_path):
     (tmp_path / "verdict.json").write_text(rdrop("verdict", "--from", ARCHIVE, "--json").out)
     command = [sys.executable, "-I", CHECKER, tmp_path / "verdict.json", ARCHIVE]

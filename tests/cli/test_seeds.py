@@ -24,6 +24,7 @@ def test_what_is_no_list_of_seeds_is_refused(text):
         parse_seeds(text)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("warm_processes")
 def test_what_is_complete_is_not_trained_again_and_what_is_new_is(rdrop, weather_csv, tmp_path):
     dirs = ("--runs-dir", tmp_path / "runs", "--data-dir", tmp_path / "data")

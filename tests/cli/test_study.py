@@ -24,6 +24,7 @@ def read_runs(folder):
     return {(document["variant"], document["seed"]): document for document in documents}
 
 
+@pytest.mark.thorough
 def test_a_study_is_told_first_then_trained_judged_and_reported(study, tmp_path):
     told = study("--seeds", "0-1", "--dry-run")
     assert told.code == 0, told.err
@@ -45,6 +46,7 @@ def test_a_study_is_told_first_then_trained_judged_and_reported(study, tmp_path)
         assert run["standardisation"]["target"] == {"name": "T (degC)", "mean": 0.0, "std": 1.0}
 
 
+@pytest.mark.thorough
 def test_a_study_that_was_stopped_goes_on_to_the_same_end(study, tmp_path, monkeypatch):
     commit, calls = TrainingLoop._commit, []
 

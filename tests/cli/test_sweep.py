@@ -52,6 +52,7 @@ def wait_for_a_second_run(runs: Path) -> None:
     raise AssertionError("no second run in time")
 
 
+@pytest.mark.thorough
 def test_the_grid_is_trained_once_and_what_is_added_later_alone(rdrop, write_study, dirs):
     def train(**study):
         result = rdrop("sweep", write_study(seeds="0", **study), *dirs, "--jobs", 1, "--json")

@@ -47,6 +47,7 @@ def test_help_fits_eighty_columns_and_cuts_no_summary(rdrop, monkeypatch, comman
     assert "..." not in text
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_examples_that_can_be_parsed(rdrop, command):
     lines = EXAMPLES[command].strip().splitlines()
@@ -63,6 +64,7 @@ def test_the_options_of_train_are_in_groups(rdrop):
     assert titles == ["Arguments", "Data", "Network", "Training", "Runs", "Options", "Examples"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("columns", [44, 80, 100, 160])
 def test_no_id_no_figure_and_no_word_of_a_run_is_cut(save_run, tmp_path, columns):
     save_run(tmp_path, LONG_ID, variant="semeniuta-sequence")
@@ -74,6 +76,7 @@ def test_no_id_no_figure_and_no_word_of_a_run_is_cut(save_run, tmp_path, columns
     assert "best val MAE  0.2600 (2.08 °C)" in shown
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("columns", "heads"), [(44, None), (60, "std"), (80, "sentinel")])
 def test_no_figure_of_an_inspected_column_is_cut(tmp_path, monkeypatch, columns, heads):
     monkeypatch.chdir(tmp_path)

@@ -57,6 +57,7 @@ def test_it_stops_at_the_first_look_where_the_claims_are_decided(rdrop, trained,
     assert [look["seeds"] for look in study["taken"]] == [8]
 
 
+@pytest.mark.thorough
 def test_it_adds_seeds_one_by_one_until_rarity_is_shown(rdrop, trained, tmp_path):
     result = rdrop("train", "--until-decided", "--claim", "dropout-does-not-overfit", "--runs-dir", tmp_path / "runs")
     assert result.code == 0, result.err

@@ -91,6 +91,7 @@ def test_anatomy_prints_json_with_an_error_for_each_method_of_the_cell(rdrop):
     assert (memory["multiplies"], memory["carried_state_touched"], memory["scale_of_kept"]) == ("c", True, 1.0)
 
 
+@pytest.mark.thorough
 def test_anatomy_without_a_name_takes_every_variant_that_the_cell_has(rdrop):
     found = [entry["variant"] for entry in json.loads(rdrop("anatomy", "--cell", "lstm", "--json").out)]
     expected = [name for name, variant in VARIANTS.items() if name != "masked-carry" and not variant.only_cell]

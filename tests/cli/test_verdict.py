@@ -290,6 +290,7 @@ def test_curves_of_a_sweep_are_those_of_the_usual_rates_and_the_heat_map_is_name
     assert "dropout, 3 seeds" in (tmp_path / "curves.svg").read_text()
 
 
+@pytest.mark.thorough
 def test_another_target_is_never_called_by_what_the_study_forecast(rdrop, tmp_path):
     document = {"target_std": 5120.0, "unit": "MW"}
     for seed in range(2):

@@ -36,6 +36,7 @@ def sixteen_seeds(tmp_path_factory):
     return folder
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", [each for each in COMMANDS if not any(word in each for word in NOT_RUN)])
 def test_every_command_of_the_page_runs(rdrop, sixteen_seeds, monkeypatch, command):
     monkeypatch.chdir(sixteen_seeds)

@@ -37,6 +37,7 @@ def test_complete_runs_are_whole(rdrop, runs_dir):
     assert result.out == "2 runs: 2 whole, 0 damaged; 20 files agree with their records\n"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("epochs", "words"),
     [
@@ -134,6 +135,7 @@ def test_a_difference_is_measured_relative_to_the_largest_value():
         assert not found <= replay.ROUNDING
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "name",
     ["checkpoints/epoch-0001.ckpt", "checkpoints/epoch-0002.ckpt", "daily_errors.csv", "daily_test_errors.csv",

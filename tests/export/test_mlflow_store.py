@@ -45,6 +45,7 @@ def list_runs(client, experiment="rdrop"):
     return list(client.search_runs([client.get_experiment_by_name(experiment).experiment_id]))
 
 
+@pytest.mark.thorough
 def test_a_run_is_read_back_as_it_was_measured(run, uri, client):
     (logged,) = log(run, uri)
     stored = client.get_run(logged.mlflow_run_id)
@@ -96,6 +97,7 @@ def test_a_run_is_logged_once_and_another_experiment_is_another_matter(run, uri,
 STEPS = ("create_run", "log_batch", "log_artifact", "set_terminated")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_kill_at_any_step_leaves_nothing_that_the_next_time_does_not_mend(run, uri, client, monkeypatch, step, after):

@@ -43,6 +43,23 @@ def test_a_row_is_an_epoch_of_a_run_in_the_order_given(two):
     assert list(table.is_best) == [False, True, False, True, False]
 
 
+def test_quantiles_and_horizons_add_their_columns_behind_those_of_every_run(two, make_metrics):
+    several = make_metrics(
+        "several", earlier_horizon_rows=(1,), loss="quantile", quantiles=(0.1, 0.5, 0.9), sha256=SHA256
+    )
+    table = read([*two, several])
+    at = {each.lead_rows: each for each in several.by_horizon}
+    near, far = at
+    assert tuple(table.columns) == (
+        *COLUMNS, "test_pinball", f"val_mae_lead_{near}", f"test_mae_lead_{near}", f"val_mae_lead_{far}",
+        f"test_mae_lead_{far}",
+    )  # fmt: skip
+    rows = table[table.run_id == "several"]
+    assert set(rows[f"test_mae_lead_{far}"]) == {at[far].test_mae}
+    assert set(rows.test_pinball) == {0.08}
+    assert table[table.run_id != "several"][list(table.columns[len(COLUMNS) :])].isna().all(axis=None)
+
+
 def test_pandas_reads_every_column_with_its_type(two):
     table = read(two)
     assert {name for name in COLUMNS if pd.api.types.is_string_dtype(table[name])} == set(TEXTS)

@@ -22,6 +22,7 @@ def forecast(plant: Path, *names: str, **options) -> pd.DataFrame:
     return api.forecast(names, plant / "runs", plant, **options)
 
 
+@pytest.mark.thorough
 def test_the_newest_readings_are_forecast_from_the_folder_alone(plant, tmp_path):
     shutil.copytree(find_run("dropout-s0", plant / "runs").path, tmp_path / "elsewhere" / "copy")
     frame = api.forecast([str(tmp_path / "elsewhere" / "copy")], tmp_path, tmp_path)
@@ -226,6 +227,7 @@ def test_runs_of_several_studies_are_not_forecast_together(plant, tmp_path):
         forecast(plant, "dropout-s0", str(other.folder.path))
 
 
+@pytest.mark.thorough
 def test_every_horizon_has_a_row_with_intervals_of_its_own(plant, tmp_path):
     series = api.load_data(str(plant / "plant.csv"), plant)
     options = OPTIONS | {"horizon": "1h..12h", "epochs": 3}
@@ -249,6 +251,7 @@ def test_every_horizon_has_a_row_with_intervals_of_its_own(plant, tmp_path):
     assert residual.coverage[1].share == pytest.approx(0.8, abs=0.05)
 
 
+@pytest.mark.thorough
 def test_networks_of_quantiles_forecast_them(plant, tmp_path):
     series = api.load_data(str(plant / "plant.csv"), plant)
     for seed in (0, 1):
@@ -271,6 +274,7 @@ def test_networks_of_quantiles_forecast_them(plant, tmp_path):
         forecast(plant, "dropout", uncertainty="quantiles")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("source", ["masks,residual", "seeds,conformal", "residual,adaptive-conformal"])
 def test_windows_are_forecast_alike_piece_by_piece(plant, monkeypatch, source):
     options = {"period": "2020-09-01..2020-09-03", "uncertainty": source, "samples": 10}

@@ -150,6 +150,7 @@ def test_the_level_of_the_target_does_not_matter_to_nlinear(weather):
     )
 
 
+@pytest.mark.thorough
 def test_boosting_finds_what_is_not_linear():
     pytest.importorskip("sklearn")
     target, noise = np.zeros(HOURS), np.random.default_rng(6).normal(0, 0.02, HOURS)
@@ -163,6 +164,7 @@ def test_boosting_finds_what_is_not_linear():
     assert np.abs(forecasts - read_targets(windows, windows.test[:50])).mean() < 1
 
 
+@pytest.mark.thorough
 def test_a_reference_forecast_is_one_run_whatever_the_seeds(rdrop, weather_csv, tmp_path):
     dirs = ("--runs-dir", tmp_path / "runs", "--data-dir", tmp_path)
     data = ("--dataset", weather_csv, "--lookback", "5h", "--every", "1h", "--horizon", "2h")
@@ -191,11 +193,13 @@ assert run_command(["train", "naive", "nlinear", "--dataset", "synthetic", "--pr
 """
 
 
+@pytest.mark.thorough
 def test_no_reference_forecast_needs_tensorflow(tmp_path):
     done = subprocess.run([sys.executable, "-c", WITHOUT], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["naive", "seasonal-naive", "climatology", "damped-persistence", "ridge", "dlinear"])
 def test_each_of_several_horizons_is_forecast_as_it_is_alone(weather, name, monkeypatch):
     monkeypatch.setattr("rdrop_cli.forecasters.forecasters.SMOOTHING_DAYS", (30,))  # else chosen for all together

@@ -19,6 +19,7 @@ def plan(tmp_path, *variants, engine="jax", seeds=(0, 1), jobs=None):
     return plan_training([request.with_seed(seed) for seed in seeds], execution, skip_complete=True), execution
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("engine", "jobs", "expected"),
     [("jax", None, [[0, 1, 2, 3]]), ("jax", 3, [[0, 1, 2], [3]]), ("native", None, []), ("auto", None, [])],
@@ -48,6 +49,7 @@ def test_a_race_without_a_gpu_is_lost(tmp_path):
     assert not is_faster_together(planned.configs[0], windows, 2)
 
 
+@pytest.mark.thorough
 def test_runs_together_end_as_runs_apart(tmp_path):
     together, execution = plan(tmp_path, "dropout")
     outcomes = run_plan(together, execution, lambda task: Callback())

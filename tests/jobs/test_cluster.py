@@ -1,8 +1,11 @@
 """The same runs on a Dask cluster: a real scheduler and two worker processes, one of them killed at work."""
 
+import re
 import shutil
 import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
@@ -167,6 +170,18 @@ def test_a_run_whose_workers_keep_dying_is_told_and_the_next_command_does_it(
 
 
 @pytest.mark.slow
+def test_a_run_that_only_waited_on_a_dead_worker_is_not_blamed_for_it(start_cluster, execution, request_runs, local):
+    """Dask, which gives a worker of one thread a second task to hold, blames both."""
+    alone = start_cluster(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")
+    configs, series = plan_on_data([request_runs(seed=seed) for seed in (0, 1)], execution)
+    tasks, waiting = [make_task(config, execution) for config in configs], Listener()
+    blamed, innocent = run_on_cluster(tasks, series, alone.address, [Listener(alone.kill_worker), waiting])
+    assert blamed.failure.startswith("dropout seed 0: its worker died 1 times")
+    assert innocent.failure is None
+    assert read_fingerprints(execution.runs_dir) == {1: local[1]}
+
+
+@pytest.mark.slow
 def test_a_lost_scheduler_is_told_and_ends_the_trainings(start_cluster, execution, request_runs):
     alone = start_cluster()
     configs, series = plan_on_data([request_runs(epochs=1000)], execution)
@@ -176,7 +191,7 @@ def test_a_lost_scheduler_is_told_and_ends_the_trainings(start_cluster, executio
         trainings.extend(alone.find_trainings())
         alone.processes[0].kill()
 
-    with pytest.raises(RdropError, match="connection to the scheduler lost; what has come back is kept"):
+    with pytest.raises(RdropError, match=r"the scheduler at tcp://\S+ is lost; start it"):
         run_on_cluster([make_task(configs[0], execution)], series, alone.address, [Listener(kill_scheduler)])
     assert len(trainings) == 1
     wait_for(lambda: not is_training(trainings[0]))
@@ -210,6 +225,51 @@ def test_a_run_that_no_worker_lives_long_enough_for_ends_at_last(
     assert begun[-1] > 0, "it went on from what had come home"
     assert read_fingerprints(execution.runs_dir) == {0: local[0]}
     assert all(verify_run(folder).faults == [] for folder in list_run_folders(execution.runs_dir))
+
+
+OWN_NETWORK = """
+import keras
+
+def make_network(timesteps, features):
+    layers = [keras.layers.GRU(3, dropout=0.2), keras.layers.Dense(1)]
+    return keras.Sequential([keras.Input((timesteps, features)), *layers])
+"""
+
+
+@pytest.fixture
+def plan_own_network(request_runs, tmp_path, monkeypatch):
+    """Plan a run of a network of the user's own, whose module is in a folder of this process alone."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def plan(module, folder, execution):
+        (folder / f"{module}.py").write_text(OWN_NETWORK)
+        request = replace(request_runs(variants=(f"{module}:make_network",), epochs=2), units=None)
+        return plan_on_data([request], execution)
+
+    return plan
+
+
+@pytest.mark.slow
+def test_a_network_of_ones_own_goes_to_the_worker_with_its_run(cluster, execution, plan_own_network, tmp_path):
+    (config,), series = plan_own_network("my_network", Path.cwd(), execution)
+    at_home = do_task(make_task(config, replace(execution, runs_dir=tmp_path / "home")), Listener())
+    (outcome,) = run_on_cluster([make_task(config, execution)], series, cluster.address, [Listener()])
+    assert at_home.failure is outcome.failure is None
+    assert read_fingerprints(execution.runs_dir) == read_fingerprints(tmp_path / "home")
+
+
+def test_a_network_that_is_installed_here_alone_is_refused_by_its_name(
+    cluster, execution, plan_own_network, tmp_path, monkeypatch
+):
+    monkeypatch.syspath_prepend(tmp_path)
+    (config,), series = plan_own_network("their_network", tmp_path, execution)
+    (outcome,) = run_on_cluster([make_task(config, execution)], series, cluster.address, [Listener()])
+    assert re.match(r"worker tcp://\S+: their_network:make_network: no module their_network in ", outcome.failure)
+    assert outcome.failure.endswith("; install it there")
+    assert outcome.exit_code == 2
+    assert list_run_folders(execution.runs_dir) == []
 
 
 def openssl(folder, *arguments):

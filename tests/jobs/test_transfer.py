@@ -165,6 +165,7 @@ def forge(lie, files, run_id):
     }[lie]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("lie", "named"),
     [

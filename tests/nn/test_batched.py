@@ -41,6 +41,7 @@ def compute_by_jax(description, parameters, x, targets):
     return float(losses[0, 0]), gradients[0], runs.predict(parameters[None], starts)[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_bits_are_those_of_tensorflow(seed):
     expected = tf.random.stateless_uniform((37,), seed, minval=None, maxval=None, dtype=tf.uint32, alg="philox")
@@ -56,6 +57,7 @@ def test_the_windows_are_those_of_tensorflow(seed):
     assert np.array_equal(draw_integers(seed[0], np.array(seed[1:]), range(5, 100_000), 9)[0], expected)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("network", SOME_NETWORKS, ids="-".join)
 def test_outputs_and_gradients_are_those_of_float64(network):
     assert max(measure_agreement(*network, SIZE, compute=compute_by_jax)) < TOLERANCE
@@ -68,6 +70,7 @@ def test_outputs_and_gradients_of_every_network_are_those_of_float64(network):
     assert max(measure_agreement(*network, SIZE, compute=compute_by_jax)) < TOLERANCE
 
 
+@pytest.mark.thorough
 def test_the_masks_of_another_run_would_be_seen():
     def spoil(description, parameters):
         description.stages[0].layers[0].recurrent.stream += 1
@@ -82,6 +85,7 @@ def train(trainer):
     return losses
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "changed",
     [
@@ -109,6 +113,7 @@ def test_runs_together_are_the_runs_alone(changed):
     assert losses[0] != pytest.approx(losses[1], rel=1e-3)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("variant", ["dropout", "batch-shared"])
 def test_samples_with_dropout_on_are_those_of_the_kernel(variant):
     windows = make_tiny_windows()
@@ -127,6 +132,7 @@ def make_parts(config):
     return config, model, optimizer
 
 
+@pytest.mark.thorough
 def test_networks_of_two_kinds_in_a_batch_are_computed_apart():
     windows, add = make_tiny_windows(), make_batch()
     configs = [RunConfig(name, 0, 0.0, 0.0, 1, TINY_PROTOCOL, "made", "0" * 64) for name in ("baseline", "stacked")]
@@ -136,6 +142,7 @@ def test_networks_of_two_kinds_in_a_batch_are_computed_apart():
         assert train(trainer) == pytest.approx(train(alone), rel=1e-5)
 
 
+@pytest.mark.thorough
 def test_a_run_that_lags_behind_is_resumed_beside_the_others():
     windows, add = make_tiny_windows(), make_batch()
     configs = [RunConfig("dropout", seed, 0.2, 0.2, 2, TINY_PROTOCOL, "made", "0" * 64) for seed in (0, 1)]

@@ -12,6 +12,7 @@ from msgspec.structs import asdict
 
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.nn.events import EventLog, has_event_log
+from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.schema import write_config
 from rdrop_cli.training.train import train_run
 from tests.nn.tiny import TINY_PROTOCOL
@@ -23,6 +24,7 @@ with warnings.catch_warnings():
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
 
+LEADS = (144, 288)
 TAGS = {"loss", "val_loss", "train_mae", "val_mae_in_unit"}
 CREATED_AT = 1_767_225_600.0  # 2026-01-01 in UTC
 
@@ -37,7 +39,7 @@ def folder(tmp_path):
 
 def run(folder, trainer=None):
     """Run with event files to the end, or go on."""
-    with EventLog(folder, SETTING.target_std) as log:
+    with EventLog(folder, SETTING.target_std, LEADS) as log:
         return train_to_the_end(folder, trainer=trainer, log=log)
 
 
@@ -62,6 +64,15 @@ def check_equal(events, metrics):
 def test_the_scalars_are_those_of_the_metrics(folder):
     metrics = run(folder)
     check_equal(read(folder), metrics)
+
+
+def test_networks_of_quantiles_and_of_several_horizons_have_their_own_scalars(folder):
+    with EventLog(folder, SETTING.target_std, LEADS) as log:
+        log.begin(History([Epoch(1, 0.3, 0.3, 0.2, 2.0, 3.0, 0.1, 0.07, (0.2, 0.4))]))
+    events = read(folder)
+    extra = {"val_pinball": 0.07, "val_mae_lead_144": 0.2, "val_mae_lead_288": 0.4}
+    assert set(events.Tags()["scalars"]) == TAGS | set(extra)
+    assert {tag: events.Scalars(tag)[0].value for tag in extra} == {tag: np.float32(x) for tag, x in extra.items()}
 
 
 def test_the_configuration_is_there_as_text(folder):
@@ -102,7 +113,7 @@ class Killing(EventLog):
         if epoch.epoch == 3:
             os.kill(os.getpid(), signal.SIGKILL)
 folder = RunFolder(Path(sys.argv[1]))
-with Killing(folder, SETTING.target_std) as log:
+with Killing(folder, SETTING.target_std, (144, 288)) as log:
     run(folder, log=log)
 """
 
@@ -146,7 +157,7 @@ def test_nothing_is_written_through_a_link(folder, tmp_path):
 
 
 def test_a_full_disk_is_told_as_one_and_not_as_a_lack_of_memory(folder):
-    log = EventLog(folder, SETTING.target_std)
+    log = EventLog(folder, SETTING.target_std, LEADS)
     log._writer = tf.io.TFRecordWriter("/dev/full")
     with pytest.raises(RdropError, match=r"tensorboard: cannot be written .*No space left"):
         log._write_summary(1, [])
@@ -168,6 +179,7 @@ def tiny_series():
     return Series(stamps, WEATHER_COLUMNS, values, Source("made", "test", "0" * 64, 700, None))
 
 
+@pytest.mark.thorough
 def test_a_run_begun_with_event_files_keeps_them_without_being_asked_again(tmp_path, tiny_series):
     from rdrop_cli.runs.folder import create_run_folder
     from rdrop_cli.study.config import RunConfig

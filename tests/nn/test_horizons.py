@@ -26,6 +26,7 @@ def read_model(trainer, rows):
     return trainer.model(x, training=False).numpy()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("scale", ["standardised", "unit"])
 def test_each_output_is_the_forecast_of_its_horizon(engine, scale):
@@ -44,6 +45,7 @@ def test_each_output_is_the_forecast_of_its_horizon(engine, scale):
         )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("loss", ["mae", "mse"])
 def test_the_loss_is_the_mean_over_horizons(engine, loss):
@@ -56,6 +58,7 @@ def test_the_loss_is_the_mean_over_horizons(engine, loss):
     assert trainer.train_steps(0, 1, lambda step, loss: None) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("variant", ["dropout", "stacked"])
 def test_the_engines_agree_after_training(variant):
     trained = []

@@ -33,12 +33,14 @@ def assert_follows(errors, method):
     assert min(errors.values()) > 1e-2, errors
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("cell", "method"), CASES)
 def test_at_rate_0_a_method_is_keras_layer(make_layer, sequences, cell, method):
     plain = make_layer(cell, None)(sequences)
     np.testing.assert_allclose(make_layer(cell, method)(sequences, training=True), plain, atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("method", GRU_CASES)
 def test_at_rate_0_a_method_is_keras_layer_with_the_reset_before(make_layer, sequences, method):
     plain = make_layer("gru", None, reset_after=False)(sequences)
@@ -46,6 +48,7 @@ def test_at_rate_0_a_method_is_keras_layer_with_the_reset_before(make_layer, seq
     np.testing.assert_allclose(layer(sequences, training=True), plain, atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("cell", "method"), CASES)
 def test_a_layer_follows_its_method_and_no_other(make_layer, sequences, cell, method):
     layer = make_layer(cell, method, dropout=0.3, recurrent_dropout=1 - KEPT)

@@ -10,6 +10,7 @@ CASES = [(cell, method.name) for cell in CELLS for method in METHODS.values() if
 STEP = 1e-5
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("cell", "method"), CASES)
 def test_gradients_are_those_of_finite_differences(make_layer, sequences, cell, method):
     layer = make_layer(cell, method, dtype="float64", dropout=0.3, recurrent_dropout=0.25)

@@ -23,6 +23,7 @@ def test_the_table_is_complete():
     assert len({(m.site, m.lifetime, m.per_gate, m.per_sample) for m in METHODS.values()}) == len(METHODS)
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's, with NumPy 2.4
 @pytest.mark.parametrize(("cell", "method"), CASES)
 def test_a_saved_model_is_loaded_with_padding_in_safe_mode(tmp_path, sequences, cell, method):
@@ -67,6 +68,7 @@ def test_padding_states_and_options_are_keras_own(make_layer, sequences, cell, o
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("cell", "method"), CASES)
 def test_padded_timesteps_change_nothing(make_layer, sequences, cell, method):
     layer = make_layer(cell, method, return_sequences=False, **RATES)
@@ -92,6 +94,7 @@ def test_a_layer_that_reads_backwards_reads_the_reversed_sequence(make_layer, se
     np.testing.assert_allclose(call.output, forwards(sequences[:, ::-1], training=True), atol=1e-6)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("cell", "method"), KINDS)
 def test_a_layer_can_be_wrapped_in_bidirectional(make_layer, sequences, cell, method):
     both = keras.layers.Bidirectional(make_layer(cell, method, **RATES))
@@ -103,6 +106,7 @@ def test_a_layer_can_be_wrapped_in_bidirectional(make_layer, sequences, cell, me
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("cell", "method"), KINDS)
 def test_compiled_and_uncompiled_training_agree_masks_included(make_layer, sequences, cell, method):
     layer = make_layer(cell, method, **RATES)
@@ -120,6 +124,7 @@ def test_compiled_and_uncompiled_training_agree_masks_included(make_layer, seque
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("cell", "method", "jit_compile"), [("gru", "zoneout", True), ("lstm", "gal", False), ("gru", "dropconnect", False)]
 )

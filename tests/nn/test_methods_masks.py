@@ -73,6 +73,7 @@ def test_every_training_call_has_new_masks(make_layer, sequences, cell):
     assert len(seen) == 2 * 2 * len(CELLS[cell].gates)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("cell", "method"), CASES)
 def test_inference_moves_no_seed(make_layer, sequences, cell, method):
     layer = make_layer(cell, method, dropout=0.3, recurrent_dropout=0.4)
@@ -141,6 +142,7 @@ def test_masks_redrawn_for_keras_layer_are_those_its_cell_held(make_layer, seque
     np.testing.assert_array_equal([m.tobytes() for m in map(np.asarray, held)], [m.array.tobytes() for m in redrawn])
 
 
+@pytest.mark.thorough
 def test_masks_of_keras_layer_under_xla_can_be_redrawn(make_layer, sequences):
     keras_own = make_layer("gru", None, dropout=0.3, recurrent_dropout=0.4)
     output = tf.function(keras_own, jit_compile=True)(sequences, training=True)

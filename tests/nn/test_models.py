@@ -88,6 +88,7 @@ def assert_same_state(one, other):
         np.testing.assert_array_equal(one[name], other[name], err_msg=name)
 
 
+@pytest.mark.thorough
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's, with NumPy 2.4
 @pytest.mark.parametrize(("cell", "name"), TRAINED)
 def test_a_variant_trains_under_xla_is_saved_and_goes_on_bit_for_bit(tmp_path, make_trainer, tiny_windows, cell, name):
@@ -154,6 +155,7 @@ def test_every_layer_has_a_name_that_does_not_count_what_was_built_before(cell, 
     assert [layer.name for layer in one.layers] == [layer.name for layer in other.layers]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("cell", "name"), CASES)
 def test_masks_are_a_function_of_seed_and_step_whatever_draws_them(cell, name):
     model = build(configure(cell, name))
@@ -233,6 +235,7 @@ def plan_one(name, protocol):
     return config
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_network_that_is_not_recurrent_alone_trains_by_xla_and_says_why(name):
     protocol = replace(ONE_STEP, lookback_rows=480, train_stop_row=800, val_stop_row=1400)
@@ -265,6 +268,7 @@ def assert_native_trains_as_keras(tiny_windows, cell, name):
     np.testing.assert_allclose(*errors, atol=2e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("cell", "name"), [("lstm", "zoneout"), ("gru", "stacked"), ("gru", "dropout-before")])
 def test_the_kernel_trains_a_network_as_keras_does(tiny_windows, cell, name):
     assert_native_trains_as_keras(tiny_windows, cell, name)

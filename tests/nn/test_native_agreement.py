@@ -31,17 +31,20 @@ def name(network):
     return "-".join(network)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("network", NETWORKS, ids=name)
 def test_outputs_and_gradients_are_those_of_float64(network):
     assert max(measure_agreement(*network, SIZE)) < TOLERANCE
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("size", SOME_SIZES)
 @pytest.mark.parametrize("network", [("dropout", "gru"), ("zoneout", "lstm"), ("stacked", "gru")], ids=name)
 def test_sizes_that_fill_no_vector_are_no_exception(network, size):
     assert max(measure_agreement(*network, size)) < TOLERANCE
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("outputs", [2, 3, 24])
 @pytest.mark.parametrize("network", [("dropout", "gru"), ("gal", "lstm"), ("bidirectional", "gru")], ids=name)
 def test_several_outputs_are_those_of_float64(network, outputs):
@@ -92,6 +95,7 @@ def swap_gates(description, parameters):
     columns[:, [0, 1]] = columns[:, [1, 0]]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("outputs", [3, 6, 24])
 @pytest.mark.parametrize("network", [("dropout", "gru"), ("gal", "lstm")], ids=name)
 def test_the_pinball_loss_of_quantiles_is_that_of_float64(network, outputs):
@@ -137,6 +141,7 @@ def flip_one_bit(description, parameters):
     masks.rate = rates[high]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -141,15 +141,26 @@ def test_a_library_that_is_damaged_is_compiled_again(cache, counting_compiler):
     assert len(counting_compiler.read_text().splitlines()) == 2
 
 
-def test_a_library_that_others_can_write_is_compiled_again(cache, counting_compiler):
-    build_library(SET).chmod(0o666)
+@pytest.mark.parametrize("rights", [0o664, 0o646])
+def test_a_library_that_others_can_write_is_compiled_again(cache, counting_compiler, rights):
+    build_library(SET).chmod(rights)
     assert build_library(SET).stat().st_mode & 0o022 == 0
     assert len(counting_compiler.read_text().splitlines()) == 2
 
 
-def test_others_are_kept_out_of_the_folder(cache, counting_compiler):
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")
+def test_a_library_of_another_user_is_compiled_again(cache, counting_compiler):
+    library = build_library(SET)
+    os.chown(library, os.getuid() + 1, -1)
+    os.chown(compiler.locate_checksum(library), os.getuid() + 1, -1)
+    assert build_library(SET).stat().st_uid == os.getuid()
+    assert len(counting_compiler.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize("rights", [0o775, 0o757])
+def test_others_are_kept_out_of_the_folder(cache, counting_compiler, rights):
     cache.mkdir()
-    cache.chmod(0o777)
+    cache.chmod(rights)
     build_library(SET)
     assert cache.stat().st_mode & 0o022 == 0
 

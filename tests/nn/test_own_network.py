@@ -36,6 +36,7 @@ def assert_same(one, other):
     assert all(np.array_equal(one[path], other[path]) for path in one)
 
 
+@pytest.mark.thorough
 def test_a_run_that_is_resumed_has_the_bits_of_one_that_is_not(tiny_windows):
     config = configure("make_timestep_dropout", engine="keras")
     whole = train(KerasTrainer(config, tiny_windows), 1, 2)
@@ -48,6 +49,7 @@ def test_a_run_that_is_resumed_has_the_bits_of_one_that_is_not(tiny_windows):
     assert resumed.find_hidden_state() is None
 
 
+@pytest.mark.thorough
 def test_the_saved_network_is_read_again_with_layers_that_keras_does_not_know(tiny_windows, tmp_path):
     config = configure("make_timestep_dropout", engine="keras")
     trainer = KerasTrainer(config, tiny_windows)
@@ -70,6 +72,7 @@ def test_the_kernel_computes_it_where_it_can(tiny_windows):
     assert engines[1].reason == "the kernel has no TimestepDropout"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("function", ["make_stateful_noise", "make_frozen_noise"])
 def test_random_state_that_no_seed_reaches_is_found(tiny_windows, function):
     trouble = KerasTrainer(configure(function, engine="keras"), tiny_windows).find_hidden_state()

@@ -21,6 +21,7 @@ def make_trainer(engine, protocol, variant="baseline"):
     return KerasTrainer(config, make_tiny_windows(protocol))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("protocol", [QUANTILES, SEVERAL], ids=["one horizon", "several"])
 @pytest.mark.parametrize("engine", ["native", "xla", "keras"])
 def test_the_loss_is_the_pinball_loss_of_the_networks_own_outputs(engine, protocol):
@@ -38,6 +39,7 @@ def test_the_loss_is_the_pinball_loss_of_the_networks_own_outputs(engine, protoc
     assert trainer.train_steps(0, 1, lambda step, loss: None) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("variant", ["dropout", "bidirectional"])
 def test_the_engines_agree_after_training(variant):
     trained = []

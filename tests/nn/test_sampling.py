@@ -32,6 +32,7 @@ def sample(trainer: KerasTrainer, rows=ROWS, count: int = COUNT) -> np.ndarray:
     return trainer._engine.sample(rows, count)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("network", DROPPING, ids="-".join)
 def test_the_kernel_samples_as_keras_does(network):
     native, keras = (sample(make_trainer(*network, engine=engine)) for engine in ("native", "keras"))

@@ -51,20 +51,30 @@ def test_the_same_configuration_gives_the_same_bits(config, tiny_windows, traine
     assert_same_state(trainer.get_state(), trained[1])
 
 
-@pytest.mark.parametrize("engine", ["keras", "native"])
+def begin_and_train(config, tiny_windows):
+    """Return the state before the first epoch, and the losses of this epoch."""
+    trainer = KerasTrainer(config, tiny_windows)
+    return trainer.get_state(), train(trainer, (1,))
+
+
+@pytest.fixture(scope="module", params=["keras", "native"])
+def with_engine(request, config) -> RunConfig:
+    return replace(config, engine=request.param)
+
+
+@pytest.fixture(scope="module")
+def of_whole_seeds(with_engine, tiny_windows):
+    return {seed: begin_and_train(replace(with_engine, seed=seed), tiny_windows) for seed in (0, 7)}
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("source", SOURCES)
-def test_one_source_of_chance_varies_and_the_others_stand_still(config, tiny_windows, source, engine):
-    made = {
-        seed: KerasTrainer(replace(config, seed=seed, vary=vary, engine=engine), tiny_windows)
-        for seed, vary in ((0, ""), (7, source))
-    }
-    begun = [trainer.get_state() for trainer in made.values()]
-    names = [name for name in begun[0] if "kernel" in name and "rmsprop" not in name]
-    assert all(np.array_equal(begun[0][name], begun[1][name]) == (source != "weights") for name in names)
-    losses = [train(trainer, (1,)) for trainer in made.values()]
-    assert losses[0] != losses[1]
-    whole = KerasTrainer(replace(config, seed=7, engine=engine), tiny_windows)
-    assert train(whole, (1,)) not in losses
+def test_one_source_of_chance_varies_and_the_others_stand_still(with_engine, tiny_windows, of_whole_seeds, source):
+    begun, losses = begin_and_train(replace(with_engine, seed=7, vary=source), tiny_windows)
+    begun_with_0 = of_whole_seeds[0][0]
+    names = [name for name in begun if "kernel" in name and "rmsprop" not in name]
+    assert all(np.array_equal(begun_with_0[name], begun[name]) == (source != "weights") for name in names)
+    assert losses not in [whole for _, whole in of_whole_seeds.values()]
 
 
 def test_measuring_between_epochs_changes_nothing_that_follows(config, tiny_windows, trained):
@@ -84,8 +94,9 @@ def test_another_process_goes_on_from_the_state_bit_for_bit(config, tiny_windows
     assert_same_state(second.get_state(), trained[1])
 
 
+@pytest.mark.thorough
 def test_without_the_masks_reset_measuring_would_change_what_follows(config, tiny_windows, monkeypatch):
-    config = replace(config, engine="xla")
+    config = replace(config, engine="keras")
     monkeypatch.setattr(MaskSeeds, "set_step", lambda self, step: None)
     trainer = KerasTrainer(config, tiny_windows)
     losses = train(trainer, (1,))
@@ -151,22 +162,33 @@ def _reset(model, batches):
         yield batch
 
 
-@pytest.mark.parametrize("engine", ["native", "xla", "keras"])
-def test_the_baseline_is_trained_as_keras_trains_it(edition, fitted_losses, engine):
+@pytest.fixture(scope="module", params=["native", "xla", "keras"])
+def with_any_engine(request, edition) -> RunConfig:
+    return replace(edition, engine=request.param)
+
+
+@pytest.fixture(scope="module")
+def two_epochs(with_any_engine):
+    """Losses of two epochs, and the state after each."""
+    trainer = KerasTrainer(with_any_engine, make_tiny_windows(with_any_engine.protocol))
+    first = train(trainer, (1,)), trainer.get_state()
+    second = train(trainer, (2,)), trainer.get_state()
+    return first, second
+
+
+@pytest.mark.thorough
+def test_the_baseline_is_trained_as_keras_trains_it(two_epochs, fitted_losses):
     """Losses equal to rounding over two epochs, of every edition's way to train."""
-    trainer = KerasTrainer(replace(edition, engine=engine), make_tiny_windows(edition.protocol))
-    np.testing.assert_allclose(train(trainer, (1, 2)), fitted_losses, rtol=2e-5)
+    np.testing.assert_allclose([loss for losses, _ in two_epochs for loss in losses], fitted_losses, rtol=2e-5)
 
 
-@pytest.mark.parametrize("engine", ["native", "xla"])
-def test_another_process_goes_on_with_passes_bit_for_bit(edition, engine):
-    windows = make_tiny_windows(edition.protocol)
-    whole, first, second = (KerasTrainer(replace(edition, engine=engine), windows) for _ in range(3))
-    losses = train(whole, (1, 2))
-    train(first, (1,))
-    second.set_state(first.get_state())
-    assert train(second, (2,)) == losses[1:]
-    assert_same_state(second.get_state(), whole.get_state())
+@pytest.mark.thorough
+def test_another_process_goes_on_with_passes_bit_for_bit(with_any_engine, two_epochs):
+    (_, state), (losses, final_state) = two_epochs
+    resumed = KerasTrainer(with_any_engine, make_tiny_windows(with_any_engine.protocol))
+    resumed.set_state(state)
+    assert train(resumed, (2,)) == losses
+    assert_same_state(resumed.get_state(), final_state)
 
 
 def test_errors_of_a_network_that_learns_the_unit_are_standardised(baseline):
@@ -181,6 +203,7 @@ def test_errors_of_a_network_that_learns_the_unit_are_standardised(baseline):
     np.testing.assert_allclose(np.abs(trainer.measure_errors(rows)), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_the_kernel_trains_the_dropout_model_as_keras_does_uncompiled(config, tiny_windows):
     native, keras_default = (
         KerasTrainer(replace(config, engine=engine), tiny_windows) for engine in ("native", "keras")
@@ -285,9 +308,10 @@ def test_a_loss_is_that_of_keras(name, of_keras):
     assert float(compute_loss(name, predicted - y)) == pytest.approx(float(of_keras(y, predicted)))
 
 
+@pytest.mark.thorough
 def test_what_is_trained_with_changes_the_training_and_errors_stay_absolute(config, tiny_windows, trained):
     for other in ({"optimizer": "adam"}, {"learning_rate": 0.01}, {"loss": "mse"}, {"clip_norm": 0.01}):
-        changed = replace(config, engine="keras", protocol=replace(TINY_PROTOCOL, **other))
+        changed = replace(config, protocol=replace(TINY_PROTOCOL, **other))
         trainer = KerasTrainer(changed, tiny_windows)
         losses = train(trainer, (1, 2))
         assert losses != trained[0], other

@@ -55,6 +55,7 @@ def test_the_picture_has_a_week_a_season_and_the_worst_days(judged, tmp_path, dr
     assert drawn[0].get_ylabel() == "temperature (°C)"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("hours", [1, 2, 5, 30, 40, 60, 100])
 def test_a_short_period_can_be_drawn(tmp_path, hours):
     """A warning would be an error here."""

@@ -236,3 +236,20 @@ def test_the_best_epoch_is_that_of_the_protocol_and_a_loss_of_another_kind_is_ne
     texts = read_texts(tmp_path / "a.svg")
     assert "training, dropout off" in texts
     assert "training loss, dropout on" not in texts
+
+
+def test_reference_forecasts_are_named_lines_without_epochs(
+    make_metrics: MakeMetrics, tmp_path: Path, drawn: list[Axes]
+) -> None:
+    references = [
+        make_metrics(f"{name}-s0", name, val_loss=[error]) for name, error in (("naive", 0.29), ("ridge", 0.27))
+    ]
+    draw_comparison([make_metrics(), *references], tmp_path / "loss.svg", in_unit=False)
+    draw_comparison(references, tmp_path / "alone.svg", in_unit=False)
+    for axes in drawn:
+        levels = [line for line in axes.lines if list(line.get_xdata()) == [0, 1]]  # from one edge to the other
+        assert [list(line.get_ydata()) for line in levels] == [[0.27] * 2, [0.29] * 2]
+        assert [each.get_text() for each in axes.texts][-2:] == ["ridge", "naive forecast"]
+    assert [list(axes.get_xticks()) for axes in drawn][1] == []
+    assert drawn[0].figure.legends
+    assert not drawn[1].figure.legends[0].get_texts()

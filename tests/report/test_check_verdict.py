@@ -17,7 +17,15 @@ from rdrop_cli.analysis.collect import collect_datasets
 from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.files import to_json
-from tests.analysis.made_runs import save_datasets, save_later_origins, save_made_run, save_made_study, save_varied
+from rdrop_cli.runs.folder import RunFolder
+from tests.analysis.made_runs import (
+    save_daily_coverage,
+    save_datasets,
+    save_later_origins,
+    save_made_run,
+    save_made_study,
+    save_varied,
+)
 
 CHECKER = rdrop_cli.report.check_verdict.__file__
 
@@ -156,3 +164,27 @@ def test_wrong_usage_is_told() -> None:
     result = subprocess.run([sys.executable, "-I", CHECKER], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("usage: check_verdict.py")
+
+
+def change_coverage(verdict: Any) -> None:
+    next(each for each in verdict["questions"] if each["id"].startswith("coverage-of-"))["period"]["half"] += 1e-4
+
+
+def test_claims_on_intervals_come_to_the_same(tmp_path: Path) -> None:
+    save_datasets(tmp_path / "runs", {"north": 0.01, "south": 0.004}, seeds=8)
+    for number, folder in enumerate(sorted((tmp_path / "runs").glob("dropout-*"))):
+        save_daily_coverage(RunFolder(folder), number, {"masks": 0.3, "masks,residual": 0.8})
+    north = sorted(path.name for path in (tmp_path / "runs").glob("*-north"))
+    one = judge_runs(north, tmp_path / "runs")
+    assert one.find("dropout-intervals-narrow").answer.period is not None
+    both = judge_datasets(collect_datasets([], tmp_path / "runs"), Plan())
+    for judged in (one, both):
+        (tmp_path / "verdict.json").write_text(to_json(judged.to_json()))
+        assert check(tmp_path / "verdict.json", tmp_path / "runs") == (0, [ANY])
+    (tmp_path / "verdict.json").write_text(to_json(one.to_json()))
+    archive = Path(shutil.make_archive(str(tmp_path / "archive"), "zip", tmp_path / "runs"))
+    assert check(tmp_path / "verdict.json", archive) == (0, [ANY])
+    verdict = one.to_json()
+    change_coverage(verdict)
+    (tmp_path / "verdict.json").write_text(to_json(verdict))
+    assert len(check(tmp_path / "verdict.json", tmp_path / "runs")[1]) == 2

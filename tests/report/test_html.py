@@ -242,6 +242,7 @@ def test_environments_that_differ_are_told_apart_by_their_runs(tmp_path: Path) -
     assert "1 run gpu-run" in text
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("epochs", "pictures"), [(1, 4), (4, 4), (5, 6), (9, 6)])
 def test_runs_too_short_to_be_judged_have_a_page_that_says_so(tmp_path: Path, epochs: int, pictures: int) -> None:
     for variant in ("baseline", "dropout"):
@@ -254,6 +255,7 @@ def test_runs_too_short_to_be_judged_have_a_page_that_says_so(tmp_path: Path, ep
     assert len(read_pictures(page)) == pictures  # the pairs of seeds need an end of five epochs
 
 
+@pytest.mark.thorough
 def test_short_runs_beside_judged_ones_are_named(tmp_path: Path) -> None:
     save_made_study(tmp_path, range(2))
     save_made_run(tmp_path, "gal", "gal", val_loss=[0.3])
@@ -271,6 +273,7 @@ def test_seeds_that_patience_ended_at_different_epochs_have_a_mean_curve(tmp_pat
     assert sum("baseline, 2 seeds" in "".join(ElementTree.fromstring(each).itertext()) for each in pictures) == 2
 
 
+@pytest.mark.thorough
 def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
     save_made_study(tmp_path, range(2))
     judged = judge_runs([], tmp_path)
@@ -303,6 +306,7 @@ def rdrop(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, s
     return run
 
 
+@pytest.mark.thorough
 def test_the_command_writes_into_the_runs_folder_and_prints_the_path(
     rdrop: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
@@ -331,6 +335,7 @@ def test_a_folder_that_is_not_there_is_named(rdrop: Callable[..., tuple[int, str
     assert "No such file or directory" in err
 
 
+@pytest.mark.thorough
 def test_of_many_runs_the_report_lists_the_first_and_counts_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

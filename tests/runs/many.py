@@ -71,7 +71,7 @@ def _make_run(runs_dir: Path, number: int, seed: int, place: int, daily: str) ->
     folder.mkdir()
     _write(folder / "config.json", {"schema_version": SCHEMA_VERSION, "created_at": created_at} | config.to_json())
     _write(folder / "metrics.json", metrics)
-    (folder / "history.csv").write_text(history.to_csv(SETTING.target_std))
+    (folder / "history.csv").write_text(history.to_csv(SETTING.target_std, config.own_protocol.leads))
     (folder / "daily_errors.csv").write_text(daily)
 
 

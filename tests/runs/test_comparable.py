@@ -173,6 +173,7 @@ def test_a_complete_run_of_the_same_configuration_comes_before_an_interrupted_on
     assert find_same_configurations([tiny_config], tmp_path) == {tiny_config: RunFolder(tmp_path / "b-done")}
 
 
+@pytest.mark.thorough
 def test_of_several_begun_the_one_with_the_most_epochs_is_gone_on_with(
     save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
 ) -> None:

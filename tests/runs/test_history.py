@@ -12,6 +12,7 @@ from rdrop_cli.errors import DataError
 from rdrop_cli.runs.history import Epoch, History, is_still_improving
 from rdrop_cli.runs.schema import parse_history
 
+LEADS = (144, 288)
 MakeHistory = Callable[[Sequence[float]], History]
 
 
@@ -27,7 +28,7 @@ def test_a_curve_is_one_figure_of_every_epoch(make_history: MakeHistory) -> None
 
 
 def test_the_csv_has_a_line_an_epoch_and_the_error_in_degrees(make_history: MakeHistory) -> None:
-    text = make_history([0.1 + 0.2, 0.25]).to_csv(target_std=8.0)
+    text = make_history([0.1 + 0.2, 0.25]).to_csv(8.0, LEADS)
     first, second = csv.DictReader(io.StringIO(text))
     assert list(first) == ["epoch", "loss", "val_loss", "train_mae", "val_mae_in_unit", "train_seconds", "seconds"]
     assert (first["epoch"], second["epoch"]) == ("1", "2")
@@ -37,8 +38,17 @@ def test_the_csv_has_a_line_an_epoch_and_the_error_in_degrees(make_history: Make
     assert "\r" not in text
 
 
+def test_networks_of_quantiles_and_of_several_horizons_have_their_own_columns_last() -> None:
+    epochs = [Epoch(n, 0.3, 0.3, 0.2, 2.0, 3.0, 0.1, 0.07 / n, (0.2 / n, 0.4 / n)) for n in (1, 2)]
+    rows = list(csv.DictReader(io.StringIO(History(epochs).to_csv(8.0, LEADS))))
+    assert list(rows[0])[7:] == ["val_pinball", "val_mae_lead_144", "val_mae_lead_288"]
+    assert [float(rows[1][name]) for name in list(rows[1])[7:]] == [0.035, 0.1, 0.2]
+    older = [Epoch(1, 0.3, 0.3, 0.2, 2.0, 3.0), epochs[1]]
+    assert "lead" not in History(older).to_csv(8.0, LEADS)  # not measured in every epoch
+
+
 def test_a_history_without_epochs_is_a_header_alone() -> None:
-    assert History().to_csv(8.0).count("\n") == 1
+    assert History().to_csv(8.0, LEADS).count("\n") == 1
 
 
 def test_a_history_survives_json_to_the_last_digit() -> None:

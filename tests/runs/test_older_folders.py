@@ -50,6 +50,7 @@ def test_older_runs_are_read(place):
     assert len(checkpoint.history.epochs) == 2
 
 
+@pytest.mark.thorough
 def test_older_runs_are_listed_shown_and_drawn(place, rdrop):
     listed = rdrop("runs")
     assert (listed.code, listed.err) == (0, "")
@@ -71,6 +72,7 @@ def test_an_older_complete_run_is_not_trained_again(place, rdrop):
     assert snapshot(place / "runs") == before
 
 
+@pytest.mark.thorough
 def test_an_older_interrupted_run_is_gone_on_with(place, rdrop):
     folder = find(place, "baseline")
     begun = folder.read_metrics().history

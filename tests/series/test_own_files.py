@@ -250,6 +250,7 @@ def write_local_quarters() -> list[str]:
     return [f"{time:%d.%m.%Y %H:%M};{n % 7},5" for n, time in enumerate(times)]
 
 
+@pytest.mark.thorough
 def test_local_time_with_both_changes_is_read_by_its_zone(load: Load) -> None:
     rows = write_local_quarters()
     assert "timezone" in refuse(load, "von;MW", *rows)

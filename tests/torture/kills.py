@@ -43,9 +43,13 @@ class Place:
 
     def start(self, *arguments: str, before: str = "") -> subprocess.Popen[str]:
         """Start `rdrop train`; `before` is a program that changes rdrop first, for what must not pass."""
+        return self.start_command("train", *arguments, before=before)
+
+    def start_command(self, *arguments: str, before: str = "") -> subprocess.Popen[str]:
+        """Start a command that has these folders."""
         dirs = ["--runs-dir", str(self.runs_dir), "--data-dir", str(self.scratch / "data")]
         return subprocess.Popen(
-            [sys.executable, "-c", f"{before}\n{MAIN}", "train", *arguments, *dirs],
+            [sys.executable, "-c", f"{before}\n{MAIN}", *arguments, *dirs],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

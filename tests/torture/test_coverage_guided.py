@@ -72,6 +72,7 @@ def searched(tmp_path_factory) -> dict[str, Search]:
     return search(tmp_path_factory.mktemp("guided"), READERS, INPUTS)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", READERS)
 def test_no_input_that_is_found_gets_through(searched, name, record_property):
     found = searched[name]
@@ -82,6 +83,7 @@ def test_no_input_that_is_found_gets_through(searched, name, record_property):
     record_property("branches", f"{found.count_branches('INITED')} -> {found.count_branches('DONE')}")
 
 
+@pytest.mark.thorough
 def test_a_fault_behind_a_magic_word_is_found_by_following_the_branches(tmp_path):
     guided = search(tmp_path, ["planted"], INPUTS_FOR_THE_PLANTED_FAULT)["planted"]
     assert guided.status == FAULT

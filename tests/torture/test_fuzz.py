@@ -56,6 +56,7 @@ def read_or_refuse(read, path):
     return None
 
 
+@pytest.mark.thorough
 def test_metrics_of_any_shape(folder, rdrop, record_property):
     record_property("inputs", INPUTS)
     good = json.loads(folder.metrics_path.read_text())
@@ -80,6 +81,7 @@ def test_metrics_of_any_shape(folder, rdrop, record_property):
     assert 0.01 < accepted / INPUTS < 0.95, "the inputs are all of one kind"
 
 
+@pytest.mark.thorough
 def test_configurations_of_any_shape(folder, rdrop, record_property):
     record_property("inputs", INPUTS)
     good = json.loads(folder.config_path.read_text())
@@ -172,6 +174,7 @@ def spoil_arrays(payload: bytes, rng: random.Random) -> bytes:
 NAMES = [b"\xff\xfe", b"a\x1b]0;owned\x07", "\u202eevil".encode(), b"a\nrdrop: done", b"-rf", b"[bold]", b" ", b"..."]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_folders_of_any_name(folder, rdrop, name):
     try:
@@ -184,6 +187,7 @@ def test_folders_of_any_name(folder, rdrop, name):
             assert_tame(rdrop(*command, "--runs-dir", path.parent), (name, command))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", NAMES)
 def test_a_series_in_a_file_of_any_name(rdrop, tmp_path, monkeypatch, name):
     csv, runs_dir = tmp_path / os.fsdecode(name + b".csv"), tmp_path / "runs"
@@ -209,6 +213,7 @@ def make_device(path):
     path.symlink_to("/dev/zero")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("put", [make_loop, os.mkfifo, make_device, os.mkdir], ids=["loop", "pipe", "device", "folder"])
 @pytest.mark.parametrize("name", ["config.json", "metrics.json", "checkpoints", ".lock", ".owner.json"])
 def test_what_is_no_file_in_a_files_place(folder, rdrop, put, name):

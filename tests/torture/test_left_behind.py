@@ -57,6 +57,7 @@ def place(tmp_path, monkeypatch):
 
 
 # The data are too few to train on, which is said after the copy in data/cache was made.
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("command", "folder", "ends_well"),
     [

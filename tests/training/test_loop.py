@@ -48,6 +48,7 @@ def test_the_test_error_is_that_of_the_best_epoch(folder, windows):
     assert folder.model_path.read_bytes() == trainer.weights.tobytes()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stop_at_step", [1, 4, 8, 12])
 def test_a_run_stopped_at_any_step_ends_as_if_it_had_not_been(tmp_path, windows, stop_at_step):
     whole = make_folder(tmp_path)
@@ -143,6 +144,7 @@ def test_a_whole_checkpoint_of_another_configuration_is_refused(folder, windows,
         run(folder, windows)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stop_at_step", [None, 13, 16])
 def test_patience_ends_a_run_as_completed_and_a_resumed_one_at_the_same_epoch(tmp_path, windows, stop_at_step):
     whole = run(make_folder(tmp_path, epochs=30), windows, RandomWalk())

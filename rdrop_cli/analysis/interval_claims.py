@@ -1,0 +1,81 @@
+"""Claims on the intervals of forecasts, which any network with dropout can be judged on once they were measured.
+
+No book claims them: they are what this program says of its own intervals. `rdrop calibrate` measures them, on the test
+period that the run folders keep. Too narrow and calibrated exclude each other: a share within five points of 80 % is
+that of calibrated intervals. Five points are what an interval of 80 % may be wrong by before a user would decide
+otherwise.
+
+What was known when these rules were fixed: the coverage of three seeds together on the data of the study and of the
+demo, which docs/forecast.md tells; of single runs, which are judged here, nothing.
+"""
+
+from rdrop_cli.analysis.by_day import ByDay
+from rdrop_cli.analysis.claims import Claim, Region
+from rdrop_cli.analysis.questions import Question, Runs
+from rdrop_cli.errors import DataError
+
+SLACK = 0.05  # five points
+MASKS, RESIDUAL = "masks", "masks,residual"
+SPLIT, ADAPTIVE = f"{RESIDUAL},conformal", f"{RESIDUAL},adaptive-conformal"
+
+
+def claim_intervals(variant: str) -> tuple[Claim, ...]:
+    """Return the claims on the intervals of a network with dropout."""
+    return (
+        Claim(
+            "dropout-intervals-narrow",
+            "Intervals of dropout alone are too narrow: those of 80 % hold fewer than 75 % of the targets",
+            ask_coverage(variant, MASKS),
+            lambda margin: Region(high=-SLACK),
+        ),
+        Claim(
+            "residual-intervals-true",
+            "With the residual they are true: those of 80 % hold between 75 and 85 % of the targets",
+            ask_coverage(variant, RESIDUAL),
+            _within_slack,
+        ),
+        Claim(
+            "conformal-intervals-true",
+            "Split conformal intervals are true",
+            ask_coverage(variant, SPLIT),
+            _within_slack,
+            other_reading=(
+                "that conformal inference mends what is left could mean the adaptive one, which is judged as "
+                "adaptive-intervals-true"
+            ),
+        ),
+        Claim(
+            "adaptive-intervals-true",
+            "Adaptive conformal intervals are true",
+            ask_coverage(variant, ADAPTIVE),
+            _within_slack,
+        ),
+    )
+
+
+def ask_coverage(variant: str, sources: str) -> Question:
+    """Ask by how much the share of the targets exceeds 80 % that the 80 % intervals of one run hold."""
+    return Question(
+        f"coverage-of-{sources} {variant}",
+        (variant,),
+        f"the share of the test's targets that {variant}'s intervals of 80 % from {sources} hold, minus 80 %",
+        lambda runs: _measure_excess(runs, sources),
+        in_points=True,
+        by_day=lambda runs: _find_days(runs, sources),
+        least_epochs=1,
+    )
+
+
+def _within_slack(margin: float) -> Region:
+    return Region(-SLACK, SLACK)
+
+
+def _measure_excess(runs: Runs, sources: str) -> float:
+    excess = _find_days(runs, sources)
+    return float(excess.values @ excess.windows / excess.windows.sum())
+
+
+def _find_days(runs: Runs, sources: str) -> ByDay:
+    if runs[0].coverage is None:
+        raise DataError(f"{runs[0]}: how true its intervals are was not measured")
+    return runs[0].coverage.measure_excess(sources)

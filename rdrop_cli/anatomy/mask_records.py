@@ -1,0 +1,99 @@
+"""Record the masks that were read out of a layer's outputs: each in its least shape, and what it multiplies."""
+
+import warnings
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from rdrop_cli.anatomy.readout import TOLERANCE, Memory, drops_nothing
+from rdrop_cli.anatomy.record import MaskRecord
+from rdrop_cli.anatomy.reference import Array
+from rdrop_cli.study.methods import CELLS, Lifetime, Site
+
+
+def record_weights(name: str, cell: str, by_gate: Mapping[str, Array], asked: Mapping[str, float]) -> MaskRecord:
+    """Return the mask on the recurrent kernel, (units, gates · units), from what each unit shows of each other."""
+    gates = CELLS[cell].gates
+    columns = []
+    for gate in gates:
+        shown = merge(merge(by_gate[gate], axis=1), axis=1)  # (shift, unit that is read)
+        reader = (np.arange(len(shown)) - np.arange(len(shown))[:, None]) % len(shown)
+        columns.append(np.take_along_axis(shown, reader.T, axis=0).T)
+    array, _ = _condense(np.concatenate(columns, axis=1)[:, None], asked)
+    return MaskRecord(name, "recurrent_dropout", Site.RECURRENT_KERNEL, "U", gates, Lifetime.SEQUENCE, array)
+
+
+def record_memory(name: str, cell: str, memory: Memory, asked: Mapping[str, float]) -> Iterator[MaskRecord]:
+    """Yield the mask that multiplies the memory."""
+    if memory.site is None:
+        return
+    kind = CELLS[cell]
+    target = {Site.CANDIDATE: "g", Site.RETURNED_OUTPUT: "y"}.get(memory.site, kind.states[-1])
+    gates = kind.gates if memory.site is Site.PREVIOUS_STATE else ()
+    argument = "rate" if memory.site is Site.RETURNED_OUTPUT else "recurrent_dropout"
+    masks = {target: memory.mask} if memory.on_h is None else {"h": memory.on_h, target: memory.mask}
+    for multiplied, mask in masks.items():
+        if memory.on_h is not None and drops_nothing(mask):
+            continue  # only the other state keeps old values
+        array, lifetime = _condense(_fill_unseen(mask), asked)
+        yield MaskRecord(name, argument, memory.site, multiplied, gates, lifetime, array)
+
+
+def _fill_unseen(mask: Array) -> Array:
+    """Return a mask of 0 and 1 that is 0 as often where it cannot be seen, and has no effect, as where it can."""
+    unseen = np.isnan(mask)
+    if set(np.unique(mask[~unseen])) != {0.0, 1.0}:
+        return mask
+    drawn = np.random.default_rng(0).random(mask.shape) < mask[~unseen].mean()
+    return np.where(unseen, drawn, mask)
+
+
+def record_reads(
+    name: str, cell: str, target: str, by_gate: Mapping[str, Array], asked: Mapping[str, float]
+) -> Iterator[MaskRecord]:
+    """Yield the masks through which gates read x or h: one if it is the same for all."""
+    gates = CELLS[cell].gates
+    every = np.stack([by_gate[gate] for gate in gates])
+    shared = is_one(every, axis=0)
+    groups = [(gates, merge(every, axis=0))] if shared else [((gate,), by_gate[gate]) for gate in gates]
+    for readers, mask in groups:
+        array, lifetime = _condense(mask, asked)
+        site = Site.RECURRENT_INPUT if target == "h" else Site.LAYER_INPUT
+        if target == "x" and lifetime is Lifetime.STEP and shared:
+            site = Site.GIVEN_SEQUENCE
+        argument = "recurrent_dropout" if target == "h" else "dropout"
+        yield MaskRecord(name, argument, site, target, readers, lifetime, array)
+
+
+def _condense(mask: Array, asked: Mapping[str, float]) -> tuple[Array, Lifetime]:
+    """Return a mask (batch, time, units) in its least shape, with its two values exact, and how long it lasts.
+
+    Where it cannot be seen it has no effect, and is taken for kept.
+    """
+    lifetime = Lifetime.SEQUENCE if is_one(mask, axis=1) else Lifetime.STEP
+    if lifetime is Lifetime.SEQUENCE:
+        mask = merge(mask, axis=1)
+    if is_one(mask, axis=0):
+        mask = merge(mask, axis=0)[None]
+    kept = mask[mask > TOLERANCE]
+    scale = float(kept.mean()) if kept.size else 1.0
+    exact = [1.0, *(1 / (1 - rate) for rate in asked.values() if 0 < rate < 1)]
+    scale = (
+        min(exact, key=lambda value: abs(value - scale)) if min(abs(v - scale) for v in exact) < TOLERANCE else scale
+    )
+    return np.where(mask <= TOLERANCE, 0.0, scale), lifetime
+
+
+def is_one(masks: Array, axis: int) -> bool:
+    """Whether masks along an axis are the same, wherever they can be seen, and drop something."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where none can be seen
+        apart = np.nanmax(masks, axis) - np.nanmin(masks, axis)
+    return not bool((apart > TOLERANCE).any())
+
+
+def merge(masks: Array, axis: int) -> Array:
+    """Return masks that are the same as one, seen where any of them is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return np.asarray(np.nanmax(masks, axis))

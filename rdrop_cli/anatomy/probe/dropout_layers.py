@@ -1,0 +1,53 @@
+"""Dropout layers of Keras, beside or between recurrent ones, each made anew for every call."""
+
+import inspect
+from typing import Any, Dict, Tuple
+
+import numpy as np
+
+from .calls import BATCH, TIMESTEPS, UNITS, Array
+from .keras_layers import Maker, count_trainable, is_symbolic, seed_all
+
+
+def is_dropout(keras: Any, layer: Any) -> bool:
+    """Whether a layer, or a class of layers, is Keras's Dropout or one of its kind."""
+    return issubclass(layer if inspect.isclass(layer) else type(layer), keras.layers.Dropout)
+
+
+class DropoutSubject:
+    """A dropout layer, called with ones of shape (batch, time, feature), so that it returns its mask."""
+
+    def __init__(self, keras: Any, make: Maker, name: str, seed: int) -> None:
+        self.keras, self.name, self._make, self._seed = keras, name, make, seed
+        self.shape = choose_shape(make())
+
+    def run_calls(self) -> Tuple[Dict[str, Any], Dict[str, Array]]:
+        """Return what is known of the layer, and its outputs by name of call.
+
+        Raises:
+            TypeError: the layer computes nothing by itself.
+        """
+        if is_symbolic(self.keras):
+            raise TypeError("a dropout layer of this Keras can be called in a graph only")
+        layer = self._start()
+        outputs = {"mask": self._call(layer), "next": self._call(layer), "again": self._call(self._start())}
+        outputs["inference"] = self._call(self._start(), training=False)
+        rates = {"rate": float(layer.rate)}
+        return {"name": self.name, "rates": rates, "dropout_layer": True, "trainable": count_trainable(layer)}, outputs
+
+    def _start(self) -> Any:
+        seed_all(self._seed)
+        return self._make()
+
+    def _call(self, layer: Any, training: bool = True) -> Array:
+        returned = layer(np.ones(self.shape, "float32"), training=training)
+        ops = getattr(self.keras, "ops", None)
+        return np.asarray(ops.convert_to_numpy(returned) if ops else returned)
+
+
+def choose_shape(layer: Any) -> Tuple[int, ...]:
+    """Return the shape of inputs for a dropout layer, with the sizes that its noise_shape names."""
+    wanted = tuple(getattr(layer, "noise_shape", None) or ())
+    named = wanted if len(wanted) == 3 else (None, None, None)
+    usual = BATCH, TIMESTEPS, UNITS
+    return tuple(size if size and size > 1 else usual[axis] for axis, size in enumerate(named))

@@ -1,0 +1,137 @@
+"""Find the layers that a request wants: a library's own, those of a class or a function, those of a saved network."""
+
+import importlib
+import importlib.util
+import inspect
+from functools import partial
+from typing import Any, Dict, Iterator, List, Tuple, Union
+
+from .calls import TIMESTEPS, UNITS
+from .dropout_layers import DropoutSubject, is_dropout
+from .keras_layers import KerasSubject, Maker
+from .torch_modules import TorchSubject
+
+LIBRARIES = ("keras", "tf_keras", "torch")
+
+Rates = Dict[str, float]
+Subject = Union[KerasSubject, TorchSubject, DropoutSubject]
+Found = List[Tuple[Any, str, Maker]]  # the layer's Keras, or None of PyTorch; its name; what makes another
+
+
+def find_subjects(wanted: Dict[str, str], rates: Rates) -> Iterator[Subject]:
+    """Yield the layers that a request wants, made with these rates unless they have their own."""
+    if wanted["kind"] == "library":
+        makers = list_library_layers(wanted["name"], wanted["cell"], rates)
+    elif wanted["kind"] == "object":
+        makers = list_object_layers(wanted["name"], rates)
+    else:
+        makers = list_model_layers(wanted["name"])
+    for number, (keras, name, make) in enumerate(makers):
+        # Layers of one network have different seeds, unless they were given the same one.
+        seed = 1000 + number
+        if keras is None:
+            yield TorchSubject(make, name, seed)
+        else:
+            kind: Any = DropoutSubject if is_dropout(keras, make()) else KerasSubject
+            yield kind(keras, make, name, seed)
+
+
+def list_libraries() -> List[str]:
+    """Return the libraries that are there; TensorFlow's own Keras counts where no other is."""
+    found = [name for name in LIBRARIES if importlib.util.find_spec(name)]
+    return found if "keras" in found or not importlib.util.find_spec("tensorflow") else ["tensorflow", *found]
+
+
+def list_settings(wanted: Dict[str, str], rates: List[Rates]) -> List[Rates]:
+    """Return the rates to make layers with; none, once, if they have their own."""
+    takes_rates = wanted["kind"] == "library" or (
+        wanted["kind"] == "object" and inspect.isclass(find_object(wanted["name"]))
+    )
+    return rates if takes_rates else [{}]
+
+
+def find_object(name: str) -> Any:
+    """Return what `module:name` names."""
+    module, _, attribute = name.partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+def import_library(name: str) -> Any:
+    """Return a library; of TensorFlow, the Keras that it has."""
+    module = importlib.import_module(name)
+    return module.keras if name == "tensorflow" else module
+
+
+def list_library_layers(library: str, cell: str, rates: Rates) -> Found:
+    """Return a library's own layers of a kind of cell."""
+    module, kind = import_library(library), cell.upper()
+    if library != "torch":
+        # Before TensorFlow 2 the default is a hard sigmoid, for which there are no equations.
+        options: Dict[str, Any] = {"return_sequences": True, "recurrent_activation": "sigmoid"}
+        return [(module, kind, lambda: getattr(module.layers, kind)(UNITS, **{**options, **rates}))]
+    if rates["recurrent_dropout"]:
+        return []  # it has no such argument
+    make = partial(getattr(module.nn, kind), UNITS, UNITS, batch_first=True, dropout=rates["dropout"])
+    return [(None, f"nn.{kind} num_layers={count}", partial(make, num_layers=count)) for count in (1, 2)]
+
+
+def list_object_layers(name: str, rates: Rates) -> Found:
+    """Return the layers that a class or a function of the user's own makes."""
+    made: Any = find_object(name)
+    if inspect.isclass(made):
+        of_torch = hasattr(made, "forward") and not hasattr(made, "get_config")  # Keras's are modules too, on PyTorch
+        if not of_torch and any(kind.__name__ == "Dropout" for kind in made.__mro__):
+            make: Any = made
+            return [] if rates["recurrent_dropout"] else list_made(name, lambda: make(rates["dropout"]))
+        accepted = inspect.signature(made).parameters
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
+            rates = {rate: value for rate, value in rates.items() if rate in accepted}
+        sizes = (UNITS, UNITS) if of_torch else (UNITS,)
+        return list_made(name, lambda: made(*sizes, **rates))
+    needed = [each for each in inspect.signature(made).parameters.values() if each.default is each.empty]
+    return list_made(name, partial(made, *(TIMESTEPS, UNITS)[: len(needed)]))  # of a network: timesteps and features
+
+
+def list_made(name: str, make: Maker) -> Found:
+    """Return the layers of what a function makes: a layer, or a network with layers."""
+    one = make()
+    if hasattr(one, "named_parameters") and not hasattr(one, "get_config"):
+        return [(None, name, make)]
+    keras = find_keras(one)
+    return list_layers(keras, one) if hasattr(one, "layers") else [(keras, name, make)]
+
+
+def find_keras(layer: Any) -> Any:
+    """Return the library that a layer's class comes from.
+
+    Raises:
+        TypeError: it is no layer.
+    """
+    for kind in type(layer).__mro__:
+        root = kind.__module__.partition(".")[0]
+        if root in ("keras", "tf_keras", "tensorflow", "tensorflow_core"):
+            return import_library(root.replace("_core", ""))
+    raise TypeError(f"expected a layer of Keras or a module of PyTorch, received {type(layer).__name__}")
+
+
+def list_model_layers(path: str) -> Found:
+    """Return the recurrent layers of a saved network."""
+    keras = import_library(next(name for name in list_libraries() if name != "torch"))
+    return list_layers(keras, keras.models.load_model(path, compile=False))
+
+
+def list_layers(keras: Any, model: Any) -> Found:
+    """Return the recurrent and the dropout layers of a network, in order, those of nested networks and pairs too."""
+    found: Found = []
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            found += list_layers(keras, layer)
+        for each in (layer.forward_layer, layer.backward_layer) if hasattr(layer, "forward_layer") else (layer,):
+            if isinstance(each, keras.layers.RNN) or is_dropout(keras, each):
+                found.append((keras, each.name, partial(copy_layer, each)))
+    return found
+
+
+def copy_layer(layer: Any) -> Any:
+    """Return another layer with the configuration of one."""
+    return type(layer).from_config(layer.get_config())

@@ -1,0 +1,72 @@
+"""Answer a request: make the calls of each layer that it wants, and leave what they returned."""
+
+import importlib
+import json
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+import numpy as np
+
+from .calls import GATES, Array, design_calls
+from .dropout_layers import DropoutSubject
+from .find import Subject, find_subjects, list_libraries, list_settings
+
+FACTS = ("name", "cell", "units", "reset_after", "activation", "gate_activation", "backwards", "rates", "trainable")
+NAMED = ("keras", "tf_keras", "tensorflow", "torch", "jax")
+
+
+def run_calls(subject: Subject, thorough: bool) -> Tuple[Dict[str, Any], Dict[str, Array]]:
+    """Return what is known of a subject, and its outputs by name of call."""
+    if isinstance(subject, DropoutSubject):
+        return subject.run_calls()
+    calls = design_calls(subject.cell, subject.units, subject.reset_after, thorough)
+    outputs = {name: subject.call(*call, calls=2 if name == "next" else 1) for name, call in calls.items()}
+    facts = {fact: getattr(subject, fact) for fact in FACTS}
+    return {**facts, "fused": subject.find_fused(*calls["random"][:2])}, outputs
+
+
+def list_versions() -> Dict[str, str]:
+    """Return the versions of the libraries that were imported, and Keras's backend."""
+    versions = {name: sys.modules[name].__version__ for name in NAMED if hasattr(sys.modules.get(name), "__version__")}
+    if "keras" in versions:
+        versions["backend"] = str(sys.modules["keras"].backend.backend())
+    elif hasattr(sys.modules.get("tensorflow"), "keras"):
+        versions["tf.keras"] = str(sys.modules["tensorflow"].keras.__version__)
+    return {"python": "{}.{}".format(*sys.version_info[:2]), **versions}
+
+
+def answer(request: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Array]]:
+    """Return the header and the arrays that answer a request."""
+    entries: List[Dict[str, Any]] = []
+    arrays: Dict[str, Array] = {}
+    for name in request["imports"]:
+        importlib.import_module(name)
+    every = [{"kind": "library", "name": library, "cell": cell} for library in list_libraries() for cell in GATES]
+    for wanted in request["subjects"] or every:
+        rates: Dict[str, float] = {}
+        try:
+            for rates in list_settings(wanted, request["rates"]):
+                for subject in find_subjects(wanted, rates):
+                    facts, outputs = run_calls(subject, request["thorough"])
+                    arrays.update({f"{len(entries)}/{name}": array for name, array in outputs.items()})
+                    asked = rates if rates and not isinstance(subject, DropoutSubject) else facts["rates"]
+                    entries.append({"wanted": wanted, "asked": asked, **facts})
+        except Exception as error:  # whatever a stranger's code raises is what is to be shown
+            message = (str(error).strip() or "no message").splitlines()[0]
+            entries.append({"wanted": wanted, "asked": rates, "error": f"{type(error).__name__}: {message}"})
+    return {"versions": list_versions(), "entries": entries}, arrays
+
+
+def main(request_path: str, answer_path: str) -> None:
+    """Read a request, call the layers, and leave the answer."""
+    warnings.simplefilter("ignore")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    request = json.loads(Path(request_path).read_text(encoding="utf-8"))
+    sys.path[:0] = request["path"]
+    header, arrays = answer(request)
+    with Path(answer_path).open("wb") as file:
+        np.savez(file, header=json.dumps(header), **arrays)

@@ -1,0 +1,72 @@
+"""How true the intervals of single runs are, kept in their folders: the verdict judges them, a number a seed.
+
+What is kept is a function of the folder's own network and readings, so that it can be made again.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.analysis.coverage import NOMINAL, DailyCoverage, count_by_day
+from rdrop_cli.errors import RdropError
+from rdrop_cli.files import write_text
+from rdrop_cli.forecast.data import open_data
+from rdrop_cli.forecast.ensembles import Ensemble, choose_ensembles
+from rdrop_cli.forecast.forecast import SAMPLES
+from rdrop_cli.forecast.intervals import Forecaster
+from rdrop_cli.forecast.judge import choose_known, judge_forecasts, list_sources
+from rdrop_cli.forecast.moments import find_period
+from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.record import amend_record
+from rdrop_cli.uncertainty.scores import covers
+
+PERIOD = "test"
+Rows = npt.NDArray[np.int64]
+
+
+def keep_coverage(forecaster: Forecaster, rows: Rows) -> list[str]:
+    """Keep the coverage of each run of an ensemble in its folder; return a line for each that cannot be written."""
+    notes = []
+    for number, run in enumerate(forecaster.ensemble.runs):
+        coverage = measure_coverage(forecaster.take_run(number), rows)
+        try:
+            _write(run.folder, coverage)
+        except (OSError, RdropError) as error:
+            notes.append(f"{run.folder.run_id}: {run.folder.daily_coverage_path.name} is not kept ({error})")
+    return notes
+
+
+def measure_coverage(forecaster: Forecaster, rows: Rows) -> DailyCoverage:
+    """Measure by day what the 80 % intervals of one run hold, from every combination of its own sources."""
+    held = {}
+    for sources in list_sources(forecaster.ensemble):
+        judged = judge_forecasts(forecaster.forecast(rows, sources))
+        held[str(sources)] = covers(judged.quantiles, judged.observed, NOMINAL)
+    return count_by_day(judged.times.astype("datetime64[D]"), held)
+
+
+def measure_again(folder: RunFolder) -> None:
+    """Make the coverage of a complete run again from its network and readings.
+
+    Raises:
+        RdropError: the run is not complete, or keeps no network or readings.
+    """
+    (ensemble,), _ = choose_ensembles([str(folder.path)], folder.path.parent)
+    _write(folder, measure_coverage(*_prepare(ensemble)))
+
+
+def _prepare(ensemble: Ensemble) -> tuple[Forecaster, Rows]:
+    data = open_data(ensemble, None, Path())
+    rows = choose_known(data.windows, find_period(data.windows, PERIOD, None).rows, PERIOD)
+    return Forecaster(ensemble, data, SAMPLES), rows
+
+
+def _write(folder: RunFolder, coverage: DailyCoverage) -> None:
+    """Write the file and its checksum, unless it is there already."""
+    path, text = folder.daily_coverage_path, coverage.to_csv()
+    if path.is_file() and path.read_bytes() == text.encode():
+        return
+    with folder.lock():
+        write_text(path, text)
+        amend_record(folder, path.name)

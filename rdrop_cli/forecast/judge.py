@@ -1,0 +1,59 @@
+"""Forecasts of a period whose targets are known, with the combinations of sources that are worth comparing."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from rdrop_cli.errors import DataError
+from rdrop_cli.forecast.ensembles import Ensemble
+from rdrop_cli.forecast.intervals import Distribution, choose_evenly
+from rdrop_cli.forecast.moments import find_observed
+from rdrop_cli.series.windows import Windows
+from rdrop_cli.uncertainty.calibration import Judged
+from rdrop_cli.uncertainty.sources import Sources
+
+MOST_TARGETS = 2000  # windows of the period that are forecast, evenly spaced
+Rows = npt.NDArray[np.int64]
+
+
+def list_sources(ensemble: Ensemble) -> Iterator[Sources]:
+    """Yield the combinations that are worth comparing: each source alone, all together, and made conformal."""
+    masks, seeds, quantiles = ensemble.has_masks, len(ensemble.runs) > 1, ensemble.has_quantiles
+    together = Sources(quantiles, masks, seeds, residual=not quantiles)
+    combinations = [
+        *([Sources(quantiles=True)] if quantiles else []),
+        *([Sources(masks=True)] if masks else []),
+        *([Sources(seeds=True)] if seeds else []),
+        *([Sources(masks=True, seeds=True)] if masks and seeds else []),
+        Sources(residual=True),
+        together,
+        replace(together, conformal=True),
+        replace(together, adaptive=True),
+    ]
+    yield from dict.fromkeys(combinations)
+
+
+def choose_known(windows: Windows, rows: Rows, period: str, most: int = MOST_TARGETS) -> Rows:
+    """Return those of a period's windows whose targets are known, evenly spaced.
+
+    Raises:
+        DataError: there are none.
+    """
+    rows = rows[np.isfinite(find_observed(windows, rows)).all(axis=1)]
+    if not len(rows):
+        raise DataError(f"{period}: the targets of none of its windows are known yet")
+    return choose_evenly(rows, most)
+
+
+def judge_forecasts(found: Distribution) -> Judged:
+    """Return forecasts with all their steps in one row."""
+    assert found.quantiles is not None
+    levels = found.quantiles.shape[1]
+    return Judged(
+        centre=found.centre.ravel(),
+        quantiles=np.moveaxis(found.quantiles, 0, 2).reshape(levels, -1),
+        observed=found.observed.ravel(),
+        times=found.times.ravel(),
+    )

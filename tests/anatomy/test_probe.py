@@ -1,0 +1,108 @@
+"""The probe runs by itself, on old Pythons too, and tells what a GPU would be given without one."""
+
+import ast
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from rdrop_cli.anatomy import probe
+from rdrop_cli.anatomy.differences import describe_fused
+from rdrop_cli.anatomy.dropout_layer import examine_dropout
+from rdrop_cli.anatomy.probe import fused
+
+FILES = sorted(Path(probe.__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_the_probe_is_python_3_6_and_imports_nothing_of_rdrop(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 6))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            assert node.module.partition(".")[0] in {*sys.stdlib_module_names, "numpy"}
+        if isinstance(node, ast.Import):
+            assert {alias.name.partition(".")[0] for alias in node.names} <= {*sys.stdlib_module_names, "numpy"}
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name):
+            assert node.value.id not in {"dict", "list", "tuple"}, "no such annotation before Python 3.9"
+
+
+def make_backend(taken, offered=True):
+    """Return a backend of Keras whose GRU asks for a GPU, and takes cuDNN's kernel there if it has one."""
+    module = SimpleNamespace(__name__="backend_of_a_test", _is_gpu_available=lambda: False)
+
+    def gru(sequences, state):
+        if offered and module._is_gpu_available():
+            return module._cudnn_gru(sequences, state)
+        raise NotImplementedError
+
+    if offered:
+        module._cudnn_gru = lambda *_: taken.append("the kernel itself")
+    gru.__module__ = module.__name__
+    module.gru = gru
+    return module
+
+
+@pytest.mark.parametrize("offered", [True, False])
+def test_a_backend_is_asked_as_on_a_gpu_and_its_kernel_is_not_run(monkeypatch, offered):
+    ran = []
+    backend = make_backend(ran, offered)
+    monkeypatch.setitem(sys.modules, backend.__name__, backend)
+    taken = fused._is_taken(backend.gru, "gru", lambda sequences: backend.gru(sequences, 0.0), np.ones(3))
+    assert taken is offered
+    assert ran == []
+    assert not backend._is_gpu_available()  # what was replaced is back
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ({"asked": True, "taken": True, "drops": False}, "used"),
+        ({"asked": True, "taken": True, "drops": True}, "used, given dropped inputs at inference too"),
+        ({"asked": True, "taken": False, "drops": True}, "asked for; the backend has none"),
+        ({"asked": False, "taken": False, "drops": None}, "not asked for"),
+        ({"asked": None, "taken": None, "drops": None}, ""),
+    ],
+)
+def test_what_a_gpu_would_do_is_told(found, words):
+    assert describe_fused(found) == words
+
+
+def drop(shape, rate=0.25, seed=0, size=(32, 6, 8)):
+    return np.broadcast_to((np.random.default_rng(seed).random(shape) >= rate) / (1 - rate), size)
+
+
+def look_at(mask, **changed):
+    outputs = {"mask": mask, "again": mask, "next": drop(mask.shape, seed=1), "inference": np.ones_like(mask)}
+    return examine_dropout({"name": "made", "rates": {"rate": 0.25}, "trainable": 0}, outputs | changed)
+
+
+@pytest.mark.parametrize(
+    ("shape", "noise_shape"),
+    [
+        ((32, 6, 8), (None, None, None)),
+        ((32, 1, 8), (None, 1, None)),
+        ((32, 6, 1), (None, None, 1)),
+        ((1, 6, 8), (1, None, None)),
+        ((1, 1, 8), (1, 1, None)),
+    ],
+)
+def test_what_one_draw_serves_is_read_from_the_mask(shape, noise_shape):
+    found = look_at(drop(shape))
+    assert found.noise_shape == noise_shape
+    assert list(found.list_differences()) == []
+
+
+def test_what_a_dropout_layer_does_wrong_is_named():
+    mask = drop((32, 6, 8))
+    assert list(look_at(mask, inference=mask).list_differences()) == [
+        "it drops at inference, where nothing is to be dropped"
+    ]
+    assert list(look_at(mask, next=mask).list_differences()) == ["a second training call has the mask of the first"]
+    assert list(look_at(mask, again=drop((32, 6, 8), seed=2)).list_differences()) == [
+        "its masks are others from the same seed: it has random state that no seed reaches"
+    ]
+    assert list(look_at(np.sign(mask)).list_differences()) == [
+        "what it keeps is multiplied by 1, not by 1 / (1 − rate)"
+    ]
