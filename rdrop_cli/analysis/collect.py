@@ -104,7 +104,8 @@ def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
     folders = find_runs(names, runs_dir)
     readable, unreadable = _read_networks(folders)
     fit, unfit = _keep_fit(readable)
-    ordered = sorted(fit, key=lambda run: folders.index(run.folder)) if names else fit
+    places = {folder: place for place, folder in enumerate(folders)}
+    ordered = sorted(fit, key=lambda run: places[run.folder]) if names else fit
     reference = next((run for run in ordered if not run.metrics.vary), None)
     if reference is None:
         return Collection(skipped=(*unreadable, *unfit, *map(_skip_varied, fit)))
@@ -205,13 +206,14 @@ def _count_attempts(runs: Sequence[Run]) -> dict[Network, Attempts]:
         status = rank.get(run.metrics.status, 0)
         if key not in best or status > rank.get(best[key].metrics.status, 0):
             best[key] = run
+    worst: dict[Network, dict[int, Metrics]] = {}
+    for (network, seed, _), run in best.items():
+        of_seed = worst.setdefault(network, {})
+        if rank.get(run.metrics.status, 0) <= rank.get(of_seed.get(seed, run.metrics).status, 0):
+            of_seed[seed] = run.metrics
     attempts = {}
-    for network in dict.fromkeys(network for network, _, _ in best):
-        worst = dict[int, Metrics]()
-        for (of, seed, _), run in best.items():
-            if of == network and rank.get(run.metrics.status, 0) <= rank.get(worst.get(seed, run.metrics).status, 0):
-                worst[seed] = run.metrics
-        found = list(worst.values())
+    for network, by_seed in worst.items():
+        found = list(by_seed.values())
         statuses = Counter(rank.get(run.status, 0) for run in found)
         failures = tuple(str(run.failure) for run in found if run.status == "failed")
         attempts[network] = Attempts(statuses[2], statuses[1], statuses[0], failures)

@@ -1,7 +1,6 @@
 """Options that several commands share, and what completes them."""
 
 import atexit
-import re
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -18,7 +17,6 @@ from rdrop_cli.system import lower_priority
 DEFAULT_RUNS_DIR = Path("runs")
 DEFAULT_DATA_DIR = Path("data")
 DATA, NETWORK, TRAINING, RUNS = "Data", "Network", "Training", "Runs"  # groups of options in the help
-SAFE_ID = re.compile(r"[A-Za-z0-9._-]+")  # every id that rdrop makes; a shell may evaluate what it completes
 
 
 def complete_run_ids(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -27,7 +25,7 @@ def complete_run_ids(ctx: typer.Context, incomplete: str) -> list[str]:
     A folder whose name rdrop would not make is not offered: completion scripts evaluate names, `$(…)` included.
     """
     from rdrop_cli.cli.defaults import find_path
-    from rdrop_cli.runs.find import list_run_folders
+    from rdrop_cli.runs.find import SAFE_ID, list_run_folders
 
     runs_dir = find_path(ctx, "runs_dir") or DEFAULT_RUNS_DIR
     ids = [folder.run_id for folder in list_run_folders(runs_dir)]

@@ -1,6 +1,7 @@
 """Find runs: all of a folder, the one that a user names, or those with a property."""
 
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import find_variant
 
+SAFE_ID = re.compile(r"[A-Za-z0-9._-]+")  # every id that rdrop makes; a shell may evaluate what it completes
 STATUSES = ("completed", "running", "interrupted", "failed")
 
 
@@ -94,11 +96,9 @@ def find_run(name: str, runs_dir: Path) -> RunFolder:
     Raises:
         RdropError: there is none, or several begin so.
     """
-    folders = list_run_folders(runs_dir)
-    named = _find_whole(name, folders)
-    if named:
+    if named := _find_whole(name, runs_dir):
         return named
-    matches = _find_beginning(name, folders)
+    matches = _find_beginning(name, runs_dir)
     if not matches:
         raise RdropError(f"no run {name!r} in {runs_dir}; `rdrop runs` lists them")
     if len(matches) > 1:
@@ -123,24 +123,26 @@ def find_named_run(name: str, runs_dir: Path) -> RunFolder:
     Raises:
         RdropError: there is none.
     """
-    folders = list_run_folders(runs_dir)
-    named = _find_whole(name, folders)
-    if named:
+    if named := _find_whole(name, runs_dir):
         return named
-    matches = _find_beginning(name, folders)
+    matches = _find_beginning(name, runs_dir)
     hint = f"write the whole id of {_name(matches)}" if matches else "`rdrop runs` lists them"
     raise RdropError(f"no run {name!r} in {runs_dir}; {hint}")
 
 
-def _find_whole(name: str, folders: list[RunFolder]) -> RunFolder | None:
+def _find_whole(name: str, runs_dir: Path) -> RunFolder | None:
+    """Return the run of a folder or an id, without a list of all others unless there is no such file."""
     if name and (Path(name) / "config.json").is_file():
         return RunFolder(Path(name).resolve())
-    return next((folder for folder in folders if folder.run_id == name), None)
+    config = runs_dir / name / "config.json"
+    if SAFE_ID.fullmatch(name) and not name.startswith(".") and os.path.isfile(config):  # noqa: PTH113 -- or not entered
+        return RunFolder(runs_dir / name)
+    return next((folder for folder in list_run_folders(runs_dir) if folder.run_id == name), None)
 
 
-def _find_beginning(name: str, folders: list[RunFolder]) -> list[RunFolder]:
+def _find_beginning(name: str, runs_dir: Path) -> list[RunFolder]:
     """Return the runs whose ids begin so; an empty name, as of a variable that is not set, begins none."""
-    return [folder for folder in folders if name and folder.run_id.startswith(name)]
+    return [folder for folder in list_run_folders(runs_dir) if name and folder.run_id.startswith(name)]
 
 
 def _name(folders: list[RunFolder]) -> str:

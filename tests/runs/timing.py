@@ -46,7 +46,7 @@ def time_thrice(command: Sequence[str], **settings: str) -> str:
 
 def time_folder(runs_dir: Path, scratch: Path) -> list[str]:
     """Return the cells of a folder's row."""
-    count, where = len(list(runs_dir.iterdir())), ["--runs-dir", str(runs_dir)]
+    count, where = sum(path.is_dir() for path in runs_dir.iterdir()), ["--runs-dir", str(runs_dir)]
     line = {"COMP_WORDS": "rdrop show base", "COMP_CWORD": "2", "_RDROP_COMPLETE": "complete_bash"}
     report = scratch / "report.html"
     cells = [f"{count:,}", time_thrice([*PROGRAM, "--version"])]
