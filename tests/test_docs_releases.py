@@ -43,12 +43,9 @@ def test_gates_share_a_mask_and_the_gru_masks_its_state_before_3_8() -> None:
 
 def test_the_fused_kernel_is_given_dropped_inputs_at_inference_from_3_4_to_3_8() -> None:
     alone = {"dropout": "0.25", "recurrent_dropout": "0", "family": "Keras on PyTorch"}
-    for first, last, inference in (
-        ("3.0.0", "3.3.3", "clean"),
-        ("3.4.0", "3.8.0", "drops"),
-        ("3.9.0", "3.99", "clean"),
-    ):
-        assert {row["inference"] for row in find_rows(ROWS, first, last, **alone)} == {inference}
+    for first, last, dropped in (("3.0.0", "3.3.3", False), ("3.4.0", "3.8.0", True), ("3.9.0", "3.99", False)):
+        for row in find_rows(ROWS, first, last, **alone):
+            assert ("with dropped inputs" in row["differs"]) is dropped
 
 
 def test_on_pytorch_the_first_timestep_is_masked_twice_in_the_first_releases() -> None:
@@ -61,6 +58,7 @@ def test_on_pytorch_the_first_timestep_is_masked_twice_in_the_first_releases() -
 def test_tensorflow_2_and_pytorch_draw_masks_on_x_anew() -> None:
     for family in ("tf.keras", "tf-keras", "PyTorch"):
         alone = [row for row in ROWS if row["family"] == family and row["recurrent_dropout"] == "0" and row["masks"]]
+        alone = [row for row in alone if family != "tf.keras" or order_release(row["release"]) < [2, 16]]
         assert {row["masks"] for row in alone} == {"1 on x (given sequence), drawn anew"}
     single = [row for row in ROWS if row["family"] == "PyTorch" and row["layer"].endswith("num_layers=1")]
     assert {row["active"] for row in single} == {"no"}

@@ -62,8 +62,9 @@ def list_differences(found: Examination) -> Iterator[str]:
         yield "a second training call has the masks of the first"
     if found.inference_error > TOLERANCE:
         yield f"it differs by {found.inference_error:.1e} from its method at inference, where nothing is to be dropped"
-    if found.fused_drops:
-        yield "at inference cuDNN's kernel, on a GPU, would be given dropped inputs"
+    if found.fused["drops"]:
+        what = "cuDNN's kernel, on a GPU, would be given" if found.fused["taken"] else "the fused kernel is asked with"
+        yield f"at inference {what} dropped inputs"
     for argument in ("dropout", "recurrent_dropout"):
         yield from _compare_masks([m for m in found.anatomy.masks if m.argument == argument], found.anatomy.cell)
 
