@@ -25,6 +25,7 @@ def render_examination(found: Examination) -> dict[str, Any]:
         "inference_error": found.inference_error,
         "repeats_from_a_seed": found.repeats,
         "redraws_each_call": found.redraws,
+        "units": found.units,
         "trainable_parameters": found.trainable,
         "fused_kernel": dict(found.fused),
         "differences": list(list_differences(found)),
