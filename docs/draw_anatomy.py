@@ -11,7 +11,7 @@ from PIL import Image
 
 DOCS = Path(__file__).parent
 PICTURES = {"gru": DOCS / "anatomy.png", "lstm": DOCS / "anatomy-lstm.png"}
-COLOURS = 128
+COLOURS = 256
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
         command = [sys.executable, "-m", "rdrop_cli", "anatomy", "--cell", cell, "--output", str(path)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         with Image.open(path) as picture:
-            few = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+            few = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
         few.save(path, optimize=True)
 
 

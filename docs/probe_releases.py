@@ -133,18 +133,20 @@ def ask_release(family: Family, release: str, python: Path) -> Iterator[Row]:
         row = {
             "family": family.name,
             "release": release,
-            "backend": describe_backend(versions),
+            "backend": describe_backend(family, versions),
             "layer": str(entry.get("name") or entry["wanted"].get("cell", "").upper()).rpartition(":")[2],
             **{rate: f"{value:g}" for rate, value in entry["asked"].items()},
         }
         yield row | (describe_examination(each) if isinstance(each, Examination) else {"differs": each})
 
 
-def describe_backend(versions: dict[str, str]) -> str:
+def describe_backend(family: Family, versions: dict[str, str]) -> str:
     """Return what the release ran on: the Keras of TensorFlow, and the library that computes."""
     named = [name for name in BACKENDS if name in versions]
     if "backend" in versions and versions["backend"] in named:
         named = [versions["backend"]]
+    if family.library == "tensorflow" and "keras" in versions:
+        named.append("keras")
     return " ".join(f"{name} {versions[name]}" for name in named)
 
 

@@ -53,7 +53,7 @@ def render_tables(rows: list[Row]) -> Iterator[str]:
     """Yield the lines of a table for each family; neighbouring releases in which all is the same share a row."""
     for family, of_family in groupby(rows, key=lambda row: row["family"]):
         every = list(of_family)
-        backends = sorted({row["backend"] for row in every})
+        backends = sorted({row["backend"] for row in every if row["backend"]})
         yield f"## {family}\n"
         count = len({row["release"] for row in every})
         yield f"{count} release{'s' * (count > 1)}, with {', '.join(backends)}.\n"
@@ -61,7 +61,9 @@ def render_tables(rows: list[Row]) -> Iterator[str]:
         yield "|---|---|---|---|---|---|---|---|"
         settings = sorted(every, key=lambda row: (row["layer"], row["recurrent_dropout"], row["dropout"]))
         for (layer, *rates), same in groupby(settings, key=lambda row: [row[name] for name in IDENTITY[3:]]):
-            given = " ".join(f"`{name}={rate}`" for name, rate in zip(IDENTITY[4:], rates, strict=True) if rate != "0")
+            given = " ".join(
+                f"`{name}={rate}`" for name, rate in zip(IDENTITY[4:], rates, strict=True) if rate not in ("0", "")
+            )
             in_order = sorted(same, key=lambda row: order_release(row["release"]))
             for found, releases in groupby(in_order, key=lambda row: [row[name] for name in SHOWN]):
                 yield f"| {' | '.join([layer, given, *render_row(list(releases), *found)])} |"

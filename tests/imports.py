@@ -32,6 +32,8 @@ LAYERS = (
     ("__main__",),
 )
 
+PROBE = "rdrop_cli.anatomy.probe."
+
 
 @dataclass(frozen=True)
 class Import:
@@ -55,6 +57,14 @@ def name_module(path: Path) -> str:
 TREES = {name_module(path): ast.parse(path.read_text(encoding="utf-8")) for path in sorted(ROOT.rglob("*.py"))}
 
 
+def find_origin(module: str, node: ast.ImportFrom) -> str:
+    """Return the module that names are imported from; relative only in the probe, which runs without the package."""
+    if not node.level:
+        return str(node.module)
+    assert module.startswith(PROBE), f"{module}:{node.lineno}: a relative import"
+    return f"{module.rpartition('.')[0]}.{node.module}"
+
+
 def find_imports(module: str) -> Iterator[Import]:
     """Yield every import of a module, one for each name, also those within functions."""
 
@@ -63,10 +73,10 @@ def find_imports(module: str) -> Iterator[Import]:
             for alias in node.names:
                 yield Import(module, alias.name, node.lineno, deferred, typing)
         elif isinstance(node, ast.ImportFrom):
-            source = node.module if node.level == 0 else f"{module.rsplit('.', node.level)[0]}.{node.module}"
+            origin = find_origin(module, node)
             for alias in node.names:
-                full = f"{source}.{alias.name}"
-                yield Import(module, full if full in TREES else str(source), node.lineno, deferred, typing)
+                full = f"{origin}.{alias.name}"
+                yield Import(module, full if full in TREES else origin, node.lineno, deferred, typing)
         elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             for child in node.body:
                 yield from visit(child, deferred, True)

@@ -25,6 +25,7 @@ def render_examination(found: Examination) -> dict[str, Any]:
         "inference_error": found.inference_error,
         "repeats_from_a_seed": found.repeats,
         "redraws_each_call": found.redraws,
+        "units": found.units,
         "trainable_parameters": found.trainable,
         "fused_kernel": dict(found.fused),
         "differences": list(list_differences(found)),
@@ -62,8 +63,9 @@ def list_differences(found: Examination) -> Iterator[str]:
         yield "a second training call has the masks of the first"
     if found.inference_error > TOLERANCE:
         yield f"it differs by {found.inference_error:.1e} from its method at inference, where nothing is to be dropped"
-    if found.fused_drops:
-        yield "at inference cuDNN's kernel, on a GPU, would be given dropped inputs"
+    if found.fused["drops"]:
+        what = "cuDNN's kernel, on a GPU, would be given" if found.fused["taken"] else "the fused kernel is asked with"
+        yield f"at inference {what} dropped inputs"
     for argument in ("dropout", "recurrent_dropout"):
         yield from _compare_masks([m for m in found.anatomy.masks if m.argument == argument], found.anatomy.cell)
 

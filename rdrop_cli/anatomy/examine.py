@@ -46,7 +46,8 @@ class Examination:
         repeats: whether its masks are the same again from the same seed.
         redraws: whether a second training call draws others; None where nothing is dropped.
         inference_error: from the method's equations without masks, or from the plain cell's if it follows none.
-        trainable: the number of its trainable parameters.
+        units: it has so many, and reads as many features.
+        trainable: the number of its trainable parameters then.
         fused: of its library's fused kernel, cuDNN's: whether it is `asked` for, whether on a GPU it would be `taken`,
             and whether at inference it `drops`; None where that cannot be told.
     """
@@ -57,6 +58,7 @@ class Examination:
     repeats: bool
     redraws: bool | None
     inference_error: float
+    units: int
     trainable: int
     fused: Mapping[str, bool | None]
 
@@ -111,6 +113,7 @@ def examine(entry: Mapping[str, Any], outputs: Outputs) -> Examination:
         repeats=repeats,
         redraws=not np.allclose(outputs["random"], outputs["next"], atol=1e-6) if anatomy.masks or unread else None,
         inference_error=_measure_inference(entry, outputs, anatomy),
+        units=entry["units"],
         trainable=entry["trainable"],
         fused=entry["fused"],
     )

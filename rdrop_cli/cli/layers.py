@@ -154,6 +154,6 @@ def _describe(label: str, found: "Found") -> Iterator[str]:
         yield f"  inference: nothing is dropped (error {found.inference_error:.1e})"
     if found.fused["asked"] is not None:
         yield f"  cuDNN's kernel on a GPU: {describe_fused(found.fused)} (told without a GPU)"
-    yield f"  trainable parameters: {found.trainable}"
+    yield f"  trainable parameters: {found.trainable} ({found.units} units that read {found.units} features)"
     for difference in list_differences(found):
         yield f"  differs: {difference}"

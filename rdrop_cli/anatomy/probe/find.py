@@ -4,7 +4,7 @@ import importlib
 import importlib.util
 import inspect
 from functools import partial
-from typing import Any, Dict, Iterator, List, Tuple, Union
+from typing import Any, Callable, Dict, Iterator, List, Tuple, Union
 
 from .calls import TIMESTEPS, UNITS
 from .dropout_layers import DropoutSubject, is_dropout
@@ -78,18 +78,18 @@ def list_library_layers(library: str, cell: str, rates: Rates) -> Found:
 def list_object_layers(name: str, rates: Rates) -> Found:
     """Return the layers that a class or a function of the user's own makes."""
     made: Any = find_object(name)
+    make: Callable[..., Any] = made
     if inspect.isclass(made):
         of_torch = hasattr(made, "forward") and not hasattr(made, "get_config")  # Keras's are modules too, on PyTorch
         if not of_torch and any(kind.__name__ == "Dropout" for kind in made.__mro__):
-            make: Any = made
-            return [] if rates["recurrent_dropout"] else list_made(name, lambda: make(rates["dropout"]))
+            return [] if rates["recurrent_dropout"] else list_made(name, partial(make, rates["dropout"]))
         accepted = inspect.signature(made).parameters
         if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values()):
             rates = {rate: value for rate, value in rates.items() if rate in accepted}
         sizes = (UNITS, UNITS) if of_torch else (UNITS,)
-        return list_made(name, lambda: made(*sizes, **rates))
+        return list_made(name, partial(make, *sizes, **rates))
     needed = [each for each in inspect.signature(made).parameters.values() if each.default is each.empty]
-    return list_made(name, partial(made, *(TIMESTEPS, UNITS)[: len(needed)]))  # of a network: timesteps and features
+    return list_made(name, partial(make, *(TIMESTEPS, UNITS)[: len(needed)]))  # of a network: timesteps and features
 
 
 def list_made(name: str, make: Maker) -> Found:
