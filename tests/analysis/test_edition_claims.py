@@ -62,7 +62,7 @@ def test_every_claim_of_the_edition_is_judged_on_runs_of_it(edition) -> None:
     undecided = {name for name, verdict in verdicts.items() if verdict == "undecided"}
     assert undecided == {"lstm-dropout-no-overfit", *unmeasured}
     assert set(verdicts.values()) == {"holds", "undecided"}
-    assert all(each.has_answer for each in judged.claims)
+    assert all(each.has_answer for each in judged.claims if each.id not in unmeasured)
 
 
 def test_the_printed_number_stands_beside_the_interval_in_standardised_units(edition) -> None:
