@@ -13,7 +13,7 @@ from rdrop_cli.forecasters.forecasters import fit_climatology
 from rdrop_cli.runs.document import Standardisation
 from rdrop_cli.runs.readings import load_readings
 from rdrop_cli.series.load import NAMED, load_dataset, load_frame
-from rdrop_cli.series.quality import fill_missing
+from rdrop_cli.series.quality import fill_missing, find_measured
 from rdrop_cli.series.sampling import find_sampling
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import CALENDAR, Windows, encode_calendar, make_windows
@@ -99,15 +99,15 @@ def fit_newer(
     if protocol.sentinels == "fill":
         series = fill_missing(series)
     columns = [series.columns.index(scale.name) for scale in scales]
-    readings = series.values[:, columns]
+    measured = np.where(find_measured(series), series.values, np.nan)  # no forecast is made of a sentinel
     means, stds = (np.array([getattr(scale, part) for scale in scales]) for part in ("mean", "std"))
-    matrix = ((readings - means) / stds).astype(np.float32)
+    matrix = ((measured[:, columns] - means) / stds).astype(np.float32)
     _check_units(series, [scale.name for scale in scales], matrix[-protocol.lookback_rows :])
     if protocol.calendar:
         matrix = np.concatenate([matrix, encode_calendar(series.timestamps)], axis=1)
     in_unit = protocol.target_scale == IN_UNIT
     own = next((scale for scale in scales if scale.name == protocol.target), standardisation.target)
-    target = series.values[:, series.columns.index(protocol.target)]
+    target = measured[:, series.columns.index(protocol.target)]
     standardised = ((target - own.mean) / target_std).astype(np.float32)
     nothing = np.empty(0, np.int64)
     pad = len(CALENDAR) if protocol.calendar else 0

@@ -22,7 +22,7 @@ from rdrop_cli.files import write_text
 from rdrop_cli.plots.rates import describe_rates, draw_rates
 from rdrop_cli.report.account import HEADS, NOTE, list_spreads
 from rdrop_cli.report.forecasts import HEADS as FORECAST_HEADS
-from rdrop_cli.report.forecasts import find_section
+from rdrop_cli.report.forecasts import SAMPLES, find_section
 from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_pairs, draw_shares, has_pairs
 from rdrop_cli.report.summary import summarise, write_notes
@@ -179,6 +179,7 @@ def _describe_forecasts(judged: StudyVerdict, runs_dir: Path | None) -> dict[str
         return None
     return {
         "network": section.network,
+        "samples": SAMPLES,
         "pictures": [_embed(draw) for draw in section.forecasts],
         "calibration": [_embed(draw) for draw in section.calibration],
         "heads": FORECAST_HEADS,

@@ -58,9 +58,11 @@ def test_every_claim_of_the_edition_is_judged_on_runs_of_it(edition) -> None:
     _, _, judged = edition
     verdicts = {each.id: each.verdict for each in judged.claims}
     assert list(verdicts) == [claim.id for claim in EDITION_2]
-    assert {name for name, verdict in verdicts.items() if verdict == "undecided"} == {"lstm-dropout-no-overfit"}
+    unmeasured = {claim.id for claim in EDITION_2 if claim.question.in_points}
+    undecided = {name for name, verdict in verdicts.items() if verdict == "undecided"}
+    assert undecided == {"lstm-dropout-no-overfit", *unmeasured}
     assert set(verdicts.values()) == {"holds", "undecided"}
-    assert all(each.has_answer for each in judged.claims)
+    assert all(each.has_answer for each in judged.claims if each.id not in unmeasured)
 
 
 def test_the_printed_number_stands_beside_the_interval_in_standardised_units(edition) -> None:
@@ -131,7 +133,7 @@ def test_the_claims_of_an_edition_are_about_its_networks_and_have_ids_of_their_o
 
 def test_the_printed_curves_of_edition_1_say_what_the_text_says_and_the_lowest_epochs_not_all_of_it() -> None:
     runs = load_published()
-    for claim in EDITION_1[12:]:
+    for claim in (each for each in EDITION_1[12:] if not each.question.in_points):
         value = claim.question.measure(tuple(runs[name] for name in claim.question.needs))
         assert value in claim.region(0.02 * 0.29), claim.id
     assert runs["stacked"].val_loss.min() > runs["dropout"].val_loss.min()  # their levels are the other way round
