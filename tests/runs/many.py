@@ -71,10 +71,8 @@ def _make_run(runs_dir: Path, number: int, seed: int, place: int, daily: str) ->
     folder.mkdir()
     _write(folder / "config.json", {"schema_version": SCHEMA_VERSION, "created_at": created_at} | config.to_json())
     _write(folder / "metrics.json", metrics)
-    (folder / "history.csv").write_text(history.to_csv(SETTING.target_std, ()))
-    daily = rng.normal(0.26, 0.05, DAYS).clip(0.05).tolist()
-    lines = [f"{date},144,{error!r}" for date, error in zip(dates, daily, strict=True)]
-    (folder / "daily_errors.csv").write_text("\n".join(["day,windows,val_mae", *lines]) + "\n")
+    (folder / "history.csv").write_text(history.to_csv(SETTING.target_std, config.own_protocol.leads))
+    (folder / "daily_errors.csv").write_text(daily)
 
 
 def _write(path: Path, value: object) -> None:
