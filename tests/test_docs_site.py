@@ -24,6 +24,7 @@ def site(tmp_path_factory):
     return folder / "html"
 
 
+@pytest.mark.thorough
 def test_every_page_is_built_and_in_the_navigation(site):
     index = (site / "index.html").read_text(encoding="utf-8")
     for page in DOCS.glob("*.md"):

@@ -9,6 +9,7 @@ from rdrop_cli.registration import register_layers
 KNOWN = "keras.saving.get_registered_object('rdrop>DropoutGRU') is not None"
 
 
+@pytest.mark.thorough
 def test_keras_knows_the_layers_when_rdrop_is_imported_first() -> None:
     code = f"import rdrop_cli, keras; print({KNOWN})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

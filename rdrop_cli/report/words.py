@@ -18,7 +18,7 @@ NONE = "–"
 UNJUDGED: dict[Reason, str] = {
     "no-runs": "without runs",
     "too-short": "their runs are too short",
-    "not-measured": "not measured (`rdrop calibrate RUN…`)",
+    "not-measured": "not measured by `rdrop calibrate`",
 }
 VERDICTS = {"holds": "holds", "does-not-hold": "does not hold", "undecided": "undecided"}
 DISCLOSURE = (
@@ -127,7 +127,7 @@ def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
     """Say what was measured, what was seen, and what follows."""
     question, answer = verdict.claim.question, verdict.answer
     if verdict.reason == "not-measured":
-        needed = f"the intervals of {question.needs[0]} are not measured; `rdrop calibrate RUN…` does it"
+        needed = f"the intervals of {question.needs[0]} are not measured; `rdrop calibrate` does it"
         return f"{VERDICTS[verdict.verdict]}: {needed}."
     if not verdict.has_answer:
         return f"{VERDICTS[verdict.verdict]}: {_name_missing(question)}."

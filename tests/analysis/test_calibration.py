@@ -13,6 +13,7 @@ PERIODS = ["all alike, period effect 0.0019", "all alike, the same over 5 origin
 NULLS = [name for name in SCENARIO if "alike" in name]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["all alike", "all alike, skewed (exponential)", *PERIODS])
 def test_a_page_on_which_nothing_is_there_is_seldom_wrong_even_when_peeked_at_every_seed(name):
     tally = run_studies(SCENARIO[name], STUDIES, np.random.default_rng(0), seeds=STUDIES)
@@ -20,6 +21,7 @@ def test_a_page_on_which_nothing_is_there_is_seldom_wrong_even_when_peeked_at_ev
     assert tally.covered / STUDIES > 1 - ALPHA - 3 * np.sqrt(ALPHA / STUDIES)
 
 
+@pytest.mark.thorough
 def test_seeds_do_not_stand_for_periods(monkeypatch):
     def forget_periods(*arguments):
         values, half, ends = draw_origins(*arguments)
@@ -32,6 +34,7 @@ def test_seeds_do_not_stand_for_periods(monkeypatch):
     assert tally.false[-1] / STUDIES > 4 * ALPHA
 
 
+@pytest.mark.thorough
 def test_what_the_published_curves_show_is_found_with_eight_seeds():
     tally = run_studies(
         SCENARIO["published curves, dropout 0.004 lower"], STUDIES, np.random.default_rng(1), seeds=STUDIES

@@ -219,6 +219,7 @@ def test_networks_at_the_naive_error_do_not_beat_it():
     assert judge(studies).find("beats-naive").verdict != "holds"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seeds", [8, 16, 30])
 def test_bad_seeds_are_not_hidden_by_a_mean(seeds):
     rng, held = np.random.default_rng(100 + seeds), 0

@@ -116,7 +116,7 @@ def test_runs_that_are_too_short_are_not_called_none(tmp_path):
     assert [line.split(":")[0] for line in lines] == [
         "Not judged, without runs",
         "Not judged, their runs are too short",
-        "Not judged, not measured (`rdrop calibrate RUN…`)",
+        "Not judged, not measured by `rdrop calibrate`",
     ]
     assert "best-not-much-lower" in lines[1]
     assert "best-not-much-lower" not in lines[0]

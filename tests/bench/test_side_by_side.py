@@ -131,6 +131,7 @@ def test_peers_without_rdrop_build_the_same_networks(label, tmp_path, monkeypatc
     )
 
 
+@pytest.mark.thorough
 def test_peers_without_rdrop_train_and_measure(tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     order, _ = make_order(NETWORKS["baseline"], tmp_path)

@@ -50,6 +50,7 @@ def test_a_command_that_fails_is_named(tmp_path, monkeypatch):
         measure_study(tmp_path, 1, lambda text: None)
 
 
+@pytest.mark.thorough
 def test_the_books_way_trains_every_step_of_both_networks_and_saves_them(tmp_path):
     write_csv(tmp_path / "weather.csv", *generate_weather(seed=1, rows=700))
     request = Request(dataset=str(tmp_path / "weather.csv"), epochs=2)

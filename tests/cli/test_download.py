@@ -20,6 +20,7 @@ def small_jena(monkeypatch, weather_csv, tmp_path):
     return archive
 
 
+@pytest.mark.thorough
 def test_a_file_is_fetched_checked_and_warned_about(rdrop, small_jena, tmp_path):
     with serve(offer(small_jena.read_bytes())) as server:
         result = rdrop("download", "--from", f"{server.url}?token=secret", "--data-dir", tmp_path / "data", "--json")

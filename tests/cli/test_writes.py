@@ -72,6 +72,7 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("command", "out"),
     [

@@ -36,6 +36,7 @@ def folder(calibrated, tmp_path):
     return RunFolder(shutil.copytree(path, tmp_path / path.name))
 
 
+@pytest.mark.thorough
 def test_each_run_has_the_coverage_of_its_own_intervals(calibrated, plant):
     runs, measured = calibrated
     (path,) = runs.glob("baseline-*")
@@ -96,6 +97,7 @@ def test_repair_measures_it_again(folder, plant, capsys):
     assert "1 whole, 0 damaged" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_a_replay_makes_it_again(folder, plant, capsys):
     where = ["--runs-dir", str(folder.path.parent), "--data-dir", str(plant)]
     assert run_command(["verify", folder.run_id, "--replay", "0", *where]) == 0

@@ -29,6 +29,7 @@ def test_runs_that_ask_for_jax_are_computed_together_as_many_as_jobs_allows(tmp_
     assert choose_batches(planned.tasks, jobs, planned.windows) == expected
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("faster", "expected"), [(True, [[0, 1]]), (False, [])])
 def test_on_a_machine_with_a_gpu_a_race_decides(tmp_path, monkeypatch, faster, expected):
     from rdrop_cli.nn.batched import race

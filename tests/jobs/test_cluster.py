@@ -67,6 +67,7 @@ def local(tmp_path_factory, weather_csv):
     return read_fingerprints(folder / "runs")
 
 
+@pytest.mark.thorough
 def test_new_and_interrupted_runs_come_to_the_local_bits_though_a_worker_is_killed(
     cluster, execution, request_runs, local
 ):
@@ -260,6 +261,7 @@ def test_a_network_of_ones_own_goes_to_the_worker_with_its_run(cluster, executio
     assert read_fingerprints(execution.runs_dir) == read_fingerprints(tmp_path / "home")
 
 
+@pytest.mark.thorough
 def test_a_network_that_is_installed_here_alone_is_refused_by_its_name(
     cluster, execution, plan_own_network, tmp_path, monkeypatch
 ):

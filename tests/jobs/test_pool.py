@@ -82,6 +82,7 @@ def test_outcomes_and_progress_come_back_in_the_order_of_the_tasks(make_task):
         assert listener.run_id == outcome.metrics.run_id
 
 
+@pytest.mark.thorough
 def test_one_process_trains_one_run_after_the_other_as_each_would_be_alone(make_task):
     seen = []
 

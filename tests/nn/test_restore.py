@@ -14,6 +14,7 @@ WINDOWS = make_tiny_windows()
 OWN = "tests.nn.own_networks:make_timestep_dropout"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("variant", ["dropout", "zoneout", OWN])
 def test_a_saved_network_predicts_as_it_did(tmp_path, variant):
     code = hash_code(variant) if variant == OWN else ""

@@ -60,6 +60,7 @@ def test_a_date_in_a_gap_is_the_row_after_it_and_stamps_may_go_back() -> None:
     assert parse_split("train_stop", format_stamp(STAMPS[295]), series) == 195  # the first time
 
 
+@pytest.mark.thorough
 @given(st.text(max_size=12))
 def test_any_text_is_a_row_within_the_series_or_refused(text: str) -> None:
     try:

@@ -71,6 +71,7 @@ def test_the_narrow_picture_stands_upright_and_the_same_forecasts_give_the_same_
     assert height > 2 * width
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("inches", [calibration.CALIBRATION_INCHES, calibration.NARROW_INCHES])
 def test_the_picture_of_calibration_shows_every_source(judged, tmp_path, drawn, inches):
     found = [measure(judged, 0.2, "masks"), measure(judged, 1.0, "residual")]

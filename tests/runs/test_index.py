@@ -231,7 +231,10 @@ def test_an_interrupted_run_is_running_while_it_is_held(save_run: SaveRun, runs_
 def test_a_summary_has_the_metrics_own_fields(runs_dir: Path) -> None:
     for metrics, summary in zip(read_anew(runs_dir), read_summaries(list_run_folders(runs_dir)), strict=True):
         whole, shown = to_builtins(metrics), msgspec.to_builtins(summary)
-        assert shown.pop("protocol") == {"name": whole["protocol"]["name"]}
+        protocol = shown.pop("protocol")
+        assert set(protocol) == {"name", "earlier_horizon_rows"}
+        assert protocol["name"] == whole["protocol"]["name"]
+        assert list(protocol["earlier_horizon_rows"]) == list(whole["protocol"].get("earlier_horizon_rows", []))
         assert shown == {name: whole[name] for name in shown}
     kinds = {name: Metrics.__annotations__[name] for name in Summary.__struct_fields__}
     assert kinds.keys() <= set(Metrics.__struct_fields__)

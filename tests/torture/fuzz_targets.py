@@ -129,9 +129,12 @@ def load_payload(scratch: Path, payload: bytes) -> None:
     (scratch / "epoch-0001.ckpt").write_bytes(hashlib.sha256(payload).digest() + payload)
     loaded = read_or_refuse(lambda: load_checkpoint(scratch)[0])
     if loaded:
-        epochs = loaded.history.to_json()
         figures = [
-            value for epoch in epochs for name, value in epoch.items() if name not in MAY_LACK or value is not None
+            figure
+            for epoch in loaded.history.to_json()
+            for name, value in epoch.items()
+            if name not in MAY_LACK or value is not None
+            for figure in (value if isinstance(value, list | tuple) else [value])
         ]
         assert all(type(figure) in (int, float) and math.isfinite(figure) for figure in figures)
         arrays = (*loaded.state.values(), *loaded.best.values())

@@ -52,6 +52,7 @@ def end(process, number):
     return time.monotonic() - begin, process.returncode, err
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("number", "code"), CODES)
 def test_a_signal_ends_a_process_that_is_deep_in_native_code(number, code):
     process = start(DEAF)

@@ -45,6 +45,7 @@ def make_line(rng: random.Random, run_id: str) -> list[str]:
     return line
 
 
+@pytest.mark.thorough
 def test_command_lines(folder, rdrop, tmp_path, monkeypatch, record_property):
     record_property("inputs", INPUTS)
     kept = shutil.copytree(folder.path.parent, tmp_path / "kept")
