@@ -32,12 +32,13 @@ def choose_jobs(tasks: int) -> int:
 def find_shortage(cores: int) -> str | None:
     """Say what the machine lacks for another run on so many cores; None where it has room.
 
-    It has none while its load is more than it would be with every core at work and those of the run twice.
+    It has none while its load is more than two processes for every core and one for those of the run: a little less is
+    usual where the same user trains, reads and compiles.
     """
     free, load, all_cores = measure_available_bytes(), measure_load(), count_all_cores()
     if free is not None and free < BYTES_PER_JOB:
         return f"{free / 1e9:.1f} GB of memory are free, and a run takes {BYTES_PER_JOB / 1e9:.1f} GB"
-    if load is not None and load > all_cores + cores:
+    if load is not None and load > 2 * all_cores + cores:
         return f"others use this machine: its load is {load:.1f} on {all_cores} cores"
     return None
 

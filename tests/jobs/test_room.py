@@ -75,10 +75,10 @@ def test_runs_are_at_work_together_where_there_is_room_or_jobs_were_asked_for(
 @pytest.mark.parametrize(
     ("free", "load", "found"),
     [
-        (BYTES_PER_JOB, 5.0, None),
+        (BYTES_PER_JOB, 9.9, None),
         (BYTES_PER_JOB - 1, 0.0, "1.5 GB of memory are free, and a run takes 1.5 GB"),
         (400_000_000, 0.0, "0.4 GB of memory"),
-        (BYTES_PER_JOB, 6.1, "load is 6.1 on 4 cores"),
+        (BYTES_PER_JOB, 10.1, "load is 10.1 on 4 cores"),
         (None, None, None),
     ],
 )
