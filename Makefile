@@ -19,7 +19,7 @@ install: $(VENV)/.installed ## Create .venv from the locked versions, by checksu
 $(VENV)/.installed: pyproject.toml uv.lock requirements-build.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-build.txt
-	UV_PYTHON_DOWNLOADS=never $(VENV)/bin/uv sync --quiet --locked --inexact
+	UV_PYTHON_DOWNLOADS=never $(VENV)/bin/uv sync --quiet --locked --inexact --compile-bytecode
 	touch $@
 
 demo: install ## Train both networks on generated weather in minutes and plot their curves and a week of forecasts
