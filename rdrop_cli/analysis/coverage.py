@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.analysis.by_day import ByDay
+from rdrop_cli.analysis.by_day import ByDay, check_days, read_lines
 from rdrop_cli.errors import DataError
 
 NOMINAL = 0.8  # the share of the targets that the intervals are to hold
@@ -62,19 +62,16 @@ def read_daily_coverage(path: Path) -> DailyCoverage | None:
     Raises:
         DataError: it is damaged, naming the line.
     """
-    try:
-        header, *rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines())) or [[]]
-    except FileNotFoundError:
+    lines = read_lines(path)
+    if lines is None:
         return None
-    except (OSError, ValueError, csv.Error) as cause:
-        raise DataError(f"{path.name}: cannot be read ({cause})") from cause
+    header, rows = lines
     sources = header[len(COLUMNS) :]
     if header[: len(COLUMNS)] != COLUMNS or not rows or not sources or len(set(sources)) < len(sources):
         raise DataError(f"{path.name}: expected lines of day,targets,SOURCES, received {','.join(header)[:60]!r}")
     table = [_parse_row(path, line, row, len(header)) for line, row in enumerate(rows, start=2)]
     days = tuple(day for day, _ in table)
-    if list(days) != sorted(set(days)):
-        raise DataError(f"{path.name}: its days are not in order, or one is there twice")
+    check_days(path, days)
     targets, *held = np.array([counts for _, counts in table], np.int64).T
     return DailyCoverage(days, targets, dict(zip(sources, held, strict=True)))
 

@@ -1,6 +1,5 @@
 """The errors of a run's best network, day by day, as the run folder keeps them, and its curves."""
 
-import csv
 import math
 import zlib
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.analysis.by_day import check_days, read_lines
 from rdrop_cli.analysis.coverage import DailyCoverage
 from rdrop_cli.analysis.measures import Curve, Level, check_curve, measure_level
 from rdrop_cli.errors import DataError
@@ -40,18 +40,15 @@ def read_daily_errors(path: Path, error: str = "val_mae") -> DailyErrors | None:
     Raises:
         DataError: it is damaged, naming the line.
     """
-    try:
-        header, *rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines())) or [[]]
-    except FileNotFoundError:
+    lines = read_lines(path)
+    if lines is None:
         return None
-    except (OSError, ValueError, csv.Error) as cause:
-        raise DataError(f"{path.name}: cannot be read ({cause})") from cause
+    header, rows = lines
     if header != [*COLUMNS, error] or not rows:
         raise DataError(f"{path.name}: expected lines of day,windows,{error}, received {','.join(header)[:60]!r}")
     table = [_parse_row(path, line, row) for line, row in enumerate(rows, start=2)]
     days, windows, mae = zip(*table, strict=True)
-    if list(days) != sorted(set(days)):
-        raise DataError(f"{path.name}: its days are not in order, or one is there twice")
+    check_days(path, days)
     return DailyErrors(days, np.array(windows), np.array(mae))
 
 
