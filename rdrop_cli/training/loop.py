@@ -240,10 +240,12 @@ class TrainingLoop:
         save_checkpoint(self.folder.checkpoints_path, Checkpoint(state, self._best, self._history))
         if self._history.best is self._history.last:
             self._save_model()
-        write_text(
-            self.folder.history_path, self._history.to_csv(self._setting.target_std, self.config.own_protocol.leads)
-        )
+        self._write_history()
         self._write_metrics("interrupted")
+
+    def _write_history(self) -> None:
+        text = self._history.to_csv(self._setting.target_std, self.config.own_protocol.leads)
+        write_text(self.folder.history_path, text)
 
     def _save_model(self) -> None:
         with replace_atomically(self.folder.path / self._trainer.model_name) as temporary:
@@ -256,9 +258,7 @@ class TrainingLoop:
         self._save_model()
         val = self._measure_by_day("validation", "val_mae", self._windows.validation, self.folder.daily_errors_path)
         test = self._measure_by_day("test", "test_mae", self._windows.test, self.folder.daily_test_errors_path)
-        write_text(
-            self.folder.history_path, self._history.to_csv(self._setting.target_std, self.config.own_protocol.leads)
-        )
+        self._write_history()
         if self.config.is_network:
             climatology = fit_climatology(self._windows).table
             save_readings(self.folder.readings_path, Readings(keep_newest(self._windows), climatology))
