@@ -16,9 +16,13 @@ def find_cache_folder() -> Path:
     if chosen := os.environ.get("RDROP_CACHE_DIR"):
         return Path(chosen)
     try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rdrop"
+        return _find_user_cache() / "rdrop"
     except RuntimeError as error:
         raise RdropError("no home folder for a cache; set RDROP_CACHE_DIR") from error
+
+
+def _find_user_cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def house_libraries() -> None:
@@ -29,7 +33,7 @@ def house_libraries() -> None:
         return
     theirs = {
         "KERAS_HOME": (home / ".keras", "keras"),
-        "MPLCONFIGDIR": (Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "matplotlib", "matplotlib"),
+        "MPLCONFIGDIR": (_find_user_cache() / "matplotlib", "matplotlib"),
     }
     for variable, (folder, name) in theirs.items():
         if not folder.exists():

@@ -153,17 +153,20 @@ def print_runs(runs: "Sequence[Metrics | Summary]") -> None:
     """
     named, differing = any(run.name for run in runs), _differ_in_rates(runs)
     several = any(run.protocol.earlier_horizon_rows for run in runs)
-    columns, rows = list(COLUMNS), [list(_format_row(run)) for run in runs]
-    for column, shown, read in (
-        (HORIZONS, several, _count_horizons),
-        (RATES, differing, _format_rates),
-        (NAME, named, _read_name),
-    ):
-        if shown:
-            columns.insert(1, column)
-            for row, run in zip(rows, runs, strict=True):
-                row.insert(1, read(run))
-    print_table(columns, rows)
+    extra = [
+        (column, read)
+        for column, shown, read in (
+            (NAME, named, _read_name),
+            (RATES, differing, _format_rates),
+            (HORIZONS, several, _count_horizons),
+        )
+        if shown
+    ]
+    rows = []
+    for run in runs:
+        run_id, *cells = _format_row(run)
+        rows.append((run_id, *(read(run) for _, read in extra), *cells))
+    print_table((COLUMNS[0], *(column for column, _ in extra), *COLUMNS[1:]), rows)
 
 
 def _count_horizons(run: "Metrics | Summary") -> str:
