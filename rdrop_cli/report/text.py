@@ -94,14 +94,12 @@ def _write_claims(judged: StudyVerdict, asked: list[ClaimVerdict], explain: bool
 
 
 def _explain_bars(asked: list[ClaimVerdict]) -> str:
-    axes = ["shares from 0 to 100 %"]
-    kinds = {
-        each.claim.question.in_points: find_axis(each, asked)[1] for each in asked if not each.claim.question.is_share
-    }
-    scale = kinds.get(False, SCALE_ROOM * LEAST_SCALE)
-    axes.append(f"errors from -{scale:.4f} to +{scale:.4f} (standardised)")
-    if True in kinds:
-        axes.append(f"shares minus 80 % from -{100 * kinds[True]:.0f} to +{100 * kinds[True]:.0f} points")
+    reach = {each.claim.question.kind: find_axis(each, asked)[1] for each in asked}
+    errors = reach.get("error", SCALE_ROOM * LEAST_SCALE)
+    axes = ["shares from 0 to 100 %", f"errors from -{errors:.4f} to +{errors:.4f} (standardised)"]
+    if "points" in reach:
+        points = 100 * reach["points"]
+        axes.append(f"shares minus 80 % from -{points:.0f} to +{points:.0f} points")
     return f"Bars: ░ where the claim holds, ─ the interval, ● the answer, ○ published; {', '.join(axes)}."
 
 
