@@ -98,7 +98,7 @@ architecture: install ## Draw the picture of the packages from their imports (do
 dist: install ## Build the wheel and the sdist into dist/, with what to install them by (requirements*.txt) and an SBOM
 	rm -rf dist
 	$(VENV)/bin/uv build --quiet --no-build-isolation --python $(VENV)/bin/python
-	$(VENV)/bin/python release.py dist
+	$(VENV)/bin/python .ci/release.py dist
 
 lock: ## Renew uv.lock and the checksums of what `make install` begins with, after a change in pyproject.toml
 	$(VENV)/bin/uv lock

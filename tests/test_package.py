@@ -87,7 +87,7 @@ def metadata(dist):
 @pytest.fixture(scope="module")
 def released(dist):
     """Return the folder of the wheel, with what `make dist` writes beside it."""
-    run(sys.executable, ROOT / "release.py", dist[0].parent, cwd=dist[0].parent)
+    run(sys.executable, ROOT / ".ci" / "release.py", dist[0].parent, cwd=dist[0].parent)
     return dist[0].parent
 
 

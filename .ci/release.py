@@ -8,7 +8,6 @@
 The same lock and wheel give the same bytes.
 """
 
-import hashlib
 import json
 import subprocess
 import sys
@@ -17,7 +16,9 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent
+from rdrop_cli.files import sha256_of_file
+
+ROOT = Path(__file__).parents[1]
 UV = Path(sys.executable).with_name("uv")
 LOCKED = ("--quiet", "--frozen", "--no-emit-project", "--no-annotate", "--no-header")
 BUILD_ONLY = "excluded"  # CycloneDX's word for what tests and builds need, and a run does not
@@ -30,7 +31,7 @@ def main(dist: Path) -> None:
     name, version = project["name"], wheel.name.split("-")[1]
     for extra in ("", *project["optional-dependencies"]):
         pinned = f"{name}[{extra}]=={version}" if extra else f"{name}=={version}"
-        lines = ("--find-links .", f"{pinned} \\", f"    --hash=sha256:{compute_sha256(wheel)}")
+        lines = ("--find-links .", f"{pinned} \\", f"    --hash=sha256:{sha256_of_file(wheel)}")
         text = "\n".join(lines) + "\n" + export(extra)
         (dist / f"requirements{'-' + extra if extra else ''}.txt").write_text(text, encoding="utf-8")
     materials = json.dumps(list_materials(name, version, (wheel, sdist)), indent=1) + "\n"
@@ -61,7 +62,7 @@ def list_materials(name: str, version: str, built: tuple[Path, ...]) -> dict[str
             {
                 "type": "distribution",
                 "url": path.name,
-                "hashes": [{"alg": "SHA-256", "content": compute_sha256(path)}],
+                "hashes": [{"alg": "SHA-256", "content": sha256_of_file(path)}],
             }
             for path in built
         ],
@@ -74,10 +75,6 @@ def list_materials(name: str, version: str, built: tuple[Path, ...]) -> dict[str
 def list_names(requirements: str) -> set[str]:
     """Return the packages of a file of requirements."""
     return {line.split("==")[0] for line in requirements.splitlines() if "==" in line and line[0].isalnum()}
-
-
-def compute_sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":
