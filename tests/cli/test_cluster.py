@@ -10,7 +10,7 @@ import pytest
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.verify import verify_run
 from tests.cli.conftest import SMALL
-from tests.jobs.clusters import Cluster, cluster, is_training, wait_for
+from tests.jobs.clusters import STUDY, Cluster, cluster, is_training, wait_for
 from tests.torture.kills import Place, count_epochs, fingerprint
 
 __all__ = ["cluster"]
@@ -82,23 +82,6 @@ def test_trainings_end_with_the_command_and_the_same_command_goes_on(
 
 
 OFTEN = "import rdrop_cli.jobs.cluster as cluster; cluster.SECONDS_BETWEEN_CHECKPOINTS = 0.2"
-STUDY = """\
-[study]
-dataset = "{csv}"
-seeds = "0-1"
-epochs = 60
-lookback = "5h"
-every = "1h"
-horizon = "2h"
-train_stop = 400
-val_stop = 600
-batch_size = 8
-steps_per_epoch = 200
-units = 16
-
-[grid]
-variants = ["dropout"]
-"""
 
 
 @pytest.mark.slow
@@ -107,7 +90,7 @@ def test_a_scheduler_that_is_killed_is_told_and_the_same_command_goes_on_when_it
     tmp_path, weather_csv, rdrop
 ):
     study = tmp_path / "study.toml"
-    study.write_text(STUDY.format(csv=weather_csv))
+    study.write_text(STUDY.format(csv=weather_csv, epochs=60, steps=200, units=16))
     assert rdrop("sweep", study, "--runs-dir", tmp_path / "home", "--data-dir", tmp_path / "data").code == 0
     place = Place(tmp_path, weather_csv)
     before, again = Cluster(tmp_path / "before"), Cluster(tmp_path / "again")

@@ -16,6 +16,23 @@ import pytest
 
 QUIET = ["--no-dashboard", "--host", "127.0.0.1"]
 SECONDS_TO_START = 240  # on a busy machine
+STUDY = """\
+[study]
+dataset = "{csv}"
+seeds = "0-1"
+epochs = {epochs}
+lookback = "5h"
+every = "1h"
+horizon = "2h"
+train_stop = 400
+val_stop = 600
+batch_size = 8
+steps_per_epoch = {steps}
+units = {units}
+
+[grid]
+variants = ["dropout"]
+"""
 
 
 @dataclass

@@ -10,6 +10,7 @@ import pytest
 
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.verify import verify_run
+from tests.jobs.clusters import STUDY
 from tests.jobs.slurm import run_slurm, say_what_is_missing
 from tests.torture.kills import MAIN, ROOT, fingerprint
 
@@ -27,23 +28,6 @@ CHANGES = {  # of the documented script: two jobs of one core each, whose time i
 }
 EPOCHS, SECONDS_OF_AN_EPOCH = 80, 4.0  # a run takes more than one of these jobs, even without the time to start
 SHORT = {"epochs": 2, "steps": 200}  # to find out how many steps that are
-STUDY = """\
-[study]
-dataset = "{csv}"
-seeds = "0-1"
-epochs = {epochs}
-lookback = "5h"
-every = "1h"
-horizon = "2h"
-train_stop = 400
-val_stop = 600
-batch_size = 8
-steps_per_epoch = {steps}
-units = 64
-
-[grid]
-variants = ["dropout"]
-"""
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +66,7 @@ def sweep(folder, study, *options):
 
 def write_study(folder, weather_csv, epochs, steps):
     study = folder / f"{epochs}-epochs.toml"
-    study.write_text(STUDY.format(csv=weather_csv, epochs=epochs, steps=steps))
+    study.write_text(STUDY.format(csv=weather_csv, epochs=epochs, steps=steps, units=64))
     return study
 
 
