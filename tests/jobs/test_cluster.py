@@ -177,7 +177,7 @@ def test_a_run_that_only_waited_on_a_dead_worker_is_not_blamed_for_it(start_clus
     configs, series = plan_on_data([request_runs(seed=seed) for seed in (0, 1)], execution)
     tasks, waiting = [make_task(config, execution) for config in configs], Listener()
     blamed, innocent = run_on_cluster(tasks, series, alone.address, [Listener(alone.kill_worker), waiting])
-    assert blamed.failure.startswith("dropout seed 0: its worker died 1 times")
+    assert blamed.failure.startswith("dropout s0: its worker died 1 times")
     assert innocent.failure is None
     assert read_fingerprints(execution.runs_dir) == {1: local[1]}
 
