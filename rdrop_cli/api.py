@@ -200,7 +200,8 @@ def forecast(
         names: runs, or variants for the newest complete run of each seed; none for the newest network.
         dataset: data to forecast from, newer ones too; None for the readings that the run folder keeps.
         at: a moment; None for the newest readings.
-        period: `test`, `validation` or `FROM..TO`, for a forecast from each of its moments.
+        period: `test`, `validation` or `FROM..TO`, for a forecast from each of its moments; `backtest` for the test of
+            every origin of the study until the next one's begins, with the networks that were trained until then.
         every: how far these are apart, such as `1d`.
         uncertainty: of `quantiles`, `masks`, `seeds`, `residual`, and `conformal` or `adaptive-conformal`, by commas;
             or `none`.

@@ -59,7 +59,10 @@ def forecast(
     ] = None,
     period: Annotated[
         str | None,
-        typer.Option(metavar="PERIOD", help="Forecast a whole period: test, validation or FROM..TO."),
+        typer.Option(
+            metavar="PERIOD",
+            help="Forecast a whole period: test, validation or FROM..TO; or backtest, the tests of all --origins.",
+        ),
     ] = None,
     every: Annotated[
         str | None, typer.Option(metavar="LENGTH", help="Time between the forecasts of a period, such as 1d.")

@@ -1,4 +1,4 @@
-"""The runs that forecast together: those of one network, which differ by their seeds."""
+"""The runs that forecast together: those of one network at one origin, which differ by their seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from rdrop_cli.runs.comparable import (
     keep_usual_settings,
     read_runs,
 )
+from rdrop_cli.runs.difference import Explain, explain_difference, explain_more_than_origin
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.study.config import RunConfig
@@ -51,50 +52,56 @@ class Ensemble:
         return len(self.metrics.protocol.quantiles) > 1
 
 
-def choose_ensembles(names: Sequence[str], runs_dir: Path) -> tuple[list[Ensemble], list[Skipped]]:
+def choose_ensembles(
+    names: Sequence[str], runs_dir: Path, every_origin: bool = False
+) -> tuple[list[Ensemble], list[Skipped]]:
     """Return the networks that are named, each with its runs, and which runs are left out.
 
     A name is a run's, or that of a variant, which stands for the newest complete run of each seed. Runs that differ by
     nothing but their seeds forecast together. Without a name it is the network of the newest complete run.
 
+    Args:
+        every_origin: whether the runs of a study's other origins are wanted too, the earlier ones first.
+
     Raises:
         RdropError: a run that is named failed or is not complete, or there is none.
         UsageError: a reference forecast is named, or runs of several studies.
     """
+    explain = explain_more_than_origin if every_origin else explain_difference
     if not names:
-        return _choose_newest(runs_dir)
+        return _choose_newest(runs_dir, explain)
     chosen: dict[str, Run] = {}
     skipped: list[Skipped] = []
     for name in names:
         if (name in VARIANTS or find_maker(name)) and not (Path(name) / "config.json").is_file():
-            found, others = _find_seeds(name, runs_dir)
+            found, others = _find_seeds(name, runs_dir, explain)
             skipped += others
         else:
             found = [_find_complete(name, runs_dir)]
         chosen |= {str(run.folder.path): run for run in found}
     runs = list(chosen.values())
-    _, differing = keep_comparable(runs, runs[0])
+    _, differing = keep_comparable(runs, runs[0], explain)
     if differing:
         raise UsageError(f"{differing[0]}; forecast them one after the other")
     return _group(runs), skipped
 
 
-def _choose_newest(runs_dir: Path) -> tuple[list[Ensemble], list[Skipped]]:
+def _choose_newest(runs_dir: Path, explain: Explain) -> tuple[list[Ensemble], list[Skipped]]:
     runs, _ = read_runs(list_run_folders(runs_dir))
     complete = [run for run in runs if run.metrics.status == "completed" and run.metrics.is_network]
     if not complete:
         raise RdropError(f"no network in {runs_dir} is complete; start one with `rdrop train`")
-    found, skipped = _find_seeds(complete[0].metrics.variant, runs_dir)
+    found, skipped = _find_seeds(complete[0].metrics.variant, runs_dir, explain)
     return _group(found), skipped
 
 
-def _find_seeds(variant: str, runs_dir: Path) -> tuple[list[Run], list[Skipped]]:
-    """Return the newest complete run of each seed of a variant, of those that measured the same thing as the newest."""
+def _find_seeds(variant: str, runs_dir: Path, explain: Explain) -> tuple[list[Run], list[Skipped]]:
+    """Return the newest complete run of each seed of a variant, of those that do not differ from the newest."""
     runs, unreadable = read_runs(list_run_folders(runs_dir))
     complete = [run for run in runs if run.metrics.variant == variant and run.metrics.status == "completed"]
     if not complete:
         raise RdropError(f"no run of {variant} in {runs_dir} is complete; start one with `rdrop train {variant}`")
-    comparable, differing = keep_comparable(complete, complete[0])
+    comparable, differing = keep_comparable(complete, complete[0], explain)
     usual, unusual = keep_usual_settings(comparable)
     newest, _ = keep_newest_of_each_seed(usual)
     return newest, [*unreadable, *differing, *unusual]
@@ -119,12 +126,13 @@ def _find_complete(name: str, runs_dir: Path) -> Run:
 
 
 def _group(runs: Sequence[Run]) -> list[Ensemble]:
-    """Return the runs of each network, by seed."""
-    groups: dict[str, list[Run]] = {}
+    """Return the runs of each network and origin, by seed; the origins of a network by time."""
+    groups: dict[str, dict[int, list[Run]]] = {}
     for run in runs:
         label = run.metrics.label if run.metrics.has_own_rates else run.metrics.label_with_rates.replace(" ", "-")
-        groups.setdefault(label, []).append(run)
+        groups.setdefault(label, {}).setdefault(run.metrics.protocol.train_start_row, []).append(run)
     return [
-        Ensemble(label, tuple(sorted(group, key=lambda run: (run.metrics.seed, run.folder.run_id))))
-        for label, group in groups.items()
+        Ensemble(label, tuple(sorted(by_origin[row], key=lambda run: (run.metrics.seed, run.folder.run_id))))
+        for label, by_origin in groups.items()
+        for row in sorted(by_origin)
     ]

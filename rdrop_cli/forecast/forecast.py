@@ -1,16 +1,18 @@
 """Forecasts of networks that are named, as the command and a Python program ask for them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rdrop_cli.errors import UsageError, ValueRefusedError
-from rdrop_cli.forecast.data import open_data
+from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
+from rdrop_cli.forecast.data import Data, open_data
 from rdrop_cli.forecast.ensembles import Ensemble, choose_ensembles
 from rdrop_cli.forecast.intervals import Distribution, Forecaster
-from rdrop_cli.forecast.moments import Moments, find_moment, find_newest, find_period
+from rdrop_cli.forecast.moments import Moments, find_moment, find_newest, find_origins, find_period
 from rdrop_cli.runs.comparable import describe_skipped
+from rdrop_cli.runs.readings import MOST_WINDOWS
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.uncertainty.sources import Sources, parse_sources
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SAMPLES = 100  # masks of dropout for each window and run
+BACKTEST = "backtest"
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class When:
 
     Attributes:
         at: the moment of one forecast.
-        period: `validation`, `test` or `FROM..TO`, the times of the newest readings.
+        period: `validation`, `test` or `FROM..TO`, the times of the newest readings; or `backtest`, the test of every
+            origin of the study until the next one's begins.
         every: how far the forecasts of a period are apart, such as `1d`.
 
     Raises:
@@ -43,12 +47,19 @@ class When:
         if self.every and not self.period:
             raise UsageError("is for a period; use it with <period>", field="every")
 
+    @property
+    def is_backtest(self) -> bool:
+        """Whether the networks of every origin forecast."""
+        return self.period == BACKTEST
+
     def find(self, windows: Windows) -> Moments:
         """Return the windows that are meant.
 
         Raises:
             UsageError: there are none; DataError: one has a gap.
         """
+        if self.is_backtest:
+            return find_period(windows, "test", self.every)
         if self.period:
             return find_period(windows, self.period, self.every)
         return find_moment(windows, self.at) if self.at else find_newest(windows)
@@ -92,13 +103,53 @@ def forecast_runs(
     if samples < 2:
         raise ValueRefusedError("samples", samples, "at least 2")
     named = parse_sources(uncertainty) if uncertainty is not None else None
-    ensembles, skipped = choose_ensembles(names, runs_dir)
+    ensembles, skipped = choose_ensembles(names, runs_dir, when.is_backtest)
+    opened = [open_data(ensemble, dataset, data_dir) for ensemble in ensembles]
+    found = [when.find(data.windows) for data in opened]
+    if when.is_backtest:
+        _check_origins(ensembles)
+        if dataset is None:
+            _check_whole_tests(ensembles, opened)
+        found = _end_at_next_origin(ensembles, opened, found)
     forecasts, notes = [], describe_skipped(skipped)
-    for ensemble in ensembles:
+    for ensemble, data, moments in zip(ensembles, opened, found, strict=True):
         sources = named if named is not None else choose_default(ensemble)
-        data = open_data(ensemble, dataset, data_dir)
-        moments = when.find(data.windows)
         notes += moments.describe_incomplete()
         distribution = Forecaster(ensemble, data, samples).forecast(moments.rows, sources)
         forecasts.append(Forecast(ensemble, sources, distribution))
     return forecasts, list(dict.fromkeys(notes))
+
+
+def _check_origins(ensembles: Sequence[Ensemble]) -> None:
+    """Refuse a network of one origin: its backtest would be its test."""
+    for label, of_network in groupby(ensembles, key=lambda ensemble: ensemble.label):
+        if len(list(of_network)) == 1:
+            raise UsageError(
+                f"{label}: trained at one origin, and a backtest needs several; train with <origins>, or forecast its "
+                "test",
+                field="period",
+            )
+
+
+def _check_whole_tests(ensembles: Sequence[Ensemble], opened: Sequence[Data]) -> None:
+    """Refuse the readings of a folder that keeps the newest of its test alone."""
+    for ensemble, data in zip(ensembles, opened, strict=True):
+        if len(data.windows.test) == MOST_WINDOWS:
+            raise DataError(
+                f"{ensemble.runs[0].folder.run_id}: keeps the newest {MOST_WINDOWS} windows of its test, and a "
+                "backtest needs all of them; name the data with <dataset>"
+            )
+
+
+def _end_at_next_origin(
+    ensembles: Sequence[Ensemble], opened: Sequence[Data], found: Sequence[Moments]
+) -> list[Moments]:
+    """Keep of the test of each origin what comes before that of the network's next origin."""
+    ended = list(found)
+    for number, (one, following) in enumerate(pairwise(ensembles)):
+        if one.label == following.label:
+            later = opened[number + 1].windows
+            stop = find_origins(later, find_period(later, "test", None).rows)[0]
+            origins = find_origins(opened[number].windows, found[number].rows)
+            ended[number] = replace(found[number], rows=found[number].rows[origins < stop])
+    return ended

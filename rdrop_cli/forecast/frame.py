@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import reduce
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +17,7 @@ KEYS = ["unique_id", "cutoff", "ds", "y"]
 
 
 def build_frame(forecasts: Sequence[Forecast]) -> "pd.DataFrame":
-    """Return a row for each target, in the order of time; each network has its columns.
+    """Return a row for each target, in the order of time; each network has its columns, of all its origins.
 
     `unique_id` is the target's name, `cutoff` the time of the newest reading, `ds` that of the target, and `y` the
     target where it is known. Of a network `dropout` follow the forecast, `dropout`, its intervals, `dropout-lo-80` and
@@ -25,7 +26,10 @@ def build_frame(forecasts: Sequence[Forecast]) -> "pd.DataFrame":
     """
     import pandas as pd
 
-    frames = [_build_one(forecast) for forecast in forecasts]
+    frames = [
+        pd.concat([_build_one(forecast) for forecast in of_network])
+        for _, of_network in groupby(forecasts, key=lambda forecast: forecast.ensemble.label)
+    ]
     merged: pd.DataFrame = reduce(lambda one, other: pd.merge(one, other, on=KEYS, how="outer"), frames)
     return merged.sort_values(KEYS[:3], kind="stable", ignore_index=True)
 

@@ -32,6 +32,15 @@ def explain_difference(run: Metrics, reference: Metrics) -> Difference | None:
     )
 
 
+def explain_more_than_origin(run: Metrics, reference: Metrics) -> Difference | None:
+    """Say in what runs differ beside the origin of their study; None if in nothing."""
+    return (
+        explain_other_study(run, reference)
+        or _explain_other_cell(run, reference)
+        or _explain_other_chance(run, reference)
+    )
+
+
 def explain_other_study(run: Metrics, reference: Metrics) -> Difference | None:
     """Say why runs belong to different studies, data or protocol; one study has several cells, origins and seeds."""
     protocols = run.protocol.at_first_origin, reference.protocol.at_first_origin

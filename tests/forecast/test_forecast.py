@@ -11,6 +11,7 @@ from rdrop_cli import api
 from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.files import write_json
 from rdrop_cli.runs.find import find_run
+from rdrop_cli.runs.readings import load_readings
 from rdrop_cli.runs.schema import read_metrics, to_builtins
 from rdrop_cli.uncertainty.sources import NAMES
 from tests.forecast.conftest import DAYS, OPTIONS, write_plant
@@ -289,3 +290,44 @@ def test_windows_are_forecast_alike_piece_by_piece(plant, monkeypatch, source):
     whole = forecast(plant, "dropout", **options)
     monkeypatch.setattr("rdrop_cli.forecast.intervals.WINDOWS_AT_ONCE", 17)
     pd.testing.assert_frame_equal(forecast(plant, "dropout", **options), whole, rtol=1e-12)
+
+
+@pytest.fixture(scope="module")
+def origins(tmp_path_factory):
+    """The folder of a series, and of the runs of two networks at two origins of it."""
+    folder = tmp_path_factory.mktemp("origins")
+    series = api.load_data(write_plant(folder / "plant.csv", range(24 * 60)), folder)
+    shared = OPTIONS | {"train_stop": "600", "val_stop": "800"}
+    api.train_seeds(["baseline", "dropout"], series, [0], folder / "runs", jobs=1, origins=2, **shared)
+    return folder
+
+
+@pytest.mark.thorough
+def test_a_backtest_is_the_test_of_every_origin_until_the_next_one(origins):
+    table = forecast(origins, "dropout", "baseline", period="backtest", every="6h")
+    assert set(table["cutoff"].diff()[1:]) == {pd.Timedelta(hours=6)}
+    runs = [run for run in api.read_runs(origins / "runs") if run.metrics.variant == "dropout"]
+    first, second = sorted(runs, key=lambda run: run.metrics.protocol.train_start_row)
+    parts = [
+        forecast(origins, run.folder.run_id, period="test", every="6h").set_index("cutoff")["dropout"]
+        for run in (first, second)
+    ]
+    assert len(parts[0]) > len(parts[1]) > 20
+    expected = pd.concat([parts[0][parts[0].index < parts[1].index[0]], parts[1]])
+    pd.testing.assert_series_equal(table.set_index("cutoff")["dropout"], expected, check_exact=True)
+    assert not parts[0][parts[1].index].equals(parts[1])
+
+
+def test_a_backtest_needs_several_origins(plant):
+    with pytest.raises(UsageError, match="period: baseline: trained at one origin, and a backtest needs several"):
+        forecast(plant, "baseline", period="backtest")
+
+
+def test_a_backtest_is_not_made_of_a_part_of_the_test(origins, monkeypatch):
+    runs = api.read_runs(origins / "runs")
+    sizes = [len(load_readings(run.folder.readings_path).windows.test) for run in runs]
+    monkeypatch.setattr("rdrop_cli.forecast.forecast.MOST_WINDOWS", max(sizes))
+    with pytest.raises(DataError, match=r"a backtest needs all of them; name the data with dataset"):
+        forecast(origins, "dropout", period="backtest")
+    data = str(origins / "plant.csv")
+    assert len(forecast(origins, "dropout", period="backtest", dataset=data, uncertainty="none")) > 400
