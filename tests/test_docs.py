@@ -1,5 +1,6 @@
 """The documentation is true: commands parse, targets and linked files exist, names and versions agree."""
 
+import os
 import re
 import shlex
 from datetime import date
@@ -16,7 +17,7 @@ from rdrop_cli.study.methods import METHODS
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-NOT_OURS = {".git", ".venv", "_build", "generated", "dist", "htmlcov"}
+NOT_OURS = {".git", ".venv", ".releases", "__pycache__", "_build", "generated", "dist", "htmlcov"}
 # `rdrop` where the name of the distribution, rdrop-cli, is wanted: with an extra, or as something to install.
 WRONG_NAME = re.compile(r"\brdrop\\?\[[a-z]|(?:\b(?:install|add)|--from|--with)(?: -\S+)* ['\"]?rdrop(?![-_\w/.])")
 
@@ -82,11 +83,14 @@ def find_wrong_names(text: str) -> list[str]:
 def list_texts() -> list[Path]:
     """Return the text files of the project, without what is built and the contents of `data` and `runs`."""
     suffixes = {".py", ".md", ".toml", ".lock", ".cff", ".yaml", ".html", ".css", ".cpp", ".h", ""}
-    paths = [path for path in ROOT.rglob("*") if not NOT_OURS & set(path.relative_to(ROOT).parts)]
+    paths = []
+    for folder, below, names in os.walk(ROOT):
+        below[:] = set(below) - NOT_OURS
+        paths += [Path(folder) / name for name in names]
     kept = [
         path for path in paths if path.relative_to(ROOT).parts[0] not in ("data", "runs") or path.name == "README.md"
     ]
-    return [path for path in kept if path.suffix in suffixes and path.is_file() and "__pycache__" not in path.parts]
+    return [path for path in kept if path.suffix in suffixes and path.is_file()]
 
 
 def test_no_text_installs_the_strangers_package():
