@@ -51,8 +51,7 @@ def sweep(
     Complete runs are skipped and interrupted ones resumed: after a stop, run the same command again.
     """
     with show_stage("importing NumPy"):
-        from rdrop_cli.cli.train import print_results
-        from rdrop_cli.cli.training import train
+        from rdrop_cli.cli.training import print_results, train
         from rdrop_cli.jobs.launch import Execution, plan_training
         from rdrop_cli.planning.study_file import read_sweep
 

@@ -1,12 +1,11 @@
 """`rdrop train`: train networks, or resume an interrupted run."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from rdrop_cli.cli.console import note_command, print_error, print_lines, show_stage
+from rdrop_cli.cli.console import show_stage
 from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.cli.hints import check_variant_names
 from rdrop_cli.cli.options import (
@@ -14,9 +13,7 @@ from rdrop_cli.cli.options import (
     DATASETS,
     DEFAULT_DATA_DIR,
     DEFAULT_RUNS_DIR,
-    NETWORK,
     RUNS,
-    TRAINING,
     AsJson,
     Calendar,
     DataDir,
@@ -60,27 +57,34 @@ from rdrop_cli.cli.reading_options import (
     collect_reading,
 )
 from rdrop_cli.cli.training_options import (
+    BatchSize,
     BestBy,
+    Cell,
+    Claims,
     ClipNorm,
+    DropoutRate,
+    EngineName,
+    Epochs,
     Layout,
     LearningRate,
     Loss,
+    MostSeeds,
     Optimizer,
     Patience,
     Quantiles,
+    RecurrentDropoutRate,
     Sampling,
+    Seed,
+    Seeds,
+    StepsPerEpoch,
     TargetScale,
+    Units,
+    UntilDecided,
 )
 from rdrop_cli.errors import UsageError
-from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, parse_seeds
 from rdrop_cli.study.editions import find_edition
-from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import STUDY
-
-if TYPE_CHECKING:
-    from rdrop_cli.cli.training import Results
-
 
 RESUME_TAKES = (
     "resume",
@@ -134,62 +138,14 @@ def train(
     calendar: Calendar = False,
     protocol: ProtocolName = "book",
     data_dir: DataDir = DEFAULT_DATA_DIR,
-    cell: Annotated[
-        str | None,
-        typer.Option(
-            metavar="CELL",
-            help=f"Recurrent cell: {' or '.join(CELLS)}. [default: the variant's]",
-            rich_help_panel=NETWORK,
-        ),
-    ] = None,
-    units: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Units of the recurrent layer. [book: 32; book2: 16]", rich_help_panel=NETWORK),
-    ] = None,
-    dropout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="RATE",
-            help="Dropout rate on the layer's input or output, in [0, 1). [default: the variant's]",
-            rich_help_panel=NETWORK,
-        ),
-    ] = None,
-    recurrent_dropout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="RATE",
-            help="Dropout rate on the recurrence, in [0, 1). [default: the variant's]",
-            rich_help_panel=NETWORK,
-        ),
-    ] = None,
-    engine: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            help="native (compiled kernel), jax (many seeds together, on a GPU), xla, keras, or auto.",
-            rich_help_panel=NETWORK,
-        ),
-    ] = "auto",
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Epochs. [book: 20, with dropout 40; book2: 10, with dropout 50]",
-            show_default=False,
-            rich_help_panel=TRAINING,
-        ),
-    ] = None,
-    steps_per_epoch: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Training steps an epoch, of drawn windows. [book: 500]",
-            rich_help_panel=TRAINING,
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(metavar="N", help="Windows a step. [book: 128; book2: 256]", rich_help_panel=TRAINING)
-    ] = None,
+    cell: Cell = None,
+    units: Units = None,
+    dropout: DropoutRate = None,
+    recurrent_dropout: RecurrentDropoutRate = None,
+    engine: EngineName = "auto",
+    epochs: Epochs = None,
+    steps_per_epoch: StepsPerEpoch = None,
+    batch_size: BatchSize = None,
     optimizer: Optimizer = None,
     learning_rate: LearningRate = None,
     loss: Loss = None,
@@ -198,39 +154,13 @@ def train(
     sampling: Sampling = None,
     best_by: BestBy = None,
     patience: Patience = None,
-    seed: Annotated[
-        int,
-        typer.Option(metavar="N", help="Determines initial weights, windows and masks.", rich_help_panel=TRAINING),
-    ] = 0,
-    seeds: Annotated[
-        str | None,
-        typer.Option(
-            metavar="LIST",
-            help="Train each variant with each seed, such as 0-4 or 1,3,5; complete runs are skipped.",
-            rich_help_panel=TRAINING,
-        ),
-    ] = None,
+    seed: Seed = 0,
+    seeds: Seeds = None,
     origins: Origins = 1,
     vary: Vary = "",
-    until_decided: Annotated[
-        bool,
-        typer.Option(
-            "--until-decided",
-            help="Train seeds until every claim about the variants is decided.",
-            rich_help_panel=TRAINING,
-        ),
-    ] = False,
-    claim: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CLAIM",
-            help="Wait for this claim only, with --until-decided; repeatable.",
-            rich_help_panel=TRAINING,
-        ),
-    ] = None,
-    max_seeds: Annotated[
-        int, typer.Option(metavar="N", help="Most seeds of --until-decided.", rich_help_panel=TRAINING)
-    ] = 32,
+    until_decided: UntilDecided = False,
+    claim: Claims = None,
+    max_seeds: MostSeeds = 32,
     jobs: Jobs = None,
     nice: Nice = 0,
     scheduler: Scheduler = None,
@@ -259,7 +189,7 @@ def train(
     """
     _check_options(ctx, variants or ())
     with show_stage("importing NumPy"):
-        from rdrop_cli.cli.training import resume_run
+        from rdrop_cli.cli.training import print_results, resume_run
         from rdrop_cli.cli.training import train as train_plan
         from rdrop_cli.jobs.launch import Execution, plan_training
 
@@ -354,28 +284,3 @@ def _choose_claims(request: Request, chosen: Sequence[str]) -> list[str]:
     if not found:
         raise UsageError("--until-decided: no claim is about these variants alone; see `rdrop verdict --explain`")
     return found
-
-
-def print_results(results: "Results", runs_dir: Path, as_json: bool) -> None:
-    """Print what was trained to stdout and what failed to stderr; end with the first failure's exit code."""
-    from rdrop_cli.cli.answer import (
-        answer,
-        describe_horizons,
-        describe_quantiles,
-        describe_skill,
-        name_next_step,
-    )
-    from rdrop_cli.cli.runs import print_runs
-    from rdrop_cli.runs.schema import to_builtins
-
-    for outcome in results.failures:
-        print_error(str(outcome.failure))
-    if as_json:
-        typer.echo(to_json([to_builtins(metrics) for metrics in results.metrics]))
-    elif results.metrics:
-        print_runs(results.metrics)
-        said = [describe(results.metrics) for describe in (answer, describe_horizons, describe_quantiles)]
-        print_lines(["", *filter(None, (*said, describe_skill(results.metrics, runs_dir)))])
-        note_command(*name_next_step(results.metrics, runs_dir))
-    if results.failures:
-        raise typer.Exit(results.failures[0].exit_code)

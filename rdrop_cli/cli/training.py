@@ -1,16 +1,22 @@
-"""Show a training on the terminal: what was found in the data, progress, and how to resume after an interruption."""
+"""Show a training on the terminal: what was found in the data, progress, how to resume after a stop, and the answer."""
 
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-from rdrop_cli.cli.console import note, print_command, warn_if_unverified
+import typer
+
+from rdrop_cli.cli.answer import answer, describe_horizons, describe_quantiles, describe_skill, name_next_step
+from rdrop_cli.cli.console import note, note_command, print_command, print_error, print_lines, warn_if_unverified
 from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay
+from rdrop_cli.cli.runs import print_runs
 from rdrop_cli.cli.signals import notice_on_signal
 from rdrop_cli.errors import ValueRefusedError, name_options
+from rdrop_cli.files import to_json
 from rdrop_cli.jobs.launch import (
     Execution,
     TrainingPlan,
@@ -24,6 +30,7 @@ from rdrop_cli.jobs.task import Outcome, Task
 from rdrop_cli.planning.request import Request
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.schema import to_builtins
 from rdrop_cli.series.describe import describe_plan, describe_series
 from rdrop_cli.series.quality import assess_quality
 
@@ -164,3 +171,18 @@ def _name_folders(execution: Execution) -> str:
     return (f" --runs-dir {runs_dir}" if execution.runs_dir != DEFAULT_RUNS_DIR else "") + (
         f" --data-dir {data_dir}" if execution.data_dir != DEFAULT_DATA_DIR else ""
     )
+
+
+def print_results(results: Results, runs_dir: Path, as_json: bool) -> None:
+    """Print what was trained to stdout and what failed to stderr; end with the first failure's exit code."""
+    for outcome in results.failures:
+        print_error(str(outcome.failure))
+    if as_json:
+        typer.echo(to_json([to_builtins(metrics) for metrics in results.metrics]))
+    elif results.metrics:
+        print_runs(results.metrics)
+        said = [describe(results.metrics) for describe in (answer, describe_horizons, describe_quantiles)]
+        print_lines(["", *filter(None, (*said, describe_skill(results.metrics, runs_dir)))])
+        note_command(*name_next_step(results.metrics, runs_dir))
+    if results.failures:
+        raise typer.Exit(results.failures[0].exit_code)

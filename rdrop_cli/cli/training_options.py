@@ -1,10 +1,11 @@
-"""Options of `rdrop train` on how a network is trained: what it learns, on which windows, and by which optimizer."""
+"""Options of `rdrop train` on the network, and on how it is trained."""
 
 from typing import Annotated
 
 import typer
 
-from rdrop_cli.cli.options import DATA, TRAINING
+from rdrop_cli.cli.options import DATA, NETWORK, TRAINING
+from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.protocol import OPTIMIZERS
 
 Layout = Annotated[
@@ -94,3 +95,88 @@ Patience = Annotated[
         rich_help_panel=TRAINING,
     ),
 ]
+Cell = Annotated[
+    str | None,
+    typer.Option(
+        metavar="CELL",
+        help=f"Recurrent cell: {' or '.join(CELLS)}. [default: the variant's]",
+        rich_help_panel=NETWORK,
+    ),
+]
+Units = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Units of the recurrent layer. [book: 32; book2: 16]", rich_help_panel=NETWORK),
+]
+DropoutRate = Annotated[
+    float | None,
+    typer.Option(
+        metavar="RATE",
+        help="Dropout rate on the layer's input or output, in [0, 1). [default: the variant's]",
+        rich_help_panel=NETWORK,
+    ),
+]
+RecurrentDropoutRate = Annotated[
+    float | None,
+    typer.Option(
+        metavar="RATE",
+        help="Dropout rate on the recurrence, in [0, 1). [default: the variant's]",
+        rich_help_panel=NETWORK,
+    ),
+]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="native (compiled kernel), jax (many seeds together, on a GPU), xla, keras, or auto.",
+        rich_help_panel=NETWORK,
+    ),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Epochs. [book: 20, with dropout 40; book2: 10, with dropout 50]",
+        show_default=False,
+        rich_help_panel=TRAINING,
+    ),
+]
+StepsPerEpoch = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Training steps an epoch, of drawn windows. [book: 500]",
+        rich_help_panel=TRAINING,
+    ),
+]
+BatchSize = Annotated[
+    int | None, typer.Option(metavar="N", help="Windows a step. [book: 128; book2: 256]", rich_help_panel=TRAINING)
+]
+Seed = Annotated[
+    int,
+    typer.Option(metavar="N", help="Determines initial weights, windows and masks.", rich_help_panel=TRAINING),
+]
+Seeds = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIST",
+        help="Train each variant with each seed, such as 0-4 or 1,3,5; complete runs are skipped.",
+        rich_help_panel=TRAINING,
+    ),
+]
+UntilDecided = Annotated[
+    bool,
+    typer.Option(
+        "--until-decided",
+        help="Train seeds until every claim about the variants is decided.",
+        rich_help_panel=TRAINING,
+    ),
+]
+Claims = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CLAIM",
+        help="Wait for this claim only, with --until-decided; repeatable.",
+        rich_help_panel=TRAINING,
+    ),
+]
+MostSeeds = Annotated[int, typer.Option(metavar="N", help="Most seeds of --until-decided.", rich_help_panel=TRAINING)]
