@@ -12,6 +12,7 @@ LINES = list_shell_lines(ROOT / "docs" / "own-data.md")
 SMALL = ["--epochs", "1", "--steps-per-epoch", "2", "--batch-size", "8", "--units", "2", "--seeds", "0"]
 
 
+@pytest.mark.thorough
 def test_the_page_can_be_typed_as_it_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,6 +31,7 @@ def test_every_page_is_built_and_in_the_navigation(site):
         assert f'href="{page.stem}.html"' in index or page.stem == "index", page.name
 
 
+@pytest.mark.thorough
 def test_the_command_reference_has_every_command_and_option(site):
     page = (site / "generated" / "cli.html").read_text(encoding="utf-8")
     for name, command in typer.main.get_command(app).commands.items():
@@ -40,12 +41,14 @@ def test_the_command_reference_has_every_command_and_option(site):
                 assert flag in page, f"{name} {flag}"
 
 
+@pytest.mark.thorough
 def test_the_api_reference_has_every_function(site):
     page = (site / "api-reference.html").read_text(encoding="utf-8")
     for name in api.__all__:
         assert f'id="rdrop_cli.api.{name}"' in page, name
 
 
+@pytest.mark.thorough
 def test_pictures_of_the_readme_are_on_the_front_page(site):
     pictures = re.findall(r'<img[^>]*src="([^"]+)"', (site / "index.html").read_text(encoding="utf-8"))
     assert any(name.endswith("demo.png") for name in pictures)

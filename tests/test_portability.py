@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TAKE_AWAY = """
 import os, signal, sys
 for name in ("fcntl", "resource", "pwd", "grp", "termios", "tty"):
@@ -30,6 +32,7 @@ runs
 """.replace("\\\n", "")
 
 
+@pytest.mark.thorough
 def test_the_commands_need_nothing_that_one_system_lacks(tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", TAKE_AWAY]
     done = subprocess.run(command, input=COMMANDS, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -75,6 +75,7 @@ def test_what_needs_no_server_works_without_a_network_and_looks_for_none(run_cut
     assert attempts == []
 
 
+@pytest.mark.thorough
 def test_download_says_in_one_line_that_there_is_none(run_cut, tmp_path):
     codes, attempts, err = run_cut(["download", "--data-dir", tmp_path / "data"])
     assert codes == {"download --data-dir": 1}

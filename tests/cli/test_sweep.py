@@ -67,6 +67,7 @@ def test_the_grid_is_trained_once_and_what_is_added_later_alone(rdrop, write_stu
     assert [more[run] for run in more.keys() - first.keys()] == [("dropout", 0.3)]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("number", "jobs"), [(signal.SIGTERM, 2), pytest.param(signal.SIGKILL, 1, marks=pytest.mark.slow)]
 )

@@ -165,6 +165,7 @@ def test_the_studys_cell_is_not_mentioned_in_a_runs_name():
     assert label_network("dropout", "lstm") == "dropout-lstm"
 
 
+@pytest.mark.thorough
 def test_anatomy_lets_tensorflow_write_nothing_to_stderr(start):
     process = start("anatomy", "baseline")
     out, err = process.communicate(timeout=120)

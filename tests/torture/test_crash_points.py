@@ -111,6 +111,7 @@ def check_end(folder: RunFolder, metrics, expected, death: Death) -> None:
     assert read_metrics(folder.metrics_path) == metrics, death
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("end", ["kill", "power"])
 def test_a_run_ended_at_any_point_goes_on_to_the_same_end(tmp_path, expected, rdrop, monkeypatch, record_property, end):
     monkeypatch.setattr("rdrop_cli.plots.loss.draw_run", draw_nothing)

@@ -39,6 +39,7 @@ def play(folder: Path, rounds: int, seed: int = 0, before: str = "") -> "subproc
     return subprocess.run(command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(60 + 20 * ROUNDS)
 def test_commands_that_meet_leave_every_run_whole(tmp_path, record_property):
     ended = play(tmp_path, ROUNDS)
