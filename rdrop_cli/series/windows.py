@@ -32,6 +32,7 @@ class Windows:
         validation, test: int64 of shape (window,), likewise; without the windows whose target, or whose newest reading
             of the target, was not measured but filled, as these errors would not be those of a forecast.
         unmeasured: how many of these there are.
+        measured_train: int64 of shape (window,), the rows of `train` whose targets were measured; None where there are none.
         target_mean, target_std: in the target's own units; one standardised unit is `target_std` of them.
         means, stds: float64 of shape (feature,): a feature is its reading less the mean, divided by the deviation.
         earlier_offsets: rows of the nearer targets, likewise; none where there is one horizon.
@@ -104,52 +105,40 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
     """
     _check_target(series, protocol.target)
     protocol.check_layout()
-    train, validation, test = _lay_out_periods(series, protocol)
+    periods = _lay_out_periods(series, protocol)
     _check_order(series, protocol)
-    measured = np.ones(series.rows, bool)
+    train, validation, test = _keep_measured_windows(series, protocol, periods)
     if protocol.sentinels == "fill":
-        measured = find_measured(series)[:, series.columns.index(protocol.target)]
         series = fill_missing(series)
     constant = _find_constant(series, protocol)
     inputs = tuple(name for name in protocol.inputs or series.columns if name not in constant)
-    used = inputs if protocol.target in inputs else (*inputs, protocol.target)
-    series = _select_columns(series, used)
+    series = _select_columns(series, inputs if protocol.target in inputs else (*inputs, protocol.target))
     _check_missing(series)
     matrix, means, stds = _standardise(series, protocol)
-    target = used.index(protocol.target)
-    if stds[target] == 0:
-        raise DataError(f"{series.name}: {protocol.target!r} is constant over the training rows: nothing to learn")
-    stds = np.where(stds == 0, 1.0, stds)  # of a column that is kept although it never changes
-    kept = {rows: _keep_measured(rows, measured, protocol) for rows in (train, validation, test)}
-    for period, rows in (("validation", validation), ("test", test)):
-        if not len(kept[rows]):
-            raise DataError(
-                f"{series.name}: no target of the {period} period was measured; move <train_stop>, <val_stop>"
-            )
+    target = series.columns.index(protocol.target)
     calendar = CALENDAR if protocol.calendar else ()
     features = [matrix[:, : len(inputs)], *([encode_calendar(series.timestamps)] if calendar else [])]
     in_unit = protocol.target_scale == IN_UNIT
-    readings = series.values[:, target].astype(np.float32)
     return Windows(
-        matrix=np.concatenate(features, axis=1) if len(features) > 1 else np.ascontiguousarray(features[0]),
+        matrix=np.concatenate(features, axis=1) if calendar else np.ascontiguousarray(features[0]),
         target=matrix[:, target].copy(),
-        labels=readings if in_unit else matrix[:, target].copy(),
+        labels=series.values[:, target].astype(np.float32) if in_unit else matrix[:, target].copy(),
         label_size=1 / float(stds[target]) if in_unit else 1.0,
         offsets=np.arange(-protocol.lookback_rows, 0, protocol.step_rows, dtype=np.int32),
         target_offset=protocol.target_offset,
         earlier_offsets=tuple(lead - protocol.step_rows for lead in protocol.leads[:-1]),
         timestamps=series.timestamps,
-        train=train,
-        validation=kept[validation],
-        test=kept[test],
+        train=periods[0],
+        validation=validation,
+        test=test,
         target_mean=float(means[target]),
         target_std=float(stds[target]),
         columns=(*inputs, *calendar),
         means=np.pad(means[: len(inputs)], (0, len(calendar))),
         stds=np.pad(stds[: len(inputs)], (0, len(calendar)), constant_values=1.0),
         excluded=dict.fromkeys(constant, "constant in training"),
-        unmeasured=len(validation) + len(test) - len(kept[validation]) - len(kept[test]),
-        measured_train=kept[train] if len(kept[train]) else None,
+        unmeasured=sum(map(len, periods[1:])) - len(validation) - len(test),
+        measured_train=train if len(train) else None,
     )
 
 
@@ -190,12 +179,27 @@ def encode_calendar(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float3
     return np.where([True, False, True, False], np.sin(angles), np.cos(angles)).astype(np.float32)
 
 
-def _keep_measured(rows: range, measured: npt.NDArray[np.bool_], protocol: Protocol) -> npt.NDArray[np.int64]:
-    """Return the rows of windows whose targets and whose newest reading of them were measured."""
-    ends = np.asarray(rows, np.int64)
-    targets = np.add.outer(ends, np.array(protocol.leads) - protocol.step_rows)
-    kept: npt.NDArray[np.bool_] = measured[targets].all(axis=1) & measured[ends - protocol.step_rows]
-    return ends[kept]
+def _keep_measured_windows(
+    series: Series, protocol: Protocol, periods: tuple[range, range, range]
+) -> list[npt.NDArray[np.int64]]:
+    """Return the rows of each period's windows whose targets, and whose newest reading of them, were measured.
+
+    Raises:
+        DataError: validation or test has none.
+    """
+    measured = np.ones(series.rows, bool)
+    if protocol.sentinels == "fill":
+        measured = find_measured(series)[:, series.columns.index(protocol.target)]
+    kept = []
+    for name, rows in zip(("training", "validation", "test"), periods, strict=True):
+        ends = np.asarray(rows, np.int64)
+        targets = np.add.outer(ends, np.array(protocol.leads) - protocol.step_rows)
+        kept.append(ends[measured[targets].all(axis=1) & measured[ends - protocol.step_rows]])
+        if name != "training" and not len(kept[-1]):
+            raise DataError(
+                f"{series.name}: no target of the {name} period was measured; move <train_stop>, <val_stop>"
+            )
+    return kept
 
 
 def _check_order(series: Series, protocol: Protocol) -> None:
@@ -250,22 +254,27 @@ def _standardise(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Subtract the training mean and divide by the training deviation, in float64, column by column.
 
+    Returns:
+        float32 of shape (row, column), the means and the deviations; 1 for that of a column that never changes.
+
     Raises:
-        DataError: a column holds readings that are too large.
+        DataError: a column holds readings that are too large, or the target never changes.
     """
     values = series.values
     training = values[protocol.train_start_row : protocol.train_stop_row]
     matrix = np.empty(values.shape, np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
         mean = training.mean(axis=0)
-        # A column that never changed has no deviation, but for the rounding of its mean; it is here to be kept.
-        std = np.where(np.ptp(training, axis=0) == 0, 0.0, training.std(axis=0))
+        constant = np.ptp(training, axis=0) == 0
+        std = np.where(constant, 1.0, training.std(axis=0))  # which for a constant is the rounding of its mean
         for column in range(values.shape[1]):  # one column at a time: no second float64 matrix in memory
-            matrix[:, column] = (values[:, column] - mean[column]) / (std[column] or 1.0)
+            matrix[:, column] = (values[:, column] - mean[column]) / std[column]
     too_large = ~(np.isfinite(std) & np.isfinite(matrix).all(axis=0))
     if too_large.any():
         name = series.columns[int(too_large.argmax())]
         raise DataError(f"{series.source.name}: {name!r} holds readings too large to standardise; correct them")
+    if constant[series.columns.index(protocol.target)]:
+        raise DataError(f"{series.name}: {protocol.target!r} is constant over the training rows: nothing to learn")
     return matrix, mean, std
 
 
