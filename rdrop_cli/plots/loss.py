@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FIGURE_INCHES = (10.0, 5.6)
 NARROW_INCHES = (5.2, 6.4)  # for a phone: as many points wide as it has pixels
 LABEL_GAP = 0.05  # of the axes' height, a line of text
+PATCH = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}  # behind a name
 TITLE_CHARACTERS_PER_INCH = 9
 MEASURED = ("val_loss", "train_mae")  # with dropout off
 BAND_OPACITY, SEED_OPACITY = 0.16, 0.45
@@ -170,8 +171,12 @@ def _limit_axes(axes: "Axes", drawn: list[Drawn]) -> None:
 
 
 def _name_lines(axes: "Axes", drawn: list[Drawn]) -> None:
-    """Write each line's name at its end, so that nobody has to match colours with a legend."""
+    """Write each line's name at its end, so that nobody has to match colours with a legend.
+
+    A line that ends early has its name among the others, on a patch of white.
+    """
     low, high = axes.get_ylim()
+    longest = max(curves.epochs for curves in drawn)
     heights = spread_apart([curves.end for curves in drawn], gap=LABEL_GAP * (high - low))
     for curves, height in zip(drawn, heights, strict=True):
         axes.annotate(
@@ -183,6 +188,8 @@ def _name_lines(axes: "Axes", drawn: list[Drawn]) -> None:
             fontweight=curves.weight,
             va="center",
             annotation_clip=False,
+            bbox=PATCH if curves.epochs < longest else None,
+            zorder=10,
         )
 
 

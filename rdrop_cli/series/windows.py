@@ -32,7 +32,7 @@ class Windows:
         validation, test: int64 of shape (window,), likewise; without the windows whose target, or whose newest reading
             of the target, was not measured but filled, as these errors would not be those of a forecast.
         unmeasured: how many of these there are.
-        measured_train: int64 of shape (window,), the rows of `train` whose targets were measured; None where there are none.
+        measured_train: int64 of shape (window,), the rows of `train` whose targets were measured; None for none.
         target_mean, target_std: in the target's own units; one standardised unit is `target_std` of them.
         means, stds: float64 of shape (feature,): a feature is its reading less the mean, divided by the deviation.
         earlier_offsets: rows of the nearer targets, likewise; none where there is one horizon.
