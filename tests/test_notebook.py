@@ -51,5 +51,5 @@ def test_that_of_the_results_finds_what_their_page_says(tmp_path, monkeypatch):
     assert "0.33 °C better" in page
     assert "correlation of a day" in days
     assert verdict.count("<td>holds</td>") == 5
-    assert "5 of 10 claims" in " ".join(page.split())
+    assert "5 of 12 claims" in " ".join(page.split())
     assert "image/svg+xml" in forest
