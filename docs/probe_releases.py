@@ -97,8 +97,15 @@ def describe_failure(error: Exception) -> str:
 
 
 def make_environment(python: Path, version: str) -> None:
-    """Make an empty environment, with the Python of that version."""
-    run([find_uv(), "venv", "--quiet", "--clear", "--python", version, str(python.parents[1])])
+    """Make an empty environment, with the Python of that version.
+
+    Raises:
+        StoppedError: there is no such Python here, which says nothing of the release.
+    """
+    try:
+        run([find_uv(), "venv", "--quiet", "--clear", "--python", version, str(python.parents[1])])
+    except subprocess.CalledProcessError as error:
+        raise StoppedError(f"no Python {version}: install it, or put it on the PATH") from error
 
 
 def install(python: Path, packages: list[str], *options: str) -> None:
@@ -130,7 +137,7 @@ def ask_release(family: Family, release: str, python: Path) -> Iterator[Row]:
         family.subjects, python, environment=dict(family.environment), seconds=60 * MINUTES
     )
     for entry, each in found:
-        row = {
+        row = dict.fromkeys((*IDENTITY, *FOUND), "") | {
             "family": family.name,
             "release": release,
             "backend": describe_backend(family, versions),

@@ -64,7 +64,6 @@ FASTAI = (  # of what it requires, what its layers import
     *("fastcore", "fastprogress", "fastdownload", "fasttransform", "plum-dispatch"),
     *("matplotlib", "packaging", "pandas", "pillow", "pyyaml", "requests", "scikit-learn", "scipy"),
 )
-WRAPPED = tuple(f"of_tensorflow:{kind}{cell}" for kind in ("Wrapped", "Variational") for cell in ("GRU", "LSTM"))
 
 FAMILIES = (
     Family("Keras on JAX", "keras", "keras", bases=(("jax", "packaging"),), environment=ON_JAX),
@@ -150,15 +149,5 @@ FAMILIES = (
         ("0.23.0",),
         bases=(("tensorflow-cpu==2.15.1",),),
         layers=("of_addons:LayerNormLSTM",),
-    ),
-    Family(
-        "TensorFlow's cell wrapper",
-        "tensorflow",
-        "tensorflow-cpu",
-        ("2.15.1", "2.21.0"),
-        layers=tuple(
-            f"of_tensorflow:{name}" for name in ("WrappedGRU", "WrappedLSTM", "VariationalGRU", "VariationalLSTM")
-        ),
-        fresh=True,
     ),
 )

@@ -12,6 +12,7 @@ from rdrop_cli.anatomy import probe
 from rdrop_cli.anatomy.differences import describe_fused
 from rdrop_cli.anatomy.dropout_layer import examine_dropout
 from rdrop_cli.anatomy.probe import fused
+from rdrop_cli.anatomy.probe.keras_layers import is_symbolic
 
 FILES = sorted(Path(probe.__file__).parent.glob("*.py"))
 
@@ -106,3 +107,11 @@ def test_what_a_dropout_layer_does_wrong_is_named():
     assert list(look_at(np.sign(mask)).list_differences()) == [
         "what it keeps is multiplied by 1, not by 1 / (1 − rate)"
     ]
+
+
+def test_the_keras_of_a_tensorflow_may_have_no_version(monkeypatch):
+    """As that of TensorFlow 2.13 to 2.15."""
+    monkeypatch.setitem(sys.modules, "tensorflow", SimpleNamespace(executing_eagerly=lambda: True))
+    assert not is_symbolic(SimpleNamespace(__name__="keras.api._v2.keras"))
+    assert is_symbolic(SimpleNamespace(__name__="keras", __version__="2.3.1"))
+    assert not is_symbolic(SimpleNamespace(__name__="keras", __version__="2.15.0"))

@@ -96,9 +96,11 @@ def is_symbolic(keras: Any) -> bool:
     """Whether a Keras computes nothing until a session runs it: that on TensorFlow 1, and all before 2.4."""
     if hasattr(keras, "ops"):
         return False
-    numbers = tuple(int(number) for number in keras.__version__.split("-")[0].split(".")[:2])
-    tensorflow = sys.modules.get("tensorflow")
-    return (keras.__name__ == "keras" and numbers < (2, 4)) or not getattr(tensorflow, "executing_eagerly", bool)()
+    if keras.__name__ == "keras":  # that of TensorFlow has no version of its own in some releases
+        numbers = tuple(int(number) for number in keras.__version__.split("-")[0].split(".")[:2])
+        if numbers < (2, 4):
+            return True
+    return not getattr(sys.modules.get("tensorflow"), "executing_eagerly", bool)()
 
 
 def count_trainable(layer: Any) -> int:
