@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import rdrop_cli.report
+from tests.report.test_html import Page
 
 DOCS = Path(__file__).parents[2] / "docs"
 ARCHIVE = DOCS / "results.zip"
@@ -34,6 +35,15 @@ def test_the_plain_checker_agrees(page, rdrop, tmp_path):
     assert (result.returncode, result.stderr) == (0, "")
     (count,) = re.findall(r"(\d+) numbers agree, 0 differ", result.stdout)
     assert f"{count} numbers agree" in page
+
+
+@pytest.mark.thorough
+def test_the_html_page_is_the_report_of_the_archive(rdrop, tmp_path):
+    """Pictures aside, whose bytes are Matplotlib's."""
+    rdrop("report", "--from", ARCHIVE, "--output", tmp_path / "results.html")
+    made, kept = (Page(path.read_text("utf-8")) for path in (tmp_path / "results.html", DOCS / "results.html"))
+    assert made.text == kept.text
+    assert len(kept.text) > 5000
 
 
 def test_every_number_of_the_text_is_in_the_verdict(page, rdrop):
