@@ -35,10 +35,10 @@ study: install ## Download the Jena data, train both networks and plot their cur
 bench: install ## Compare training speed with Keras's defaults (about ten minutes)
 	$(RDROP) bench --data-dir $(DATA_DIR)
 
-test: install ## Run the tests that are fast (four minutes on two cores)
+test: install ## Run the tests that are fast (three minutes on two cores)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile
 
-test-all: install ## Run all tests but those that take minutes (twenty minutes on two cores)
+test-all: install ## Run all tests but those that take minutes (ten minutes on two cores)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile -m "not slow"
 
 test-demo: install ## Run the demo and check its result
