@@ -38,7 +38,7 @@ bench: install ## Compare training speed with Keras's defaults (about ten minute
 test: install ## Run the tests that are fast (three minutes on two cores)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile
 
-test-all: install ## Run all tests but those that take minutes (ten minutes on two cores)
+test-all: install ## Run all tests but those that take minutes (eight minutes on two cores)
 	$(VENV)/bin/pytest -q -n auto --dist loadfile -m "not slow"
 
 test-demo: install ## Run the demo and check its result

@@ -226,19 +226,25 @@ def _rename(document: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
 
 def _find_fault(name: str, value: Any) -> str | None:
     """Return what cannot be printed or computed with, in words that name the field and the value, or None."""
-    if isinstance(value, list) and all(type(item) is float and abs(item) <= LARGEST_NUMBER for item in value):
-        return None  # a curve, without a name made for each of its epochs
-    if isinstance(value, dict | list):
-        return next((fault for key, item in _walk(name, value) if (fault := _find_fault(key, item))), None)
-    if isinstance(value, str):
-        wanted, fits = "printable text", value.isprintable()
-    elif isinstance(value, float):
-        wanted, fits = f"a number within {LARGEST_NUMBER:g}", abs(value) <= LARGEST_NUMBER
-    elif type(value) is int:
-        wanted, fits = "an integer within 2^53", abs(value) <= LARGEST_INTEGER
-    else:
+    if _is_sound(value):  # nearly always; names are made for what is not
         return None
-    return None if fits else f"{name}: expected {wanted}, received {_show(value)}"
+    if isinstance(value, dict | list):
+        return next(fault for key, item in _walk(name, value) if (fault := _find_fault(key, item)))
+    wanted = {str: "printable text", float: f"a number within {LARGEST_NUMBER:g}", int: "an integer within 2^53"}
+    return f"{name}: expected {wanted[type(value)]}, received {_show(value)}"
+
+
+def _is_sound(value: Any) -> bool:
+    """Whether all of a JSON value can be printed and computed with."""
+    if isinstance(value, dict):
+        return all(map(str.isprintable, value)) and all(map(_is_sound, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_sound, value))
+    if isinstance(value, str):
+        return value.isprintable()
+    if isinstance(value, float):
+        return abs(value) <= LARGEST_NUMBER
+    return type(value) is not int or abs(value) <= LARGEST_INTEGER
 
 
 def _walk(name: str, value: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
