@@ -1,5 +1,6 @@
 """The page of results says what its archive says, and the archive what the plain checker computes from it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -55,3 +56,13 @@ def test_every_number_of_the_text_is_in_the_verdict(page, rdrop):
         assert shown.split(" °C")[0] in verdict
         assert shown in readme
     assert {"0.2776", "0.2798"} <= set(re.findall(r"0\.\d{4}", text)) & set(re.findall(r"0\.\d{4}", verdict))
+
+
+def test_the_table_of_edition_2_is_that_of_its_archive(page, rdrop):
+    runs = json.loads(rdrop("runs", "--from", DOCS / "results-book2.zip", "--json").out)
+    assert {(run["protocol"], run["seed"]) for run in runs} == {("book2", 0)}
+    for run in runs:
+        best, figures = run["best"], (run["final"]["val_mae_in_unit"], run["test"]["mae_in_unit"])
+        cells = [f"{best['val_mae_in_unit']:.2f}", str(best["epoch"]), *(f"{error:.2f}" for error in figures)]
+        (row,) = re.findall(rf"\| `{run['variant']}` \|.*", page)
+        assert f"| {' | '.join(cells)} |" in row
