@@ -1,8 +1,8 @@
 """Forecasts of networks that are named, as the command and a Python program ask for them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,13 +53,11 @@ class When:
         return self.period == BACKTEST
 
     def find(self, windows: Windows) -> Moments:
-        """Return the windows that are meant.
+        """Return the windows that are meant, of all but a backtest.
 
         Raises:
             UsageError: there are none; DataError: one has a gap.
         """
-        if self.is_backtest:
-            return find_period(windows, "test", self.every)
         if self.period:
             return find_period(windows, self.period, self.every)
         return find_moment(windows, self.at) if self.at else find_newest(windows)
@@ -105,12 +103,13 @@ def forecast_runs(
     named = parse_sources(uncertainty) if uncertainty is not None else None
     ensembles, skipped = choose_ensembles(names, runs_dir, when.is_backtest)
     opened = [open_data(ensemble, dataset, data_dir) for ensemble in ensembles]
-    found = [when.find(data.windows) for data in opened]
     if when.is_backtest:
         _check_origins(ensembles)
         if dataset is None:
             _check_whole_tests(ensembles, opened)
-        found = _end_at_next_origin(ensembles, opened, found)
+        found = _find_backtest(ensembles, opened, when.every)
+    else:
+        found = [when.find(data.windows) for data in opened]
     forecasts, notes = [], describe_skipped(skipped)
     for ensemble, data, moments in zip(ensembles, opened, found, strict=True):
         sources = named if named is not None else choose_default(ensemble)
@@ -141,15 +140,11 @@ def _check_whole_tests(ensembles: Sequence[Ensemble], opened: Sequence[Data]) ->
             )
 
 
-def _end_at_next_origin(
-    ensembles: Sequence[Ensemble], opened: Sequence[Data], found: Sequence[Moments]
-) -> list[Moments]:
-    """Keep of the test of each origin what comes before that of the network's next origin."""
-    ended = list(found)
-    for number, (one, following) in enumerate(pairwise(ensembles)):
-        if one.label == following.label:
-            later = opened[number + 1].windows
-            stop = find_origins(later, find_period(later, "test", None).rows)[0]
-            origins = find_origins(opened[number].windows, found[number].rows)
-            ended[number] = replace(found[number], rows=found[number].rows[origins < stop])
-    return ended
+def _find_backtest(ensembles: Sequence[Ensemble], opened: Sequence[Data], every: str | None) -> list[Moments]:
+    """Return of each ensemble the windows of its test, until that of the network's next origin begins."""
+    starts = [find_origins(data.windows, find_period(data.windows, "test", None).rows)[0] for data in opened]
+    found = []
+    for number, (ensemble, data) in enumerate(zip(ensembles, opened, strict=True), start=1):
+        goes_on = number < len(ensembles) and ensembles[number].label == ensemble.label
+        found.append(find_period(data.windows, "test", every, starts[number] if goes_on else None))
+    return found

@@ -66,11 +66,12 @@ def find_moment(windows: Windows, date: str) -> Moments:
     return _take_one(windows, int(before[-1]))
 
 
-def find_period(windows: Windows, period: str, every: str | None) -> Moments:
+def find_period(windows: Windows, period: str, every: str | None, until: np.datetime64 | None = None) -> Moments:
     """Return the windows of `validation`, `test` or `FROM..TO`, by their newest readings, in the order of time.
 
     Args:
         every: how far they are apart, such as `1d`; None for all of them.
+        until: before which their newest readings are; None for the end of the period.
 
     Raises:
         UsageError: it is no period, or holds no window.
@@ -80,6 +81,8 @@ def find_period(windows: Windows, period: str, every: str | None) -> Moments:
     if every is not None and len(rows):
         apart = parse_rows("every", every, find_sampling(windows.timestamps).seconds)
         rows = rows[(rows[-1] - rows) % apart == 0]
+    if until is not None:
+        rows = rows[find_origins(windows, rows) < until]
     complete = rows[find_complete(windows, rows)]
     if not len(complete):
         raise UsageError(f"{period}: holds no window; {describe_extent(windows)}", field="period")

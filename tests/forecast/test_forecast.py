@@ -323,6 +323,11 @@ def test_a_backtest_needs_several_origins(plant):
         forecast(plant, "baseline", period="backtest")
 
 
+def test_a_backtest_has_a_window_of_every_origin(origins):
+    with pytest.raises(UsageError, match="test: holds no window"):
+        forecast(origins, "baseline", period="backtest", every="50d")
+
+
 def test_a_backtest_is_not_made_of_a_part_of_the_test(origins, monkeypatch):
     runs = api.read_runs(origins / "runs")
     sizes = [len(load_readings(run.folder.readings_path).windows.test) for run in runs]
