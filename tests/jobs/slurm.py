@@ -104,7 +104,7 @@ class Slurm:
 
     def count_jobs(self) -> int:
         """Return how many jobs were started."""
-        return len(re.findall(r"Allocate JobId=\d+", self._read_log()))
+        return len(set(re.findall(r"(?:Allocate|Started) JobId=(\d+)", self._read_log())))
 
     def count_jobs_out_of_time(self) -> int:
         """Return how many jobs were ended because their time was up."""
