@@ -3,7 +3,7 @@
 A question's id says what is measured and of which networks, so that the checker of a verdict can measure it again.
 """
 
-from rdrop_cli.analysis.questions import Question, Runs, examine_overfitting
+from rdrop_cli.analysis.questions import Question, Runs
 from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
 from rdrop_cli.errors import DataError
 
@@ -64,7 +64,7 @@ def compare_test_with_naive(variant: str, share: float = 1.0) -> Question:
 
 def _turns_sooner(runs: Runs) -> float:
     equal = count_equal_epochs(runs)
-    return float(_differ_in_turn(runs) < 0 and examine_overfitting(runs[1].cut(equal)).shown)
+    return float(_differ_in_turn(runs) < 0 and runs[1].examine_overfitting(equal).shown)
 
 
 def _differ_in_turn(runs: Runs) -> float:

@@ -12,7 +12,7 @@ from rdrop_cli.analysis.asked import Asked, RunsBySeed, measure_or_none
 from rdrop_cli.analysis.collect import Attempts, Collection
 from rdrop_cli.analysis.intervals import Interval, clopper_pearson
 from rdrop_cli.analysis.network import Network, label_networks
-from rdrop_cli.analysis.questions import compare_with, examine_overfitting
+from rdrop_cli.analysis.questions import compare_with
 from rdrop_cli.analysis.run import RunCurves
 
 CHOSEN_FROM = 3  # networks; of two nothing was chosen
@@ -138,7 +138,7 @@ def _describe(
     runs = collection.networks[network]
     levels = [run.level for run in runs]
     tests = [run.test_mae for run in runs if run.test_mae is not None]
-    examined = [measure_or_none(lambda one: examine_overfitting(one[0]), (run,)) for run in runs]
+    examined = [measure_or_none(lambda one: one[0].overfitting, (run,)) for run in runs]
     shown = [found.shown for found in examined if found]
     return NetworkRow(
         label=labels[network],

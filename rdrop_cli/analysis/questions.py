@@ -7,17 +7,14 @@ from typing import Literal
 from rdrop_cli.analysis.by_day import ByDay
 from rdrop_cli.analysis.measures import (
     LEAST_EPOCHS,
-    Overfitting,
     count_epochs_to_reach,
     find_overfit_onset,
     measure_end,
     measure_gap,
     measure_jitter,
-    measure_overfitting,
 )
 from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
 from rdrop_cli.errors import DataError
-from rdrop_cli.runs.history import MARGIN_SHARE
 
 BOOK_EPOCHS = 30
 BASELINE, DROPOUT, STEP_MASK, LAYER_BEFORE = "baseline", "dropout", "naive-step", "dropout-before"
@@ -77,17 +74,6 @@ class Question:
         return self.by_day is not None
 
 
-def measure_margin(run: RunCurves) -> float:
-    """Return what counts as a difference, in standardised error: 2 % of the naive forecast's error."""
-    return MARGIN_SHARE * run.naive_val_mae
-
-
-def examine_overfitting(run: RunCurves, within: int | None = None) -> Overfitting:
-    """Return whether a run overfits; on the training loss where no training error without dropout was measured."""
-    training = run.loss if run.train_mae is None else run.train_mae
-    return measure_overfitting(run.val_loss[:within], training[:within], measure_margin(run))
-
-
 def differ_in_level(runs: Runs) -> float:
     """Return the second run's level minus the first's, over the epochs that both have."""
     equal = count_equal_epochs(runs)
@@ -116,7 +102,7 @@ def find_onset(within: int | None = None) -> Measure:
 
 def overfits_early(runs: Runs) -> float:
     """Return whether the first run overfits, with its turn in the first half of its epochs."""
-    found = examine_overfitting(runs[0])
+    found = runs[0].overfitting
     return float(found.shown and found.turn <= runs[0].epochs / 2)
 
 
@@ -130,7 +116,7 @@ def _count_convergence(runs: Runs) -> tuple[int, int]:
 
     A run that never does is taken as one that does after its last epoch.
     """
-    target = runs[0].level.error + measure_margin(runs[0])
+    target = runs[0].level.error + runs[0].margin
     first, second = (count_epochs_to_reach(run.val_loss, target) or run.epochs + 1 for run in runs)
     return first, second
 
@@ -165,7 +151,7 @@ def ask_early_overfitting(variant: str) -> Question:
         "falls",
         overfits_early,
         is_share=True,
-        size=("rise of the validation error", lambda runs: examine_overfitting(runs[0]).rise),
+        size=("rise of the validation error", lambda runs: runs[0].overfitting.rise),
         onset=find_onset(),
         needs_turn=True,
     )
@@ -177,9 +163,9 @@ def ask_rare_overfitting(variant: str, within: int) -> Question:
         f"overfits-by-{within} {variant}",
         (variant,),
         f"{variant}'s validation error rises by more than the margin by epoch {within}, while training falls",
-        lambda runs: float(examine_overfitting(runs[0], within).shown),
+        lambda runs: float(runs[0].examine_overfitting(within).shown),
         is_share=True,
-        size=("rise of the validation error", lambda runs: examine_overfitting(runs[0], within).rise),
+        size=("rise of the validation error", lambda runs: runs[0].examine_overfitting(within).rise),
         onset=find_onset(within),
         bets_on_rarity=True,
         least_epochs=within,

@@ -12,8 +12,9 @@ import numpy.typing as npt
 
 from rdrop_cli.analysis.by_day import check_days, read_lines
 from rdrop_cli.analysis.coverage import DailyCoverage
-from rdrop_cli.analysis.measures import Curve, Level, check_curve, measure_level
+from rdrop_cli.analysis.measures import Curve, Level, Overfitting, check_curve, measure_level, measure_overfitting
 from rdrop_cli.errors import DataError
+from rdrop_cli.runs.history import MARGIN_SHARE
 
 COLUMNS = ["day", "windows"]
 _HEAD_BYTES = 4
@@ -141,6 +142,31 @@ class RunCurves:
     def level(self) -> Level:
         """The error that the network reaches, which several questions ask for."""
         return measure_level(self.val_loss)
+
+    @property
+    def margin(self) -> float:
+        """What counts as a difference, in standardised error: 2 % of the naive forecast's error."""
+        return MARGIN_SHARE * self.naive_val_mae
+
+    @cached_property
+    def overfitting(self) -> Overfitting:
+        """Whether the run overfits in all its epochs, which several questions ask for.
+
+        Raises:
+            DataError: it has too few.
+        """
+        return self.examine_overfitting(self.epochs)
+
+    def examine_overfitting(self, epochs: int) -> Overfitting:
+        """Return whether it overfits in its first so many epochs.
+
+        By the training loss where no training error without dropout was measured.
+
+        Raises:
+            DataError: these are too few.
+        """
+        training = self.loss if self.train_mae is None else self.train_mae
+        return measure_overfitting(self.val_loss[:epochs], training[:epochs], self.margin)
 
     def measure_level(self, epochs: int) -> Level:
         """Return the same of its first so many epochs."""

@@ -22,7 +22,7 @@ from rdrop_cli.analysis.network import Network, label_networks
 from rdrop_cli.analysis.networks import align_origins, ask_differences, build_rows, find_references
 from rdrop_cli.analysis.outlook import foresee
 from rdrop_cli.analysis.published import load_printed_like, load_published_like
-from rdrop_cli.analysis.questions import Question, measure_margin
+from rdrop_cli.analysis.questions import Question
 from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.analysis.variance import account_for_variance
 from rdrop_cli.errors import ValueRefusedError, suggest
@@ -73,7 +73,7 @@ def ask_page(collection: Collection) -> Page:
     """Put together what is asked of a collection."""
     if not collection.networks:
         return Page(collection, 0.0, {}, {})
-    margin = measure_margin(collection.curves)
+    margin = collection.curves.margin
     claims = list_claims(collection.edition)
     asked = {claim.question.id: _ask(claim.question, claims, collection, margin) for claim in claims}
     keys = dict[Network, str]()

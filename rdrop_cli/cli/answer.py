@@ -135,9 +135,8 @@ def _describe(runs: "Sequence[Metrics]") -> str:
 def _overfits(run: "Metrics") -> bool | None:
     """Return whether a run overfits, as `rdrop verdict` counts it; None of one that is too short."""
     from rdrop_cli.analysis.collect import build_curves
-    from rdrop_cli.analysis.questions import examine_overfitting
 
     try:
-        return examine_overfitting(build_curves(run)).shown
+        return build_curves(run).overfitting.shown
     except DataError:
         return None

@@ -176,12 +176,10 @@ def _print_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], conso
 
 def _pad(cells: Sequence[str], right: bool) -> list[str]:
     """Fill cells to the width of the widest."""
-    sizes = [_measure(cell) for cell in cells]
+    sizes = _measure_all(cells)
     width = max(sizes)
     rooms = [" " * (width - size) for size in sizes]
-    if right:
-        return [room + cell for room, cell in zip(rooms, cells, strict=True)]
-    return [cell + room for room, cell in zip(rooms, cells, strict=True)]
+    return list(map(str.__add__, rooms, cells) if right else map(str.__add__, cells, rooms))
 
 
 def _fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], shown: Sequence[int], width: int) -> bool:
@@ -189,13 +187,23 @@ def _fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], shown: Sequen
     needed = GAP * (len(shown) - 1)
     for index in shown:
         column, cells = columns[index], [columns[index].name, *(row[index] for row in rows)]
-        longest = max(map(_measure, cells))
+        longest = max(_measure_all(cells))
         needed += min(longest, max(READABLE, *map(_measure, " ".join(cells).split()))) if column.wraps else longest
     return needed <= width
 
 
+def _measure_all(cells: Sequence[str]) -> list[int]:
+    joined = "".join(cells)
+    return list(map(len, cells)) if _is_narrow(joined) else list(map(_measure, cells))
+
+
+def _is_narrow(text: str) -> bool:
+    """Whether every character takes one cell of a terminal."""
+    return text.isascii() or max(text) < FIRST_COMBINING
+
+
 def _measure(text: str) -> int:
-    if text.isascii() or max(text) < FIRST_COMBINING:
+    if _is_narrow(text):
         return len(text)
     from rich.cells import cell_len
 

@@ -108,23 +108,26 @@ def list_runs(
     runs_dir = open_runs(archive, runs_dir)
     from rdrop_cli.runs.comparable import list_summaries
     from rdrop_cli.runs.find import Filter, list_run_folders
+    from rdrop_cli.runs.index import pause_collection
 
     wanted = Filter(
         tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()), tuple(names or ()), tuple(tags or ())
     )
-    runs, unreadable = list_summaries(list_run_folders(runs_dir))
-    for left in unreadable:
-        note(f"skipped: {left}")
-    kept = [summary for _, summary in reversed(runs) if wanted.keeps(summary)]
-    listed = sort_runs(kept, sort, reverse)[:limit]
-    if as_json:
-        typer.echo(to_json([_list_fields(run) for run in listed]))
-    elif listed:
-        print_runs(listed)
-    elif runs:
-        note(f"no run in {runs_dir} matches the filters")
-    else:
-        note(f"no runs in {runs_dir}; start one with `rdrop train`")
+    with pause_collection():
+        runs, unreadable = list_summaries(list_run_folders(runs_dir))
+        for left in unreadable:
+            note(f"skipped: {left}")
+        kept = [summary for _, summary in reversed(runs)]
+        kept = [summary for summary in kept if wanted.keeps(summary)] if wanted.asks() else kept
+        listed = sort_runs(kept, sort, reverse)[:limit]
+        if as_json:
+            typer.echo(to_json([_list_fields(run) for run in listed]))
+        elif listed:
+            print_runs(listed)
+        elif runs:
+            note(f"no run in {runs_dir} matches the filters")
+        else:
+            note(f"no runs in {runs_dir}; start one with `rdrop train`")
 
 
 def sort_runs(runs: "Sequence[Listed]", key: SortKey, reverse: bool = False) -> "list[Listed]":
@@ -162,10 +165,12 @@ def print_runs(runs: "Sequence[Metrics | Summary]") -> None:
         )
         if shown
     ]
-    rows = []
-    for run in runs:
-        run_id, *cells = _format_row(run)
-        rows.append((run_id, *(read(run) for _, read in extra), *cells))
+    rows = [_format_row(run) for run in runs]
+    if extra:
+        rows = [
+            (run_id, *(read(run) for _, read in extra), *cells)
+            for run, (run_id, *cells) in zip(runs, rows, strict=True)
+        ]
     print_table((COLUMNS[0], *(column for column, _ in extra), *COLUMNS[1:]), rows)
 
 

@@ -110,6 +110,8 @@ def _explain_forest() -> list[Any]:
 
 def draw_pairs(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     """Draw a line a seed from the baseline to dropout: the level, and the error at the end of equal epochs."""
+    from matplotlib.collections import LineCollection
+
     collection = judged.collection
     networks = [collection.claimed[BASELINE], collection.claimed[DROPOUT]]
     pairs = _list_pairs(judged)
@@ -120,9 +122,10 @@ def draw_pairs(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
         for axes, (name, measure) in zip(panels, measures, strict=True):
             errors = np.array([_measure_pair(runs, measure) for runs in pairs]) * scale
             drawn = thin_out(errors)
-            for first, second in drawn:
-                colour = colour_of(DROPOUT) if second < first else colour_of(BASELINE)
-                axes.plot([0, 1], [first, second], "-", color=colour, alpha=0.55, linewidth=1.3)
+            better = drawn[:, 1] < drawn[:, 0]
+            for variant, lines in ((DROPOUT, drawn[better]), (BASELINE, drawn[~better])):
+                segments = [list(enumerate(ends)) for ends in lines]
+                axes.add_collection(LineCollection(segments, colors=colour_of(variant), alpha=0.55, linewidths=1.3))
             for place, network in enumerate(networks):
                 axes.plot(np.full(len(drawn), place), drawn[:, place], "o", color=colour_of(network.variant), alpha=0.8)
             axes.plot([0, 1], errors.mean(axis=0), "_", color="black", markersize=26, markeredgewidth=2.4)

@@ -11,6 +11,7 @@ import gc
 import hashlib
 import os
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields
@@ -32,12 +33,11 @@ if TYPE_CHECKING:
 FEWEST_RUNS = 100  # fewer are read in a moment
 SETTLED_NS = 2_000_000_000  # the coarsest clock of a file system, that of FAT
 SECONDS_TO_WAIT = 0.2  # for another process that writes the index
-DIGEST_BYTES = 16
-FORMAT = 3  # raise it where an entry is encoded in another way
+FORMAT = 4  # raise it where an entry is encoded in another way
 
 T = TypeVar("T")
-Copy = list[Any]  # stamp, checksum and content of a file; of a damaged index they may be anything
-Entry = tuple[str, str, str, bytes, bytes]  # kind and run before them
+Copy = tuple[Any, ...]  # run, stamp, checksum and content of a file; of a damaged index they may be anything
+Entry = tuple[str, str, str, int, bytes]  # kind and run before them
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ def _read_with_index(folders: Sequence[RunFolder], kind: Kind[T], index: "_Index
     entries: list[Entry] = []
     for folder in folders:
         run_id = folder.run_id
-        path = f"{index.runs_dir}/{run_id}/{kind.file}"
-        stamp = _stamp(path)
-        content = _find_content(copies.get(run_id), run_id, stamp)
+        stamp = _stamp(f"{folder.place}/{kind.file}")
+        run = os.fsencode(run_id)
+        content = _find_content(copies.get(run), run, stamp)
         if content is not None:
             values.append(kind.decode(content))
             continue
@@ -100,36 +100,36 @@ def _read_with_index(folders: Sequence[RunFolder], kind: Kind[T], index: "_Index
         values.append(value)
         if stamp and not isinstance(value, DataError) and _is_settled(stamp):
             content = kind.encode(value)
-            entries.append((kind.name, run_id, stamp, _digest(run_id, stamp, content), content))
+            entries.append((kind.name, run_id, stamp.decode(), _sum_up(run, stamp, content), content))
     if entries:
         index.store(entries)
     return values
 
 
-def _find_content(copy: Copy | None, run_id: str, stamp: str) -> bytes | None:
+def _find_content(copy: Copy | None, run: bytes, stamp: bytes) -> bytes | None:
     """Return what is kept of a file that is still the same, and whole."""
-    if copy is None or copy[0] != stamp or not isinstance(copy[2], bytes):
+    if copy is None or copy[1] != stamp or not isinstance(copy[3], bytes):
         return None
-    return copy[2] if copy[1] == _digest(run_id, stamp, copy[2]) else None
+    return copy[3] if copy[2] == _sum_up(run, stamp, copy[3]) else None
 
 
-def _stamp(path: str) -> str:
+def _stamp(path: str) -> bytes:
     """Return what changes with a file: its times, size and number; empty where it is not there."""
     try:
         status = os.stat(path)  # noqa: PTH116 -- a hundred thousand paths take a second
     except OSError:
-        return ""
-    return f"{status.st_mtime_ns} {status.st_ctime_ns} {status.st_size} {status.st_ino}"
+        return b""
+    return b"%d %d %d %d" % (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
 
 
-def _is_settled(stamp: str) -> bool:
+def _is_settled(stamp: bytes) -> bool:
     """Whether a file has been the same for so long that its next change will have another time."""
     return time.time_ns() - max(map(int, stamp.split()[:2])) > SETTLED_NS
 
 
-def _digest(run_id: str, stamp: str, content: bytes) -> bytes:
-    head = os.fsencode(f"{run_id}\n{stamp}\n")
-    return hashlib.blake2b(head + content, digest_size=DIGEST_BYTES).digest()
+def _sum_up(run: bytes, stamp: bytes, content: bytes) -> int:
+    """Return a checksum of an entry, which tells damage by the disk: nobody else writes into the cache folder."""
+    return zlib.crc32(content, zlib.crc32(b"%b\n%b\n" % (run, stamp)))
 
 
 class _Index:
@@ -153,38 +153,40 @@ class _Index:
             self._connection.close()
             self._connection = None
 
-    def load(self, kind: str) -> dict[str, Copy]:
-        """Return what is kept of each run's file."""
-        copies: dict[str, Copy] = {}
+    def load(self, kind: str) -> dict[Any, Copy]:
+        """Return what is kept of each run's file, by the bytes of its name."""
+        copies: dict[Any, Copy] = {}
         if self._connection:
             with self._pass_over_faults():
-                rows = self._connection.execute("SELECT run, stamp, digest, content FROM files WHERE kind = ?", (kind,))
-                copies.update((run, copy) for run, *copy in rows)
+                rows = self._connection.execute(
+                    "SELECT run, stamp, checksum, content FROM files WHERE kind = ?", (kind,)
+                )
+                copies = {row[0]: row for row in rows}
         return copies
 
     def store(self, entries: "list[Entry]") -> None:
         """Keep what was read, and forget runs that are no more."""
         if self._connection:
-            there = set(os.listdir(self.runs_dir))  # noqa: PTH208 -- names alone
+            there = set(os.listdir(os.fsencode(self.runs_dir)))  # noqa: PTH208 -- names alone
             storable = [entry for entry in entries if entry[1].isprintable()]  # SQLite takes no half of a pair
             with self._pass_over_faults():
                 self._connection.execute("BEGIN IMMEDIATE")
                 known = self._connection.execute("SELECT DISTINCT run FROM files").fetchall()
-                gone = [row for row in known if row[0] not in there]
+                gone = [(run.decode(errors="replace"),) for (run,) in known if run not in there]
                 self._connection.executemany("DELETE FROM files WHERE run = ?", gone)
                 self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", storable)
                 self._connection.execute("COMMIT")
 
     def _prepare(self, connection: "sqlite3.Connection") -> None:
         """Make the table, anew where another version of rdrop has made it."""
-        connection.text_factory = _decode_text
+        connection.text_factory = bytes  # the text of a damaged index need not be any
         connection.execute("PRAGMA synchronous = OFF")  # what a power failure damages is made again
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if found != (wanted := _number_format()):
             connection.executescript(
                 f"BEGIN IMMEDIATE; DROP TABLE IF EXISTS files; DROP TABLE IF EXISTS folder;"
                 f"PRAGMA user_version = {wanted}; CREATE TABLE folder (place BLOB);"
-                "CREATE TABLE files (kind TEXT, run TEXT, stamp TEXT, digest BLOB, content BLOB,"
+                "CREATE TABLE files (kind TEXT, run TEXT, stamp TEXT, checksum INTEGER, content BLOB,"
                 "PRIMARY KEY (kind, run)) WITHOUT ROWID; COMMIT; VACUUM"
             )
             place = os.fsencode(Path(self.runs_dir).resolve())
@@ -237,10 +239,6 @@ def _has_folder(path: Path) -> bool:
 
 def _name_folder(runs_dir: str) -> str:
     return hashlib.sha256(os.fsencode(Path(runs_dir).resolve())).hexdigest()[:32]
-
-
-def _decode_text(content: bytes) -> str:
-    return content.decode(errors="replace")
 
 
 def _number_format() -> int:

@@ -5,7 +5,6 @@ import importlib.machinery
 import re
 import sys
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 
 from rdrop_cli.errors import DataError, UsageError
@@ -22,6 +21,8 @@ def names_object(name: str) -> bool:
 @cache
 def list_registered() -> dict[str, str]:
     """Return by name the functions, as `module:function`, that installed packages register."""
+    from importlib.metadata import entry_points
+
     return {entry.name: entry.value for entry in entry_points(group=GROUP)}
 
 

@@ -168,9 +168,9 @@ def test_entries_that_change_places_change_no_answer(runs_dir: Path, cache: Path
     read(runs_dir)
     (path,) = cache.glob("runs-*.sqlite")
     with sqlite3.connect(path) as connection:
-        other = connection.execute("SELECT digest, content FROM files WHERE run = 'baseline-s0'").fetchone()
-        connection.execute("UPDATE files SET digest = ?, content = ? WHERE run = 'baseline-s1'", other)
-        connection.execute("UPDATE files SET content = 7, digest = NULL WHERE run = 'baseline-s2'")
+        other = connection.execute("SELECT checksum, content FROM files WHERE run = 'baseline-s0'").fetchone()
+        connection.execute("UPDATE files SET checksum = ?, content = ? WHERE run = 'baseline-s1'", other)
+        connection.execute("UPDATE files SET content = 7, checksum = NULL WHERE run = 'baseline-s2'")
     assert read(runs_dir) == read_anew(runs_dir)
 
 
