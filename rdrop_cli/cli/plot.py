@@ -1,4 +1,4 @@
-"""`rdrop plot`: runs in one picture: curves, errors over the rates, forecasts, or the claims."""
+"""`rdrop plot`: runs in one picture: curves, errors over the rates, forecasts, the claims, or the cost."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -55,17 +55,18 @@ def plot(
     claims: Annotated[
         bool, typer.Option("--claims", help="Draw the interval of each claim, and where the claim holds.")
     ] = False,
+    cost: Annotated[bool, typer.Option("--cost", help="Draw the test error against what the training costs.")] = False,
     archive: From = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     quiet: Quiet = False,
 ) -> None:
-    """Plot curves of runs, errors over the rates, forecasts, or claims.
+    """Plot curves of runs, errors over rates, forecasts, claims, or cost.
 
     Seeds of one variant are drawn as their mean, with the error of the naive forecast beside them.
     """
     from rdrop_cli.plots.style import check_ending
 
-    wanted = {"rates": rates, "forecast": forecast, "calibration": calibration, "claims": claims}
+    wanted = {"rates": rates, "forecast": forecast, "calibration": calibration, "claims": claims, "cost": cost}
     chosen = [name for name, asked in wanted.items() if asked]
     if published and chosen:
         raise UsageError(f"--published adds published curves, and --{chosen[0]} draws none; pass one of them")
@@ -81,6 +82,8 @@ def plot(
         _plot_rates(runs or [], runs_dir, path, in_unit)
     elif claims:
         _plot_claims(runs or [], runs_dir, path)
+    elif cost:
+        _plot_cost(runs or [], runs_dir, path, in_unit)
     else:
         _plot_curves(runs or [], runs_dir, path, in_unit, published)
     typer.echo(str(path))
@@ -135,6 +138,24 @@ def _plot_claims(names: list[str], runs_dir: Path, path: Path) -> None:
     if not any(claim.has_answer for claim in judged.claims):
         raise RdropError(f"no claim has complete runs of all its networks in {runs_dir}; `rdrop verdict` lists them")
     draw_forest(judged, path)
+
+
+def _plot_cost(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> None:
+    from rdrop_cli.plots.cost import draw_cost, list_costs
+    from rdrop_cli.runs.comparable import choose_named, choose_newest
+    from rdrop_cli.runs.find import find_run
+
+    if names:
+        runs, notes = choose_named(names, runs_dir)
+    else:
+        newest = choose_newest(runs_dir)
+        runs, notes = newest.runs, newest.notes
+    configs = {run.run_id: find_run(run.run_id, runs_dir).read_config() for run in runs}
+    costs, missing = list_costs(runs, configs, in_unit)
+    _note([*notes, *(f"not drawn: {label}: no test error, or no known cost" for label in missing)])
+    if not costs:
+        raise RdropError(f"no run in {runs_dir} has a test error and a known cost; start one with `rdrop train`")
+    draw_cost(costs, runs[0], path, in_unit)
 
 
 def _plot_forecasts(names: list[str], runs_dir: Path, path: Path, calibration: bool) -> None:

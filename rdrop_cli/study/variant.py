@@ -82,14 +82,14 @@ class Variant:
                 least *= layer.timesteps or 1
         return least
 
-    def count_products(self, timesteps: int, features: int, units: int) -> int:
-        """Return the products for one window, of one gate where a layer has gates: what training it costs, about."""
+    def count_products(self, timesteps: int, features: int, units: int, gates: int = 1) -> int:
+        """Return the products for one window, in recurrent layers of so many gates: what training it costs, about."""
         products, width = 0, features
         for layer in self.stack:
             match layer:
                 case RecurrentLayer():
                     own, directions = layer.width * units, 2 if self.bidirectional else 1
-                    products += timesteps * directions * own * (own + width)
+                    products += timesteps * directions * gates * own * (own + width)
                     width = directions * own
                 case DenseLayer():
                     products += timesteps * width * layer.width * units

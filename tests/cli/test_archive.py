@@ -1,6 +1,7 @@
 """Runs in an archive: the same bytes each time, the same verdict, and nothing that leads elsewhere."""
 
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,8 @@ from rdrop_cli.errors import DataError
 from rdrop_cli.export.archive import KEPT, unpack_archive, write_archive
 from rdrop_cli.runs.find import list_run_folders
 from tests.analysis.made_runs import save_made_run
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results.zip"
 
 
 @pytest.fixture
@@ -72,3 +75,17 @@ def test_claims_without_runs_are_not_drawn(rdrop, tmp_path):
     assert (result.code, result.out) == (1, "")
     assert "no claim has complete runs" in result.err
     assert not (tmp_path / "claims.png").exists()
+
+
+def test_runs_without_a_known_cost_are_named_and_not_drawn(rdrop, tmp_path):
+    save_made_run(tmp_path / "runs", "baseline-s0")  # as early versions left them: without their inputs
+    result = rdrop("plot", "--cost", "--runs-dir", tmp_path / "runs", "-o", tmp_path / "cost.png")
+    assert (result.code, result.out) == (1, "")
+    assert "not drawn: baseline: no test error, or no known cost" in result.err
+    assert not (tmp_path / "cost.png").exists()
+
+
+def test_the_cost_of_the_results_is_drawn_from_their_archive(rdrop, tmp_path):
+    result = rdrop("plot", "--cost", "--from", RESULTS, "-o", tmp_path / "cost.svg")
+    assert (result.code, result.out) == (0, f"{tmp_path}/cost.svg\n")
+    assert "dropout, 32 seeds" in (tmp_path / "cost.svg").read_text()

@@ -1,0 +1,134 @@
+"""What a network's error costs: its test error against the arithmetic of its training, which no machine changes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rdrop_cli.analysis.distributions import find_t
+from rdrop_cli.plots.groups import Group, group_seeds
+from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, name_unit
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.methods import CELLS
+from rdrop_cli.study.variants import VARIANTS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+LEVEL95 = 0.95
+TRILLION = 1e12
+LABEL_SHARE = 0.3  # of the width of the axis, that a label may take
+LINE_SHARE = 0.045  # of the height, that a line of text takes
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A point of the picture.
+
+    Attributes:
+        multiply_adds: of the training of one run, mean over seeds.
+        error: on the test period, mean over seeds.
+        half: half the 95 % t interval of that mean; 0 of a single seed.
+    """
+
+    label: str
+    variant: str
+    multiply_adds: float
+    error: float
+    half: float
+
+
+def count_multiply_adds(run: Metrics, config: RunConfig) -> int | None:
+    """Return the multiply-adds of a run's training, forwards; backwards they are about twice as many.
+
+    None where they are not known: of a reference forecast, a network of the user's own, or a run of an early version
+    that does not say how many inputs it has.
+    """
+    variant = VARIANTS.get(run.variant)
+    if variant is None or not variant.is_network or run.standardisation is None:
+        return None
+    protocol, features = config.own_protocol, len(run.standardisation.inputs)
+    products = variant.count_products(protocol.timesteps, features, protocol.units, len(CELLS[run.cell].gates))
+    return products * protocol.epoch_windows * run.epochs.done
+
+
+def list_costs(
+    runs: Sequence[Metrics], configs: Mapping[str, RunConfig], in_unit: bool
+) -> tuple[list[Cost], list[str]]:
+    """Return a point a network, the cheapest first, and the labels of those of which a figure is missing.
+
+    Args:
+        configs: of each run, by its id.
+        in_unit: whether errors are in the target's own unit; else they are standardised.
+    """
+    costs, missing = [], []
+    for group in group_seeds([run for run in runs if run.is_network]):
+        counted = [count_multiply_adds(run, configs[run.run_id]) for run in group.runs]
+        errors = [run.test.mae_in_unit if in_unit else run.test.mae for run in group.runs if run.test]
+        known = [count for count in counted if count is not None]
+        if len(known) < len(group.runs) or len(errors) < len(group.runs):
+            missing.append(group.label)
+        else:
+            costs.append(_summarise(group, known, errors))
+    return sorted(costs, key=lambda cost: (cost.multiply_adds, cost.error)), missing
+
+
+def _summarise(group: Group, counts: Sequence[int], errors: Sequence[float]) -> Cost:
+    seeds = len(errors)
+    spread = float(np.std(errors, ddof=1)) if seeds > 1 else 0.0
+    half = find_t((1 + LEVEL95) / 2, seeds - 1) * spread / seeds**0.5 if seeds > 1 else 0.0
+    return Cost(group.label, group.variant, float(np.mean(counts)), float(np.mean(errors)), half)
+
+
+def draw_cost(costs: Sequence[Cost], run: Metrics, path: Path, in_unit: bool) -> None:
+    """Draw the test error of each network against what its training costs, the error of the naive forecast beside.
+
+    Args:
+        run: any one of them, for what all have in common: the unit and the naive forecast.
+
+    Raises:
+        FileNotFoundError: the folder is missing; OSError: the picture cannot be written.
+    """
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    with draw_figure(path, figsize=(8.0, 5.0)) as (_, axes):
+        for cost in costs:
+            colour = colour_of(cost.variant)
+            axes.errorbar(
+                cost.multiply_adds, cost.error, yerr=cost.half or None, fmt="o", color=colour, capsize=3, zorder=3
+            )
+        naive = run.naive.test_mae_in_unit if in_unit else run.naive.test_mae
+        if naive is not None:
+            axes.axhline(naive, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
+            axes.annotate(
+                "naive forecast", (0, naive), (4, 3), xycoords=("axes fraction", "data"), textcoords="offset points"
+            )
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(lambda count, _: f"{count / TRILLION:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
+        low, high = costs[0].multiply_adds, costs[-1].multiply_adds
+        axes.set_xlim(low / 1.5, high * max((high / low) ** 0.35, 2.2))  # with room for the last label
+        _label(axes, costs)
+        axes.set_xlabel("multiply-adds of a training, forwards (10¹²)")
+        unit = name_unit(run, in_unit)
+        axes.set_ylabel(f"test error{f' ({unit})' if unit else ''}, mean over seeds, 95 % interval")
+
+
+def _label(axes: "Axes", costs: Sequence[Cost]) -> None:
+    """Write each network's name beside its point, so high that no name stands on another."""
+    (left, right), (bottom, top) = np.log(axes.get_xlim()), axes.get_ylim()
+    placed: list[tuple[float, float]] = []
+    for cost in sorted(costs, key=lambda cost: cost.error):
+        x, y = (np.log(cost.multiply_adds) - left) / (right - left), (cost.error - bottom) / (top - bottom)
+        for other_x, other_y in placed:  # from below
+            if abs(x - other_x) < LABEL_SHARE and y < other_y + LINE_SHARE:
+                y = other_y + LINE_SHARE
+        placed.append((x, y))
+        axes.annotate(
+            cost.label, (x, y), (7, 0), xycoords="axes fraction", textcoords="offset points",
+            va="center", fontsize=9, color=colour_of(cost.variant),
+        )  # fmt: skip

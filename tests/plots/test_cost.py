@@ -1,0 +1,80 @@
+"""The cost of a network is counted from its layers; its error is the mean of its seeds."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from matplotlib.axes import Axes
+from msgspec.structs import replace
+
+from rdrop_cli.analysis.distributions import find_t
+from rdrop_cli.planning.request import Request, plan_runs
+from rdrop_cli.plots.cost import count_multiply_adds, draw_cost, list_costs
+from rdrop_cli.runs.comparable import choose_newest
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.find import find_run
+from rdrop_cli.study.config import RunConfig
+from tests.plots.pictures import read_texts
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results.zip"
+BOOK_WINDOWS = 500 * 128  # of an epoch
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs of the results page."""
+    folder = tmp_path_factory.mktemp("published")
+    shutil.unpack_archive(RESULTS, folder)
+    return folder
+
+
+def read(runs_dir: Path) -> tuple[list[Metrics], dict[str, RunConfig]]:
+    runs = choose_newest(runs_dir).runs
+    return runs, {run.run_id: find_run(run.run_id, runs_dir).read_config() for run in runs}
+
+
+def plan(variant: str, **wanted: str) -> RunConfig:
+    return next(iter(plan_runs(Request(variants=(variant,), dataset="synthetic", **wanted))))
+
+
+def test_multiply_adds_are_those_of_the_layers(published: Path) -> None:
+    run = next(run for run in read(published)[0] if run.variant == "baseline")
+    gru = 240 * 3 * 32 * (14 + 32)
+    for variant, a_window in {
+        "baseline": gru,
+        "bidirectional": 2 * gru,
+        "stacked": gru + 240 * 3 * 64 * (32 + 64),
+        "dense": 240 * 14 * 32,
+        "conv-gru": 236 * 32 * 5 * 14 + 74 * 32 * 5 * 32 + 74 * 3 * 32 * (32 + 32),  # on windows of its own
+    }.items():
+        found = count_multiply_adds(replace(run, variant=variant), plan(variant))
+        assert found == a_window * BOOK_WINDOWS * 20, variant
+
+
+def test_a_point_is_the_mean_test_error_of_the_seeds_with_its_t_interval(published: Path) -> None:
+    costs, missing = list_costs(*read(published), in_unit=True)
+    assert missing == []
+    assert costs[0].label == "baseline, 32 seeds"
+    errors = [run.test.mae_in_unit for run in read(published)[0] if run.variant == "naive-step" and run.test]
+    mean = sum(errors) / 8
+    half = find_t(0.975, 7) * (sum((error - mean) ** 2 for error in errors) / 7 / 8) ** 0.5
+    (found,) = (cost for cost in costs if cost.variant == "naive-step")
+    assert (found.error, found.half) == (pytest.approx(mean), pytest.approx(half))
+    assert found.multiply_adds == 2 * costs[0].multiply_adds, "twice the epochs"
+
+
+def test_every_network_is_named_once_and_no_name_stands_on_another(
+    published: Path, tmp_path: Path, drawn: list[Axes]
+) -> None:
+    runs, configs = read(published)
+    costs, _ = list_costs(runs, configs, in_unit=True)
+    close = [cost.__class__(f"network {n}", cost.variant, 2e12, 2.45 + n / 1000, 0.01) for n, cost in enumerate(costs)]
+    draw_cost(
+        sorted([*costs, *close], key=lambda cost: cost.multiply_adds), runs[0], tmp_path / "cost.svg", in_unit=True
+    )
+    texts = read_texts(tmp_path / "cost.svg")
+    for label in (cost.label for cost in [*costs, *close]):
+        assert texts.count(label) == 1
+    boxes = [text.get_window_extent() for text in drawn[0].texts if text.get_text() != "naive forecast"]
+    for place, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[place + 1 :])
