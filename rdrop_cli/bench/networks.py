@@ -1,12 +1,17 @@
-"""The networks that are compared side by side, and what each peer can compute of them."""
+"""The networks that are measured, the windows that they are measured on, and what each peer can compute of them."""
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.bench.peers import Peer
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.editions import BOOK
 from rdrop_cli.study.methods import METHODS
 from rdrop_cli.study.variants import find_variant
+
+if TYPE_CHECKING:
+    from rdrop_cli.series.windows import Windows
 
 # Variant and cell: what Keras has, then each method of recurrent dropout.
 COMPARED = (
@@ -14,6 +19,19 @@ COMPARED = (
     *(("stacked", "gru"), ("bidirectional", "gru")),
     *((method, "gru") for method in METHODS),
 )
+
+
+def plan_study() -> dict[str, RunConfig]:
+    """Return the study's two networks, at the book's size, by variant."""
+    return {config.variant: config for config in plan_runs(Request(dataset="synthetic"))}
+
+
+def make_synthetic_windows(data_dir: Path) -> "Windows":
+    """Return windows of the synthetic series, at the book's size."""
+    from rdrop_cli.series.load import load_dataset
+    from rdrop_cli.series.windows import make_windows
+
+    return make_windows(load_dataset("synthetic", data_dir), BOOK.protocol)
 
 
 def list_networks() -> list[RunConfig]:

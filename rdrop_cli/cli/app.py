@@ -25,7 +25,8 @@ from rdrop_cli.cli.inspect import inspect
 from rdrop_cli.cli.plot import plot
 from rdrop_cli.cli.report import report
 from rdrop_cli.cli.rm import rm
-from rdrop_cli.cli.runs import list_runs, show
+from rdrop_cli.cli.runs import list_runs
+from rdrop_cli.cli.show import show
 from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_signals
 from rdrop_cli.cli.study import study
 from rdrop_cli.cli.sweep import sweep

@@ -1,6 +1,6 @@
 """`rdrop bench`: how fast this machine trains, against the book's code, Keras's defaults and other libraries."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,8 @@ IMPLEMENTATIONS = {
     "rdrop_alone": "rdrop: one run on all cores",
 }
 ROUNDS, STEPS = 7, 40
+
+Result = tuple[dict[str, Any], Callable[[dict[str, Any]], None]]  # what was measured, and what prints it
 
 
 def bench(
@@ -70,55 +72,81 @@ def bench(
         peers or markdown,
         epochs,
     )
-    from rdrop_cli.bench.compare import race
-    from rdrop_cli.bench.floor import list_all_networks, measure_floors
-    from rdrop_cli.bench.growth import measure_growth
-    from rdrop_cli.bench.plot import draw_growth
-    from rdrop_cli.bench.results import summarise
-    from rdrop_cli.bench.together import measure_together
-    from rdrop_cli.bench.whole_study import measure_study
     from rdrop_cli.cli.bench_all import compare_all
-    from rdrop_cli.cli.console import note
-    from rdrop_cli.planning.request import Request, plan_runs
-    from rdrop_cli.plots.style import check_ending
-    from rdrop_cli.series.load import load_dataset
-    from rdrop_cli.series.windows import make_windows
     from rdrop_cli.system import list_cores
 
-    cores = list_cores()
-    machine = {"processor": _name_processor(), "cores": len(cores)}
-    if study:
-        measured_study = measure_study(data_dir, epochs, note)
-        typer.echo(to_json(measured_study | {"machine": machine}) if as_json else _describe_study(measured_study))
-        return
-    configs = {config.variant: config for config in plan_runs(Request(dataset="synthetic"))}
-    windows = make_windows(load_dataset("synthetic", data_dir), configs["baseline"].protocol)
+    machine = {"processor": _name_processor(), "cores": len(list_cores())}
     if everything:
-        compare_all(windows, data_dir, peers or [], rounds, steps, machine, as_json, markdown)
+        compare_all(data_dir, peers or [], rounds, steps, machine, as_json, markdown)
         return
     rounds, steps = rounds or ROUNDS, steps or STEPS
-    if floor:
-        floors = measure_floors(list_all_networks(), data_dir, cores[0], rounds, steps, note)
-        typer.echo(to_json({"networks": floors, "machine": machine})) if as_json else _print_floors(floors, machine)
-        return
-    if together is not None:
-        counts = _parse_counts(together)
-        measured = measure_together(configs["dropout"], windows, counts, rounds, steps, note) | {"machine": machine}
-        typer.echo(to_json(measured)) if as_json else _print_together(measured)
-        return
-    if growth is not None:
-        check_ending(growth)
-        measured = measure_growth(configs["dropout"], data_dir, cores, steps, note)
-        draw_growth(measured, growth)
-        typer.echo(to_json(measured) if as_json else str(growth))
-        return
-    races = {variant: race(config, data_dir, cores, rounds, steps, note) for variant, config in configs.items()}
-    results = summarise(races, configs, {"validation": len(windows.validation), "test": len(windows.test)})
-    results["machine"] = machine
-    if as_json:
-        typer.echo(to_json(results))
+    if study:
+        measured, show = _bench_study(data_dir, epochs)
+    elif floor:
+        measured, show = _bench_floors(data_dir, rounds, steps)
+    elif together is not None:
+        measured, show = _bench_together(data_dir, _parse_counts(together), rounds, steps)
+    elif growth is not None:
+        measured, show = _bench_growth(data_dir, growth, steps)
     else:
-        _print_results(results)
+        measured, show = _bench_book(data_dir, rounds, steps)
+    measured["machine"] = machine
+    if as_json:
+        typer.echo(to_json(measured))
+    else:
+        show(measured)
+
+
+def _bench_study(data_dir: Path, epochs: int | None) -> Result:
+    from rdrop_cli.bench.whole_study import measure_study
+    from rdrop_cli.cli.console import note
+
+    return measure_study(data_dir, epochs, note), lambda measured: typer.echo(_describe_study(measured))
+
+
+def _bench_floors(data_dir: Path, rounds: int, steps: int) -> Result:
+    from rdrop_cli.bench.floor import list_all_networks, measure_floors
+    from rdrop_cli.cli.console import note
+    from rdrop_cli.system import list_cores
+
+    floors = measure_floors(list_all_networks(), data_dir, list_cores()[0], rounds, steps, note)
+    return {"networks": floors}, _print_floors
+
+
+def _bench_together(data_dir: Path, counts: Sequence[int], rounds: int, steps: int) -> Result:
+    from rdrop_cli.bench.networks import make_synthetic_windows, plan_study
+    from rdrop_cli.bench.together import measure_together
+    from rdrop_cli.cli.console import note
+
+    windows = make_synthetic_windows(data_dir)
+    return measure_together(plan_study()["dropout"], windows, counts, rounds, steps, note), _print_together
+
+
+def _bench_growth(data_dir: Path, path: Path, steps: int) -> Result:
+    from rdrop_cli.bench.growth import measure_growth
+    from rdrop_cli.bench.networks import plan_study
+    from rdrop_cli.bench.plot import draw_growth
+    from rdrop_cli.cli.console import note
+    from rdrop_cli.plots.style import check_ending
+    from rdrop_cli.system import list_cores
+
+    check_ending(path)
+    measured = measure_growth(plan_study()["dropout"], data_dir, list_cores(), steps, note)
+    draw_growth(measured, path)
+    return measured, lambda measured: typer.echo(str(path))
+
+
+def _bench_book(data_dir: Path, rounds: int, steps: int) -> Result:
+    from rdrop_cli.bench.compare import race
+    from rdrop_cli.bench.networks import make_synthetic_windows, plan_study
+    from rdrop_cli.bench.results import summarise
+    from rdrop_cli.cli.console import note
+    from rdrop_cli.system import list_cores
+
+    configs = plan_study()
+    windows = make_synthetic_windows(data_dir)
+    races = {name: race(config, data_dir, list_cores(), rounds, steps, note) for name, config in configs.items()}
+    return summarise(races, configs, {"validation": len(windows.validation), "test": len(windows.test)}), _print_results
 
 
 def _check_options(modes: dict[str, Any], of_all: Any, of_study: Any) -> None:
@@ -189,7 +217,7 @@ def _name_processor() -> str:
         return processor() or "unknown"
 
 
-def _print_floors(floors: dict[str, dict[str, Any]], machine: dict[str, Any]) -> None:
+def _print_floors(measured: dict[str, Any]) -> None:
     from rdrop_cli.cli.console import Column, print_lines, print_table
 
     columns = (
@@ -207,10 +235,10 @@ def _print_floors(floors: dict[str, dict[str, Any]], machine: dict[str, Any]) ->
             _format_spread(each["times_the_floor"], digits=2),
             each["engine"],
         )
-        for network, each in floors.items()
+        for network, each in measured["networks"].items()
     ]
     print_table(columns, rows)
-    print_lines(["", f"machine: {machine['processor']}, one core"])
+    print_lines(["", f"machine: {measured['machine']['processor']}, one core"])
 
 
 def _print_results(results: dict[str, Any]) -> None:

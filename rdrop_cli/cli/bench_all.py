@@ -2,22 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.files import to_json
 
-if TYPE_CHECKING:
-    from rdrop_cli.series.windows import Windows
-
 ROUNDS, STEPS, WINDOWS = 3, 30, 6_400
 TABLES = {"train_steps_per_second": "training steps a second", "windows_per_second": "predicted windows a second"}
 
 
 def compare_all(
-    windows: "Windows",
     data_dir: Path,
     peers: Sequence[str],
     rounds: int | None,
@@ -31,7 +27,7 @@ def compare_all(
     Raises:
         RdropError: after the tables, if something failed.
     """
-    from rdrop_cli.bench.networks import list_networks
+    from rdrop_cli.bench.networks import list_networks, make_synthetic_windows
     from rdrop_cli.bench.peers import find_peers
     from rdrop_cli.bench.side_by_side import Amounts, Comparison
     from rdrop_cli.cache import find_cache_folder
@@ -40,6 +36,7 @@ def compare_all(
 
     chosen, amounts = find_peers(peers), Amounts(rounds or ROUNDS, steps or STEPS, WINDOWS)
     comparison = Comparison(data_dir, list_cores(), amounts, note)
+    windows = make_synthetic_windows(data_dir)
     measured = comparison.compare(list_networks(), chosen, windows, find_cache_folder() / "peers")
     results = {
         **vars(amounts),

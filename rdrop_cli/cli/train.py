@@ -1,7 +1,8 @@
 """`rdrop train`: train networks, or resume an interrupted run."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Annotated, Any
 
 import typer
 
@@ -198,46 +199,7 @@ def train(
         given = ctx.get_parameter_source("dataset")
         results = resume_run(resume, execution, dataset if given is not None and given.name == "COMMANDLINE" else None)
     else:
-        request = Request(
-            variants=tuple(variants or ()),
-            dataset=dataset,
-            protocol=protocol,
-            seed=seed,
-            engine=engine,
-            cell=cell,
-            epochs=epochs,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            target=target,
-            reading=collect_reading(ctx.params),
-            lookback=lookback,
-            every=every,
-            horizon=horizon,
-            train_stop=train_stop,
-            val_stop=val_stop,
-            batch_size=batch_size,
-            steps_per_epoch=steps_per_epoch,
-            units=units,
-            sentinels=sentinels,
-            inputs=tuple(inputs or ()),
-            exclude=tuple(exclude or ()),
-            calendar=calendar,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            loss=loss,
-            quantiles=quantiles,
-            clip_norm=clip_norm,
-            patience=patience,
-            layout=layout,
-            target_scale=target_scale,
-            sampling=sampling,
-            best_by=best_by,
-            origins=origins,
-            vary=vary,
-            name=name,
-            tags=tuple(tags or ()),
-            note=note,
-        )
+        request = _make_request(ctx.params)
         if until_decided:
             from rdrop_cli.cli.training import train_until_decided
 
@@ -249,6 +211,13 @@ def train(
             plan = plan_training(requests, execution, skip_complete=seeds is not None)
         results = train_plan(plan, execution)
     print_results(results, runs_dir, as_json)
+
+
+def _make_request(params: Mapping[str, Any]) -> Request:
+    """Return what is asked for: each of a request's fields has an option of its name, or several for how to read."""
+    options = {field.name: params[field.name] for field in fields(Request) if field.name in params}
+    lists = {name: tuple(options[name] or ()) for name in ("variants", "inputs", "exclude", "tags")}
+    return Request(**options | lists, reading=collect_reading(params))
 
 
 def _check_options(ctx: typer.Context, variants: Sequence[str]) -> None:

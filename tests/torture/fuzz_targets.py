@@ -15,7 +15,7 @@ import numpy as np
 
 from rdrop_cli.analysis.run import COLUMNS as DAILY_COLUMNS
 from rdrop_cli.analysis.run import read_daily_errors
-from rdrop_cli.cli.runs import show
+from rdrop_cli.cli.show import show
 from rdrop_cli.files import sha256_of_file
 from rdrop_cli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rdrop_cli.runs.document import Metrics
