@@ -69,30 +69,6 @@ def describe_quantiles(runs: "Sequence[Metrics]") -> str:
     return f"quantiles, test: {name} has a pinball loss of {loss}; {sorting}; the naive forecast has none to compare"
 
 
-def describe_skill(runs: "Sequence[Metrics]", runs_dir: Path) -> str:
-    """Say whether the best network beats the best reference forecast on the test period; empty if that is not known.
-
-    Raises:
-        DataError: daily errors are damaged.
-    """
-    from rdrop_cli.analysis.skill import measure_skill
-
-    skill = measure_skill(runs, runs_dir)
-    if skill is None:
-        return ""
-    low, high = (format_error(abs(end), skill.unit) for end in sorted(skill.interval, key=abs))
-    size, test = format_error(abs(skill.difference), skill.unit), f"Diebold-Mariano p {_format_p(skill.p)}"
-    seeds = f", mean of {skill.seeds} seeds," if skill.seeds > 1 else ""
-    if skill.interval[0] <= 0 <= skill.interval[1]:
-        return f"test: {skill.network}{seeds} and {skill.reference} cannot be told apart ({size} apart, {test})"
-    verb = "beats" if skill.difference < 0 else "is worse than"
-    return f"test: {skill.network}{seeds} {verb} {skill.reference} by {size} (95 % interval {low} to {high}, {test})"
-
-
-def _format_p(p: float) -> str:
-    return f"{p:.2g}" if p >= 0.0001 else "< 0.0001"
-
-
 def name_next_step(runs: "Sequence[Metrics]", runs_dir: Path) -> tuple[str, str]:
     """Return what is most useful now, and the command for it."""
     folder = "" if runs_dir == DEFAULT_RUNS_DIR else f" --runs-dir {shlex.quote(str(runs_dir))}"

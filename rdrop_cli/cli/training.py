@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from rdrop_cli.cli.answer import answer, describe_horizons, describe_quantiles, describe_skill, name_next_step
+from rdrop_cli.cli.answer import answer, describe_horizons, describe_quantiles, name_next_step
 from rdrop_cli.cli.console import note, note_command, print_command, print_error, print_lines, warn_if_unverified
 from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR
@@ -180,6 +180,8 @@ def print_results(results: Results, runs_dir: Path, as_json: bool) -> None:
     if as_json:
         typer.echo(to_json([to_builtins(metrics) for metrics in results.metrics]))
     elif results.metrics:
+        from rdrop_cli.report.summary import describe_skill
+
         print_runs(results.metrics)
         said = [describe(results.metrics) for describe in (answer, describe_horizons, describe_quantiles)]
         print_lines(["", *filter(None, (*said, describe_skill(results.metrics, runs_dir)))])

@@ -73,6 +73,7 @@ def verdict(
 ) -> None:
     """Test the book's claims on your runs, over seeds."""
     runs_dir = open_runs(archive, runs_dir)
+    from rdrop_cli.analysis.across import AcrossVerdict
     from rdrop_cli.analysis.verdict import check_claim_ids
 
     required = require or []
@@ -86,6 +87,8 @@ def verdict(
     else:
         judged = judge_and_tell(runs or [], runs_dir, parse_looks(looks), confirm)
     typer.echo(_render(judged, output_format, explain))
+    if output_format is Format.TEXT and not isinstance(judged, AcrossVerdict):
+        print_skill(judged, runs_dir)
     unmet = [claim_id for claim_id in required if judged.find(claim_id).verdict != "holds"]
     if unmet:
         from rdrop_cli.report.words import VERDICTS
@@ -100,6 +103,15 @@ def verdict(
 def print_page(judged: "StudyVerdict") -> None:
     """Print a verdict as text to stdout."""
     typer.echo(_render(judged, Format.TEXT, explain=False))
+
+
+def print_skill(judged: "StudyVerdict", runs_dir: Path) -> None:
+    """Print how the best network does against the best reference forecast, where the runs folder has one."""
+    from rdrop_cli.report.summary import describe_skill
+    from rdrop_cli.report.text import wrap
+
+    if line := describe_skill(judged.collection.used, runs_dir):
+        typer.echo("\n".join(["", *wrap(line)]))
 
 
 def _render(judged: "StudyVerdict | AcrossVerdict", output_format: Format, explain: bool) -> str:

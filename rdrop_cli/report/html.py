@@ -25,7 +25,7 @@ from rdrop_cli.report.forecasts import HEADS as FORECAST_HEADS
 from rdrop_cli.report.forecasts import SAMPLES, find_section
 from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_pairs, draw_shares, has_pairs
-from rdrop_cli.report.summary import summarise, write_notes
+from rdrop_cli.report.summary import describe_skill, summarise, write_notes
 from rdrop_cli.report.words import (
     DISCLOSURE,
     VERDICTS,
@@ -80,6 +80,7 @@ def render_report(judged: StudyVerdict, runs_dir: Path | None = None) -> str:
         claims=[_describe_claim(verdict, judged) for verdict in asked],
         remarks=[*describe_published(judged), *list_unjudged(judged, lambda claim: claim.text)],
         networks=[_describe_network(row) for row in judged.networks],
+        skill=describe_skill(used, runs_dir) if runs_dir else "",
         pictures=_draw_pictures(judged, bool(asked)),
         rates=_describe_rates(judged),
         periods=describe_periods(judged),

@@ -1,6 +1,7 @@
 """The answer of a verdict in one paragraph, and what has to be known about the runs that it comes from."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.coverage import NOMINAL
@@ -9,6 +10,7 @@ from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
 from rdrop_cli.analysis.measures import LEAST_EPOCHS
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.questions import BOOK_EPOCHS
+from rdrop_cli.analysis.skill import measure_skill
 from rdrop_cli.report.words import (
     describe_onset,
     explain_improving,
@@ -18,6 +20,8 @@ from rdrop_cli.report.words import (
     format_own_unit,
     format_share,
 )
+from rdrop_cli.runs.document import Metrics
+from rdrop_cli.study.units import format_error as format_in_unit
 
 INTERVALS = {  # what they are made of, and what is claimed of them
     "dropout-intervals-narrow": ("of dropout alone", "too narrow"),
@@ -242,3 +246,25 @@ def _describe_attempts(row: NetworkRow) -> list[str]:
         parts.append(f"{attempts.unfinished} did not finish")
     judged, what = format_attempts(attempts), " and ".join(parts)
     return [f"{row.label}: {judged} seeds are judged; {what}. What is said is of the others."]
+
+
+def describe_skill(runs: Sequence[Metrics], runs_dir: Path) -> str:
+    """Say whether the best network beats the best reference forecast on the test period; empty if that is not known.
+
+    Raises:
+        DataError: daily errors are damaged.
+    """
+    skill = measure_skill(runs, runs_dir)
+    if skill is None:
+        return ""
+    low, high = (format_in_unit(abs(end), skill.unit) for end in sorted(skill.interval, key=abs))
+    size, test = format_in_unit(abs(skill.difference), skill.unit), f"Diebold-Mariano p {_format_p(skill.p)}"
+    seeds = f", mean of {skill.seeds} seeds," if skill.seeds > 1 else ""
+    if skill.interval[0] <= 0 <= skill.interval[1]:
+        return f"test: {skill.network}{seeds} and {skill.reference} cannot be told apart ({size} apart, {test})"
+    verb = "beats" if skill.difference < 0 else "is worse than"
+    return f"test: {skill.network}{seeds} {verb} {skill.reference} by {size} (95 % interval {low} to {high}, {test})"
+
+
+def _format_p(p: float) -> str:
+    return f"{p:.2g}" if p >= 0.0001 else "< 0.0001"
