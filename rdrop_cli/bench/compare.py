@@ -103,13 +103,16 @@ def race(
 
 @contextmanager
 def make_ready(
-    name: str, implementation: str, config: RunConfig, data_dir: Path, shares: list[list[int]]
+    name: str, implementation: str, config: RunConfig, data_dir: Path, shares: list[list[int]], device: str = "any"
 ) -> Iterator[Team]:
-    """Start an implementation's processes one after the other, so that each is alone on its way to the first step."""
+    """Start an implementation's processes one after the other, so that each is alone on its way to the first step.
+
+    With the device `cpu` they see no GPU.
+    """
     with ExitStack() as stack:
         processes, ready = [], []
         for cores in shares:
-            order = make_order(implementation, config, data_dir, cores)
+            order = make_order(implementation, config, data_dir, cores) | {"device": device}
             processes.append(stack.enter_context(start_process(WORKER, order)))
             ready.append(receive(processes[-1]))
         team = Team(name, processes, ready)

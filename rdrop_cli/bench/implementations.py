@@ -86,14 +86,23 @@ class Book:
 class KerasDefaults:
     """What Keras's documentation leads to: `timeseries_dataset_from_array` into `fit`.
 
-    Every setting is its default, but for `jit_compile` where XLA is wanted: the default is to do without on a CPU.
+    Every setting is its default, but for `jit_compile` where XLA is wanted, which by default is not used on a CPU, and
+    for `unroll` where the loop over time is to be unrolled.
     """
 
-    def __init__(self, config: RunConfig, windows: Windows, jit_compile: bool | str = "auto") -> None:
+    def __init__(
+        self, config: RunConfig, windows: Windows, jit_compile: bool | str = "auto", unroll: bool = False
+    ) -> None:
         self._batch = config.protocol.batch_size
-        self._model = _compile_keras_model(config, windows, jit_compile)
+        self._model = _compile_keras_model(config, windows, jit_compile, unroll)
         self._training = self._make_dataset(windows, windows.train, shuffle=True).repeat()
         self._validation = self._make_dataset(windows, _span(windows.validation), shuffle=False).repeat()
+        if unroll:  # Keras refuses to unroll over a number of timesteps that a dataset does not tell
+            shape = (-1, len(windows.offsets), windows.matrix.shape[1])
+            self._training, self._validation = (
+                dataset.map(lambda batch, targets: (keras.ops.reshape(batch, shape), targets))
+                for dataset in (self._training, self._validation)
+            )
 
     def train(self, steps: int) -> None:
         self._model.fit(self._training, steps_per_epoch=steps, epochs=1, verbose=0, shuffle=False)
@@ -153,15 +162,32 @@ class Rdrop:
 IMPLEMENTATIONS: dict[str, Callable[[RunConfig, Windows], Implementation]] = {
     "book": Book,
     "keras": KerasDefaults,
+    "keras-unrolled": partial(KerasDefaults, unroll=True),
     "xla": partial(KerasDefaults, jit_compile=True),
     "rdrop": Rdrop,
 }
 
 
-def _compile_keras_model(config: RunConfig, windows: Windows, jit_compile: bool | str = "auto") -> keras.Model:
+def _compile_keras_model(
+    config: RunConfig, windows: Windows, jit_compile: bool | str = "auto", unroll: bool = False
+) -> keras.Model:
     model = build_model(config, len(windows.offsets), windows.matrix.shape[1])
+    if unroll:
+        model = unroll_recurrence(model)
     model.compile(optimizer="rmsprop", loss="mae", jit_compile=jit_compile)
     return model
+
+
+def unroll_recurrence(model: keras.Model) -> keras.Model:
+    """Return the same network with the loop over time of its recurrent layers unrolled, and the same weights."""
+
+    def copy(layer: keras.Layer) -> keras.Layer:
+        settings = layer.get_config()
+        return layer.from_config(settings | {"unroll": True} if "unroll" in settings else settings)
+
+    unrolled = keras.models.clone_model(model, clone_function=copy)
+    unrolled.set_weights(model.get_weights())
+    return unrolled
 
 
 def _span(rows: npt.NDArray[np.int64]) -> range:

@@ -16,10 +16,13 @@ def main() -> None:
 
     def prepare(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         keep_to_cores(order["cores"])
+        if order.get("device") == "cpu":
+            os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # TensorFlow reads it when it is imported
         implementation = _make_implementation(order)
         implementation.train(1)
         engine = getattr(implementation, "engine", "keras")
-        return implementation, {"first_step_seconds": time.monotonic() - started, "engine": engine}
+        seconds = time.monotonic() - started
+        return implementation, {"first_step_seconds": seconds, "engine": engine, "gpu": _has_gpu()}
 
     serve(prepare)
 
@@ -32,8 +35,14 @@ def _make_implementation(order: dict[str, Any]) -> Any:
     from rdrop_cli.series.windows import make_windows
 
     config = parse_config(order["config"])
-    windows = make_windows(load_dataset(config.dataset, Path(order["data_dir"])), config.protocol)
+    windows = make_windows(load_dataset(config.dataset, Path(order["data_dir"])), config.own_protocol)
     return IMPLEMENTATIONS[order["implementation"]](config, windows)
+
+
+def _has_gpu() -> bool:
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def _seconds_since_start() -> float:

@@ -59,6 +59,9 @@ def bench(
         Path | None,
         typer.Option(metavar="FILE", help="Measure how the time of a step grows with size instead; draw it to FILE."),
     ] = None,
+    claims: Annotated[
+        bool, typer.Option("--claims", help="Judge what the book says about speed instead, by Keras's defaults.")
+    ] = False,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -68,7 +71,7 @@ def bench(
     Trains at the book's size on the synthetic series, in turns, and compares medians over the rounds.
     """
     _check_options(
-        {"all": everything, "study": study, "floor": floor, "together": together, "growth": growth},
+        {"all": everything, "study": study, "floor": floor, "together": together, "growth": growth, "claims": claims},
         peers or markdown,
         epochs,
     )
@@ -84,6 +87,8 @@ def bench(
         measured, show = _bench_study(data_dir, epochs)
     elif floor:
         measured, show = _bench_floors(data_dir, rounds, steps)
+    elif claims:
+        measured, show = _bench_claims(data_dir, rounds, steps)
     elif together is not None:
         measured, show = _bench_together(data_dir, _parse_counts(together), rounds, steps)
     elif growth is not None:
@@ -111,6 +116,14 @@ def _bench_floors(data_dir: Path, rounds: int, steps: int) -> Result:
 
     floors = measure_floors(list_all_networks(), data_dir, list_cores()[0], rounds, steps, note)
     return {"networks": floors}, _print_floors
+
+
+def _bench_claims(data_dir: Path, rounds: int, steps: int) -> Result:
+    from rdrop_cli.bench.claims import measure_claims
+    from rdrop_cli.cli.console import note
+    from rdrop_cli.system import list_cores
+
+    return measure_claims(data_dir, list_cores(), rounds, steps, note), _print_claims
 
 
 def _bench_together(data_dir: Path, counts: Sequence[int], rounds: int, steps: int) -> Result:
@@ -239,6 +252,29 @@ def _print_floors(measured: dict[str, Any]) -> None:
     ]
     print_table(columns, rows)
     print_lines(["", f"machine: {measured['machine']['processor']}, one core"])
+
+
+def _print_claims(measured: dict[str, Any]) -> None:
+    from rdrop_cli.cli.console import Column, print_lines, print_table
+    from rdrop_cli.report.words import VERDICTS
+
+    columns = (
+        Column("claim", wraps=True),
+        Column("edition", optional=True),
+        Column("times as fast (quartiles)", right=True),
+        Column("verdict"),
+    )
+    rows = [
+        (
+            claim["text"],
+            claim["editions"],
+            _format_spread(claim["ratio"], digits=2) if claim["ratio"] else "–",
+            VERDICTS.get(claim["verdict"], "needs a GPU"),
+        )
+        for claim in measured["claims"].values()
+    ]
+    print_table(columns, rows)
+    print_lines(["", f"machine: {measured['machine']['processor']}, {measured['machine']['cores']} cores"])
 
 
 def _print_results(results: dict[str, Any]) -> None:
