@@ -46,10 +46,21 @@ def test_the_library_does_bare_arithmetic():
     load_library().activate(1000, 1000)
 
 
-def test_every_network_that_is_recurrent_from_first_to_last_is_compared():
+def test_a_convolution_is_the_work_of_its_windows_and_pooling_is_none():
+    convolution, pooling = (Stage(kind=kind, taps=3, directions=1, every_state=1) for kind in (1, 2))
+    convolution.layers[0], pooling.layers[0] = Layer(features=5, units=7), Layer(features=7, units=7)
+    gru = Stage(directions=1, layers=(Layer * 2)(Layer(cell=Cell.GRU, features=7, units=4)))
+    work = count_work(Description([convolution, pooling, gru], 11, 0, 0), 2)
+    alone = count_work(describe([(Cell.GRU, 7, 4, Activation.TANH)], timesteps=3), 2)  # of 11: 9, then 3
+    first = 2 * 9 * 3 * 5 * 7 * 2  # forward, and for the gradients of the weights
+    back_to_pooling = 2 * 3 * 3 * 4 * 7
+    assert work == Work(alone.multiply_adds + first + back_to_pooling, alone.sigmoids, alone.tanhs)
+
+
+def test_every_network_is_compared():
     networks = {(config.variant, config.cell) for config in floor.list_all_networks()}
     assert {("dropout", "gru"), ("dropout", "lstm"), ("stacked", "gru"), ("bidirectional", "lstm")} <= networks
-    assert {"dense", "conv-gru"}.isdisjoint(variant for variant, _ in networks)
+    assert {"dense", "conv", "conv-gru", "conv-average"} <= {variant for variant, _ in networks}
 
 
 def test_each_round_has_its_own_ratio(monkeypatch):

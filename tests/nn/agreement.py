@@ -28,11 +28,9 @@ from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.variants import VARIANTS
 from tests.nn.tiny import TINY_PROTOCOL
 
-NETWORKS = tuple(  # that the kernel computes: recurrent from first to last
-    (variant.name, cell)
-    for variant in VARIANTS.values()
-    if variant.stack == variant.recurrent_layers
-    for cell in variant.cells
+NETWORKS = tuple((variant.name, cell) for variant in VARIANTS.values() for cell in variant.cells)
+RECURRENT = tuple(  # from first to last
+    (name, cell) for name, cell in NETWORKS if VARIANTS[name].stack == VARIANTS[name].recurrent_layers
 )
 SEED, STEP = 5, 3
 FLOOR = 0.1  # an array's errors are relative to its largest value, but at least to this share of the largest of all
@@ -86,6 +84,7 @@ def measure_agreement(
         compute: what is compared with Keras: gives loss, gradients and outputs; None for the kernel.
     """
     rng = np.random.default_rng(1)
+    size = size._replace(timesteps=max(size.timesteps, VARIANTS[variant].least_timesteps))
     x = rng.normal(size=(size.batch, size.timesteps, size.features)).astype(np.float32)
     shape = (size.batch,) if size.horizons == 1 else (size.batch, size.horizons)
     targets = (4 + rng.normal(size=shape)).astype(np.float32)  # far from the outputs: no error is a small difference
@@ -126,7 +125,8 @@ def _build(variant: str, cell: str, size: Size, dtype: str) -> keras.Sequential:
     rates = (0.3 if chosen.dropout else 0.0), (0.4 if chosen.recurrent_dropout else 0.0)
     earlier = tuple(range(1, size.horizons))
     loss = {"loss": "quantile", "quantiles": size.quantiles} if size.quantiles else {}
-    lengths = {"earlier_horizon_rows": earlier, "horizon_rows": len(earlier) + 12}
+    lookback = max(TINY_PROTOCOL.lookback_rows, size.timesteps * TINY_PROTOCOL.step_rows)
+    lengths = {"earlier_horizon_rows": earlier, "horizon_rows": len(earlier) + 12, "lookback_rows": lookback}
     protocol = replace(TINY_PROTOCOL, units=size.units, **lengths, **loss)
     config = RunConfig(variant, SEED, *rates, 1, protocol, "made", "0" * 64, cell=cell)
     before = keras.config.dtype_policy()

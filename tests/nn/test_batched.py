@@ -17,7 +17,7 @@ from rdrop_cli.nn.models import build_model
 from rdrop_cli.nn.trainer import KerasTrainer, make_optimizer
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import PASSES
-from tests.nn.agreement import NETWORKS, STEP, Size, measure_agreement
+from tests.nn.agreement import RECURRENT, STEP, Size, measure_agreement
 from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
 
 TOLERANCE = 1e-5
@@ -65,7 +65,7 @@ def test_outputs_and_gradients_are_those_of_float64(network):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("network", NETWORKS, ids="-".join)
+@pytest.mark.parametrize("network", RECURRENT, ids="-".join)
 def test_outputs_and_gradients_of_every_network_are_those_of_float64(network):
     assert max(measure_agreement(*network, SIZE, compute=compute_by_jax)) < TOLERANCE
 

@@ -12,8 +12,8 @@ import numpy as np
 from rdrop_cli.nn.batched.philox import draw_integers
 from rdrop_cli.nn.batched.runs import DifferentNetworksError, Runs, merge_descriptions
 from rdrop_cli.nn.layers import shares_masks
-from rdrop_cli.nn.native.description import Description
-from rdrop_cli.nn.native.keras_network import describe_model
+from rdrop_cli.nn.native.description import Description, Kind
+from rdrop_cli.nn.native.keras_network import UnsupportedModelError, describe_model
 from rdrop_cli.nn.native.network import FloatArray, IntArray
 from rdrop_cli.nn.native.optimizers import UPDATES
 from rdrop_cli.nn.randomness import MaskSeeds, Passes, derive_seed
@@ -40,6 +40,8 @@ class Batch:
             UnsupportedModelError: JAX cannot compute the model.
         """
         described = describe_model(model, MaskSeeds(model, config.seed_of("masks")).find_stream)
+        if any(stage.kind != Kind.RECURRENT for stage in described.stages):
+            raise UnsupportedModelError("JAX computes recurrent layers alone")
         description = replace(described, squares=config.protocol.loss == MSE, quantiles=config.protocol.quantiles)
         member = _Member(config, model, optimizer, windows, description)
         for group in self._groups:

@@ -1,12 +1,14 @@
-"""Recurrent networks on the CPU: a kernel of our own in place of TensorFlow's loop.
+"""Networks over time on the CPU: a kernel of our own in place of TensorFlow's loop.
 
     lanes.h        vectors of sequences, elementary functions
     masks.h        Philox: the masks that Keras's layers draw, the same bits
     products.h     products with weights, and weight gradients
     cells.h        one timestep of a GRU and of an LSTM, masks at any site
     layer.h        a layer over time, forward and backward
+    convolution.h  a convolution over time, or pooling, forward and backward
+    dense.h        the dense units at the end, and the loss
     floor.h        what a network's arithmetic costs at the least
-    network.cpp    layers and a dense unit over a batch, by threads; what Python calls
+    network.cpp    layers and dense units over a batch, by threads; what Python calls
     compiler.py    finds the compiler and compiles for an instruction set
     build.py       the library that came with the package, or the one compiled here, in the user's cache folder
     network.py     the compiled kernel on NumPy arrays

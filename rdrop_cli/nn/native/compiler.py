@@ -13,8 +13,7 @@ from pathlib import Path
 
 from rdrop_cli.errors import RdropError
 
-HEADERS = ("lanes.h", "masks.h", "products.h", "cells.h", "layer.h", "floor.h")
-SOURCES = tuple(Path(__file__).with_name(name) for name in ("network.cpp", *HEADERS))
+SOURCES = (Path(__file__).with_name("network.cpp"), *sorted(Path(__file__).parent.glob("*.h")))
 COMPILERS = ("c++", "g++", "clang++")
 # No -ffast-math: under GCC before 13 a library linked with it makes the whole process flush denormals to zero, and the
 # NaN of a diverged run must be seen. Contraction is the part of it that is wanted: one rounding for a * b + c.

@@ -29,6 +29,15 @@ class Cell(IntEnum):
     LSTM = 1
 
 
+class Kind(IntEnum):
+    """`StageKind` of convolution.h: what a stage is."""
+
+    RECURRENT = 0
+    CONVOLUTION = 1
+    MAXIMUM = 2
+    AVERAGE = 3
+
+
 class Activation(IntEnum):
     """`Activation` of lanes.h."""
 
@@ -49,7 +58,10 @@ class MaskSite(IntEnum):
 
 
 class Layer(ctypes.Structure):
-    """`LayerSpec` of layer.h: a recurrent layer; its weights in Keras's shapes follow one another from `weights`."""
+    """`LayerSpec` of layer.h: a recurrent layer; its weights in Keras's shapes follow one another from `weights`.
+
+    Of a convolution, its features, units (the filters) and weights count; of pooling, its features and as many units.
+    """
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("cell", "features", "units", "activation", "backwards")),
@@ -63,10 +75,14 @@ class Layer(ctypes.Structure):
 
 
 class Stage(ctypes.Structure):
-    """`StageSpec` of network.cpp: a layer, or two in opposite directions; masks on what they read."""
+    """`StageSpec` of network.cpp: a layer, or two in opposite directions; masks on what they read.
+
+    A convolution, with ReLU, or pooling reads `taps` timesteps for each that it gives; `every_state` says whether these
+    may be several.
+    """
 
     _fields_ = (
-        *((name, ctypes.c_int64) for name in ("directions", "every_state", "given_per_step")),
+        *((name, ctypes.c_int64) for name in ("kind", "taps", "directions", "every_state", "given_per_step")),
         ("given", Masks),
         ("layers", Layer * 2),
     )
@@ -94,7 +110,7 @@ class Spec(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Description:
-    """Recurrent layers and dense units on the last state, trained on the mean absolute, squared or pinball error.
+    """Layers over time and dense units on their last state, trained on the mean absolute, squared or pinball error.
 
     Attributes:
         stages: first to last; all but the last give every state, the last one its last state.
@@ -138,14 +154,16 @@ class Description:
         Raises:
             ValueError: they do not fit each other.
         """
-        given = self.features
+        given, steps = self.features, self.timesteps
         for i, stage in enumerate(self.stages):
             layers = stage.layers[: stage.directions]
             if bool(stage.every_state) != (i + 1 < len(self.stages)):
                 raise ValueError(f"stage {i}: all stages but the last, and only they, give every state")
+            steps = count_steps(stage, steps)
+            if steps < 1 or (steps > 1 and not stage.every_state):
+                raise ValueError(f"stage {i}: it gives {steps} timesteps")
             for layer in layers:
-                gates, biases = (3, 2) if layer.cell == Cell.GRU else (4, 1)
-                end = layer.weights + gates * layer.units * (layer.features + layer.units + biases)
+                end = layer.weights + _count_weights(stage, layer)
                 if layer.features != given or min(layer.units, given) < 1 or not 0 <= layer.weights <= self.parameters:
                     raise ValueError(f"stage {i}: {layer.units} units and {layer.features} features do not fit")
                 if end > self.parameters:
@@ -164,3 +182,20 @@ class Description:
         dense = Dense(self.dense, self.outputs, int(self.squares), len(self.quantiles), levels)
         stages = (Stage * len(self.stages))(*self.stages)
         return Spec(len(self.stages), self.timesteps, self.parameters, dense, self.returned, stages)
+
+
+def count_steps(stage: Stage, steps: int) -> int:
+    """Return how many timesteps a stage gives where it is given so many."""
+    if stage.kind == Kind.RECURRENT:
+        return steps if stage.every_state else 1
+    if not 1 <= stage.taps <= steps:
+        return 0
+    return int(steps - stage.taps + 1 if stage.kind == Kind.CONVOLUTION else steps // stage.taps)
+
+
+def _count_weights(stage: Stage, layer: Layer) -> int:
+    """Return how many weights a layer of a stage has."""
+    if stage.kind == Kind.RECURRENT:
+        gates, biases = (3, 2) if layer.cell == Cell.GRU else (4, 1)
+        return int(gates * layer.units * (layer.features + layer.units + biases))
+    return int(layer.units * (stage.taps * layer.features + 1)) if stage.kind == Kind.CONVOLUTION else 0

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from rdrop_cli.nn.layers import DropoutGRU, DropoutLSTM, MethodRNN
-from rdrop_cli.nn.native.description import Activation, Cell, Description, Layer, Masks, MaskSite, Stage
+from rdrop_cli.nn.native.description import Activation, Cell, Description, Kind, Layer, Masks, MaskSite, Stage
 from rdrop_cli.study.methods import Lifetime, Scaling, Site
 
 CELLS = {
@@ -27,6 +27,12 @@ SITES = {
     Site.STATE_UPDATE: MaskSite.UPDATE,
     Site.RECURRENT_KERNEL: MaskSite.WEIGHTS,
 }
+POOLINGS = {
+    keras.layers.MaxPooling1D: Kind.MAXIMUM,
+    keras.layers.GlobalMaxPooling1D: Kind.MAXIMUM,
+    keras.layers.AveragePooling1D: Kind.AVERAGE,
+    keras.layers.GlobalAveragePooling1D: Kind.AVERAGE,
+}
 PENALTIES = tuple(f"{of}_{kind}" for of in ("kernel", "recurrent", "bias") for kind in ("regularizer", "constraint"))
 
 FindStream = Callable[[keras.random.SeedGenerator], int]
@@ -40,7 +46,8 @@ def describe_model(model: keras.Model, find_stream: FindStream) -> Description:
     """Describe a model to the kernel.
 
     Args:
-        model: recurrent layers, dropout layers before, between and after, and dense units.
+        model: layers over time: recurrent, convolutions, pooling, or a dense one on the flattened window; dropout
+            layers before, between and after; and dense units.
         find_stream: the seed that a generator has throughout a run, see `rdrop_cli.nn.randomness.MaskSeeds`.
 
     Raises:
@@ -49,7 +56,7 @@ def describe_model(model: keras.Model, find_stream: FindStream) -> Description:
     if not isinstance(model, keras.Sequential):
         raise UnsupportedModelError(f"{model.name} is not a plain stack of layers")
     _, timesteps, features = model.input_shape
-    reader = _Reader(model, find_stream, features)
+    reader = _Reader(model, find_stream, features, timesteps)
     for layer in model.layers:
         reader.read(layer)
     if reader.dense is None:
@@ -64,6 +71,7 @@ class _Reader:
 
     Attributes:
         width: features or units of what the next layer is given.
+        timesteps: of the same.
         stages: so far.
         given: masks on what the next layer is given, and whether they are drawn for each timestep.
         dense: where the dense units' weights begin, once they have been read.
@@ -72,9 +80,11 @@ class _Reader:
     model: keras.Sequential
     find_stream: FindStream
     width: int
+    timesteps: int
 
     def __post_init__(self) -> None:
         self.stages: list[Stage] = []
+        self._is_flat = False
         self.given, self.given_per_step = Masks(), False
         self.dense: int | None = None
         self._offsets: dict[str, int] = {}
@@ -93,13 +103,75 @@ class _Reader:
             raise UnsupportedModelError(f"{layer.name} follows the dense unit")
         if type(layer) in (keras.layers.Dropout, keras.layers.SpatialDropout1D):
             self._read_dropout(layer)
+        elif type(layer) is keras.layers.Flatten and self._gives_sequence:
+            self._is_flat = True
+        elif type(layer) is keras.layers.Dense and self._is_flat:
+            self._read_dense_over_time(layer)
         elif type(layer) is keras.layers.Dense and self.stages:
             self._read_dense(layer)
+        elif type(layer) is keras.layers.Conv1D:
+            self._read_convolution(layer)
+        elif type(layer) in POOLINGS:
+            self._read_pooling(layer)
         else:
             self._read_recurrent(layer)
 
+    @property
+    def _gives_sequence(self) -> bool:
+        """Whether the next layer is given a sequence, and not one state."""
+        return not self._is_flat and (not self.stages or bool(self.stages[-1].every_state))
+
+    def _read_dense_over_time(self, layer: Any) -> None:
+        """Take in a dense layer on a flattened sequence: a convolution that reads all timesteps at once."""
+        self._refuse_unmet(layer, self._want_of_weights(layer))
+        self._is_flat = False
+        self._add(Kind.CONVOLUTION, self.timesteps, layer.units, self._offsets[layer.kernel.path], every_state=False)
+
+    def _read_convolution(self, layer: Any) -> None:
+        wanted = {
+            "padding": layer.padding == "valid",
+            "strides": layer.strides == (1,),
+            "dilation_rate": layer.dilation_rate == (1,),
+            "groups": layer.groups == 1,
+            "data_format": layer.data_format == "channels_last",
+            "place": self._gives_sequence,
+        }
+        self._refuse_unmet(layer, wanted | self._want_of_weights(layer))
+        self._add(Kind.CONVOLUTION, layer.kernel_size[0], layer.filters, self._offsets[layer.kernel.path])
+
+    def _read_pooling(self, layer: Any) -> None:
+        is_global = type(layer) in (keras.layers.GlobalMaxPooling1D, keras.layers.GlobalAveragePooling1D)
+        wanted = {"data_format": layer.data_format == "channels_last", "place": self._gives_sequence}
+        if is_global:
+            wanted["keepdims"] = not layer.keepdims
+        else:
+            wanted |= {"padding": layer.padding == "valid", "strides": layer.strides == layer.pool_size}
+        self._refuse_unmet(layer, wanted)
+        taps = self.timesteps if is_global else layer.pool_size[0]
+        self._add(POOLINGS[type(layer)], taps, self.width, 0, every_state=not is_global)
+
+    @staticmethod
+    def _want_of_weights(layer: Any) -> dict[str, bool]:
+        return {
+            "activation": layer.activation is keras.activations.relu,
+            "use_bias": layer.use_bias,
+            "activity_regularizer": layer.activity_regularizer is None,
+            "dtype": layer.dtype_policy.name == "float32",
+            **{name: getattr(layer, name) is None for name in PENALTIES if hasattr(layer, name)},
+        }
+
+    def _add(self, kind: Kind, taps: int, units: int, weights: int, *, every_state: bool = True) -> None:
+        """Add a convolution or a pooling."""
+        stage = Stage(kind, taps, 1, int(every_state), int(self.given_per_step), self.given)
+        stage.layers[0] = Layer(features=self.width, units=units, weights=weights)
+        self.stages.append(stage)
+        self.given, self.given_per_step, self.width = Masks(), False, units
+        self.timesteps = self.timesteps - taps + 1 if kind == Kind.CONVOLUTION else self.timesteps // taps
+
     def _read_dropout(self, layer: Any) -> None:
-        returned = bool(self.stages) and not self.stages[-1].every_state
+        if self._is_flat:
+            raise UnsupportedModelError(f"the kernel cannot compute {layer.name} where it stands")
+        returned = not self._gives_sequence
         shared = (None, 1, self.width)
         if type(layer) is keras.layers.SpatialDropout1D:
             noise_shape: Any = shared
@@ -130,9 +202,16 @@ class _Reader:
         # Their very types: a subclass may compute something else between the same weights.
         if unknown := [each for each in directions if type(each) not in CELLS]:
             raise UnsupportedModelError(f"the kernel has no {type(unknown[0]).__name__}")
-        if self.stages and not self.stages[-1].every_state:
+        if not self._gives_sequence:
             raise UnsupportedModelError(f"{layer.name} is given one state, not a sequence")
-        stage = Stage(len(directions), int(directions[0].return_sequences), int(self.given_per_step), self.given)
+        stage = Stage(
+            Kind.RECURRENT,
+            0,
+            len(directions),
+            int(directions[0].return_sequences),
+            int(self.given_per_step),
+            self.given,
+        )
         for i, direction in enumerate(directions):
             stage.layers[i] = self._describe_layer(direction)
             # Keras gives the states of a layer that reads backwards in the order of reading, but turns a pair's round.

@@ -1,4 +1,4 @@
-// Recurrent layers and dense units over a batch on a CPU, forward and backward, in float32.
+// Layers over time and dense units over a batch on a CPU, forward and backward, in float32.
 //
 // The batch is cut into blocks of LANES sequences, and arrays are laid out [unit][lane]: each operation is on whole
 // vectors whatever the number of units. One thread takes a block through all timesteps and layers, forwards and back,
@@ -11,14 +11,16 @@
 #include <system_error>
 #include <thread>
 
+#include "convolution.h"
 #include "dense.h"
 #include "floor.h"
 #include "layer.h"
 
 constexpr int64_t AHEAD = 8;  // timesteps by which the rows of a window are fetched before they are gathered
 
-// description.py's `Stage`: one layer, or two that read the same sequences in opposite directions.
+// description.py's `Stage`: one layer, or two recurrent ones that read the same sequences in opposite directions.
 struct StageSpec {
+  int64_t kind, taps;  // taps: timesteps that each of a convolution's or a pooling's reads
   int64_t directions, every_state;
   int64_t given_per_step;  // the masks on what it is given are drawn for each timestep
   MaskSpec given;
@@ -44,8 +46,14 @@ struct Call {
 
 struct Stage {
   StageSpec spec;
-  std::vector<Layer> layers;
+  int64_t steps;              // timesteps that it is given
+  std::vector<Layer> layers;  // recurrent ones
+  Convolution convolution;
   int64_t features() const { return spec.layers[0].features; }
+  bool is(StageKind kind) const { return spec.kind == kind; }
+  bool reads_backwards() const { return is(RECURRENT) && spec.layers[0].backwards; }
+  Pooling pooling() const { return {is(AVERAGE), features(), spec.taps, steps}; }
+  int64_t steps_given() const { return is(RECURRENT) ? steps : is(CONVOLUTION) ? steps - spec.taps + 1 : steps / spec.taps; }
 };
 
 // What one thread needs for a block.
@@ -53,6 +61,8 @@ struct Room {
   std::vector<std::vector<Lanes>> x, d_x;  // by stage, and behind them the dense units'
   std::vector<std::vector<Bits>> given_bits;
   std::vector<LayerRoom> layers;
+  std::vector<Terms> read;
+  std::vector<Lanes> tile;
   DenseRoom dense;
 };
 
@@ -80,9 +90,12 @@ class FlushDenormals {
 class Network {
  public:
   explicit Network(const NetworkSpec& given) : spec(given) {
-    for (int64_t i = 0; i < spec.stages; i++) {
-      stages.push_back({spec.first[i], {}});
-      for (int64_t d = 0; d < spec.first[i].directions; d++) stages[i].layers.emplace_back(spec.first[i].layers[d]);
+    for (int64_t i = 0, steps = spec.timesteps; i < spec.stages; i++) {
+      const StageSpec& stage = spec.first[i];
+      stages.push_back({stage, steps, {}, {stage.layers[0], stage.taps, steps}});
+      steps = stages[i].steps_given();
+      for (int64_t d = 0; stages[i].is(RECURRENT) && d < stage.directions; d++)
+        stages[i].layers.emplace_back(stage.layers[d]);
     }
     dense = {spec.dense, width()};
   }
@@ -135,20 +148,22 @@ class Network {
 
   int64_t width() const {
     int64_t width = 0;
-    for (const Layer& layer : stages.back().layers) width += layer.spec.units;
+    for (int64_t d = 0; d < stages.back().spec.directions; d++) width += stages.back().spec.layers[d].units;
     return width;
   }
 
   // Steps of stage i's input; behind the last stage, the one step that the dense units read.
-  int64_t steps_at(int64_t i) const { return i < spec.stages ? spec.timesteps : 1; }
+  int64_t steps_at(int64_t i) const { return i < spec.stages ? stages[i].steps : 1; }
   int64_t stride_at(int64_t i) const { return pad(i < spec.stages ? stages[i].features() : width()); }
   Steps x_of(Room& room, int64_t i) const { return {room.x[i].data(), stride_at(i)}; }
   Steps d_x_of(Room& room, int64_t i) const { return {i ? room.d_x[i].data() : nullptr, stride_at(i)}; }
 
   void begin(const Call& call, bool train, bool keep) {
     training = train, step = call.step;
-    for (int64_t i = 0; i < spec.stages; i++)
-      for (Layer& layer : stages[i].layers) layer.prepare(call.parameters, train, keep, step, spec.timesteps, i > 0);
+    for (int64_t i = 0; i < spec.stages; i++) {
+      if (stages[i].is(CONVOLUTION)) stages[i].convolution.prepare(call.parameters, keep && i > 0);
+      for (Layer& layer : stages[i].layers) layer.prepare(call.parameters, train, keep, step, steps_at(i), i > 0);
+    }
     rooms.resize(std::max<int64_t>(call.threads, rooms.size()));
   }
 
@@ -194,6 +209,11 @@ class Network {
     for (int64_t i = 0; i < spec.stages; i++) {
       Steps x = x_of(room, i), output = x_of(room, i + 1);
       Ready ready = prepare_input(i, call, samples, room);
+      for (int64_t t = 0; !stages[i].is(RECURRENT) && t < steps_at(i); t++) ready(t);
+      if (stages[i].is(CONVOLUTION))
+        stages[i].convolution.run(x, output, room.read);
+      else if (!stages[i].is(RECURRENT))
+        stages[i].pooling().run(x, output);
       for (const Layer& layer : stages[i].layers) {
         layer.run(*layer_room++, samples, x, {output, (bool)stages[i].spec.every_state}, ready);
         output.data += layer.spec.units;
@@ -206,7 +226,7 @@ class Network {
   // What makes timestep t of stage i's input ready: gathered, and multiplied by its masks.
   Ready prepare_input(int64_t i, const Call& call, const Samples& samples, Room& room) const {
     const int64_t features = stages[0].features(), stride = call.stride * features;
-    const int64_t ahead = (stages[0].layers[0].spec.backwards ? -AHEAD : AHEAD) * stride;
+    const int64_t ahead = (stages[0].reads_backwards() ? -AHEAD : AHEAD) * stride;
     std::array<const float*, LANES> first;
     for (int lane = 0; lane < LANES; lane++) first[lane] = call.rows + call.starts[samples.at(lane)] * features;
     return [=, &samples, &room](int64_t t) {
@@ -228,7 +248,7 @@ class Network {
   void drop_given(int64_t i, int64_t t, const Samples& samples, Room& room) const {
     const MaskSpec& masks = given_spec(i);
     if (!training || !masks.count) return;
-    const bool first = t == (i < spec.stages && stages[i].layers[0].spec.backwards ? steps_at(i) - 1 : 0);
+    const bool first = t == (i < spec.stages && stages[i].reads_backwards() ? steps_at(i) - 1 : 0);
     if (given_anew(i))
       draw_masks(masks, step, samples, steps_at(i), t, width_at(i), &room.given_bits[i][t * width_at(i)]);
     else if (first)
@@ -253,11 +273,15 @@ class Network {
       Steps d_output = d_x_of(room, i + 1);
       for (int64_t t = 0; t < steps_at(i + 1); t++) multiply_given(i + 1, t, d_output, room);
       if (i > 0) std::fill(room.d_x[i].begin(), room.d_x[i].end(), Lanes{});
+      const Steps x = x_of(room, i), output = x_of(room, i + 1), d_x = d_x_of(room, i);
+      if (stage.is(CONVOLUTION))
+        stage.convolution.differentiate(x, output, d_output, d_x, room.read, room.tile, gradients);
+      else if (!stage.is(RECURRENT))
+        stage.pooling().differentiate(x, d_output, d_x);
       d_output.data += width_at(i + 1);
       for (auto layer = stage.layers.rbegin(); layer != stage.layers.rend(); layer++) {
         d_output.data -= layer->spec.units;
-        layer->differentiate(*--layer_room, x_of(room, i), {d_output, (bool)stage.spec.every_state}, d_x_of(room, i),
-                             gradients);
+        layer->differentiate(*--layer_room, x, {d_output, (bool)stage.spec.every_state}, d_x, gradients);
       }
     }
   }

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from rdrop_cli.nn.native.description import Activation, Cell, Description, Layer
+from rdrop_cli.nn.native.description import Activation, Cell, Description, Kind, Layer, count_steps
 
 
 @dataclass(frozen=True)
@@ -17,15 +17,21 @@ class Work:
 def count_work(description: Description, batch_size: int) -> Work:
     """Count the products with weights, forward and back, and the activations, of a training step.
 
-    Masks, gates, the dense units, the loss and the optimizer are left out: a hundredth of it.
+    Masks, gates, pooling, the dense units, the loss and the optimizer are left out: a hundredth of it.
     """
-    steps = batch_size * description.timesteps
-    layers = [(i, layer) for i, stage in enumerate(description.stages) for layer in stage.layers[: stage.directions]]
-    return Work(
-        multiply_adds=steps * sum(_count_multiply_adds(layer, is_first=i == 0) for i, layer in layers),
-        sigmoids=steps * sum(layer.units * (2 if layer.cell == Cell.GRU else 3) for _, layer in layers),
-        tanhs=steps * sum(layer.units * (1 if layer.cell == Cell.GRU else 2) for _, layer in layers if _is_tanh(layer)),
-    )
+    multiply_adds, sigmoids, tanhs, steps = 0, 0, 0, description.timesteps
+    for i, stage in enumerate(description.stages):
+        given = count_steps(stage, steps)
+        if stage.kind == Kind.RECURRENT:
+            for layer in stage.layers[: stage.directions]:
+                multiply_adds += steps * _count_multiply_adds(layer, is_first=i == 0)
+                sigmoids += steps * layer.units * (2 if layer.cell == Cell.GRU else 3)
+                tanhs += steps * layer.units * (1 if layer.cell == Cell.GRU else 2) * _is_tanh(layer)
+        elif stage.kind == Kind.CONVOLUTION:
+            products = stage.taps * stage.layers[0].features * stage.layers[0].units
+            multiply_adds += given * products * (2 if i == 0 else 3)
+        steps = given
+    return Work(batch_size * multiply_adds, batch_size * sigmoids, batch_size * tanhs)
 
 
 def _count_multiply_adds(layer: Layer, *, is_first: bool) -> int:
