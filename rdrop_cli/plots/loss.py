@@ -25,7 +25,7 @@ PATCH = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none"
 TITLE_CHARACTERS_PER_INCH = 9
 MEASURED = ("val_loss", "train_mae")  # with dropout off
 BAND_OPACITY, SEED_OPACITY = 0.16, 0.45
-FEW_GROUPS = 4  # of more, only what they are compared by is drawn: the mean of the validation errors
+FEW_GROUPS = 4  # of more networks, only what they are compared by is drawn: the mean of the validation errors
 PUBLISHED_STYLE: dict[str, Any] = {"linestyle": "-", "linewidth": 0.9, "marker": ".", "markersize": 4}
 NAIVE_STYLE: dict[str, Any] = {"color": NAIVE_COLOUR, "linewidth": 1.4, "linestyle": (0, (6, 2, 1, 2))}
 REFERENCE_STYLE: dict[str, Any] = {"color": "#7A5230", "linewidth": 1.4, "linestyle": (0, (1, 1.5))}
@@ -78,7 +78,7 @@ def draw_comparison(
     """Draw the curves of runs over each other: a colour a variant, a line style a kind of error.
 
     Runs that differ in nothing but their seeds become their mean, with a band from the lowest seed to the highest
-    and a thin line for each. Of more than four such groups only the mean validation error is drawn.
+    and a thin line for each. Of more than four networks only the mean validation error is drawn.
 
     Args:
         runs: metrics of runs with at least one epoch.
@@ -88,11 +88,11 @@ def draw_comparison(
         inches: width and height.
     """
     groups, overlaid = group_seeds(runs), list((published or {}).values())
-    crowded = len(groups) > FEW_GROUPS
+    networks = [group for group in groups if group.runs[0].is_network]
+    crowded = len(networks) > FEW_GROUPS
     naive = runs[0].naive.val_mae * _scale_of(runs[0], in_unit)
     with draw_figure(path, figsize=inches) as (figure, axes):
         lines = LINES[:1] if crowded else _choose_lines(runs[0])
-        networks = [group for group in groups if group.runs[0].is_network]
         drawn = [_draw_group(axes, group, _scale_of(group.runs[0], in_unit), lines) for group in networks]
         drawn += [_draw_published(axes, run, in_unit) for run in overlaid]
         end = max((curves.epochs for curves in drawn), default=1.0) + 0.5

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import rdrop_cli.report
+from rdrop_cli.analysis.published import load_published
+from rdrop_cli.study.variants import REFERENCES
 from tests.report.test_html import Page
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -19,6 +21,11 @@ CHECKER = Path(rdrop_cli.report.__file__).with_name("check_verdict.py")
 @pytest.fixture(scope="module")
 def page():
     return (DOCS / "results.md").read_text()
+
+
+def read_archive(rdrop, name):
+    runs = json.loads(rdrop("runs", "--from", DOCS / name, "--json").out)
+    return sorted(runs, key=lambda run: run["seed"])
 
 
 def test_the_verdict_on_the_page_is_that_of_the_archive(page, rdrop):
@@ -59,10 +66,38 @@ def test_every_number_of_the_text_is_in_the_verdict(page, rdrop):
 
 
 def test_the_table_of_edition_2_is_that_of_its_archive(page, rdrop):
-    runs = json.loads(rdrop("runs", "--from", DOCS / "results-book2.zip", "--json").out)
+    runs = read_archive(rdrop, "results-book2.zip")
+    section = page.split("## Edition 2")[1].split("## ")[0]
     assert {(run["protocol"], run["seed"]) for run in runs} == {("book2", 0)}
     for run in runs:
         best, figures = run["best"], (run["final"]["val_mae_in_unit"], run["test"]["mae_in_unit"])
         cells = [f"{best['val_mae_in_unit']:.2f}", str(best["epoch"]), *(f"{error:.2f}" for error in figures)]
-        (row,) = re.findall(rf"\| `{run['variant']}` \|.*", page)
+        (row,) = re.findall(rf"\| `{run['variant']}` \|.*", section)
         assert f"| {' | '.join(cells)} |" in row
+
+
+@pytest.mark.parametrize("variant", ["dense", "gru-reversed", "bidirectional", "stacked", "conv", "conv-gru"])
+def test_the_table_of_edition_1_is_that_of_its_archive(page, rdrop, variant):
+    runs = [run for run in read_archive(rdrop, "results-edition1.zip") if run["variant"] == variant]
+    figures = [
+        [f"{run['best']['val_mae_in_unit']:.2f}" for run in runs],
+        [str(run["best"]["epoch"]) for run in runs],
+        [f"{run['final']['val_mae_in_unit']:.2f}" for run in runs],
+        [f"{run['test']['mae_in_unit']:.2f}" for run in runs],
+    ]
+    printed = load_published()[variant]
+    best, scale = int(printed.val_loss.argmin()), printed.target_std
+    book = f"{printed.val_loss[best] * scale:.2f}, {best + 1}, {printed.val_loss[-1] * scale:.2f}"
+    section = page.split("## Edition 1")[1].split("## ")[0]
+    (row,) = re.findall(rf"\| `{variant}` \|.*", section)
+    assert row.endswith(f"| {' | '.join([*map(', '.join, figures), book])} |")
+    assert [run["seed"] for run in runs] == list(range(len(runs)))
+
+
+def test_the_table_of_reference_forecasts_is_that_of_its_archive(page, rdrop):
+    section = page.split("## Forecasts without a network")[1].split("## ")[0]
+    runs = [run for run in read_archive(rdrop, "results-edition1.zip") if run["variant"] in REFERENCES]
+    assert {run["variant"] for run in runs} == set(REFERENCES)
+    for run in runs:
+        errors = (run["best"]["val_mae_in_unit"], run["test"]["mae_in_unit"])
+        assert f"| `{run['variant']}` | {' | '.join(f'{error:.2f}' for error in errors)} |" in section
