@@ -60,7 +60,7 @@ def plot(
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     quiet: Quiet = False,
 ) -> None:
-    """Plot curves of runs, errors over rates, forecasts, claims, or cost.
+    """Plot curves, errors over the rates, forecasts, claims, or cost.
 
     Seeds of one variant are drawn as their mean, with the error of the naive forecast beside them.
     """
