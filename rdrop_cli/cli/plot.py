@@ -150,7 +150,8 @@ def _plot_cost(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> N
     else:
         newest = choose_newest(runs_dir)
         runs, notes = newest.runs, newest.notes
-    configs = {run.run_id: find_run(run.run_id, runs_dir).read_config() for run in runs}
+    named = zip(runs, names or [run.run_id for run in runs], strict=True)
+    configs = {run.run_id: find_run(name, runs_dir).read_config() for run, name in named}
     costs, missing = list_costs(runs, configs, in_unit)
     _note([*notes, *(f"not drawn: {label}: no test error, or no known cost" for label in missing)])
     if not costs:
