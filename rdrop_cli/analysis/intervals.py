@@ -85,3 +85,10 @@ def predict_one(values: Floats) -> Interval:
     count, mean = len(values), float(values.mean())
     half = find_t(1 - ALPHA / 2, count - 1) * float(values.std(ddof=1)) * math.sqrt(1 + 1 / count)
     return Interval(mean - half, mean + half)
+
+
+def measure_half_width(values: Floats) -> Floats:
+    """Return half the 95 % t interval of the mean over the first axis, which has at least two values."""
+    count = len(values)
+    half: Floats = find_t(1 - ALPHA / 2, count - 1) * values.std(axis=0, ddof=1) / np.sqrt(count)
+    return half

@@ -6,9 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
+from rdrop_cli.cli.console import Column, note, print_lines, print_table
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Quiet
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.files import to_json
+from rdrop_cli.system import list_cores
 
 IMPLEMENTATIONS = {
     "book": "book: a Python generator into fit",
@@ -76,7 +78,6 @@ def bench(
         epochs,
     )
     from rdrop_cli.cli.bench_all import compare_all
-    from rdrop_cli.system import list_cores
 
     machine = {"processor": _name_processor(), "cores": len(list_cores())}
     if everything:
@@ -104,15 +105,12 @@ def bench(
 
 def _bench_study(data_dir: Path, epochs: int | None) -> Result:
     from rdrop_cli.bench.whole_study import measure_study
-    from rdrop_cli.cli.console import note
 
     return measure_study(data_dir, epochs, note), lambda measured: typer.echo(_describe_study(measured))
 
 
 def _bench_floors(data_dir: Path, rounds: int, steps: int) -> Result:
     from rdrop_cli.bench.floor import list_all_networks, measure_floors
-    from rdrop_cli.cli.console import note
-    from rdrop_cli.system import list_cores
 
     floors = measure_floors(list_all_networks(), data_dir, list_cores()[0], rounds, steps, note)
     return {"networks": floors}, _print_floors
@@ -120,8 +118,6 @@ def _bench_floors(data_dir: Path, rounds: int, steps: int) -> Result:
 
 def _bench_claims(data_dir: Path, rounds: int, steps: int) -> Result:
     from rdrop_cli.bench.claims import measure_claims
-    from rdrop_cli.cli.console import note
-    from rdrop_cli.system import list_cores
 
     return measure_claims(data_dir, list_cores(), rounds, steps, note), _print_claims
 
@@ -129,7 +125,6 @@ def _bench_claims(data_dir: Path, rounds: int, steps: int) -> Result:
 def _bench_together(data_dir: Path, counts: Sequence[int], rounds: int, steps: int) -> Result:
     from rdrop_cli.bench.networks import make_synthetic_windows, plan_study
     from rdrop_cli.bench.together import measure_together
-    from rdrop_cli.cli.console import note
 
     windows = make_synthetic_windows(data_dir)
     return measure_together(plan_study()["dropout"], windows, counts, rounds, steps, note), _print_together
@@ -139,9 +134,7 @@ def _bench_growth(data_dir: Path, path: Path, steps: int) -> Result:
     from rdrop_cli.bench.growth import measure_growth
     from rdrop_cli.bench.networks import plan_study
     from rdrop_cli.bench.plot import draw_growth
-    from rdrop_cli.cli.console import note
     from rdrop_cli.plots.style import check_ending
-    from rdrop_cli.system import list_cores
 
     check_ending(path)
     measured = measure_growth(plan_study()["dropout"], data_dir, list_cores(), steps, note)
@@ -153,8 +146,6 @@ def _bench_book(data_dir: Path, rounds: int, steps: int) -> Result:
     from rdrop_cli.bench.compare import race
     from rdrop_cli.bench.networks import make_synthetic_windows, plan_study
     from rdrop_cli.bench.results import summarise
-    from rdrop_cli.cli.console import note
-    from rdrop_cli.system import list_cores
 
     configs = plan_study()
     windows = make_synthetic_windows(data_dir)
@@ -190,8 +181,6 @@ def _parse_counts(text: str) -> list[int]:
 
 
 def _print_together(measured: dict[str, Any]) -> None:
-    from rdrop_cli.cli.console import Column, print_lines, print_table
-
     machine = measured["machine"]
     kernel = f"kernel, one run on {machine['cores']} cores"
     columns = (
@@ -231,8 +220,6 @@ def _name_processor() -> str:
 
 
 def _print_floors(measured: dict[str, Any]) -> None:
-    from rdrop_cli.cli.console import Column, print_lines, print_table
-
     columns = (
         Column("network"),
         Column("step ms", right=True),
@@ -255,7 +242,6 @@ def _print_floors(measured: dict[str, Any]) -> None:
 
 
 def _print_claims(measured: dict[str, Any]) -> None:
-    from rdrop_cli.cli.console import Column, print_lines, print_table
     from rdrop_cli.report.words import VERDICTS
 
     columns = (
@@ -278,8 +264,6 @@ def _print_claims(measured: dict[str, Any]) -> None:
 
 
 def _print_results(results: dict[str, Any]) -> None:
-    from rdrop_cli.cli.console import Column, print_lines, print_table
-
     columns = (
         Column("variant"),
         Column("implementation", wraps=True),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rdrop_cli.analysis.distributions import find_t
+from rdrop_cli.analysis.intervals import measure_half_width
 from rdrop_cli.plots.groups import Group, group_seeds
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, name_unit
 from rdrop_cli.runs.document import Metrics
@@ -18,7 +18,6 @@ from rdrop_cli.study.variants import VARIANTS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-LEVEL95 = 0.95
 TRILLION = 1e12
 LABEL_SHARE = 0.3  # of the width of the axis, that a label may take
 LINE_SHARE = 0.045  # of the height, that a line of text takes
@@ -77,9 +76,7 @@ def list_costs(
 
 
 def _summarise(group: Group, counts: Sequence[int], errors: Sequence[float]) -> Cost:
-    seeds = len(errors)
-    spread = float(np.std(errors, ddof=1)) if seeds > 1 else 0.0
-    half = find_t((1 + LEVEL95) / 2, seeds - 1) * spread / seeds**0.5 if seeds > 1 else 0.0
+    half = float(measure_half_width(np.array(errors))) if len(errors) > 1 else 0.0
     return Cost(group.label, group.variant, float(np.mean(counts)), float(np.mean(errors)), half)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.analysis.distributions import find_t
+from rdrop_cli.analysis.intervals import measure_half_width
 from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
 from rdrop_cli.analysis.measures import WINDOW_EPOCHS, measure_end, measure_level
 from rdrop_cli.analysis.network import Network, label_networks
@@ -28,7 +28,6 @@ ROW_INCHES, AROUND_INCHES = 0.46, 1.5
 WIDE, NARROW = 10.0, 5.2  # inches: for a page, and for a phone
 MOST_DRAWN = 200  # seeds in one picture
 MOST_NETWORKS = 6  # lines that can be told apart
-LEVEL95 = 0.95
 AXES: dict[Kind, str] = {
     "share": "seeds that show it (%)",
     "error": "difference in standardised error",
@@ -167,8 +166,7 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
             curves = np.array([run.val_loss[:equal] for run in runs]) * scale
             epochs, mean = np.arange(1, curves.shape[1] + 1), curves.mean(axis=0)
             if len(runs) > 1:
-                t = find_t((1 + LEVEL95) / 2, len(runs) - 1)
-                half = t * curves.std(axis=0, ddof=1) / np.sqrt(len(runs))
+                half = measure_half_width(curves)
                 axes.fill_between(epochs, mean - half, mean + half, color=colour, alpha=0.25, linewidth=0)
             axes.plot(epochs, mean, color=colour, linewidth=2.2, label=f"{labels[network]}, {len(runs)} seeds")
             if network.has_own_rates and network.variant in published:
