@@ -172,7 +172,8 @@ class _Index:
             with self._pass_over_faults():
                 self._connection.execute("BEGIN IMMEDIATE")
                 known = self._connection.execute("SELECT DISTINCT run FROM files").fetchall()
-                gone = [(run.decode(errors="replace"),) for (run,) in known if run not in there]
+                names = [run for (run,) in known if isinstance(run, bytes)]  # of a damaged index they may be anything
+                gone = [(name.decode(errors="replace"),) for name in names if name not in there]
                 self._connection.executemany("DELETE FROM files WHERE run = ?", gone)
                 self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", storable)
                 self._connection.execute("COMMIT")

@@ -8,7 +8,17 @@ from typing import Any
 import keras
 
 from rdrop_cli.nn.layers import DropoutGRU, DropoutLSTM, MethodRNN
-from rdrop_cli.nn.native.description import Activation, Cell, Description, Kind, Layer, Masks, MaskSite, Stage
+from rdrop_cli.nn.native.description import (
+    Activation,
+    Cell,
+    Description,
+    Kind,
+    Layer,
+    Masks,
+    MaskSite,
+    Stage,
+    count_steps,
+)
 from rdrop_cli.study.methods import Lifetime, Scaling, Site
 
 CELLS = {
@@ -166,7 +176,7 @@ class _Reader:
         stage.layers[0] = Layer(features=self.width, units=units, weights=weights)
         self.stages.append(stage)
         self.given, self.given_per_step, self.width = Masks(), False, units
-        self.timesteps = self.timesteps - taps + 1 if kind == Kind.CONVOLUTION else self.timesteps // taps
+        self.timesteps = count_steps(stage, self.timesteps)
 
     def _read_dropout(self, layer: Any) -> None:
         if self._is_flat:
