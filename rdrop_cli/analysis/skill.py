@@ -16,7 +16,7 @@ from rdrop_cli.runs.difference import explain_other_study
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.study.variants import REFERENCES
+from rdrop_cli.study.variants import REFERENCES, VARIANTS
 
 LEVEL = 0.95
 
@@ -114,7 +114,8 @@ def compare_forecasts(
 
 def _find_references(network: Metrics, runs_dir: Path) -> list[Run]:
     """Return the complete reference forecasts of the runs folder on the data and under the protocol of a network."""
-    folders = [folder for folder in list_run_folders(runs_dir) if folder.run_id.startswith(tuple(REFERENCES))]
+    named = [folder for folder in list_run_folders(runs_dir) if folder.run_id.startswith(tuple(REFERENCES))]
+    folders = [folder for folder in named if folder.run_id.rpartition("-s")[0] not in VARIANTS]  # `naive-step` is one
     if not folders:
         return []
     runs, _ = read_runs(folders)
