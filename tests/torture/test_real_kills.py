@@ -10,7 +10,7 @@ import pytest
 
 from tests.torture.kills import Place, Tally, fingerprint, finish, measure_work, torture, wait_until_at_work
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm_processes")]
 KILLS = int(os.environ.get("RDROP_KILLS", "25"))
 SIDE_BY_SIDE = 2
 # As Keras does it: set once at the start, and moved on by every call.
