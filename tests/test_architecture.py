@@ -9,10 +9,9 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
-import typer
 
 from docs.draw_architecture import collect_data, render_table
-from rdrop_cli.cli.app import app
+from rdrop_cli.cli.app import build_commands
 from tests.imports import (
     LAYERS,
     PACKAGE,
@@ -157,7 +156,7 @@ def list_texts(tree: ast.Module) -> Iterator[ast.Constant]:
 
 def list_options() -> set[str]:
     """Return the options of all commands."""
-    commands = typer.main.get_command(app).commands.values()  # type: ignore[attr-defined]
+    commands = build_commands().commands.values()
     return {option for command in commands for each in command.params for option in each.opts if "--" in option}
 
 

@@ -7,11 +7,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-import typer
 import yaml
 
 import rdrop_cli
-from rdrop_cli.cli.app import app, run_command
+from rdrop_cli.cli.app import build_commands, run_command
 from rdrop_cli.study.methods import METHODS
 
 ROOT = Path(__file__).parents[1]
@@ -51,13 +50,13 @@ def test_every_make_target_in_the_documentation_exists(line):
 
 
 def test_every_command_is_in_the_readme_and_has_help():
-    for name, command in typer.main.get_command(app).commands.items():
+    for name, command in build_commands().commands.items():
         assert f"rdrop {name}" in README, name
         assert command.help, name
 
 
 def test_every_option_has_help():
-    for command in typer.main.get_command(app).commands.values():
+    for command in build_commands().commands.values():
         for parameter in command.params:
             assert parameter.help, f"{command.name} {parameter.name}"
 

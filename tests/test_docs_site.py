@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 
 from rdrop_cli import api
-from rdrop_cli.cli.app import app
+from rdrop_cli.cli.app import build_commands
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -34,7 +33,7 @@ def test_every_page_is_built_and_in_the_navigation(site):
 @pytest.mark.thorough
 def test_the_command_reference_has_every_command_and_option(site):
     page = (site / "generated" / "cli.html").read_text(encoding="utf-8")
-    for name, command in typer.main.get_command(app).commands.items():
+    for name, command in build_commands().commands.items():
         assert f'id="rdrop-{name}"' in page, name
         for parameter in command.params:
             for flag in [flag for flag in parameter.opts if flag.startswith("--")]:

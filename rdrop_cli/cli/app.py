@@ -5,9 +5,11 @@ import io
 import os
 import sys
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated
 
 import typer
+from typer.core import TyperGroup
 
 import rdrop_cli
 from rdrop_cli.cli.anatomy import anatomy
@@ -74,6 +76,14 @@ def configure(
     ctx.default_map = read_default_map(ctx)
 
 
+@cache
+def build_commands() -> TyperGroup:
+    """Build what Typer makes of the functions' signatures, which takes longer than most commands do."""
+    commands = typer.main.get_command(app)
+    assert isinstance(commands, TyperGroup)
+    return commands
+
+
 def run_command(arguments: list[str]) -> int:
     """Run one command and return its exit code: 0, 1 failure, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
 
@@ -82,7 +92,7 @@ def run_command(arguments: list[str]) -> int:
     _encode_anything()
     try:
         with end_on_signals():
-            code = app(arguments or ["--help"], prog_name="rdrop", standalone_mode=False)
+            code = build_commands()(arguments or ["--help"], prog_name="rdrop", standalone_mode=False)
     except RdropError as error:
         return _fail(error.describe(name_flag), error.exit_code)
     except typer.TyperException as error:

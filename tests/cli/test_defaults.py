@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from rdrop_cli.cli.app import app
+from rdrop_cli.cli.app import build_commands
 from rdrop_cli.cli.defaults import FOLDERS, SETTABLE, list_options
 from rdrop_cli.planning.toml import MAX_BYTES
 
@@ -187,7 +187,7 @@ def test_a_file_cannot_steer_the_terminal(rdrop, place):
 
 
 def test_every_option_that_a_file_may_set_exists():
-    options = list_options(typer.Context(typer.main.get_command(app)))
+    options = list_options(typer.Context(build_commands()))
     for command, settable in SETTABLE.items():
         assert set(options[command]) - set(FOLDERS) == set(settable), command
     assert "runs_dir" in options["rm"]

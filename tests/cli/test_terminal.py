@@ -12,17 +12,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from rich.console import Console
-from typer.main import get_command
 
 from rdrop_cli.cli import console, progress
-from rdrop_cli.cli.app import app, run_command
+from rdrop_cli.cli.app import build_commands, run_command
 from rdrop_cli.cli.console import Column, Verbosity, print_table, set_verbosity
 from rdrop_cli.cli.help import EXAMPLES
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay, format_rough
 from rdrop_cli.runs.history import Epoch
 from tests.cli.conftest import run_on_terminal
 
-COMMANDS = list(get_command(app).commands)
+COMMANDS = list(build_commands().commands)
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 LONG_ID = "semeniuta-sequence-lstm-s12-20260101-000000-abcd"
 

@@ -11,17 +11,16 @@ from pathlib import Path
 
 import matplotlib.font_manager  # noqa: F401 -- it keeps a list of fonts in the user's folder, before the fence is up
 import pytest
-import typer
 
 from rdrop_cli.analysis.edition_claims import CLAIM_IDS
-from rdrop_cli.cli.app import app
+from rdrop_cli.cli.app import build_commands
 from tests.torture.fence import TrespassError, fenced
 from tests.torture.fuzzing import INPUTS, SECONDS_IN_ALL, assert_tame, limited, make
 from tests.torture.mutate import HOSTILE_TEXTS
 
 pytestmark = pytest.mark.timeout(SECONDS_IN_ALL)
 
-TREE = typer.main.get_command(app).commands
+TREE = build_commands().commands
 LONG_WORK = {
     "bench": "it measures for minutes, and takes a series of its own",
     "anatomy": "it needs nothing but a variant's name to build networks with TensorFlow",
