@@ -18,6 +18,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "methods.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 COMMANDS = {line for line in list_shell_lines(PAGE) if line.startswith(("rdrop anatomy", "rdrop variants"))}
 COMMANDS.remove("rdrop anatomy")  # the tables' test runs it for both cells
+pytestmark = pytest.mark.usefixtures("warm_processes")  # layers are examined in a process of their own
 EXAMPLES = re.findall(r"```pycon\n(.*?)```", TEXT, flags=re.DOTALL)
 
 

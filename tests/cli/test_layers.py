@@ -13,6 +13,7 @@ from rdrop_cli.anatomy import interpreter
 from rdrop_cli.study.methods import METHODS
 from tests.anatomy.test_examine import ASKED, look_into, make_layer
 
+pytestmark = pytest.mark.usefixtures("warm_processes")  # layers are examined in a process of their own
 LAYERS = Path(__file__).parents[1] / "anatomy" / "wrong_layers.py"
 
 
