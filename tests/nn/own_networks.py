@@ -54,6 +54,12 @@ def make_frozen_noise(timesteps, features):
     return stack(timesteps, features, FrozenNoise(), keras.layers.GRU(4))
 
 
+def make_penalised(timesteps, features):
+    penalties = {"kernel_regularizer": keras.regularizers.L2(0.01), "activity_regularizer": keras.regularizers.L1(0.02)}
+    norm = keras.constraints.MaxNorm(0.5)
+    return stack(timesteps, features, keras.layers.GRU(4, **penalties), keras.layers.Dense(3, kernel_constraint=norm))
+
+
 def make_two_outputs(timesteps, features):
     return stack(timesteps, features, keras.layers.GRU(4), units=2)
 

@@ -91,3 +91,13 @@ def test_pooling_with_other_strides_is_refused():
     model = build(lambda: [layers.MaxPooling1D(3, strides=2), layers.GRU(3)])
     with pytest.raises(UnsupportedModelError, match="strides"):
         describe_model(model, MaskSeeds(model, SEED).find_stream)
+
+
+@pytest.mark.parametrize(
+    "option", [{"activity_regularizer": "l2"}, {"dtype": "float64"}, {"bias_constraint": "max_norm"}]
+)
+def test_a_last_layer_with_more_than_weights_is_refused(option):
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((12, 4)), layers.GRU(3), layers.Dense(1, **option)])
+    with pytest.raises(UnsupportedModelError, match="dense" + ".*" + next(iter(option))):
+        describe_model(model, MaskSeeds(model, SEED).find_stream)

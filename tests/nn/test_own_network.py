@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from rdrop_cli.errors import DataError, RdropError, UsageError
+from rdrop_cli.nn.pipeline import WindowPipeline
 from rdrop_cli.nn.restore import restore_engine
 from rdrop_cli.nn.trainer import KerasTrainer
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.own import hash_code
+from rdrop_cli.study.protocol import DRAWN
 from rdrop_cli.study.variants import find_variant
 from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
 
@@ -70,6 +73,26 @@ def test_the_kernel_computes_it_where_it_can(tiny_windows):
     engines = [KerasTrainer(configure(name), tiny_windows)._engine for name in ("make_plain", "make_timestep_dropout")]
     assert [engine.name for engine in engines] == ["native", "xla"]
     assert engines[1].reason == "the kernel has no TimestepDropout"
+
+
+@pytest.mark.parametrize("engine", ["auto", "keras"])
+def test_penalties_and_constraints_of_weights_count_as_in_keras(tiny_windows, engine):
+    """They are in the gradients; the loss that is told is that of the forecasts, as without them."""
+    config = configure("make_penalised", engine=engine)
+    trainer, by_keras = KerasTrainer(config, tiny_windows), KerasTrainer(config, tiny_windows).model
+    by_keras.compile(optimizer=TINY_PROTOCOL.optimizer, loss="mae", metrics=["mae"], jit_compile=False)
+    told, expected = list[float](), list[float]()
+    trainer.train_epoch(1, lambda _, loss: told.append(loss))
+    batches = WindowPipeline(tiny_windows).stream_training(config.seed, 0, 4, TINY_PROTOCOL.batch_size, DRAWN)
+    for _, x, y in batches:
+        by_keras.reset_metrics()
+        figures = by_keras.train_on_batch(x, y[:, tf.newaxis], return_dict=True)
+        assert figures["loss"] > figures["mae"] + 0.01
+        expected.append(figures["mae"])
+    np.testing.assert_allclose(told, expected, rtol=2e-5)
+    assert trainer._engine.name == ("xla" if engine == "auto" else "keras")
+    for weight, by_fit in zip(trainer.model.get_weights(), by_keras.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, by_fit, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.thorough

@@ -133,7 +133,7 @@ class _Reader:
 
     def _read_dense_over_time(self, layer: Any) -> None:
         """Take in a dense layer on a flattened sequence: a convolution that reads all timesteps at once."""
-        self._refuse_unmet(layer, self._want_of_weights(layer))
+        self._refuse_unmet(layer, self._want_of_weights(layer, keras.activations.relu))
         self._is_flat = False
         self._add(Kind.CONVOLUTION, self.timesteps, layer.units, self._offsets[layer.kernel.path], every_state=False)
 
@@ -146,7 +146,7 @@ class _Reader:
             "data_format": layer.data_format == "channels_last",
             "place": self._gives_sequence,
         }
-        self._refuse_unmet(layer, wanted | self._want_of_weights(layer))
+        self._refuse_unmet(layer, wanted | self._want_of_weights(layer, keras.activations.relu))
         self._add(Kind.CONVOLUTION, layer.kernel_size[0], layer.filters, self._offsets[layer.kernel.path])
 
     def _read_pooling(self, layer: Any) -> None:
@@ -161,9 +161,9 @@ class _Reader:
         self._add(POOLINGS[type(layer)], taps, self.width, 0, every_state=not is_global)
 
     @staticmethod
-    def _want_of_weights(layer: Any) -> dict[str, bool]:
+    def _want_of_weights(layer: Any, activation: Callable[[Any], Any]) -> dict[str, bool]:
         return {
-            "activation": layer.activation is keras.activations.relu,
+            "activation": layer.activation is activation,
             "use_bias": layer.use_bias,
             "activity_regularizer": layer.activity_regularizer is None,
             "dtype": layer.dtype_policy.name == "float32",
@@ -194,12 +194,7 @@ class _Reader:
             self.given_per_step = not returned and noise_shape is None
 
     def _read_dense(self, layer: Any) -> None:
-        wanted = {
-            "activation": layer.activation is keras.activations.linear,
-            "use_bias": layer.use_bias,
-            **{name: getattr(layer, name) is None for name in PENALTIES if hasattr(layer, name)},
-        }
-        self._refuse_unmet(layer, wanted)
+        self._refuse_unmet(layer, self._want_of_weights(layer, keras.activations.linear))
         if not self.stages or self.stages[-1].every_state:
             raise UnsupportedModelError(f"{layer.name} is not given the last state of a recurrent layer")
         self.dense, self.width = self._offsets[layer.kernel.path], layer.units
