@@ -55,8 +55,17 @@ def tell_extra(extra: str) -> str:
 
 
 def describe_exception(error: Exception) -> str:
-    """Render what a stranger's code raised: its type, and the first line of its message."""
-    return f"{type(error).__name__}: {(str(error).strip() or 'no message').splitlines()[0]}"
+    """Render what a stranger's code raised: its type, and the first line of its message that says something.
+
+    TensorFlow puts a traceback before the message of what fails in a graph, and Keras the name of a layer, in colours.
+    """
+    name = type(error).__name__
+    lines = [line.strip() for line in re.sub(r"\x1b\[[\d;]*m", "", str(error)).splitlines() if line.strip()]
+    if lines[:1] == ["in user code:"]:
+        lines = lines[max((i for i, line in enumerate(lines) if line.startswith(f"{name}: ")), default=0) :]
+    if len(lines) > 1 and "Exception encountered when calling " in lines[0]:
+        lines = lines[1:]
+    return f"{name}: {lines[0].removeprefix(f'{name}: ') if lines else 'no message'}"
 
 
 class SchedulerLostError(RdropError):

@@ -56,8 +56,10 @@ def _check(maker: str, model: object, window: tuple[int, int], outputs: int) -> 
     if not isinstance(model, keras.Model):
         raise UsageError(f"{maker}: expected a function that returns a Keras model, received {type(model).__name__}")
     given, returned = (None, *window), (None, outputs)
-    if model.input_shape != given or model.output_shape != returned:
+    shapes = [getattr(model, name, "a shape that Keras cannot tell") for name in ("input_shape", "output_shape")]
+    if shapes != [given, returned]:
         raise UsageError(
-            f"{maker}: expected a network from {given} to {returned}, "
-            f"received one from {model.input_shape} to {model.output_shape}"
+            f"{maker}: expected a network from {given} to {returned}, received one from {shapes[0]} to {shapes[1]}"
         )
+    if not model.trainable_variables:
+        raise UsageError(f"{maker}: expected a network with weights to train, received one without")

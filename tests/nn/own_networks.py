@@ -60,6 +60,31 @@ def make_penalised(timesteps, features):
     return stack(timesteps, features, keras.layers.GRU(4, **penalties), keras.layers.Dense(3, kernel_constraint=norm))
 
 
+def make_uneven_pair(timesteps, features):
+    back = keras.layers.GRU(5, go_backwards=True)
+    return stack(timesteps, features, keras.layers.Bidirectional(keras.layers.GRU(3), backward_layer=back))
+
+
+def make_frozen_cell(timesteps, features):
+    layer = keras.layers.GRU(3)
+    layer.build((None, timesteps, features))
+    layer.cell.trainable = False
+    return stack(timesteps, features, layer)
+
+
+def make_untrained(timesteps, features):
+    model = make_plain(timesteps, features)
+    model.trainable = False
+    return model
+
+
+def make_shapeless(timesteps, features):
+    def call(x):
+        return tf.py_function(lambda values: values, [x], x.dtype)
+
+    return stack(timesteps, features, keras.layers.GRU(3), keras.layers.Lambda(call))
+
+
 def make_two_outputs(timesteps, features):
     return stack(timesteps, features, keras.layers.GRU(4), units=2)
 

@@ -70,9 +70,14 @@ def test_another_seed_has_other_weights_and_masks(tiny_windows):
 
 
 def test_the_kernel_computes_it_where_it_can(tiny_windows):
-    engines = [KerasTrainer(configure(name), tiny_windows)._engine for name in ("make_plain", "make_timestep_dropout")]
-    assert [engine.name for engine in engines] == ["native", "xla"]
-    assert engines[1].reason == "the kernel has no TimestepDropout"
+    names = ("make_plain", "make_timestep_dropout", "make_frozen_cell", "make_uneven_pair")
+    engines = [KerasTrainer(configure(name), tiny_windows)._engine for name in names]
+    assert [engine.name for engine in engines] == ["native", "xla", "xla", "xla"]
+    assert [engine.reason for engine in engines[1:]] == [
+        "the kernel has no TimestepDropout",
+        "the kernel cannot compute gru because its weights are not trained",
+        "the two directions of bidirectional have different units",
+    ]
 
 
 @pytest.mark.parametrize("engine", ["auto", "keras"])
@@ -108,6 +113,8 @@ def test_random_state_that_no_seed_reaches_is_found(tiny_windows, function):
     [
         ("make_two_outputs", UsageError, r"expected a network from \(None, 5, 14\) to \(None, 1\), received one from"),
         ("make_nothing", UsageError, "expected a function that returns a Keras model, received NoneType"),
+        ("make_untrained", UsageError, "expected a network with weights to train, received one without"),
+        ("make_shapeless", UsageError, "received one from a shape that Keras cannot tell"),
         ("fail", RdropError, r"fail\(5, 14\) failed: ValueError: no such weather$"),
         ("missing", UsageError, "missing: cannot be imported: AttributeError: module"),
     ],
@@ -115,6 +122,15 @@ def test_random_state_that_no_seed_reaches_is_found(tiny_windows, function):
 def test_what_cannot_be_trained_is_refused_in_a_line(tiny_windows, function, error, message):
     with pytest.raises(error, match=message):
         KerasTrainer(configure(function), tiny_windows)
+
+
+def test_what_fails_in_its_graph_is_told_by_what_tensorflow_and_keras_wrap(tiny_windows):
+    trainer = KerasTrainer(configure("make_uneven_pair"), tiny_windows)
+    with pytest.raises(RdropError) as caught:
+        trainer.find_hidden_state()
+    told = str(caught.value)
+    assert "cannot be trained by xla: ValueError: Input 0 with name 'None' of layer 'dense' is incompatible" in told
+    assert "\x1b" not in told
 
 
 def test_code_that_changed_is_refused(tiny_windows):

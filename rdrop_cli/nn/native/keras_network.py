@@ -126,6 +126,12 @@ class _Reader:
         else:
             self._read_recurrent(layer)
 
+    def _locate(self, layer: Any, weights: Any) -> int:
+        """Return where a layer's weights begin among all that are trained."""
+        if weights.path not in self._offsets:
+            raise UnsupportedModelError(f"the kernel cannot compute {layer.name} because its weights are not trained")
+        return self._offsets[weights.path]
+
     @property
     def _gives_sequence(self) -> bool:
         """Whether the next layer is given a sequence, and not one state."""
@@ -135,7 +141,7 @@ class _Reader:
         """Take in a dense layer on a flattened sequence: a convolution that reads all timesteps at once."""
         self._refuse_unmet(layer, self._want_of_weights(layer, keras.activations.relu))
         self._is_flat = False
-        self._add(Kind.CONVOLUTION, self.timesteps, layer.units, self._offsets[layer.kernel.path], every_state=False)
+        self._add(Kind.CONVOLUTION, self.timesteps, layer.units, self._locate(layer, layer.kernel), every_state=False)
 
     def _read_convolution(self, layer: Any) -> None:
         wanted = {
@@ -147,7 +153,7 @@ class _Reader:
             "place": self._gives_sequence,
         }
         self._refuse_unmet(layer, wanted | self._want_of_weights(layer, keras.activations.relu))
-        self._add(Kind.CONVOLUTION, layer.kernel_size[0], layer.filters, self._offsets[layer.kernel.path])
+        self._add(Kind.CONVOLUTION, layer.kernel_size[0], layer.filters, self._locate(layer, layer.kernel))
 
     def _read_pooling(self, layer: Any) -> None:
         is_global = type(layer) in (keras.layers.GlobalMaxPooling1D, keras.layers.GlobalAveragePooling1D)
@@ -197,7 +203,7 @@ class _Reader:
         self._refuse_unmet(layer, self._want_of_weights(layer, keras.activations.linear))
         if not self.stages or self.stages[-1].every_state:
             raise UnsupportedModelError(f"{layer.name} is not given the last state of a recurrent layer")
-        self.dense, self.width = self._offsets[layer.kernel.path], layer.units
+        self.dense, self.width = self._locate(layer, layer.kernel), layer.units
 
     def _read_recurrent(self, layer: Any) -> None:
         pair = isinstance(layer, keras.layers.Bidirectional)
@@ -209,6 +215,8 @@ class _Reader:
             raise UnsupportedModelError(f"the kernel has no {type(unknown[0]).__name__}")
         if not self._gives_sequence:
             raise UnsupportedModelError(f"{layer.name} is given one state, not a sequence")
+        if len({each.units for each in directions}) > 1:
+            raise UnsupportedModelError(f"the two directions of {layer.name} have different units")
         stage = Stage(
             Kind.RECURRENT,
             0,
@@ -246,7 +254,7 @@ class _Reader:
             units=layer.units,
             activation=ACTIVATIONS[layer.activation],
             backwards=int(layer.go_backwards),
-            weights=self._offsets[layer.cell.kernel.path],
+            weights=self._locate(layer, layer.cell.kernel),
         )
         (self._add_method if isinstance(layer, MethodRNN) else self._add_keras_dropout)(described, layer)
         return described
