@@ -174,6 +174,22 @@ def test_entries_that_change_places_change_no_answer(runs_dir: Path, cache: Path
     assert read(runs_dir) == read_anew(runs_dir)
 
 
+def test_names_in_the_index_that_are_no_text_change_no_answer(runs_dir: Path, save_run: SaveRun, cache: Path) -> None:
+    read(runs_dir)
+    (path,) = cache.glob("runs-*.sqlite")
+    with sqlite3.connect(path) as connection:  # a damaged schema may let anything in
+        connection.executescript("""
+            ALTER TABLE files RENAME TO whole;
+            CREATE TABLE files (kind, run, stamp, checksum, content, PRIMARY KEY (kind, run)) WITHOUT ROWID;
+            INSERT INTO files SELECT * FROM whole;
+            UPDATE files SET run = 7 WHERE run = 'baseline-s0';
+            DROP TABLE whole;
+        """)
+    save_run(runs_dir, "new")
+    for _ in range(2):
+        assert read(runs_dir) == read_anew(runs_dir)
+
+
 def test_an_index_of_another_version_is_made_anew(
     runs_dir: Path, parsed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
