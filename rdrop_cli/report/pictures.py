@@ -133,8 +133,14 @@ def draw_pairs(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
             axes.set_xlim(-0.35, 1.35)
             axes.set_title(name, loc="left", fontsize=11)
         panels[0].set_ylabel(f"validation error{unit}")
-        naive = collection.curves.naive_val_mae * scale
-        panels[1].annotate("naive forecast", (1.33, naive), (0, 3), textcoords="offset points", ha="right", fontsize=9)
+        _name_naive(panels[1], collection.curves.naive_val_mae * scale)
+
+
+def _name_naive(axes: "Axes", error: float) -> None:
+    """Write the name of the naive forecast above its line, on white where curves pass."""
+    above: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "bottom"}
+    white = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
+    axes.annotate("naive forecast", (1, error), (-3, 3), ha="right", fontsize=9, bbox=white, zorder=6, **above)
 
 
 def thin_out(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -175,15 +181,7 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
                     epochs[: len(own)], own, color=colour, linewidth=0.9, linestyle="--", marker=".", markersize=3
                 )
         axes.axhline(collection.curves.naive_val_mae * scale, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
-        axes.annotate(
-            "naive forecast",
-            (1, collection.curves.naive_val_mae * scale),
-            (-2, 3),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            ha="right",
-            fontsize=9,
-        )
+        _name_naive(axes, collection.curves.naive_val_mae * scale)
         drawn = [run for network in shown for run in collection.networks[network]]
         drawn += [published[each.variant] for each in shown if each.has_own_rates and each.variant in published]
         _limit_curves(axes, drawn, scale, max(network.epochs for network in shown))
