@@ -128,13 +128,16 @@ def _make_again(folder: "RunFolder", execution: Any) -> None:
 
 
 def _replay(folder: "RunFolder", epochs: int, data_dir: Path, verification: "Verification") -> None:
-    from rdrop_cli.training.replay import replay_run
+    from rdrop_cli.training.replay import NothingToReplayError, replay_run
 
     try:
         config = folder.read_config()
         series = _load(config.dataset, data_dir, config.reading)
         with show_stage(f"{folder.run_id}: training again"):
             replay = replay_run(folder, series, epochs)
+    except NothingToReplayError as error:
+        verification.notes.append(str(error))
+        return
     except RdropError as error:
         verification.blame("replay", str(error))
         return

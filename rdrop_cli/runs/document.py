@@ -215,9 +215,12 @@ class Metrics(Fields, frozen=True, kw_only=True):
 
     @property
     def has_own_rates(self) -> bool:
-        """Whether the run was trained with the rates that its variant has where none are asked for."""
+        """Whether the run was trained with the rates that its variant has where none are asked for.
+
+        A network of the user's own has its rates in its code, and none here.
+        """
         variant = VARIANTS.get(self.variant)
-        return variant is not None and self.rates.pair == (variant.dropout, variant.recurrent_dropout)
+        return self.rates.pair == ((variant.dropout, variant.recurrent_dropout) if variant else (0.0, 0.0))
 
 
 class ProtocolName(Fields, frozen=True, kw_only=True):

@@ -59,6 +59,10 @@ class Replay:
         return f"{self.what}: the same up to rounding, {max(self.differences.values()):.1g} at most{where}"
 
 
+class NothingToReplayError(RdropError):
+    """A run is not so far yet that training it again could tell anything: no fault of its."""
+
+
 class _EnoughError(Exception):
     """The last epoch that was to be trained again is done."""
 
@@ -80,9 +84,13 @@ def replay_run(folder: RunFolder, series: Series, epochs: int) -> Replay:
     all where the run has no more.
 
     Raises:
+        NothingToReplayError: it has finished no epoch; or nothing is to be made from the newest checkpoint, since it is
+            not complete.
         RdropError: there is no checkpoint to begin at, or another than the run's own data.
     """
     config, metrics = folder.read_config(), folder.read_metrics()
+    if not metrics.has_epochs:
+        raise NothingToReplayError("no epoch is finished, so there is nothing to train again")
     kept = _read_checkpoints(folder)
     done = max(kept, default=0)
     if not done:
@@ -98,7 +106,7 @@ def replay_run(folder: RunFolder, series: Series, epochs: int) -> Replay:
         if start:
             shutil.copy(kept[start], again.checkpoints_path)
         if start == last and metrics.status != "completed":
-            raise RdropError(f"{folder.run_id}: is not complete, so nothing was made from its newest checkpoint yet")
+            raise NothingToReplayError("it is not complete, so nothing was made from its newest checkpoint yet")
         is_whole = last == done and metrics.status == "completed"
         with suppress(_EnoughError):
             train_run(config, series, lambda: again, Callback() if is_whole else _StopAfter(last))

@@ -12,6 +12,7 @@ from rdrop_cli.runs.checkpoint import Checkpoint, list_checkpoints, read_checkpo
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.record import RECORD, write_record
 from rdrop_cli.training import replay
+from tests.cli.conftest import SMALL
 from tests.torture.kills import fingerprint
 
 
@@ -123,6 +124,25 @@ def test_a_replay_without_its_checkpoint_or_data_says_what_is_possible(rdrop, ru
     result = rdrop("verify", folder.run_id, "--replay", "2", "--runs-dir", runs_dir)
     assert result.code == 1
     assert "there is no such file" in result.out
+
+
+def test_a_run_that_is_not_so_far_is_no_damaged_one(rdrop, runs_dir, folder, weather_csv, tmp_path):
+    """One that failed before its first epoch was done, and one whose model was not made yet."""
+    where = ("--dataset", weather_csv, *SMALL, "--runs-dir", runs_dir, "--data-dir", tmp_path)
+    assert rdrop("train", "baseline", "--loss", "mse", "--learning-rate", "1e38", *where).code == 1
+    failed = rdrop("verify", "--replay", "1", "--runs-dir", runs_dir, newest := find_newest(runs_dir))
+    assert (failed.code, failed.out) == (0, "1 run: 1 whole, 0 damaged; 0 files agree with their records\n")
+    assert f"{newest}: no epoch is finished, so there is nothing to train again" in failed.err
+    document = json.loads(folder.metrics_path.read_text())
+    write_text(folder.metrics_path, json.dumps(document | {"status": "interrupted"}))
+    (folder.path / RECORD).unlink()
+    result = rdrop("verify", "--replay", "0", "--runs-dir", runs_dir, folder.run_id)
+    assert "it is not complete, so nothing was made from its newest checkpoint yet" in result.err
+    assert "replay" not in result.out
+
+
+def find_newest(runs_dir: Path) -> str:
+    return max(path.name for path in runs_dir.glob("baseline-*"))
 
 
 def test_a_difference_is_measured_relative_to_the_largest_value():

@@ -85,3 +85,12 @@ def test_a_part_is_read_by_its_name_in_the_json_too(make_metrics: Callable[..., 
     assert metrics["best"]["val_mae"] == metrics.best.val_mae
     with pytest.raises(KeyError, match="besst"):
         metrics["besst"]
+
+
+def test_a_network_of_the_users_own_has_its_rates_in_its_code(make_metrics, tiny_config):
+    """So they are no part of what a forecast calls it."""
+    plain, lossy = (replace(tiny_config, dropout=rate, recurrent_dropout=rate) for rate in (0.0, 0.2))
+    assert make_metrics(variant="my_network:make", config=plain).has_own_rates
+    assert not make_metrics(variant="my_network:make", config=lossy).has_own_rates
+    assert not make_metrics(variant="dropout", config=plain).has_own_rates
+    assert make_metrics(variant="dropout", config=lossy).has_own_rates
