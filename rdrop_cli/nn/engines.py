@@ -209,7 +209,9 @@ class GraphEngine:
             outputs = tf.reshape(self._model(x, training=True), [-1, *protocol.output_shape])
             targets = tf.reshape(y, [-1, len(protocol.horizons), 1]) if protocol.quantiles else y
             loss = compute_loss(protocol.loss, outputs - targets, protocol.quantiles)
-            penalised = tf.add_n([loss, *self._model.losses])  # of regularisers, and what a layer's add_loss adds
+            # Of regularisers, and what a layer's add_loss adds: of any shape, and in the dtype of its layer.
+            penalties = [tf.reduce_sum(tf.cast(each, loss.dtype)) for each in self._model.losses]
+            penalised = tf.add_n([loss, *penalties])
         variables = self._model.trainable_variables
         self._optimizer.apply(tape.gradient(penalised, [v.value for v in variables]), variables)
         return loss

@@ -54,10 +54,19 @@ def make_frozen_noise(timesteps, features):
     return stack(timesteps, features, FrozenNoise(), keras.layers.GRU(4))
 
 
+class Penalty(keras.layers.Layer):
+    """Adds a loss of each sample."""
+
+    def call(self, states):
+        self.add_loss(0.03 * keras.ops.mean(keras.ops.square(states), axis=1))
+        return states
+
+
 def make_penalised(timesteps, features):
     penalties = {"kernel_regularizer": keras.regularizers.L2(0.01), "activity_regularizer": keras.regularizers.L1(0.02)}
     norm = keras.constraints.MaxNorm(0.5)
-    return stack(timesteps, features, keras.layers.GRU(4, **penalties), keras.layers.Dense(3, kernel_constraint=norm))
+    dense = keras.layers.Dense(3, kernel_constraint=norm)
+    return stack(timesteps, features, keras.layers.GRU(4, **penalties), Penalty(), dense)
 
 
 def make_uneven_pair(timesteps, features):
