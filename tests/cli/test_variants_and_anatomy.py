@@ -129,6 +129,10 @@ WRONG_USAGE = [
     ("anatomy --cell rnn", "--cell: expected one of gru, lstm, received 'rnn'"),
     ("anatomy gal --output cells.gif", "expected a name ending in .png, .svg, .pdf, received '.gif'"),
     ("train masked-carry --cell lstm", "--cell: masked-carry has no lstm cell, only gru"),
+    (
+        "train tests.nn.own_networks:make_plain --cell lstm",
+        "--cell: tests.nn.own_networks:make_plain is your own network, whose cells are in its code",
+    ),
     ("train --cell rnn", "--cell: expected one of gru, lstm, received 'rnn'"),
     ("train zoneout --recurrent-dropout 1", "--recurrent-dropout: expected a rate in [0, 1), received 1"),
     ("train dropout-before --recurrent-dropout 0.5", "--recurrent-dropout: dropout-before has no such rate"),
