@@ -76,22 +76,42 @@ def test_the_table_of_edition_2_is_that_of_its_archive(page, rdrop):
         assert f"| {' | '.join(cells)} |" in row
 
 
-@pytest.mark.parametrize("variant", ["dense", "gru-reversed", "bidirectional", "stacked", "conv", "conv-gru"])
-def test_the_table_of_edition_1_is_that_of_its_archive(page, rdrop, variant):
-    runs = [run for run in read_archive(rdrop, "results-edition1.zip") if run["variant"] == variant]
+def render_seeds(runs):
+    """Render a network's runs as the tables do: the best error, its epoch, the last error, the test's."""
     figures = [
         [f"{run['best']['val_mae_in_unit']:.2f}" for run in runs],
         [str(run["best"]["epoch"]) for run in runs],
         [f"{run['final']['val_mae_in_unit']:.2f}" for run in runs],
         [f"{run['test']['mae_in_unit']:.2f}" for run in runs],
     ]
+    assert [run["seed"] for run in runs] == list(range(len(runs)))
+    return " | ".join(map(", ".join, figures))
+
+
+@pytest.mark.parametrize("variant", ["dense", "gru-reversed", "bidirectional", "stacked", "conv", "conv-gru"])
+def test_the_table_of_edition_1_is_that_of_its_archive(page, rdrop, variant):
+    runs = [run for run in read_archive(rdrop, "results-edition1.zip") if run["variant"] == variant]
     printed = load_published()[variant]
     best, scale = int(printed.val_loss.argmin()), printed.target_std
     book = f"{printed.val_loss[best] * scale:.2f}, {best + 1}, {printed.val_loss[-1] * scale:.2f}"
     section = page.split("## Edition 1")[1].split("## ")[0]
     (row,) = re.findall(rf"\| `{variant}` \|.*", section)
-    assert row.endswith(f"| {' | '.join([*map(', '.join, figures), book])} |")
-    assert [run["seed"] for run in runs] == list(range(len(runs)))
+    assert row.endswith(f"| {render_seeds(runs)} | {book} |")
+
+
+@pytest.mark.parametrize(
+    "variant", ["baseline", "dropout", "gradient-boosting", "ridge", "damped-persistence", "naive"]
+)
+def test_the_table_of_jena_2020_is_that_of_its_archive(page, rdrop, variant):
+    runs = [run for run in read_archive(rdrop, "results-jena2020.zip") if run["variant"] == variant]
+    section = page.split("## Jena in 2020")[1].split("## ")[0]
+    (row,) = re.findall(rf"\| `{variant}` \|.*", section)
+    if variant in REFERENCES:
+        ((validation, test),) = [(run["best"]["val_mae_in_unit"], run["test"]["mae_in_unit"]) for run in runs]
+        assert row.endswith(f"| {validation:.2f} | – | – | {test:.2f} |")
+    else:
+        assert row.endswith(f"| {render_seeds(runs)} |")
+        assert len(runs) == 3
 
 
 def test_the_table_of_reference_forecasts_is_that_of_its_archive(page, rdrop):
