@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 EPOCHS = 40
 OPTIONS = [*SMALL[:-1], str(EPOCHS)]
 SECONDS_TO_BEGIN = 120
-SECONDS_TO_FINISH = 1.0  # after the last epoch: test, picture, the process's end
+SECONDS_TO_FINISH = 3.0  # after the last epoch: test, picture, the process's end; on a slow machine
 SECONDS_TO_WRITE = 0.7
 WRITTEN = (".epoch", ".epoch", ".model", ".metrics", ".history", ".loss")
 MAIN = "from rdrop_cli.__main__ import main; main()"
@@ -118,6 +118,12 @@ def wait_for_writing(folder: RunFolder, kind: str) -> None:
             return
 
 
+def wait_for_epoch(process: subprocess.Popen[str], folder: RunFolder, epoch: int) -> None:
+    """Wait until a run has done so many epochs, however long its start takes, or its process has ended."""
+    while process.poll() is None and count_epochs(folder) < epoch:
+        time.sleep(0.002)
+
+
 def finish(process: subprocess.Popen[str], runs_dir: Path) -> RunFolder:
     """Let a process end of itself, and return its run."""
     folder = wait_until_at_work(process, runs_dir)
@@ -183,11 +189,16 @@ def torture(place: Place, kills: int, work_seconds: float, seed: int) -> tuple[T
     while tally.kills < kills:
         process = place.go_on(folder) if folder else place.begin()
         folder = wait_until_at_work(process, place.runs_dir)
-        left = 1 - count_epochs(folder) / EPOCHS
+        epoch = count_epochs(folder)
+        seconds = (1 - epoch / EPOCHS) * work_seconds + SECONDS_TO_FINISH
+        if by_epoch := tally.kills % 2 == 1:
+            epoch = rng.randint(epoch, EPOCHS)
+            wait_for_epoch(process, folder, epoch)
+            seconds = SECONDS_TO_FINISH if epoch == EPOCHS else work_seconds / EPOCHS
         try:
-            _, err = process.communicate(timeout=rng.uniform(0, left * work_seconds + SECONDS_TO_FINISH))
+            _, err = process.communicate(timeout=rng.uniform(0, seconds))
         except subprocess.TimeoutExpired:
-            if tally.kills % 2:
+            if by_epoch:
                 wait_for_writing(folder, rng.choice(WRITTEN))
             os.kill(process.pid, signal.SIGKILL)
             process.communicate()

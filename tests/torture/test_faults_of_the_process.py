@@ -29,7 +29,7 @@ from rdrop_cli.cli import app
 def compute(*_, **__):
     print("deaf", flush=True)
     hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)  # an hour of native code, in which Python hears nothing
-app.app = compute
+app.build_commands = lambda: compute
 sys.exit(run_command([]))
 """
 
