@@ -53,7 +53,7 @@ test-package: install ## Build the wheel and the sdist, install the wheel in a c
 test-slurm: install ## Let jobs of a real Slurm on this machine run out of time (a quarter of an hour; docs/cluster.md)
 	$(VENV)/bin/pytest -q -s -m slow tests/jobs/test_slurm.py
 
-torture: install ## Kill a training 200 times (ten a minute; KILLS=25 for fewer) and compare its result
+torture: install ## Kill a training 200 times (nine minutes; KILLS=25 for fewer) and compare its result
 	RDROP_KILLS=$(KILLS) $(VENV)/bin/pytest -q -m slow tests/torture/test_real_kills.py
 
 races: install ## Let four processes at a time meet on one runs folder (200 rounds, minutes; RACES=20 for fewer)
