@@ -188,10 +188,10 @@ def check_cell(variant: Variant, cell: str) -> None:
     """
     if cell not in CELLS:
         raise ValueRefusedError("cell", cell, f"one of {', '.join(CELLS)}")
-    if variant.maker and cell not in variant.cells:
-        raise UsageError(f"{variant.name} is your own network, whose cells are in its code", field="cell")
     if cell not in variant.cells:
-        raise UsageError(f"{variant.name} has no {cell} cell, only {', '.join(variant.cells)}", field="cell")
+        only = f"has no {cell} cell, only {', '.join(variant.cells)}"
+        why = "is your own network, whose cells are in its code" if variant.maker else only
+        raise UsageError(f"{variant.name} {why}", field="cell")
 
 
 def find_own_cell(variant: str) -> str:

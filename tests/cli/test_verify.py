@@ -130,7 +130,8 @@ def test_a_run_that_is_not_so_far_is_no_damaged_one(rdrop, runs_dir, folder, wea
     """One that failed before its first epoch was done, and one whose model was not made yet."""
     where = ("--dataset", weather_csv, *SMALL, "--runs-dir", runs_dir, "--data-dir", tmp_path)
     assert rdrop("train", "baseline", "--loss", "mse", "--learning-rate", "1e38", *where).code == 1
-    failed = rdrop("verify", "--replay", "1", "--runs-dir", runs_dir, newest := find_newest(runs_dir))
+    newest = max(path.name for path in runs_dir.glob("baseline-*"))
+    failed = rdrop("verify", "--replay", "1", "--runs-dir", runs_dir, newest)
     assert (failed.code, failed.out) == (0, "1 run: 1 whole, 0 damaged; 0 files agree with their records\n")
     assert f"{newest}: no epoch is finished, so there is nothing to train again" in failed.err
     document = json.loads(folder.metrics_path.read_text())
@@ -139,10 +140,6 @@ def test_a_run_that_is_not_so_far_is_no_damaged_one(rdrop, runs_dir, folder, wea
     result = rdrop("verify", "--replay", "0", "--runs-dir", runs_dir, folder.run_id)
     assert "it is not complete, so nothing was made from its newest checkpoint yet" in result.err
     assert "replay" not in result.out
-
-
-def find_newest(runs_dir: Path) -> str:
-    return max(path.name for path in runs_dir.glob("baseline-*"))
 
 
 def test_a_difference_is_measured_relative_to_the_largest_value():

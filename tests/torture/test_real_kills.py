@@ -8,7 +8,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.torture.kills import Place, Tally, fingerprint, finish, measure_work, torture, wait_until_at_work
+from tests.torture.kills import (
+    Place,
+    Tally,
+    fingerprint,
+    finish,
+    measure_work,
+    torture,
+    wait_for_epoch,
+    wait_until_at_work,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("warm_processes")]
 KILLS = int(os.environ.get("RDROP_KILLS", "25"))
@@ -72,8 +81,8 @@ def end_after_one_kill(place: Place, before: str):
     """Kill a run in the middle of its work, let it go on, and return the fingerprint of its end."""
     process = place.begin(before)
     folder = wait_until_at_work(process, place.runs_dir)
-    while not any(folder.checkpoints_path.glob("epoch-00[1-9]*.ckpt")):
-        assert process.poll() is None
+    wait_for_epoch(process, folder, 10)
+    assert process.poll() is None
     process.kill()
     process.communicate()
     return fingerprint(finish(place.go_on(folder, before), place.runs_dir))
