@@ -188,7 +188,7 @@ def _gather_varied(runs: Sequence[Metrics], networks: Networks) -> dict[str, Net
 def _choose_claimed(networks: Mapping[Network, Sequence[RunCurves]], cell: str | None) -> dict[str, Network]:
     claimed: dict[str, Network] = {}
     for network, runs in networks.items():
-        if network.chosen_cell != cell or not network.has_own_rates:
+        if network.chosen_cell != cell or not network.is_of_the_study:
             continue
         rival = claimed.get(network.variant)
         if rival is None or (len(runs), network.epochs) > (len(networks[rival]), rival.epochs):

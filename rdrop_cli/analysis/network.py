@@ -31,8 +31,8 @@ class Network:
         return find_chosen_cell(self.variant, self.cell)
 
     @property
-    def has_own_rates(self) -> bool:
-        """Whether it has the rates that its variant has where none are asked for: those that the claims speak of."""
+    def is_of_the_study(self) -> bool:
+        """Whether it is a variant with the rates that it has where none are asked for: the claims speak of those."""
         variant = VARIANTS.get(self.variant)
         return variant is not None and (variant.dropout, variant.recurrent_dropout) == (
             self.dropout,

@@ -175,7 +175,7 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
                 half = measure_half_width(curves)
                 axes.fill_between(epochs, mean - half, mean + half, color=colour, alpha=0.25, linewidth=0)
             axes.plot(epochs, mean, color=colour, linewidth=2.2, label=f"{labels[network]}, {len(runs)} seeds")
-            if network.has_own_rates and network.variant in published:
+            if network.is_of_the_study and network.variant in published:
                 own = published[network.variant].val_loss[: len(epochs)] * scale
                 axes.plot(
                     epochs[: len(own)], own, color=colour, linewidth=0.9, linestyle="--", marker=".", markersize=3
@@ -183,7 +183,7 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
         axes.axhline(collection.curves.naive_val_mae * scale, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
         _name_naive(axes, collection.curves.naive_val_mae * scale)
         drawn = [run for network in shown for run in collection.networks[network]]
-        drawn += [published[each.variant] for each in shown if each.has_own_rates and each.variant in published]
+        drawn += [published[each.variant] for each in shown if each.is_of_the_study and each.variant in published]
         _limit_curves(axes, drawn, scale, max(network.epochs for network in shown))
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"validation error{unit}")

@@ -47,5 +47,5 @@ def make_collection(studies, attempts=None):
             for seed, curve in sorted(by_seed.items())
         ]
         networks[Network(variant, "gru", *pair, epochs)] = runs
-    own_rates = {each.variant: each for each in networks if each.has_own_rates}
+    own_rates = {each.variant: each for each in networks if each.is_of_the_study}
     return Collection(networks=networks, claimed=own_rates, attempts=attempts or {})
