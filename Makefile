@@ -10,6 +10,8 @@ DATA_DIR ?= data
 VENV := .venv
 RDROP := $(VENV)/bin/rdrop
 DIRS := --runs-dir $(RUNS_DIR) --data-dir $(DATA_DIR)
+# Files in the order of tests/conftest.py, each in one process, which keeps what its tests share.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -36,10 +38,10 @@ bench: install ## Compare training speed with Keras's defaults (about ten minute
 	$(RDROP) bench --data-dir $(DATA_DIR)
 
 test: install ## Run the tests that are fast (three minutes on two cores)
-	$(VENV)/bin/pytest -q -n auto --dist loadfile
+	$(VENV)/bin/pytest -q $(PARALLEL)
 
 test-all: install ## Run all tests but those that take minutes (eight minutes on two cores)
-	$(VENV)/bin/pytest -q -n auto --dist loadfile -m "not slow"
+	$(VENV)/bin/pytest -q $(PARALLEL) -m "not slow"
 
 test-demo: install ## Run the demo and check its result
 	$(VENV)/bin/pytest -q -m slow tests/test_demo.py
@@ -60,13 +62,13 @@ races: install ## Let four processes at a time meet on one runs folder (200 roun
 	RDROP_RACES=$(RACES) $(VENV)/bin/pytest -q -m "slow or not slow" tests/torture/test_races.py
 
 fuzz: install ## Fuzz every reader and the command line (three minutes; RDROP_FUZZ_SEED=1 for other inputs)
-	RDROP_FUZZ=2000 $(VENV)/bin/pytest -q -m "not slow" -n 2 --dist loadfile tests/torture/test_fuzz*.py tests/torture/test_coverage_guided.py
+	RDROP_FUZZ=2000 $(VENV)/bin/pytest -q -m "not slow" $(PARALLEL) tests/torture/test_fuzz*.py tests/torture/test_coverage_guided.py
 
 agreement: install ## Print how far the kernel is from Keras in float64, network by network (half an hour; EVERY=7 for fewer sizes)
 	$(VENV)/bin/python -m tests.nn.agreement $(EVERY)
 
 coverage: install ## Run the tests and list the lines that they miss (htmlcov/index.html)
-	$(VENV)/bin/pytest -q -n auto --dist loadfile -m "not slow" --cov --cov-report term --cov-report html
+	$(VENV)/bin/pytest -q $(PARALLEL) -m "not slow" --cov --cov-report term --cov-report html
 
 releases: install ## Probe what is new of Keras, tf-keras, TensorFlow and PyTorch (an hour for all; docs/releases.md)
 	nice -n 10 $(VENV)/bin/python -m docs.probe_releases

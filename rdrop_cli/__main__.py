@@ -12,8 +12,9 @@ def main() -> None:
     _open_closed_streams()
     from rdrop_cli.cache import house_libraries
     from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_signals
-    from rdrop_cli.system import ignore_foreign_settings
+    from rdrop_cli.system import collect_seldom, ignore_foreign_settings
 
+    collect_seldom()
     ignore_foreign_settings()
     house_libraries()
     try:

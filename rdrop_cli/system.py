@@ -1,12 +1,15 @@
-"""What this machine gives to a process: cores and memory.
+"""A process and its machine: cores and memory, settings of others, and how often Python looks for garbage.
 
 What only some operating systems have is used here and in `locks`, each with a fallback.
 """
 
+import gc
 import math
 import os
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -31,6 +34,26 @@ def ignore_foreign_settings() -> None:
         warnings.resetwarnings()
         for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
             warnings.simplefilter("ignore", category)
+
+
+def collect_seldom() -> None:
+    """Look for garbage after a hundred thousand new objects, and not after each 700: imports make many, and none of it.
+
+    A quarter of the time to import TensorFlow would go into it, and an eighth of a verdict over ten thousand runs.
+    """
+    gc.set_threshold(100_000, 50, 50)
+
+
+@contextmanager
+def pause_collection() -> Iterator[None]:
+    """Look for no garbage meanwhile, likewise, in a process that is not rdrop's own."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def list_cores() -> list[int]:

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -22,6 +23,7 @@ from rdrop_cli.runs.schema import to_builtins
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.system import collect_seldom
 from tests.processes import ForkServer, WarmPopen
 from tests.standin import leave_run
 
@@ -34,11 +36,23 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 # As `rdrop_cli.nn` sets it. JAX, which some tests import before that, sets a lower one, and children inherit it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+collect_seldom()
 settings.register_profile("rdrop", deadline=None)  # a busy machine is no failure
 settings.load_profile("rdrop")
 
 TARGET_STD = 8.0
 CREATED_AT = "2026-01-01T00:00:00+00:00"
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """A process more than there are cores: tests wait for locks, signals and other processes a fifth of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: one that begins last keeps the other processes waiting for it."""
+    longest = Counter(item.path for item in items if item.get_closest_marker("thorough"))
+    items.sort(key=lambda item: -longest[item.path])
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -99,26 +99,24 @@ def list_runs(
     runs_dir = open_runs(archive, runs_dir)
     from rdrop_cli.runs.comparable import list_summaries
     from rdrop_cli.runs.find import Filter, list_run_folders
-    from rdrop_cli.runs.index import pause_collection
 
     wanted = Filter(
         tuple(variants or ()), tuple(cells or ()), tuple(statuses or ()), tuple(names or ()), tuple(tags or ())
     )
-    with pause_collection():
-        runs, unreadable = list_summaries(list_run_folders(runs_dir))
-        for left in unreadable:
-            note(f"skipped: {left}")
-        kept = [summary for _, summary in reversed(runs)]
-        kept = [summary for summary in kept if wanted.keeps(summary)] if wanted.asks() else kept
-        listed = sort_runs(kept, sort, reverse)[:limit]
-        if as_json:
-            typer.echo(to_json([_list_fields(run) for run in listed]))
-        elif listed:
-            print_runs(listed)
-        elif runs:
-            note(f"no run in {runs_dir} matches the filters")
-        else:
-            note(f"no runs in {runs_dir}; start one with `rdrop train`")
+    runs, unreadable = list_summaries(list_run_folders(runs_dir))
+    for left in unreadable:
+        note(f"skipped: {left}")
+    kept = [summary for _, summary in reversed(runs)]
+    kept = [summary for summary in kept if wanted.keeps(summary)] if wanted.asks() else kept
+    listed = sort_runs(kept, sort, reverse)[:limit]
+    if as_json:
+        typer.echo(to_json([_list_fields(run) for run in listed]))
+    elif listed:
+        print_runs(listed)
+    elif runs:
+        note(f"no run in {runs_dir} matches the filters")
+    else:
+        note(f"no runs in {runs_dir}; start one with `rdrop train`")
 
 
 def sort_runs(runs: "Sequence[Listed]", key: SortKey, reverse: bool = False) -> "list[Listed]":

@@ -160,17 +160,15 @@ def judge_and_tell(
     from rdrop_cli.analysis.looks import choose_plan
     from rdrop_cli.analysis.verdict import judge_collection
     from rdrop_cli.runs.comparable import describe_skipped
-    from rdrop_cli.runs.index import pause_collection
 
-    with pause_collection():
-        collection = collect_runs(names, runs_dir)
-        for line in describe_skipped(collection.skipped):
-            note(f"skipped: {line}")
-        if not collection.networks:
-            raise RdropError(f"no run in {runs_dir} can be judged; start some with `rdrop train --seeds 0-7`")
-        run = collection.used[0]
-        plan = choose_plan(runs_dir, run.dataset.sha256, run.protocol.name, looks)
-        judged = judge_collection(collection, plan) if confirm is None else confirm_best(collection, plan, confirm)
+    collection = collect_runs(names, runs_dir)
+    for line in describe_skipped(collection.skipped):
+        note(f"skipped: {line}")
+    if not collection.networks:
+        raise RdropError(f"no run in {runs_dir} can be judged; start some with `rdrop train --seeds 0-7`")
+    run = collection.used[0]
+    plan = choose_plan(runs_dir, run.dataset.sha256, run.protocol.name, looks)
+    judged = judge_collection(collection, plan) if confirm is None else confirm_best(collection, plan, confirm)
     _record(runs_dir, judged)
     return judged
 

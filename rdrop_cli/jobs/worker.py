@@ -15,11 +15,12 @@ from typing import Any
 from rdrop_cli.jobs.process import MessageCallback
 from rdrop_cli.jobs.resource_locks import VISIBLE, lock_cores, lock_gpu
 from rdrop_cli.jobs.task import Task, do_task
-from rdrop_cli.system import set_cores
+from rdrop_cli.system import collect_seldom, set_cores
 
 
 def main() -> None:
     """Do one task after the other; the last message of each is `done` with its outcome."""
+    collect_seldom()
     messages = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print belongs to stderr, not between the messages
     orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()

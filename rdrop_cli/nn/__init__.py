@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rdrop_cli.system import pause_collection
+
 # Read by TensorFlow and Keras when they are first imported, which is below.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else one run takes all of a GPU's memory
@@ -29,7 +31,7 @@ def mute_native_stderr() -> Iterator[None]:
         os.close(nowhere)
 
 
-with mute_native_stderr():
+with mute_native_stderr(), pause_collection():
     import keras  # noqa: F401
     import tensorflow
 

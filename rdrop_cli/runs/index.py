@@ -7,7 +7,6 @@ it could change again within one tick of the clock. Every entry has a checksum. 
 index costs time and never an answer. Who makes one removes those of folders that are gone.
 """
 
-import gc
 import hashlib
 import os
 import time
@@ -26,6 +25,7 @@ from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.reading import Reading
+from rdrop_cli.system import pause_collection
 
 if TYPE_CHECKING:
     import sqlite3
@@ -70,18 +70,6 @@ def read_files(folders: Sequence[RunFolder], kind: Kind[T]) -> list[T | DataErro
         return [kind.read_of(folder) for folder in folders]
     with closing(_Index(str(folders[0].path.parent))) as index, pause_collection():
         return _read_with_index(folders, kind, index)
-
-
-@contextmanager
-def pause_collection() -> Iterator[None]:
-    """Look for no cycles among many runs, of which there are none: a third of the time would go into it."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _read_with_index(folders: Sequence[RunFolder], kind: Kind[T], index: "_Index") -> list[T | DataError]:
