@@ -11,6 +11,7 @@ from rdrop_cli.analysis.claims import Claim, Region
 from rdrop_cli.analysis.collect import Collection
 from rdrop_cli.analysis.intervals import predict_one
 from rdrop_cli.analysis.joint_test import ALPHA, Plan
+from rdrop_cli.analysis.network import Network
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.outlook import Outlook
 from rdrop_cli.analysis.variance import Spread
@@ -98,6 +99,19 @@ def find_claim(claims: Sequence[Found], claim_id: str) -> Found:
 
 
 @dataclass(frozen=True)
+class Confirmation:
+    """Networks that some seeds chose and others judge.
+
+    Attributes:
+        first_fresh: the seeds from this one on had no part in the choice, and are all that is judged.
+        chosen: of how many networks of its cell each was the best on the seeds below.
+    """
+
+    first_fresh: int
+    chosen: Mapping[Network, int]
+
+
+@dataclass(frozen=True)
 class StudyVerdict:
     """The runs that were judged and what they say.
 
@@ -105,6 +119,7 @@ class StudyVerdict:
         margin: what counts as a difference, in standardised error.
         networks: the table of networks, of each cell the lowest difference first.
         variance: the variance account; empty where nothing varies alone.
+        confirmation: which seeds chose what is judged, where they are others; then no claim is judged.
     """
 
     collection: Collection
@@ -113,6 +128,7 @@ class StudyVerdict:
     claims: tuple[ClaimVerdict, ...]
     networks: tuple[NetworkRow, ...]
     variance: tuple[Spread, ...] = ()
+    confirmation: Confirmation | None = None
 
     def find(self, claim_id: str) -> ClaimVerdict:
         """Return the verdict on one claim.
@@ -146,6 +162,7 @@ class StudyVerdict:
             "networks": [_describe_row(row) for row in self.networks],
             "variance": [{**asdict(spread), "interval": spread.interval} for spread in self.variance],
             "varied_runs": [run.run_id for run in self.collection.varied_used],
+            "confirmed_from_seed": self.confirmation.first_fresh if self.confirmation else None,
             "origins": [0, *self.collection.later],
             "runs": [{"run_id": run.run_id, "variant": run.variant, "seed": run.seed} for run in self.collection.used],
             "skipped": [{"run": run.run, "reason": run.reason} for run in self.collection.skipped],

@@ -29,7 +29,8 @@ class NetworkRow:
         overfitting: seeds that overfit, of those that are long enough to tell; with its exact 95 % interval.
         reference: label of the network that it is compared with; None of a reference.
         answer: to the question how its level differs; None of a reference.
-        is_chosen: whether it is the best of three or more on these very seeds: its difference flatters it.
+        chosen_from: of how many networks of its cell it is the best on these very seeds, three or more, so that its
+            difference flatters it; 0 of the others.
     """
 
     label: str
@@ -43,7 +44,11 @@ class NetworkRow:
     overfitting_interval: Interval | None
     reference: str | None
     answer: Answer | None
-    is_chosen: bool = False
+    chosen_from: int = 0
+
+    @property
+    def is_chosen(self) -> bool:
+        return self.chosen_from > 0
 
     @property
     def effect(self) -> str:
@@ -115,12 +120,16 @@ def build_rows(collection: Collection, answers: Mapping[Network, Answer]) -> lis
         _describe(network, labels, collection, references.get(network), answers.get(network))
         for network in collection.networks
     ]
-    cells = list(dict.fromkeys(row.network.chosen_cell for row in rows))
-    ranked = sorted(rows, key=lambda row: (cells.index(row.network.chosen_cell), *_rank(row)))
+    cells = dict.fromkeys(row.network.chosen_cell for row in rows)
+    by_cell = [sorted((row for row in rows if row.network.chosen_cell == cell), key=_rank) for cell in cells]
+    return [row for ranked in by_cell for row in _mark_chosen(ranked)]
+
+
+def _mark_chosen(ranked: list[NetworkRow]) -> list[NetworkRow]:
     best = ranked[0]
-    if len(rows) < CHOSEN_FROM or best.answer is None or best.answer.estimate is None:
+    if len(ranked) < CHOSEN_FROM or best.answer is None or best.answer.estimate is None:
         return ranked
-    return [replace(best, is_chosen=True), *ranked[1:]]
+    return [replace(best, chosen_from=len(ranked)), *ranked[1:]]
 
 
 def _rank(row: NetworkRow) -> tuple[bool, float]:

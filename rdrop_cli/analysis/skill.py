@@ -9,16 +9,23 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.analysis.distributions import exceed_t, find_t
+from rdrop_cli.analysis.measures import measure_level
+from rdrop_cli.analysis.network import Network, label_networks, read_network
 from rdrop_cli.analysis.period import BLOCK_DAYS, LEAST_BLOCKS
 from rdrop_cli.analysis.run import DailyErrors, read_daily_errors
+from rdrop_cli.errors import RdropError
 from rdrop_cli.runs.comparable import Run, read_runs
-from rdrop_cli.runs.difference import explain_other_study
+from rdrop_cli.runs.difference import explain_other_task
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.study.variants import REFERENCES, VARIANTS
 
 LEVEL = 0.95
+
+
+class NotComparedError(RdropError):
+    """A run lacks what the comparison needs; the message names both."""
 
 
 @dataclass(frozen=True)
@@ -47,29 +54,32 @@ class Skill:
 def measure_skill(runs: Sequence[Metrics], runs_dir: Path) -> Skill | None:
     """Compare the best network of a command with the best reference forecast of the runs folder on the same data.
 
-    Both are the best on validation, which chose them; the test decides. None where there is no network or no reference
-    forecast, or the test period is shorter than eight weeks.
+    Both are the best on validation, which chose them, the network by its level among those with the most seeds; the
+    test of the first origin decides. None where there is no network or no reference forecast, or the test period is
+    shorter than eight weeks.
 
     Raises:
+        NotComparedError: a run has no errors by day, or those of other days.
         DataError: daily errors are damaged.
     """
-    networks = [run for run in runs if run.is_network]
+    origin = runs[0].protocol.train_start_row if runs else 0
+    networks = [run for run in runs if run.is_network and run.protocol.train_start_row == origin]
     references = _find_references(networks[0], runs_dir) if networks else []
     if not references:
         return None
     best = min(references, key=lambda run: _read_best(run.metrics))
-    members = _choose_network(networks)
+    label, members = _choose_network(networks)
     other = _read_daily(best.folder)
-    if other is None or len(other.days) < LEAST_BLOCKS * BLOCK_DAYS:
+    if len(other.days) < LEAST_BLOCKS * BLOCK_DAYS:
         return None
     daily = [_read_daily(RunFolder(runs_dir / run.run_id)) for run in members]
-    alike = [each.mae for each in daily if each and each.days == other.days]
-    if len(alike) < len(members):
-        return None
+    for run, each in zip(members, daily, strict=True):
+        if each.days != other.days:
+            raise NotComparedError(f"the test days of {run.run_id} are not those of {best.folder.run_id}")
     scale = members[0].target_std
-    difference, half, p = compare_forecasts(np.mean(alike, axis=0), other.mae, other.windows)
+    difference, half, p = compare_forecasts(np.mean([each.mae for each in daily], axis=0), other.mae, other.windows)
     return Skill(
-        network=members[0].label_with_rates if any(members[0].rates.pair) else members[0].label,
+        network=label,
         reference=best.metrics.label,
         seeds=len(members),
         difference=difference * scale,
@@ -113,27 +123,37 @@ def compare_forecasts(
 
 
 def _find_references(network: Metrics, runs_dir: Path) -> list[Run]:
-    """Return the complete reference forecasts of the runs folder on the data and under the protocol of a network."""
+    """Return the complete reference forecasts of the runs folder of the targets of a network from its windows."""
     named = [folder for folder in list_run_folders(runs_dir) if folder.run_id.startswith(tuple(REFERENCES))]
     folders = [folder for folder in named if folder.run_id.rpartition("-s")[0] not in VARIANTS]  # `naive-step` is one
     if not folders:
         return []
     runs, _ = read_runs(folders)
     complete = [run for run in runs if not run.metrics.is_network and run.metrics.status == "completed"]
-    return [run for run in complete if explain_other_study(run.metrics, network) is None]
+    return [run for run in complete if explain_other_task(run.metrics, network) is None]
 
 
-def _choose_network(networks: Sequence[Metrics]) -> list[Metrics]:
-    """Return the runs of the network with the lowest mean validation error."""
-    groups: dict[str, list[Metrics]] = {}
+def _choose_network(networks: Sequence[Metrics]) -> tuple[str, list[Metrics]]:
+    """Return the network with the lowest mean level of those with the most seeds: its label, and its runs."""
+    groups: dict[Network, list[Metrics]] = {}
     for run in networks:
-        groups.setdefault(run.label_with_rates, []).append(run)
-    return min(groups.values(), key=lambda group: float(np.mean([_read_best(run) for run in group])))
+        groups.setdefault(read_network(run), []).append(run)
+    most = max(map(len, groups.values()))
+    levels = {
+        network: float(np.mean([measure_level(run.history.val_loss).error for run in members]))
+        for network, members in groups.items()
+        if len(members) == most
+    }
+    best = min(levels, key=lambda network: levels[network])
+    return label_networks(groups)[best], groups[best]
 
 
 def _read_best(run: Metrics) -> float:
     return run.best.val_mae if run.best else math.inf
 
 
-def _read_daily(folder: RunFolder) -> DailyErrors | None:
-    return read_daily_errors(folder.daily_test_errors_path, "test_mae")
+def _read_daily(folder: RunFolder) -> DailyErrors:
+    daily = read_daily_errors(folder.daily_test_errors_path, "test_mae")
+    if daily is None:
+        raise NotComparedError(f"{folder.run_id} has no {folder.daily_test_errors_path.name}")
+    return daily

@@ -85,6 +85,8 @@ def verdict(
             raise UsageError("--across-datasets gives text or JSON; remove --confirm, --explain and other formats")
         judged = judge_all_datasets(runs or [], runs_dir, parse_looks(looks))
     else:
+        if confirm is not None and required:
+            raise UsageError("--confirm judges networks and no claim; remove --require")
         judged = judge_and_tell(runs or [], runs_dir, parse_looks(looks), confirm)
     typer.echo(_render(judged, output_format, explain))
     if output_format is Format.TEXT and not isinstance(judged, AcrossVerdict):
@@ -152,6 +154,8 @@ def judge_and_tell(
 ) -> "StudyVerdict":
     """Judge runs by the plan of their folder, write the look down, and say on stderr which runs were skipped.
 
+    To confirm what other seeds chose is no look at the claims.
+
     Raises:
         RdropError: no run can be judged; UsageError: another plan of looks was fixed.
     """
@@ -168,7 +172,9 @@ def judge_and_tell(
         raise RdropError(f"no run in {runs_dir} can be judged; start some with `rdrop train --seeds 0-7`")
     run = collection.used[0]
     plan = choose_plan(runs_dir, run.dataset.sha256, run.protocol.name, looks)
-    judged = judge_collection(collection, plan) if confirm is None else confirm_best(collection, plan, confirm)
+    if confirm is not None:
+        return confirm_best(collection, plan, confirm)
+    judged = judge_collection(collection, plan)
     _record(runs_dir, judged)
     return judged
 

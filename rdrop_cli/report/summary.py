@@ -6,11 +6,11 @@ from pathlib import Path
 from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.coverage import NOMINAL
 from rdrop_cli.analysis.joint_test import ALPHA
-from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
+from rdrop_cli.analysis.judged import ClaimVerdict, Confirmation, StudyVerdict
 from rdrop_cli.analysis.measures import LEAST_EPOCHS
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.questions import BOOK_EPOCHS
-from rdrop_cli.analysis.skill import measure_skill
+from rdrop_cli.analysis.skill import NotComparedError, Skill, measure_skill
 from rdrop_cli.report.words import (
     describe_onset,
     explain_improving,
@@ -33,6 +33,8 @@ INTERVALS = {  # what they are made of, and what is claimed of them
 
 def summarise(judged: StudyVerdict) -> str:
     """Say in one paragraph what was asked, what the answer is, and how sure it is."""
+    if judged.confirmation:
+        return _summarise_confirmation(judged, judged.confirmation)
     asked = [verdict for verdict in judged.claims if verdict.has_answer]
     of_curves = [verdict for verdict in asked if not verdict.claim.question.in_points]
     if not of_curves:
@@ -49,6 +51,18 @@ def summarise(judged: StudyVerdict) -> str:
     else:
         parts = _summarise_claims(judged, of_curves)
     return " ".join(part for part in (*parts, _summarise_intervals(asked), _say_how_sure(judged, asked)) if part)
+
+
+def _summarise_confirmation(judged: StudyVerdict, confirmation: Confirmation) -> str:
+    """Say how the networks that other seeds chose do on these."""
+    first, parts = confirmation.first_fresh, []
+    words = {"lower": "has a lower error than", "higher": "has a higher error than"}
+    for row in judged.networks:
+        if row.network in confirmation.chosen and row.answer is not None and row.answer.estimate is not None:
+            found = words.get(row.effect, "cannot be told apart from")
+            best = f"{row.label}, the best of {confirmation.chosen[row.network]} networks on the seeds below {first}"
+            parts.append(f"{best}, {found} {row.reference} on those from {first} on: {format_answer(row.answer)}.")
+    return " ".join([*parts, f"The chance that a decision here is wrong is at most {format_share(ALPHA)}."])
 
 
 def _say_unjudged(judged: StudyVerdict) -> str:
@@ -75,9 +89,13 @@ def _summarise_intervals(asked: Sequence[ClaimVerdict]) -> str:
 
 def _summarise_claims(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> list[str]:
     """Name the claims of an edition by what becomes of them, and those whose published number is reproduced."""
-    words = {"holds": "hold", "does-not-hold": "do not hold", "undecided": "are undecided"}
-    found = {word: [each.id for each in asked if each.verdict == verdict] for verdict, word in words.items()}
-    told = [f"{len(ids)} {word} ({', '.join(ids)})" for word, ids in found.items() if ids]
+    words = {
+        "holds": ("holds", "hold"),
+        "does-not-hold": ("does not hold", "do not hold"),
+        "undecided": ("is undecided", "are undecided"),
+    }
+    found = {verdict: [each.id for each in asked if each.verdict == verdict] for verdict in words}
+    told = [f"{len(ids)} {words[name][len(ids) > 1]} ({', '.join(ids)})" for name, ids in found.items() if ids]
     printed = [each for each in asked if each.reproduced is not None]
     reproduced = sum(bool(each.reproduced) for each in printed)
     return [
@@ -118,7 +136,8 @@ def _summarise_overfitting(judged: StudyVerdict) -> str:
         "does-not-hold": "Without dropout the network does not overfit after a few epochs, in most seeds",
         "undecided": "Whether the network overfits without dropout is undecided",
     }
-    onset = f", from {describe_onset(found)}" if found.onset and not found.answer.origins else ""
+    where = "" if len(found.onset) == found.answer.shown else f" in {len(found.onset)} of them"
+    onset = f",{where} from {describe_onset(found)}" if found.onset and not found.answer.origins else ""
     return f"{words[found.verdict]}: {_count(found.answer)} {'does' if found.answer.shown == 1 else 'do'}{onset}."
 
 
@@ -219,20 +238,23 @@ def write_notes(judged: StudyVerdict) -> list[str]:
     short = _list_short(judged)
     if 0 < len(short) < len(judged.networks):  # of all, the answer itself says so
         notes.append(_say_too_short(f"The runs of {', '.join(short)}"))
-    chosen = next((row for row in judged.networks if row.is_chosen), None)
-    if chosen:
+    for chosen in (row for row in judged.networks if row.is_chosen):
         fresh = max(chosen.seeds, default=0) + 1
         notes.append(
-            f"{chosen.label} is the best of {len(judged.networks)} networks on these very seeds, and partly so by "
+            f"{chosen.label} is the best of {chosen.chosen_from} networks on these very seeds, and partly so by "
             f"chance: train it and its reference on fresh ones, from {fresh} on, and confirm it on these."
         )
     if len(judged.seeds) > judged.plan.looks[-1]:
-        notes.append(
-            f"The plan ends at {judged.plan.looks[-1]} seeds: later ones count in the means, and decide nothing."
-        )
+        notes.append(_explain_end_of_plan(judged))
     notes += dict.fromkeys(explain_improving(each) for each in judged.claims if each.reason == "still-improving")
     notes += [f"{run.run}: {run.reason}." for run in collection.damaged]
     return notes
+
+
+def _explain_end_of_plan(judged: StudyVerdict) -> str:
+    bets = any(answer.question.bets_on_rarity for answer in judged.answers.values())
+    decides = "no more than whether a share is rare" if bets else "nothing"
+    return f"The plan ends at {judged.plan.looks[-1]} seeds: later ones count in the means, and decide {decides}."
 
 
 def _describe_attempts(row: NetworkRow) -> list[str]:
@@ -249,21 +271,32 @@ def _describe_attempts(row: NetworkRow) -> list[str]:
 
 
 def describe_skill(runs: Sequence[Metrics], runs_dir: Path) -> str:
-    """Say whether the best network beats the best reference forecast on the test period; empty if that is not known.
+    """Say whether the best network beats the best reference forecast on the test period, or what that lacks.
+
+    Empty where there is nothing to compare.
 
     Raises:
         DataError: daily errors are damaged.
     """
-    skill = measure_skill(runs, runs_dir)
+    try:
+        skill = measure_skill(runs, runs_dir)
+    except NotComparedError as error:
+        return f"test: not compared with the reference forecasts: {error}"
     if skill is None:
         return ""
-    low, high = (format_in_unit(abs(end), skill.unit) for end in sorted(skill.interval, key=abs))
-    size, test = format_in_unit(abs(skill.difference), skill.unit), f"Diebold-Mariano p {_format_p(skill.p)}"
+    low, high = (_format_alike(abs(end), skill) for end in sorted(skill.interval, key=abs))
+    size, test = _format_alike(abs(skill.difference), skill), f"Diebold-Mariano p {_format_p(skill.p)}"
     seeds = f", mean of {skill.seeds} seeds," if skill.seeds > 1 else ""
     if skill.interval[0] <= 0 <= skill.interval[1]:
         return f"test: {skill.network}{seeds} and {skill.reference} cannot be told apart ({size} apart, {test})"
     verb = "beats" if skill.difference < 0 else "is worse than"
     return f"test: {skill.network}{seeds} {verb} {skill.reference} by {size} (95 % interval {low} to {high}, {test})"
+
+
+def _format_alike(end: float, skill: Skill) -> str:
+    """Render a difference or an end of its interval, with three decimals where one end needs them: `0.021 °C`."""
+    is_small = 0 < min(map(abs, skill.interval)) < 0.1 <= max(map(abs, skill.interval)) < 10
+    return f"{end:.3f} {skill.unit}".rstrip() if is_small else format_in_unit(end, skill.unit)
 
 
 def _format_p(p: float) -> str:

@@ -34,7 +34,7 @@ def format_error(value: float) -> str:
 
 
 def format_share(value: float) -> str:
-    """Render a share in whole per cent, rounded away from the middle so that no interval looks wider than it is."""
+    """Render a share in whole per cent."""
     return f"{100 * value:.0f} %"
 
 
@@ -250,7 +250,10 @@ def _explain_period(verdict: ClaimVerdict) -> str:
         return ""
     if period is None:
         which, what = ("test", "coverage") if question.in_points else ("validation", "errors")
-        return f"How much of it belongs to this {which} period cannot be told: no daily {what} of eight weeks and more."
+        return (
+            f"How much of it belongs to this {which} period cannot be told: its runs have no eight weeks of daily "
+            f"{what} in common."
+        )
     return (
         f"The interval covers the period too, imagined by blocks: over {period.blocks} blocks of two weeks the "
         f"difference has a standard error of {format_size(period.error, question)}."
@@ -295,4 +298,6 @@ def describe_comparison(row: NetworkRow) -> str:
         return f"no seed of at least {row.answer.question.least_epochs} epochs in common with {row.reference}"
     words = {"undecided": f"undecided against {row.reference}"}
     chosen = "; chosen on these seeds" if row.is_chosen else ""
-    return f"{words.get(row.effect, f'{row.effect} than {row.reference}')}: {format_answer(row.answer)}{chosen}"
+    periods = f" over {len(row.answer.origins.estimates)} periods" if row.answer.origins else ""
+    found = words.get(row.effect, f"{row.effect} than {row.reference}")
+    return f"{found}{periods}: {format_answer(row.answer)}{chosen}"

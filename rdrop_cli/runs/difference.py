@@ -7,6 +7,23 @@ from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import find_chosen_cell
 
+SAID_ALONE = frozenset({"summary"})
+# Of a protocol, what a network is trained with. A reference forecast does not depend on it.
+TRAINING = SAID_ALONE | {
+    *("name", "batch_size", "steps_per_epoch", "epochs", "epochs_with_dropout", "units", "train_windows_measured"),
+    *(
+        "optimizer",
+        "learning_rate",
+        "loss",
+        "clip_norm",
+        "patience",
+        "target_scale",
+        "sampling",
+        "best_by",
+        "quantiles",
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -26,7 +43,7 @@ def explain_difference(run: Metrics, reference: Metrics) -> Difference | None:
     """Say why a run did not measure the same thing as another, so that both may not be compared; None if it did."""
     return (
         _explain_other_data(run, reference)
-        or _explain_other_protocol(run, reference, run.protocol, reference.protocol)
+        or _explain_other_protocol(run.protocol, reference.protocol, reference.run_id)
         or _explain_other_cell(run, reference)
         or _explain_other_chance(run, reference)
     )
@@ -44,7 +61,13 @@ def explain_more_than_origin(run: Metrics, reference: Metrics) -> Difference | N
 def explain_other_study(run: Metrics, reference: Metrics) -> Difference | None:
     """Say why runs belong to different studies, data or protocol; one study has several cells, origins and seeds."""
     protocols = run.protocol.at_first_origin, reference.protocol.at_first_origin
-    return _explain_other_data(run, reference) or _explain_other_protocol(run, reference, *protocols)
+    return _explain_other_data(run, reference) or _explain_other_protocol(*protocols, reference.run_id)
+
+
+def explain_other_task(run: Metrics, reference: Metrics) -> Difference | None:
+    """Say why runs do not forecast the same targets from the same windows, however they were trained or fitted."""
+    protocols = run.protocol.at_first_origin, reference.protocol.at_first_origin
+    return _explain_other_data(run, reference) or _explain_other_protocol(*protocols, reference.run_id, TRAINING)
 
 
 def _explain_other_data(run: Metrics, reference: Metrics) -> Difference | None:
@@ -59,12 +82,12 @@ def _explain_other_data(run: Metrics, reference: Metrics) -> Difference | None:
 
 
 def _explain_other_protocol(
-    run: Metrics, reference: Metrics, protocol: Protocol, expected: Protocol
+    protocol: Protocol, expected: Protocol, run_id: str, ignored: frozenset[str] = SAID_ALONE
 ) -> Difference | None:
     if protocol == expected:
         return None
-    of, one, other = f"than {reference.run_id}", protocol.to_json(), expected.to_json()
-    differing = [name for name in sorted(one) if name != "summary" and one[name] != other[name]]
+    of, one, other = f"than {run_id}", protocol.to_json(), expected.to_json()
+    differing = [name for name in sorted(one) if name not in ignored and one[name] != other[name]]
     if differing:
         return Difference(f"another protocol {of} ({', '.join(differing)})", f"under another protocol {of}")
     return None

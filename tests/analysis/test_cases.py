@@ -246,6 +246,25 @@ def test_a_winner_is_called_chosen_until_fresh_seeds_confirm_it():
     assert confirmed.networks[0].answer.seeds == tuple(range(8, 16))
     assert not confirmed.networks[0].is_chosen
     assert confirmed.networks[0].effect == "lower"
+    best = "dropout 0.5/0.5, the best of 4 networks on the seeds below 8, has a lower error than baseline on those"
+    assert summarise(confirmed).startswith(best)
+
+
+def test_the_best_of_each_cell_is_chosen_from_those_of_its_cell(tmp_path):
+    for place, (variant, level) in enumerate({"baseline": 0.27, "dropout": 0.26, "naive-step": 0.28}.items()):
+        for cell in ("gru", "lstm"):
+            for seed in range(4):
+                curve = flat(10 * seed + place, level=level - 0.03 * (cell == "lstm"))
+                save_made_run(tmp_path, f"{variant}-{cell}-{seed}", variant, seed, curve, document={"cell": cell})
+    judged = judge_runs([], tmp_path)
+    chosen = {row.label: row.chosen_from for row in judged.networks if row.is_chosen}
+    assert chosen == {"dropout 0.2/0.2": 3, "dropout-lstm 0.2/0.2": 3}
+    assert {row.label for row in confirm_best(judged.collection, Plan(), 2).networks if row.reference} == set(chosen)
+
+
+def test_seeds_beyond_the_plan_decide_what_is_rare_and_the_page_says_so():
+    judged = judge(study(range(40)))
+    assert any(note.endswith("and decide no more than whether a share is rare.") for note in write_notes(judged))
 
 
 def test_every_reading_that_is_not_judged_is_named():

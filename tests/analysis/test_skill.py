@@ -1,10 +1,18 @@
 """The comparison of two forecasts by their errors a day."""
 
+import json
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from rdrop_cli.analysis.skill import compare_forecasts
+from rdrop_cli.analysis.collect import collect_runs
+from rdrop_cli.analysis.skill import compare_forecasts, measure_skill
+from rdrop_cli.report.summary import describe_skill
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results.zip"
 
 DAYS = 400
 EVEN = np.full(DAYS, 144.0)
@@ -57,3 +65,79 @@ def test_days_with_more_windows_weigh_more():
 
 def test_the_same_forecast_is_no_different():
     assert compare_forecasts(np.ones(DAYS), np.ones(DAYS), EVEN) == (0.0, 0.0, 1.0)
+
+
+@pytest.fixture
+def runs_dir(tmp_path):
+    """Four seeds of the study's dropout, and the best reference forecast."""
+    shutil.unpack_archive(RESULTS, tmp_path / "all")
+    for pattern in ("dropout-s[0-3]-*", "gradient-boosting-*"):
+        for folder in (tmp_path / "all").glob(pattern):
+            shutil.copytree(folder, tmp_path / "runs" / folder.name)
+    return tmp_path / "runs"
+
+
+def repeat_shorter(runs_dir: Path, pattern: str, epochs: int, lower_by: float = 0.0) -> None:
+    """Leave runs again, of fewer epochs and with lower errors."""
+    for folder in list(runs_dir.glob(pattern)):
+        again = shutil.copytree(folder, runs_dir / f"{folder.name[:-4]}aaaa")
+        for name in ("metrics.json", "config.json"):
+            document = json.loads((again / name).read_text())
+            if name == "config.json":
+                document["epochs"] = epochs
+            else:
+                history = {key: values[:epochs] for key, values in document["history"].items()}
+                history["val_loss"] = [error - lower_by for error in history["val_loss"]]
+                document |= {"run_id": again.name, "history": history}
+                document["epochs"] |= {"done": epochs, "planned": epochs}
+                document["timing"]["epoch_seconds"] = document["timing"]["epoch_seconds"][:epochs]
+                lowest = min(history["val_loss"])
+                document["best"] = {
+                    "epoch": history["val_loss"].index(lowest) + 1,
+                    "val_mae": lowest,
+                    "val_mae_in_unit": lowest * document["target_std"],
+                }
+            (again / name).write_text(json.dumps(document))
+
+
+def test_networks_that_differ_in_epochs_are_two(runs_dir):
+    repeat_shorter(runs_dir, "dropout-*", 20)
+    skill = measure_skill(collect_runs([], runs_dir).used, runs_dir)
+    assert skill is not None
+    assert skill.seeds == 4
+    assert skill.network.startswith("dropout 0.2/0.2, ")
+    assert skill.network.endswith("0 epochs")
+
+
+def test_one_lucky_seed_displaces_no_network_of_many(runs_dir):
+    repeat_shorter(runs_dir, "dropout-s2-*", 30, lower_by=0.02)
+    skill = measure_skill(collect_runs([], runs_dir).used, runs_dir)
+    assert skill is not None
+    assert (skill.network.partition(", ")[0], skill.seeds) == ("dropout 0.2/0.2", 4)
+
+
+def test_what_the_comparison_lacks_is_said(runs_dir):
+    used = collect_runs([], runs_dir).used
+    assert describe_skill(used, runs_dir).startswith("test: dropout 0.2/0.2, mean of 4 seeds,")
+    (folder,) = runs_dir.glob("dropout-s3-*")
+    (folder / "daily_test_errors.csv").unlink()
+    expected = f"test: not compared with the reference forecasts: {folder.name} has no daily_test_errors.csv"
+    assert describe_skill(used, runs_dir) == expected
+
+
+def test_both_ends_of_an_interval_have_as_many_decimals(runs_dir):
+    text = describe_skill(collect_runs([], runs_dir).used, runs_dir)
+    low, high = text.partition("interval ")[2].partition(",")[0].split(" to ")
+    assert len(low) == len(high), text
+
+
+def test_how_a_network_is_trained_is_no_matter_of_a_reference_forecast(runs_dir):
+    (path,) = runs_dir.glob("gradient-boosting-*/metrics.json")
+    document = json.loads(path.read_text())
+    document["protocol"] |= {"units": 4, "steps_per_epoch": 20, "loss": "mse"}
+    path.write_text(json.dumps(document))
+    used = collect_runs([], runs_dir).used
+    assert measure_skill(used, runs_dir) is not None
+    document["protocol"] |= {"lookback_rows": 720}
+    path.write_text(json.dumps(document))
+    assert measure_skill(used, runs_dir) is None

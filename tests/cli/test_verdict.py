@@ -2,14 +2,20 @@
 
 import json
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import rdrop_cli.report.check_verdict
 from rdrop_cli.analysis.edition_claims import EDITION_1
 from rdrop_cli.analysis.looks import LEDGER
 from tests.analysis.made import make_settling
 from tests.analysis.made_runs import save_made_run, save_made_study
 
+CHECKER = rdrop_cli.report.check_verdict.__file__
+RESULTS = Path(__file__).parents[2] / "docs" / "results.zip"
 HINT = "reasons, sizes and what more seeds would bring: rdrop verdict --explain"
 
 
@@ -131,8 +137,24 @@ def test_a_winner_is_confirmed_on_fresh_seeds_or_it_is_said_why_not(rdrop, sweep
     assert (refused.code, refused.out) == (2, "")
     assert "there is no seed at or above 3; train fresh seeds to confirm on" in refused.err
     out = rdrop("verdict", "--runs-dir", sweep, "--confirm", "2").out
+    assert not any(text in out for text in ("cannot be judged", "Not judged", "no seeds with complete runs"))
     assert "dropout 0.1/0.5" in out
     assert "dropout 0.5/0.1" not in out
+    refused = rdrop("verdict", "--runs-dir", sweep, "--confirm", "2", "--require", "better-optimum")
+    assert (refused.code, "remove --require" in refused.err) == (2, True)
+
+
+@pytest.mark.thorough
+def test_a_confirmation_lists_the_fresh_runs_alone_and_the_plain_checker_agrees(rdrop, tmp_path):
+    document = json.loads(rdrop("verdict", "--from", RESULTS, "--confirm", 28, "--json").out)
+    assert {run["seed"] for run in document["runs"]} == {28, 29, 30, 31}
+    assert {run["variant"] for run in document["runs"]} == {"baseline", "dropout"}
+    assert (document["confirmed_from_seed"], document["claims"]) == (28, [])
+    (tmp_path / "verdict.json").write_text(json.dumps(document))
+    checker = subprocess.run(
+        [sys.executable, CHECKER, tmp_path / "verdict.json", RESULTS], capture_output=True, text=True, check=True
+    )
+    assert "0 differ" in checker.stdout
 
 
 @pytest.mark.parametrize(
