@@ -21,7 +21,15 @@ from rdrop_cli.analysis.collect import Collection
 from rdrop_cli.analysis.edition_claims import list_claims
 from rdrop_cli.analysis.intervals import clopper_pearson
 from rdrop_cli.analysis.joint_test import ALPHA, Plan
-from rdrop_cli.analysis.judged import ClaimVerdict, Reason, StudyVerdict, Verdict, describe_answer, describe_region
+from rdrop_cli.analysis.judged import (
+    ClaimVerdict,
+    Reason,
+    StudyVerdict,
+    Verdict,
+    describe_answer,
+    describe_region,
+    find_claim,
+)
 from rdrop_cli.analysis.verdict import Page, ask_page, explain_reason, judge_page, list_bounds, place
 from rdrop_cli.errors import UsageError
 from rdrop_cli.runs.history import MARGIN_SHARE
@@ -74,8 +82,12 @@ class AcrossVerdict:
         return tuple(sorted({seed for study in self.studies.values() for seed in study.seeds}))
 
     def find(self, claim_id: str) -> JoinedClaim:
-        """Return the verdict on one claim, by an id of `CLAIM_IDS`."""
-        return next(joined for joined in self.claims if joined.claim.id == claim_id)
+        """Return the verdict on one claim.
+
+        Raises:
+            UsageError: the edition that was judged does not claim it.
+        """
+        return find_claim(self.claims, claim_id)
 
     def to_json(self) -> dict[str, Any]:
         joined = {each.answer.question.id: each.answer for each in self.claims if each.answer.by_seed}

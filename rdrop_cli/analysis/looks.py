@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from rdrop_cli.analysis.across import AcrossVerdict, name_datasets
 from rdrop_cli.analysis.joint_test import Plan
-from rdrop_cli.analysis.judged import StudyVerdict
+from rdrop_cli.analysis.judged import OPEN, StudyVerdict
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import write_json
 from rdrop_cli.locks import hold_lock
@@ -29,8 +29,7 @@ class NextSeeds:
 
     Attributes:
         kind: `decided`: every claim that was asked for is; `train`: train `seeds`, then judge again; `exhausted`: no
-        claim
-            that is undecided can be decided within the plan, or only by another period.
+            claim that is undecided can be decided by more seeds within the plan.
         seeds: how many seeds the study has then, from the first on.
         undecided: the claims that are.
     """
@@ -41,11 +40,15 @@ class NextSeeds:
 
 
 def choose_next_seeds(judged: StudyVerdict, claims: Names[str]) -> NextSeeds:
-    """Decide what a study that trains until it is decided does next: go to the next look that can decide."""
+    """Decide what a study that trains until it is decided does next: go to the next look that can decide.
+
+    Seeds cannot decide what no run is long enough for, or what nobody has measured.
+    """
     reached = len(judged.seeds)
     waiting = [judged.find(each) for each in claims if judged.find(each).verdict == "undecided"]
     undecided = tuple(verdict.id for verdict in waiting)
-    if not waiting:
+    waiting = [verdict for verdict in waiting if verdict.reason in (*OPEN, "still-improving")]
+    if not undecided:
         return NextSeeds("decided", reached, ())
     first = judged.plan.can_decide
     following = next((look for look in judged.plan.looks if look > reached and first and look >= first), None)
@@ -96,7 +99,7 @@ def _add_look(runs_dir: Path, judged: StudyVerdict | AcrossVerdict, sha256: str,
     entry["looks"] = list(judged.plan.looks)
     decided = [verdict.claim.id for verdict in judged.claims if verdict.verdict != "undecided"]
     look = {"seeds": len(judged.seeds), "decided": decided}
-    if not entry["taken"] or {name: entry["taken"][-1][name] for name in look} != look:
+    if look not in [{name: taken[name] for name in look} for taken in entry["taken"]]:
         entry["taken"].append({"at": now, **look})
         write_json(runs_dir / LEDGER, ledger)
 

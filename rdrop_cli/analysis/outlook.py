@@ -21,8 +21,7 @@ class Outlook:
 
     Attributes:
         kind: `first-look`: nothing can be decided before `fewest` seeds; `range`: if the difference is real, `fewest`
-        to
-            `most` seeds in all decide it in four of five studies; `no-difference`: none larger than the margin is
+            to `most` seeds in all decide it in four of five studies; `no-difference`: none larger than the margin is
             likely; `period`: more seeds do not help, another period would; `unlikely`: not within the plan.
         most: None where it is more than the plan has.
     """

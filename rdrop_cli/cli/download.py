@@ -8,7 +8,7 @@ import typer
 from rdrop_cli.cli.console import note, warn_if_unverified
 from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Quiet
-from rdrop_cli.errors import DataError, name_options
+from rdrop_cli.errors import DataError, UsageError, name_options
 from rdrop_cli.files import to_json
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def download(
     from rdrop_cli.series.quality import assess_quality
 
     if example:
+        if as_json:
+            raise UsageError("--example writes a file and has no JSON to print; remove --json")
         from rdrop_cli.series.example import write_example
 
         typer.echo(f"{example}: {write_example(example)} rows of hourly load, made by rdrop and not measured")

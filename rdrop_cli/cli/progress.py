@@ -112,7 +112,7 @@ class TrainingDisplay:
         now = time.monotonic()
         trained = sum(run.steps_trained for run in self._runs)
         left = sum(run.steps_left for run in self._runs)
-        if self._first_step_at and left:
+        if self._first_step_at and trained and left:  # a run that begins again has trained nothing
             yield f"{format_rough(left * (now - self._first_step_at) / trained)} left"
         yield f"{format_clock(now - self._start)} elapsed"
 

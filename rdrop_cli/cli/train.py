@@ -248,7 +248,10 @@ def _choose_claims(request: Request, chosen: Sequence[str]) -> list[str]:
     edition = find_edition(request.protocol)
     variants, claims = set(request.variants or edition.trained), list_claims(edition)
     found = [
-        claim.id for claim in claims if variants.issuperset(claim.question.needs) and (not chosen or claim.id in chosen)
+        claim.id
+        for claim in claims
+        if variants.issuperset(claim.question.needs)
+        and (claim.id in chosen if chosen else not claim.question.in_points)  # `rdrop calibrate` measures those
     ]
     if not found:
         raise UsageError("--until-decided: no claim is about these variants alone; see `rdrop verdict --explain`")

@@ -79,6 +79,8 @@ def verdict(
     required = require or []
     check_claim_ids(required)
     output_format = Format.JSON if as_json else output_format
+    if explain and output_format is not Format.TEXT:
+        raise UsageError(f"--explain adds to the text, and {output_format} has no room for it; remove one of them")
     judged: StudyVerdict | AcrossVerdict
     if across_datasets:
         if confirm is not None or explain or output_format not in (Format.TEXT, Format.JSON):

@@ -96,8 +96,9 @@ class _Pool:
         cores = list_cores()
         share = max(1, len(cores) // jobs)
         self._shares: queue.SimpleQueue[_Share] = queue.SimpleQueue()
-        for job in range(jobs):
-            self._shares.put(_Share(cores[job * share : (job + 1) * share]))
+        for job in range(jobs):  # of more jobs than cores several have the same one
+            first = job * share % len(cores)
+            self._shares.put(_Share(cores[first : first + share]))
         self._waiting = tasks
         self._processes: dict[subprocess.Popen[str], list[int]] = {}
         self._lock = threading.Lock()

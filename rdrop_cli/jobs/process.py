@@ -105,7 +105,7 @@ def follow_child(
     with suppress(BrokenPipeError):  # it has ended: its stdout does so too
         process.stdin.write(json.dumps(order) + "\n")
         process.stdin.flush()
-    while last[0] != "done" and (line := process.stdout.readline()):
+    while last[0] != "done" and (line := process.stdout.readline()).endswith("\n"):  # else it was killed amid a line
         last = json.loads(line)
         on_message(last)
     return last

@@ -31,10 +31,13 @@ class Section:
 
 
 def find_section(judged: StudyVerdict, runs_dir: Path) -> Section | None:
-    """Return the section on the dropout network, or the best one; None where its runs keep no readings."""
+    """Return the section on the dropout network, or the best one, at the first origin; None without kept readings."""
     collection = judged.collection
     network = collection.claimed.get(DROPOUT) or next((row.network for row in judged.networks), None)
-    folders = [RunFolder(runs_dir / run.run_id) for run in collection.used if read_network(run) == network]
+    first = [
+        run for run in collection.used if run.protocol.train_start_row == collection.used[0].protocol.train_start_row
+    ]
+    folders = [RunFolder(runs_dir / run.run_id) for run in first if read_network(run) == network]
     kept = [str(folder.path) for folder in folders if folder.readings_path.is_file() and folder.model_path.is_file()]
     if not kept:
         return None

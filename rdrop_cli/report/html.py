@@ -17,7 +17,7 @@ from rdrop_cli.analysis.joint_test import ALPHA
 from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.rate_grid import list_rate_grids
-from rdrop_cli.errors import DataError
+from rdrop_cli.errors import RdropError
 from rdrop_cli.files import write_text
 from rdrop_cli.plots.rates import describe_rates, draw_rates
 from rdrop_cli.report.account import HEADS, NOTE, list_spreads
@@ -174,7 +174,7 @@ def _describe_forecasts(judged: StudyVerdict, runs_dir: Path | None) -> dict[str
     """Return the pictures of forecasts for both widths and the table of their intervals, or why there are none."""
     try:
         section = find_section(judged, runs_dir) if runs_dir else None
-    except DataError as error:
+    except RdropError as error:
         return {"failure": str(error)}
     if section is None:
         return None

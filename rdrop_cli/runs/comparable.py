@@ -122,8 +122,8 @@ def choose_newest(runs_dir: Path) -> "Choice":
     """Return the newest complete run of each variant and seed that measured the same thing as the newest run of all.
 
     Of a study that was repeated on several origins it is that of the first. Of a variant without a complete run it is
-    the newest that has finished an epoch. The second list names the skipped runs and why; those that a newer run of
-    their seed replaces are not named.
+    the newest that has finished an epoch. The notes name the skipped runs and why; those that a newer run of their seed
+    replaces are not named.
 
     Raises:
         RdropError: no run has finished an epoch.

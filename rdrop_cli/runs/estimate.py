@@ -27,7 +27,7 @@ MOST_MEASURED = 50  # runs of one network
 FEATURES = 14  # of the weather; another number hardly moves an estimate
 # Measured at the book's size on one core (docs/speed.md): seconds for a training step by engine, and how much less
 # a window costs that is only measured. To start is to import TensorFlow, read the data and trace the graph.
-NOMINAL_STEP_SECONDS = {"native": 0.008, "xla": 0.021, "keras": 0.042}
+NOMINAL_STEP_SECONDS = {"native": 0.008, "xla": 0.021, "jax": 0.021, "keras": 0.042}  # JAX compiles by XLA, too
 NOMINAL_MEASURING = 1 / 3
 START_SECONDS = 6.0
 NOMINAL_FOLDER_BYTES = 1_400_000  # at the book's size: readings, two checkpoints, the network and the picture
@@ -148,12 +148,15 @@ def _measure(folder: RunFolder) -> Measured | None:
 def _find_speed(config: RunConfig, timing: Timing) -> Speed | None:
     """Return a run's speed; the seconds of its epochs that are not of training steps are of measuring.
 
-    The median epoch counts: the first also compiles, and a machine may have slept in another.
+    The median epoch counts: the first also compiles, and a machine may have slept in another. A reference forecast has
+    none: it computes no products.
     """
     rate, seconds = timing.train_windows_per_second, timing.epoch_seconds
     if rate is None or not seconds or not all(LEAST < number < 1 / LEAST for number in (rate, *seconds)):
         return None
     protocol, products = config.own_protocol, count_products(config)
+    if not products:
+        return None
     windows = protocol.epoch_windows
     training_share = min(windows / rate / mean(seconds), 1.0)
     training, measuring = median(seconds) * training_share, median(seconds) * (1 - training_share)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from rdrop_cli.analysis.across import judge_datasets
+from rdrop_cli.analysis.across import AcrossVerdict, judge_datasets
 from rdrop_cli.analysis.collect import collect_datasets, collect_runs
 from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.verdict import judge_runs
@@ -17,6 +17,11 @@ from tests.analysis.made_runs import save_datasets, save_made_study
 def judge(folder, gains, **how):
     save_datasets(folder, gains, **how)
     return judge_datasets(collect_datasets([], folder), Plan())
+
+
+def test_a_claim_that_none_of_the_studies_has_is_refused_with_those_there_are():
+    with pytest.raises(UsageError, match="lstm-beats-naive is no claim of the edition"):
+        AcrossVerdict(Plan(), {}, ()).find("lstm-beats-naive")
 
 
 def test_every_dataset_has_its_answer_and_the_joined_one_says_in_how_many_it_holds(tmp_path):

@@ -140,6 +140,14 @@ def test_what_to_train_next_is_the_next_look_that_can_decide(tmp_path, eight):
     assert choose_next_seeds(planned, ["baseline-overfits"]).seeds == 6
 
 
+def test_no_seed_is_trained_for_what_seeds_cannot_decide(tmp_path, eight):
+    unmeasured = choose_next_seeds(eight, ["dropout-intervals-narrow"])
+    assert (unmeasured.kind, unmeasured.undecided) == ("exhausted", ("dropout-intervals-narrow",))
+    for seed in range(2):
+        save_made_run(tmp_path, f"short-{seed}", "dropout", seed, [0.3, 0.29, 0.28])
+    assert choose_next_seeds(judge_runs([], tmp_path), ["dropout-does-not-overfit"]).kind == "exhausted"
+
+
 def test_a_plan_that_is_used_up_ends(tmp_path):
     save_made_study(tmp_path, range(8))
     judged = judge_runs([], tmp_path, Plan((8,)))
@@ -152,6 +160,8 @@ def test_the_ledger_keeps_the_plan_and_the_looks_once(tmp_path):
     record_look(tmp_path, judge_runs([], tmp_path, Plan((6, 12))))
     save_made_study(tmp_path, range(2, 6))
     record_look(tmp_path, judge_runs([], tmp_path, choose_plan(tmp_path, SHA256, "book", None)))
+    record_look(tmp_path, judge_runs(["baseline-s0", "baseline-s1"], tmp_path, Plan((6, 12))))
+    record_look(tmp_path, judge_runs([], tmp_path, Plan((6, 12))))  # between two looks each is the same once more
     (study,) = json.loads((tmp_path / LEDGER).read_text())["studies"]
     assert (study["looks"], [look["seeds"] for look in study["taken"]]) == ([6, 12], [2, 6])
     assert "baseline-overfits" in study["taken"][1]["decided"]

@@ -219,6 +219,14 @@ def test_a_failed_run_is_counted_and_leaves_no_bar(show):
     assert "epoch 1/" not in file.getvalue()
 
 
+def test_a_run_that_begins_again_has_no_time_left_yet(show):
+    display, (run,), _ = show(runs=1, terminal=True)
+    run.begin("dropout-s0-id", run._config, 0, 8.0)
+    run.step(1, 1, 0.5)
+    run.begin("dropout-s0-id", run._config, 0, 8.0)  # its worker was lost
+    assert "left" not in display.describe()
+
+
 def test_verbose_keeps_a_line_of_each_epoch(show):
     set_verbosity(Verbosity.VERBOSE)
     _, runs, file = show(runs=2, terminal=True)

@@ -99,6 +99,11 @@ def test_a_table_for_a_paper_has_the_protocol_in_its_caption(rdrop, eight_seeds)
     assert re.search(r"(?<!\\)[%_#$]", latex) is None
 
 
+def test_an_option_that_a_format_has_no_room_for_is_refused(rdrop, eight_seeds):
+    refused = rdrop("verdict", "--runs-dir", eight_seeds, "--explain", "--format", "latex")
+    assert (refused.code, "latex has no room for it" in refused.err) == (2, True)
+
+
 def test_what_is_skipped_is_named_on_stderr_and_in_the_json(rdrop, tmp_path):
     save_made_study(tmp_path, range(2))
     save_made_run(tmp_path, "begun", seed=5, status="interrupted", day=2)

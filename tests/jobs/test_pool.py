@@ -11,7 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from rdrop_cli.jobs import pool
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
+from rdrop_cli.jobs.process import conclude, follow_child
 from rdrop_cli.jobs.task import Task
 from rdrop_cli.planning.fit import fit_to_series
 from rdrop_cli.planning.request import Request, plan_runs
@@ -114,6 +116,23 @@ def test_a_killed_process_and_a_refused_task_do_not_stop_the_others(make_task):
     assert outcomes[2].metrics is not None
     assert outcomes[2].metrics.status == "completed"
     assert [listener.ends for listener in listeners] == [1, 1, 1]
+
+
+def test_a_process_that_is_killed_amid_a_line_has_told_nothing(make_task):
+    script = 'import os; os.write(1, b\'["step", 1]\\n["ste\'); os.kill(os.getpid(), 9)'
+    heard = []
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        last = follow_child(process, {}, heard.append)
+        assert (last, heard) == (["step", 1], [["step", 1]])
+        assert conclude(make_task(), last, process).failure == "baseline s0: its process was killed by signal 9"
+
+
+def test_more_jobs_than_cores_share_them(monkeypatch):
+    monkeypatch.setattr(pool, "list_cores", lambda: [0, 1])
+    shares = pool._Pool(4, 4, yields=False)._shares
+    assert [shares.get().cores for _ in range(4)] == [[0], [1], [0], [1]]
 
 
 @pytest.fixture

@@ -7,10 +7,12 @@ import pytest
 
 from rdrop_cli.runs.estimate import (
     NOMINAL_FOLDER_BYTES,
+    NOMINAL_STEP_SECONDS,
     START_SECONDS,
     estimate_work,
 )
 from rdrop_cli.runs.progress import Progress, State
+from rdrop_cli.study.config import AUTO, ENGINES
 from rdrop_cli.study.editions import find_protocol
 
 ROWS = 300
@@ -51,6 +53,19 @@ def test_work_scales_with_epochs_windows_timesteps_and_units(tmp_path, estimate,
     wider = replace(tiny_config, protocol=replace(tiny_config.protocol, units=8))
     ratio = 8 * (8 + 14) / (4 * (4 + 14))
     assert estimate(Progress(wider, State.NEW)).seconds == pytest.approx(START_SECONDS + ratio * (15 + 148 / 87))
+
+
+def test_a_reference_forecast_tells_nothing_of_the_speed_of_a_network(estimate, save_run, tmp_path, tiny_config):
+    new = Progress(replace(tiny_config, seed=1), State.NEW)
+    alone = estimate(new).seconds
+    ridge = replace(tiny_config, variant="ridge", dropout=0.0, recurrent_dropout=0.0)
+    save_run(tmp_path, "ridge-s0-a", config=ridge, variant="ridge")
+    assert estimate(new).seconds == alone
+    assert estimate(Progress(ridge, State.NEW)).seconds == START_SECONDS
+
+
+def test_every_engine_has_its_nominal_speed():
+    assert {AUTO, *NOMINAL_STEP_SECONDS} == set(ENGINES)
 
 
 def test_a_slow_first_epoch_does_not_count(tmp_path, estimate, save_run, tiny_config):
