@@ -26,11 +26,11 @@ def explain_usage(error: typer.TyperException) -> str:
         if getattr(error, "possibilities", None) is None:
             return f"{name}: expected a value{help_line}"
         known = [option for each in context.command.get_params(context) for option in each.opts] if context else []
-        return f"no option {name}{suggest(name, known) or help_line}"
+        return f"no option {name}{hint_at(name, known) or help_line}"
     message = _uncapitalise(error.format_message())
     if message.startswith("no such command") and context:
         typed = message.partition("'")[2].partition("'")[0]
-        return f"no command {typed!r}{suggest(typed, context.command.commands) or help_line}"
+        return f"no command {typed!r}{hint_at(typed, context.command.commands) or help_line}"
     return message + help_line if message else "no such command"
 
 
@@ -47,7 +47,7 @@ def _explain_value(error: typer.BadParameter) -> str | None:
     name = max(error.param.opts, key=len) if error.param.param_type_name == "option" else error.param.display_name_raw
     if descriptor.choices:
         choices = [str(getattr(choice, "value", choice)) for choice in descriptor.choices]
-        return f"{name}: expected one of {', '.join(choices)}, received {received!r}{suggest(str(received), choices)}"
+        return f"{name}: expected one of {', '.join(choices)}, received {received!r}{hint_at(str(received), choices)}"
     kind = next((words for kind, words in KINDS.items() if kind in (descriptor.annotation, _inner(descriptor))), "")
     bounds = _describe_bounds(error.param)
     hint = _suggest_point(received) if kind == KINDS[float] else ""
@@ -71,7 +71,7 @@ def _suggest_point(received: object) -> str:
     return f"; did you mean {point!r}?" if point != received and point.replace(".", "", 1).isdigit() else ""
 
 
-def suggest(typed: str, known: Iterable[str]) -> str:
+def hint_at(typed: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?` where something known is near to what was typed, else nothing."""
     near = find_nearest(typed, known)
     return f"; did you mean {near!r}?" if near else ""
@@ -91,7 +91,7 @@ def check_variant_names(names: Sequence[str], command: str) -> None:
         if command == "train" and _names_data(name):
             missing = "" if Path(name).exists() or name in DATASET_NAMES else "; that file does not exist"
             raise UsageError(f"{name!r} is a dataset, not a variant; use `rdrop train --dataset {name}`{missing}")
-        raise UsageError(f"no variant {name!r}{suggest(name, VARIANTS) or '; see `rdrop variants`'}")
+        raise UsageError(f"no variant {name!r}{hint_at(name, VARIANTS) or '; see `rdrop variants`'}")
 
 
 def _names_data(name: str) -> bool:

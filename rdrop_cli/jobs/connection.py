@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rdrop_cli.errors import RdropError, SchedulerLostError, ValueRefusedError, tell_extra
-from rdrop_cli.jobs.remote import explain_difference, read_versions
+from rdrop_cli.jobs.remote import explain_other_versions, read_versions
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -108,5 +108,5 @@ def check_versions(client: "Client") -> None:
         if isinstance(versions, Exception):
             reason = " ".join(str(versions).split())
             raise RdropError(f"{who} cannot run rdrop ({type(versions).__name__}: {reason:.200}); install it there")
-        if difference := explain_difference(wanted, versions):
+        if difference := explain_other_versions(wanted, versions):
             raise RdropError(f"{who} {difference}")

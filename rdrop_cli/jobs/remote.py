@@ -22,7 +22,6 @@ from rdrop_cli.jobs.process import conclude, end_children, follow_child, start_c
 from rdrop_cli.jobs.series_file import store_series
 from rdrop_cli.jobs.task import Task
 from rdrop_cli.jobs.transfer import Files, read_files, read_progress_files, write_files
-from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.schema import parse_config
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.own import hash_code
@@ -66,10 +65,9 @@ class RemoteTask:
 
 @dataclass(frozen=True)
 class RemoteResult:
-    """What became of an order: the files of its folder, and what an `Outcome` says."""
+    """What became of an order: the files of its folder, or why there are none."""
 
     files: Files
-    metrics: Metrics | None = None
     failure: str | None = None
     exit_code: int = 0
 
@@ -90,7 +88,7 @@ def read_versions() -> Versions:
     return versions
 
 
-def explain_difference(wanted: Versions, found: Versions) -> str | None:
+def explain_other_versions(wanted: Versions, found: Versions) -> str | None:
     """Say in which versions a machine differs, or None where it does not."""
     different = [
         f"{name} {found.get(name, 'none')}, not {wanted[name]}" for name in wanted if found.get(name) != wanted[name]
@@ -106,7 +104,7 @@ def train_on_worker(order: RemoteTask, serialised: bytes) -> RemoteResult:
     from distributed import get_worker
 
     worker = get_worker()
-    if difference := explain_difference(order.versions, read_versions()):
+    if difference := explain_other_versions(order.versions, read_versions()):
         return RemoteResult({}, failure=f"worker {worker.address} {difference}", exit_code=1)
     try:
         return _train(order, serialised, worker)
@@ -170,16 +168,16 @@ def read_progress(sweep: str) -> dict[str, Files]:
 def _train_in_child(task: Task, order: RemoteTask, worker: "Worker") -> RemoteResult:
     key = str(worker.get_current_task())
     relay = _Relay(lambda message: worker.log_event(TOPIC, [order.sweep, order.run_id, message]))
-    asked = task.to_json([]) | {"cores_to_lock": count_cores()}
+    asked = task.to_json([]) | {"cores_to_lock": read_core_count()}
     assert task.folder
     child = start_child(_locate_code(task.folder) if order.code else None)
     with child as process, _end_when(lambda: _is_unwanted(worker, key), process):
         last = follow_child(process, asked, relay)
         outcome = conclude(task, last, process)
-    return RemoteResult(read_files(task.folder), outcome.metrics, outcome.failure, outcome.exit_code)
+    return RemoteResult(read_files(task.folder), outcome.failure, outcome.exit_code)
 
 
-def count_cores() -> int:
+def read_core_count() -> int:
     """Return the cores for one training: what Dask tells each task by OMP_NUM_THREADS, which is 1 unless it is set."""
     told = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, int(told)) if told.isdecimal() else 1

@@ -145,12 +145,3 @@ def find_edition(name: str) -> Edition:
     if name not in EDITIONS:
         raise ValueRefusedError("protocol", name, f"one of {', '.join(EDITIONS)}")
     return EDITIONS[name]
-
-
-def find_protocol(name: str) -> Protocol:
-    """Return a protocol by name.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    return find_edition(name).protocol

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rdrop_cli.jobs.remote import count_cores
+from rdrop_cli.jobs.remote import read_core_count
 from rdrop_cli.jobs.resource_locks import VISIBLE, list_gpus, lock_cores, lock_free
 from rdrop_cli.system import list_cores
 
@@ -114,4 +114,4 @@ def test_cores_are_held_until_they_are_let_go(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("told", "cores"), [("4", 4), ("1", 1), ("0", 1), ("", 1), ("many", 1)])
 def test_a_training_has_the_cores_that_dask_tells_each_task(monkeypatch, told, cores):
     monkeypatch.setenv("OMP_NUM_THREADS", told)
-    assert count_cores() == cores
+    assert read_core_count() == cores

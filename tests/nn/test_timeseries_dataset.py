@@ -11,7 +11,7 @@ from rdrop_cli.nn.randomness import Passes
 from rdrop_cli.series.synthetic import generate_weather
 from rdrop_cli.series.table import WEATHER_COLUMNS, Series, Source
 from rdrop_cli.series.windows import make_windows
-from rdrop_cli.study.editions import PROTOCOLS, find_protocol
+from rdrop_cli.study.editions import PROTOCOLS, find_edition
 from rdrop_cli.study.protocol import Protocol
 
 ROWS = 1000
@@ -61,7 +61,7 @@ def test_every_window_and_its_target_are_those_of_keras(series: Series, period: 
 
 
 def test_the_periods_of_the_published_file_have_the_notebooks_windows() -> None:
-    protocol = find_protocol("book2")
+    protocol = find_edition("book2").protocol
     assert (protocol.lookback_rows + protocol.target_offset, protocol.timesteps, protocol.lead_rows) == (858, 120, 144)
     rows = [protocol.train_rows, protocol.validation_rows, protocol.find_test_rows(PUBLISHED_ROWS)]
     starts = [range(each.start - 720, each.stop - 720) for each in rows]

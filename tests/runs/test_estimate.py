@@ -13,7 +13,7 @@ from rdrop_cli.runs.estimate import (
 )
 from rdrop_cli.runs.progress import Progress, State
 from rdrop_cli.study.config import AUTO, ENGINES
-from rdrop_cli.study.editions import find_protocol
+from rdrop_cli.study.editions import find_edition
 
 ROWS = 300
 
@@ -113,7 +113,7 @@ def test_runs_of_another_engine_do_not_count_and_those_on_as_many_cores_are_pref
 
 
 def test_the_guess_for_the_book_is_the_documented_speed(tmp_path, tiny_config):
-    config = replace(tiny_config, protocol=find_protocol("book"), epochs=1)
+    config = replace(tiny_config, protocol=find_edition("book").protocol, epochs=1)
     found = estimate_work([Progress(config, State.NEW)], 420_551, tmp_path, jobs=1, threads=1)
     measured = 98_559 + 10_240 + 98_559 + (420_551 - 300_000 - 1_440 - 144 - 2)
     assert found.seconds == pytest.approx(START_SECONDS + 500 * 0.008 + measured * 0.008 / 128 / 3)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from rdrop_cli.errors import UsageError
-from rdrop_cli.study.editions import PROTOCOLS, find_protocol
+from rdrop_cli.study.editions import PROTOCOLS, find_edition
 from rdrop_cli.study.protocol import LENGTHS, Protocol
 
 OPTIONS = {field: option for option, field in LENGTHS.items()}
@@ -26,14 +26,14 @@ def test_the_book_protocol_has_the_books_numbers() -> None:
         "units": 32,
         "sentinels": "keep",
     }
-    book = find_protocol("book")
+    book = find_edition("book").protocol
     assert book.to_json().items() >= facts.items()
     assert book.timesteps == 240
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_every_named_protocol_fits_together_and_the_published_data(name: str) -> None:
-    protocol = find_protocol(name)
+    protocol = find_edition(name).protocol
     protocol.check_layout()
     assert protocol.name == name
     assert protocol.summary
@@ -42,7 +42,7 @@ def test_every_named_protocol_fits_together_and_the_published_data(name: str) ->
 
 def test_an_unknown_protocol_is_refused_with_those_that_there_are() -> None:
     with pytest.raises(UsageError, match=r"protocol: expected one of book, book2.*received 'bok'"):
-        find_protocol("bok")
+        find_edition("bok")
 
 
 COUNTED = [name for name, value in PROTOCOLS["book"].to_json().items() if type(value) is int]
