@@ -54,6 +54,8 @@ def draw_forest(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
 
 
 def _draw_forest_panel(axes: "Axes", group: Sequence[ClaimVerdict], width: float) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     kind = group[0].claim.question.kind
     factor = 1.0 if kind == "error" else 100.0
     low, high = (end * factor for end in find_axis(group[0], group))
@@ -76,6 +78,7 @@ def _draw_forest_panel(axes: "Axes", group: Sequence[ClaimVerdict], width: float
     if kind != "share":
         axes.axvline(0, color="#888888", linewidth=0.8, zorder=2)
     axes.set_xlabel(AXES[kind])
+    axes.xaxis.set_major_locator(MaxNLocator(8 if width == WIDE else 4, steps=[1, 2, 2.5, 5, 10]))
     axes.grid(visible=False)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

@@ -109,7 +109,9 @@ def find_axis(verdict: ClaimVerdict, verdicts: Sequence[ClaimVerdict]) -> tuple[
         return 0.0, 1.0
     alike = [each for each in verdicts if each.claim.question.kind == verdict.claim.question.kind]
     ends = [end for each in alike for end in each.region.bounds]
-    ends += [end for each in alike for end in (each.answer.estimate, *(each.answer.interval or ())) if end is not None]
+    numbers = [number for each in alike for number in (each.published, each.answer.estimate)]
+    ends += [number for number in numbers if number is not None]
+    ends += [end for each in alike for end in each.answer.interval or ()]
     scale = SCALE_ROOM * (max(map(abs, ends), default=0.0) or LEAST_SCALE)
     return -scale, scale
 

@@ -1,0 +1,60 @@
+"""The pictures of a verdict: everything lies within them, and nothing is explained that is not drawn."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.text import Text
+
+from rdrop_cli.analysis.judged import StudyVerdict, find_claim
+from rdrop_cli.analysis.verdict import judge_runs
+from rdrop_cli.report.pictures import NARROW, WIDE, draw_forest
+from rdrop_cli.report.text import draw_bar, find_axis
+from tests.analysis.made_runs import save_made_run
+
+WIDTHS = pytest.mark.parametrize("width", [WIDE, NARROW], ids=["wide", "narrow"])
+
+
+@pytest.fixture
+def mild(tmp_path: Path) -> StudyVerdict:
+    """A study whose baseline overfits by far less than the published one."""
+    for seed in range(3):
+        noise = np.random.default_rng(seed).normal(0, 0.0005, 40)
+        save_made_run(
+            tmp_path, f"b{seed}", "baseline", seed, list(0.262 + noise[:20]), list(np.linspace(0.25, 0.2, 20))
+        )
+        save_made_run(tmp_path, f"d{seed}", "dropout", seed, list(0.261 + noise), list(np.linspace(0.25, 0.2, 40)))
+    return judge_runs([], tmp_path)
+
+
+def check_within(axes: list[Axes]) -> None:
+    """Check that all texts and legends lie within the picture, from left to right."""
+    figure = axes[0].figure
+    figure.draw_without_rendering()  # at its own resolution, which is not the file's
+    texts = [text for each in axes for text in (*each.texts, *each.get_yticklabels(), each.xaxis.label)]
+    for artist in (*filter(Text.get_text, texts), *figure.legends):
+        box = artist.get_window_extent()
+        assert box.x0 >= 0, artist
+        assert box.x1 <= figure.bbox.x1, artist
+
+
+@WIDTHS
+def test_a_published_number_far_from_the_answers_lies_within_the_picture(
+    mild: StudyVerdict, tmp_path: Path, drawn: list[Axes], width: float
+) -> None:
+    draw_forest(mild, tmp_path / "claims.png", width)
+    check_within(drawn)
+    for axes in drawn:
+        low, high = axes.get_xlim()
+        rings = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "D"]
+        assert rings
+        assert low < min(rings) <= max(rings) < high
+
+
+def test_the_bar_of_the_text_has_a_published_number_where_it_is(mild: StudyVerdict) -> None:
+    verdict = find_claim(mild.claims, "resists-over-training")
+    low, high = find_axis(verdict, mild.claims)
+    assert verdict.published is not None
+    bar = draw_bar(verdict, low, high)[1:-1]
+    assert bar.index("○") == round((verdict.published - low) / (high - low) * (len(bar) - 1)) > 0
