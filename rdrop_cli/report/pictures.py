@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 REGION_COLOUR, INTERVAL_COLOUR = "#BFE3C8", "#22303C"
+RING: dict[str, Any] = {
+    "marker": "D", "markersize": 8, "markerfacecolor": "none", "markeredgecolor": "#C0392B", "linestyle": ""
+}  # fmt: skip
 VERDICT_COLOURS = {"holds": "#116329", "does-not-hold": "#A40E26", "undecided": "#6A4A00"}
 ROW_INCHES, AROUND_INCHES = 0.46, 1.5
 WIDE, NARROW = 10.0, 5.2  # inches: for a page, and for a phone
@@ -50,7 +53,7 @@ def draw_forest(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     ) as (figure, panels):
         for axes, group in zip(panels[:, 0], groups, strict=True):
             _draw_forest_panel(axes, group, width)
-        figure.legend(handles=_explain_forest(), loc="outside lower center", ncols=4 if width == WIDE else 2)
+        figure.legend(handles=_explain_forest(asked), loc="outside lower center", ncols=4 if width == WIDE else 2)
 
 
 def _draw_forest_panel(axes: "Axes", group: Sequence[ClaimVerdict], width: float) -> None:
@@ -66,8 +69,7 @@ def _draw_forest_panel(axes: "Axes", group: Sequence[ClaimVerdict], width: float
             clipped = [min(max(end * factor, low), high) for end in interval]
             axes.plot(clipped, [row, row], color=INTERVAL_COLOUR, linewidth=2.6, solid_capstyle="butt", zorder=3)
         if verdict.published is not None:
-            ring: dict[str, Any] = {"marker": "D", "markersize": 8, "markerfacecolor": "none", "linestyle": ""}
-            axes.plot(verdict.published * factor, row, markeredgecolor="#C0392B", zorder=4, clip_on=False, **ring)
+            axes.plot(verdict.published * factor, row, zorder=4, clip_on=False, **RING)
         estimate = float(verdict.answer.estimate or 0.0) * factor
         axes.plot(estimate, row, "o", color=INTERVAL_COLOUR, markersize=7, zorder=5, clip_on=False)
         _name_row(axes, row, verdict, width)
@@ -96,18 +98,18 @@ def _name_row(axes: "Axes", row: int, verdict: ClaimVerdict, width: float) -> No
     axes.annotate(words, (1, row - 0.33), (0, 1), ha="right", color=colour, fontweight="bold", fontsize=9.5, **above)
 
 
-def _explain_forest() -> list[Any]:
+def _explain_forest(asked: Sequence[ClaimVerdict]) -> list[Any]:
+    """Return the legend, of what is drawn alone."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    return [
-        Patch(color=REGION_COLOUR, label="the claim holds here"),
-        Line2D([], [], color=INTERVAL_COLOUR, lw=2.6, label="simultaneous interval"),
-        Line2D([], [], color=INTERVAL_COLOUR, marker="o", ls="", label="answer of the seeds"),
-        Line2D(
-            [], [], markeredgecolor="#C0392B", marker="D", markerfacecolor="none", ls="", label="published, one run"
-        ),
-    ]
+    handles: list[Any] = [Patch(color=REGION_COLOUR, label="the claim holds here")]
+    if any(each.answer.interval for each in asked):
+        handles.append(Line2D([], [], color=INTERVAL_COLOUR, lw=2.6, label="simultaneous interval"))
+    handles.append(Line2D([], [], color=INTERVAL_COLOUR, marker="o", ls="", label="answer of the seeds"))
+    if any(each.published is not None for each in asked):
+        handles.append(Line2D([], [], **RING, label="published, one run"))
+    return handles
 
 
 def draw_pairs(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:

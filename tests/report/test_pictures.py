@@ -1,5 +1,6 @@
 """The pictures of a verdict: everything lies within them, and nothing is explained that is not drawn."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,11 +8,13 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.text import Text
 
+from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.judged import StudyVerdict, find_claim
 from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.report.pictures import NARROW, WIDE, draw_forest
 from rdrop_cli.report.text import draw_bar, find_axis
 from tests.analysis.made_runs import save_made_run
+from tests.plots.pictures import read_texts
 
 WIDTHS = pytest.mark.parametrize("width", [WIDE, NARROW], ids=["wide", "narrow"])
 
@@ -58,3 +61,19 @@ def test_the_bar_of_the_text_has_a_published_number_where_it_is(mild: StudyVerdi
     assert verdict.published is not None
     bar = draw_bar(verdict, low, high)[1:-1]
     assert bar.index("○") == round((verdict.published - low) / (high - low) * (len(bar) - 1)) > 0
+
+
+@pytest.mark.parametrize("published", [None, -0.01])
+@pytest.mark.parametrize("interval", [None, Interval(-0.02, 0.01)])
+def test_the_legend_of_the_claims_explains_what_is_drawn_and_no_more(
+    mild: StudyVerdict, tmp_path: Path, published: float | None, interval: Interval | None
+) -> None:
+    claims = [
+        replace(each, published=published, answer=replace(each.answer, interval=interval)) for each in mild.claims
+    ]
+    draw_forest(replace(mild, claims=claims), tmp_path / "claims.svg")
+    explained = {"published, one run", "simultaneous interval"} & set(read_texts(tmp_path / "claims.svg"))
+    assert explained == {
+        *(["published, one run"] if published else []),
+        *(["simultaneous interval"] if interval else []),
+    }
