@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdrop_cli.plots.forecast import Named
-from rdrop_cli.plots.loss import spread_apart
-from rdrop_cli.plots.style import NAIVE_COLOUR, PALETTE, colour_of, draw_figure
+from rdrop_cli.plots.labels import spread_apart
+from rdrop_cli.plots.style import NAIVE_COLOUR, PALETTE, colour_of, draw_figure, make_readable
 from rdrop_cli.uncertainty.calibration import BINS, Calibration, Judged, Part
 from rdrop_cli.uncertainty.spread import INTERVALS
 
@@ -59,13 +59,13 @@ def _draw_parts(axes: "Axes", found: Sequence[Calibration], what: str, named: Na
     """Draw the mean absolute error by hour or month; of a month that comes twice, the mean."""
     lines = [(each, *_group(each.months if what == "month" else each.hours)) for each in found]
     highest = max(max(errors) for _, _, errors in lines)
-    heights = spread_apart([errors[-1] for _, _, errors in lines], 0.07 * highest)
+    heights = spread_apart([errors[-1] for _, _, errors in lines], [0.07 * highest] * len(lines), 0.0, 1.05 * highest)
     for (each, keys, errors), height in zip(lines, heights, strict=True):
         reference = each.label in REFERENCES
         colour = NAIVE_COLOUR if reference else colour_of(named.variant)
         axes.plot(keys, errors, REFERENCES.get(each.label, "o-"), color=colour, linewidth=2, markersize=4)
         beside: dict[str, Any] = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
-        axes.annotate(each.label, (keys[-1], height), (5, 0), color=colour, fontsize=9, **beside)
+        axes.annotate(each.label, (keys[-1], height), (5, 0), color=make_readable(colour), fontsize=9, **beside)
     axes.set_ylim(bottom=0)
     axes.set_title(f"mean absolute error by {what}", loc="left", fontsize=11)
     axes.set_ylabel(named.unit or "in the target's unit")

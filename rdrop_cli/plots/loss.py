@@ -3,13 +3,13 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.plots.groups import Group, group_seeds
-from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, name_unit
+from rdrop_cli.plots.labels import break_name, spread_apart
+from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, make_readable, name_unit
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.history import RANKED_BY
 from rdrop_cli.study.protocol import MAE, STANDARDISED
@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 FIGURE_INCHES = (10.0, 5.6)
 NARROW_INCHES = (5.2, 6.4)  # for a phone: as many points wide as it has pixels
 LABEL_GAP = 0.05  # of the axes' height, a line of text
-PATCH = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}  # behind a name
+LABEL_PLACE = 1.035  # of the axes' width
+LABEL_CHARACTERS = 24  # in a line
+# Grey and straight, which no curve is.
+LEADER: dict[str, Any] = {
+    "arrowstyle": "-",
+    "linewidth": 0.7,
+    "color": "#999999",
+    "relpos": (0, 0.5),
+    "shrinkA": 1,
+    "shrinkB": 1,
+}
 TITLE_CHARACTERS_PER_INCH = 9
 MEASURED = ("val_loss", "train_mae")  # with dropout off
 BAND_OPACITY, SEED_OPACITY = 0.16, 0.45
@@ -171,35 +181,23 @@ def _limit_axes(axes: "Axes", drawn: list[Drawn]) -> None:
 
 
 def _name_lines(axes: "Axes", drawn: list[Drawn]) -> None:
-    """Write each line's name at its end, so that nobody has to match colours with a legend.
-
-    A line that ends early has its name among the others, on a patch of white.
-    """
+    """Write the lines' names in a column beside the axes, each joined to its line's end: colours need no legend."""
     low, high = axes.get_ylim()
-    longest = max(curves.epochs for curves in drawn)
-    heights = spread_apart([curves.end for curves in drawn], gap=LABEL_GAP * (high - low))
-    for curves, height in zip(drawn, heights, strict=True):
+    names = [break_name(curves.label, LABEL_CHARACTERS) for curves in drawn]
+    sizes = [LABEL_GAP * (high - low) * (1 + name.count("\n")) for name in names]
+    heights = spread_apart([curves.end for curves in drawn], sizes, low, high)
+    for curves, name, height in zip(drawn, names, heights, strict=True):
         axes.annotate(
-            curves.label,
-            (curves.epochs, height),
-            xytext=(8, 0),
-            textcoords="offset points",
-            color=curves.colour,
+            name,
+            (curves.epochs, curves.end),
+            xytext=(LABEL_PLACE, height),
+            textcoords=("axes fraction", "data"),
+            color=make_readable(curves.colour),
             fontweight=curves.weight,
             va="center",
             annotation_clip=False,
-            bbox=PATCH if curves.epochs < longest else None,
-            zorder=10,
+            arrowprops=LEADER,
         )
-
-
-def spread_apart(heights: list[float], gap: float) -> list[float]:
-    """Move labels up, as little as their order from below allows, until they are `gap` apart."""
-    spread = list(heights)
-    order = sorted(range(len(heights)), key=heights.__getitem__)
-    for below, above in pairwise(order):
-        spread[above] = max(spread[above], spread[below] + gap)
-    return spread
 
 
 def _label_axes(axes: "Axes", runs: list[Metrics], in_unit: bool, characters: int) -> None:

@@ -68,6 +68,7 @@ FALLBACK_FONTS = (
         "Noto Sans Devanagari",
     ),
 )
+LEAST_CONTRAST = 4.55  # of text; WCAG 2 asks 4.5, and colours are rounded
 ENDINGS = (".png", ".svg", ".pdf")
 SETTINGS: dict[Any, Any] = {
     "font.size": 11,
@@ -93,11 +94,26 @@ def colour_of(variant: str) -> str:
 def read_on(background: Sequence[float]) -> str:
     """Return the one of black and white that is easier to read on a colour (red, green, blue from 0 to 1).
 
-    By the relative luminance of WCAG 2, of which 0.179 has the same contrast to both.
+    Of a luminance of 0.179, both have the same contrast.
     """
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in background[:3]]
-    luminance = sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-    return "black" if luminance > 0.179 else "white"
+    return "black" if _measure_luminance(background) > 0.179 else "white"
+
+
+def make_readable(colour: str) -> str:
+    """Darken a colour until text in it can be read on white."""
+    from matplotlib.colors import to_hex, to_rgb
+
+    parts = to_rgb(colour)
+    while 1.05 / (_measure_luminance(parts) + 0.05) < LEAST_CONTRAST:
+        red, green, blue = parts
+        parts = 0.98 * red, 0.98 * green, 0.98 * blue
+    return to_hex(parts)
+
+
+def _measure_luminance(colour: Sequence[float]) -> float:
+    """Return the relative luminance of WCAG 2."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
+    return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def name_unit(run: Metrics, in_unit: bool) -> str:

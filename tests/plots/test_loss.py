@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.axes import Axes
+from matplotlib.text import Text
 from msgspec.structs import replace
 
 from rdrop_cli.plots.groups import label_runs
-from rdrop_cli.plots.loss import draw_comparison, draw_run, spread_apart
+from rdrop_cli.plots.loss import draw_comparison, draw_run
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.figures import Curves
@@ -189,27 +188,37 @@ def test_labels_at_one_height_are_written_above_each_other(
     variants = ("baseline", "dropout", "gal", "moon")
     runs = [make_metrics(variant, variant=variant, val_loss=(0.3, 0.26)) for variant in variants]
     draw_comparison(runs, tmp_path / "loss.svg", in_unit=True)
-    heights = sorted(text.xy[1] for text in drawn[0].texts)
+    heights = sorted(text.xyann[1] for text in drawn[0].texts)
     low, high = drawn[0].get_ylim()
     assert len(heights) == 5
     assert np.diff(heights).min() > 0.04 * (high - low)
 
 
-@given(st.lists(st.floats(-100, 100), max_size=8), st.floats(0.01, 10))
-def test_labels_are_moved_up_only_as_far_as_they_must(heights: list[float], gap: float) -> None:
-    spread = spread_apart(heights, gap)
-    assert len(spread) == len(heights)
-    order = sorted(range(len(heights)), key=heights.__getitem__)
-    floor = -np.inf
-    for index in order:
-        assert spread[index] == max(heights[index], floor)
-        floor = spread[index] + gap
+def test_every_name_stands_beside_the_axes_and_is_joined_to_the_end_of_its_line(
+    make_metrics: MakeMetrics, tmp_path: Path, drawn: list[Axes]
+) -> None:
+    short = make_metrics("s", variant="baseline", val_loss=(0.30, 0.26, 0.28))
+    long = [make_metrics(name, variant=name, val_loss=(0.31, 0.27, 0.29, 0.30, 0.28)) for name in ("dropout", "gal")]
+    draw_comparison([short, *long], tmp_path / "loss.png", in_unit=False)
+    (axes,) = drawn
+    ends = {text.get_text(): text.xy for text in axes.texts}
+    assert ends == {"baseline": (3, 0.28), "dropout": (5, 0.28), "gal": (5, 0.28), "naive forecast": (5.5, 0.29)}
+    axes.figure.draw_without_rendering()
+    for text in axes.texts:
+        assert text.arrow_patch is not None
+        box = Text.get_window_extent(text)  # without its leader
+        assert box.x0 > axes.bbox.x1
+        assert axes.bbox.y0 <= box.y0 < box.y1 <= axes.bbox.y1
 
 
-def test_labels_that_are_apart_stay_where_they_are() -> None:
-    assert spread_apart([3.0, 1.0, 2.0], gap=0.5) == [3.0, 1.0, 2.0]
-    assert spread_apart([1.0, 1.0, 1.2], gap=0.5) == [1.0, 1.5, 2.0]
-    assert spread_apart([], gap=1.0) == []
+def test_a_long_name_of_ones_own_network_leaves_room_for_its_curve(
+    make_metrics: MakeMetrics, tmp_path: Path, drawn: list[Axes]
+) -> None:
+    name = "my_long_module_name_for_the_thesis:make_a_network_with_50_units"
+    draw_comparison([make_metrics(variant=name)], tmp_path / "loss.png", in_unit=True)
+    (axes,) = drawn
+    assert axes.bbox.width > 0.6 * axes.figure.bbox.width
+    assert "".join(axes.texts[0].get_text().split("\n")) == name
 
 
 def test_the_best_epoch_of_quantiles_is_that_of_their_loss(

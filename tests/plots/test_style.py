@@ -10,7 +10,7 @@ from matplotlib.colors import to_rgb
 
 from rdrop_cli.errors import UsageError
 from rdrop_cli.plots import style
-from rdrop_cli.plots.style import NAIVE_COLOUR, check_ending, colour_of, draw_figure
+from rdrop_cli.plots.style import NAIVE_COLOUR, check_ending, colour_of, draw_figure, make_readable
 from rdrop_cli.study.editions import EDITIONS
 from rdrop_cli.study.variants import STUDY, VARIANTS
 
@@ -61,6 +61,14 @@ def test_every_variant_has_a_colour_that_is_told_from_all_others_of_its_edition(
     colours = [colour_of(variant) for variant in variants] + [NAIVE_COLOUR, colour_of("from a later version")]
     seen = [see(colour, cone_loss) for colour in colours]
     assert min(np.linalg.norm(one - other) for one, other in combinations(seen, 2)) > least
+
+
+def test_text_in_the_colour_of_any_variant_can_be_read_on_white() -> None:
+    for colour in {colour_of(variant) for variant in VARIANTS}:
+        parts = np.array(to_rgb(make_readable(colour)))
+        light = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        assert 1.05 / (light @ [0.2126, 0.7152, 0.0722] + 0.05) >= 4.5
+    assert make_readable("#0072B2") == "#0072b2"
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.svg", "a.pdf", "a.PNG", "b.x.SVG"])
