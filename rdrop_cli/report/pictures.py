@@ -1,5 +1,6 @@
 """The pictures of a verdict: forest plot, paired dots, learning curves with their interval, shares below each error."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from rdrop_cli.analysis.networks import align_by_seed
 from rdrop_cli.analysis.published import load_published_like
 from rdrop_cli.analysis.questions import BASELINE, DROPOUT, Kind
 from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
-from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure
+from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, mix_colours
 from rdrop_cli.report.text import find_axis
 from rdrop_cli.report.words import VERDICTS, format_answer
 
@@ -31,6 +32,16 @@ ROW_INCHES, AROUND_INCHES = 0.46, 1.5
 WIDE, NARROW = 10.0, 5.2  # inches: for a page, and for a phone
 MOST_DRAWN = 200  # seeds in one picture
 MOST_NETWORKS = 6  # lines that can be told apart
+LOOKS: tuple[tuple[Any, str, str, float], ...] = (  # line style, marker, what is mixed into the colour, and its share
+    ("-", "", "black", 0.0),
+    ("--", "o", "black", 0.6),
+    ("-.", "s", "white", 0.4),
+    (":", "^", "black", 0.35),
+    ((0, (6, 1, 1, 1, 1, 1)), "D", "white", 0.2),
+    ((0, (1, 2)), "X", "black", 0.8),
+)
+FEW_BANDS, BAND_OPACITY, FAINT_OPACITY = 4, 0.25, 0.1  # many bands that lie over each other would hide the lines
+PUBLISHED_STYLE: dict[str, Any] = {"linewidth": 0.9, "linestyle": "--", "marker": ".", "markersize": 3}
 AXES: dict[Kind, str] = {
     "share": "seeds that show it (%)",
     "error": "difference in standardised error",
@@ -167,29 +178,28 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     from matplotlib.ticker import MaxNLocator
 
     collection = judged.collection
-    shown, labels = list_shown(judged), label_networks(collection.networks)
+    looks, labels = tell_apart(list_shown(judged)), label_networks(collection.networks)
     scale, unit = _choose_unit(collection.curves)
     published = load_published_like(collection.used[0]) if collection.used else {}
     with draw_figure(path, figsize=(width, 5.0 if width == WIDE else 5.8)) as (figure, axes):
-        for network in shown:
-            runs, colour = collection.networks[network], colour_of(network.variant)
+        opacity = BAND_OPACITY if len(looks) <= FEW_BANDS else FAINT_OPACITY
+        for network, look in looks.items():
+            runs = collection.networks[network]
             equal = count_equal_epochs(tuple(runs))  # patience ends some earlier
             curves = np.array([run.val_loss[:equal] for run in runs]) * scale
             epochs, mean = np.arange(1, curves.shape[1] + 1), curves.mean(axis=0)
             if len(runs) > 1:
                 half = measure_half_width(curves)
-                axes.fill_between(epochs, mean - half, mean + half, color=colour, alpha=0.25, linewidth=0)
-            axes.plot(epochs, mean, color=colour, linewidth=2.2, label=f"{labels[network]}, {len(runs)} seeds")
+                axes.fill_between(epochs, mean - half, mean + half, color=look["color"], alpha=opacity, linewidth=0)
+            axes.plot(epochs, mean, linewidth=2.2, markevery=0.1, label=f"{labels[network]}, {len(runs)} seeds", **look)
             if network.is_of_the_study and network.variant in published:
                 own = published[network.variant].val_loss[: len(epochs)] * scale
-                axes.plot(
-                    epochs[: len(own)], own, color=colour, linewidth=0.9, linestyle="--", marker=".", markersize=3
-                )
+                axes.plot(epochs[: len(own)], own, color=look["color"], **PUBLISHED_STYLE)
         axes.axhline(collection.curves.naive_val_mae * scale, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
         _name_naive(axes, collection.curves.naive_val_mae * scale)
-        drawn = [run for network in shown for run in collection.networks[network]]
-        drawn += [published[each.variant] for each in shown if each.is_of_the_study and each.variant in published]
-        _limit_curves(axes, drawn, scale, max(network.epochs for network in shown))
+        drawn = [run for network in looks for run in collection.networks[network]]
+        drawn += [published[each.variant] for each in looks if each.is_of_the_study and each.variant in published]
+        _limit_curves(axes, drawn, scale, max(network.epochs for network in looks))
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"validation error{unit}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -212,13 +222,13 @@ def draw_shares(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     labels = label_networks(collection.networks)
     scale, unit = _choose_unit(collection.curves)
     with draw_figure(path, figsize=(width, 3.8 if width == WIDE else 4.2)) as (figure, axes):
-        for network in list_shown(judged):
+        for network, look in tell_apart(list_shown(judged)).items():
             levels = np.sort([run.level.error for run in collection.networks[network]]) * scale
             steps = np.arange(1, len(levels) + 1) / len(levels) * 100
             x, y = np.concatenate([[levels[0]], levels]), np.concatenate([[0.0], steps])
             x, y = thin_out(np.column_stack([x, y])).T
-            axes.step(x, y, where="post", color=colour_of(network.variant), linewidth=2, label=labels[network])
-            axes.plot(x[1:], y[1:], ".", color=colour_of(network.variant), markersize=6)
+            look["marker"] = look["marker"] or "."  # a point a seed
+            axes.step(x, y, where="post", linewidth=2, markevery=slice(1, None), label=labels[network], **look)
         axes.axvline(collection.curves.naive_val_mae * scale, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
         axes.set_xlabel(f"level of the validation error{unit}; dashed: naive forecast")
         axes.set_ylabel("seeds below it (%)")
@@ -231,6 +241,25 @@ def list_shown(judged: StudyVerdict) -> list[Network]:
     claimed = [each for name in (BASELINE, DROPOUT) if (each := judged.collection.claimed.get(name))]
     others = [row.network for row in judged.networks if row.network not in claimed]
     return [*claimed, *others][:MOST_NETWORKS]
+
+
+def tell_apart(networks: Sequence[Network]) -> dict[Network, dict[str, Any]]:
+    """Return how the line of each network is drawn: in its variant's colour, each further one of a colour differently.
+
+    By line style and marker, which are seen in grey, too, and by its shade.
+    """
+    times, looks = Counter[str](), dict[Network, dict[str, Any]]()
+    for network in networks:
+        colour = colour_of(network.variant)
+        line, marker, other, share = LOOKS[times[colour]]
+        times[colour] += 1
+        looks[network] = {
+            "color": mix_colours(colour, other, share),
+            "linestyle": line,
+            "marker": marker,
+            "markersize": 6,
+        }
+    return looks
 
 
 def has_pairs(judged: StudyVerdict) -> bool:

@@ -68,7 +68,7 @@ def test_text_in_the_colour_of_any_variant_can_be_read_on_white() -> None:
         parts = np.array(to_rgb(make_readable(colour)))
         light = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
         assert 1.05 / (light @ [0.2126, 0.7152, 0.0722] + 0.05) >= 4.5
-    assert make_readable("#0072B2") == "#0072b2"
+    assert make_readable("#0072B2") == "#0072B2"
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.svg", "a.pdf", "a.PNG", "b.x.SVG"])

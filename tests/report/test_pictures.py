@@ -1,6 +1,8 @@
 """The pictures of a verdict: everything lies within them, and nothing is explained that is not drawn."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,8 @@ from matplotlib.text import Text
 from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.judged import StudyVerdict, find_claim
 from rdrop_cli.analysis.verdict import judge_runs
-from rdrop_cli.report.pictures import NARROW, WIDE, draw_forest
+from rdrop_cli.plots.style import colour_of
+from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_shares
 from rdrop_cli.report.text import draw_bar, find_axis
 from tests.analysis.made_runs import save_made_run
 from tests.plots.pictures import read_texts
@@ -77,3 +80,17 @@ def test_the_legend_of_the_claims_explains_what_is_drawn_and_no_more(
         *(["published, one run"] if published else []),
         *(["simultaneous interval"] if interval else []),
     }
+
+
+@pytest.mark.parametrize("draw", [draw_curves, draw_shares])
+def test_networks_of_one_variant_are_told_apart_in_colour_and_in_grey(
+    tmp_path: Path, drawn: list[Axes], draw: Callable[[StudyVerdict, Path], None]
+) -> None:
+    for number, rates in enumerate(product((0.0, 0.2, 0.5), (0.0, 0.2))):
+        save_made_run(tmp_path, f"d{number}", "dropout", 0, [0.26 + 0.003 * number] * 40, rates=rates)
+    draw(judge_runs([], tmp_path), tmp_path / "picture.svg")
+    lines = [line for line in drawn[0].lines if line.get_label().startswith("dropout")]
+    assert len(lines) == 6
+    assert len({line.get_color() for line in lines}) == 6
+    assert len({line.get_marker() for line in lines}) == 6
+    assert lines[0].get_color() == colour_of("dropout").lower()
