@@ -16,12 +16,14 @@ from rdrop_cli.analysis.networks import align_by_seed
 from rdrop_cli.analysis.published import load_published_like
 from rdrop_cli.analysis.questions import BASELINE, DROPOUT, Kind
 from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
+from rdrop_cli.plots.labels import break_name
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, mix_colours
 from rdrop_cli.report.text import find_axis
 from rdrop_cli.report.words import VERDICTS, format_answer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 REGION_COLOUR, INTERVAL_COLOUR = "#BFE3C8", "#22303C"
 RING: dict[str, Any] = {
@@ -41,6 +43,8 @@ LOOKS: tuple[tuple[Any, str, str, float], ...] = (  # line style, marker, what i
     ((0, (1, 2)), "X", "black", 0.8),
 )
 FEW_BANDS, BAND_OPACITY, FAINT_OPACITY = 4, 0.25, 0.1  # many bands that lie over each other would hide the lines
+NAIVE_STYLE: dict[str, Any] = {"color": NAIVE_COLOUR, "linestyle": (0, (6, 2, 1, 2)), "label": "naive forecast"}
+MEAN_STYLE: dict[str, Any] = {"color": "black", "markersize": 26, "markeredgewidth": 2.4}
 PUBLISHED_STYLE: dict[str, Any] = {"linewidth": 0.9, "linestyle": "--", "marker": ".", "markersize": 3}
 AXES: dict[Kind, str] = {
     "share": "seeds that show it (%)",
@@ -133,7 +137,7 @@ def draw_pairs(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     scale, unit = _choose_unit(collection.curves)
     measures = (("level", lambda curve: measure_level(curve).error), ("at the end of equal epochs", measure_end))
     labels = label_networks(networks)
-    with draw_figure(path, figsize=(width, 4.2 if width == WIDE else 3.6), ncols=2, sharey=True) as (_, panels):
+    with draw_figure(path, figsize=(width, 4.2 if width == WIDE else 3.6), ncols=2, sharey=True) as (figure, panels):
         for axes, (name, measure) in zip(panels, measures, strict=True):
             errors = np.array([_measure_pair(runs, measure) for runs in pairs]) * scale
             drawn = thin_out(errors)
@@ -143,20 +147,21 @@ def draw_pairs(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
                 axes.add_collection(LineCollection(segments, colors=colour_of(variant), alpha=0.55, linewidths=1.3))
             for place, network in enumerate(networks):
                 axes.plot(np.full(len(drawn), place), drawn[:, place], "o", color=colour_of(network.variant), alpha=0.8)
-            axes.plot([0, 1], errors.mean(axis=0), "_", color="black", markersize=26, markeredgewidth=2.4)
-            axes.axhline(collection.curves.naive_val_mae * scale, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
+            (mean,) = axes.plot([0, 1], errors.mean(axis=0), "_", label="mean", **MEAN_STYLE)
+            naive = axes.axhline(collection.curves.naive_val_mae * scale, **NAIVE_STYLE)
             axes.set_xticks([0, 1], [labels[network] for network in networks])
             axes.set_xlim(-0.35, 1.35)
             axes.set_title(name, loc="left", fontsize=11)
         panels[0].set_ylabel(f"validation error{unit}")
-        _name_naive(panels[1], collection.curves.naive_val_mae * scale)
+        figure.legend(handles=[mean, naive], loc="outside lower center", ncols=2)
 
 
-def _name_naive(axes: "Axes", error: float) -> None:
-    """Write the name of the naive forecast above its line, on white where curves pass."""
-    above: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "va": "bottom"}
-    white = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.5}
-    axes.annotate("naive forecast", (1, error), (-3, 3), ha="right", fontsize=9, bbox=white, zorder=6, **above)
+def _explain_lines(figure: "Figure", handles: Sequence[Any], width: float) -> None:
+    """Write the legend below: three to a row of a page, one of a phone, long names in lines."""
+    columns, characters = (3, 30) if width == WIDE else (1, 44)
+    for handle in handles:
+        handle.set_label(break_name(str(handle.get_label()), characters))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=10)
 
 
 def thin_out(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -195,15 +200,14 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
             if network.is_of_the_study and network.variant in published:
                 own = published[network.variant].val_loss[: len(epochs)] * scale
                 axes.plot(epochs[: len(own)], own, color=look["color"], **PUBLISHED_STYLE)
-        axes.axhline(collection.curves.naive_val_mae * scale, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
-        _name_naive(axes, collection.curves.naive_val_mae * scale)
+        axes.axhline(collection.curves.naive_val_mae * scale, **NAIVE_STYLE)
         drawn = [run for network in looks for run in collection.networks[network]]
         drawn += [published[each.variant] for each in looks if each.is_of_the_study and each.variant in published]
         _limit_curves(axes, drawn, scale, max(network.epochs for network in looks))
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"validation error{unit}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        figure.legend(loc="outside lower center", ncols=3 if width == WIDE else 1)
+        _explain_lines(figure, axes.get_legend_handles_labels()[0], width)
 
 
 def _limit_curves(axes: "Axes", runs: Sequence[RunCurves], scale: float, epochs: int) -> None:
@@ -229,11 +233,11 @@ def draw_shares(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
             x, y = thin_out(np.column_stack([x, y])).T
             look["marker"] = look["marker"] or "."  # a point a seed
             axes.step(x, y, where="post", linewidth=2, markevery=slice(1, None), label=labels[network], **look)
-        axes.axvline(collection.curves.naive_val_mae * scale, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
-        axes.set_xlabel(f"level of the validation error{unit}; dashed: naive forecast")
+        axes.axvline(collection.curves.naive_val_mae * scale, **NAIVE_STYLE)
+        axes.set_xlabel(f"level of the validation error{unit}")
         axes.set_ylabel("seeds below it (%)")
         axes.set_ylim(0, 103)
-        figure.legend(loc="outside lower center", ncols=3 if width == WIDE else 1)
+        _explain_lines(figure, axes.get_legend_handles_labels()[0], width)
 
 
 def list_shown(judged: StudyVerdict) -> list[Network]:

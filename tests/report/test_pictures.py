@@ -14,7 +14,7 @@ from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.judged import StudyVerdict, find_claim
 from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.plots.style import colour_of
-from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_shares
+from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_pairs, draw_shares
 from rdrop_cli.report.text import draw_bar, find_axis
 from tests.analysis.made_runs import save_made_run
 from tests.plots.pictures import read_texts
@@ -94,3 +94,29 @@ def test_networks_of_one_variant_are_told_apart_in_colour_and_in_grey(
     assert len({line.get_color() for line in lines}) == 6
     assert len({line.get_marker() for line in lines}) == 6
     assert lines[0].get_color() == colour_of("dropout").lower()
+
+
+@WIDTHS
+@pytest.mark.parametrize("draw", [draw_curves, draw_shares])
+def test_a_long_name_of_ones_own_network_is_within_the_picture(
+    tmp_path: Path, drawn: list[Axes], draw: Callable[[StudyVerdict, Path, float], None], width: float
+) -> None:
+    name = "my_long_module_name_for_the_thesis:make_a_network_with_50_units"
+    save_made_run(tmp_path, "b0", document={"variant": name})
+    save_made_run(tmp_path, "d0", "dropout", document={"variant": "semeniuta-sequence"})
+    save_made_run(tmp_path, "g0", "gal")
+    draw(judge_runs([], tmp_path), tmp_path / "picture.png", width)
+    check_within(drawn)
+    (legend,) = drawn[0].figure.legends
+    assert any("".join(text.get_text().split("\n")).startswith(name) for text in legend.get_texts())
+
+
+@WIDTHS
+def test_the_name_of_the_naive_forecast_covers_no_curve(tmp_path: Path, drawn: list[Axes], width: float) -> None:
+    for variant in ("baseline", "dropout"):
+        save_made_run(tmp_path, variant, variant)
+    judged = judge_runs([], tmp_path)
+    for draw in (draw_pairs, draw_curves, draw_shares):
+        draw(judged, tmp_path / "picture.png", width)
+        assert "naive forecast" in [text.get_text() for text in drawn[-1].figure.legends[0].get_texts()]
+    assert not [text for axes in drawn for text in axes.texts]
