@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rdrop_cli.analysis.intervals import measure_half_width
 from rdrop_cli.plots.groups import Group, group_seeds
-from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, name_unit
+from rdrop_cli.plots.labels import Names, break_name
+from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, make_readable, name_unit
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.methods import CELLS
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TRILLION = 1e12
-LABEL_SHARE = 0.3  # of the width of the axis, that a label may take
-LINE_SHARE = 0.045  # of the height, that a line of text takes
+LABEL_CHARACTERS = 30  # in a line
+POINT_PIXELS = 4  # from the middle of a point to its edge
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def draw_cost(costs: Sequence[Cost], run: Metrics, path: Path, in_unit: bool) ->
     """
     from matplotlib.ticker import LogLocator, NullLocator
 
-    with draw_figure(path, figsize=(8.0, 5.0)) as (_, axes):
+    with draw_figure(path, figsize=(8.0, 5.0)) as (figure, axes):
         for cost in costs:
             colour = colour_of(cost.variant)
             axes.errorbar(
@@ -100,32 +101,34 @@ def draw_cost(costs: Sequence[Cost], run: Metrics, path: Path, in_unit: bool) ->
         naive = run.naive.test_mae_in_unit if in_unit else run.naive.test_mae
         if naive is not None:
             axes.axhline(naive, color=NAIVE_COLOUR, linestyle=(0, (6, 2, 1, 2)))
-            axes.annotate(
-                "naive forecast", (0, naive), (4, 3), xycoords=("axes fraction", "data"), textcoords="offset points"
-            )
+            beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+            axes.annotate("naive\nforecast", (1, naive), (4, 0), va="center", color=NAIVE_COLOUR, **beside)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(lambda count, _: f"{count / TRILLION:g}")
         axes.xaxis.set_minor_locator(NullLocator())
         low, high = costs[0].multiply_adds, costs[-1].multiply_adds
         axes.set_xlim(low / 1.5, high * max((high / low) ** 0.35, 2.2))  # with room for the last label
-        _label(axes, costs)
+        axes.margins(y=0.2)
+        axes.set_ylim(axes.get_ylim())
         axes.set_xlabel("multiply-adds of a training, forwards (10¹²)")
         unit = name_unit(run, in_unit)
         axes.set_ylabel(f"test error{f' ({unit})' if unit else ''}, mean over seeds, 95 % interval")
+        figure.draw_without_rendering()  # lays the axes out
+        _name_points(axes, costs, naive)
 
 
-def _label(axes: "Axes", costs: Sequence[Cost]) -> None:
-    """Write each network's name beside its point, so high that no name stands on another."""
-    (left, right), (bottom, top) = np.log(axes.get_xlim()), axes.get_ylim()
-    placed: list[tuple[float, float]] = []
+def _name_points(axes: "Axes", costs: Sequence[Cost], naive: float | None) -> None:
+    """Write each network's name near its point, where it covers no point, bar or line."""
+    from matplotlib.transforms import Bbox
+
+    drawn = []
+    for cost in costs:
+        ends = axes.transData.transform([(cost.multiply_adds, cost.error + sign * cost.half) for sign in (-1, 1)])
+        drawn.append(Bbox(ends).padded(POINT_PIXELS))
+    if naive is not None:
+        drawn.append(Bbox([(axes.bbox.x0, y := axes.transData.transform((1, naive))[1]), (axes.bbox.x1, y)]).padded(2))
+    names = Names(axes, drawn)
     for cost in sorted(costs, key=lambda cost: cost.error):
-        x, y = (np.log(cost.multiply_adds) - left) / (right - left), (cost.error - bottom) / (top - bottom)
-        for other_x, other_y in placed:  # from below
-            if abs(x - other_x) < LABEL_SHARE and y < other_y + LINE_SHARE:
-                y = other_y + LINE_SHARE
-        placed.append((x, y))
-        axes.annotate(
-            cost.label, (x, y), (7, 0), xycoords="axes fraction", textcoords="offset points",
-            va="center", fontsize=9, color=colour_of(cost.variant),
-        )  # fmt: skip
+        style = {"fontsize": 9, "color": make_readable(colour_of(cost.variant))}
+        names.write(break_name(cost.label, LABEL_CHARACTERS), (cost.multiply_adds, cost.error), **style)

@@ -1,9 +1,27 @@
-"""Names beside what they name: broken where they are long, and spread apart."""
+"""Names beside what they name: broken where they are long, spread apart in a column, or put where there is room."""
 
 import re
 from collections.abc import Sequence
+from itertools import product
+from math import cos, radians, sin
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.path import Path
+    from matplotlib.transforms import Bbox
+
+# What joins a name to what it names: grey and straight, which no curve is.
+LEADER: dict[str, Any] = {"arrowstyle": "-", "linewidth": 0.7, "color": "#999999", "shrinkA": 1, "shrinkB": 1}
+# Where a name may stand, in points from what it names: near before far, on the right where it can.
+BESIDE = (8.0, 0.0)
+AROUND = [
+    (radius * cos(radians(angle)), radius * sin(radians(angle)))
+    for radius in (14, 22, 32, 46, 62, 80, 100, 125, 155)
+    for angle in (30, -30, 60, -60, 85, -85, 120, -120, 150, -150, 180)
+]
 
 
 def break_name(name: str, characters: int) -> str:
@@ -45,3 +63,54 @@ def _merge_falls(values: Sequence[float]) -> list[float]:
             mean, count = (before * number + mean * count) / (number + count), number + count
         blocks.append((mean, count))
     return [mean for mean, count in blocks for _ in range(count)]
+
+
+class Names:
+    """Names of points, each as near to its point as it covers nothing that is drawn, and no other name.
+
+    Args:
+        axes: laid out already, with their limits fixed.
+        drawn: where there is something else, in pixels.
+    """
+
+    def __init__(self, axes: "Axes", drawn: Sequence["Bbox"]) -> None:
+        self.axes, self.drawn = axes, drawn
+        self.names, self.leaders = list["Bbox"](), list["Path"]()
+
+    def write(self, name: str, at: tuple[float, float], **style: Any) -> None:
+        """Write a name; a thin line joins it to its point where it does not stand beside it."""
+        style |= {"textcoords": "offset points", "va": "center"}
+        text = self.axes.annotate(name, at, (0, 0), **style)
+        box = text.get_window_extent()
+        text.remove()
+        x, y = self.axes.transData.transform(at)
+        place = self._find_place((float(x), float(y)), box.width, box.height)
+        side = 0 if place[0] >= 0 else 1
+        leader = None if place == BESIDE else {**LEADER, "relpos": (side, 0.5)}
+        self.axes.annotate(name, at, place, ha=("left", "right")[side], arrowprops=leader, **style).set_in_layout(False)
+
+    def _find_place(self, point: tuple[float, float], width: float, height: float) -> tuple[float, float]:
+        """Return the nearest free place as points from the point, and take it; beside the point, if none is free.
+
+        A line to the name crosses something drawn only where it must.
+        """
+        from matplotlib.path import Path
+        from matplotlib.transforms import Bbox
+
+        others = [box for box in self.drawn if not box.contains(*point)]
+        pixels = self.axes.figure.dpi / 72
+        for uncrossed, (right, up) in product((others, []), (BESIDE, *AROUND)):
+            x, y = point[0] + pixels * right, point[1] + pixels * up
+            box = Bbox.from_bounds(x if right >= 0 else x - width, y - height / 2, width, height)
+            leader = Path([point, (x, y)])
+            if self._is_free(box) and not any(map(leader.intersects_bbox, [*uncrossed, *self.names])):
+                self.names.append(box)
+                self.leaders.append(leader)
+                return right, up
+        return BESIDE
+
+    def _is_free(self, box: "Bbox") -> bool:
+        """Whether a name may stand here."""
+        inside = all(map(self.axes.bbox.containsx, box.intervalx)) and all(map(self.axes.bbox.containsy, box.intervaly))
+        crossed = any(leader.intersects_bbox(box) for leader in self.leaders)
+        return inside and not crossed and not box.count_overlaps([*self.drawn, *self.names])

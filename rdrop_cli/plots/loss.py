@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.plots.groups import Group, group_seeds
-from rdrop_cli.plots.labels import break_name, spread_apart
+from rdrop_cli.plots.labels import LEADER, break_name, spread_apart
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, make_readable, name_unit
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.history import RANKED_BY
@@ -23,15 +23,6 @@ NARROW_INCHES = (5.2, 6.4)  # for a phone: as many points wide as it has pixels
 LABEL_GAP = 0.05  # of the axes' height, a line of text
 LABEL_PLACE = 1.035  # of the axes' width
 LABEL_CHARACTERS = 24  # in a line
-# Grey and straight, which no curve is.
-LEADER: dict[str, Any] = {
-    "arrowstyle": "-",
-    "linewidth": 0.7,
-    "color": "#999999",
-    "relpos": (0, 0.5),
-    "shrinkA": 1,
-    "shrinkB": 1,
-}
 TITLE_CHARACTERS_PER_INCH = 9
 MEASURED = ("val_loss", "train_mae")  # with dropout off
 BAND_OPACITY, SEED_OPACITY = 0.16, 0.45
@@ -196,7 +187,7 @@ def _name_lines(axes: "Axes", drawn: list[Drawn]) -> None:
             fontweight=curves.weight,
             va="center",
             annotation_clip=False,
-            arrowprops=LEADER,
+            arrowprops={**LEADER, "relpos": (0, 0.5)},
         )
 
 

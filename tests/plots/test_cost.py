@@ -1,10 +1,13 @@
 """The cost of a network is counted from its layers; its error is the mean of its seeds."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.path import Path as Curve
+from matplotlib.text import Text
 from msgspec.structs import replace
 
 from rdrop_cli.analysis.distributions import find_t
@@ -75,6 +78,32 @@ def test_every_network_is_named_once_and_no_name_stands_on_another(
     texts = read_texts(tmp_path / "cost.svg")
     for label in (cost.label for cost in [*costs, *close]):
         assert texts.count(label) == 1
-    boxes = [text.get_window_extent() for text in drawn[0].texts if text.get_text() != "naive forecast"]
+    drawn[0].figure.draw_without_rendering()  # at its own resolution, which is not the file's
+    boxes = [Text.get_window_extent(text) for text in drawn[0].texts]  # without the lines to their points
     for place, box in enumerate(boxes):
         assert not any(box.overlaps(other) for other in boxes[place + 1 :])
+
+
+def test_no_name_covers_a_bar_or_the_line_of_the_naive_forecast_and_what_stands_off_is_joined_to_its_point(
+    published: Path, tmp_path: Path, drawn: list[Axes]
+) -> None:
+    runs, configs = read(published)
+    (cost, *_), _ = list_costs(runs, configs, in_unit=True)
+    naive = runs[0].naive.test_mae_in_unit
+    assert naive is not None
+    places = [(1e12, naive - 0.1), (1.02e12, naive - 0.11), (1.3e12, naive - 0.02), (2e12, naive + 0.3)]
+    costs = [dataclasses.replace(cost, label=f"network {x:g}", multiply_adds=x, error=y, half=0.25) for x, y in places]
+    draw_cost(costs, runs[0], tmp_path / "cost.png", in_unit=True)
+    (axes,) = drawn
+    axes.figure.draw_without_rendering()  # at its own resolution, which is not the file's
+    names = [text for text in axes.texts if text.get_text().startswith("network")]
+    assert len(names) == len(costs)
+    for text in names:
+        box = Text.get_window_extent(text)
+        for line in axes.lines:
+            points = line.get_transform().transform(line.get_xydata())
+            assert not Curve(points).intersects_bbox(box), text
+        for bar in (bar for collection in axes.collections for bar in collection.get_paths()):
+            assert not Curve(axes.transData.transform(bar.vertices)).intersects_bbox(box), text
+        x, y = axes.transData.transform(text.xy)
+        assert text.arrow_patch or abs(box.x0 - x) < 20 > abs((box.y0 + box.y1) / 2 - y)
