@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rdrop_cli.plots.forecast import Named
-from rdrop_cli.plots.labels import spread_apart
+from rdrop_cli.plots.labels import break_name, break_title, spread_apart
 from rdrop_cli.plots.style import NAIVE_COLOUR, PALETTE, colour_of, draw_figure, make_readable
 from rdrop_cli.uncertainty.calibration import BINS, Calibration, Judged, Part
 from rdrop_cli.uncertainty.spread import INTERVALS
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CALIBRATION_INCHES, NARROW_INCHES = (12.0, 7.4), (5.2, 17.0)
+LABEL_CHARACTERS = 14  # in a line
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SOURCE_COLOURS = (*PALETTE[:6], "#8C564B", "#7F7F7F")
 REFERENCES = {"naive": "--", "climatology": ":"}
@@ -50,7 +51,7 @@ def draw_calibration(
         _draw_located(located, found)
         runs = f", mean of {named.runs} runs" if named.runs > 1 else ""
         title = f"{named.label}{runs}: {named.quantity} {named.ahead} ahead, {found[-1].targets} targets"
-        figure.suptitle(title, x=0.01, ha="left", fontsize=13)
+        figure.suptitle(break_title(title, inches[0]), x=0.01, ha="left", fontsize=13)
         handles, labels = held.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3 if columns == 3 else 1, title="sources")
 
@@ -59,13 +60,15 @@ def _draw_parts(axes: "Axes", found: Sequence[Calibration], what: str, named: Na
     """Draw the mean absolute error by hour or month; of a month that comes twice, the mean."""
     lines = [(each, *_group(each.months if what == "month" else each.hours)) for each in found]
     highest = max(max(errors) for _, _, errors in lines)
-    heights = spread_apart([errors[-1] for _, _, errors in lines], [0.07 * highest] * len(lines), 0.0, 1.05 * highest)
-    for (each, keys, errors), height in zip(lines, heights, strict=True):
+    names = [break_name(each.label, LABEL_CHARACTERS) for each in found]
+    sizes = [0.07 * highest * (1 + name.count("\n")) for name in names]
+    heights = spread_apart([errors[-1] for _, _, errors in lines], sizes, 0.0, 1.05 * highest)
+    for (each, keys, errors), name, height in zip(lines, names, heights, strict=True):
         reference = each.label in REFERENCES
         colour = NAIVE_COLOUR if reference else colour_of(named.variant)
         axes.plot(keys, errors, REFERENCES.get(each.label, "o-"), color=colour, linewidth=2, markersize=4)
         beside: dict[str, Any] = {"textcoords": "offset points", "va": "center", "annotation_clip": False}
-        axes.annotate(each.label, (keys[-1], height), (5, 0), color=make_readable(colour), fontsize=9, **beside)
+        axes.annotate(name, (keys[-1], height), (5, 0), color=make_readable(colour), fontsize=9, **beside)
     axes.set_ylim(bottom=0)
     axes.set_title(f"mean absolute error by {what}", loc="left", fontsize=11)
     axes.set_ylabel(named.unit or "in the target's unit")

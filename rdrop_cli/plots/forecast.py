@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.plots.labels import break_name, break_title
 from rdrop_cli.plots.style import colour_of, draw_figure
 from rdrop_cli.uncertainty.calibration import Judged
 from rdrop_cli.uncertainty.spread import INTERVALS, find_interval
@@ -79,8 +80,11 @@ def draw_forecast(judged: Judged, named: Named, path: Path, inches: tuple[float,
         for name, panel in axes.items():
             panel.set_ylabel("" if wide and name in names[1:] else named.axis)
         runs = f", mean of {named.runs} runs" if named.runs > 1 else ""
-        figure.suptitle(f"{named.label}{runs}: {named.quantity} {named.ahead} ahead", x=0.01, ha="left", fontsize=13)
-        figure.legend(handles=_explain(named), loc="outside lower center", ncols=5 if wide else 2)
+        title = f"{named.label}{runs}: {named.quantity} {named.ahead} ahead"
+        figure.suptitle(break_title(title, inches[0]), x=0.01, ha="left", fontsize=13)
+        figure.legend(
+            handles=_explain(named, characters=50 if wide else 30), loc="outside lower center", ncols=5 if wide else 2
+        )
 
 
 def find_worst_days(judged: Judged) -> list[tuple[np.datetime64, float]]:
@@ -131,11 +135,11 @@ def _format_dates(axes: "Axes") -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
 
 
-def _explain(named: Named) -> Sequence[Any]:
+def _explain(named: Named, characters: int) -> Sequence[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    colour = colour_of(named.variant)
+    colour, forecast = colour_of(named.variant), f"forecast; intervals: {named.sources}"
     bands = [
         Patch(color=colour, alpha=sum(OPACITY[wider] for wider in INTERVALS if wider >= level) * 0.9, lw=0,
               label=f"{level * 100:.0f} %")
@@ -143,6 +147,6 @@ def _explain(named: Named) -> Sequence[Any]:
     ]  # fmt: skip
     return [
         Line2D([], [], label="observed", **TRUTH),
-        Line2D([], [], color=colour, linewidth=1.5, label=f"forecast; intervals: {named.sources}"),
+        Line2D([], [], color=colour, linewidth=1.5, label=break_name(forecast, characters)),
         *bands,
     ]

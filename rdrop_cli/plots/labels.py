@@ -25,16 +25,21 @@ AROUND = [
 
 
 def break_name(name: str, characters: int) -> str:
-    """Break a long name into lines, after a space, `_`, `:` or `-`; a part that is longer than a line, anywhere.
+    """Break a long name into lines, after a space, `_`, `:`, `,` or `-`; a part that is longer than a line, anywhere.
 
     A number stays with its unit, as in `3 seeds`.
     """
     lines = [""]
-    for part in re.findall(rf"(?:\d |[^ _:-]){{1,{characters}}}[ _:-]*|[ _:-]+", name):
+    for part in re.findall(rf"(?:\d |[^ _:,-]){{1,{characters}}}[ _:,-]*|[ _:,-]+", name):
         if lines[-1] and len((lines[-1] + part).rstrip()) > characters:
             lines.append("")
         lines[-1] += part
     return "\n".join(line.rstrip() for line in lines)
+
+
+def break_title(title: str, inches: float) -> str:
+    """Break the title of a whole figure, of 13 points, into lines as wide as the figure."""
+    return break_name(title, int(8.3 * inches))
 
 
 def spread_apart(heights: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:

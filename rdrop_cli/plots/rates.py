@@ -11,6 +11,7 @@ import numpy as np
 
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.rate_grid import RateGrid
+from rdrop_cli.plots.labels import break_name
 from rdrop_cli.plots.loss import describe_setting
 from rdrop_cli.plots.style import ERROR_MAP, draw_figure, name_unit, read_on
 from rdrop_cli.runs.document import Metrics
@@ -27,6 +28,7 @@ LEAST_PANEL_INCHES = (3.2, 2.2)
 AROUND_PANEL_INCHES = (0.9, 1.0)  # the axis, its numbers, and the title
 AROUND_ALL_INCHES = (1.1, 1.4)  # the colour bar; title and caption
 CHARACTERS_PER_INCH = 14  # of the caption
+TITLE_CHARACTERS = 30  # of a panel, in a line
 MISSING_STYLE: dict[str, Any] = {"facecolor": "#F4F4F4", "edgecolor": "#BBBBBB", "hatch": "///", "linewidth": 0}
 OUTLINE = (("white", 5.0), ("black", 2.5))  # seen on every colour
 REFERENCE_COLOUR = "#D00000"
@@ -172,7 +174,8 @@ def _label_grid(axes: "Axes", grid: RateGrid) -> None:
     axes.set_yticks(range(len(grid.recurrent_dropouts)), [f"{rate:g}" for rate in grid.recurrent_dropouts])
     axes.set_xlabel("dropout")
     axes.set_ylabel("recurrent dropout")
-    axes.set_title(f"{grid.network}, {grid.epochs} epochs", loc="left", fontsize=11, fontweight="bold")
+    title = break_name(f"{grid.network}, {grid.epochs} epochs", TITLE_CHARACTERS)
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axes.grid(visible=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -92,3 +92,29 @@ def test_a_month_that_comes_twice_is_averaged():
     twice = replace(judged, times=np.tile(judged.times[: 24 * 31], 2))
     months, errors = calibration._group(measure_calibration("x", "residual", twice, None).months)
     assert (months, errors) == ([1], pytest.approx([2.0]))
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("inches", ["WIDE", "NARROW"])
+@pytest.mark.parametrize("label", ["dropout", "my_long_module_name_for_the_thesis:make_a_network_with_50_units"])
+def test_titles_names_and_legends_lie_within_the_picture(judged, tmp_path, drawn, label, inches):
+    wide = inches == "WIDE"
+    named = replace(NAMED, label=label, sources="masks,seeds,residual,adaptive")
+    found = [replace(measure(judged, 1.0, "masks,seeds,residual"), label=label)]
+    draw_forecast(judged, named, tmp_path / "a.png", forecast.FORECAST_INCHES if wide else forecast.NARROW_INCHES)
+    draw_calibration(
+        found,
+        found,
+        judged,
+        named,
+        tmp_path / "b.png",
+        calibration.CALIBRATION_INCHES if wide else calibration.NARROW_INCHES,
+    )
+    for figure in {axes.figure for axes in drawn}:
+        figure.draw_without_rendering()  # at its own resolution, which is not the file's
+        names = [text for axes in figure.axes for text in axes.texts]
+        for artist in (figure._suptitle, *names, *figure.legends):
+            box = artist.get_window_extent()
+            assert box.x0 >= 0, artist
+            assert box.x1 <= figure.bbox.x1, artist
+        assert min(axes.bbox.width for axes in figure.axes) > 0.15 * figure.bbox.width

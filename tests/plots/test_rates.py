@@ -112,6 +112,17 @@ def test_what_was_not_trained_is_hatched_and_the_best_outlined(sweep: Runs, tmp_
     assert all(patch.get_xy() == pytest.approx((0.54, 1.54)) for patch in outlines)
 
 
+def test_the_title_of_a_long_name_lies_within_the_picture(
+    make_run: Callable[..., Metrics], tmp_path: Path, drawn: list[Axes]
+) -> None:
+    name = "my_long_module_name_for_the_thesis:make_a_network_with_50_units"
+    runs = [make_run(0.25, 0, rates, variant=name) for rates in ((0.1, 0.1), (0.1, 0.2), (0.2, 0.1), (0.2, 0.2))]
+    draw_rates(lay_out(runs), runs[0], tmp_path / "rates.png", True)
+    figure = drawn[0].figure
+    figure.draw_without_rendering()  # at its own resolution, which is not the file's
+    assert drawn[0]._left_title.get_window_extent().x1 <= figure.bbox.x1
+
+
 def test_a_lower_error_is_brighter_and_what_is_written_on_it_can_be_read(
     sweep: Runs, tmp_path: Path, drawn: list[Axes]
 ) -> None:
