@@ -196,7 +196,8 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
             if len(runs) > 1:
                 half = measure_half_width(curves)
                 axes.fill_between(epochs, mean - half, mean + half, color=look["color"], alpha=opacity, linewidth=0)
-            axes.plot(epochs, mean, linewidth=2.2, markevery=0.1, label=f"{labels[network]}, {len(runs)} seeds", **look)
+            label = f"{labels[network]}, {f'{len(runs)} seeds' if len(runs) > 1 else 'one seed'}"
+            axes.plot(epochs, mean, linewidth=2.2, markevery=0.1, label=label, **look)
             if network.is_of_the_study and network.variant in published:
                 own = published[network.variant].val_loss[: len(epochs)] * scale
                 axes.plot(epochs[: len(own)], own, color=look["color"], **PUBLISHED_STYLE)

@@ -120,3 +120,11 @@ def test_the_name_of_the_naive_forecast_covers_no_curve(tmp_path: Path, drawn: l
         draw(judged, tmp_path / "picture.png", width)
         assert "naive forecast" in [text.get_text() for text in drawn[-1].figure.legends[0].get_texts()]
     assert not [text for axes in drawn for text in axes.texts]
+
+
+def test_a_curve_of_one_seed_is_called_so(tmp_path: Path) -> None:
+    save_made_run(tmp_path, "b0")
+    for seed in range(2):
+        save_made_run(tmp_path, f"d{seed}", "dropout", seed)
+    draw_curves(judge_runs([], tmp_path), tmp_path / "curves.svg")
+    assert {"baseline, one seed", "dropout 0.2/0.2, 2 seeds"} <= set(read_texts(tmp_path / "curves.svg"))
