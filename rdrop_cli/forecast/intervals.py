@@ -9,7 +9,7 @@ import numpy.typing as npt
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.forecast.data import Data
 from rdrop_cli.forecast.ensembles import Ensemble
-from rdrop_cli.forecast.moments import find_complete, find_observed, find_origins, find_times, list_offsets
+from rdrop_cli.forecast.moments import find_complete, find_known, find_observed, find_origins, find_times, list_offsets
 from rdrop_cli.forecast.predict import Predictor
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.uncertainty.conformal import Conformal
@@ -113,7 +113,7 @@ class Forecaster:
                 f"{self.ensemble.label} has one run, so no spread of seeds; name more runs or leave seeds out",
                 field="uncertainty",
             )
-        if sources.calibrates and not (self.data.calibration and len(self.data.calibration.validation)):
+        if sources.calibrates and not (self.data.calibration and len(choose_calibration(self.data.calibration))):
             raise DataError(
                 f"{self.ensemble.runs[0].folder.run_id}: keeps no validation readings, which {sources} needs (runs of "
                 "older versions do not); pass the file that it was trained on as <dataset>, or choose masks or seeds"
@@ -142,7 +142,7 @@ class Forecaster:
             return None, None
         windows = self.data.calibration
         assert windows is not None
-        chosen = choose_evenly(np.asarray(windows.validation, np.int64), MOST_CALIBRATION)
+        chosen = choose_calibration(windows)
         observed = find_observed(windows, chosen)[:, step]
         members = self._choose_members(windows, chosen, sources)[..., step]
         noise = fit_noise(members, observed) if sources.residual else None
@@ -176,7 +176,14 @@ class Forecaster:
         first = -int(windows.offsets[0])
         last = min(int(rows[0]) - 1, len(windows.target) - 1 - max(list_offsets(windows)))
         before = np.arange(last, first - 1, -windows.step_rows)[::-1]
-        return choose_evenly(before[find_complete(windows, before)], MOST_PAST)
+        before = before[find_complete(windows, before)]
+        return choose_evenly(before[find_known(windows, before)], MOST_PAST)
+
+
+def choose_calibration(windows: Windows) -> Rows:
+    """Return validation windows whose targets are known, evenly spaced."""
+    rows = np.asarray(windows.validation, np.int64)
+    return choose_evenly(rows[find_known(windows, rows)], MOST_CALIBRATION)
 
 
 def choose_evenly(rows: Rows, most: int) -> Rows:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from rdrop_cli.errors import DataError
 from rdrop_cli.forecast.ensembles import Ensemble
 from rdrop_cli.forecast.intervals import Distribution, choose_evenly
-from rdrop_cli.forecast.moments import find_observed
+from rdrop_cli.forecast.moments import find_known
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.uncertainty.calibration import Judged
 from rdrop_cli.uncertainty.sources import Sources
@@ -41,7 +41,7 @@ def choose_known(windows: Windows, rows: Rows, period: str, most: int = MOST_TAR
     Raises:
         DataError: there are none.
     """
-    rows = rows[np.isfinite(find_observed(windows, rows)).all(axis=1)]
+    rows = rows[find_known(windows, rows)]
     if not len(rows):
         raise DataError(f"{period}: the targets of none of its windows are known yet")
     return choose_evenly(rows, most)

@@ -14,6 +14,7 @@ from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.units import format_stamp
 
 PERIODS = ("validation", "test")
+SAME_STEP = 0.5  # steps that readings of a regular stretch may be early or late
 _DATE = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2})?)?"
 Rows = npt.NDArray[np.int64]
 Stamps = npt.NDArray[np.datetime64]
@@ -63,7 +64,9 @@ def find_moment(windows: Windows, date: str) -> Moments:
         raise UsageError(
             f"{date}: there are windows from {format_stamp(start)} to {format_stamp(stamps.max())}", field="at"
         )
-    return _take_one(windows, int(before[-1]))
+    newest = before[stamps[before] == stamps[before].max()]  # two where kept validation ends after the test begins
+    complete = newest[find_complete(windows, newest + windows.step_rows)]
+    return _take_one(windows, int((complete if len(complete) else newest)[-1]))
 
 
 def find_period(windows: Windows, period: str, every: str | None, until: np.datetime64 | None = None) -> Moments:
@@ -86,7 +89,9 @@ def find_period(windows: Windows, period: str, every: str | None, until: np.date
     complete = rows[find_complete(windows, rows)]
     if not len(complete):
         raise UsageError(f"{period}: holds no window; {describe_extent(windows)}", field="period")
-    return Moments(complete, len(rows) - len(complete))
+    origins = find_origins(windows, complete)
+    last = np.append(origins[1:] != origins[:-1], True)  # of two, see `find_moment`, the one whose target may be kept
+    return Moments(complete[last], len(rows) - len(complete))
 
 
 def describe_extent(windows: Windows) -> str:
@@ -97,14 +102,13 @@ def describe_extent(windows: Windows) -> str:
 
 def find_complete(windows: Windows, rows: Rows) -> npt.NDArray[np.bool_]:
     """Return which windows that end before `rows` have all their readings, one usual step after the other."""
-    steps = find_sampling(windows.timestamps).count_steps(windows.timestamps)
-    passed = np.concatenate([[0.0], np.cumsum(np.where(np.isfinite(steps), steps, 1e9))])
+    passed = _count_passed(windows)
     oldest, newest = rows + int(windows.offsets[0]), rows - windows.step_rows
     inside = oldest >= 0
     spans = passed[newest] - passed[np.maximum(oldest, 0)]
     missing = np.concatenate([[0], np.cumsum(~np.isfinite(windows.matrix).all(axis=1))])
     whole = missing[newest + 1] == missing[np.maximum(oldest, 0)]
-    regular: npt.NDArray[np.bool_] = inside & whole & (np.abs(spans - (newest - oldest)) < 0.5)
+    regular: npt.NDArray[np.bool_] = inside & whole & (np.abs(spans - (newest - oldest)) < SAME_STEP)
     return regular
 
 
@@ -115,23 +119,39 @@ def find_origins(windows: Windows, rows: Rows) -> Stamps:
 
 def find_times(windows: Windows, rows: Rows) -> Stamps:
     """Return the times of the targets, shape (window, step): those of the readings, or what comes after the newest."""
-    sampling, last = find_sampling(windows.timestamps), len(windows.timestamps) - 1
-    columns = []
-    for offset in list_offsets(windows):
-        at = rows + offset
-        ahead = sampling.advance(find_origins(windows, rows), offset + windows.step_rows)
-        columns.append(np.where(at <= last, windows.timestamps[np.minimum(at, last)], ahead))
-    return np.stack(columns, axis=1)
+    at, known = _find_targets(windows, rows)
+    sampling, origins = find_sampling(windows.timestamps), find_origins(windows, rows)
+    ahead = [sampling.advance(origins, offset + windows.step_rows) for offset in list_offsets(windows)]
+    return np.where(known, windows.timestamps[at], np.stack(ahead, axis=1))
 
 
 def find_observed(windows: Windows, rows: Rows) -> npt.NDArray[np.float64]:
     """Return the targets in their unit, shape (window, step); NaN where they are not known."""
-    last, columns = len(windows.target) - 1, []
-    for offset in list_offsets(windows):
-        at = rows + offset
-        values = windows.target[np.minimum(at, last)].astype(np.float64) * windows.target_std + windows.target_mean
-        columns.append(np.where(at <= last, values, np.nan))
-    return np.stack(columns, axis=1)
+    at, known = _find_targets(windows, rows)
+    values = windows.target[at].astype(np.float64) * windows.target_std + windows.target_mean
+    return np.where(known, values, np.nan)
+
+
+def find_known(windows: Windows, rows: Rows) -> npt.NDArray[np.bool_]:
+    """Return of which windows all targets are known, shape (window,)."""
+    return np.asarray(np.isfinite(find_observed(windows, rows)).all(axis=1))
+
+
+def _find_targets(windows: Windows, rows: Rows) -> tuple[Rows, npt.NDArray[np.bool_]]:
+    """Return the rows of the targets within the readings, and which are there: shape (window, step).
+
+    A row beyond a gap, or beyond the cut between the periods that a folder keeps, is at another time.
+    """
+    passed, newest = _count_passed(windows), (rows - windows.step_rows)[:, None]
+    ahead = np.array(list_offsets(windows)) + windows.step_rows
+    at = np.minimum(newest + ahead, len(passed) - 1)
+    return at, np.abs(passed[at] - passed[newest] - ahead) < SAME_STEP
+
+
+def _count_passed(windows: Windows) -> npt.NDArray[np.float64]:
+    """Return how many usual steps each reading comes after the first one, shape (row,)."""
+    steps = find_sampling(windows.timestamps).count_steps(windows.timestamps)
+    return np.concatenate([[0.0], np.cumsum(np.where(np.isfinite(steps), steps, 1e9))])
 
 
 def list_offsets(windows: Windows) -> list[int]:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.forecast.data import Data
-from rdrop_cli.forecast.intervals import MOST_CALIBRATION, choose_evenly
+from rdrop_cli.forecast.intervals import choose_calibration
 from rdrop_cli.forecast.moments import find_observed, find_times
 from rdrop_cli.forecasters.seasonal import Climatology
 from rdrop_cli.series.windows import Windows, read_newest
@@ -26,7 +26,7 @@ def judge_references(data: Data, rows: Rows) -> dict[str, Judged]:
         forecasts[CLIMATOLOGY] = lambda windows, rows: table.look_up(find_times(windows, rows)) * windows.target_std
     if data.calibration is None:
         return {}
-    chosen = choose_evenly(np.asarray(data.calibration.validation, np.int64), MOST_CALIBRATION)
+    chosen = choose_calibration(data.calibration)
     return {name: _judge_reference(data, chosen, rows, forecast) for name, forecast in forecasts.items()}
 
 

@@ -1,6 +1,7 @@
 """What is forecast: of which moment, in which unit, by which runs, and from the run folder alone."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,20 @@ import pytest
 from rdrop_cli import api
 from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.files import write_json
+from rdrop_cli.forecast.moments import (
+    find_moment,
+    find_observed,
+    find_origins,
+    find_period,
+    find_times,
+    list_offsets,
+)
 from rdrop_cli.runs.find import find_run
-from rdrop_cli.runs.readings import load_readings
+from rdrop_cli.runs.readings import keep_newest, load_readings
 from rdrop_cli.runs.schema import read_metrics, to_builtins
 from rdrop_cli.uncertainty.sources import NAMES
 from tests.forecast.conftest import DAYS, OPTIONS, write_plant
+from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
 
 LEAD = np.timedelta64(3, "h")
 
@@ -49,6 +59,26 @@ def test_targets_are_the_readings_of_their_time(plant):
     assert list(frame["cutoff"]) == list(pd.date_range("2020-09-01", periods=48, freq="h"))
     series = pd.read_csv(plant / "plant.csv", parse_dates=["time"]).set_index("time")["load_MW"]
     assert frame["y"].to_numpy() == pytest.approx(series.loc[frame["ds"]].to_numpy(), abs=1e-4)
+
+
+@pytest.mark.parametrize("layout", [{}, {"earlier_horizon_rows": (6,)}, {"step_rows": 1, "lookback_rows": 5}])
+@pytest.mark.parametrize("most", [7, 10_000])
+def test_no_target_of_kept_readings_lies_across_the_cut_between_the_periods(layout, most):
+    windows = make_tiny_windows(replace(TINY_PROTOCOL, **layout))
+    kept = keep_newest(windows, most)
+    moments = find_period(kept, "..", None)
+    origins, times, observed = (find(kept, moments.rows) for find in (find_origins, find_times, find_observed))
+    step = kept.timestamps[1] - kept.timestamps[0]
+    leads = (np.array(list_offsets(kept)) + kept.step_rows) * step
+    assert (times == origins[:, None] + leads).all()
+    assert len(np.unique(origins)) == len(origins)
+    readings = dict(zip(windows.timestamps, windows.target * windows.target_std + windows.target_mean, strict=True))
+    known = np.isfinite(observed)
+    assert observed[known] == pytest.approx(np.array([readings[time] for time in times[known]]), rel=1e-5)
+    if most == 7:  # the last targets of the validation, and those of the newest readings, are not among what is kept
+        assert sum(not each for each in known[:, -1]) == 2 * leads[-1] // step
+    for origin in origins:
+        assert find_origins(kept, find_moment(kept, str(origin)).rows) == origin
 
 
 def test_a_variant_is_the_mean_of_its_seeds(plant):
