@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -150,12 +150,12 @@ def open_content(name: str) -> Iterator[Content]:
             yield _describe(copy, "standard input", "stdin", STDIN)
     elif re.match(r"https?://", name):
         with tempfile.TemporaryDirectory() as folder:
-            target = Path(folder) / (unquote(Path(urlsplit(name).path).name) or "table.csv")
+            target = Path(folder) / "table"  # and not as the address calls it, which may be a path
             fetch([name], target, max_bytes=MAX_FETCHED_BYTES, advice="check the address")
             parts = urlsplit(name)
             origin = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
             with target.open("rb") as fetched:
-                yield _describe(fetched, origin, target.name, origin)
+                yield _describe(fetched, origin, PurePosixPath(unquote(parts.path)).name or target.name, origin)
     else:
         path = Path(name)
         if not path.is_file():

@@ -409,6 +409,26 @@ def test_an_address_is_fetched(tmp_path: Path) -> None:
     assert series.source.origin == server.url
 
 
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("load.csv", "load"),
+        ("..%2Frdrop.csv", "rdrop"),
+        ("%2Ftmp%2Frdrop.csv", "rdrop"),
+        ("", "table"),
+        ("a%20b", "a b"),
+    ],
+)
+def test_an_address_does_not_choose_where_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, name: str
+) -> None:
+    written: list[Path] = []
+    body = "\n".join(PLAIN).encode()
+    monkeypatch.setattr(content_module, "fetch", lambda _, to, **options: [written.append(to), to.write_bytes(body)])
+    assert load_dataset(f"http://host/{path}", tmp_path / "data").name == name
+    assert written[0].name == "table"
+
+
 def test_a_file_that_changes_while_it_is_read_is_refused_and_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
