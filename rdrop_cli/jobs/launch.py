@@ -5,15 +5,18 @@ printed here; progress goes to one `Callback` a run. A series is loaded once in 
 its own loads it once more, from the parsed copy on the disk, or from the file that the cluster sends.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rdrop_cli.errors import DataError, RdropError, UsageError, ValueRefusedError
 from rdrop_cli.jobs.batches import choose_batches
 from rdrop_cli.jobs.cluster import run_on_cluster
 from rdrop_cli.jobs.connection import check_scheduler
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
+from rdrop_cli.jobs.series_file import serialise_series, store_series
 from rdrop_cli.jobs.task import Outcome, Task, do_task, do_together
 from rdrop_cli.planning.fit import plan_on_series
 from rdrop_cli.planning.request import Request, plan_runs
@@ -21,7 +24,8 @@ from rdrop_cli.runs.comparable import find_same_configurations
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run
 from rdrop_cli.runs.folder import RunFolder, check_writable
-from rdrop_cli.series.load import NAMED, load_dataset
+from rdrop_cli.series.content import is_address
+from rdrop_cli.series.load import NAMED, load_dataset, locate_dataset
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows, make_windows
 from rdrop_cli.study.config import RunConfig
@@ -108,21 +112,21 @@ def plan_training(
 
 
 def plan_resume(folder: RunFolder, execution: Execution, dataset: str | None = None) -> TrainingPlan:
-    """Plan to resume one run on the dataset of its configuration, or on `dataset`, where the same file is now.
+    """Plan to resume one run on the dataset of its configuration, or on `dataset`, where the same content is now.
 
     Raises:
         UsageError, DataError: the configuration or the dataset cannot be read.
     """
     config = folder.read_config()
     if dataset is not None:
-        config = replace(config, dataset=dataset if dataset in NAMED else str(Path(dataset).resolve()))
-    elif config.dataset not in NAMED and not Path(config.dataset).is_file():
+        config = replace(config, dataset=locate_dataset(dataset))
+    elif not (config.dataset in NAMED or is_address(config.dataset) or Path(config.dataset).is_file()):
         raise UsageError(
             f"{folder.run_id} was started on {config.dataset!r}, which is not there from this folder; name the file's "
             "place",
             field="dataset",
         )
-    series = load_dataset(config.dataset, execution.data_dir, config.reading)
+    series = load_dataset(dataset or config.dataset, execution.data_dir, config.reading)
     return TrainingPlan([config], series, {}, [make_task(config, execution, folder)])
 
 
@@ -182,12 +186,25 @@ def _run_apart(
     tasks = [plan.tasks[place] for place in places]
     jobs = min(execution.jobs or choose_jobs(len(tasks)), len(tasks))
     if jobs > 1:
-        return run_tasks(tasks, jobs, callbacks, yields=execution.jobs is None)
+        with _hand_over(tasks, plan.series) as theirs:
+            return run_tasks(theirs, jobs, callbacks, yields=execution.jobs is None)
     outcomes = []
     for task, callback in zip(tasks, callbacks, strict=True):
         outcomes.append(do_task(task, callback, plan.series, plan.windows.get(task.config.own_protocol)))
         callback.end()
     return outcomes
+
+
+@contextmanager
+def _hand_over(tasks: Sequence[Task], series: Series) -> Iterator[Sequence[Task]]:
+    """Yield tasks whose processes find the series where it is no file: it is fetched once, maybe with a login."""
+    dataset = tasks[0].config.dataset
+    if dataset in NAMED or Path(dataset).is_file():
+        yield tasks
+        return
+    with TemporaryDirectory() as folder:
+        file = store_series(serialise_series(series), Path(folder))
+        yield [replace(task, series_file=file) for task in tasks]
 
 
 def make_task(config: RunConfig, execution: Execution, folder: RunFolder | None) -> Task:

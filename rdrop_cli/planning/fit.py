@@ -5,7 +5,6 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import count
 from math import ceil
-from pathlib import Path
 
 from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
 from rdrop_cli.planning.lengths import (
@@ -18,6 +17,7 @@ from rdrop_cli.planning.lengths import (
 )
 from rdrop_cli.planning.origins import roll_origins
 from rdrop_cli.planning.request import Request, plan_runs
+from rdrop_cli.series.load import locate_dataset
 from rdrop_cli.series.quality import check_sampling
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.config import RunConfig
@@ -67,7 +67,7 @@ def fit_to_series(config: RunConfig, request: Request, series: Series) -> RunCon
         protocol = replace(protocol, target=_choose_target(protocol.target, series))
     protocol = _fit_splits(protocol, request, series)
     if own_file:
-        dataset = str(Path(dataset).resolve())  # to be found again from another folder
+        dataset = locate_dataset(dataset)
         protocol = replace(protocol, summary=f"the {protocol.name} protocol's lengths in time, on {series.source.name}")
     protocol = replace(protocol, inputs=choose_inputs(protocol.target, request, series.columns))
     if own_file:

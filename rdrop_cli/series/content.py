@@ -148,14 +148,13 @@ def open_content(name: str) -> Iterator[Content]:
         with tempfile.TemporaryFile() as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
             yield _describe(copy, "standard input", "stdin", STDIN)
-    elif re.match(r"https?://", name):
+    elif is_address(name):
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder) / "table"  # and not as the address calls it, which may be a path
             fetch([name], target, max_bytes=MAX_FETCHED_BYTES, advice="check the address")
-            parts = urlsplit(name)
-            origin = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
+            origin, file_name = hide_login(name), PurePosixPath(unquote(urlsplit(name).path)).name
             with target.open("rb") as fetched:
-                yield _describe(fetched, origin, PurePosixPath(unquote(parts.path)).name or target.name, origin)
+                yield _describe(fetched, origin, file_name or target.name, origin)
     else:
         path = Path(name)
         if not path.is_file():
@@ -165,6 +164,17 @@ def open_content(name: str) -> Iterator[Content]:
             file = path.open("rb")
         with file:
             yield _describe(file, str(path), path.name, str(path.resolve()))
+
+
+def is_address(name: str) -> bool:
+    """Tell whether a dataset is fetched from the network."""
+    return re.match(r"https?://", name) is not None
+
+
+def hide_login(address: str) -> str:
+    """Return an address without user name and password."""
+    parts = urlsplit(address)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, parts.query, ""))
 
 
 def _describe(file: BinaryIO, label: str, file_name: str, origin: str) -> Content:

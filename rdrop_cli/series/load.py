@@ -10,7 +10,7 @@ import numpy.typing as npt
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import sha256_of_file
 from rdrop_cli.series.cache import read_through_cache
-from rdrop_cli.series.content import Content, open_content
+from rdrop_cli.series.content import Content, hide_login, is_address, open_content
 from rdrop_cli.series.csv.header import UNNAMED
 from rdrop_cli.series.csv.read import Table, find_group_column, read_csv
 from rdrop_cli.series.frame import hash_table, read_frame, read_frame_file
@@ -45,6 +45,13 @@ def load_dataset(name: str, data_dir: Path, reading: Reading | None = None) -> S
     if name == "synthetic":
         return load_synthetic(data_dir)
     return load_file(name, data_dir, reading)
+
+
+def locate_dataset(name: str) -> str:
+    """Return what finds a dataset from any folder: a name, an address without login, or the full path of a file."""
+    if is_address(name):
+        return hide_login(name)
+    return name if name in NAMED else str(Path(name).resolve())
 
 
 def load_synthetic(data_dir: Path) -> Series:

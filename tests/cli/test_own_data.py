@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.series.servers import offer, serve
+
 HOURS = 700
 SMALL = (
     "--lookback",
@@ -261,3 +263,20 @@ def test_a_file_that_was_moved_is_named_with_the_option_that_finds_it(write: Wri
     write("other.csv", rows=699)
     assert "not the data that the run was started on" in rdrop(*resume, "--dataset", tmp_path / "other.csv").err
     assert rdrop(*resume, "--dataset", tmp_path / "moved.csv").code == 0
+
+
+@pytest.mark.thorough
+def test_an_address_is_fetched_once_for_all_jobs_and_again_to_resume(rdrop, write, tmp_path) -> None:
+    places = ("--runs-dir", tmp_path / "runs", "--data-dir", tmp_path / "data")
+    with serve(offer(write().read_bytes())) as server:
+        secret = server.url.replace("127", "user:password@127")
+        command = ("train", "naive", "ridge", "--dataset", secret, "--target", "load_MW", "--lookback", "12h")
+        result = rdrop(*command, "--horizon", "3h", "--jobs", "2", *places)
+        assert result.code == 0, result.err
+        assert len(server.requests) == 1
+        for config in (tmp_path / "runs").glob("*/config.json"):
+            assert json.loads(config.read_text())["dataset"] == server.url
+        run = next((tmp_path / "runs").glob("ridge-*"))
+        (run / "metrics.json").unlink()
+        assert rdrop("train", "--resume", run.name, *places).code == 0
+        assert rdrop("train", "--resume", run.name, "--dataset", secret, *places).code == 0
