@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isclose
 
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.protocol import Protocol
@@ -23,6 +24,7 @@ TRAINING = SAID_ALONE | {
         "quantiles",
     ),
 }
+ROUNDING = 1e-6  # relative: engines and machines differ in the last digits
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,25 @@ def _explain_other_data(run: Metrics, reference: Metrics) -> Difference | None:
     if run.dataset.where != reference.dataset.where:
         rows = (each.dataset.where or "all" for each in (run, reference))
         return Difference(f"other rows of the same file {of} ({', not '.join(rows)})", f"on other data {of}")
+    readings = run.dataset.reading, reference.dataset.reading
+    if None not in readings and readings[0] != readings[1]:
+        options = (reading or "as found" for reading in readings)
+        return Difference(f"the same file read otherwise {of} ({', not '.join(options)})", f"on other data {of}")
+    return _explain_other_values(run, reference)
+
+
+def _explain_other_values(run: Metrics, reference: Metrics) -> Difference | None:
+    """Say what older runs, which do not tell how a file was read, show of it: figures that are of the data alone."""
+    if run.protocol != reference.protocol:
+        return None
+    figures = {"the target's deviation": (run.target_std, reference.target_std)}
+    if run.variant == reference.variant:  # another one may have windows of its own
+        figures["the naive error"] = run.naive.val_mae, reference.naive.val_mae
+    for name, (figure, expected) in figures.items():
+        if not isclose(figure, expected, rel_tol=ROUNDING):
+            of = f"than {reference.run_id}"
+            text = f"the same file read otherwise {of} ({name} is {figure:.6g}, not {expected:.6g})"
+            return Difference(text, f"on other data {of}")
     return None
 
 

@@ -63,6 +63,10 @@ class Dataset(Fields, frozen=True, kw_only=True):
         bool | None, Meta(description="whether it is the published file; null where nothing is published to compare")
     ]
     where: Annotated[str, Meta(description="which rows of a file that has several series; empty: all")] = ""
+    reading: Annotated[
+        str | None,
+        Meta(description="the other options by which a file was read; empty: none; null in older runs"),
+    ] = None
 
     @property
     def label(self) -> str:

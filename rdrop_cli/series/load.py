@@ -87,7 +87,7 @@ def load_file(name: str, data_dir: Path, reading: Reading) -> Series:
         table = read_through_cache(data_dir / "cache", key, lambda: _read(content, reading))
         table = put_in_order(content.label, table, reading, lambda: _find_groups(content, reading, table))
         where = ", ".join(sorted(reading.where))
-        source = Source(content.name, content.origin, content.sha256, len(table.values), None, where)
+        source = Source(content.name, content.origin, content.sha256, len(table.values), None, where, str(reading))
         return _make_series(content.label, table, source, reading)
 
 
@@ -102,7 +102,7 @@ def load_frame(frame: "pd.DataFrame", name: str = "frame", reading: Reading | No
     table = read_frame(name, frame, reading)
     checksum = hash_table(table)
     table = put_in_order(name, table, reading, lambda: None)
-    source = Source(name, "a data frame", checksum, len(table.values), None)
+    source = Source(name, "a data frame", checksum, len(table.values), None, reading=str(reading))
     return _make_series(name, table, source, reading)
 
 

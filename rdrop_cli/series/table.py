@@ -24,6 +24,7 @@ class Source:
         rows: readings.
         verified: whether the content is known to be what the name says; None where nothing is published to compare.
         where: which rows of a file that has several series, such as `station=Hamburg`; empty for all.
+        reading: the other options by which a file was read; None of a run of an older version.
     """
 
     name: str
@@ -32,10 +33,12 @@ class Source:
     rows: int
     verified: bool | None
     where: str = ""
+    reading: str | None = ""
 
     def __post_init__(self) -> None:
-        for name in ("name", "origin", "where"):  # a path need not be Unicode, and every run shows and draws them
-            object.__setattr__(self, name, make_printable(getattr(self, name)))
+        for name in ("name", "origin", "where", "reading"):  # a path need not be Unicode, and every run shows them
+            if (text := getattr(self, name)) is not None:
+                object.__setattr__(self, name, make_printable(text))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -57,6 +57,12 @@ class Reading:
         default = Reading()
         return {name: value for name, value in asdict(self).items() if value != getattr(default, name)}
 
+    def __str__(self) -> str:
+        """Say what is set, but for `where`, as `missing=-1|-9, resample=1h`; nothing where all is as found."""
+        options = {name: value for name, value in self.to_json().items() if name != "where"}
+        joined = ("|".join(sorted(value)) if isinstance(value, tuple) else value for value in options.values())
+        return ", ".join(f"{name}={value}" for name, value in zip(options, joined, strict=True))
+
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Reading":
         """Rebuild the options from `to_json`.

@@ -192,6 +192,15 @@ def test_missing_readings_are_filled_where_asked_for(write: Write, train):
     assert "load: missing readings: 1 in load_MW; filled by interpolation" in result.err
 
 
+def test_how_a_file_was_read_is_kept_with_the_figures(write: Write, rdrop, tmp_path):
+    places = ("--runs-dir", tmp_path / "runs", "--data-dir", tmp_path / "data", "--json")
+    command = ("train", "naive", "--dataset", write(), "--target", "load_MW", "--lookback", "12h", "--horizon", "3h")
+    result = rdrop(*command, "--missing", "-9", "--missing", "-1", "--resample", "1h", *places)
+    assert result.code == 0, result.err
+    assert json.loads(result.out)[0]["dataset"]["reading"] == "missing=-1|-9, resample=1h"
+    assert json.loads(rdrop(*command, *places).out)[0]["dataset"]["reading"] == ""
+
+
 def test_time_is_no_option_of_the_named_datasets(train):
     result = train("synthetic", "--time", "utc")
     assert result.code == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.runs.comparable import (
@@ -268,6 +269,36 @@ def test_runs_that_were_trained_otherwise_are_not_compared_and_the_difference_is
         f"another protocol than reference ({field})"
     )
     assert explain_difference(make_metrics("run"), reference) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"dataset": {"reading": "missing=-1"}}, "missing=-1, not as found"),
+        ({"target_std": 8.8401}, "the target's deviation is 8.8401, not 8.84"),
+        ({"naive": {"val_mae": 0.2901}}, "the naive error is 0.2901, not 0.29"),
+        ({"target_std": 8.84 * (1 + 1e-9)}, None),
+        ({"dataset": {"reading": None}}, None),
+        ({"variant": "conv", "naive": {"val_mae": 0.2901}}, None),  # it has windows of its own
+    ],
+)
+def test_runs_on_a_file_that_was_read_otherwise_are_not_compared(
+    make_metrics: Callable[..., Metrics], changes: dict[str, Any], said: str | None
+) -> None:
+    reference = make_metrics("reference")
+    reference = structs.replace(
+        reference,
+        target_std=8.84,
+        dataset=structs.replace(reference.dataset, reading=""),
+        naive=structs.replace(reference.naive, val_mae=0.29),
+    )
+    parts = {
+        name: structs.replace(getattr(reference, name), **value) if isinstance(value, dict) else value
+        for name, value in changes.items()
+    }
+    difference = explain_difference(structs.replace(reference, **parts), reference)
+    expected = said and f"the same file read otherwise than reference ({said})"
+    assert (difference and str(difference)) == expected
 
 
 def test_a_run_has_its_history_as_a_data_frame_and_shows_itself_in_a_notebook(

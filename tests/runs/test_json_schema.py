@@ -16,7 +16,14 @@ DOCS = Path(__file__).parents[2] / "docs"
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "schema-4" / "runs"
 ADDED = {  # to schema 4 after the fixture was trained: they have defaults
     "metrics": {
-        *("vary", "protocol.train_start_row", "protocol.earlier_horizon_rows", "protocol.quantiles", "dataset.where"),
+        *(
+            "vary",
+            "protocol.train_start_row",
+            "protocol.earlier_horizon_rows",
+            "protocol.quantiles",
+            "dataset.where",
+            "dataset.reading",
+        ),
         *("by_horizon", "quantiles", "history.val_pinball", "environment.jax"),
         *(f"by_horizon[].{name}" for name in AtHorizon.__struct_fields__),
         *(f"quantiles.{name}" for name in QuantileErrors.__struct_fields__),
