@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from rdrop_cli.errors import UsageError
 from rdrop_cli.series.sampling import find_sampling
-from rdrop_cli.series.windows import Windows, read_targets
+from rdrop_cli.series.windows import Windows, read_newest, read_targets
 
 Rows = npt.NDArray[np.int64] | range
 Values = npt.NDArray[np.float64]
@@ -28,6 +28,8 @@ def cut_rows(rows: Rows) -> Iterator[npt.NDArray[np.int64]]:
 def read_season_before(windows: Windows, rows: Rows) -> Values:
     """Return the newest reading that lies whole days before each target (Hyndman and Athanasopoulos 2021, 5.2).
 
+    Where the series begins less than that before, as with the first training windows, it is the window's newest one.
+
     Raises:
         UsageError: no whole number of readings makes a day.
     """
@@ -38,7 +40,7 @@ def read_season_before(windows: Windows, rows: Rows) -> Values:
     lead_rows = windows.target_offsets + windows.step_rows
     days = -(-lead_rows // day_rows)
     ends: npt.NDArray[np.int64] = windows.find_targets(rows) - days * day_rows
-    return windows.target[np.maximum(ends, 0)].astype(np.float64)
+    return np.where(ends >= 0, windows.target[np.maximum(ends, 0)], read_newest(windows, rows))
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,11 @@ class Climatology:
 
         Where training is shorter than a year, all of its days count alike and the hour alone matters.
         """
-        stop = windows.train.stop
-        day, hour = _find_cells(windows.timestamps[:stop])
-        values = windows.target[:stop].astype(np.float64)
+        stamps = windows.timestamps[windows.training]
+        day, hour = _find_cells(stamps)
+        values = windows.target[windows.training].astype(np.float64)
         cell = day * HOURS + hour
-        if windows.timestamps[stop - 1] - windows.timestamps[0] < np.timedelta64(365, "D"):
+        if stamps[-1] - stamps[0] < np.timedelta64(365, "D"):
             days = DAYS
         sums, counts = (
             _sum_around(np.bincount(cell, weights, DAYS * HOURS).astype(np.float64).reshape(DAYS, HOURS), days)

@@ -63,6 +63,7 @@ def keep_newest(windows: Windows, most_windows: int = MOST_WINDOWS) -> Windows:
         validation=ends["validation"],
         test=ends["test"],
         measured_train=None,
+        training=range(0),
     )
 
 

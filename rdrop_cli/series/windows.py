@@ -36,6 +36,7 @@ class Windows:
         target_mean, target_std: in the target's own units; one standardised unit is `target_std` of them.
         means, stds: float64 of shape (feature,): a feature is its reading less the mean, divided by the deviation.
         earlier_offsets: rows of the nearer targets, likewise; none where there is one horizon.
+        training: the rows of the training period, by which columns are standardised; none where they are not at hand.
 
     What belongs to targets, labels, forecasts and errors alike, has the shape (window,) of one horizon, and
     (window, horizon) of several, the nearest first. Forecasts of quantiles have the shape (window, horizon, quantile).
@@ -60,6 +61,7 @@ class Windows:
     unmeasured: int = 0
     measured_train: npt.NDArray[np.int64] | None = None
     earlier_offsets: tuple[int, ...] = ()
+    training: range = range(0)
 
     @property
     def target_offsets(self) -> npt.NDArray[np.int64]:
@@ -139,6 +141,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
         excluded=dict.fromkeys(constant, "constant in training"),
         unmeasured=sum(map(len, periods[1:])) - len(validation) - len(test),
         measured_train=train if len(train) else None,
+        training=range(protocol.train_start_row, protocol.train_stop_row),
     )
 
 

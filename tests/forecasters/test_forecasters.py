@@ -10,9 +10,10 @@ import pytest
 from rdrop_cli.errors import UsageError
 from rdrop_cli.forecasters.forecasters import FORECASTERS
 from rdrop_cli.forecasters.linear import PENALTIES, fit_ridge, take_changes, take_trend_and_rest, take_window
+from rdrop_cli.forecasters.seasonal import Climatology, read_season_before
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import forecast_naively, make_windows, read_newest, read_targets
-from rdrop_cli.study.protocol import NEWEST_READING, Protocol
+from rdrop_cli.study.protocol import DATASET, NEWEST_READING, Protocol
 from rdrop_cli.study.variants import REFERENCES
 
 HOURS = 3 * 365 * 24
@@ -26,6 +27,7 @@ PROTOCOL = Protocol(
     val_stop_row=2 * 365 * 24 + 4000,
     horizon_from=NEWEST_READING,
 )
+SHORT = {"train_stop_row": 500, "val_stop_row": 900}
 RNG = np.random.default_rng(0)
 
 
@@ -105,6 +107,24 @@ def test_training_shorter_than_a_year_knows_hours_alone():
     _, state = measure("climatology", make_windows_of(make_weather()[:6000], protocol), range(3000, 3100))
     assert np.ptp(state["table"], axis=0).max() == 0
     assert np.ptp(state["table"][0]) > 0.1
+
+
+@pytest.mark.parametrize("layout", [{}, {"layout": DATASET, "step_rows": 6}, {"train_start_row": 3000}])
+def test_climatology_knows_the_training_rows_and_no_other(layout):
+    protocol = replace(PROTOCOL, train_stop_row=6000, val_stop_row=9000, **layout)
+    target = make_weather()
+    changed = target.copy()
+    changed[: protocol.train_start_row] += 50
+    changed[protocol.train_stop_row :] -= 50
+    tables = [Climatology.fit(make_windows_of(each, protocol), 30).table for each in (target, changed)]
+    assert np.array_equal(*tables)
+
+
+def test_a_window_before_which_no_season_came_is_forecast_as_it_is_now():
+    windows = make_windows_of(make_weather()[:2000], replace(PROTOCOL, lookback_rows=6, horizon_rows=1, **SHORT))
+    first, rest = np.split(read_season_before(windows, windows.train), [18])
+    assert np.array_equal(first, read_newest(windows, windows.train[:18]))
+    assert np.array_equal(rest, windows.target[: len(rest)])
 
 
 def test_damped_persistence_finds_what_is_left_of_an_anomaly_and_is_the_best_there_is(weather):
