@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from rdrop_cli.study.units import UNIT_SECONDS, format_seconds
 
-CLOCK, WEEKDAYS, MONTHS = "clock", "weekdays", "months"
+CLOCK, WEEKDAYS, MONTHS, MONTH_ENDS = "clock", "weekdays", "months", "month ends"
 TOLERANCE = 0.05  # of a step: a logger may be early or late
 SECOND = np.timedelta64(1, "s")
 
@@ -18,7 +18,7 @@ class Sampling:
 
     Attributes:
         seconds: the median, which gaps and repeats do not move; of months the mean length, of days of trade a day.
-        calendar: by what steps are counted: `clock`, `weekdays` or `months`.
+        calendar: by what steps are counted: `clock`, `weekdays`, `months`, or `month ends` of readings on last days.
     """
 
     seconds: float
@@ -29,7 +29,7 @@ class Sampling:
         if self.calendar == WEEKDAYS:
             days = timestamps.astype("datetime64[D]")
             return np.busday_count(days[:-1], days[1:]).astype(np.float64)
-        if self.calendar == MONTHS:
+        if self.calendar in (MONTHS, MONTH_ENDS):
             months = np.diff(timestamps.astype("datetime64[M]").astype(np.int64)).astype(np.float64)
             return months / max(1, round(self.seconds / UNIT_SECONDS["mo"]))
         seconds = measure_seconds(timestamps)
@@ -51,14 +51,21 @@ class Sampling:
         if self.calendar == WEEKDAYS:
             days = stamps.astype("datetime64[D]")
             later = np.busday_offset(days, steps, roll="backward").astype(stamps.dtype) + (stamps - days)
-        elif self.calendar == MONTHS:
-            months = stamps.astype("datetime64[M]")
-            ahead = steps * max(1, round(self.seconds / UNIT_SECONDS["mo"]))
-            later = (months + ahead).astype(stamps.dtype) + (stamps - months)
+        elif self.calendar in (MONTHS, MONTH_ENDS):
+            days = stamps.astype("datetime64[D]")
+            months = steps * max(1, round(self.seconds / UNIT_SECONDS["mo"]))
+            later = self._add_months(days, months).astype(stamps.dtype) + (stamps - days)
         else:
             passed = np.timedelta64(round(steps * self.seconds * 1_000_000), "us")
             later = (stamps + passed).astype(stamps.dtype)
         return later
+
+    def _add_months(self, days: npt.NDArray[np.datetime64], months: int) -> npt.NDArray[np.datetime64]:
+        """Return the same day of a later month, or its last where that is shorter or readings are on last days."""
+        month = days.astype("datetime64[M]")
+        last = (month + months + 1).astype("datetime64[D]") - 1
+        same = (month + months).astype("datetime64[D]") + (days - month)
+        return last if self.calendar == MONTH_ENDS else np.minimum(same, last)
 
     def __str__(self) -> str:
         return "1 trading day" if self.calendar == WEEKDAYS else format_seconds(self.seconds)
@@ -79,7 +86,7 @@ def find_sampling(timestamps: npt.NDArray[np.datetime64]) -> Sampling:
     days = timestamps.astype("datetime64[D]")
     same_time = len(np.unique((timestamps - days).astype(np.int64))) == 1
     if seconds >= 28 * UNIT_SECONDS["d"] and same_time and (months := _find_months(days)):
-        return Sampling(months * UNIT_SECONDS["mo"], MONTHS)
+        return Sampling(months * UNIT_SECONDS["mo"], MONTH_ENDS if _are_last(days).all() else MONTHS)
     if (
         seconds == UNIT_SECONDS["d"]
         and same_time
@@ -94,7 +101,12 @@ def _find_months(days: npt.NDArray[np.datetime64]) -> int:
     """Return the usual number of months between days that are all the same or the last of their month; 0 for others."""
     months = days.astype("datetime64[M]")
     of_month = (days - months).astype(np.int64)
-    last = (days + 1).astype("datetime64[M]") > months
-    if len(np.unique(of_month)) > 1 and not last.all():
+    if len(np.unique(of_month)) > 1 and not _are_last(days).all():
         return 0
     return int(np.median(np.diff(months).astype(np.int64)))
+
+
+def _are_last(days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
+    """Return which days are the last of their month."""
+    last: npt.NDArray[np.bool_] = (days + 1).astype("datetime64[M]") > days.astype("datetime64[M]")
+    return last

@@ -9,6 +9,7 @@ from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.planning.lengths import parse_rows
 from rdrop_cli.series.load import load_dataset
 from rdrop_cli.series.quality import check_sampling
+from rdrop_cli.series.sampling import find_sampling
 from rdrop_cli.series.table import Series
 
 
@@ -76,6 +77,22 @@ def test_months_and_years_are_steps_of_their_own(tmp_path: Path, months: int, te
     assert series.sampling.find_regular(series.timestamps).all()
     with pytest.raises(UsageError, match="not a whole number of readings"):
         parse_rows("lookback", "10d", series.sampling_seconds)
+
+
+@pytest.mark.parametrize(
+    ("times", "steps", "later"),
+    [
+        (["2020-11-30", "2020-12-31", "2021-01-31"], 1, "2021-02-28"),
+        (["2020-12-31", "2021-01-31", "2021-02-28"], 1, "2021-03-31"),
+        (["2020-06-30T06:30", "2020-09-30T06:30", "2020-12-31T06:30"], 2, "2021-06-30T06:30"),
+        (["2020-11-28", "2020-12-28", "2021-01-28", "2021-02-28"], 1, "2021-03-28"),
+        (["2020-10-30", "2020-11-30", "2020-12-30"], 2, "2021-02-28"),
+        (["2018-02-28", "2019-02-28", "2020-02-29"], 1, "2021-02-28"),
+    ],
+)
+def test_the_month_after_has_a_day_of_its_own(times: list[str], steps: int, later: str) -> None:
+    stamps = np.array(times, "datetime64[s]")
+    assert find_sampling(stamps).advance(stamps[-1:], steps) == np.datetime64(later)
 
 
 def test_ten_readings_a_second_keep_their_times(tmp_path: Path) -> None:
