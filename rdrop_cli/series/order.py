@@ -29,6 +29,7 @@ def put_in_order(label: str, table: Table, reading: Reading, find_groups: FindGr
     Raises:
         DataError: they do not rise, by line, with the option that would help.
     """
+    table = _turn_round(table, is_local=bool(reading.timezone) and not table.zoned)
     if reading.timezone and not table.zoned:
         local = localise(label, table.timestamps, reading.timezone, table.lines)
         table = _note(replace(table, timestamps=local), f"timestamps: {reading.timezone}, turned into UTC")
@@ -46,14 +47,20 @@ def _take(table: Table, rows: npt.NDArray[np.int64]) -> Table:
     return replace(table, timestamps=table.timestamps[rows], values=table.values[rows], lines=table.lines[rows])
 
 
+def _turn_round(table: Table, is_local: bool) -> Table:
+    """Return a table that is newest first in the order of time; in local time an hour may come twice."""
+    if len(table.timestamps) < 2 or table.timestamps[0] <= table.timestamps[-1]:
+        return table
+    turned = _take(table, np.arange(len(table.timestamps))[::-1])
+    steps = measure_seconds(turned.timestamps)
+    if (steps >= 0).all() or (is_local and _may_be_summer_time(turned, steps)):
+        return _note(turned, "order: newest first in the file, turned round")
+    return table
+
+
 def _order(label: str, table: Table, reading: Reading, find_groups: FindGroups) -> Table:
     steps = measure_seconds(table.timestamps)
     back = steps < 0
-    if len(steps) and (steps <= 0).all() and back.any():
-        table = _take(table, np.arange(len(table.timestamps))[::-1])
-        table = _note(table, "order: newest first in the file, turned round")
-        steps = measure_seconds(table.timestamps)
-        back = steps < 0
     if reading.sort:
         if back.any():
             table = _note(_sort(table), f"order: {back.sum()} rows went back in time, sorted (<sort>)")

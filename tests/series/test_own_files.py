@@ -260,6 +260,15 @@ def test_local_time_with_both_changes_is_read_by_its_zone(load: Load) -> None:
     assert "timestamps: Europe/Berlin, turned into UTC" in series.notes
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_an_hour_that_comes_twice_is_told_apart_in_either_order(load: Load, newest_first: bool) -> None:
+    times = pd.date_range("2014-10-25 20:00", "2014-10-26 08:00", freq="30min", tz="Europe/Berlin")
+    rows = [f"{time:%d.%m.%Y %H:%M};{n},5" for n, time in enumerate(times)]
+    series = load("von;MW", *(rows[::-1] if newest_first else rows), timezone="Europe/Berlin")
+    assert np.array_equal(series.timestamps, times.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[s]"))
+    assert series.values[:, 0].tolist() == [n + 0.5 for n in range(len(times))]
+
+
 def test_a_time_that_the_zone_does_not_have_is_refused_by_line(load: Load) -> None:
     said = refuse(load, "t,MW", "2014-03-30 01:00,1", "2014-03-30 02:00,2", timezone="Europe/Berlin")
     assert "line 3: 2014-03-30T02:00:00 does not exist in Europe/Berlin" in said
