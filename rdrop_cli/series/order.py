@@ -125,8 +125,13 @@ def _resample(table: Table, length: str) -> Table:
     if not match:
         raise ValueRefusedError("resample", length, "a length such as 1h or 10min")
     seconds = int(match[1]) * UNIT_SECONDS[match[2]]
+    extent = (table.timestamps[-1] - table.timestamps[0]) / np.timedelta64(1, "s")
+    if seconds > extent:
+        raise ValueRefusedError(
+            "resample", length, f"at most the length of the series, {format_seconds(round(extent))}"
+        )
     frame = pd.DataFrame(table.values, index=pd.DatetimeIndex(table.timestamps))
-    means = frame.resample(pd.Timedelta(seconds=seconds)).mean()
+    means = frame.resample(pd.Timedelta(np.timedelta64(seconds, "s"))).mean()
     table = replace(
         table,
         timestamps=means.index.to_numpy().astype("datetime64[us]"),

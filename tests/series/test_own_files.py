@@ -325,6 +325,11 @@ def test_irregular_readings_are_averaged_over_equal_steps(load: Load) -> None:
     assert series.name_row(3) == "row 3"
 
 
+def test_a_step_longer_than_the_series_is_refused(load: Load) -> None:
+    with pytest.raises(UsageError, match="resample: expected at most the length of the series, 59 h, received"):
+        load(*PLAIN, resample="999999999d")
+
+
 # Text and packing
 
 
