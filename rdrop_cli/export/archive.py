@@ -4,6 +4,7 @@ It has what a run measured and no network, no checkpoint and no readings: a twen
 """
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def unpack_archive(path: Path, runs_dir: Path) -> None:
                 file = runs_dir / info.filename
                 file.parent.mkdir(exist_ok=True)
                 file.write_bytes(archive.read(info))
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path}: cannot be read as an archive of runs ({error}); write one with <archive>") from error
 
 

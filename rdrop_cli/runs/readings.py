@@ -5,7 +5,6 @@ far apart as a network's timesteps and its target need.
 """
 
 import json
-import zipfile
 from dataclasses import dataclass, replace
 from math import gcd
 from pathlib import Path
@@ -86,7 +85,7 @@ def load_readings(path: Path) -> Readings | None:
     """Read what `save_readings` wrote; None where there is no such file, as in folders of older versions.
 
     Raises:
-        DataError: it is damaged, or not a run's readings.
+        DataError: it cannot be read, is damaged, or is not a run's readings.
     """
     if not path.is_file():
         return None
@@ -95,7 +94,9 @@ def load_readings(path: Path) -> Readings | None:
             arrays = {name: archive[name] for name in (*ARRAYS, "times", "climatology")}
             numbers = json.loads(archive["numbers"].tobytes())
         readings = _build(arrays, numbers)
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except Exception as error:  # whatever NumPy, zipfile, zlib and json trip over
         raise DataError(f"{path}: damaged, or not a run's readings ({type(error).__name__}); name the data") from error
     return readings
 

@@ -69,6 +69,17 @@ def test_what_is_no_archive_is_told_in_one_line(rdrop, tmp_path):
     assert "--archive" in result.err
 
 
+def test_a_damaged_archive_is_told_in_one_line(rdrop, runs_dir, tmp_path):
+    archive = tmp_path / "runs.zip"
+    write_archive(list_run_folders(runs_dir), archive)
+    content = bytearray(archive.read_bytes())
+    content[100:120] = bytes(20)
+    archive.write_bytes(content)
+    result = rdrop("verdict", "--from", archive)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(f"rdrop: {archive}: cannot be read as an archive of runs")
+
+
 def test_claims_without_runs_are_not_drawn(rdrop, tmp_path):
     (tmp_path / "runs").mkdir()
     result = rdrop("plot", "--claims", "--runs-dir", tmp_path / "runs", "-o", tmp_path / "claims.png")

@@ -66,9 +66,16 @@ def spoil_arrays(path, **changes):
     np.savez(path, **arrays)
 
 
+def spoil_bytes(path):
+    content = bytearray(path.read_bytes())
+    content[200:220] = bytes(20)
+    path.write_bytes(content)
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
+        spoil_bytes,
         lambda path: path.write_bytes(path.read_bytes()[:-200]),
         lambda path: path.write_bytes(b""),
         lambda path: path.write_text("no zip"),
@@ -85,4 +92,16 @@ def test_damaged_readings_are_refused(tmp_path, spoil):
     save_readings(path, Readings(keep_newest(make_tiny_windows()), np.zeros((366, 24))))
     spoil(path)
     with pytest.raises(DataError, match=r"readings\.npz: damaged, or not a run's readings"):
+        load_readings(path)
+
+
+def test_readings_that_may_not_be_read_are_not_called_damaged(tmp_path, monkeypatch):
+    path = tmp_path / "readings.npz"
+    path.touch()
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(DataError, match=r"readings\.npz: cannot be read: Permission denied"):
         load_readings(path)
