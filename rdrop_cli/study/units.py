@@ -50,4 +50,5 @@ def format_seconds(seconds: float) -> str:
 def format_stamp(stamp: "np.datetime64") -> str:
     """Render a timestamp to the minute, and to the second where it has seconds: `2014-01-01 00:10`."""
     text = str(stamp).replace("T", " ")
-    return text.rstrip("0") if "." in text else text.removesuffix(":00")
+    whole, _, fraction = text.partition(".")
+    return f"{whole}.{fraction.rstrip('0')}" if fraction.strip("0") else whole.removesuffix(":00")

@@ -1,8 +1,9 @@
 """A target's quantity and unit are read from its column's name."""
 
+import numpy as np
 import pytest
 
-from rdrop_cli.study.units import format_error, name_target
+from rdrop_cli.study.units import format_error, format_stamp, name_target
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,20 @@ from rdrop_cli.study.units import format_error, name_target
 )
 def test_a_column_tells_its_quantity_and_unit(column, named):
     assert name_target(column) == named
+
+
+@pytest.mark.parametrize(
+    ("stamp", "told"),
+    [
+        ("2014-01-01T00:10:00", "2014-01-01 00:10"),
+        ("2014-01-01T00:10:30", "2014-01-01 00:10:30"),
+        ("2014-01-01T00:10:00.000000", "2014-01-01 00:10"),
+        ("2014-01-01T00:10:00.500000", "2014-01-01 00:10:00.5"),
+        ("2014-01-01", "2014-01-01"),
+    ],
+)
+def test_a_timestamp_is_told_with_the_digits_that_it_has(stamp, told):
+    assert format_stamp(np.datetime64(stamp)) == told
 
 
 @pytest.mark.parametrize(
