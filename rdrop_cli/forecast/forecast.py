@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
+from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.forecast.data import Data, open_data
 from rdrop_cli.forecast.ensembles import Ensemble, choose_ensembles
 from rdrop_cli.forecast.intervals import Distribution, Forecaster
@@ -98,8 +98,6 @@ def forecast_runs(
     Raises:
         UsageError: what cannot be meant; DataError: what cannot be forecast; RdropError: no such run.
     """
-    if samples < 2:
-        raise ValueRefusedError("samples", samples, "at least 2")
     named = parse_sources(uncertainty) if uncertainty is not None else None
     ensembles, skipped = choose_ensembles(names, runs_dir, when.is_backtest)
     opened = [open_data(ensemble, dataset, data_dir) for ensemble in ensembles]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
 from rdrop_cli.forecast.data import Data
 from rdrop_cli.forecast.ensembles import Ensemble
 from rdrop_cli.forecast.moments import find_complete, find_known, find_observed, find_origins, find_times, list_offsets
@@ -18,6 +18,7 @@ from rdrop_cli.uncertainty.spread import Parts, find_centre, find_quantiles, fit
 
 MOST_CALIBRATION = 2000  # validation windows, evenly spaced: neighbours tell the same
 WINDOWS_AT_ONCE = 2048  # whose members are in memory together; more are not kept for another forecast
+LEAST_SAMPLES = 2  # of fewer there is no spread
 MOST_PAST = 1000  # windows before the first one, on which adaptive intervals have been corrected by then
 Values = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
@@ -108,6 +109,8 @@ class Forecaster:
             )
         if sources.masks and not self.ensemble.has_masks:
             raise UsageError(f"{self.ensemble.label} has no dropout, so no masks; leave masks out", field="uncertainty")
+        if sources.masks and self.samples < LEAST_SAMPLES:
+            raise ValueRefusedError("samples", self.samples, f"at least {LEAST_SAMPLES}")
         if sources.seeds and len(self.ensemble.runs) < 2:
             raise UsageError(
                 f"{self.ensemble.label} has one run, so no spread of seeds; name more runs or leave seeds out",

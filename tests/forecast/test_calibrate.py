@@ -71,5 +71,7 @@ def test_sources_and_period_can_be_chosen(plant):
     assert found[0].coverage[0].half is None
     with pytest.raises(UsageError, match="holds no window"):
         api.calibrate(["dropout-s0"], plant / "runs", plant, period="2030-01-01..")
+    with pytest.raises(UsageError, match="samples: expected at least 2, received 0"):
+        api.calibrate(["dropout-s0"], plant / "runs", plant, samples=0)
     with pytest.raises(UsageError, match="no source"):
         api.calibrate(["dropout-s0"], plant / "runs", plant, uncertainty=["all"])
