@@ -65,7 +65,7 @@ class Forecaster:
         """Forecast the windows that end before `rows`, which are in the order of time.
 
         Raises:
-            UsageError: the ensemble has no such source.
+            UsageError: the ensemble has no such source, or there are too few samples for it.
             DataError: there are no validation windows to calibrate with.
         """
         self._check(sources)

@@ -53,7 +53,7 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
     from pandas.api.types import is_numeric_dtype
 
     if isinstance(frame.index, pd.DatetimeIndex):
-        frame = frame.reset_index(names=str(frame.index.name or "time"))
+        frame = frame.reset_index(names=str(frame.index.name or "time"), allow_duplicates=True)  # checked below
     frame = frame.rename(columns=str)
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):

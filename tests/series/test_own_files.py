@@ -485,6 +485,8 @@ def test_a_data_frame_is_read_as_the_file_of_its_rows(load: Load) -> None:
     assert is_as_plain(load_frame(frame.reset_index().astype({"utc": str})))
     with pytest.raises(DataError, match="no column of timestamps"):
         load_frame(frame.reset_index(drop=True))
+    with pytest.raises(DataError, match="column names must differ; received time, MW, time"):
+        load_frame(frame.rename_axis(None).assign(time=1.0).drop(columns="place"))
 
 
 def write_as(kind: str, path: Path) -> None:
