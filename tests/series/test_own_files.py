@@ -119,6 +119,22 @@ def test_repeated_names_are_numbered_and_told(load: Load) -> None:
     assert "repeated names: a; numbered" in series.notes
 
 
+@pytest.mark.parametrize(
+    ("names", "columns"),
+    [
+        ("T.1,T", ("T.1", "T")),
+        ("T,T,T.2", ("T", "T.3", "T.2")),
+        ("T,T,T", ("T", "T.2", "T.3")),
+        ("T,T.7", ("T", "T.7")),
+    ],
+)
+def test_a_name_with_a_number_repeats_no_other(load: Load, names: str, columns: tuple[str, ...]) -> None:
+    count = len(columns)
+    series = load(f"utc,{names}", *(f"2014-01-0{day}{',1.5' * (count - 1)},{day}" for day in (1, 2)))
+    assert series.columns == columns
+    assert any("repeated names" in note for note in series.notes) == (len(set(names.split(","))) < count)
+
+
 def test_an_unknown_column_is_answered_with_the_nearest(load: Load) -> None:
     assert "no column 'ut'; did you mean 'utc'?" in refuse(load, *PLAIN, time="ut", error=UsageError)
     assert "where: " in refuse(load, *PLAIN, where=("station=a",), error=UsageError)

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 
 from rdrop_cli.series.csv.numbers import is_missing, is_number
 from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, find_format
@@ -94,14 +95,17 @@ def name_columns(header: list[Row], width: int) -> tuple[list[str], list[str]]:
         names[0] = UNNAMED
     names = [name or f"{UNNAMED} {number}" for number, name in enumerate(names, start=1)]
     names = ["".join(c if c.isprintable() else "?" for c in name) for name in names]
+    taken, seen = set(names), set[str]()
     distinct: list[str] = []
     repeated: list[str] = []
     for name in names:
-        number = 1 + sum(
-            other == name or re.fullmatch(rf"{re.escape(name)}\.\d+", other) is not None for other in distinct
-        )
-        repeated += [name] if number > 1 else []
-        distinct.append(name if number == 1 else f"{name}.{number}")
+        chosen = name
+        if name in seen:
+            repeated.append(name)
+            chosen = next(other for other in (f"{name}.{n}" for n in count(2)) if other not in taken)
+        seen.add(name)
+        taken.add(chosen)
+        distinct.append(chosen)
     if repeated:
         notes.append(f"repeated names: {list_names(repeated)}; numbered")
     return distinct, notes
