@@ -149,9 +149,10 @@ def _check_shape(series: Series, needed: list[str], protocol: Protocol, seconds:
 
 def _check_units(series: Series, names: list[str], newest: npt.NDArray[np.float32]) -> None:
     """Refuse a column whose newest readings are far from everything that the network has seen."""
-    with np.errstate(invalid="ignore"):
-        distance = np.abs(np.nanmean(newest, axis=0, dtype=np.float64)) if len(newest) else np.zeros(len(names))
-    far = np.nan_to_num(distance) > FURTHEST
+    known = ~np.isnan(newest)
+    sums = np.where(known, newest, 0).sum(axis=0, dtype=np.float64)
+    distance = np.abs(sums / np.maximum(known.sum(axis=0), 1))
+    far = distance > FURTHEST
     if far.any():
         column = int(far.argmax())
         raise DataError(

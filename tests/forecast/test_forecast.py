@@ -148,6 +148,12 @@ def leave_hole(path):
     path.write_text("\n".join(lines) + "\n")
 
 
+def leave_column(path):
+    write_plant(path, range(500))
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:-9], *(line.rpartition(",")[0] + "," for line in lines[-9:])]) + "\n")
+
+
 def leave_sentinel(path):
     write_plant(path, range(500))
     lines = path.read_text().splitlines()
@@ -167,6 +173,7 @@ def leave_little(path):
         (spoil_sampling, "readings are 30 min apart, and the network was trained on 1 h"),
         (leave_gap, "has a gap after 2020-01-17 15:00; forecast another moment with at"),
         (leave_hole, "has no reading of 'load_MW' at 2020-01-21 18:00"),
+        (leave_column, r"has no reading of 'wind \(m/s\)' at 2020-01-21 14:00"),
         (leave_sentinel, r"has no reading of 'wind \(m/s\)' at 2020-01-21 18:00"),
         (leave_little, "4 rows, and a window of the network takes 6"),
     ],
