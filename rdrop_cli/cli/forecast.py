@@ -136,7 +136,7 @@ def _write(frame: "pd.DataFrame", chosen: Format, output: Path | None) -> None:
     if chosen is Format.JSON:
         text = stamped.to_json(orient="records", force_ascii=False, indent=2, double_precision=10) + "\n"
     else:
-        text = stamped.to_csv(index=False, lineterminator="\n", float_format="%.6g")
+        text = stamped.to_csv(index=False, lineterminator="\n", float_format="%.9g")
     if output:
         write_text(output, text)
     else:

@@ -56,7 +56,7 @@ def test_a_period_is_a_table_in_every_format(run, tmp_path):
         code, out, _ = run(*period, "--output", str(tmp_path / name))
         assert (code, out) == (0, f"{tmp_path / name}\n")
         frame = read(tmp_path / name)
-        assert frame["dropout"].tolist() == pytest.approx([row["dropout"] for row in records], rel=1e-5)
+        assert frame["dropout"].tolist() == pytest.approx([row["dropout"] for row in records], rel=1e-8)
         assert pd.to_datetime(frame["ds"]).tolist() == [pd.Timestamp(row["ds"]) for row in records]
 
 
