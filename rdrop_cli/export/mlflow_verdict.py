@@ -1,6 +1,7 @@
 """A verdict as a run of an MLflow store: its answers with their intervals as metrics, its verdicts as parameters."""
 
 import hashlib
+import re
 from datetime import datetime
 from math import isfinite
 
@@ -25,7 +26,10 @@ def describe_verdict(judged: StudyVerdict) -> Record:
     figures = {f"{verdict.id}.{name}": value for verdict in judged.claims for name, value in _list(verdict.answer)}
     figures |= {f"{verdict.id}.p": verdict.p for verdict in judged.claims if verdict.p is not None}
     figures |= {
-        f"{row.label}.{name}": value for row in judged.networks if row.answer for name, value in _list(row.answer)
+        f"{_name(row.label)}.{name}": value
+        for row in judged.networks
+        if row.answer
+        for name, value in _list(row.answer)
     }
     params = {"protocol": protocol, "data_sha256": sha256, "alpha": str(ALPHA), "margin": str(judged.margin)}
     params["looks"] = ",".join(map(str, judged.plan.looks))
@@ -39,6 +43,11 @@ def describe_verdict(judged: StudyVerdict) -> Record:
         metrics=[(name, value, time_ms, seeds) for name, value in figures.items()],
         artifacts=[],
     )
+
+
+def _name(label: str) -> str:
+    """Return a label as MLflow takes it: `dropout, 40 epochs` without its comma."""
+    return re.sub(r"[^/\w.\- :]", "", label)
 
 
 def _list(answer: Answer) -> list[tuple[str, float]]:
