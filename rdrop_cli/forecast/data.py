@@ -36,11 +36,13 @@ class Data:
         windows: of what is forecast.
         calibration: of validation, with which intervals are calibrated; None where no data of it are at hand.
         climatology: the usual standardised reading by day of year and hour, of the training rows; None likewise.
+        is_cut: whether the test has older windows than these.
     """
 
     windows: Windows
     calibration: Windows | None
     climatology: npt.NDArray[np.float64] | None
+    is_cut: bool = False
 
 
 def open_data(ensemble: Ensemble, dataset: "str | pd.DataFrame | None", data_dir: Path) -> Data:
@@ -57,7 +59,7 @@ def open_data(ensemble: Ensemble, dataset: "str | pd.DataFrame | None", data_dir
                 f"{ensemble.runs[0].folder.run_id}: keeps no readings to forecast from, as runs of older versions; "
                 "name the data with <dataset>"
             )
-        return Data(kept.windows, kept.windows, kept.climatology)
+        return Data(kept.windows, kept.windows, kept.climatology, kept.is_cut)
     config = ensemble.config
     if isinstance(dataset, str):
         series = load_dataset(dataset, data_dir, None if dataset in NAMED else config.reading)

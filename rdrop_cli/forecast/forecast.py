@@ -12,7 +12,6 @@ from rdrop_cli.forecast.ensembles import Ensemble, choose_ensembles
 from rdrop_cli.forecast.intervals import Distribution, Forecaster
 from rdrop_cli.forecast.moments import Moments, find_moment, find_newest, find_origins, find_period
 from rdrop_cli.runs.comparable import describe_skipped
-from rdrop_cli.runs.readings import MOST_WINDOWS
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.uncertainty.sources import Sources, parse_sources
 
@@ -103,8 +102,7 @@ def forecast_runs(
     opened = [open_data(ensemble, dataset, data_dir) for ensemble in ensembles]
     if when.is_backtest:
         _check_origins(ensembles)
-        if dataset is None:
-            _check_whole_tests(ensembles, opened)
+        _check_whole_tests(ensembles, opened)
         found = _find_backtest(ensembles, opened, when.every)
     else:
         found = [when.find(data.windows) for data in opened]
@@ -131,10 +129,10 @@ def _check_origins(ensembles: Sequence[Ensemble]) -> None:
 def _check_whole_tests(ensembles: Sequence[Ensemble], opened: Sequence[Data]) -> None:
     """Refuse the readings of a folder that keeps the newest of its test alone."""
     for ensemble, data in zip(ensembles, opened, strict=True):
-        if len(data.windows.test) == MOST_WINDOWS:
+        if data.is_cut:
             raise DataError(
-                f"{ensemble.runs[0].folder.run_id}: keeps the newest {MOST_WINDOWS} windows of its test, and a "
-                "backtest needs all of them; name the data with <dataset>"
+                f"{ensemble.runs[0].folder.run_id}: keeps the newest {len(data.windows.test)} windows of its test, and "
+                "a backtest needs all of them; name the data with <dataset>"
             )
 
 

@@ -29,32 +29,41 @@ class Readings:
     Attributes:
         windows: of the newest part of validation and of the test, up to the newest reading; of training there are none.
         climatology: the usual standardised reading of the training rows, by day of year and hour of day.
+        is_cut: whether the test has older windows than are kept.
     """
 
     windows: Windows
     climatology: npt.NDArray[np.float64]
+    is_cut: bool
 
 
-def keep_newest(windows: Windows, most_windows: int = MOST_WINDOWS) -> Windows:
-    """Return the newest windows of validation and test, a timestep apart, cut from a matrix of the rows they need."""
+def keep_newest(windows: Windows, climatology: npt.NDArray[np.float64], most_windows: int = MOST_WINDOWS) -> Readings:
+    """Keep the newest windows of validation and test, a timestep apart, cut from a matrix of the rows they need."""
     newest = len(windows.matrix) - 1 + windows.step_rows  # its target is not known yet
     spacing = gcd(windows.step_rows, windows.target_offset, *windows.earlier_offsets)
-    blocks, ends, base = [], {}, 0
+    blocks, ends, base, is_cut = [], {}, 0, False
     for period, last in (("validation", int(windows.validation[-1])), ("test", newest)):
         rows = np.asarray(getattr(windows, period), np.int64)
-        kept = rows[(last - rows) % windows.step_rows == 0][-most_windows:]
+        rows = rows[(last - rows) % windows.step_rows == 0]
+        kept, is_cut = rows[-most_windows:], len(rows) > most_windows
         first = int(kept[0] if len(kept) else last) + int(windows.offsets[0])
         stop = min(last + windows.target_offset + 1, len(windows.matrix))
         blocks.append(np.arange(first, stop, spacing))
         ends[period] = base + (kept - first) // spacing
         base += len(blocks[-1])
-    chosen = np.concatenate(blocks)
+    return Readings(_take_rows(windows, np.concatenate(blocks), spacing, ends), climatology, is_cut)
+
+
+def _take_rows(
+    windows: Windows, rows: npt.NDArray[np.int64], spacing: int, ends: dict[str, npt.NDArray[np.int64]]
+) -> Windows:
+    """Return windows of these rows alone, `spacing` apart; `ends` are the rows before which they end, by period."""
     return replace(
         windows,
-        matrix=windows.matrix[chosen],
-        target=windows.target[chosen],
-        labels=windows.labels[chosen],
-        timestamps=windows.timestamps[chosen],
+        matrix=windows.matrix[rows],
+        target=windows.target[rows],
+        labels=windows.labels[rows],
+        timestamps=windows.timestamps[rows],
         offsets=windows.offsets // spacing,
         target_offset=windows.target_offset // spacing,
         earlier_offsets=tuple(offset // spacing for offset in windows.earlier_offsets),
@@ -74,7 +83,8 @@ def save_readings(path: Path, readings: Readings) -> None:
     """
     windows = readings.windows
     arrays = {name: getattr(windows, name) for name in ARRAYS}
-    numbers = json.dumps({name: getattr(windows, name) for name in NUMBERS}).encode()
+    values = {name: getattr(windows, name) for name in NUMBERS} | {"is_cut": readings.is_cut}
+    numbers = json.dumps(values).encode()
     arrays |= {"times": windows.timestamps.astype("datetime64[us]").astype(np.int64)}
     arrays |= {"climatology": readings.climatology, "numbers": np.frombuffer(numbers, np.uint8)}
     with replace_atomically(path) as temporary, temporary.open("wb") as file:
@@ -144,7 +154,8 @@ def _build(arrays: dict[str, npt.NDArray[Any]], numbers: dict[str, Any]) -> Read
             and ends.max() + windows.target_offset < rows
         ):
             raise ValueError("rows")
-    return Readings(windows, climatology.astype(np.float64))
+    is_cut = numbers.get("is_cut", len(windows.test) == MOST_WINDOWS)  # older runs do not tell
+    return Readings(windows, climatology.astype(np.float64), bool(is_cut))
 
 
 def _to_stamps(microseconds: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:

@@ -23,7 +23,7 @@ from rdrop_cli.runs.figures import QuantileErrors
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.runs.metrics import Setting, build_metrics, describe_horizons
-from rdrop_cli.runs.readings import Readings, keep_newest, save_readings
+from rdrop_cli.runs.readings import keep_newest, save_readings
 from rdrop_cli.runs.record import write_record
 from rdrop_cli.runs.schema import render_metrics, write_metrics
 from rdrop_cli.series.windows import Windows, average_by_day, average_by_horizon
@@ -261,7 +261,7 @@ class TrainingLoop:
         self._write_history()
         if self.config.is_network:
             climatology = fit_climatology(self._windows).table
-            save_readings(self.folder.readings_path, Readings(keep_newest(self._windows), climatology))
+            save_readings(self.folder.readings_path, keep_newest(self._windows, climatology))
         maes = average_by_horizon(val.errors), average_by_horizon(test.errors)
         at_horizons = describe_horizons(self.config.protocol, self._setting, *maes)
         metrics = self._build_metrics("completed", test.mae, None, at_horizons, _describe_quantiles(val, test))

@@ -1,15 +1,17 @@
 """What a run keeps of its readings are the windows that it was measured on, and the newest."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.runs.readings import Readings, keep_newest, load_readings, save_readings
+from rdrop_cli.runs.readings import keep_newest, load_readings, save_readings
 from rdrop_cli.study.protocol import IN_UNIT
 from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
 
+CLIMATOLOGY = np.zeros((366, 24))
 LAYOUTS = [
     {},
     {"horizon_rows": 9},  # not a multiple of the step
@@ -24,7 +26,9 @@ LAYOUTS = [
 @pytest.mark.parametrize("most", [7, 10_000])
 def test_kept_windows_are_those_of_the_series(layout, most):
     windows = make_tiny_windows(replace(TINY_PROTOCOL, **layout))
-    kept = keep_newest(windows, most)
+    readings = keep_newest(windows, CLIMATOLOGY, most)
+    kept = readings.windows
+    assert readings.is_cut == (most == 7)
     by_time = {stamp: row for row, stamp in enumerate(windows.timestamps)}
     for period in ("validation", "test"):
         ends = getattr(kept, period)
@@ -45,8 +49,8 @@ def test_kept_windows_are_those_of_the_series(layout, most):
 
 
 def test_readings_come_back_as_they_were_written(tmp_path):
-    kept = keep_newest(make_tiny_windows())
-    written = Readings(kept, np.random.default_rng(0).normal(size=(366, 24)))
+    written = keep_newest(make_tiny_windows(), np.random.default_rng(0).normal(size=(366, 24)))
+    kept = written.windows
     save_readings(tmp_path / "readings.npz", written)
     first = (tmp_path / "readings.npz").read_bytes()
     read = load_readings(tmp_path / "readings.npz")
@@ -58,6 +62,24 @@ def test_readings_come_back_as_they_were_written(tmp_path):
     save_readings(tmp_path / "readings.npz", written)
     assert (tmp_path / "readings.npz").read_bytes() == first
     assert load_readings(tmp_path / "nothing.npz") is None
+
+
+@pytest.mark.parametrize("older", [False, True])
+def test_a_test_of_just_as_many_windows_as_are_kept_is_whole_unless_an_older_run_does_not_say(
+    tmp_path, monkeypatch, older
+):
+    windows, path = make_tiny_windows(), tmp_path / "readings.npz"
+    whole = keep_newest(windows, CLIMATOLOGY)
+    count = len(whole.windows.test)
+    monkeypatch.setattr("rdrop_cli.runs.readings.MOST_WINDOWS", count)
+    assert keep_newest(windows, CLIMATOLOGY, count - 1).is_cut
+    save_readings(path, keep_newest(windows, CLIMATOLOGY, count))
+    if older:
+        with np.load(path) as archive:
+            numbers = json.loads(archive["numbers"].tobytes())
+        del numbers["is_cut"]
+        spoil_arrays(path, numbers=np.frombuffer(json.dumps(numbers).encode(), np.uint8))
+    assert load_readings(path).is_cut == older
 
 
 def spoil_arrays(path, **changes):
@@ -89,7 +111,7 @@ def spoil_bytes(path):
 )
 def test_damaged_readings_are_refused(tmp_path, spoil):
     path = tmp_path / "readings.npz"
-    save_readings(path, Readings(keep_newest(make_tiny_windows()), np.zeros((366, 24))))
+    save_readings(path, keep_newest(make_tiny_windows(), CLIMATOLOGY))
     spoil(path)
     with pytest.raises(DataError, match=r"readings\.npz: damaged, or not a run's readings"):
         load_readings(path)
