@@ -44,7 +44,8 @@ def _note(table: Table, note: str) -> Table:
 
 
 def _take(table: Table, rows: npt.NDArray[np.int64]) -> Table:
-    return replace(table, timestamps=table.timestamps[rows], values=table.values[rows], lines=table.lines[rows])
+    lines = table.lines[rows] if len(table.lines) else table.lines  # a frame has none
+    return replace(table, timestamps=table.timestamps[rows], values=table.values[rows], lines=lines)
 
 
 def _turn_round(table: Table, is_local: bool) -> Table:

@@ -505,6 +505,18 @@ def test_a_data_frame_is_read_as_the_file_of_its_rows(load: Load) -> None:
         load_frame(frame.rename_axis(None).assign(time=1.0).drop(columns="place"))
 
 
+def test_frames_are_put_in_order_as_files_are(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"utc": pd.DatetimeIndex(HOURS), "MW": READINGS})
+    frame[::-1].to_parquet(tmp_path / "back.parquet")
+    for series in (load_frame(frame[::-1]), load_dataset(str(tmp_path / "back.parquet"), tmp_path)):
+        assert is_as_plain(series)
+        assert series.notes == ("order: newest first in the file, turned round",)
+    mixed = frame.sample(frac=1, random_state=0)
+    assert is_as_plain(load_frame(mixed, reading=Reading(sort=True)))
+    with pytest.raises(DataError, match=r"frame: row 3: .* sort them with sort"):
+        load_frame(mixed)
+
+
 def write_as(kind: str, path: Path) -> None:
     frame = pd.DataFrame({"utc": pd.DatetimeIndex(HOURS), "MW": READINGS})
     if kind == "parquet":
