@@ -68,7 +68,7 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
     numbers = [n for n in names if n != time and n not in reading.conditions and is_numeric_dtype(frame[n])]
     if not numbers:
         raise DataError(f"{label}: no column of numbers beside {time!r}")
-    values = frame[numbers].to_numpy(np.float64, na_value=np.nan)
+    values = frame[numbers].to_numpy(np.float64, copy=True, na_value=np.nan)
     for text in reading.missing:
         values[values == _to_number(text)] = np.nan
     if np.isinf(values).any():

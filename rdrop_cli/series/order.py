@@ -11,6 +11,7 @@ from rdrop_cli.errors import DataError, ValueRefusedError
 from rdrop_cli.series.csv.read import Table
 from rdrop_cli.series.csv.timestamps import localise
 from rdrop_cli.series.sampling import find_sampling, measure_seconds
+from rdrop_cli.series.table import name_row
 from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.units import UNIT_SECONDS, format_seconds, format_stamp
 
@@ -91,7 +92,7 @@ def _is_evident(table: Table, back: npt.NDArray[np.bool_]) -> bool:
 def _refuse(label: str, table: Table, steps: npt.NDArray[np.float64], find_groups: FindGroups) -> None:
     back = bool((steps < 0).any())
     row = int((steps < 0 if back else steps == 0).argmax()) + 1
-    where = f"{label}: line {table.lines[row]}" if len(table.lines) else f"{label}: row {row}"
+    where = f"{label}: {name_row(table.lines, row)}"
     before, now = (format_stamp(time.astype("datetime64[s]")) for time in table.timestamps[row - 1 : row + 1])
     said = f"{where}: {now} comes after {before}" if back else f"{where}: the same timestamp as the row before"
     if back and not table.zoned and _may_be_summer_time(table, steps):

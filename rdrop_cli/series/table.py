@@ -104,7 +104,12 @@ class Series:
 
     def name_row(self, row: int) -> str:
         """Return `line 17` for a row of a user's file, `row 15` for one of another series."""
-        return f"line {self.lines[row]}" if len(self.lines) else f"row {row}"
+        return name_row(self.lines, row)
+
+
+def name_row(lines: npt.NDArray[np.int64], row: int) -> str:
+    """Return `line 17` for a row of a text with lines (row,), `row 15` for one of a frame, counted from 0."""
+    return f"line {lines[row]}" if len(lines) else f"row {row}"
 
 
 WEATHER_COLUMNS = (

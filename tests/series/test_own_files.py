@@ -517,6 +517,21 @@ def test_frames_are_put_in_order_as_files_are(tmp_path: Path) -> None:
         load_frame(mixed)
 
 
+def test_an_hour_that_a_frames_timezone_does_not_have_is_refused_by_its_row() -> None:
+    frame = pd.DataFrame({"MW": READINGS[:24]}, index=pd.date_range("2020-03-29", periods=24, freq="h"))
+    with pytest.raises(DataError, match="frame: row 2: 2020-03-29T02:00:00 does not exist in Europe/Berlin"):
+        load_frame(frame, reading=Reading(timezone="Europe/Berlin"))
+
+
+def test_a_number_that_stands_for_nothing_is_missing_in_frames_and_their_files(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"utc": pd.DatetimeIndex(HOURS), "MW": [-999.0, *READINGS[1:]]})
+    frame.to_parquet(tmp_path / "load.parquet")
+    reading = Reading(missing=("-999",))
+    for series in (load_frame(frame, reading=reading), load_dataset(str(tmp_path / "load.parquet"), tmp_path, reading)):
+        assert np.isnan(series.values[:2, 0]).tolist() == [True, False]
+    assert frame["MW"][0] == -999
+
+
 def write_as(kind: str, path: Path) -> None:
     frame = pd.DataFrame({"utc": pd.DatetimeIndex(HOURS), "MW": READINGS})
     if kind == "parquet":

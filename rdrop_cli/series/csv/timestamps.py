@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import DataError
+from rdrop_cli.series.table import name_row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -216,8 +217,8 @@ def localise(
     if gone.any():
         row = int(gone.argmax())
         raise DataError(
-            f"{label}: line {lines[row]}: {naive[row].astype('datetime64[s]')} does not exist in {timezone}, where "
-            "clocks were put forward; name the right <timezone>, or leave the option out"
+            f"{label}: {name_row(lines, row)}: {naive[row].astype('datetime64[s]')} does not exist in {timezone}, "
+            "where clocks were put forward; name the right <timezone>, or leave the option out"
         )
     try:
         local = index.tz_localize(timezone, ambiguous="infer")
