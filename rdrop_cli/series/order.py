@@ -10,7 +10,8 @@ import numpy.typing as npt
 from rdrop_cli.errors import DataError, ValueRefusedError
 from rdrop_cli.series.csv.read import Table
 from rdrop_cli.series.csv.timestamps import localise
-from rdrop_cli.series.sampling import find_sampling, measure_seconds
+from rdrop_cli.series.quality import drop_sentinels
+from rdrop_cli.series.sampling import TOLERANCE, find_sampling, measure_seconds
 from rdrop_cli.series.table import name_row
 from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.units import UNIT_SECONDS, format_seconds, format_stamp
@@ -120,7 +121,7 @@ def _may_be_summer_time(table: Table, steps: npt.NDArray[np.float64]) -> bool:
 
 
 def _resample(table: Table, length: str) -> Table:
-    """Average the readings of equal steps; a step without any has none."""
+    """Average the readings of equal steps; a step without any has none, and a last one that is not full is left out."""
     import pandas as pd
 
     match = re.fullmatch(r"([1-9]\d{0,8})(d|h|min|s)", length.strip())
@@ -132,15 +133,21 @@ def _resample(table: Table, length: str) -> Table:
         raise ValueRefusedError(
             "resample", length, f"at most the length of the series, {format_seconds(round(extent))}"
         )
-    frame = pd.DataFrame(table.values, index=pd.DatetimeIndex(table.timestamps))
-    means = frame.resample(pd.Timedelta(np.timedelta64(seconds, "s"))).mean()
+    values, told = drop_sentinels(table.columns, table.values)
+    frame = pd.DataFrame(values, index=pd.DatetimeIndex(table.timestamps))
+    means = frame.resample(pd.Timedelta(seconds=seconds)).mean()
+    reach = pd.Timedelta(seconds=(1 + TOLERANCE) * find_sampling(table.timestamps).seconds)
+    partial = len(means) > 1 and frame.index[-1] + reach < means.index[-1] + pd.Timedelta(seconds=seconds)
+    means = means[:-1] if partial else means
     table = replace(
         table,
         timestamps=means.index.to_numpy().astype("datetime64[us]"),
         values=means.to_numpy(np.float64),
         lines=np.empty(0, np.int64),
     )
-    return _note(table, f"resampled: means of {format_seconds(seconds)} (<resample>)")
+    note = f"resampled: means of {format_seconds(seconds)} (<resample>)"
+    table = _note(table, f"{note}; the last is left out: its readings end too early" if partial else note)
+    return replace(table, notes=(*table.notes, *told))
 
 
 def _round(table: Table) -> Table:

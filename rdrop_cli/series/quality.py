@@ -37,13 +37,8 @@ class DataQuality:
 
     def describe(self, sentinels: str) -> list[str]:
         """Say in one line each what was found and what is done about it, under the given treatment of sentinels."""
-        lines = []
-        for value in dict.fromkeys(self.sentinel_values.values()):
-            counts = {name: n for name, n in self.sentinels.items() if self.sentinel_values[name] == value}
-            done = (
-                "kept as readings; <sentinels> fill interpolates" if sentinels == "keep" else "filled by interpolation"
-            )
-            lines.append(f"sentinels ({value:g}): {_list_counts(counts)}; {done}")
+        done = "kept as readings; <sentinels> fill interpolates" if sentinels == "keep" else "filled by interpolation"
+        lines = _describe_sentinels(self.sentinel_values, self.sentinels, done)
         if self.missing:
             done = "unusable for training; add <sentinels> fill" if sentinels == "keep" else "filled by interpolation"
             lines.append(f"missing readings: {_list_counts(self.missing)}; {done}")
@@ -72,13 +67,13 @@ class Gap:
 def assess_quality(series: Series) -> DataQuality:
     """Count sentinels, missing readings, repeated and backward timestamps, and steps longer than the usual one."""
     values = find_sentinels(series)
-    found = _is_sentinel(series, values)
+    found = _is_sentinel(series.columns, series.values, values)
     return DataQuality(
-        sentinels=_count_by_column(series, found),
+        sentinels=_count_by_column(series.columns, found),
         repeated_timestamps=len(series.timestamps) - len(np.unique(series.timestamps)),
         backward_timestamps=int((measure_seconds(series.timestamps) < 0).sum()),
         gaps=int(series.sampling.find_gaps(series.timestamps).sum()),
-        missing=_count_by_column(series, np.isnan(series.values)),
+        missing=_count_by_column(series.columns, np.isnan(series.values)),
         sentinel_values=values,
     )
 
@@ -95,10 +90,14 @@ def find_sentinels(series: Series) -> dict[str, float]:
             for name, column in zip(series.columns, series.values.T, strict=True)
             if (column == SENTINEL).any()
         }
-    clear = {name: _find_clear_sentinel(column) for name, column in zip(series.columns, series.values.T, strict=True)}
+    return _find_own_sentinels(series.columns, series.values)
+
+
+def _find_own_sentinels(columns: tuple[str, ...], values: npt.NDArray[np.float64]) -> dict[str, float]:
+    clear = {name: _find_clear_sentinel(column) for name, column in zip(columns, values.T, strict=True)}
     known = {value for value in clear.values() if value is not None}
     found = {}
-    for name, column in zip(series.columns, series.values.T, strict=True):
+    for name, column in zip(columns, values.T, strict=True):
         value = clear[name]
         if value is None:
             value = next((other for other in sorted(known) if _stands_apart(column, other, 0.1)), None)
@@ -130,16 +129,28 @@ def _stands_apart(column: npt.NDArray[np.float64], value: float, distance: float
         return max(low - value, value - high) > distance * (high - low)
 
 
-def _is_sentinel(series: Series, values: dict[str, float]) -> npt.NDArray[np.bool_]:
+def _is_sentinel(
+    columns: tuple[str, ...], readings: npt.NDArray[np.float64], values: dict[str, float]
+) -> npt.NDArray[np.bool_]:
     """Return which readings (row, column) are sentinels; NaN is none."""
-    marks = np.array([values.get(name, np.nan) for name in series.columns])
-    found: npt.NDArray[np.bool_] = series.values == marks
+    marks = np.array([values.get(name, np.nan) for name in columns])
+    found: npt.NDArray[np.bool_] = readings == marks
     return found
+
+
+def drop_sentinels(
+    columns: tuple[str, ...], readings: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], list[str]]:
+    """Return a user's readings (row, column) with NaN for each sentinel, and a line on those of each value."""
+    values = _find_own_sentinels(columns, readings)
+    found = _is_sentinel(columns, readings, values)
+    told = _describe_sentinels(values, _count_by_column(columns, found), "left out of the means")
+    return np.where(found, np.nan, readings), told
 
 
 def find_measured(series: Series) -> npt.NDArray[np.bool_]:
     """Return which readings (row, column) were measured: neither missing nor a sentinel."""
-    return ~(np.isnan(series.values) | _is_sentinel(series, find_sentinels(series)))
+    return ~(np.isnan(series.values) | _is_sentinel(series.columns, series.values, find_sentinels(series)))
 
 
 def find_gaps(series: Series) -> list[Gap]:
@@ -164,8 +175,16 @@ def fill_missing(series: Series) -> Series:
     return replace(series, values=values)
 
 
-def _count_by_column(series: Series, found: npt.NDArray[np.bool_]) -> dict[str, int]:
-    return {column: int(n) for column, n in zip(series.columns, found.sum(axis=0), strict=True) if n}
+def _describe_sentinels(values: dict[str, float], counts: dict[str, int], done: str) -> list[str]:
+    lines = []
+    for value in dict.fromkeys(values.values()):
+        of_value = {name: n for name, n in counts.items() if values[name] == value}
+        lines.append(f"sentinels ({value:g}): {_list_counts(of_value)}; {done}")
+    return lines
+
+
+def _count_by_column(columns: tuple[str, ...], found: npt.NDArray[np.bool_]) -> dict[str, int]:
+    return {column: int(n) for column, n in zip(columns, found.sum(axis=0), strict=True) if n}
 
 
 def _list_counts(counts: dict[str, int]) -> str:

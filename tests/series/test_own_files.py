@@ -17,6 +17,7 @@ import pytest
 from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.series import content as content_module
 from rdrop_cli.series.load import load_dataset, load_frame
+from rdrop_cli.series.quality import fill_missing
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.reading import Reading
 from tests.series.servers import offer, serve
@@ -344,6 +345,23 @@ def test_irregular_readings_are_averaged_over_equal_steps(load: Load) -> None:
 def test_a_step_longer_than_the_series_is_refused(load: Load) -> None:
     with pytest.raises(UsageError, match="resample: expected at most the length of the series, 59 h, received"):
         load(*PLAIN, resample="999999999d")
+
+
+def test_sentinels_are_left_out_of_averages_and_told(load: Load) -> None:
+    times = [np.datetime64("2014-01-01", "s") + 600 * n for n in range(360)]
+    readings = [-9999 if n < 8 else 20 + n % 6 for n in range(360)]
+    series = load("utc,MW", *(f"{t},{y}" for t, y in zip(times, readings, strict=True)), resample="1h")
+    assert np.array_equal(series.values[:3, 0], [np.nan, 23.5, 22.5], equal_nan=True)
+    assert series.notes == ("resampled: means of 1 h (<resample>)", "sentinels (-9999): 8 in MW; left out of the means")
+    assert not np.isnan(fill_missing(series).values).any()
+
+
+@pytest.mark.parametrize(("readings", "hours"), [(360, 60), (363, 60), (366, 61)])
+def test_an_average_of_a_last_step_that_is_not_full_is_left_out(load: Load, readings: int, hours: int) -> None:
+    times = [np.datetime64("2014-01-01", "s") + 600 * n for n in range(readings)]
+    series = load("utc,MW", *(f"{time},{n % 7}.5" for n, time in enumerate(times)), resample="1h")
+    assert len(series.values) == hours
+    assert ("the last is left out" in series.notes[0]) == (readings == 363)
 
 
 # Text and packing
