@@ -98,18 +98,16 @@ def fit_newer(
     protocol = config.own_protocol
     scales = [scale for scale in standardisation.inputs if not (protocol.calendar and scale.name in CALENDAR)]
     _check_shape(series, [*(scale.name for scale in scales), protocol.target], protocol, seconds)
-    if protocol.sentinels == "fill":
-        series = fill_missing(series)
+    truth, readings = _read_values(series, protocol)
     columns = [series.columns.index(scale.name) for scale in scales]
-    measured = np.where(find_measured(series), series.values, np.nan)  # no forecast is made of a sentinel
     means, stds = (np.array([getattr(scale, part) for scale in scales]) for part in ("mean", "std"))
-    matrix = ((measured[:, columns] - means) / stds).astype(np.float32)
+    matrix = ((readings[:, columns] - means) / stds).astype(np.float32)
     _check_units(series, [scale.name for scale in scales], matrix[-protocol.lookback_rows :])
     if protocol.calendar:
         matrix = np.concatenate([matrix, encode_calendar(series.timestamps)], axis=1)
     in_unit = protocol.target_scale == IN_UNIT
     own = next((scale for scale in scales if scale.name == protocol.target), standardisation.target)
-    target = measured[:, series.columns.index(protocol.target)]
+    target = truth[:, series.columns.index(protocol.target)]
     standardised = ((target - own.mean) / target_std).astype(np.float32)
     nothing = np.empty(0, np.int64)
     pad = len(CALENDAR) if protocol.calendar else 0
@@ -131,6 +129,20 @@ def fit_newer(
         means=np.pad(means, (0, pad)),
         stds=np.pad(stds, (0, pad), constant_values=1.0),
     )
+
+
+def _read_values(series: Series, protocol: Protocol) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return readings (row, column) as they were measured, NaN elsewhere, and as the network takes them.
+
+    After the last reading of the target there is nothing to interpolate to, so none of it is made up.
+    """
+    measured = find_measured(series)
+    truth = np.where(measured, series.values, np.nan)  # no forecast is made of a sentinel
+    if protocol.sentinels != "fill":
+        return truth, truth
+    target, filled = series.columns.index(protocol.target), fill_missing(series).values
+    filled[np.flatnonzero(measured[:, target]).max(initial=-1) + 1 :, target] = np.nan
+    return truth, filled
 
 
 def _check_shape(series: Series, needed: list[str], protocol: Protocol, seconds: float | None) -> None:

@@ -36,12 +36,12 @@ def list_sources(ensemble: Ensemble) -> Iterator[Sources]:
 
 
 def choose_known(windows: Windows, rows: Rows, period: str, most: int = MOST_TARGETS) -> Rows:
-    """Return those of a period's windows whose targets are known, evenly spaced.
+    """Return those of a period's windows whose targets, and whose newest reading of it, were measured, evenly spaced.
 
     Raises:
         DataError: there are none.
     """
-    rows = rows[find_known(windows, rows)]
+    rows = rows[find_known(windows, rows) & np.isfinite(windows.target[rows - windows.step_rows])]
     if not len(rows):
         raise DataError(f"{period}: the targets of none of its windows are known yet")
     return choose_evenly(rows, most)

@@ -191,6 +191,27 @@ def test_windows_with_a_gap_are_left_out_of_a_period(plant, tmp_path):
     assert len(frame) == 500 - 24 * 9 - 10 - 5
 
 
+def test_readings_that_are_filled_are_no_truth(plant, tmp_path):
+    series = api.load_data(str(plant / "plant.csv"), plant)
+    api.train(api.plan("baseline", series, **OPTIONS | {"sentinels": "fill", "epochs": 1}), series, tmp_path)
+    path = Path(write_plant(tmp_path / "newer.csv", range(500)))
+    lines = path.read_text().splitlines()
+    for row in (300, 301, 499):
+        time, _, wind = lines[row + 1].split(",")
+        lines[row + 1] = f"{time},,{wind}"
+    path.write_text("\n".join(lines) + "\n")
+    with pytest.raises(DataError, match="no reading of 'load_MW' at 2020-01-21 19:00"):
+        api.forecast(["baseline"], tmp_path, tmp_path, dataset=str(path))
+    options = {"dataset": str(path), "period": "2020-01-12.."}
+    with pytest.warns(UserWarning, match="1 windows with a gap or a missing reading are left out"):
+        frame = api.forecast(["baseline"], tmp_path, tmp_path, uncertainty="none", **options)
+    missing = frame["ds"][frame["y"].isna()].tolist()
+    assert missing[:2] == [pd.Timestamp("2020-01-13 12:00"), pd.Timestamp("2020-01-13 13:00")]
+    with pytest.warns(UserWarning, match="left out"):
+        judged = api.calibrate(["baseline"], tmp_path, tmp_path, **options)
+    assert judged[0].targets == frame["y"].notna().sum() - 2  # whose newest reading was filled
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
