@@ -74,8 +74,9 @@ def open_data(ensemble: Ensemble, dataset: "str | pd.DataFrame | None", data_dir
             f"{ensemble.runs[0].folder.run_id}: does not know its standardisation (runs of older versions do not); "
             "pass the file that it was trained on as <dataset>"
         )
-    seconds = find_sampling(kept.windows.timestamps).seconds / _spread_rows(kept.windows, config) if kept else None
-    newer = fit_newer(series, config, standardisation, ensemble.metrics.target_std, seconds)
+    if kept:
+        _check_sampling(series, kept.windows, _spread_rows(kept.windows, config))
+    newer = fit_newer(series, config, standardisation, ensemble.metrics.target_std)
     return Data(newer, kept.windows if kept else None, kept.climatology if kept else None)
 
 
@@ -84,20 +85,15 @@ def _spread_rows(kept: Windows, config: RunConfig) -> int:
     return config.own_protocol.step_rows // kept.step_rows
 
 
-def fit_newer(
-    series: Series, config: RunConfig, standardisation: Standardisation, target_std: float, seconds: float | None
-) -> Windows:
+def fit_newer(series: Series, config: RunConfig, standardisation: Standardisation, target_std: float) -> Windows:
     """Return windows of a file that the network was not trained on, standardised as its training was.
 
-    Args:
-        seconds: the sampling interval that the network was trained at; None where it is not known.
-
     Raises:
-        DataError: a column is not there, readings are further apart or closer, or a column has another unit.
+        DataError: a column is not there, the file is too short, or a column has another unit.
     """
     protocol = config.own_protocol
     scales = [scale for scale in standardisation.inputs if not (protocol.calendar and scale.name in CALENDAR)]
-    _check_shape(series, [*(scale.name for scale in scales), protocol.target], protocol, seconds)
+    _check_shape(series, [*(scale.name for scale in scales), protocol.target], protocol)
     truth, readings = _read_values(series, protocol)
     columns = [series.columns.index(scale.name) for scale in scales]
     means, stds = (np.array([getattr(scale, part) for scale in scales]) for part in ("mean", "std"))
@@ -145,12 +141,18 @@ def _read_values(series: Series, protocol: Protocol) -> tuple[npt.NDArray[np.flo
     return truth, filled
 
 
-def _check_shape(series: Series, needed: list[str], protocol: Protocol, seconds: float | None) -> None:
-    """Refuse a file with another sampling interval, without a column, or too short for one window."""
+def _check_sampling(series: Series, kept: Windows, spread: int) -> None:
+    """Refuse a file by whose steps the kept readings, every `spread`th of the run's, are not `spread` apart."""
+    if abs(np.median(series.sampling.count_steps(kept.timestamps)) / spread - 1) > SAME_SAMPLING:
+        trained = format_seconds(round(find_sampling(kept.timestamps).seconds / spread, 3))
+        raise DataError(
+            f"{series.source.name}: readings are {series.sampling} apart, and the network was trained on {trained}"
+        )
+
+
+def _check_shape(series: Series, needed: list[str], protocol: Protocol) -> None:
+    """Refuse a file without a column, or too short for one window."""
     name = series.source.name
-    if seconds and abs(series.sampling_seconds / seconds - 1) > SAME_SAMPLING:
-        intervals = format_seconds(series.sampling_seconds), format_seconds(round(seconds, 3))
-        raise DataError(f"{name}: readings are {intervals[0]} apart, and the network was trained on {intervals[1]}")
     for column in needed:
         if column not in series.columns:
             hint = suggest(column, series.columns, f"it has {', '.join(series.columns)}")

@@ -17,7 +17,8 @@ class Sampling:
     """The usual step from one reading to the next.
 
     Attributes:
-        seconds: the median, which gaps and repeats do not move; of months the mean length, of days of trade a day.
+        seconds: the median, which gaps and repeats do not move; of months the mean length, and a day of trade is one of
+            24 hours.
         calendar: by what steps are counted: `clock`, `weekdays`, `months`, or `month ends` of readings on last days.
     """
 
@@ -27,8 +28,7 @@ class Sampling:
     def count_steps(self, timestamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]:
         """Return how many usual steps each reading comes after the one before it: shape (row - 1,)."""
         if self.calendar == WEEKDAYS:
-            days = timestamps.astype("datetime64[D]")
-            return np.busday_count(days[:-1], days[1:]).astype(np.float64)
+            return _count_trading_days(timestamps.astype("datetime64[D]")) / (self.seconds / UNIT_SECONDS["d"])
         if self.calendar in (MONTHS, MONTH_ENDS):
             months = np.diff(timestamps.astype("datetime64[M]").astype(np.int64)).astype(np.float64)
             return months / max(1, round(self.seconds / UNIT_SECONDS["mo"]))
@@ -50,7 +50,8 @@ class Sampling:
         later: npt.NDArray[np.datetime64]
         if self.calendar == WEEKDAYS:
             days = stamps.astype("datetime64[D]")
-            later = np.busday_offset(days, steps, roll="backward").astype(stamps.dtype) + (stamps - days)
+            ahead = steps * round(self.seconds / UNIT_SECONDS["d"])
+            later = np.busday_offset(days, ahead, roll="backward").astype(stamps.dtype) + (stamps - days)
         elif self.calendar in (MONTHS, MONTH_ENDS):
             days = stamps.astype("datetime64[D]")
             months = steps * max(1, round(self.seconds / UNIT_SECONDS["mo"]))
@@ -68,7 +69,9 @@ class Sampling:
         return last if self.calendar == MONTH_ENDS else np.minimum(same, last)
 
     def __str__(self) -> str:
-        return "1 trading day" if self.calendar == WEEKDAYS else format_seconds(self.seconds)
+        days = round(self.seconds / UNIT_SECONDS["d"])
+        trading = f"{days} trading day{'s' if days > 1 else ''}"
+        return trading if self.calendar == WEEKDAYS else format_seconds(self.seconds)
 
 
 def measure_seconds(timestamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]:
@@ -87,14 +90,22 @@ def find_sampling(timestamps: npt.NDArray[np.datetime64]) -> Sampling:
     same_time = len(np.unique((timestamps - days).astype(np.int64))) == 1
     if seconds >= 28 * UNIT_SECONDS["d"] and same_time and (months := _find_months(days)):
         return Sampling(months * UNIT_SECONDS["mo"], MONTH_ENDS if _are_last(days).all() else MONTHS)
-    if (
-        seconds == UNIT_SECONDS["d"]
-        and same_time
-        and np.is_busday(days).all()
-        and np.ptp(days) > np.timedelta64(7, "D")
-    ):
-        return Sampling(seconds, WEEKDAYS)
+    if seconds >= UNIT_SECONDS["d"] and same_time and (trading := _find_trading_days(days)):
+        return Sampling(trading * UNIT_SECONDS["d"], WEEKDAYS)
     return Sampling(seconds)
+
+
+def _count_trading_days(days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]:
+    return np.busday_count(days[:-1], days[1:]).astype(np.float64)
+
+
+def _find_trading_days(days: npt.NDArray[np.datetime64]) -> int:
+    """Return how many days of trade days without weekends are usually apart; 0 where the clock says as much."""
+    if not np.is_busday(days).all() or np.ptp(days) <= np.timedelta64(7, "D"):
+        return 0
+    passed, by_clock = _count_trading_days(days), measure_seconds(days)
+    usual = int(np.median(passed))
+    return usual if (passed == usual).mean() > (by_clock == np.median(by_clock)).mean() else 0
 
 
 def _find_months(days: npt.NDArray[np.datetime64]) -> int:

@@ -184,6 +184,19 @@ def test_a_newer_file_that_does_not_fit_is_named(plant, tmp_path, spoil, words):
         forecast(plant, "dropout-s0", dataset=str(tmp_path / "newer.csv"))
 
 
+@pytest.mark.parametrize("step", [2, 5])
+def test_days_of_trade_are_forecast_from_the_folder_and_from_newer_data(tmp_path, step):
+    values = 50 + np.random.default_rng(0).normal(size=1500)
+    frame = pd.DataFrame({"load_MW": values}, index=pd.bdate_range("2010-01-01", periods=1500))
+    series = api.load_data(frame)
+    lengths = {"lookback": f"{8 * step}d", "every": f"{step}d", "horizon": f"{step}d"}
+    run = api.train(api.plan("baseline", series, **OPTIONS | lengths), series, tmp_path)
+    (row,) = api.forecast([run.folder.run_id], tmp_path, uncertainty="none").to_dict("records")
+    assert row["ds"] == row["cutoff"] + pd.offsets.BDay(step)
+    (row,) = api.forecast([run.folder.run_id], tmp_path, uncertainty="none", dataset=frame[:1400]).to_dict("records")
+    assert row["ds"] == frame.index[1399 + step]
+
+
 def test_windows_with_a_gap_are_left_out_of_a_period(plant, tmp_path):
     newer = write_plant(tmp_path / "newer.csv", [*range(400), *range(410, 500)])
     with pytest.warns(UserWarning, match="5 windows with a gap or a missing reading are left out"):

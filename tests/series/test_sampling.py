@@ -9,7 +9,7 @@ from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.planning.lengths import parse_rows
 from rdrop_cli.series.load import load_dataset
 from rdrop_cli.series.quality import check_sampling
-from rdrop_cli.series.sampling import find_sampling
+from rdrop_cli.series.sampling import Sampling, find_sampling
 from rdrop_cli.series.table import Series
 
 
@@ -65,6 +65,21 @@ def test_trading_days_are_steps_of_their_own(tmp_path: Path) -> None:
     assert parse_rows("lookback", "60d", series.sampling_seconds) == 60
     check_sampling(series)
     assert series.sampling.find_gaps(series.timestamps).sum() == 1  # the holiday, and no weekend
+
+
+@pytest.mark.parametrize("apart", [1, 2, 3, 7])
+def test_some_trading_days_are_steps_as_one_is(apart: int) -> None:
+    days = np.arange("2015-01-01", "2016-01-01", dtype="datetime64[D]")
+    thinned = days[np.is_busday(days, holidays=["2015-12-25"])][::apart].astype("datetime64[s]")
+    sampling = find_sampling(thinned)
+    assert str(sampling) == f"{apart} trading day{'s' if apart > 1 else ''}"
+    assert sampling.find_gaps(thinned).sum() == 1  # the holiday, and no weekend
+    assert sampling.advance(thinned[:1], 2)[0] == thinned[2]
+
+
+def test_weeks_are_steps_of_the_clock() -> None:
+    weeks = np.arange("2015-01-05", "2016-01-01", 7, dtype="datetime64[D]")
+    assert find_sampling(weeks) == Sampling(7 * 24 * 3600)
 
 
 @pytest.mark.parametrize(("months", "text", "rows"), [(1, "24mo", 24), (1, "2y", 24), (3, "1y", 4), (12, "5y", 5)])
