@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rdrop_cli.errors import UsageError
 from rdrop_cli.forecast.coverage import PERIOD, keep_coverage
 from rdrop_cli.forecast.data import open_data
 from rdrop_cli.forecast.ensembles import Ensemble, choose_ensembles
@@ -57,6 +58,8 @@ def calibrate_runs(
         UsageError: what cannot be meant; DataError: what cannot be forecast; RdropError: no such run.
     """
     chosen = [parse_sources(text) for text in uncertainty]
+    if not all(sources.has_intervals for sources in chosen):
+        raise UsageError("none has no intervals to calibrate; name sources such as residual", field="uncertainty")
     ensembles, skipped = choose_ensembles(names, runs_dir)
     is_usual = dataset is None and not chosen and (period, samples, most_targets) == (PERIOD, SAMPLES, MOST_TARGETS)
     found, of_references, notes = list[Judgement](), list[Judgement](), describe_skipped(skipped)

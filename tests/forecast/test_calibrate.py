@@ -75,3 +75,8 @@ def test_sources_and_period_can_be_chosen(plant):
         api.calibrate(["dropout-s0"], plant / "runs", plant, samples=0)
     with pytest.raises(UsageError, match="no source"):
         api.calibrate(["dropout-s0"], plant / "runs", plant, uncertainty=["all"])
+
+
+def test_no_source_has_nothing_to_calibrate(plant):
+    with pytest.raises(UsageError, match="uncertainty: none has no intervals to calibrate"):
+        api.calibrate(["baseline"], plant / "runs", plant, uncertainty=["residual", "none"])
