@@ -83,6 +83,8 @@ def find_period(windows: Windows, period: str, every: str | None, until: np.date
     rows = rows[np.argsort(windows.timestamps[rows - windows.step_rows], kind="stable")]
     if every is not None and len(rows):
         apart = parse_rows("every", every, find_sampling(windows.timestamps).seconds)
+        if not apart:
+            raise ValueRefusedError("every", every, "a length of at least one reading")
         rows = rows[(rows[-1] - rows) % apart == 0]
     if until is not None:
         rows = rows[find_origins(windows, rows) < until]

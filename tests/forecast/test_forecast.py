@@ -234,6 +234,7 @@ def test_readings_that_are_filled_are_no_truth(plant, tmp_path):
         ({"period": "summer"}, r"period: expected test, validation or FROM\.\.TO"),
         ({"period": "2031-01-01.."}, "period: .*holds no window"),
         ({"period": "test", "every": "90min"}, "every: 90min is not a whole number of readings"),
+        ({"period": "test", "every": "0h"}, "every: expected a length of at least one reading, received '0h'"),
         ({"every": "1d"}, "every: is for a period"),
         ({"at": "2020-09-01", "period": "test"}, "exclude each other"),
         ({"uncertainty": "mask"}, "uncertainty: no source 'mask'"),
