@@ -18,7 +18,7 @@ from rdrop_cli.cli.options import (
     complete_run_ids,
 )
 from rdrop_cli.errors import RdropError, UsageError, tell_extra
-from rdrop_cli.study.units import format_stamp, name_target
+from rdrop_cli.study.units import format_reading, format_stamp, name_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +123,7 @@ def _choose_format(named: Format | None, output: Path | None, many: bool) -> For
 
 
 def _write(frame: "pd.DataFrame", chosen: Format, output: Path | None) -> None:
-    from rdrop_cli.files import replace_atomically, write_text
+    from rdrop_cli.files import replace_atomically, to_json, write_text
 
     if chosen is Format.PARQUET and output is not None:
         try:
@@ -134,7 +134,7 @@ def _write(frame: "pd.DataFrame", chosen: Format, output: Path | None) -> None:
         return
     stamped = frame.assign(**{name: frame[name].map(format_stamp_of) for name in ("cutoff", "ds")})
     if chosen is Format.JSON:
-        text = stamped.to_json(orient="records", force_ascii=False, indent=2, double_precision=10) + "\n"
+        text = to_json(stamped.to_dict("records")) + "\n"
     else:
         text = stamped.to_csv(index=False, lineterminator="\n", float_format="%.9g")
     if output:
@@ -162,11 +162,11 @@ def _print_page(forecasts: Sequence["Forecast"]) -> None:
         rows = []
         for window in range(len(found.rows)):
             for step in range(found.times.shape[1]):
-                cells = [format_stamp(found.times[window, step]), f"{found.centre[window, step]:.2f}"]
+                cells = [format_stamp(found.times[window, step]), format_reading(found.centre[window, step])]
                 if found.quantiles is not None:
                     ends = found.quantiles[step, :, window]
                     pairs = [ends[list(find_interval(level))] for level in levels]
-                    cells += [f"{low:.2f} to {high:.2f}" for low, high in pairs]
+                    cells += [f"{format_reading(low)} to {format_reading(high)}" for low, high in pairs]
                 rows.append(cells)
         newest = format_stamp(found.origins[-1])
         print_lines([*([""] if number else []), f"{head}; newest reading {newest}"])
@@ -181,6 +181,6 @@ def _describe_spread(forecast: "Forecast", unit: str) -> list[str]:
     if not named:
         return []
     sizes = {name: float(sum(getattr(each, name).mean() for each in parts) / len(parts)) ** 0.5 for name in named}
-    listed = ", ".join(f"{name} {size:.2f}{f' {unit}' if unit else ''}" for name, size in sizes.items())
+    listed = ", ".join(f"{name} {format_reading(size)}{f' {unit}' if unit else ''}" for name, size in sizes.items())
     made = "; then made conformal" if sources.conformal or sources.adaptive else ""
     return [f"spread (standard deviations): {listed}{made}"]

@@ -33,9 +33,13 @@ def name_target(column: str) -> tuple[str, str]:
 
 def format_error(error: float, unit: str) -> str:
     """Render an error in the target's unit, which may be none: `2.35 °C`, `2607 MW`; small ones with three digits."""
-    places = 0 if abs(error) >= 1000 else 2
-    digits = f"{error:.{places}f}" if abs(error) >= 0.1 or error == 0 else f"{error:.3g}"
+    digits = f"{error:.0f}" if abs(error) >= 1000 else format_reading(error)
     return f"{digits} {unit}".rstrip()
+
+
+def format_reading(value: float) -> str:
+    """Render a number in the target's unit with two places, a small one with three digits: `15321.40`, `5.12e-13`."""
+    return f"{value:.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3g}"
 
 
 def format_seconds(seconds: float) -> str:

@@ -92,3 +92,11 @@ def test_pictures_of_a_network_are_drawn_into_the_runs_folder(plant, capsys, tmp
     ):
         assert run_command(["plot", *arguments, *folder]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_small_readings_keep_their_digits_in_json(run, monkeypatch):
+    times = pd.to_datetime(["2020-09-01"])
+    small = pd.DataFrame({"cutoff": times, "ds": times, "y": float("nan"), "dropout": 5.123e-13})
+    monkeypatch.setattr("rdrop_cli.forecast.frame.build_frame", lambda _: small)
+    (record,) = json.loads(run("dropout", "--uncertainty", "none", "--format", "json")[1])
+    assert record == {"cutoff": "2020-09-01 00:00:00", "ds": "2020-09-01 00:00:00", "y": None, "dropout": 5.123e-13}

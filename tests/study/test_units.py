@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rdrop_cli.study.units import format_error, format_stamp, name_target
+from rdrop_cli.study.units import format_error, format_reading, format_stamp, name_target
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,11 @@ def test_a_timestamp_is_told_with_the_digits_that_it_has(stamp, told):
 )
 def test_an_error_is_told_with_its_unit_and_the_digits_that_it_has(error, unit, told):
     assert format_error(error, unit) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0, "0.00"), (5.1234, "5.12"), (-15321.4, "-15321.40"), (5.1234e-13, "5.12e-13"), (-0.01234, "-0.0123")],
+)
+def test_small_readings_keep_their_digits(value: float, told: str) -> None:
+    assert format_reading(value) == told
