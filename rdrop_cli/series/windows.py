@@ -261,21 +261,25 @@ def _standardise(
         float32 of shape (row, column), the means and the deviations; 1 for that of a column that never changes.
 
     Raises:
-        DataError: a column holds readings that are too large, or the target never changes.
+        DataError: a column holds readings that are too large or too small, or the target never changes.
     """
     values = series.values
     training = values[protocol.train_start_row : protocol.train_stop_row]
     matrix = np.empty(values.shape, np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         mean = training.mean(axis=0)
         constant = np.ptp(training, axis=0) == 0
         std = np.where(constant, 1.0, training.std(axis=0))  # which for a constant is the rounding of its mean
         for column in range(values.shape[1]):  # one column at a time: no second float64 matrix in memory
             matrix[:, column] = (values[:, column] - mean[column]) / std[column]
-    too_large = ~(np.isfinite(std) & np.isfinite(matrix).all(axis=0))
-    if too_large.any():
-        name = series.columns[int(too_large.argmax())]
-        raise DataError(f"{series.source.name}: {name!r} holds readings too large to standardise; correct them")
+    lost = ~(np.isfinite(std) & np.isfinite(matrix).all(axis=0))
+    if lost.any():
+        column = int(lost.argmax())
+        fault = "too large" if std[column] else "too close to each other"  # their deviation is 0 in floating point
+        raise DataError(
+            f"{series.source.name}: {series.columns[column]!r} holds readings {fault} to standardise; correct them, or "
+            "give them in another unit"
+        )
     if constant[series.columns.index(protocol.target)]:
         raise DataError(f"{series.name}: {protocol.target!r} is constant over the training rows: nothing to learn")
     return matrix, mean, std

@@ -278,6 +278,15 @@ def test_a_reading_too_large_to_standardise_is_refused(tiny_series: Series, tiny
         make_windows(replace(tiny_series, values=values), tiny_protocol)
 
 
+def test_readings_whose_deviation_is_no_number_are_refused_for_what_they_are(
+    tiny_series: Series, tiny_protocol: Protocol
+) -> None:
+    values = tiny_series.values.copy()
+    values[:, 1] *= 1e-170  # squared, 0
+    with pytest.raises(DataError, match=r"'p \(mbar\)' holds readings too close to each other to standardise"):
+        make_windows(replace(tiny_series, values=values), tiny_protocol)
+
+
 def test_sentinels_are_kept_as_the_book_keeps_them_or_filled(tiny_series: Series, tiny_protocol: Protocol) -> None:
     values = tiny_series.values.copy()
     values[[30, 31], 2] = SENTINEL
