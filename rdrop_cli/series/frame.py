@@ -7,7 +7,7 @@ import numpy as np
 
 from rdrop_cli.errors import DataError, UsageError, tell_extra
 from rdrop_cli.series.content import Content
-from rdrop_cli.series.csv.layout import find_column
+from rdrop_cli.series.csv.layout import find_column, find_time_columns, join_timestamp
 from rdrop_cli.series.csv.read import Table
 from rdrop_cli.series.csv.timestamps import TimestampColumn
 from rdrop_cli.study.reading import Reading
@@ -63,9 +63,10 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
         frame = frame[frame[name].astype(str) == value]
     if frame.empty:
         raise DataError(f"{label}: no readings")
-    time = _find_time(label, frame, reading)
-    timestamps, zoned = _convert_times(label, frame[time], reading)
-    numbers = [n for n in names if n != time and n not in reading.conditions and is_numeric_dtype(frame[n])]
+    times = _find_times(label, frame, reading)
+    time = "+".join(times)
+    timestamps, zoned = _convert_times(label, _join_times(frame, times), reading)
+    numbers = [n for n in names if n not in times and n not in reading.conditions and is_numeric_dtype(frame[n])]
     if not numbers:
         raise DataError(f"{label}: no column of numbers beside {time!r}")
     values = frame[numbers].to_numpy(np.float64, copy=True, na_value=np.nan)
@@ -80,7 +81,7 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
         lines=np.empty(0, np.int64),
         zoned=zoned,
         time_column=time,
-        texts=tuple(name for name in names if name != time and name not in numbers),
+        texts=tuple(name for name in names if name not in (*times, *numbers)),
     )
 
 
@@ -91,15 +92,15 @@ def _to_number(text: str) -> float:
         return np.nan
 
 
-def _find_time(label: str, frame: "pd.DataFrame", reading: Reading) -> str:
+def _find_times(label: str, frame: "pd.DataFrame", reading: Reading) -> list[str]:
     from pandas.api.types import is_datetime64_any_dtype
 
     names = [str(name) for name in frame.columns]
     if reading.time:
-        return names[find_column(label, names, reading.time, "time")]
+        return [names[index] for index in find_time_columns(label, names, reading.time)]
     for name in names:
         if is_datetime64_any_dtype(frame[name]):
-            return name
+            return [name]
     for name in names:
         column = TimestampColumn(label, name, reading.date_format)
         texts = frame[name].astype(str).head(100).tolist()
@@ -107,8 +108,18 @@ def _find_time(label: str, frame: "pd.DataFrame", reading: Reading) -> str:
             column.add(texts, range(len(texts)))
         except DataError:
             continue
-        return name
+        return [name]
     raise DataError(f"{label}: no column of timestamps; name it with <time>, or make it the index")
+
+
+def _join_times(frame: "pd.DataFrame", names: list[str]) -> "pd.Series[Any]":
+    """Return the column of timestamps, or the texts of several columns that make one together."""
+    import pandas as pd
+
+    if len(names) == 1:
+        return frame[names[0]]
+    rows = frame[names].astype(str).itertuples(index=False)
+    return pd.Series([join_timestamp(names, row) for row in rows], name="+".join(names), dtype=object)
 
 
 def _convert_times(label: str, column: "pd.Series[Any]", reading: Reading) -> tuple[np.ndarray, bool]:

@@ -550,6 +550,18 @@ def test_a_number_that_stands_for_nothing_is_missing_in_frames_and_their_files(t
     assert frame["MW"][0] == -999
 
 
+def test_columns_that_make_a_timestamp_together_are_joined_in_frames_and_their_files(tmp_path: Path) -> None:
+    stamps = pd.DatetimeIndex(HOURS)
+    frame = pd.DataFrame({"date": stamps.normalize(), "hour": stamps.hour, "MW": READINGS})
+    frame.to_parquet(tmp_path / "load.parquet")
+    reading = Reading(time="date+hour")
+    for series in (load_frame(frame, reading=reading), load_dataset(str(tmp_path / "load.parquet"), tmp_path, reading)):
+        assert is_as_plain(series)
+        assert (series.time_column, series.columns) == ("date+hour", ("MW",))
+    with pytest.raises(UsageError, match="no column 'our'; did you mean 'hour'"):
+        load_frame(frame, reading=Reading(time="date+our"))
+
+
 def write_as(kind: str, path: Path) -> None:
     frame = pd.DataFrame({"utc": pd.DatetimeIndex(HOURS), "MW": READINGS})
     if kind == "parquet":

@@ -161,8 +161,7 @@ def choose_separator(lines: Sequence[str]) -> str:
 
 def _find_time(label: str, names: list[str], sample: list[Row], reading: Reading, line: int) -> tuple[int, ...]:
     if reading.time:
-        wanted = [reading.time] if reading.time in names else [part.strip() for part in reading.time.split("+")]
-        return tuple(_find_named(label, names, part, "time") for part in wanted)
+        return find_time_columns(label, names, reading.time)
     columns = [[row[index].strip() for row in sample] for index in range(len(names))]
     found = [index for index, cells in enumerate(columns) if _holds_timestamps(names[index], index, cells)]
     for index in found:
@@ -181,11 +180,14 @@ def _find_time(label: str, names: list[str], sample: list[Row], reading: Reading
     )
 
 
-def _find_named(label: str, names: Sequence[str], wanted: str, option: str) -> int:
-    if wanted in names:
-        return names.index(wanted)
-    hint = suggest(wanted, names, f"it has {list_names(names)}")
-    raise UsageError(f"{label} has no column {wanted!r}; {hint}", field=option)
+def find_time_columns(label: str, names: Sequence[str], wanted: str) -> tuple[int, ...]:
+    """Return the indices of the column of timestamps, or of `date+hour`.
+
+    Raises:
+        UsageError: there is no such column; names the nearest.
+    """
+    parts = [wanted] if wanted in names else [part.strip() for part in wanted.split("+")]
+    return tuple(find_column(label, names, part, "time") for part in parts)
 
 
 def find_column(label: str, names: Sequence[str], wanted: str, option: str) -> int:
@@ -194,7 +196,10 @@ def find_column(label: str, names: Sequence[str], wanted: str, option: str) -> i
     Raises:
         UsageError: there is none; names the nearest.
     """
-    return _find_named(label, names, wanted, option)
+    if wanted in names:
+        return names.index(wanted)
+    hint = suggest(wanted, names, f"it has {list_names(names)}")
+    raise UsageError(f"{label} has no column {wanted!r}; {hint}", field=option)
 
 
 def _holds_timestamps(name: str, index: int, cells: list[str]) -> bool:
