@@ -7,7 +7,7 @@ import numpy as np
 
 from rdrop_cli.errors import DataError, UsageError, tell_extra
 from rdrop_cli.series.content import Content
-from rdrop_cli.series.csv.layout import find_column, find_time_columns, join_timestamp
+from rdrop_cli.series.csv.layout import find_column, find_time_columns, holds_timestamps, join_timestamp
 from rdrop_cli.series.csv.read import Table
 from rdrop_cli.series.csv.timestamps import TimestampColumn
 from rdrop_cli.study.reading import Reading
@@ -50,7 +50,6 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
         DataError: the frame has no timestamps, no rows or no numbers.
     """
     import pandas as pd
-    from pandas.api.types import is_numeric_dtype
 
     if isinstance(frame.index, pd.DatetimeIndex):
         frame = frame.reset_index(names=str(frame.index.name or "time"), allow_duplicates=True)  # checked below
@@ -66,7 +65,7 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
     times = _find_times(label, frame, reading)
     time = "+".join(times)
     timestamps, zoned = _convert_times(label, _join_times(frame, times), reading)
-    numbers = [n for n in names if n not in times and n not in reading.conditions and is_numeric_dtype(frame[n])]
+    numbers = [n for n in names if n not in times and n not in reading.conditions and _holds_numbers(frame[n])]
     if not numbers:
         raise DataError(f"{label}: no column of numbers beside {time!r}")
     values = frame[numbers].to_numpy(np.float64, copy=True, na_value=np.nan)
@@ -85,6 +84,13 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
     )
 
 
+def _holds_numbers(column: "pd.Series[Any]") -> bool:
+    """Tell whether a column holds real numbers: what is true or false, or complex, is none, as in a text."""
+    from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
+
+    return is_numeric_dtype(column) and not is_bool_dtype(column) and not is_complex_dtype(column)
+
+
 def _to_number(text: str) -> float:
     try:
         return float(text)
@@ -101,13 +107,13 @@ def _find_times(label: str, frame: "pd.DataFrame", reading: Reading) -> list[str
     for name in names:
         if is_datetime64_any_dtype(frame[name]):
             return [name]
-    for name in names:
-        column = TimestampColumn(label, name, reading.date_format)
+    for index, name in enumerate(names):
         texts = frame[name].astype(str).head(100).tolist()
         try:
-            column.add(texts, range(len(texts)))
+            TimestampColumn(label, name, reading.date_format).add(texts, range(len(texts)))
         except DataError:
-            continue
+            if not holds_timestamps(name, index, texts):  # but for a few, which are told by their rows
+                continue
         return [name]
     raise DataError(f"{label}: no column of timestamps; name it with <time>, or make it the index")
 
@@ -131,7 +137,7 @@ def _convert_times(label: str, column: "pd.Series[Any]", reading: Reading) -> tu
             raise DataError(f"{label}: column {str(column.name)!r}: row {int(column.isna().argmax())} has no time")
         zoned = getattr(column.dt, "tz", None) is not None
         return pd.to_datetime(column, utc=True).to_numpy("datetime64[us]"), zoned
-    times = TimestampColumn(label, str(column.name), reading.date_format)
+    times = TimestampColumn(label, str(column.name), reading.date_format, "row")
     times.add(column.astype(str).tolist(), range(len(column)))
     return times.finish(), times.zoned
 

@@ -562,6 +562,22 @@ def test_columns_that_make_a_timestamp_together_are_joined_in_frames_and_their_f
         load_frame(frame, reading=Reading(time="date+our"))
 
 
+def test_a_cell_of_a_frame_that_is_no_timestamp_is_refused_by_its_row(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"utc": [*HOURS[:7], "soon", *HOURS[8:]], "MW": READINGS})
+    frame.to_excel(tmp_path / "load.xlsx", index=False)
+    said = "row 7, column 'utc': expected a timestamp such as .*, received 'soon'"
+    with pytest.raises(DataError, match=f"frame: {said}"):
+        load_frame(frame)
+    with pytest.raises(DataError, match=rf"load\.xlsx: {said}"):
+        load_dataset(str(tmp_path / "load.xlsx"), tmp_path)
+
+
+def test_columns_of_truths_and_complex_numbers_are_excluded_from_frames() -> None:
+    frame = pd.DataFrame({"MW": READINGS, "on": True, "wave": 1j}, index=pd.DatetimeIndex(HOURS, name="utc"))
+    series = load_frame(frame.astype({"on": "boolean"}))
+    assert (series.columns, series.excluded) == (("MW",), {"on": "text", "wave": "text"})
+
+
 def write_as(kind: str, path: Path) -> None:
     frame = pd.DataFrame({"utc": pd.DatetimeIndex(HOURS), "MW": READINGS})
     if kind == "parquet":

@@ -163,7 +163,7 @@ def _find_time(label: str, names: list[str], sample: list[Row], reading: Reading
     if reading.time:
         return find_time_columns(label, names, reading.time)
     columns = [[row[index].strip() for row in sample] for index in range(len(names))]
-    found = [index for index, cells in enumerate(columns) if _holds_timestamps(names[index], index, cells)]
+    found = [index for index, cells in enumerate(columns) if holds_timestamps(names[index], index, cells)]
     for index in found:
         if len(set(columns[index])) > len(sample) / 2:
             return (index,)
@@ -202,7 +202,7 @@ def find_column(label: str, names: Sequence[str], wanted: str, option: str) -> i
     raise UsageError(f"{label} has no column {wanted!r}; {hint}", field=option)
 
 
-def _holds_timestamps(name: str, index: int, cells: list[str]) -> bool:
+def holds_timestamps(name: str, index: int, cells: list[str]) -> bool:
     """Tell whether a column holds timestamps; of numbers only where its name or its place says so too."""
     some = [cell for cell in cells if not is_missing(cell)][:200]
     formats = [find_format(cell) for cell in some]

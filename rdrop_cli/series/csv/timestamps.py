@@ -96,10 +96,11 @@ class TimestampColumn:
         label: of the file, for errors.
         name: of the column.
         date_format: that the user names; empty where the values tell.
+        counted: what the numbers of `add` count.
     """
 
-    def __init__(self, label: str, name: str, date_format: str = "") -> None:
-        self._label, self._name, self._given = label, name, date_format
+    def __init__(self, label: str, name: str, date_format: str = "", counted: str = "line") -> None:
+        self._label, self._name, self._given, self._counted = label, name, date_format, counted
         self._formats: dict[str, list[str]] = {DAY_FIRST: [], MONTH_FIRST: []}
         self._pieces: dict[str, list[npt.NDArray[np.datetime64]]] = {DAY_FIRST: [], MONTH_FIRST: []}
         self._faults: dict[str, tuple[int, str]] = {}
@@ -152,7 +153,8 @@ class TimestampColumn:
         expected = self._given or "a timestamp such as 2009-01-01 00:10 or 01.01.2009 00:10"
         advice = "correct it" if self._given else "name another form with <date_format>, or another column with <time>"
         raise DataError(
-            f"{self._label}: line {line}, column {self._name!r}: expected {expected}, received {text[:40]!r}; {advice}"
+            f"{self._label}: {self._counted} {line}, column {self._name!r}: expected {expected}, "
+            f"received {text[:40]!r}; {advice}"
         )
 
     def _parse(self, texts: Sequence[str], order: str) -> tuple[npt.NDArray[np.datetime64], int | None]:
