@@ -93,6 +93,7 @@ def make_windows() -> Windows:
         offsets=np.array([-4, -2], np.int32),
         target_offset=1,
         train=range(4, 50),
+        training=range(50),
         validation=range(55, 80),
         test=range(85, 98),
         target_mean=0.0,
