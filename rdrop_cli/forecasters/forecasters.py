@@ -23,6 +23,7 @@ from rdrop_cli.forecasters.seasonal import (
     Climatology,
     Rows,
     Values,
+    count_day_rows,
     fit_damping,
     read_season_before,
 )
@@ -37,6 +38,9 @@ State = dict[str, npt.NDArray[np.float64]]
 class Forecaster:
     """A forecast without parameters; others fit some. Forecasts are standardised: (window,) or (window, horizon)."""
 
+    def check(self, windows: Windows) -> None:
+        """Raise a UsageError where such windows cannot be forecast."""
+
     def fit(self, windows: Windows) -> State:
         """Return what is learnt from the training windows and chosen on the validation windows."""
         return {}
@@ -48,6 +52,9 @@ class Forecaster:
 
 class SeasonalNaive(Forecaster):
     """The newest reading of the same hour."""
+
+    def check(self, windows: Windows) -> None:
+        count_day_rows(windows)
 
     def predict(self, state: State, windows: Windows, rows: Rows) -> Values:
         return read_season_before(windows, rows)

@@ -25,6 +25,19 @@ def cut_rows(rows: Rows) -> Iterator[npt.NDArray[np.int64]]:
         yield ends[start : start + WINDOWS_AT_ONCE]
 
 
+def count_day_rows(windows: Windows) -> int:
+    """Return how many readings make a day.
+
+    Raises:
+        UsageError: no whole number of them.
+    """
+    sampling_seconds = find_sampling(windows.timestamps).seconds
+    day_rows = round(DAY_SECONDS / sampling_seconds)
+    if not day_rows or abs(day_rows * sampling_seconds - DAY_SECONDS) > 1:
+        raise UsageError(f"seasonal-naive needs readings that divide a day; they are {sampling_seconds:g} s apart")
+    return day_rows
+
+
 def read_season_before(windows: Windows, rows: Rows) -> Values:
     """Return the newest reading that lies whole days before each target (Hyndman and Athanasopoulos 2021, 5.2).
 
@@ -33,10 +46,7 @@ def read_season_before(windows: Windows, rows: Rows) -> Values:
     Raises:
         UsageError: no whole number of readings makes a day.
     """
-    sampling_seconds = find_sampling(windows.timestamps).seconds
-    day_rows = round(DAY_SECONDS / sampling_seconds)
-    if not day_rows or abs(day_rows * sampling_seconds - DAY_SECONDS) > 1:
-        raise UsageError(f"seasonal-naive needs readings that divide a day; they are {sampling_seconds:g} s apart")
+    day_rows = count_day_rows(windows)
     lead_rows = windows.target_offsets + windows.step_rows
     days = -(-lead_rows // day_rows)
     ends: npt.NDArray[np.int64] = windows.find_targets(rows) - days * day_rows

@@ -26,6 +26,7 @@ class ForecasterTrainer:
         self._windows = windows
         self._sample = windows.sample_train_rows(config.protocol.train_windows_measured)
         self._forecaster = FORECASTERS[config.variant]()
+        self._forecaster.check(windows)
         self._state: State = {}
 
     def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float:

@@ -5,8 +5,10 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from rdrop_cli import api
 from rdrop_cli.errors import UsageError
 from rdrop_cli.forecasters.forecasters import FORECASTERS
 from rdrop_cli.forecasters.linear import PENALTIES, fit_ridge, take_changes, take_trend_and_rest, take_window
@@ -237,3 +239,12 @@ def test_each_of_several_horizons_is_forecast_as_it_is_alone(weather, name, monk
         expected = single.predict(single.fit(same), same, rows)
         np.testing.assert_allclose(forecasts[:, place], expected, atol=1e-3)
         assert np.abs(forecasts[:, place - 1] - expected).max() > 0.01 or name in ("naive", "seasonal-naive")
+
+
+def test_a_series_without_days_is_refused_before_its_run_has_a_folder(tmp_path):
+    months = pd.date_range("1990-01-01", periods=240, freq="MS")
+    series = api.load_data(pd.DataFrame({"level": np.arange(240.0) % 11}, index=months))
+    config = api.plan("seasonal-naive", series, lookback="24mo", every="1mo", horizon="1mo")
+    with pytest.raises(UsageError, match="seasonal-naive needs readings that divide a day"):
+        api.train(config, series, tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
