@@ -170,7 +170,9 @@ def choose_inputs(target: str, request: Request, columns: tuple[str, ...]) -> tu
     excluded = _match_columns("exclude", request.exclude, columns)
     inputs = tuple(name for name in columns if name in wanted and name not in excluded)
     if not inputs and not request.calendar:
-        raise UsageError(f"excludes every input, {', '.join(columns)}", field="exclude")
+        raise UsageError(
+            f"excludes every input, {', '.join(name for name in columns if name in wanted)}", field="exclude"
+        )
     return () if inputs == columns else inputs
 
 

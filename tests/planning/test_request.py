@@ -184,8 +184,10 @@ def test_inputs_are_chosen_by_names_and_wildcards_and_recorded_by_name(inputs, e
 def test_inputs_that_are_not_there_or_none_at_all_are_refused() -> None:
     with pytest.raises(UsageError, match=r"inputs: expected columns of load_MW, .* received 'sun\*'"):
         fit(Request(target="load_MW", inputs=("sun*",)), PLANT)
-    with pytest.raises(UsageError, match="exclude: excludes every input"):
+    with pytest.raises(UsageError, match="exclude: excludes every input, load_MW, "):
         fit(Request(target="load_MW", exclude=("*",)), PLANT)
+    with pytest.raises(UsageError, match=r"exclude: excludes every input, load_MW$"):
+        fit(Request(target="load_MW", inputs=("load_MW",), exclude=("load_MW",)), PLANT)
     assert fit(Request(target="load_MW", exclude=("row",), calendar=True), PLANT).calendar
 
 
