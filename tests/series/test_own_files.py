@@ -114,6 +114,12 @@ def test_a_column_without_any_reading_is_excluded(load: Load) -> None:
     assert (series.columns, series.excluded) == (("b",), {"a": "empty"})
 
 
+def test_timestamps_without_readings_are_refused_with_the_texts_beside_them(load: Load) -> None:
+    said = "load.csv: no column of numbers beside the timestamps"
+    assert refuse(load, "day,hour", "2014-01-01,00:00", "2014-01-02,01:00", time="day+hour").endswith(said)
+    assert refuse(load, "utc,note", "2014-01-01,on", "2014-01-02,off").endswith(f"{said}, only text: note")
+
+
 def test_repeated_names_are_numbered_and_told(load: Load) -> None:
     series = load("utc,a,a", "2014-01-01,1,2", "2014-01-02,3,2")
     assert series.columns == ("a", "a.2")

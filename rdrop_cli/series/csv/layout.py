@@ -142,8 +142,9 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
     time = _find_time(label, names, sample, reading, first + 1)
     numbers = _find_numbers(label, names, sample, time, reading)
     if not numbers:
-        listed = list_names([name for index, name in enumerate(names) if index not in time])
-        raise DataError(f"{label}: no column of numbers beside the timestamps, only text: {listed}")
+        texts = [name for index, name in enumerate(names) if index not in time]
+        only = f", only text: {list_names(texts)}" if texts else ""
+        raise DataError(f"{label}: no column of numbers beside the timestamps{only}")
     return Layout(separator, first + 1, tuple(names), time, numbers, tuple(notes))
 
 
