@@ -79,7 +79,7 @@ def parse_split(field: str, text: str, series: Series) -> int:
     """
     row = _find_row(text.strip(), series)
     if row is None:
-        expected = "a row, a fraction such as 0.5 or 50%, or a date such as 2014-01-01"
+        expected = "a row, a fraction such as 0.5 or 50% of four digits at most, or a date such as 2014-01-01"
         raise ValueRefusedError(field, text, expected, f"{series.source.name} has {describe_extent(series)}")
     if not 0 < row < len(series.timestamps):
         raise UsageError(f"{text} is not within {series.source.name}, which has {describe_extent(series)}", field=field)
@@ -90,7 +90,7 @@ def parse_fraction(text: str) -> Fraction | None:
     """Return the fraction that `0.5` or `50%` is, with at most four digits after its point; None for other texts."""
     if re.fullmatch(r"0?\.\d{1,4}", text):
         return Fraction(text)
-    if re.fullmatch(r"\d{1,2}(?:\.\d{1,2})?\s?%", text):
+    if re.fullmatch(r"(?:100|\d{1,2}(?:\.\d{1,2})?)\s?%", text):
         return Fraction(text.rstrip("% ")) / 100
     return None
 

@@ -37,17 +37,21 @@ def test_a_split_is_a_row_a_fraction_or_the_first_row_not_before_a_date(text: st
     assert parse_split("train_stop", text, YEAR) == row
 
 
-@pytest.mark.parametrize("text", ["", "half", "-1", "1.5", "50%%", "2013-02", "2013-02-30", "01.02.2013", "1e3"])
+@pytest.mark.parametrize(
+    "text", ["", "half", "-1", "1.5", "50%%", "0.33333", "2013-02", "2013-02-30", "01.02.2013", "1e3"]
+)
 def test_what_is_no_split_is_refused_with_the_range_of_the_series(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_split("val_stop", text, YEAR)
     assert str(caught.value) == (
-        "val_stop: expected a row, a fraction such as 0.5 or 50%, or a date such as 2014-01-01, "
+        "val_stop: expected a row, a fraction such as 0.5 or 50% of four digits at most, or a date such as 2014-01-01, "
         f"received {text!r}; load has 8760 rows from 2013-01-01 00:00 to 2013-12-31 23:00"
     )
 
 
-@pytest.mark.parametrize("text", ["0", "8760", "999999999", "0.0001", "0%", "2014-01-01", "2013-01-01", "2012-06-01"])
+@pytest.mark.parametrize(
+    "text", ["0", "8760", "999999999", "0.0001", "0%", "100%", "2014-01-01", "2013-01-01", "2012-06-01"]
+)
 def test_a_split_outside_the_series_is_refused_with_its_range(text: str) -> None:
     with pytest.raises(UsageError, match=r"val_stop: .* is not within load, which has 8760 rows from 2013-01-01 00:00"):
         parse_split("val_stop", text, YEAR)
