@@ -72,6 +72,7 @@ def test_a_csv_of_the_users_is_read_and_named_after_its_file(tmp_path: Path) -> 
         "rows": 2,
         "verified": None,
         "where": "",
+        "reading": "",
     }
 
 
