@@ -81,6 +81,28 @@ def make_frozen_cell(timesteps, features):
     return stack(timesteps, features, layer)
 
 
+class Doubling(keras.Sequential):
+    """A stack that is not plain."""
+
+    def call(self, inputs, training=None, mask=None):
+        return 2 * super().call(inputs, training=training, mask=mask)
+
+
+def make_doubled(timesteps, features):
+    return Doubling([keras.Input((timesteps, features)), keras.layers.GRU(4), keras.layers.Dense(1)])
+
+
+class HalvedPair(keras.layers.Bidirectional):
+    """A pair that is not plain."""
+
+    def call(self, sequences, initial_state=None, mask=None, training=None):
+        return super().call(sequences, initial_state, mask, training) / 2
+
+
+def make_halved_pair(timesteps, features):
+    return stack(timesteps, features, HalvedPair(keras.layers.GRU(3)))
+
+
 def make_untrained(timesteps, features):
     model = make_plain(timesteps, features)
     model.trainable = False

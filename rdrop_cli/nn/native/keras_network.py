@@ -63,8 +63,9 @@ def describe_model(model: keras.Model, find_stream: FindStream) -> Description:
     Raises:
         UnsupportedModelError: the kernel cannot compute it.
     """
-    if not isinstance(model, keras.Sequential):
-        raise UnsupportedModelError(f"{model.name} is not a plain stack of layers")
+    # Very types, here and below: a subclass may compute something else between the same weights.
+    if type(model) is not keras.Sequential:
+        raise UnsupportedModelError(f"{model.name} is a {type(model).__name__}, not a plain stack of layers")
     _, timesteps, features = model.input_shape
     reader = _Reader(model, find_stream, features, timesteps)
     for layer in model.layers:
@@ -206,11 +207,10 @@ class _Reader:
         self.dense, self.width = self._locate(layer, layer.kernel), layer.units
 
     def _read_recurrent(self, layer: Any) -> None:
-        pair = isinstance(layer, keras.layers.Bidirectional)
+        pair = type(layer) is keras.layers.Bidirectional
         if pair and layer.merge_mode != "concat":
             raise UnsupportedModelError(f"the kernel cannot compute {layer.name} because of its merge_mode")
         directions = [layer.forward_layer, layer.backward_layer] if pair else [layer]
-        # Their very types: a subclass may compute something else between the same weights.
         if unknown := [each for each in directions if type(each) not in CELLS]:
             raise UnsupportedModelError(f"the kernel has no {type(unknown[0]).__name__}")
         if not self._gives_sequence:
