@@ -16,6 +16,7 @@ from rdrop_cli.nn.native.keras_network import UnsupportedModelError
 from rdrop_cli.nn.native.optimizers import UPDATES
 from rdrop_cli.nn.pipeline import WindowPipeline
 from rdrop_cli.nn.randomness import MaskSeeds
+from rdrop_cli.nn.sampling import keep_variables, use_averages
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import MAE, MSE, QUANTILE
@@ -64,7 +65,11 @@ class Engine(Protocol):
         """Return `count` forecasts of each window, dropout on: their shape behind (count,).
 
         Output i has the masks of sample i of a batch in training step 0, whatever the window; where a batch shares its
-        masks, those of step i. They are a function of the run's seed, and last as long as in training.
+        masks, those of step i. They are a function of the run's seed, and last as long as in training. Nothing but
+        dropout is as in training, and the variables stay as they are.
+
+        Raises:
+            RdropError: a layer changes its variables when dropout is on.
         """
         ...
 
@@ -191,16 +196,18 @@ class GraphEngine:
 
     def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
         steps = range(count) if shares_masks(self._model) else range(1)
-        drawn = [
-            [self._drop(tf.constant(step, tf.int64), tf.repeat(x, count // len(steps), axis=0)) for step in steps]
-            for x in self._pipeline.stream_rows(rows, 1, labelled=False)
-        ]
+        with keep_variables(self._model):
+            drawn = [
+                [self._drop(tf.constant(step, tf.int64), tf.repeat(x, count // len(steps), axis=0)) for step in steps]
+                for x in self._pipeline.stream_rows(rows, 1, labelled=False)
+            ]
         outputs = np.stack([np.concatenate(each) for each in drawn], axis=1)
         return outputs.reshape(count, -1, *self._config.protocol.output_shape)
 
     def _compute_dropped(self, step: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)
-        return self._model(x, training=True)
+        with use_averages(self._model):
+            return self._model(x, training=True)
 
     def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)

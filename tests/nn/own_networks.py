@@ -81,6 +81,27 @@ def make_frozen_cell(timesteps, features):
     return stack(timesteps, features, layer)
 
 
+def make_normalised(timesteps, features):
+    nested = keras.Sequential([keras.layers.Dropout(0.3), keras.layers.BatchNormalization(momentum=0.5)])
+    return stack(timesteps, features, keras.layers.GRU(4), nested)
+
+
+class Counter(keras.layers.Layer):
+    """Counts its training calls."""
+
+    def build(self, shape):
+        self.calls = self.add_weight(name="calls", initializer="zeros", trainable=False)
+
+    def call(self, states, training=False):
+        if training:
+            self.calls.assign_add(1.0)
+        return states
+
+
+def make_counter(timesteps, features):
+    return stack(timesteps, features, keras.layers.GRU(4, dropout=0.2), Counter())
+
+
 class Doubling(keras.Sequential):
     """A stack that is not plain."""
 

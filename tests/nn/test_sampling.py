@@ -4,13 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from rdrop_cli.anatomy.capture import redraw_masks
 from rdrop_cli.anatomy.reference import run_gru, run_lstm
+from rdrop_cli.errors import RdropError
 from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.nn.trainer import KerasTrainer
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.methods import Lifetime
+from rdrop_cli.study.own import hash_code
 from rdrop_cli.study.variants import VARIANTS
 from tests.nn.agreement import NETWORKS
 from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
@@ -30,6 +33,14 @@ def make_trainer(variant: str, cell: str = "gru", engine: str = "native", seed: 
     protocol, windows = (LONG, LONG_WINDOWS) if is_long else (TINY_PROTOCOL, WINDOWS)
     config = RunConfig(variant, seed, *rates, 1, protocol, "made", "0" * 64, engine=engine, cell=cell)
     return KerasTrainer(config, windows)
+
+
+def make_own(function: str, engine: str = "keras") -> KerasTrainer:
+    name = f"tests.nn.own_networks:{function}"
+    config = RunConfig(
+        name, 5, 0.0, 0.0, 1, TINY_PROTOCOL, "made", "0" * 64, engine=engine, code_sha256=hash_code(name)
+    )
+    return KerasTrainer(config, WINDOWS)
 
 
 def sample(trainer: KerasTrainer, rows=ROWS, count: int = COUNT) -> np.ndarray:
@@ -83,3 +94,26 @@ def test_without_dropout_all_samples_are_the_forecast():
     config = replace(trainer._config, dropout=0.0, recurrent_dropout=0.0)
     plain = KerasTrainer(config, WINDOWS)
     assert np.array_equal(sample(plain), np.tile(plain._engine.predict(ROWS), (COUNT, 1)))
+
+
+def test_batch_normalisation_is_that_of_inference_under_masks_and_learns_nothing_of_them():
+    trainer = make_own("make_normalised")
+    trainer.train_steps(0, 3, lambda *_: None)
+    before = trainer.get_state()
+    gru, nested, dense = trainer.model.layers
+    dropout, norm = nested.layers
+    x = np.repeat(WINDOWS.matrix[ROWS[2] + WINDOWS.offsets][None], COUNT, axis=0)
+    drawn = sample(trainer)[:, 2]
+    MaskSeeds(trainer.model, 5).set_step(tf.constant(0, tf.int64))
+    expected = dense(norm(dropout(gru(x), training=True), training=False)).numpy()[:, 0]
+    assert drawn == pytest.approx(expected, abs=1e-6)
+    assert norm.trainable
+    after = trainer.get_state()
+    assert all(np.array_equal(after[path], value) for path, value in before.items())
+
+
+def test_a_layer_that_changes_whenever_dropout_is_on_is_named_and_keeps_its_state():
+    trainer = make_own("make_counter")
+    with pytest.raises(RdropError, match="counter/calls: its layer changes it whenever dropout is on"):
+        sample(trainer)
+    assert trainer.model.layers[1].calls == 0

@@ -1,0 +1,44 @@
+"""What it takes to call a network with its dropout on, and with nothing else as in training."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+
+from rdrop_cli.errors import RdropError
+from rdrop_cli.nn.randomness import is_seed_state
+
+
+@contextmanager
+def use_averages(model: keras.Model) -> Iterator[None]:
+    """Have batch normalisation use its averages, as in inference: a frozen one does, in training calls too."""
+    layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
+    frozen = [layer for layer in layers if layer.trainable]
+    for layer in frozen:
+        layer.trainable = False
+    try:
+        yield
+    finally:
+        for layer in frozen:
+            layer.trainable = True
+
+
+@contextmanager
+def keep_variables(model: keras.Model) -> Iterator[None]:
+    """Give the variables back what they held before; not the seeds, which are set anew before they are used.
+
+    Raises:
+        RdropError: one was changed, so that more than dropout was on.
+    """
+    kept = [(variable, variable.numpy()) for variable in model.variables if not is_seed_state(variable)]
+    try:
+        yield
+    finally:
+        changed = [v.path for v, value in kept if not np.array_equal(v.numpy(), value, equal_nan=True)]
+        for variable, value in kept:
+            variable.assign(value)
+    if changed:
+        raise RdropError(
+            f"{changed[0]}: its layer changes it whenever dropout is on, so masks cannot be sampled; leave masks out"
+        )
