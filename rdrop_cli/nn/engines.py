@@ -9,14 +9,13 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from rdrop_cli.errors import RdropError, tell_extra
-from rdrop_cli.nn.layers import shares_masks
 from rdrop_cli.nn.native.compiler import NativeUnavailableError
 from rdrop_cli.nn.native.engine import NativeEngine
 from rdrop_cli.nn.native.keras_network import UnsupportedModelError
 from rdrop_cli.nn.native.optimizers import UPDATES
 from rdrop_cli.nn.pipeline import WindowPipeline
 from rdrop_cli.nn.randomness import MaskSeeds
-from rdrop_cli.nn.sampling import keep_variables, use_averages
+from rdrop_cli.nn.sampling import keep_variables, shares_masks, use_averages
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import MAE, MSE, QUANTILE
@@ -65,8 +64,8 @@ class Engine(Protocol):
         """Return `count` forecasts of each window, dropout on: their shape behind (count,).
 
         Output i has the masks of sample i of a batch in training step 0, whatever the window; where a batch shares its
-        masks, those of step i. They are a function of the run's seed, and last as long as in training. Nothing but
-        dropout is as in training, and the variables stay as they are.
+        masks, or may, those of step i. They are a function of the run's seed, and last as long as in training. Nothing
+        but dropout is as in training, and the variables stay as they are.
 
         Raises:
             RdropError: a layer changes its variables when dropout is on.

@@ -152,13 +152,6 @@ class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
         raise NotImplementedError
 
 
-def shares_masks(model: keras.Sequential) -> bool:
-    """Whether a layer has masks that all samples of a batch share: those on weights, and by choice of the method."""
-    layers = [part for layer in model.layers for part in (layer, getattr(layer, "forward_layer", None))]
-    methods = [layer.method for layer in layers if isinstance(layer, MethodRNN)]
-    return any(not method.per_sample or method.site is Site.RECURRENT_KERNEL for method in methods)
-
-
 @keras.saving.register_keras_serializable(package="rdrop")
 class DropoutGRU(MethodRNN, keras.layers.GRU):  # type: ignore[misc]
     """`keras.layers.GRU` with a method of recurrent dropout; weights are interchangeable with Keras's."""

@@ -7,7 +7,25 @@ import keras
 import numpy as np
 
 from rdrop_cli.errors import RdropError
+from rdrop_cli.nn.layers import MethodRNN
 from rdrop_cli.nn.randomness import is_seed_state
+from rdrop_cli.study.methods import Site
+
+KNOWN = ("keras", "rdrop_cli")  # packages whose layers share no masks, unless their arguments say so
+
+
+def shares_masks(model: keras.Model) -> bool:
+    """Whether the samples of a batch have masks in common, or may: nothing is known of a layer of the user's own."""
+    return any(_may_share(layer) for layer in model._flatten_layers())
+
+
+def _may_share(layer: keras.layers.Layer) -> bool:
+    if type(layer).__module__.partition(".")[0] not in KNOWN:
+        return True
+    if isinstance(layer, MethodRNN):
+        return not layer.method.per_sample or layer.method.site is Site.RECURRENT_KERNEL
+    samples, *_ = getattr(layer, "noise_shape", None) or (None,)
+    return samples is not None
 
 
 @contextmanager

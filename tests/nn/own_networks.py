@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from rdrop_cli.nn.layers import DropoutGRU
+
 
 class TimestepDropout(keras.layers.Layer):
     """Drops whole timesteps."""
@@ -84,6 +86,37 @@ def make_frozen_cell(timesteps, features):
 def make_normalised(timesteps, features):
     nested = keras.Sequential([keras.layers.Dropout(0.3), keras.layers.BatchNormalization(momentum=0.5)])
     return stack(timesteps, features, keras.layers.GRU(4), nested)
+
+
+def make_shared_dropout(timesteps, features):
+    return stack(timesteps, features, keras.layers.Dropout(0.3, noise_shape=(1, 1, None)), keras.layers.GRU(4))
+
+
+def make_shared_nested(timesteps, features):
+    nested = keras.Sequential([keras.layers.GRU(4, dropout=0.2), keras.layers.Dropout(0.3, noise_shape=(1, None))])
+    return stack(timesteps, features, nested)
+
+
+def make_shared_back(timesteps, features):
+    back = DropoutGRU(4, "batch-shared", 0.2, 0.2, go_backwards=True)
+    return stack(timesteps, features, keras.layers.Bidirectional(keras.layers.GRU(4), backward_layer=back))
+
+
+class SharedDropout(keras.layers.Layer):
+    """Drops the same units of all samples."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.seed_generator = keras.random.SeedGenerator()
+
+    def call(self, states, training=False):
+        if not training:
+            return states
+        return states * keras.random.dropout(keras.ops.ones((1, states.shape[-1])), 0.5, seed=self.seed_generator)
+
+
+def make_shared_own(timesteps, features):
+    return stack(timesteps, features, keras.layers.GRU(4, dropout=0.2), SharedDropout())
 
 
 class Counter(keras.layers.Layer):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +11,7 @@ from rdrop_cli.anatomy.capture import redraw_masks
 from rdrop_cli.anatomy.reference import run_gru, run_lstm
 from rdrop_cli.errors import RdropError
 from rdrop_cli.nn.randomness import MaskSeeds
+from rdrop_cli.nn.sampling import shares_masks
 from rdrop_cli.nn.trainer import KerasTrainer
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.methods import Lifetime
@@ -52,9 +54,9 @@ def sample(trainer: KerasTrainer, rows=ROWS, count: int = COUNT) -> np.ndarray:
 def test_the_kernel_samples_as_keras_does(network):
     trainers = [make_trainer(*network, engine=engine) for engine in ("native", "keras")]
     rows = trainers[0]._windows.validation[: len(ROWS)]
-    native, keras = (sample(trainer, rows) for trainer in trainers)
+    native, by_keras = (sample(trainer, rows) for trainer in trainers)
     assert native.shape == (COUNT, len(ROWS))
-    assert np.abs(native - keras).max() < 1e-5
+    assert np.abs(native - by_keras).max() < 1e-5
     assert native.std(axis=0).min() > 1e-3  # of two samples with other masks
 
 
@@ -94,6 +96,23 @@ def test_without_dropout_all_samples_are_the_forecast():
     config = replace(trainer._config, dropout=0.0, recurrent_dropout=0.0)
     plain = KerasTrainer(config, WINDOWS)
     assert np.array_equal(sample(plain), np.tile(plain._engine.predict(ROWS), (COUNT, 1)))
+
+
+@pytest.mark.parametrize("shared", ["dropout", "nested", "back", "own"])
+def test_where_a_batch_shares_masks_each_sample_has_those_of_a_step(shared):
+    trainer = make_own(f"make_shared_{shared}")
+    window = WINDOWS.matrix[ROWS[2] + WINDOWS.offsets][None]
+    seeds, expected = MaskSeeds(trainer.model, 5), list[float]()
+    for step in range(COUNT):
+        seeds.set_step(tf.constant(step, tf.int64))
+        expected.append(trainer.model(window, training=True).numpy().item())
+    assert sample(trainer, ROWS[2:3])[:, 0] == pytest.approx(expected, abs=1e-6)
+    assert np.std(expected) > 1e-3
+
+
+@pytest.mark.parametrize("layer", [keras.layers.SpatialDropout1D(0.3), keras.layers.Dropout(0.3, (None, 1, 14))])
+def test_masks_of_each_sample_are_told_from_shared_ones(layer):
+    assert not shares_masks(keras.Sequential([keras.Input((5, 14)), layer, keras.layers.GRU(3), keras.layers.Dense(1)]))
 
 
 def test_batch_normalisation_is_that_of_inference_under_masks_and_learns_nothing_of_them():

@@ -11,12 +11,12 @@ import numpy as np
 
 from rdrop_cli.nn.batched.philox import draw_integers
 from rdrop_cli.nn.batched.runs import DifferentNetworksError, Runs, merge_descriptions
-from rdrop_cli.nn.layers import shares_masks
 from rdrop_cli.nn.native.description import Description, Kind
 from rdrop_cli.nn.native.keras_network import UnsupportedModelError, describe_model
 from rdrop_cli.nn.native.network import FloatArray, IntArray
 from rdrop_cli.nn.native.optimizers import UPDATES
 from rdrop_cli.nn.randomness import MaskSeeds, Passes, derive_seed
+from rdrop_cli.nn.sampling import shares_masks
 from rdrop_cli.nn.variables import assign, flatten, list_slots
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig

@@ -7,11 +7,11 @@ import keras
 import numpy as np
 
 from rdrop_cli.nn.environment import count_threads
-from rdrop_cli.nn.layers import shares_masks
 from rdrop_cli.nn.native.keras_network import describe_model
 from rdrop_cli.nn.native.network import FloatArray, IntArray, Network, Sequences, load_library
 from rdrop_cli.nn.native.optimizers import UPDATES
 from rdrop_cli.nn.randomness import MaskSeeds, Passes, derive_seed
+from rdrop_cli.nn.sampling import shares_masks
 from rdrop_cli.nn.variables import assign, flatten, list_slots
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
