@@ -119,6 +119,14 @@ def make_shared_own(timesteps, features):
     return stack(timesteps, features, keras.layers.GRU(4, dropout=0.2), SharedDropout())
 
 
+def make_all_dropped(timesteps, features):
+    return stack(timesteps, features, keras.layers.GRU(4), keras.layers.Dropout(1.0))
+
+
+def make_nothing_dropped(timesteps, features):
+    return stack(timesteps, features, keras.layers.GRU(4, dropout=1.0))
+
+
 class Counter(keras.layers.Layer):
     """Counts its training calls."""
 

@@ -77,6 +77,8 @@ def test_the_kernel_computes_it_where_it_can(tiny_windows):
         "make_uneven_pair": "the two directions of bidirectional have different units",
         "make_doubled": "doubling is a Doubling, not a plain stack of layers",
         "make_halved_pair": "the kernel has no HalvedPair",
+        "make_all_dropped": "the kernel cannot compute dropout because of its rate of 1",
+        "make_nothing_dropped": "the kernel cannot compute gru_cell because of its rate of 1",
     }
     engines = {name: KerasTrainer(configure(name), tiny_windows)._engine for name in reasons}
     assert {engine.name for engine in engines.values()} == {"xla"}

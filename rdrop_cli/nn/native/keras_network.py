@@ -197,7 +197,7 @@ class _Reader:
         if self.given.count or noise_shape not in (None, shared) or (returned and noise_shape):
             raise UnsupportedModelError(f"the kernel cannot compute {layer.name} where it stands")
         if layer.rate:
-            self.given = self._describe_masks(layer.seed_generator, 0, 1, layer.rate)
+            self.given = self._describe_masks(layer, 0, 1, layer.rate)
             self.given_per_step = not returned and noise_shape is None
 
     def _read_dense(self, layer: Any) -> None:
@@ -267,11 +267,11 @@ class _Reader:
         described.shared = int(not method.per_sample)
         if layer.dropout:
             count = method.count_input_masks(layer.kind)
-            described.input = self._describe_masks(layer.seed_generator, first, count, layer.dropout)
+            described.input = self._describe_masks(layer, first, count, layer.dropout)
         if layer.recurrent_dropout:
             count = method.count_recurrent_masks(layer.kind)
             described.recurrent = self._describe_masks(
-                layer.seed_generator, first + gates, count, layer.recurrent_dropout, method.scaling
+                layer, first + gates, count, layer.recurrent_dropout, method.scaling
             )
         else:
             described.site = MaskSite.NOWHERE
@@ -283,21 +283,21 @@ class _Reader:
         """
         cell, gates = layer.cell, 3 if described.cell == Cell.GRU else 4
         count = gates if cell.implementation == 1 else 1
-        if 1.0 in (cell.dropout, cell.recurrent_dropout):
-            raise UnsupportedModelError(f"{layer.name} has a rate of 1, which Keras takes for 0")
         if cell.dropout:
-            described.input = self._describe_masks(cell.seed_generator, 0, count, cell.dropout)
+            described.input = self._describe_masks(cell, 0, count, cell.dropout)
         if cell.recurrent_dropout:
             first = described.input.count
-            described.recurrent = self._describe_masks(cell.seed_generator, first, gates, cell.recurrent_dropout)
+            described.recurrent = self._describe_masks(cell, first, gates, cell.recurrent_dropout)
             described.site = MaskSite.READ
 
     def _describe_masks(
-        self, generator: Any, first: int, count: int, rate: float, scaling: Scaling = Scaling.INVERTED
+        self, layer: Any, first: int, count: int, rate: float, scaling: Scaling = Scaling.INVERTED
     ) -> Masks:
+        if rate == 1:  # Keras's Dropout then drops all, and its cells nothing
+            raise UnsupportedModelError(f"the kernel cannot compute {layer.name} because of its rate of 1")
         inverted = scaling is Scaling.INVERTED
         return Masks(
-            stream=self.find_stream(generator),
+            stream=self.find_stream(layer.seed_generator),
             first=first,
             count=count,
             rate=rate,
