@@ -171,7 +171,7 @@ class GraphEngine:
         self._pipeline = WindowPipeline(windows)
         self._masks = MaskSeeds(model, config.seed_of("masks"))
         jit_compile = name == "xla"
-        self._forward = tf.function(lambda x: model(x, training=False), jit_compile=jit_compile)
+        self._forward = tf.function(lambda x: self._compute(x, training=False), jit_compile=jit_compile)
         self._train_step = tf.function(self._compute_train_step, jit_compile=jit_compile)
         self._drop = tf.function(self._compute_dropped, jit_compile=jit_compile)
 
@@ -190,8 +190,7 @@ class GraphEngine:
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
         batches = self._pipeline.stream_rows(rows, GRAPH_BATCH, labelled=False)
-        outputs = np.concatenate([self._forward(x).numpy() for x in batches])[: len(rows)]
-        return outputs.reshape(-1, *self._config.protocol.output_shape)
+        return np.concatenate([self._forward(x).numpy() for x in batches])[: len(rows)]
 
     def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
         steps = range(count) if shares_masks(self._model) else range(1)
@@ -200,19 +199,23 @@ class GraphEngine:
                 [self._drop(tf.constant(step, tf.int64), tf.repeat(x, count // len(steps), axis=0)) for step in steps]
                 for x in self._pipeline.stream_rows(rows, 1, labelled=False)
             ]
-        outputs = np.stack([np.concatenate(each) for each in drawn], axis=1)
-        return outputs.reshape(count, -1, *self._config.protocol.output_shape)
+        return np.stack([np.concatenate(each) for each in drawn], axis=1)
 
     def _compute_dropped(self, step: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)
         with use_averages(self._model):
-            return self._model(x, training=True)
+            return self._compute(x, training=True)
+
+    def _compute(self, x: tf.Tensor, *, training: bool) -> tf.Tensor:
+        """Return the outputs of (window, time, feature), shaped as the protocol has it, and float32 as the labels."""
+        outputs = tf.cast(self._model(x, training=training), tf.float32)
+        return tf.reshape(outputs, [-1, *self._config.protocol.output_shape])
 
     def _compute_train_step(self, step: tf.Tensor, x: tf.Tensor, y: tf.Tensor) -> tf.Tensor:
         self._masks.set_step(step)
         protocol = self._config.protocol
         with tf.GradientTape() as tape:
-            outputs = tf.reshape(self._model(x, training=True), [-1, *protocol.output_shape])
+            outputs = self._compute(x, training=True)
             targets = tf.reshape(y, [-1, len(protocol.horizons), 1]) if protocol.quantiles else y
             loss = compute_loss(protocol.loss, outputs - targets, protocol.quantiles)
             # Of regularisers, and what a layer's add_loss adds: of any shape, and in the dtype of its layer.

@@ -127,6 +127,19 @@ def make_nothing_dropped(timesteps, features):
     return stack(timesteps, features, keras.layers.GRU(4, dropout=1.0))
 
 
+def make_of_half_precision(timesteps, features):
+    return make_of_dtype(timesteps, features, "mixed_float16")
+
+
+def make_of_double_precision(timesteps, features):
+    return make_of_dtype(timesteps, features, "float64")
+
+
+def make_of_dtype(timesteps, features, dtype):
+    layers = keras.layers.GRU(4, dropout=0.2, dtype=dtype), keras.layers.Dense(1, dtype=dtype)
+    return keras.Sequential([keras.Input((timesteps, features)), *layers])
+
+
 class Counter(keras.layers.Layer):
     """Counts its training calls."""
 

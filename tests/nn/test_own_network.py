@@ -105,6 +105,16 @@ def test_penalties_and_constraints_of_weights_count_as_in_keras(tiny_windows, en
         np.testing.assert_allclose(weight, by_fit, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("precision", ["half", "double"])
+def test_a_network_of_another_dtype_is_trained_and_measured_in_that_of_the_targets(tiny_windows, precision):
+    trainer = KerasTrainer(configure(f"make_of_{precision}_precision", engine="keras"), tiny_windows)
+    losses = list[float]()
+    trainer.train_epoch(1, lambda _, loss: losses.append(loss))
+    assert np.isfinite(losses).all()
+    forecasts = trainer._engine.predict(tiny_windows.validation), trainer._engine.sample(range(100, 102), 3)
+    assert [each.dtype for each in forecasts] == [np.float32] * 2
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("function", ["make_stateful_noise", "make_frozen_noise"])
 def test_random_state_that_no_seed_reaches_is_found(tiny_windows, function):
