@@ -13,6 +13,8 @@ from rdrop_cli.nn.randomness import derive_seed
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.own import check_code
 
+UNCALLED = ("train_step", "test_step", "predict_step", "compute_loss")  # of a model: only `fit` and the like call them
+
 
 def build_own_network(config: RunConfig, maker: str, timesteps: int, features: int) -> keras.Model:
     """Call a function of timesteps and features, and return the Keras model that it makes.
@@ -55,6 +57,8 @@ def _check(maker: str, model: object, window: tuple[int, int], outputs: int) -> 
     """Check that a function made what can be trained: from (batch, time, feature) to (batch, output)."""
     if not isinstance(model, keras.Model):
         raise UsageError(f"{maker}: expected a function that returns a Keras model, received {type(model).__name__}")
+    if own := [name for name in UNCALLED if getattr(type(model), name) is not getattr(keras.Model, name)]:
+        raise UsageError(f"{maker}: its {own[0]} would not be called, as rdrop has its own training step; leave it out")
     given, returned = (None, *window), (None, outputs)
     shapes = [getattr(model, name, "a shape that Keras cannot tell") for name in ("input_shape", "output_shape")]
     if shapes != [given, returned]:

@@ -178,6 +178,29 @@ def make_halved_pair(timesteps, features):
     return stack(timesteps, features, HalvedPair(keras.layers.GRU(3)))
 
 
+class OwnStep(keras.Model):
+    """Has a training step of its own."""
+
+    def train_step(self, data):
+        raise RuntimeError("train_step called")
+
+
+class OwnLoss(keras.Sequential):
+    """Has a loss of its own."""
+
+    def compute_loss(self, *arguments, **options):
+        raise RuntimeError("compute_loss called")
+
+
+def make_own_step(timesteps, features):
+    window = keras.Input((timesteps, features))
+    return OwnStep(window, keras.layers.Dense(1)(keras.layers.GRU(4)(window)))
+
+
+def make_own_loss(timesteps, features):
+    return OwnLoss([keras.Input((timesteps, features)), keras.layers.GRU(4), keras.layers.Dense(1)])
+
+
 def make_untrained(timesteps, features):
     model = make_plain(timesteps, features)
     model.trainable = False

@@ -130,6 +130,12 @@ def test_random_state_that_no_seed_reaches_is_found(tiny_windows, function):
         ("make_nothing", UsageError, "expected a function that returns a Keras model, received NoneType"),
         ("make_untrained", UsageError, "expected a network with weights to train, received one without"),
         ("make_shapeless", UsageError, "received one from a shape that Keras cannot tell"),
+        (
+            "make_own_step",
+            UsageError,
+            "its train_step would not be called, as rdrop has its own training step; leave it",
+        ),
+        ("make_own_loss", UsageError, "its compute_loss would not be called"),
         ("fail", RdropError, r"fail\(5, 14\) failed: ValueError: no such weather$"),
         ("missing", UsageError, "missing: cannot be imported: AttributeError: module"),
     ],
