@@ -33,7 +33,7 @@ def build_own_network(config: RunConfig, maker: str, timesteps: int, features: i
     keras.utils.set_random_seed(derive_seed(config.seed_of("weights"), "own network"))
     try:
         model = make(timesteps, features)
-        if isinstance(model, keras.Model) and not model.built:
+        if isinstance(model, keras.Sequential) and not model.built:
             model.build((None, timesteps, features))
         if isinstance(model, keras.Model):
             model.get_config()  # or it could not be saved
@@ -60,10 +60,15 @@ def _check(maker: str, model: object, window: tuple[int, int], outputs: int) -> 
     if own := [name for name in UNCALLED if getattr(type(model), name) is not getattr(keras.Model, name)]:
         raise UsageError(f"{maker}: its {own[0]} would not be called, as rdrop has its own training step; leave it out")
     given, returned = (None, *window), (None, outputs)
-    shapes = [getattr(model, name, "a shape that Keras cannot tell") for name in ("input_shape", "output_shape")]
-    if shapes != [given, returned]:
+    if not hasattr(model, "output_shape"):
         raise UsageError(
-            f"{maker}: expected a network from {given} to {returned}, received one from {shapes[0]} to {shapes[1]}"
+            f"{maker}: Keras cannot tell the shapes of its {type(model).__name__}; "
+            "return a Sequential or functional model, built from keras.Input with layers of known shapes"
+        )
+    if (model.input_shape, model.output_shape) != (given, returned):
+        raise UsageError(
+            f"{maker}: expected a network from {given} to {returned}, "
+            f"received one from {model.input_shape} to {model.output_shape}"
         )
     if not model.trainable_variables:
         raise UsageError(f"{maker}: expected a network with weights to train, received one without")

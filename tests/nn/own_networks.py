@@ -178,6 +178,21 @@ def make_halved_pair(timesteps, features):
     return stack(timesteps, features, HalvedPair(keras.layers.GRU(3)))
 
 
+class Subclassed(keras.Model):
+    """Has layers, and no inputs that Keras knows."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.gru, self.dense = keras.layers.GRU(4), keras.layers.Dense(1)
+
+    def call(self, sequences, training=False):
+        return self.dense(self.gru(sequences, training=training))
+
+
+def make_subclassed(timesteps, features):
+    return Subclassed()
+
+
 class OwnStep(keras.Model):
     """Has a training step of its own."""
 

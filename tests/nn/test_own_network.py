@@ -129,7 +129,12 @@ def test_random_state_that_no_seed_reaches_is_found(tiny_windows, function):
         ("make_two_outputs", UsageError, r"expected a network from \(None, 5, 14\) to \(None, 1\), received one from"),
         ("make_nothing", UsageError, "expected a function that returns a Keras model, received NoneType"),
         ("make_untrained", UsageError, "expected a network with weights to train, received one without"),
-        ("make_shapeless", UsageError, "received one from a shape that Keras cannot tell"),
+        (
+            "make_shapeless",
+            UsageError,
+            "Keras cannot tell the shapes of its Sequential; return a Sequential or functional",
+        ),
+        ("make_subclassed", UsageError, "Keras cannot tell the shapes of its Subclassed; return .* from keras.Input"),
         (
             "make_own_step",
             UsageError,
