@@ -36,6 +36,27 @@ WEIGHTS_MASKED = {
 
 
 @dataclass(frozen=True, eq=False)
+class Reading:
+    """What a layer did if the mask of its memory is where it was read.
+
+    Attributes:
+        anatomy: its masks, and how far it is from each method under them.
+        unread: what no mask explains, in words.
+        untested: the number of masks whose zeros are in none of the samples that were compared.
+    """
+
+    anatomy: Anatomy
+    unread: tuple[str, ...]
+    untested: int = 0
+
+    @property
+    def rank(self) -> tuple[int, bool, int, float]:
+        """Less for what explains more; by errors last, as those of readings that agree are rounding."""
+        errors = self.anatomy.max_abs_error.values()
+        return len(self.unread), not self.anatomy.agreeing, self.untested, min(errors)
+
+
+@dataclass(frozen=True, eq=False)
 class Examination:
     """What a layer did in the probe's calls.
 
@@ -104,8 +125,9 @@ def examine(entry: Mapping[str, Any], outputs: Outputs) -> Examination:
     readings = [_read(entry, outputs, memory) for memory in memories] if repeats else []
     if not readings:
         what = MEMORY_MASKED if repeats else "its masks cannot be drawn again"
-        readings = [(_compare(entry, outputs, (), np.ones(len(outputs["random"]), bool)), (what,))]
-    anatomy, unread = min(readings, key=lambda reading: (len(reading[1]), min(reading[0].max_abs_error.values())))
+        readings = [Reading(_compare(entry, outputs, (), np.ones(len(outputs["random"]), bool)), (what,))]
+    best = min(readings, key=lambda reading: reading.rank)
+    anatomy, unread = best.anatomy, best.unread
     return Examination(
         anatomy,
         asked=entry["asked"],
@@ -135,8 +157,8 @@ def measure_rate(masks: Sequence[MaskRecord], argument: str, asked: Mapping[str,
     return rate if abs(zeros - rate) < SIGMAS * (rate * (1 - rate) / count) ** 0.5 else zeros
 
 
-def _read(entry: Mapping[str, Any], outputs: Outputs, memory: Memory) -> tuple[Anatomy, tuple[str, ...]]:
-    """Return the anatomy under one reading of the memory's mask, and what no mask explains, in words."""
+def _read(entry: Mapping[str, Any], outputs: Outputs, memory: Memory) -> Reading:
+    """Read the masks, and compare every method under them, given the mask of the memory."""
     cell, name, asked = entry["cell"], entry["name"], entry["asked"]
     gates = CELLS[cell].gates
     on_x, on_h = read_masks(cell, outputs, memory, reset_after=entry["reset_after"])
@@ -151,17 +173,22 @@ def _read(entry: Mapping[str, Any], outputs: Outputs, memory: Memory) -> tuple[A
             )
         elif all(is_one(mask, axis=0) for mask in by_gate.values()):
             merged = {gate: merge(mask, axis=0) for gate, mask in by_gate.items()}
-            if target == "x" or memory.site is Site.RETURNED_OUTPUT:
+            plain = all(drops_nothing(mask) for mask in merged.values())
+            if target == "x" or (memory.site is Site.RETURNED_OUTPUT and not plain):
                 seen &= _find_whole(merged)
-            if not all(drops_nothing(mask) for mask in merged.values()):
+            if not plain:
                 records += record_reads(name, cell, target, merged, asked)
         elif target == "h" and all(len(mask) == entry["units"] for mask in by_gate.values()):
             records.append(record_weights(name, cell, by_gate, asked))
         else:
             unread.append(WEIGHTS_MASKED[target])
-    if not seen.any():
-        return _compare(entry, outputs, tuple(records), ~seen), (*unread, "no sample shows all of its masks")
-    return _compare(entry, outputs, tuple(records), seen), tuple(unread)
+    dropping = [mask for mask in records if (mask.array == 0).any()]
+    untested = sum(not (_pick(mask, seen).array == 0).any() for mask in dropping)
+    if not seen.any() or (dropping and untested == len(dropping)):
+        # Where nothing is dropped every reading is that of a plain cell, and agrees.
+        unread.append("no sample that drops anything shows all of its masks")
+        seen[:] = True
+    return Reading(_compare(entry, outputs, tuple(records), seen), tuple(unread), untested)
 
 
 def _find_whole(by_gate: Mapping[str, Array]) -> npt.NDArray[np.bool_]:
@@ -178,13 +205,18 @@ def _find_whole(by_gate: Mapping[str, Array]) -> npt.NDArray[np.bool_]:
     return np.asarray(~np.isnan(every).any(axis=(0, 2, 3)))
 
 
+def _pick(mask: MaskRecord, seen: npt.NDArray[np.bool_]) -> MaskRecord:
+    """Return a mask for the samples (batch,) named; as it is if all share it."""
+    return replace(mask, array=mask.array[seen]) if len(mask.array) == len(seen) else mask
+
+
 def _compare(
     entry: Mapping[str, Any], outputs: Outputs, masks: tuple[MaskRecord, ...], seen: npt.NDArray[np.bool_]
 ) -> Anatomy:
     """Hold the call with random weights against every method under these masks, for the samples (batch,) named."""
     x, weights, options = _prepare(entry)
     returned, x, whole = outputs["random"][seen], x[seen], masks
-    masks = tuple(replace(mask, array=mask.array[seen]) if len(mask.array) == len(seen) else mask for mask in masks)
+    masks = tuple(_pick(mask, seen) for mask in masks)
     before, after = (_select(masks, site=site) for site in (Site.GIVEN_SEQUENCE, Site.RETURNED_OUTPUT))
     for mask in before:
         x = x * mask

@@ -11,7 +11,7 @@ from rdrop_cli.anatomy.examine import MEMORY_MASKED, Examination, examine
 from rdrop_cli.anatomy.identify import arrange_input_masks, arrange_recurrent_masks
 from rdrop_cli.anatomy.probe.calls import BATCH, TIMESTEPS, UNITS, design_calls
 from rdrop_cli.anatomy.reference import Array, run_gru, run_lstm
-from rdrop_cli.study.methods import CELLS, METHODS, Lifetime, Method, Scaling
+from rdrop_cli.study.methods import CELLS, METHODS, Lifetime, Method, Scaling, Site
 
 ASKED = {"dropout": 0.25, "recurrent_dropout": 0.4}
 THOROUGH = ("lstm", "zoneout")  # h and c keep old values each for itself, and h hides c where it does
@@ -93,6 +93,28 @@ def test_every_method_is_read_out_of_outputs_and_no_other_fits(cell: str, method
     assert {mask.site for mask in own} == {method.site}
     assert {mask.lifetime for mask in own} == {method.lifetime}
     assert len(own) == method.count_recurrent_masks(CELLS[cell])
+
+
+@pytest.mark.parametrize(("cell", "name"), [("lstm", "moon"), ("gru", "semeniuta-sequence"), ("gru", "moon")])
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_memory_is_not_taken_for_the_output_by_samples_that_drop_nothing(
+    cell: str, name: str, dropout: float, seed: int
+) -> None:
+    rates = {"dropout": dropout, "recurrent_dropout": 0.3}
+    layer = make_layer(cell, METHODS[name], rates, seed=seed)
+    found = look_into(cell, lambda *call: layer(*call).astype("float32"), asked=rates)
+    assert (found.anatomy.method, found.unread) == (name, ())
+
+
+@pytest.mark.parametrize("recurrent_dropout", [0.0, 0.3])
+def test_a_mask_on_what_the_layer_returned_is_still_told_from_one_on_the_memory(recurrent_dropout: float) -> None:
+    rates = {"dropout": 0.0, "recurrent_dropout": recurrent_dropout}
+    layer = make_layer("gru", METHODS["gal"], rates)
+    after = (np.random.default_rng(5).random((BATCH, 1, UNITS)) >= 0.2) / 0.8
+    found = look_into("gru", lambda *call: layer(*call) * after, asked=rates)
+    assert (found.anatomy.method, found.unread) == ("gal" if recurrent_dropout else "none", ())
+    assert Site.RETURNED_OUTPUT in {mask.site for mask in found.anatomy.masks}
 
 
 def test_a_gru_that_resets_before_the_product_is_read_as_well() -> None:
