@@ -150,6 +150,8 @@ def measure_rate(masks: Sequence[MaskRecord], argument: str, asked: Mapping[str,
     if not arrays:
         return 0.0
     scale = max(float(array.max()) for array in arrays)
+    if not scale:
+        return 1.0
     if scale > 1 + TOLERANCE:
         return 1 - 1 / scale
     zeros, count = float(np.mean([(array == 0).mean() for array in arrays])), sum(array.size for array in arrays)
@@ -168,9 +170,8 @@ def _read(entry: Mapping[str, Any], outputs: Outputs, memory: Memory) -> Reading
         odd = [gate for gate, mask in by_gate.items() if not is_mask(mask)]
         if odd:
             values = " or ".join(f"{value:g}" for value in list_values(np.stack([by_gate[gate] for gate in odd])))
-            unread.append(
-                f"{', '.join(sorted(odd, key=gates.index))} read {target} multiplied by {values}, which no mask does"
-            )
+            what = f"{values}, which no mask does" if values else "what cannot be seen"
+            unread.append(f"{', '.join(sorted(odd, key=gates.index))} read {target} multiplied by {what}")
         elif all(is_one(mask, axis=0) for mask in by_gate.values()):
             merged = {gate: merge(mask, axis=0) for gate, mask in by_gate.items()}
             plain = all(drops_nothing(mask) for mask in merged.values())

@@ -147,9 +147,9 @@ def arrange_input_masks(
     """
     if not masks:
         return []
-    keep = np.stack([m != 0 if m.ndim == 2 else m[:, 0] != 0 for m in map(np.asarray, masks)])
+    keep = np.stack(np.broadcast_arrays(*[m != 0 if m.ndim == 2 else m[:, 0] != 0 for m in map(np.asarray, masks)]))
     keep = _spread(_spread(keep, 0, method.count_input_masks(cell)), 1, batch if method.per_sample else 1)
-    return list(keep / (1 - rate))
+    return list(keep * _scale_kept(rate))
 
 
 def arrange_recurrent_masks(
@@ -168,7 +168,7 @@ def arrange_recurrent_masks(
         return []
     batch, timesteps, units = shape
     gates = len(cell.gates)
-    scale = 1 / (1 - rate) if method.scaling is Scaling.INVERTED else 1.0
+    scale = _scale_kept(rate) if method.scaling is Scaling.INVERTED else 1.0
     keep = [np.asarray(m) != 0 for m in masks]
     if keep[0].shape == (units, gates * units):
         if method.site is Site.RECURRENT_KERNEL:
@@ -183,6 +183,11 @@ def arrange_recurrent_masks(
     every = _spread(every, 1, batch if method.per_sample else 1)
     every = _spread(every, 2, timesteps if method.lifetime is Lifetime.STEP else 1)
     return list((every if every.shape[2] > 1 else every[:, :, 0]) * scale)
+
+
+def _scale_kept(rate: float) -> float:
+    """Return what kept values are multiplied by; at a rate of 1 there are none."""
+    return 1 / (1 - rate) if rate < 1 else 1.0
 
 
 def _spread(keep: Keep, axis: int, size: int) -> Keep:

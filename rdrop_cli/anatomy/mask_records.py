@@ -19,7 +19,9 @@ def record_weights(name: str, cell: str, by_gate: Mapping[str, Array], asked: Ma
         shown = merge(merge(by_gate[gate], axis=1), axis=1)  # (shift, unit that is read)
         reader = (np.arange(len(shown)) - np.arange(len(shown))[:, None]) % len(shown)
         columns.append(np.take_along_axis(shown, reader.T, axis=0).T)
-    array, _ = _condense(np.concatenate(columns, axis=1)[:, None], asked)
+    weights = np.concatenate(columns, axis=1)
+    # Rows that are the same come back as one.
+    array = np.broadcast_to(_condense(weights[:, None], asked)[0], weights.shape)
     return MaskRecord(name, "recurrent_dropout", Site.RECURRENT_KERNEL, "U", gates, Lifetime.SEQUENCE, array)
 
 

@@ -67,10 +67,13 @@ def drops_nothing(values: Array) -> bool:
 
 
 def list_values(values: Array, most: int = 4) -> list[float]:
-    """Return the different values, as many as `most`, largest last; each stands for all that are near."""
+    """Return the different values, as many as `most`, largest last; each stands for all that are near.
+
+    Of none that can be seen there are none.
+    """
     seen = np.sort(values[~np.isnan(values)].ravel())
     starts = np.flatnonzero(np.diff(seen, prepend=-np.inf) > TOLERANCE)
-    return [round(abs(float(np.median(part))), 3) for part in np.split(seen, starts[1:])][:most]
+    return [round(abs(float(np.median(part))), 3) for part in np.split(seen, starts[1:]) if part.size][:most]
 
 
 def find_memories(cell: str, outputs: Array) -> Iterator[Memory]:

@@ -211,6 +211,24 @@ def test_two_scales_in_one_mask_are_no_mask_and_its_values_are_told() -> None:
     assert "z, r, h read h multiplied by 0 or 1.667 or 3.333, which no mask does" in differences
 
 
+@pytest.mark.parametrize("name", ["gal", "moon"])
+def test_masks_that_drop_everything_are_described(name: str) -> None:
+    layer = make_layer("gru", METHODS[name], change=lambda masks: [np.zeros_like(mask) for mask in masks])
+    found = look_into("gru", layer)
+    assert found.measured["recurrent_dropout"] == 1
+    assert "nan" not in " ".join(list_differences(found))
+
+
+def test_a_mask_on_whole_columns_of_the_recurrent_kernel_is_read() -> None:
+    rates = {"dropout": 0.0, "recurrent_dropout": 0.4}
+    columns = (np.random.default_rng(0).random(3 * UNITS) >= 0.4) / 0.6
+    on_weights = np.broadcast_to(columns, (UNITS, 3 * UNITS))
+    layer = make_layer("gru", METHODS["dropconnect"], rates, change=lambda _: [on_weights])
+    found = look_into("gru", layer, asked=rates, thorough=True)
+    (own,) = found.anatomy.masks
+    assert (own.array.shape, found.anatomy.method) == ((UNITS, 3 * UNITS), "dropconnect")
+
+
 def test_activations_without_equations_are_refused() -> None:
     with pytest.raises(ValueError, match="expected tanh and sigmoid"):
         examine({"cell": "gru", "activation": "relu", "gate_activation": "sigmoid"}, {})
