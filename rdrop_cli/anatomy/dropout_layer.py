@@ -1,4 +1,4 @@
-"""Say what a dropout layer does, from the mask that it returned: what one draw serves, its rate, and when it acts."""
+"""Say what a dropout layer does, from the masks that it returned: what one draw serves, its rate, and when it acts."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SERVES = {  # by the axes that share a draw: the batch, time, features
     ("time", "feature"): "one draw for each sample serves all its values",
 }
 AXES = ("batch", "time", "feature")
-TOLERANCE = 1e-5
+TOLERANCE = 5e-3  # of a scale, which half precision rounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,46 +25,65 @@ class DropoutLayer:
     Attributes:
         name: the layer's.
         rate: that it was made with.
-        mask: (batch, time, feature), as it multiplied ones.
-        repeats: whether it is the same again from the same seed.
-        redraws: whether a second call draws another.
+        masks: (call, batch, time, feature), as each call multiplied ones.
+        repeats: whether they are the same again from the same seed.
         clean_at_inference: whether nothing is dropped at inference.
         trainable: the number of its trainable parameters.
     """
 
     name: str
     rate: float
-    mask: Array
+    masks: Array
     repeats: bool
-    redraws: bool
     clean_at_inference: bool
     trainable: int
 
     @property
+    def share_of_zeros(self) -> float:
+        """The share of all values that were dropped."""
+        return float((self.masks == 0).mean())
+
+    @property
+    def tells(self) -> bool:
+        """Whether some values were dropped and some kept: draws that are all the same do not show what they serve."""
+        return 0 < self.share_of_zeros < 1
+
+    @property
     def shared(self) -> tuple[str, ...]:
-        """The axes along which one draw serves all."""
-        return tuple(name for i, name in enumerate(AXES) if (self.mask == self.mask.take([0], axis=i)).all())
+        """The axes along which one draw serves all; none if that cannot be told."""
+        same = ((self.masks == self.masks.take([0], axis=i)).all() for i in range(1, self.masks.ndim))
+        return tuple(name for name, is_same in zip(AXES, same, strict=True) if is_same and self.tells)
 
     @property
-    def noise_shape(self) -> tuple[int | None, ...]:
+    def noise_shape(self) -> tuple[int | None, ...] | None:
         """The argument of Keras's Dropout that shares draws like this."""
-        return tuple(1 if name in self.shared else None for name in AXES)
+        return tuple(1 if name in self.shared else None for name in AXES) if self.tells else None
 
     @property
-    def scale(self) -> float:
-        """What kept values are multiplied by."""
-        return float(self.mask.max())
+    def redraws(self) -> bool | None:
+        """Whether calls draw other masks than the first; None if that cannot be told."""
+        return bool((self.masks != self.masks[0]).any()) if self.tells else None
+
+    @property
+    def scale(self) -> float | None:
+        """What kept values are multiplied by; None if there are none."""
+        return float(self.masks.max()) or None
 
     def conclude(self) -> str:
         """Say in words what one draw serves."""
+        if not self.tells:
+            dropped = "everything" if self.scale is None else "nothing"
+            return f"{dropped} was dropped in {len(self.masks)} calls, so that what one draw serves cannot be told"
         within = SERVES[tuple(name for name in self.shared if name != "batch")]
         return f"{within}, in all samples" if "batch" in self.shared else within
 
     def describe_evidence(self) -> Iterator[str]:
         """Yield the lines about what was measured."""
-        size, zeros = " × ".join(map(str, self.mask.shape)), float((self.mask == 0).mean())
-        yield f"  mask on (batch, time, feature), {size}: {zeros:.0%} zeros, kept × {self.scale:.4g}"
-        yield f"  as Dropout({self.rate:g}, noise_shape={self.noise_shape if self.shared else None})"
+        size = " × ".join(map(str, self.masks.shape[1:]))
+        kept = "nothing kept" if self.scale is None else f"kept × {self.scale:.4g}"
+        yield f"  mask on (batch, time, feature), {size}: {self.share_of_zeros:.0%} zeros, {kept}"
+        if self.tells:
+            yield f"  as Dropout({self.rate:g}, noise_shape={self.noise_shape if self.shared else None})"
         if self.clean_at_inference:
             yield "  inference: nothing is dropped"
         yield f"  trainable parameters: {self.trainable}"
@@ -75,11 +94,11 @@ class DropoutLayer:
         """Yield what it does that one would not expect."""
         if not self.clean_at_inference:
             yield "it drops at inference, where nothing is to be dropped"
-        if abs(self.scale - 1 / (1 - self.rate)) > TOLERANCE and self.rate:
+        if self.scale and self.rate < 1 and abs(self.scale * (1 - self.rate) - 1) > TOLERANCE:
             yield f"what it keeps is multiplied by {self.scale:.4g}, not by 1 / (1 − rate)"
         if not self.repeats:
             yield "its masks are others from the same seed: it has random state that no seed reaches"
-        if not self.redraws:
+        if self.redraws is False:
             yield "a second training call has the mask of the first"
 
     def to_json(self) -> dict[str, Any]:
@@ -87,8 +106,8 @@ class DropoutLayer:
         return {
             "rate": self.rate,
             "shared_axes": list(self.shared),
-            "noise_shape": list(self.noise_shape),
-            "share_of_zeros": float((self.mask == 0).mean()),
+            "noise_shape": self.noise_shape and list(self.noise_shape),
+            "share_of_zeros": self.share_of_zeros,
             "scale_of_kept": self.scale,
             "inactive_at_inference": self.clean_at_inference,
             "repeats_from_a_seed": self.repeats,
@@ -103,15 +122,15 @@ def examine_dropout(entry: Mapping[str, Any], outputs: Mapping[str, Array]) -> D
 
     Args:
         entry: what the probe says of it.
-        outputs: (batch, time, feature), by name of the probe's call.
+        outputs: by name: of the training calls `masks` and `again`, (call, batch, time, feature); at `inference`,
+            (batch, time, feature).
     """
-    mask = np.asarray(outputs["mask"], np.float64)
+    masks = np.asarray(outputs["masks"], np.float64)
     return DropoutLayer(
         entry["name"],
         entry["rates"]["rate"],
-        mask,
-        repeats=np.array_equal(mask, outputs["again"]),
-        redraws=not np.array_equal(mask, outputs["next"]) or not entry["rates"]["rate"],
+        masks,
+        repeats=np.array_equal(masks, outputs["again"]),
         clean_at_inference=bool((outputs["inference"] == 1).all()),
         trainable=entry["trainable"],
     )

@@ -12,6 +12,7 @@ from rdrop_cli.anatomy import probe
 from rdrop_cli.anatomy.differences import describe_fused
 from rdrop_cli.anatomy.dropout_layer import examine_dropout
 from rdrop_cli.anatomy.probe import fused
+from rdrop_cli.anatomy.probe.dropout_layers import DropoutSubject
 from rdrop_cli.anatomy.probe.keras_layers import is_symbolic
 
 FILES = sorted(Path(probe.__file__).parent.glob("*.py"))
@@ -74,9 +75,9 @@ def drop(shape, rate=0.25, seed=0, size=(32, 6, 8)):
     return np.broadcast_to((np.random.default_rng(seed).random(shape) >= rate) / (1 - rate), size)
 
 
-def look_at(mask, **changed):
-    outputs = {"mask": mask, "again": mask, "next": drop(mask.shape, seed=1), "inference": np.ones_like(mask)}
-    return examine_dropout({"name": "made", "rates": {"rate": 0.25}, "trainable": 0}, outputs | changed)
+def look_at(*masks, rate=0.25, **changed):
+    outputs = {"masks": np.stack(masks), "again": np.stack(masks), "inference": np.ones_like(masks[0]), **changed}
+    return examine_dropout({"name": "made", "rates": {"rate": rate}, "trainable": 0}, outputs)
 
 
 @pytest.mark.parametrize(
@@ -90,23 +91,46 @@ def look_at(mask, **changed):
     ],
 )
 def test_what_one_draw_serves_is_read_from_the_mask(shape, noise_shape):
-    found = look_at(drop(shape))
+    found = look_at(drop(shape), drop(shape, seed=1))
     assert found.noise_shape == noise_shape
     assert list(found.list_differences()) == []
 
 
 def test_what_a_dropout_layer_does_wrong_is_named():
-    mask = drop((32, 6, 8))
-    assert list(look_at(mask, inference=mask).list_differences()) == [
+    mask, later = drop((32, 6, 8)), drop((32, 6, 8), seed=1)
+    assert list(look_at(mask, later, inference=mask).list_differences()) == [
         "it drops at inference, where nothing is to be dropped"
     ]
-    assert list(look_at(mask, next=mask).list_differences()) == ["a second training call has the mask of the first"]
-    assert list(look_at(mask, again=drop((32, 6, 8), seed=2)).list_differences()) == [
+    assert list(look_at(mask, mask).list_differences()) == ["a second training call has the mask of the first"]
+    assert list(look_at(mask, later, again=np.stack([later, mask])).list_differences()) == [
         "its masks are others from the same seed: it has random state that no seed reaches"
     ]
-    assert list(look_at(np.sign(mask)).list_differences()) == [
+    assert list(look_at(np.sign(mask), np.sign(later)).list_differences()) == [
         "what it keeps is multiplied by 1, not by 1 / (1 − rate)"
     ]
+
+
+@pytest.mark.parametrize(("rate", "dropped"), [(0.0, "nothing"), (0.01, "nothing"), (1.0, "everything")])
+def test_draws_that_are_all_the_same_tell_nothing_of_what_they_serve(rate, dropped):
+    found = look_at(*np.full((2, 32, 6, 8), 0.0 if rate == 1 else 1 / (1 - rate)), rate=rate)
+    assert found.conclude() == f"{dropped} was dropped in 2 calls, so that what one draw serves cannot be told"
+    assert (found.shared, found.noise_shape, found.redraws, list(found.list_differences())) == ((), None, None, [])
+    assert len(list(found.describe_evidence())) == 3
+
+
+def test_a_scale_that_half_precision_rounds_is_no_difference():
+    masks = [drop((32, 6, 8), 0.3, seed).astype("float16") for seed in range(2)]
+    assert list(look_at(*masks, rate=0.3).list_differences()) == []
+
+
+def test_a_dropout_layer_is_called_until_something_is_dropped():
+    draws = iter([*[np.ones(8)] * 20, np.zeros(8)] * 2)
+    layer = SimpleNamespace(rate=0.05, trainable_weights=[])
+    keras = SimpleNamespace(__name__="keras", ops=SimpleNamespace(convert_to_numpy=lambda x: x))
+    subject = DropoutSubject(keras, lambda: layer, "made", 0)
+    subject._call = lambda _, training=True: next(draws) if training else np.ones(8)
+    _, outputs = subject.run_calls()
+    assert len(outputs["masks"]) == len(outputs["again"]) == 21
 
 
 def test_the_keras_of_a_tensorflow_may_have_no_version(monkeypatch):

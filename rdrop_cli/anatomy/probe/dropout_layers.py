@@ -8,6 +8,8 @@ import numpy as np
 from .calls import BATCH, TIMESTEPS, UNITS, Array
 from .keras_layers import Maker, count_trainable, is_symbolic, seed_all
 
+LEAST_CALLS, MOST_CALLS = 8, 200  # until one of them drops something, where one draw serves many values
+
 
 def is_dropout(keras: Any, layer: Any) -> bool:
     """Whether a layer, or a class of layers, is Keras's Dropout or one of its kind."""
@@ -15,7 +17,7 @@ def is_dropout(keras: Any, layer: Any) -> bool:
 
 
 class DropoutSubject:
-    """A dropout layer, called with ones of shape (batch, time, feature), so that it returns its mask."""
+    """A dropout layer, called with ones of shape (batch, time, feature), so that it returns its masks."""
 
     def __init__(self, keras: Any, make: Maker, name: str, seed: int) -> None:
         self.keras, self.name, self._make, self._seed = keras, name, make, seed
@@ -30,10 +32,19 @@ class DropoutSubject:
         if is_symbolic(self.keras):
             raise TypeError("a dropout layer of this Keras can be called in a graph only")
         layer = self._start()
-        outputs = {"mask": self._call(layer), "next": self._call(layer), "again": self._call(self._start())}
+        masks = self._draw_masks(layer)
+        again = self._start()
+        outputs = {"masks": masks, "again": np.stack([self._call(again) for _ in masks])}
         outputs["inference"] = self._call(self._start(), training=False)
         rates = {"rate": float(layer.rate)}
         return {"name": self.name, "rates": rates, "dropout_layer": True, "trainable": count_trainable(layer)}, outputs
+
+    def _draw_masks(self, layer: Any) -> Array:
+        """Return what calls returned, (call, batch, time, feature): as many as show values dropped and others kept."""
+        masks = [self._call(layer) for _ in range(LEAST_CALLS)]
+        while len(masks) < MOST_CALLS and layer.rate and 0 in (np.count_nonzero(masks), np.sum(np.equal(masks, 0))):
+            masks.append(self._call(layer))
+        return np.stack(masks)
 
     def _start(self) -> Any:
         seed_all(self._seed)
@@ -42,7 +53,7 @@ class DropoutSubject:
     def _call(self, layer: Any, training: bool = True) -> Array:
         returned = layer(np.ones(self.shape, "float32"), training=training)
         ops = getattr(self.keras, "ops", None)
-        return np.asarray(ops.convert_to_numpy(returned) if ops else returned)
+        return np.asarray(ops.convert_to_numpy(returned) if ops else returned, "float32")
 
 
 def choose_shape(layer: Any) -> Tuple[int, ...]:
