@@ -28,9 +28,11 @@ def describe_evidence(found: "Anatomy") -> Iterator[str]:
     yield "  largest error: " + ", ".join(f"{name}={error:.1e}" for name, error in ranked)
 
 
-def conclude(found: "Anatomy") -> str:
-    """Say in words whose equations the output follows."""
+def conclude(found: "Anatomy", unread: Sequence[str] = ()) -> str:
+    """Say in words whose equations the output follows; none where something is `unread`."""
     others = ", ".join(name for name in found.agreeing if name != found.method)
+    if unread:
+        return "cannot be identified: it drops something in training that cannot be read as masks"
     if not found.masks:
         return "no dropout"
     if found.method is None:

@@ -148,7 +148,7 @@ def _describe(label: str, found: "Found") -> Iterator[str]:
         yield f"{label}: {found.conclude()}"
         yield from found.describe_evidence()
         return
-    yield f"{label}, {found.anatomy.cell}: {conclude(found.anatomy)}"
+    yield f"{label}, {found.anatomy.cell}: {conclude(found.anatomy, found.unread)}"
     yield from describe_evidence(found.anatomy)
     if found.clean_at_inference:
         yield f"  inference: nothing is dropped (error {found.inference_error:.1e})"

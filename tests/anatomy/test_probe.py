@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 
@@ -12,8 +13,10 @@ from rdrop_cli.anatomy import probe
 from rdrop_cli.anatomy.differences import describe_fused
 from rdrop_cli.anatomy.dropout_layer import examine_dropout
 from rdrop_cli.anatomy.probe import fused
+from rdrop_cli.anatomy.probe.calls import RefusedError
 from rdrop_cli.anatomy.probe.dropout_layers import DropoutSubject
-from rdrop_cli.anatomy.probe.keras_layers import is_symbolic
+from rdrop_cli.anatomy.probe.keras_layers import KerasSubject, is_symbolic
+from rdrop_cli.anatomy.probe.run import describe_error
 
 FILES = sorted(Path(probe.__file__).parent.glob("*.py"))
 
@@ -126,11 +129,22 @@ def test_a_scale_that_half_precision_rounds_is_no_difference():
 def test_a_dropout_layer_is_called_until_something_is_dropped():
     draws = iter([*[np.ones(8)] * 20, np.zeros(8)] * 2)
     layer = SimpleNamespace(rate=0.05, trainable_weights=[])
-    keras = SimpleNamespace(__name__="keras", ops=SimpleNamespace(convert_to_numpy=lambda x: x))
-    subject = DropoutSubject(keras, lambda: layer, "made", 0)
+    library = SimpleNamespace(__name__="keras", ops=None)
+    subject = DropoutSubject(library, lambda: layer, "made", 0)
     subject._call = lambda _, training=True: next(draws) if training else np.ones(8)
     _, outputs = subject.run_calls()
     assert len(outputs["masks"]) == len(outputs["again"]) == 21
+
+
+@pytest.mark.parametrize("dtype", ["mixed_float16", "mixed_bfloat16"])
+def test_a_recurrent_layer_in_half_precision_is_refused(dtype):
+    with pytest.raises(RefusedError, match=f"computes in float32, received {dtype[6:]}"):
+        KerasSubject(keras, lambda: keras.layers.GRU(8, dtype=dtype), "made", 0)
+
+
+def test_a_refusal_is_told_as_it_is_and_another_error_by_its_type():
+    assert describe_error(RefusedError("expected a GRU")) == "expected a GRU"
+    assert describe_error(KeyError()) == "KeyError: no message"
 
 
 def test_the_keras_of_a_tensorflow_may_have_no_version(monkeypatch):

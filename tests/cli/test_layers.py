@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from rdrop_cli.anatomy import interpreter
+from rdrop_cli.anatomy.probe.calls import BATCH, TIMESTEPS, UNITS
 from rdrop_cli.study.methods import METHODS
 from tests.anatomy.test_examine import ASKED, look_into, make_layer
 
@@ -67,6 +69,18 @@ def test_layers_are_told_in_words(rdrop, monkeypatch):
         "",
         "my:GRU dropout=0.25 recurrent_dropout=0.4: cannot be examined: no layer",
     ]
+
+
+def test_what_cannot_be_read_is_not_called_no_dropout(rdrop, monkeypatch):
+    def multiply_by_noise(*call):
+        return layer(*call) * np.random.default_rng(0).normal(1, 0.3, (BATCH, TIMESTEPS, UNITS))
+
+    layer = make_layer("gru", METHODS["gal"], {"dropout": 0.0, "recurrent_dropout": 0.0})
+    entry = {"wanted": {"kind": "object", "name": "my:GRU"}, "name": "my:GRU", "asked": {}}
+    found = look_into("gru", multiply_by_noise, asked={})
+    monkeypatch.setattr(interpreter, "examine_elsewhere", lambda *_: ({"python": "3.9"}, [(entry, found)]))
+    headline = "my:GRU, gru: cannot be identified: it drops something in training that cannot be read as masks"
+    assert headline in rdrop("anatomy", "my:GRU").out.splitlines()
 
 
 WRONG_USAGE = [

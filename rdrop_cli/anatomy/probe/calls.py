@@ -22,6 +22,10 @@ Weights = Dict[str, Array]
 Call = Tuple[Weights, Array, bool]
 
 
+class RefusedError(ValueError):
+    """A layer that cannot be examined; the message says why."""
+
+
 def design_calls(cell: str, units: int, reset_after: bool, thorough: bool = False) -> Dict[str, Call]:
     """Return by name the weights, inputs and mode of each call.
 

@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, List, Tuple
 
 import numpy as np
 
-from .calls import BATCH, GATES, TIMESTEPS, UNITS, Array, Weights
+from .calls import BATCH, GATES, TIMESTEPS, UNITS, Array, RefusedError, Weights
 from .fused import find_fused
 
 ARGUMENTS = ("dropout", "recurrent_dropout")
@@ -21,6 +21,7 @@ class KerasSubject:
     def __init__(self, keras: Any, make: Maker, name: str, seed: int) -> None:
         self.keras, self.name, self._make, self._seed = keras, name, make, seed
         layer = self.start()
+        check_precision(layer)
         shapes = [tuple(weight.shape) for weight in layer.get_weights()]
         self.units: int = layer.units
         self.cell = find_cell(self.units, shapes)
@@ -101,6 +102,17 @@ def is_symbolic(keras: Any) -> bool:
         if numbers < (2, 4):
             return True
     return not getattr(sys.modules.get("tensorflow"), "executing_eagerly", bool)()
+
+
+def check_precision(layer: Any) -> None:
+    """Refuse a layer that computes in half precision, in which masks cannot be read.
+
+    Raises:
+        RefusedError: it does.
+    """
+    computes_in = str(getattr(layer, "compute_dtype", "float32"))
+    if "float16" in computes_in:
+        raise RefusedError("expected a layer that computes in float32, received {}".format(computes_in))
 
 
 def count_trainable(layer: Any) -> int:

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Tuple
 
 import numpy as np
 
-from .calls import GATES, Array, design_calls
+from .calls import GATES, Array, RefusedError, design_calls
 from .dropout_layers import DropoutSubject
 from .find import Subject, find_subjects, list_libraries, list_settings
 
@@ -38,6 +38,12 @@ def list_versions() -> Dict[str, str]:
     return {"python": "{}.{}".format(*sys.version_info[:2]), **versions}
 
 
+def describe_error(error: Exception) -> str:
+    """Return an error in one line: a refusal as it is, else its type and the first line of its message."""
+    message = (str(error).strip() or "no message").splitlines()[0]
+    return message if isinstance(error, RefusedError) else f"{type(error).__name__}: {message}"
+
+
 def answer(request: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Array]]:
     """Return the header and the arrays that answer a request."""
     entries: List[Dict[str, Any]] = []
@@ -55,8 +61,7 @@ def answer(request: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Array]]:
                     asked = rates if rates and not isinstance(subject, DropoutSubject) else facts["rates"]
                     entries.append({"wanted": wanted, "asked": asked, **facts})
         except Exception as error:  # whatever a stranger's code raises is what is to be shown
-            message = (str(error).strip() or "no message").splitlines()[0]
-            entries.append({"wanted": wanted, "asked": rates, "error": f"{type(error).__name__}: {message}"})
+            entries.append({"wanted": wanted, "asked": rates, "error": describe_error(error)})
     return {"versions": list_versions(), "entries": entries}, arrays
 
 
