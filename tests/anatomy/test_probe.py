@@ -16,7 +16,7 @@ from rdrop_cli.anatomy.probe import fused
 from rdrop_cli.anatomy.probe.calls import RefusedError
 from rdrop_cli.anatomy.probe.dropout_layers import DropoutSubject
 from rdrop_cli.anatomy.probe.keras_layers import KerasSubject, is_symbolic
-from rdrop_cli.anatomy.probe.run import describe_error
+from rdrop_cli.anatomy.probe.run import describe_error, examine_subjects
 
 FILES = sorted(Path(probe.__file__).parent.glob("*.py"))
 
@@ -140,6 +140,40 @@ def test_a_dropout_layer_is_called_until_something_is_dropped():
 def test_a_recurrent_layer_in_half_precision_is_refused(dtype):
     with pytest.raises(RefusedError, match=f"computes in float32, received {dtype[6:]}"):
         KerasSubject(keras, lambda: keras.layers.GRU(8, dtype=dtype), "made", 0)
+
+
+def make_network():
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((6, 8)),
+            layers.TimeDistributed(layers.Dropout(0.3), name="wrapped"),
+            layers.GaussianDropout(0.2, name="gaussian"),
+            layers.Dropout(0.2, noise_shape=(None, 1), name="flat"),
+            layers.Bidirectional(layers.RNN(layers.GRUCell(8), name="loop"), name="pair"),
+            layers.Dense(3),
+            layers.Dropout(0.1, name="last"),
+        ]
+    )
+
+
+def test_what_is_not_examined_of_a_network_is_named_and_the_layers_after_it_are_examined(monkeypatch):
+    monkeypatch.setitem(sys.modules, "made", SimpleNamespace(make_network=make_network))
+    wanted = {"kind": "object", "name": "made:make_network"}
+    known = {each["name"]: each.get("error") for each, _ in examine_subjects(wanted, [], thorough=False)}
+    assert known == {
+        "wrapped": "expected a GRU, an LSTM or a Dropout, received TimeDistributed",
+        "gaussian": "expected a GRU, an LSTM or a Dropout, received GaussianDropout",
+        "flat": "expected a noise_shape of batch, time and features, received (None, 1)",
+        "forward_loop": "expected a GRU, an LSTM or a Dropout, received RNN",
+        "backward_loop": "expected a GRU, an LSTM or a Dropout, received RNN",
+        "last": None,
+    }
+
+
+def test_an_error_of_keras_is_told_by_what_it_was_and_not_by_where():
+    error = RuntimeError("Exception encountered when calling Dropout.call().\n\nIncompatible shapes\n\nArguments:")
+    assert describe_error(error) == "RuntimeError: Incompatible shapes"
 
 
 def test_a_refusal_is_told_as_it_is_and_another_error_by_its_type():

@@ -5,7 +5,7 @@ from typing import Any, Dict, Tuple
 
 import numpy as np
 
-from .calls import BATCH, TIMESTEPS, UNITS, Array
+from .calls import BATCH, TIMESTEPS, UNITS, Array, RefusedError
 from .keras_layers import Maker, count_trainable, is_symbolic, seed_all
 
 LEAST_CALLS, MOST_CALLS = 8, 200  # until one of them drops something, where one draw serves many values
@@ -57,8 +57,13 @@ class DropoutSubject:
 
 
 def choose_shape(layer: Any) -> Tuple[int, ...]:
-    """Return the shape of inputs for a dropout layer, with the sizes that its noise_shape names."""
-    wanted = tuple(getattr(layer, "noise_shape", None) or ())
-    named = wanted if len(wanted) == 3 else (None, None, None)
+    """Return the shape of inputs for a dropout layer, with the sizes that its noise_shape names.
+
+    Raises:
+        RefusedError: it names other axes than batch, time and features.
+    """
+    named = tuple(getattr(layer, "noise_shape", None) or (None, None, None))
+    if len(named) != 3:
+        raise RefusedError("expected a noise_shape of batch, time and features, received {}".format(named))
     usual = BATCH, TIMESTEPS, UNITS
     return tuple(size if size and size > 1 else usual[axis] for axis, size in enumerate(named))

@@ -18,8 +18,11 @@ Subject = Union[KerasSubject, TorchSubject, DropoutSubject]
 Found = List[Tuple[Any, str, Maker]]  # the layer's Keras, or None of PyTorch; its name; what makes another
 
 
-def find_subjects(wanted: Dict[str, str], rates: Rates) -> Iterator[Subject]:
-    """Yield the layers that a request wants, made with these rates unless they have their own."""
+def find_subjects(wanted: Dict[str, str], rates: Rates) -> Iterator[Tuple[str, Callable[[], Subject]]]:
+    """Yield the layers that a request wants, with these rates unless they have their own: names, and what makes each.
+
+    What makes one raises whatever is wrong with that layer alone.
+    """
     if wanted["kind"] == "library":
         makers = list_library_layers(wanted["name"], wanted["cell"], rates)
     elif wanted["kind"] == "object":
@@ -29,11 +32,16 @@ def find_subjects(wanted: Dict[str, str], rates: Rates) -> Iterator[Subject]:
     for number, (keras, name, make) in enumerate(makers):
         # Layers of one network have different seeds, unless they were given the same one.
         seed = 1000 + number
-        if keras is None:
-            yield TorchSubject(make, name, seed)
-        else:
-            kind: Any = DropoutSubject if is_dropout(keras, make()) else KerasSubject
-            yield kind(keras, make, name, seed)
+        yield name, partial(start_subject, keras, make, name, seed)
+
+
+def start_subject(keras: Any, make: Maker, name: str, seed: int) -> Subject:
+    """Return the subject that a layer is; `keras` is None for one of PyTorch."""
+    if keras is None:
+        return TorchSubject(make, name, seed)
+    if is_dropout(keras, make()):
+        return DropoutSubject(keras, make, name, seed)
+    return KerasSubject(keras, make, name, seed)
 
 
 def list_libraries() -> List[str]:
@@ -93,12 +101,13 @@ def list_object_layers(name: str, rates: Rates) -> Found:
 
 
 def list_made(name: str, make: Maker) -> Found:
-    """Return the layers of what a function makes: a layer, or a network with layers."""
+    """Return the layers of what a function makes: a layer, or a network or a pair of layers."""
     one = make()
     if hasattr(one, "named_parameters") and not hasattr(one, "get_config"):
         return [(None, name, make)]
     keras = find_keras(one)
-    return list_layers(keras, one) if hasattr(one, "layers") else [(keras, name, make)]
+    has_layers = hasattr(one, "layers") or hasattr(one, "forward_layer")
+    return list_layers(keras, one) if has_layers else [(keras, name, make)]
 
 
 def find_keras(layer: Any) -> Any:
@@ -115,21 +124,27 @@ def find_keras(layer: Any) -> Any:
 
 
 def list_model_layers(path: str) -> Found:
-    """Return the recurrent layers of a saved network."""
+    """Return the layers of a saved network that recur or drop."""
     keras = import_library(next(name for name in list_libraries() if name != "torch"))
     return list_layers(keras, keras.models.load_model(path, compile=False))
 
 
-def list_layers(keras: Any, model: Any) -> Found:
-    """Return the recurrent and the dropout layers of a network, in order, those of nested networks and pairs too."""
-    found: Found = []
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            found += list_layers(keras, layer)
-        for each in (layer.forward_layer, layer.backward_layer) if hasattr(layer, "forward_layer") else (layer,):
-            if isinstance(each, keras.layers.RNN) or is_dropout(keras, each):
-                found.append((keras, each.name, partial(copy_layer, each)))
-    return found
+def list_layers(keras: Any, layer: Any) -> Found:
+    """Return the layers of a network that recur or drop, in order, those of nested networks and pairs too."""
+    if hasattr(layer, "layers"):
+        parts = layer.layers
+    elif hasattr(layer, "forward_layer"):
+        parts = [layer.forward_layer, layer.backward_layer]
+    else:
+        return [(keras, layer.name, partial(copy_layer, layer))] if may_drop(keras, layer) else []
+    return [found for part in parts for found in list_layers(keras, part)]
+
+
+def may_drop(keras: Any, layer: Any) -> bool:
+    """Whether a layer, or the one that it wraps, recurs or is of a kind that drops, also one that is not examined."""
+    if hasattr(layer, "layer"):
+        return may_drop(keras, layer.layer)
+    return isinstance(layer, keras.layers.RNN) or any("Dropout" in kind.__name__ for kind in type(layer).__mro__)
 
 
 def copy_layer(layer: Any) -> Any:

@@ -20,6 +20,7 @@ class KerasSubject:
 
     def __init__(self, keras: Any, make: Maker, name: str, seed: int) -> None:
         self.keras, self.name, self._make, self._seed = keras, name, make, seed
+        check_kind(make())
         layer = self.start()
         check_precision(layer)
         shapes = [tuple(weight.shape) for weight in layer.get_weights()]
@@ -102,6 +103,17 @@ def is_symbolic(keras: Any) -> bool:
         if numbers < (2, 4):
             return True
     return not getattr(sys.modules.get("tensorflow"), "executing_eagerly", bool)()
+
+
+def check_kind(layer: Any) -> None:
+    """Refuse a layer without units, which a cell in a loop, a wrapper, and most that drop are.
+
+    Raises:
+        RefusedError: it has none.
+    """
+    if not hasattr(layer, "units"):
+        kind = type(layer).__name__
+        raise RefusedError("expected a GRU, an LSTM or a Dropout, received {}".format(kind))
 
 
 def check_precision(layer: Any) -> None:

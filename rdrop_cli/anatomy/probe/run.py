@@ -6,13 +6,13 @@ import os
 import sys
 import warnings
 from pathlib import Path
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, Iterator, List, Set, Tuple
 
 import numpy as np
 
 from .calls import GATES, Array, RefusedError, design_calls
 from .dropout_layers import DropoutSubject
-from .find import Subject, find_subjects, list_libraries, list_settings
+from .find import Rates, Subject, find_subjects, list_libraries, list_settings
 
 FACTS = ("name", "cell", "units", "reset_after", "activation", "gate_activation", "backwards", "rates", "trainable")
 NAMED = ("keras", "tf_keras", "tensorflow", "torch", "jax")
@@ -39,9 +39,35 @@ def list_versions() -> Dict[str, str]:
 
 
 def describe_error(error: Exception) -> str:
-    """Return an error in one line: a refusal as it is, else its type and the first line of its message."""
-    message = (str(error).strip() or "no message").splitlines()[0]
+    """Return an error in one line: a refusal as it is, else its type and what its message says first."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
+    # Keras writes first where it was, and then what it was.
+    message = lines[lines[0].startswith("Exception encountered") and len(lines) > 1]
     return message if isinstance(error, RefusedError) else f"{type(error).__name__}: {message}"
+
+
+def examine_subjects(
+    wanted: Dict[str, str], settings: List[Rates], thorough: bool
+) -> Iterator[Tuple[Dict[str, Any], Dict[str, Array]]]:
+    """Yield what is known of each layer that is wanted, and its outputs; or its error, once for all rates."""
+    rates: Rates = {}
+    failed: Set[str] = set()
+    try:
+        for rates in list_settings(wanted, settings):
+            for name, start in find_subjects(wanted, rates):
+                if name in failed:
+                    continue
+                try:
+                    subject = start()
+                    facts, outputs = run_calls(subject, thorough)
+                except Exception as error:  # the layers after it are examined all the same
+                    failed.add(name)
+                    yield {"name": name, "asked": rates, "error": describe_error(error)}, {}
+                    continue
+                own = not rates or isinstance(subject, DropoutSubject)
+                yield {"asked": facts["rates"] if own else rates, **facts}, outputs
+    except Exception as error:  # whatever a stranger's code raises is what is to be shown
+        yield {"asked": rates, "error": describe_error(error)}, {}
 
 
 def answer(request: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Array]]:
@@ -52,16 +78,9 @@ def answer(request: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Array]]:
         importlib.import_module(name)
     every = [{"kind": "library", "name": library, "cell": cell} for library in list_libraries() for cell in GATES]
     for wanted in request["subjects"] or every:
-        rates: Dict[str, float] = {}
-        try:
-            for rates in list_settings(wanted, request["rates"]):
-                for subject in find_subjects(wanted, rates):
-                    facts, outputs = run_calls(subject, request["thorough"])
-                    arrays.update({f"{len(entries)}/{name}": array for name, array in outputs.items()})
-                    asked = rates if rates and not isinstance(subject, DropoutSubject) else facts["rates"]
-                    entries.append({"wanted": wanted, "asked": asked, **facts})
-        except Exception as error:  # whatever a stranger's code raises is what is to be shown
-            entries.append({"wanted": wanted, "asked": rates, "error": describe_error(error)})
+        for known, outputs in examine_subjects(wanted, request["rates"], request["thorough"]):
+            arrays.update({f"{len(entries)}/{name}": array for name, array in outputs.items()})
+            entries.append({"wanted": wanted, **known})
     return {"versions": list_versions(), "entries": entries}, arrays
 
 
