@@ -88,19 +88,29 @@ def _compare_rates(found: Examination) -> Iterator[str]:
 
 
 def _compare_masks(masks: Sequence[MaskRecord], cell: str) -> Iterator[str]:
-    """Yield how the masks of one argument differ from those of Gal's method."""
-    if not masks:
-        return
-    first, name = masks[0], DOCUMENTED.name
-    expected = Site.LAYER_INPUT if first.argument == "dropout" else DOCUMENTED.site
-    kept = max(float(mask.array.max()) for mask in masks)
-    if first.site not in (expected, Site.GIVEN_SEQUENCE):
-        yield f"masks of {first.argument} multiply {first.target} ({first.site}); {name} masks {expected}"
-    if first.lifetime is not Lifetime.SEQUENCE:
-        yield f"masks on {first.target} are drawn anew at every timestep; {name} keeps them for the sequence"
-    if first.gates and len(masks) < len(CELLS[cell].gates) and first.site is not Site.RECURRENT_KERNEL:
-        yield f"one mask on {first.target} for all gates; {name} draws one for each"
-    if first.site is Site.RECURRENT_KERNEL or len(first.array) == 1:
-        yield f"the batch shares its masks on {first.target}; {name} draws them for each sample"
-    if abs(kept - 1) < ROUNDED and first.site is not Site.STATE_UPDATE:
-        yield f"what masks on {first.target} keep is not scaled; {name} divides it by 1 − rate"
+    """Yield how the masks of one argument differ from those of Gal's method, each difference once."""
+    dropping = [mask for mask in masks if (mask.array != 1).any()]
+    idle = [gate for mask in masks if (mask.array == 1).all() for gate in mask.gates]
+    if dropping and idle:
+        yield f"{', '.join(idle)} read {masks[0].target} through no mask; {DOCUMENTED.name} draws one for each gate"
+    yield from dict.fromkeys(line for mask in dropping for line in _compare_mask(mask, CELLS[cell].gates))
+    scales = sorted({round(float(mask.array.max()), 3) for mask in dropping})
+    if len(scales) > 1:
+        yield f"masks on {masks[0].target} keep values times {' or '.join(map(str, scales))}, by gate"
+
+
+def _compare_mask(mask: MaskRecord, gates: Sequence[str]) -> Iterator[str]:
+    """Yield how a mask differs from those of Gal's method."""
+    name = DOCUMENTED.name
+    expected = Site.LAYER_INPUT if mask.argument == "dropout" else DOCUMENTED.site
+    if mask.site not in (expected, Site.GIVEN_SEQUENCE):
+        yield f"masks of {mask.argument} multiply {mask.target} ({mask.site}); {name} masks {expected}"
+    if mask.lifetime is not Lifetime.SEQUENCE:
+        yield f"masks on {mask.target} are drawn anew at every timestep; {name} keeps them for the sequence"
+    if len(mask.gates) > 1 and mask.site is not Site.RECURRENT_KERNEL:
+        readers = "all gates" if len(mask.gates) == len(gates) else ", ".join(mask.gates)
+        yield f"one mask on {mask.target} for {readers}; {name} draws one for each"
+    if mask.site is Site.RECURRENT_KERNEL or (len(mask.array) == 1 and np.ptp(mask.array)):
+        yield f"the batch shares its masks on {mask.target}; {name} draws them for each sample"
+    if abs(float(mask.array.max()) - 1) < ROUNDED and mask.site is not Site.STATE_UPDATE:
+        yield f"what masks on {mask.target} keep is not scaled; {name} divides it by 1 − rate"

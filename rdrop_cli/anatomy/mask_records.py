@@ -53,18 +53,35 @@ def _fill_unseen(mask: Array) -> Array:
 def record_reads(
     name: str, cell: str, target: str, by_gate: Mapping[str, Array], asked: Mapping[str, float]
 ) -> Iterator[MaskRecord]:
-    """Yield the masks through which gates read x or h: one if it is the same for all."""
-    gates = CELLS[cell].gates
-    every = np.stack([by_gate[gate] for gate in gates])
-    shared = is_one(every, axis=0)
-    groups = [(gates, merge(every, axis=0))] if shared else [((gate,), by_gate[gate]) for gate in gates]
+    """Yield the masks through which gates read x or h: one for those that have the same."""
+    groups = _group_gates(CELLS[cell].gates, by_gate)
     for readers, mask in groups:
         array, lifetime = _condense(mask, asked)
         site = Site.RECURRENT_INPUT if target == "h" else Site.LAYER_INPUT
-        if target == "x" and lifetime is Lifetime.STEP and shared:
+        if target == "x" and lifetime is Lifetime.STEP and len(groups) == 1:
             site = Site.GIVEN_SEQUENCE
         argument = "recurrent_dropout" if target == "h" else "dropout"
         yield MaskRecord(name, argument, site, target, readers, lifetime, array)
+
+
+def _group_gates(gates: tuple[str, ...], by_gate: Mapping[str, Array]) -> list[tuple[tuple[str, ...], Array]]:
+    """Return the gates that have the same mask, (batch, time, units), and it.
+
+    Some of the gates are told to share one only if it differs between samples: a few values may be the same by chance.
+    """
+    every = np.stack([by_gate[gate] for gate in gates])
+    if is_one(every, axis=0):
+        return [(gates, merge(every, axis=0))]
+    groups: list[tuple[tuple[str, ...], Array]] = []
+    for gate, mask in zip(gates, every, strict=True):
+        for i, (readers, other) in enumerate(groups):
+            pair = np.stack([other, mask])
+            if is_one(pair, axis=0) and not is_one(mask, axis=0):
+                groups[i] = (*readers, gate), merge(pair, axis=0)
+                break
+        else:
+            groups.append(((gate,), mask))
+    return groups
 
 
 def _condense(mask: Array, asked: Mapping[str, float]) -> tuple[Array, Lifetime]:

@@ -1,10 +1,9 @@
 """An anatomy in words: whose equations a layer follows, its masks, and the error of each method."""
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from rdrop_cli.study.methods import METHODS
+from rdrop_cli.study.methods import CELLS, METHODS
 
 if TYPE_CHECKING:
     from rdrop_cli.anatomy.record import Anatomy
@@ -19,8 +18,11 @@ def describe_anatomy(found: "Anatomy") -> Iterator[str]:
 def describe_evidence(found: "Anatomy") -> Iterator[str]:
     """Yield the lines about the masks that were found, and the error of each method under them."""
     masks = found.to_json()["masks"]
-    for _, group in groupby(masks, key=lambda mask: (mask["layer"], mask["argument"], mask["multiplies"])):
-        yield f"  {_describe_masks(list(group))}"
+    alike: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for mask in masks:
+        alike.setdefault(_list_facts(mask), []).append(mask)
+    for group in alike.values():
+        yield f"  {_describe_masks(group, CELLS[found.cell].gates)}"
     if masks:
         touched = any(mask["carried_state_touched"] for mask in masks)
         yield f"  carried state: {'multiplied by a mask at every timestep' if touched else 'not touched'}"
@@ -44,17 +46,25 @@ def conclude(found: "Anatomy", unread: Sequence[str] = ()) -> str:
     return f"{plain}; the same as the argument `dropout` of {others}" if others else plain
 
 
-def _describe_masks(masks: Sequence[dict[str, Any]]) -> str:
+def _list_facts(mask: dict[str, Any]) -> tuple[Any, ...]:
+    """Return what masks that are described together have in common."""
+    names = ("layer", "argument", "multiplies", "over_time", "between_gates", "between_samples")
+    return (*(mask[name] for name in names), tuple(mask["shape"]), round(mask["scale_of_kept"] or 0, 3))
+
+
+def _describe_masks(masks: Sequence[dict[str, Any]], gates: Sequence[str]) -> str:
     """Describe the masks that one layer draws for one rate and one tensor; they differ in their gates only."""
     first = masks[0]
     zeros = sum(mask["share_of_zeros"] for mask in masks) / len(masks)
-    kept = [mask["scale_of_kept"] for mask in masks if mask["scale_of_kept"] is not None]
+    scale = first["scale_of_kept"]
+    readers = [gate for mask in masks for gate in mask["gates"]]
+    sharing = {"separate": "one for each gate", "shared": "one for all gates", None: ""}[first["between_gates"]]
     facts = (
         f"{len(masks)} × ({', '.join(map(str, first['shape']))}) on {first['multiplies']} ({first['site']})",
         f"{first['over_time']} over time",
-        {"separate": "one for each gate", "shared": "one for all gates", None: ""}[first["between_gates"]],
-        "shared by the batch" if first["between_samples"] == "shared" else "",
+        f"for {', '.join(readers)}" if 0 < len(readers) < len(gates) else sharing,
+        "shared by the batch" if first["between_samples"] == "shared" and (zeros or scale != 1) else "",
         f"{zeros:.0%} zeros",
-        f"kept × {kept[0]:.4g}" if kept else "nothing kept",
+        "nothing kept" if scale is None else f"kept × {scale:.4g}",
     )
     return f"{first['layer']}.{first['argument']}: {', '.join(filter(None, facts))}"

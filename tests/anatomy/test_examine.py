@@ -1,5 +1,6 @@
 """Masks are read out of outputs as they are, whatever the method, and what a layer does differently is named."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from rdrop_cli.anatomy.examine import MEMORY_MASKED, Examination, examine
 from rdrop_cli.anatomy.identify import arrange_input_masks, arrange_recurrent_masks
 from rdrop_cli.anatomy.probe.calls import BATCH, TIMESTEPS, UNITS, design_calls
 from rdrop_cli.anatomy.reference import Array, run_gru, run_lstm
+from rdrop_cli.cli.anatomy_words import describe_evidence
 from rdrop_cli.study.methods import CELLS, METHODS, Lifetime, Method, Scaling, Site
 
 ASKED = {"dropout": 0.25, "recurrent_dropout": 0.4}
@@ -209,6 +211,37 @@ def test_two_scales_in_one_mask_are_no_mask_and_its_values_are_told() -> None:
 
     differences = name_differences(make_layer("gru", METHODS["gal"], change=scale_first_step))
     assert "z, r, h read h multiplied by 0 or 1.667 or 3.333, which no mask does" in differences
+
+
+def test_a_mask_that_some_gates_share_is_named_and_is_not_gal() -> None:
+    layer = make_layer("gru", METHODS["gal"], change=lambda masks: [masks[0], masks[0], masks[2]])
+    found = look_into("gru", layer, next=other("gru", METHODS["gal"]))
+    own = [mask for mask in found.anatomy.masks if mask.argument == "recurrent_dropout"]
+    assert ([mask.gates for mask in own], found.anatomy.method) == ([("z", "r"), ("h",)], None)
+    assert list(list_differences(found)) == ["one mask on h for z, r; gal draws one for each"]
+    said = [line for line in describe_evidence(found.anatomy) if "recurrent_dropout" in line]
+    assert [re.findall(r"over time, for ([a-z, ]+), ", line) for line in said] == [["z, r"], ["h"]]
+
+
+def test_gates_without_a_mask_are_told_from_those_with_one() -> None:
+    ones = np.ones((BATCH, UNITS))
+    found = look_into("gru", make_layer("gru", METHODS["gal"], change=lambda masks: [ones, ones, masks[2]]))
+    assert "z, r read h through no mask; gal draws one for each gate" in list(list_differences(found))
+    first, second = (line for line in describe_evidence(found.anatomy) if "recurrent_dropout" in line)
+    assert first.endswith("2 × (1, 8) on h (recurrent input), constant over time, for z, r, 0% zeros, kept × 1")
+    assert "1 × (32, 8) on h (recurrent input), constant over time, for h, " in second
+    assert second.endswith("kept × 1.667")
+
+
+def test_rates_that_differ_by_gate_are_told_by_gate() -> None:
+    def draw(_: list[Array]) -> list[Array]:
+        rng = np.random.default_rng(0)
+        return [(rng.random((BATCH, UNITS)) >= rate) / (1 - rate) for rate in (0.1, 0.3, 0.5)]
+
+    found = look_into("gru", make_layer("gru", METHODS["gal"], change=draw))
+    said = [line for line in describe_evidence(found.anatomy) if "recurrent_dropout" in line]
+    assert [line.rpartition(" ")[2] for line in said] == ["1.111", "1.429", "2"]
+    assert "masks on h keep values times 1.111 or 1.429 or 2.0, by gate" in list(list_differences(found))
 
 
 @pytest.mark.parametrize("name", ["gal", "moon"])
