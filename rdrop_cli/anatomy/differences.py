@@ -80,7 +80,7 @@ def _compare_rates(found: Examination) -> Iterator[str]:
             if not found.unread:
                 yield f"{argument}={asked:g} drops nothing"
         elif not asked:
-            yield f"{argument}=0 drops all the same, at a rate of {measured:.3g}"
+            yield f"no {argument} was asked for, and its masks have a rate of {measured:.3g}"
         elif abs(found.asked.get(other, 0.0) - measured) < ROUNDED:
             yield f"the masks of {argument}={asked:g} have the rate of {other}, {measured:g}"
         else:

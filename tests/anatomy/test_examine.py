@@ -178,6 +178,13 @@ def test_a_rate_that_does_nothing_is_named() -> None:
     assert name_differences(layer, "lstm") == ["recurrent_dropout=0.4 drops nothing"]
 
 
+def test_a_rate_of_the_layers_own_is_not_told_as_an_argument() -> None:
+    asked = {"dropout": 0.25, "recurrent_dropout": 0.0}
+    assert name_differences(make_layer("gru", METHODS["gal"]), asked=asked) == [
+        "no recurrent_dropout was asked for, and its masks have a rate of 0.4"
+    ]
+
+
 def test_kept_values_that_are_not_scaled_are_named_and_follow_nothing() -> None:
     layer = make_layer("gru", METHODS["gal"], change=lambda masks: [np.sign(mask) for mask in masks])
     assert look_into("gru", layer).anatomy.method is None
