@@ -44,11 +44,6 @@ TARGET_STD = 8.0
 CREATED_AT = "2026-01-01T00:00:00+00:00"
 
 
-def pytest_xdist_auto_num_workers() -> int:
-    """A process more than there are cores: tests wait for locks, signals and other processes a fifth of their time."""
-    return (os.cpu_count() or 1) + 1
-
-
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest: one that begins last keeps the other processes waiting for it."""
     longest = Counter(item.path for item in items if item.get_closest_marker("thorough"))
