@@ -1,5 +1,6 @@
 """The verdict in a terminal of 80 columns: the answer, a line and a bar a claim, a line a network."""
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 
@@ -67,7 +68,7 @@ def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
 def wrap(text: str, indent: str = "") -> list[str]:
     """Break a text into lines; a number stays with its unit."""
     lines = textwrap.wrap(
-        text.replace(" %", "\N{NO-BREAK SPACE}%"),
+        re.sub(r"(?<=\d) (?=[%°])", "\N{NO-BREAK SPACE}", text),
         WIDTH,
         initial_indent=indent,
         subsequent_indent=indent,

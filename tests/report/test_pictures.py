@@ -15,7 +15,7 @@ from rdrop_cli.analysis.judged import StudyVerdict, find_claim
 from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.plots.style import colour_of
 from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_pairs, draw_shares
-from rdrop_cli.report.text import draw_bar, find_axis
+from rdrop_cli.report.text import draw_bar, find_axis, wrap
 from tests.analysis.made_runs import save_made_run
 from tests.plots.pictures import read_texts
 
@@ -128,3 +128,10 @@ def test_a_curve_of_one_seed_is_called_so(tmp_path: Path) -> None:
         save_made_run(tmp_path, f"d{seed}", "dropout", seed)
     draw_curves(judge_runs([], tmp_path), tmp_path / "curves.svg")
     assert {"baseline, one seed", "dropout 0.2/0.2, 2 seeds"} <= set(read_texts(tmp_path / "curves.svg"))
+
+
+@pytest.mark.parametrize("unit", ["%", "°C"])
+def test_a_number_of_the_text_stays_with_its_unit(unit):
+    lines = [line for length in range(40, 80) for line in wrap(f"{'x' * length} 0.16 {unit} and more words after it")]
+    assert not [line for line in lines if line.startswith(unit) or line.endswith(" 0.16")]
+    assert any(line == f"0.16 {unit} and more words after it" for line in lines)  # one was moved to the next line
