@@ -145,6 +145,7 @@ def _collect_like(
 ) -> Collection:
     """Collect the runs of the study that a run belongs to."""
     comparable, differing = keep_comparable(list(fit), reference, explain_other_study)
+    unfit, _ = keep_comparable([run for run in readable if run not in fit], reference, explain_other_study)
     used, replaced = keep_newest_of_each_seed([run for run in comparable if not run.metrics.vary])
     varied, replaced_too = keep_newest_of_each_seed([run for run in comparable if run.metrics.vary])
     damaged = list[Skipped]()
@@ -164,7 +165,7 @@ def _collect_like(
         varied=_gather_varied(at_first, networks),
         varied_used=tuple(at_first),
         claimed=_choose_claimed(networks, read_network(reference.metrics).chosen_cell),
-        attempts=_count_attempts(keep_comparable(readable, reference, explain_other_study)[0]),
+        attempts=_count_attempts([*comparable, *unfit]),
         skipped=(*skipped, *differing, *replaced, *replaced_too),
         damaged=tuple(damaged),
     )
