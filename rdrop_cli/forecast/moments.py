@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
 from rdrop_cli.planning.lengths import parse_rows
-from rdrop_cli.series.sampling import find_sampling
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.units import format_stamp
 
@@ -82,7 +81,7 @@ def find_period(windows: Windows, period: str, every: str | None, until: np.date
     rows = np.asarray(getattr(windows, period), np.int64) if period in PERIODS else _find_between(windows, period)
     rows = rows[np.argsort(windows.timestamps[rows - windows.step_rows], kind="stable")]
     if every is not None and len(rows):
-        apart = parse_rows("every", every, find_sampling(windows.timestamps).seconds)
+        apart = parse_rows("every", every, windows.sampling.seconds)
         if not apart:
             raise ValueRefusedError("every", every, "a length of at least one reading")
         rows = rows[(rows[-1] - rows) % apart == 0]
@@ -104,7 +103,7 @@ def describe_extent(windows: Windows) -> str:
 
 def find_complete(windows: Windows, rows: Rows) -> npt.NDArray[np.bool_]:
     """Return which windows that end before `rows` have all their readings, one usual step after the other."""
-    passed = _count_passed(windows)
+    passed = windows.steps_passed
     oldest, newest = rows + int(windows.offsets[0]), rows - windows.step_rows
     inside = oldest >= 0
     spans = passed[newest] - passed[np.maximum(oldest, 0)]
@@ -122,7 +121,7 @@ def find_origins(windows: Windows, rows: Rows) -> Stamps:
 def find_times(windows: Windows, rows: Rows) -> Stamps:
     """Return the times of the targets, shape (window, step): those of the readings, or what comes after the newest."""
     at, known = _find_targets(windows, rows)
-    sampling, origins = find_sampling(windows.timestamps), find_origins(windows, rows)
+    sampling, origins = windows.sampling, find_origins(windows, rows)
     ahead = [sampling.advance(origins, offset + windows.step_rows) for offset in list_offsets(windows)]
     return np.where(known, windows.timestamps[at], np.stack(ahead, axis=1))
 
@@ -144,16 +143,10 @@ def _find_targets(windows: Windows, rows: Rows) -> tuple[Rows, npt.NDArray[np.bo
 
     A row beyond a gap, or beyond the cut between the periods that a folder keeps, is at another time.
     """
-    passed, newest = _count_passed(windows), (rows - windows.step_rows)[:, None]
+    passed, newest = windows.steps_passed, (rows - windows.step_rows)[:, None]
     ahead = np.array(list_offsets(windows)) + windows.step_rows
     at = np.minimum(newest + ahead, len(passed) - 1)
     return at, np.abs(passed[at] - passed[newest] - ahead) < SAME_STEP
-
-
-def _count_passed(windows: Windows) -> npt.NDArray[np.float64]:
-    """Return how many usual steps each reading comes after the first one, shape (row,)."""
-    steps = find_sampling(windows.timestamps).count_steps(windows.timestamps)
-    return np.concatenate([[0.0], np.cumsum(np.where(np.isfinite(steps), steps, 1e9))])
 
 
 def list_offsets(windows: Windows) -> list[int]:
@@ -179,7 +172,7 @@ def _describe_fault(windows: Windows, first: int, last: int) -> str:
     if missing.any():
         row, column = (int(index[0]) for index in np.nonzero(missing))
         return f"no reading of {windows.columns[column]!r} at {format_stamp(windows.timestamps[part][row])}"
-    gaps = find_sampling(windows.timestamps).find_gaps(windows.timestamps[part])
+    gaps = windows.sampling.find_gaps(windows.timestamps[part])
     if gaps.any():
         return f"a gap after {format_stamp(windows.timestamps[part][int(gaps.argmax())])}"
     return f"{last - first + 1} rows, of which a window takes {len(windows.offsets) * windows.step_rows}"

@@ -13,7 +13,6 @@ from rdrop_cli.forecast.intervals import Forecaster
 from rdrop_cli.forecast.moments import find_period, list_offsets
 from rdrop_cli.plots.calibration import REFERENCES
 from rdrop_cli.plots.forecast import Named
-from rdrop_cli.series.sampling import find_sampling
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.units import format_seconds, name_target
 from rdrop_cli.uncertainty.calibration import Calibration, Judged
@@ -79,5 +78,5 @@ def _name(ensemble: Ensemble, sources: str, windows: Windows) -> Named:
     metrics = ensemble.metrics
     quantity, unit = name_target(metrics.protocol.target)
     rows = list_offsets(windows)[-1] + windows.step_rows
-    ahead = format_seconds(rows * find_sampling(windows.timestamps).seconds)
+    ahead = format_seconds(rows * windows.sampling.seconds)
     return Named(ensemble.label, metrics.variant, len(ensemble.runs), sources, quantity, unit, ahead)

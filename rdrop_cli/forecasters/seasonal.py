@@ -7,7 +7,6 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import UsageError
-from rdrop_cli.series.sampling import find_sampling
 from rdrop_cli.series.windows import Windows, read_newest, read_targets
 
 Rows = npt.NDArray[np.int64] | range
@@ -31,7 +30,7 @@ def count_day_rows(windows: Windows) -> int:
     Raises:
         UsageError: no whole number of them.
     """
-    sampling_seconds = find_sampling(windows.timestamps).seconds
+    sampling_seconds = windows.sampling.seconds
     day_rows = round(DAY_SECONDS / sampling_seconds)
     if not day_rows or abs(day_rows * sampling_seconds - DAY_SECONDS) > 1:
         raise UsageError(f"seasonal-naive needs readings that divide a day; they are {sampling_seconds:g} s apart")

@@ -1,6 +1,7 @@
 """Windows over a series: which rows belong to which period, and the one standardised matrix they are cut from."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from rdrop_cli.errors import DataError, suggest
 from rdrop_cli.series.quality import fill_missing, find_measured
+from rdrop_cli.series.sampling import Sampling, find_sampling
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.protocol import IN_UNIT, Protocol
 
@@ -72,6 +74,17 @@ class Windows:
         """Return the rows of the targets of the windows that end before `rows`: (window,) or (window, horizon)."""
         targets: npt.NDArray[np.int64] = np.add.outer(np.asarray(rows, np.int64), self.target_offsets)
         return targets
+
+    @cached_property
+    def sampling(self) -> Sampling:
+        """The usual step from one reading to the next."""
+        return find_sampling(self.timestamps)
+
+    @cached_property
+    def steps_passed(self) -> npt.NDArray[np.float64]:
+        """How many usual steps each reading comes after the first one, shape (row,)."""
+        steps = self.sampling.count_steps(self.timestamps)
+        return np.concatenate([[0.0], np.cumsum(np.where(np.isfinite(steps), steps, 1e9))])
 
     @property
     def step_rows(self) -> int:

@@ -9,7 +9,6 @@ from rdrop_cli.errors import DataError, RdropError, make_printable
 from rdrop_cli.runs.document import Metrics, Scale, Standardisation
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.metrics import Setting
-from rdrop_cli.series.sampling import find_sampling
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.series.windows import Windows, average_by_horizon, find_naive_errors, make_windows
 from rdrop_cli.study.config import RunConfig
@@ -116,7 +115,7 @@ def _describe_setting(config: RunConfig, source: Source, windows: Windows, train
         naive_test_mae=float(naive_test.mean()),
         naive_val_maes=average_by_horizon(naive_val),
         naive_test_maes=average_by_horizon(naive_test),
-        sampling_seconds=find_sampling(windows.timestamps).seconds,
+        sampling_seconds=windows.sampling.seconds,
         train_windows_per_epoch=config.own_protocol.epoch_windows,
         environment=trainer.describe_environment(),
         standardisation=_describe_standardisation(windows, config.protocol),
