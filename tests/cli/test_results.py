@@ -65,10 +65,11 @@ def test_every_number_of_the_text_is_in_the_verdict(page, rdrop):
     assert {"0.2776", "0.2798"} <= set(re.findall(r"0\.\d{4}", text)) & set(re.findall(r"0\.\d{4}", verdict))
 
 
-def test_the_table_of_edition_2_is_that_of_its_archive(page, rdrop):
-    runs = read_archive(rdrop, "results-book2.zip")
-    section = page.split("## Edition 2")[1].split("## ")[0]
-    assert {run["protocol"] for run in runs} == {"book2"}
+@pytest.mark.parametrize("number", [2, 3])
+def test_the_table_of_a_later_edition_is_that_of_its_archive(page, rdrop, number):
+    runs = read_archive(rdrop, f"results-book{number}.zip")
+    section = page.split(f"## Edition {number}")[1].split("## ")[0]
+    assert {run["protocol"] for run in runs} == {f"book{number}"}
     for variant in {run["variant"] for run in runs}:
         (row,) = re.findall(rf"\| `{variant}` \|.*", section)
         assert f"| {render_seeds([run for run in runs if run['variant'] == variant])} |" in row
