@@ -30,7 +30,7 @@ TARGET_COLOUR = PALETTE[0]
 READING_COLOUR = "#333333"
 SHOWN_GAPS = 200
 LARGEST_READING = 1e100  # nobody measures more, and matplotlib finds no ticks for it; NaN is not less either
-LABEL_LINE_POINTS = 15.0  # of a label above another
+LABEL_LINE_POINTS = 16.0  # of a label above another
 LABEL_STYLE: dict[str, Any] = {"fontsize": 10, "fontweight": "bold"}
 
 
@@ -194,12 +194,11 @@ def _draw_window(axes: "Axes", protocol: Protocol, windows: Windows, sampling_se
     horizon = protocol.describe_horizon(sampling_seconds)
     _, unit = name_target(protocol.target)
     error = format_error(float(np.abs(readings[targets] - readings[now]).mean()), unit)
-    line = LABEL_LINE_POINTS if several else 0
-    axes.set_title("One window of the validation period, to scale", loc="left", fontsize=12, pad=20 + line)
+    axes.set_title("One window of the validation period, to scale", loc="left", fontsize=12, pad=20 + LABEL_LINE_POINTS)
     seen = f"what the network sees: {protocol.timesteps} timesteps, one every {step}, {lookback} in all"
     _write_above(axes, seen, start, "left", PALETTE[1])
     target = f"★ target{'s' if several else ''}, {horizon}"
-    _write_above(axes, target, _to_days(windows.timestamps[later]), "right", TARGET_COLOUR, points=5 + line)
+    _write_above(axes, target, _to_days(windows.timestamps[later]), "right", TARGET_COLOUR, 5 + LABEL_LINE_POINTS)
     axes.annotate(
         f"naive forecast:\nas now, off by {error}" + several * "\non average",
         (windows.timestamps[later], readings[now]),

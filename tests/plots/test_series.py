@@ -61,6 +61,15 @@ def test_every_target_of_several_horizons_is_drawn_and_the_naive_error_is_their_
     assert "★ targets, 10 min, 30 min, 50 min after the window" in texts.replace("  ", " ")
 
 
+def test_no_label_of_the_window_runs_into_another(tiny_protocol: Protocol, tmp_path: Path, drawn: list[Axes]) -> None:
+    series = make_series(1600)
+    ten_days = {"lookback_rows": 240, "step_rows": 1, "horizon_rows": 24, "horizon_from": "newest reading"}
+    protocol = replace(tiny_protocol, target="load_MW", train_stop_row=700, val_stop_row=1200, **ten_days)
+    draw_series(series, "load_MW", tmp_path / "series.png", protocol, make_windows(series, protocol))
+    seen, target = (each.get_window_extent() for each in drawn[-1].texts[:2])
+    assert not seen.overlaps(target)
+
+
 def test_without_windows_the_target_is_drawn_alone(
     tiny_series: Series, tiny_protocol: Protocol, tmp_path: Path
 ) -> None:
