@@ -146,7 +146,7 @@ METHODS = {
         Method(
             "naive-step",
             "the baseline of Gal and Ghahramani 2016",
-            "as gal, with masks drawn anew at every timestep",
+            "as gal, with the masks on h drawn anew at every timestep",
             Site.RECURRENT_INPUT,
             lifetime=Lifetime.STEP,
             per_gate=True,
