@@ -91,7 +91,7 @@ CLAIMS: tuple[Claim, ...] = (
         JITTER,
         below_zero,
         other_reading=(
-            "stable could mean that the score does not drift; drift is overfitting, which claims 1 and 2 judge, and "
+            "stable could mean that the score does not drift; drift is overfitting, which other claims judge, and "
             "a network that still improves would count as unstable"
         ),
     ),
@@ -105,7 +105,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("longer-to-converge", "With dropout a network takes longer to converge", LONGER, most),
     Claim(
         "same-mask-matters",
-        "A mask drawn anew at every timestep harms learning, against the same mask at every timestep",
+        "A mask on the state drawn anew at every timestep harms learning, against the same mask at every timestep",
         STEP_MASK_LEVEL,
         above_zero,
     ),

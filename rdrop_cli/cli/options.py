@@ -243,7 +243,7 @@ Inputs = Annotated[
     typer.Option(
         "--inputs",
         metavar="COLUMN",
-        help="Input column, such as 'wind*'; repeatable. The target is always one. [default: all]",
+        help="Input column, such as 'wind*'; repeatable. The target is one unless excluded. [default: all]",
         rich_help_panel=DATA,
     ),
 ]
