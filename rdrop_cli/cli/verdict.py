@@ -49,7 +49,7 @@ def verdict(
         bool, typer.Option("--explain", help="Add what was measured, why, and what would help.")
     ] = False,
     output_format: Annotated[
-        Format, typer.Option("--format", help="text, or a table for a paper, or JSON.")
+        Format, typer.Option("--format", help="text, markdown or latex for a paper, or json.")
     ] = Format.TEXT,
     looks: Annotated[
         str | None,
