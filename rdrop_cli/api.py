@@ -7,8 +7,8 @@
     run = api.train(config, series)
     print(api.judge().to_json())
 
-`docs/api.md` has an example. Errors are `rdrop_cli.errors.RdropError`. `make_model`, `train`, `train_seeds` and
-`forecast` import TensorFlow.
+`docs/api.md` has an example. Errors are `rdrop_cli.errors.RdropError`. `make_model`, `train`, `train_seeds`,
+`forecast` and `calibrate` import TensorFlow.
 """
 
 import warnings
@@ -114,10 +114,10 @@ def cut_windows(
 
 
 def make_model(config: RunConfig, windows: Windows) -> Any:
-    """Build the network of a run, a `keras.Sequential` with the initial weights of its seed, not compiled.
+    """Build the network of a run, a Keras model with the initial weights of its seed, not compiled.
 
     It takes windows of shape (batch, time, feature) and gives a forecast for each horizon in the protocol's scale, of
-    shape (batch, horizon).
+    shape (batch, horizon); of quantiles (batch, horizon · quantile), all of the nearest horizon first.
     """
     from rdrop_cli.nn.models import build_model
 
