@@ -52,7 +52,7 @@ VARIANTS = {
         Variant(
             "stacked",
             "the book's two layers, the second twice as wide and with ReLU; Keras's own dropout in both",
-            "Chollet 2018",
+            "Chollet 2017",
             dropout=0.1,
             recurrent_dropout=0.5,
             stack=(RecurrentLayer(), RecurrentLayer(width=2, activation="relu")),
@@ -66,21 +66,21 @@ VARIANTS = {
         Variant(
             "gru-reversed",
             "the baseline on windows that it reads from the newest reading to the oldest",
-            "Chollet 2018",
+            "Chollet 2017",
             stack=(RecurrentLayer(backwards=True),),
             only_cell=True,
         ),
         Variant(
             "dense",
             "a dense layer on the flattened window: no order of time",
-            "Chollet 2018",
+            "Chollet 2017",
             stack=(DenseLayer(),),
             only_cell=True,
         ),
         Variant(
             "conv",
             "three convolutions over time, with pooling between and the maximum over time at the end",
-            "Chollet 2018",
+            "Chollet 2017",
             stack=(
                 ConvolutionLayer(32, 5),
                 PoolingLayer(3),
@@ -94,7 +94,7 @@ VARIANTS = {
         Variant(
             "conv-gru",
             "two convolutions before a GRU with dropout, on five days of half-hourly readings",
-            "Chollet 2018",
+            "Chollet 2017",
             dropout=0.1,
             recurrent_dropout=0.5,
             stack=(ConvolutionLayer(32, 5), PoolingLayer(3), ConvolutionLayer(32, 5), RecurrentLayer()),
@@ -151,7 +151,7 @@ VARIANTS = {
 REFERENCES = {
     name: Variant(name, summary, paper, stack=(), only_cell=True, one_horizon=name == "gradient-boosting")
     for name, summary, paper in (
-        ("naive", "then as now: the newest reading", "Chollet 2018"),
+        ("naive", "then as now: the newest reading", "Chollet 2017"),
         ("seasonal-naive", "the newest reading of the same time of day", "Hyndman and Athanasopoulos 2021"),
         ("climatology", "the usual reading of the day of the year and the hour", "Murphy 1992"),
         ("damped-persistence", "climatology, and what is left by then of today's anomaly", "Murphy 1992"),

@@ -108,7 +108,7 @@ def test_a_masks_colour_is_where_it_multiplies(draw, variant, site, options, exp
 @pytest.mark.thorough
 def test_pictures_of_one_of_several_rows_and_of_pairs_are_drawn_and_named(tmp_path):
     pair = Panel("bidirectional", "Schuster and Paliwal 1997", "lstm", ("forward_lstm", "backward_lstm"), (), pair=True)
-    stack = Panel("stacked", "Chollet 2018", "gru", ("gru", "gru_2"), make_masks(Site.RECURRENT_INPUT, count=3))
+    stack = Panel("stacked", "Chollet 2017", "gru", ("gru", "gru_2"), make_masks(Site.RECURRENT_INPUT, count=3))
     for panels in ([pair], [stack, pair], [make_panel("baseline")] * 7 + [pair]):
         path = tmp_path / f"{len(panels)}.svg"
         draw_anatomies(panels, path)
