@@ -98,6 +98,16 @@ def test_a_word_among_numbers_is_refused_by_line_and_column_with_the_option(load
     assert np.isnan(load(*lines, missing=("fault",)).values[39, 0])
 
 
+@pytest.mark.parametrize("rows", [1, 3])
+def test_a_word_in_the_first_rows_is_no_part_of_the_header(load: Load, rows: int) -> None:
+    first = [f"{time},fault,{n}.5" for n, time in enumerate(HOURS[:rows])]
+    lines = (PLAIN[0], *first, *PLAIN[rows + 1 :])
+    assert "line 2, column 'MW': expected a number, received 'fault'" in refuse(load, *lines)
+    series = load(*lines, missing=("fault",))
+    assert series.columns == ("MW", "wind")
+    assert series.rows == len(HOURS)
+
+
 @pytest.mark.parametrize("missing", ["", " ", "NaN", "nan", "NA", "N/A", "null", "None", '""', "-", "#N/A"])
 def test_cells_that_say_that_there_is_no_reading_are_missing(load: Load, missing: str) -> None:
     series = load("when,a,b", "2014-01-01,1,2", f"2014-01-02,{missing},3", "2014-01-03,5,4")

@@ -51,10 +51,12 @@ def _is_reading(row: Row, usual: list[str]) -> bool:
 
 
 def _is_damaged_reading(row: Row, usual: list[str], above: Row) -> bool:
-    """Tell whether a row above the readings is one without its timestamp, and not a second row of a header.
+    """Tell whether a row above the readings is one with a word or without its timestamp, and no row of a header.
 
-    Numbers are part of a header, heights as it were, where the names above them are repeated.
+    Numbers are part of a header, heights as it were, where the names above them are repeated. A timestamp never is.
     """
+    if any(kind == "time" == _kind_of(cell) for cell, kind in zip(row, usual, strict=False)):
+        return True
     numbers = [cell for cell, kind in zip(row, usual, strict=False) if kind == "number"]
     names = [name for name in above if name.strip()]
     return bool(numbers) and all(map(is_number, numbers)) and len(set(names)) == len(names)
