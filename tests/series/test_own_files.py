@@ -259,6 +259,12 @@ def test_day_and_month_that_no_value_tells_apart_are_refused_with_both_forms(loa
     assert str(load("utc,MW", *rows, date_format="%d/%m/%Y %H:%M").timestamps[-1]) == "2014-02-03T11:00:00"
 
 
+@pytest.mark.parametrize("form", ["%Q", "%G-W%V", "%d.%m.%Y %d"])
+def test_a_form_of_timestamps_that_cannot_be_meant_is_wrong_usage(load: Load, form: str) -> None:
+    message = refuse(load, *PLAIN, error=UsageError, time="utc", date_format=form)
+    assert message.startswith(f"date_format: expected a form such as %d.%m.%Y %H:%M, received {form!r}; ")
+
+
 def test_a_timestamp_that_is_none_is_named_by_line(load: Load) -> None:
     lines = list(PLAIN)
     lines[20] = "2014-02-30T00:00:00,5,1.5"

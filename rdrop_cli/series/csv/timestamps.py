@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.errors import DataError
+from rdrop_cli.errors import DataError, ValueRefusedError
 from rdrop_cli.series.table import name_row
 
 if TYPE_CHECKING:
@@ -188,7 +188,10 @@ class TimestampColumn:
             parsed = pd.to_datetime(numbers, unit=cast(Literal["s"], form[6:]), errors="coerce", utc=True)
             self.zoned = True
         else:
-            parsed = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
+            try:
+                parsed = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
+            except (ValueError, re.error) as error:  # of the user's form: those that are found here are sound
+                raise ValueRefusedError("date_format", form, "a form such as %d.%m.%Y %H:%M", str(error)) from error
             zone = r"[T ]\d{2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$"
             self.zoned = self.zoned or "%z" in form or (form == ISO and bool(texts.str.contains(zone).any()))
         converted: npt.NDArray[np.datetime64] = parsed.to_numpy("datetime64[us]")
