@@ -1,4 +1,4 @@
-"""Data frames, from a Python program or from Parquet and Excel files, as tables of timestamps and numbers."""
+"""Data frames, from a Python program or from Parquet files, as tables of timestamps and numbers."""
 
 import hashlib
 from typing import TYPE_CHECKING, Any
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 TEXT_OPTIONS = ("decimal", "separator", "encoding")
 
 
-def read_frame_file(content: Content, reading: Reading) -> Table:
-    """Read a Parquet or Excel file.
+def read_parquet(content: Content, reading: Reading) -> Table:
+    """Read a Parquet file.
 
     Raises:
         UsageError: an option that only a text has.
@@ -29,15 +29,14 @@ def read_frame_file(content: Content, reading: Reading) -> Table:
 
     for option in TEXT_OPTIONS:
         if getattr(reading, option):
-            raise UsageError(f"is of text files; {content.label} is {content.kind}", field=option)
+            raise UsageError(f"is of text files; {content.label} is parquet", field=option)
     content.file.seek(0)
     try:
-        read = pd.read_parquet if content.kind == "parquet" else pd.read_excel
-        frame = read(content.file)
+        frame = pd.read_parquet(content.file)
     except ImportError as error:
-        raise DataError(f"{content.label}: {content.kind} needs another library: {tell_extra('files')}") from error
+        raise DataError(f"{content.label}: parquet needs another library: {tell_extra('files')}") from error
     except Exception as error:  # whatever the library trips over
-        raise DataError(f"{content.label}: cannot be read as {content.kind}: {str(error)[:120]}") from error
+        raise DataError(f"{content.label}: cannot be read as parquet: {str(error)[:120]}") from error
     content.check_unchanged()
     return read_frame(content.label, frame, reading)
 
@@ -108,7 +107,7 @@ def _find_times(label: str, frame: "pd.DataFrame", reading: Reading) -> list[str
         if is_datetime64_any_dtype(frame[name]):
             return [name]
     for index, name in enumerate(names):
-        texts = frame[name].astype(str).head(100).tolist()
+        texts = _write_texts(frame[name].head(100))
         try:
             TimestampColumn(label, name, reading.date_format).add(texts, range(len(texts)))
         except DataError:
@@ -124,8 +123,13 @@ def _join_times(frame: "pd.DataFrame", names: list[str]) -> "pd.Series[Any]":
 
     if len(names) == 1:
         return frame[names[0]]
-    rows = frame[names].astype(str).itertuples(index=False)
+    rows = zip(*(_write_texts(frame[name]) for name in names), strict=True)
     return pd.Series([join_timestamp(names, row) for row in rows], name="+".join(names), dtype=object)
+
+
+def _write_texts(column: "pd.Series[Any]") -> list[str]:
+    """Return the cells as a CSV has them; nothing for one that is empty."""
+    return column.astype(str).fillna("").tolist()
 
 
 def _convert_times(label: str, column: "pd.Series[Any]", reading: Reading) -> tuple[np.ndarray, bool]:
@@ -138,7 +142,7 @@ def _convert_times(label: str, column: "pd.Series[Any]", reading: Reading) -> tu
         zoned = getattr(column.dt, "tz", None) is not None
         return pd.to_datetime(column, utc=True).to_numpy("datetime64[us]"), zoned
     times = TimestampColumn(label, str(column.name), reading.date_format, "row")
-    times.add(column.astype(str).tolist(), range(len(column)))
+    times.add(_write_texts(column), range(len(column)))
     return times.finish(), times.zoned
 
 

@@ -13,11 +13,12 @@ from rdrop_cli.series.cache import read_through_cache
 from rdrop_cli.series.content import Content, hide_login, is_address, open_content
 from rdrop_cli.series.csv.header import UNNAMED
 from rdrop_cli.series.csv.read import Table, find_group_column, read_csv
-from rdrop_cli.series.frame import hash_table, read_frame, read_frame_file
+from rdrop_cli.series.frame import hash_table, read_frame, read_parquet
 from rdrop_cli.series.jena import load_jena
 from rdrop_cli.series.order import put_in_order
 from rdrop_cli.series.synthetic import generate_weather
 from rdrop_cli.series.table import WEATHER_COLUMNS, Series, Source
+from rdrop_cli.series.workbook import read_workbook
 from rdrop_cli.study.reading import Reading
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def load_frame(frame: "pd.DataFrame", name: str = "frame", reading: Reading | No
 
 
 def _read(content: Content, reading: Reading) -> Table:
-    return read_csv(content, reading) if content.kind == "text" else read_frame_file(content, reading)
+    read = {"text": read_csv, "excel": read_workbook, "parquet": read_parquet}[content.kind]
+    return read(content, reading)
 
 
 def _find_groups(content: Content, reading: Reading, table: Table) -> tuple[str, list[str]] | None:

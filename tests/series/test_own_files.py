@@ -428,6 +428,23 @@ def test_a_row_of_units_becomes_part_of_the_names(load: Load) -> None:
     assert is_as_plain(series)
 
 
+@pytest.mark.parametrize(
+    ("above", "columns"),
+    [
+        (("utc,load", ",MW"), ("load (MW)",)),
+        (("Price,Close", "Ticker,ACME", "Date,"), ("Close (ACME)",)),
+        (("Load of 2014", "utc,load"), ("load",)),
+        (("Load of 2014,",), ("column 2",)),
+    ],
+)
+def test_a_row_with_one_name_is_part_of_a_header_and_none_alone(
+    load: Load, above: tuple[str, ...], columns: tuple[str, ...]
+) -> None:
+    series = load(*above, *(f"{time},{mw}" for time, mw in zip(HOURS, READINGS, strict=True)))
+    assert is_as_plain(series)
+    assert series.columns == columns
+
+
 def test_trailing_separators_and_empty_rows_are_nothing(load: Load) -> None:
     series = load(*(line + ",," for line in PLAIN), ",,,,", ",,,,")
     assert is_as_plain(series)
@@ -587,11 +604,64 @@ def test_columns_that_make_a_timestamp_together_are_joined_in_frames_and_their_f
 def test_a_cell_of_a_frame_that_is_no_timestamp_is_refused_by_its_row(tmp_path: Path) -> None:
     frame = pd.DataFrame({"utc": [*HOURS[:7], "soon", *HOURS[8:]], "MW": READINGS})
     frame.to_excel(tmp_path / "load.xlsx", index=False)
-    said = "row 7, column 'utc': expected a timestamp such as .*, received 'soon'"
-    with pytest.raises(DataError, match=f"frame: {said}"):
+    said = "column 'utc': expected a timestamp such as .*, received 'soon'"
+    with pytest.raises(DataError, match=f"frame: row 7, {said}"):
         load_frame(frame)
-    with pytest.raises(DataError, match=rf"load\.xlsx: {said}"):
+    with pytest.raises(DataError, match=rf"load\.xlsx: line 9, {said}"):  # of the sheet
         load_dataset(str(tmp_path / "load.xlsx"), tmp_path)
+
+
+def test_a_frame_with_empty_cells_before_its_timestamps_is_read() -> None:
+    frame = pd.DataFrame({"note": ["on", None, np.nan] * 20, "utc": write_times("%d.%m.%Y %H:%M"), "MW": READINGS})
+    series = load_frame(frame)
+    assert is_as_plain(series)
+    assert series.excluded == {"note": "text"}
+
+
+WORKBOOKS: dict[str, tuple[list[list[object]], tuple[str, ...]]] = {
+    "a title above": ([["Load of 2014", None], [None, None], ["utc", "MW"]], ("MW",)),
+    "a row of units": ([["utc", "load"], [None, "MW"]], ("load (MW)",)),
+    "no header": ([], ("column 2",)),
+}
+
+
+@pytest.mark.parametrize(("above", "columns"), WORKBOOKS.values(), ids=WORKBOOKS)
+def test_a_sheet_is_read_as_the_text_of_its_cells(
+    tmp_path: Path, above: list[list[object]], columns: tuple[str, ...]
+) -> None:
+    rows: list[object] = [*above, *zip(pd.DatetimeIndex(HOURS), READINGS, strict=True)]
+    pd.DataFrame(rows, dtype=object).to_excel(tmp_path / "load.xlsx", header=False, index=False)
+    series = load_dataset(str(tmp_path / "load.xlsx"), tmp_path)
+    assert is_as_plain(series)
+    assert series.columns == columns
+
+
+def test_cells_of_a_sheet_may_hold_texts_dates_and_times_of_day(tmp_path: Path) -> None:
+    stamps = pd.DatetimeIndex(HOURS)
+    texts = [*(str(mw).replace(".", ",") for mw in READINGS[:50]), *(["-"] * 10)]
+    thousandths = [n + 1.125 for n in range(60)]  # a number, and no thousand of the decimal comma
+    frame = pd.DataFrame({"day": stamps.date, "clock": stamps.time, "MW": texts, "wind": thousandths})
+    frame.to_excel(tmp_path / "load.xlsx", index=False)
+    series = load_dataset(str(tmp_path / "load.xlsx"), tmp_path)
+    assert (series.time_column, series.columns) == ("day+clock", ("MW", "wind"))
+    assert series.timestamps.tolist() == [time.item() for time in HOURS]
+    assert series.values[:50, 0].tolist() == READINGS[:50]
+    assert np.isnan(series.values[50:, 0]).all()
+    assert series.values[:, 1].tolist() == thousandths
+
+
+def test_of_several_sheets_the_first_with_a_series_is_read_and_the_others_are_named(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"utc": pd.DatetimeIndex(HOURS), "MW": READINGS})
+    with pd.ExcelWriter(tmp_path / "load.xlsx") as book:
+        pd.DataFrame({"about": ["a load"]}).to_excel(book, sheet_name="about", index=False)
+        frame.to_excel(book, sheet_name="2014", index=False)
+        frame.to_excel(book, sheet_name="2015", index=False)
+    series = load_dataset(str(tmp_path / "load.xlsx"), tmp_path)
+    assert is_as_plain(series)
+    assert series.notes == ("sheet: '2014'; not read: 'about', '2015'",)
+    assert load_dataset(str(tmp_path / "load.xlsx"), tmp_path).notes == series.notes
+    with pytest.raises(UsageError, match=r"separator: is of text files; .*load\.xlsx is excel"):
+        load_dataset(str(tmp_path / "load.xlsx"), tmp_path, Reading(separator=";"))
 
 
 def test_columns_of_truths_and_complex_numbers_are_excluded_from_frames() -> None:

@@ -35,13 +35,15 @@ def find_header(rows: Sequence[Row], start: int, width: int) -> tuple[int, list[
     while first - 1 > start and _is_damaged_reading(rows[first - 1], usual, rows[first - 2]):
         first -= 1
     header: list[Row] = []
+    has_names = False
     for number in range(first - 1, max(start, first - MOST_HEADER_ROWS) - 1, -1):
         row = rows[number]
-        filled = [cell for cell in row if cell.strip()]
-        if len(row) < width - 1 or len(filled) < 2 or (header and len(filled) < width / 2):
+        filled = sum(bool(cell.strip()) for cell in row)
+        if len(row) < max(2, width - 1) or filled < (max(2, width / 2) if has_names else 1):
             break
         header.insert(0, row)
-    return first, header
+        has_names = has_names or filled > 1  # of one cell is a row of units, or the name of an index
+    return first, header if has_names else []
 
 
 def _is_reading(row: Row, usual: list[str]) -> bool:

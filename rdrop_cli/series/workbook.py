@@ -1,0 +1,83 @@
+"""Excel workbooks: the cells of a sheet are read as the lines of a CSV are."""
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, time
+
+from rdrop_cli.errors import DataError, RdropError, UsageError, tell_extra
+from rdrop_cli.series.content import Content
+from rdrop_cli.series.csv.layout import SAMPLED_LINES, infer_layout
+from rdrop_cli.series.csv.read import Table, read_csv
+from rdrop_cli.study.reading import Reading
+
+Cells = Sequence[Sequence[object]]
+_GROUPED = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")  # 1.234 of a text may be 1234, and of a cell with a number not
+
+
+def read_workbook(content: Content, reading: Reading) -> Table:
+    """Read the first sheet that holds timestamps and numbers, with a note of the others.
+
+    Raises:
+        UsageError: an option that only a text has.
+        DataError: it cannot be read, the library that reads it is not installed, or no sheet holds such a table.
+    """
+    for option in ("separator", "encoding"):
+        if getattr(reading, option):
+            raise UsageError(f"is of text files; {content.label} is excel", field=option)
+    sheets = {name: _write_text(cells) for name, cells in _read_sheets(content)}
+    content.check_unchanged()
+    name = _choose_sheet(content.label, sheets, reading)
+    text = sheets.pop(name).encode()
+    table = read_csv(
+        replace(content, file=io.BytesIO(text), kind="text", sha256=hashlib.sha256(text).hexdigest()), reading
+    )
+    others = ", ".join(map(repr, sheets))
+    return replace(table, notes=(f"sheet: {name!r}; not read: {others}", *table.notes)) if others else table
+
+
+def _read_sheets(content: Content) -> Iterator[tuple[str, Cells]]:
+    """Yield the sheets that hold something, each with its rows of cells."""
+    import pandas as pd
+
+    content.file.seek(0)
+    try:
+        sheets = pd.read_excel(content.file, sheet_name=None, header=None, dtype=object, na_filter=False)
+    except ImportError as error:
+        raise DataError(f"{content.label}: excel needs another library: {tell_extra('files')}") from error
+    except Exception as error:  # whatever the library trips over
+        raise DataError(f"{content.label}: cannot be read as excel: {str(error)[:120]}") from error
+    if all(frame.empty for frame in sheets.values()):
+        raise DataError(f"{content.label}: no readings")
+    yield from ((str(name), frame.to_numpy().tolist()) for name, frame in sheets.items() if not frame.empty)
+
+
+def _choose_sheet(label: str, sheets: dict[str, str], reading: Reading) -> str:
+    """Return the first sheet that has the layout of a series; where none has, say what the longest lacks."""
+    faults: dict[str, RdropError] = {}
+    for name, text in sheets.items():
+        try:
+            infer_layout(label, text.splitlines(keepends=True)[:SAMPLED_LINES], reading)
+        except RdropError as error:
+            faults[name] = error
+        else:
+            return name
+    raise faults[max(faults, key=lambda name: len(sheets[name]))]
+
+
+def _write_text(cells: Cells) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([_write_cell(cell) for cell in row] for row in cells)
+    return text.getvalue()
+
+
+def _write_cell(cell: object) -> str:
+    """Return what a CSV would have in this place; a line of a text is a row of the sheet."""
+    if isinstance(cell, datetime):
+        return str(cell.date() if cell.time() == time() else cell)
+    if isinstance(cell, float) and _GROUPED.fullmatch(repr(cell)):
+        return f"{cell!r}0"
+    return " ".join(str(cell).splitlines())
