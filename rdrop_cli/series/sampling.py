@@ -8,6 +8,10 @@ import numpy.typing as npt
 from rdrop_cli.study.units import UNIT_SECONDS, format_seconds
 
 CLOCK, WEEKDAYS, MONTHS, MONTH_ENDS = "clock", "weekdays", "months", "month ends"
+TRADING_STARTS, TRADING_ENDS = "first weekdays of months", "last weekdays of months"
+_BY_MONTHS = (MONTHS, MONTH_ENDS, TRADING_STARTS, TRADING_ENDS)
+_MOST_HOLIDAYS = 3  # by which the first and the last trading day of a month are away from its first and last day
+_HALF_A_DAY = UNIT_SECONDS["d"] // 2
 TOLERANCE = 0.05  # of a step: a logger may be early or late
 SECOND = np.timedelta64(1, "s")
 
@@ -19,18 +23,22 @@ class Sampling:
     Attributes:
         seconds: the median, which gaps and repeats do not move; of months the mean length, and a day of trade is one of
             24 hours.
-        calendar: by what steps are counted: `clock`, `weekdays`, `months`, or `month ends` of readings on last days.
+        calendar: by what steps are counted: `clock`, `weekdays`, `months`, `month ends` of readings on last days, or
+            the first or last weekdays of months.
+        shift: seconds by which timestamps are moved to find their days: half a day where midnight was local and the
+            timestamps are in UTC.
     """
 
     seconds: float
     calendar: str = CLOCK
+    shift: int = 0
 
     def count_steps(self, timestamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]:
         """Return how many usual steps each reading comes after the one before it: shape (row - 1,)."""
         if self.calendar == WEEKDAYS:
-            return _count_trading_days(timestamps.astype("datetime64[D]")) / (self.seconds / UNIT_SECONDS["d"])
-        if self.calendar in (MONTHS, MONTH_ENDS):
-            months = np.diff(timestamps.astype("datetime64[M]").astype(np.int64)).astype(np.float64)
+            return _count_trading_days(self._find_days(timestamps)) / (self.seconds / UNIT_SECONDS["d"])
+        if self.calendar in _BY_MONTHS:
+            months = np.diff(self._find_days(timestamps).astype("datetime64[M]").astype(np.int64)).astype(np.float64)
             return months / max(1, round(self.seconds / UNIT_SECONDS["mo"]))
         seconds = measure_seconds(timestamps)
         return seconds / self.seconds if self.seconds else np.where(seconds == 0, 1.0, np.inf)
@@ -48,12 +56,11 @@ class Sampling:
     def advance(self, stamps: npt.NDArray[np.datetime64], steps: int) -> npt.NDArray[np.datetime64]:
         """Return the times so many usual steps after `stamps`, shape (time,): of readings that are not there yet."""
         later: npt.NDArray[np.datetime64]
+        days = self._find_days(stamps)
         if self.calendar == WEEKDAYS:
-            days = stamps.astype("datetime64[D]")
             ahead = steps * round(self.seconds / UNIT_SECONDS["d"])
             later = np.busday_offset(days, ahead, roll="backward").astype(stamps.dtype) + (stamps - days)
-        elif self.calendar in (MONTHS, MONTH_ENDS):
-            days = stamps.astype("datetime64[D]")
+        elif self.calendar in _BY_MONTHS:
             months = steps * max(1, round(self.seconds / UNIT_SECONDS["mo"]))
             later = self._add_months(days, months).astype(stamps.dtype) + (stamps - days)
         else:
@@ -61,12 +68,21 @@ class Sampling:
             later = (stamps + passed).astype(stamps.dtype)
         return later
 
+    def _find_days(self, timestamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.datetime64]:
+        return (timestamps + np.timedelta64(self.shift, "s")).astype("datetime64[D]")
+
     def _add_months(self, days: npt.NDArray[np.datetime64], months: int) -> npt.NDArray[np.datetime64]:
-        """Return the same day of a later month, or its last where that is shorter or readings are on last days."""
-        month = days.astype("datetime64[M]")
-        last = (month + months + 1).astype("datetime64[D]") - 1
-        same = (month + months).astype("datetime64[D]") + (days - month)
-        return last if self.calendar == MONTH_ENDS else np.minimum(same, last)
+        """Return the same day of a later month, its last where that is shorter, or the one that readings are on."""
+        month = days.astype("datetime64[M]") + months
+        first, last = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]") - 1
+        found: npt.NDArray[np.datetime64] = np.minimum(first + (days - days.astype("datetime64[M]")), last)
+        if self.calendar == MONTH_ENDS:
+            found = last
+        elif self.calendar == TRADING_STARTS:
+            found = np.busday_offset(first, 0, roll="forward")
+        elif self.calendar == TRADING_ENDS:
+            found = np.busday_offset(last, 0, roll="backward")
+        return found
 
     def __str__(self) -> str:
         days = round(self.seconds / UNIT_SECONDS["d"])
@@ -86,13 +102,22 @@ def find_sampling(timestamps: npt.NDArray[np.datetime64]) -> Sampling:
         return Sampling(0)
     seconds = float(np.median(measure_seconds(timestamps)))
     seconds = round(seconds) if seconds == round(seconds) else seconds
-    days = timestamps.astype("datetime64[D]")
-    same_time = len(np.unique((timestamps - days).astype(np.int64))) == 1
-    if seconds >= 28 * UNIT_SECONDS["d"] and same_time and (months := _find_months(days)):
-        return Sampling(months * UNIT_SECONDS["mo"], MONTH_ENDS if _are_last(days).all() else MONTHS)
-    if seconds >= UNIT_SECONDS["d"] and same_time and (trading := _find_trading_days(days)):
-        return Sampling(trading * UNIT_SECONDS["d"], WEEKDAYS)
-    return Sampling(seconds)
+    return next(
+        filter(None, (_find_calendar(timestamps, seconds, shift) for shift in (0, _HALF_A_DAY))), Sampling(seconds)
+    )
+
+
+def _find_calendar(timestamps: npt.NDArray[np.datetime64], seconds: float, shift: int) -> Sampling | None:
+    """Return the months or days of trade by which timestamps are apart, whose time of day only summer time moves."""
+    moved = timestamps + np.timedelta64(shift, "s")
+    days = moved.astype("datetime64[D]")
+    if seconds < UNIT_SECONDS["d"] or np.ptp(moved - days) > np.timedelta64(1, "h"):
+        return None
+    if seconds >= 28 * UNIT_SECONDS["d"] and (calendar := _find_month_calendar(days)):
+        months = int(np.median(np.diff(days.astype("datetime64[M]").astype(np.int64))))
+        return Sampling(months * UNIT_SECONDS["mo"], calendar, shift) if months else None
+    trading = _find_trading_days(days)
+    return Sampling(trading * UNIT_SECONDS["d"], WEEKDAYS, shift) if trading else None
 
 
 def _count_trading_days(days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]:
@@ -108,16 +133,15 @@ def _find_trading_days(days: npt.NDArray[np.datetime64]) -> int:
     return usual if (passed == usual).mean() > (by_clock == np.median(by_clock)).mean() else 0
 
 
-def _find_months(days: npt.NDArray[np.datetime64]) -> int:
-    """Return the usual number of months between days that are all the same or the last of their month; 0 for others."""
+def _find_month_calendar(days: npt.NDArray[np.datetime64]) -> str:
+    """Return which days of months these are: all the same, the last, the first or last of trade; empty for others."""
     months = days.astype("datetime64[M]")
-    of_month = (days - months).astype(np.int64)
-    if len(np.unique(of_month)) > 1 and not _are_last(days).all():
-        return 0
-    return int(np.median(np.diff(months).astype(np.int64)))
-
-
-def _are_last(days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
-    """Return which days are the last of their month."""
-    last: npt.NDArray[np.bool_] = (days + 1).astype("datetime64[M]") > days.astype("datetime64[M]")
-    return last
+    before = (days - months).astype(np.int64)
+    after = ((months + 1).astype("datetime64[D]") - 1 - days).astype(np.int64)
+    if not after.any():
+        return MONTH_ENDS
+    if not np.ptp(before):
+        return MONTHS
+    if not np.is_busday(days).all():
+        return ""
+    return TRADING_STARTS if before.max() <= _MOST_HOLIDAYS else TRADING_ENDS if after.max() <= _MOST_HOLIDAYS else ""

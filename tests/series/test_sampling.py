@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from rdrop_cli.errors import DataError, UsageError
@@ -77,6 +78,18 @@ def test_some_trading_days_are_steps_as_one_is(apart: int) -> None:
     assert sampling.advance(thinned[:1], 2)[0] == thinned[2]
 
 
+@pytest.mark.parametrize("zone", ["America/New_York", "Europe/Berlin", "Asia/Tokyo"])
+@pytest.mark.parametrize(("step", "text"), [("B", "1 trading day"), ("MS", "1 mo"), ("BME", "1 mo")])
+def test_days_of_local_time_are_those_of_the_place(zone: str, step: str, text: str) -> None:
+    local = pd.date_range("2020-01-01", periods=300, freq=step, tz=zone)
+    stamps = local.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[s]")
+    sampling = find_sampling(stamps)
+    assert str(sampling) == text
+    assert sampling.find_regular(stamps).all()
+    ahead = sampling.advance(stamps[:-5], 5) - stamps[5:]
+    assert (abs(ahead) <= np.timedelta64(1, "h")).all()  # clocks may be put forward or back on the way
+
+
 def test_weeks_are_steps_of_the_clock() -> None:
     weeks = np.arange("2015-01-05", "2016-01-01", 7, dtype="datetime64[D]")
     assert find_sampling(weeks) == Sampling(7 * 24 * 3600)
@@ -103,6 +116,10 @@ def test_months_and_years_are_steps_of_their_own(tmp_path: Path, months: int, te
         (["2020-11-28", "2020-12-28", "2021-01-28", "2021-02-28"], 1, "2021-03-28"),
         (["2020-10-30", "2020-11-30", "2020-12-30"], 2, "2021-02-28"),
         (["2018-02-28", "2019-02-28", "2020-02-29"], 1, "2021-02-28"),
+        (["2018-02-28", "2018-03-29", "2018-04-30", "2018-05-31"], 4, "2018-09-28"),  # the 30th of March is Good Friday
+        (["2020-11-02", "2020-12-01", "2021-01-04", "2021-02-01"], 4, "2021-06-01"),
+        (["2014-06-30", "2014-09-30", "2014-12-31"], 1, "2015-03-31"),
+        (["2020-12-31T23:00", "2021-01-31T23:00", "2021-02-28T23:00", "2021-03-31T22:00"], 1, "2021-04-30T22:00"),
     ],
 )
 def test_the_month_after_has_a_day_of_its_own(times: list[str], steps: int, later: str) -> None:
