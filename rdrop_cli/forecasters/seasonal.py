@@ -30,10 +30,10 @@ def count_day_rows(windows: Windows) -> int:
     Raises:
         UsageError: no whole number of them.
     """
-    sampling_seconds = windows.sampling.seconds
-    day_rows = round(DAY_SECONDS / sampling_seconds)
-    if not day_rows or abs(day_rows * sampling_seconds - DAY_SECONDS) > 1:
-        raise UsageError(f"seasonal-naive needs readings that divide a day; they are {sampling_seconds:g} s apart")
+    sampling = windows.sampling
+    day_rows = round(DAY_SECONDS / sampling.seconds)
+    if not day_rows or abs(day_rows * sampling.seconds - DAY_SECONDS) > 1:
+        raise UsageError(f"seasonal-naive needs readings that divide a day; they are {sampling} apart")
     return day_rows
 
 

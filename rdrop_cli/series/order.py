@@ -70,7 +70,8 @@ def _order(label: str, table: Table, reading: Reading, find_groups: FindGroups) 
         return table
     if back.any() and _is_evident(table, back):
         return _note(_sort(table), f"order: {back.sum()} rows went back in time by a swap, sorted")
-    if back.any() or (steps == 0).sum() > MOST_REPEATS * len(steps):
+    repeated = (steps == 0).sum() > MOST_REPEATS * len(steps)
+    if back.any() or (repeated and (not reading.resample or find_groups())):  # different series have no mean
         _refuse(label, table, steps, find_groups)
     return table
 
@@ -136,7 +137,7 @@ def _resample(table: Table, length: str) -> Table:
     values, told = drop_sentinels(table.columns, table.values)
     frame = pd.DataFrame(values, index=pd.DatetimeIndex(table.timestamps))
     means = frame.resample(pd.Timedelta(seconds=seconds)).mean()
-    reach = pd.Timedelta(seconds=(1 + TOLERANCE) * find_sampling(table.timestamps).seconds)
+    reach = pd.Timedelta(seconds=(1 + TOLERANCE) * find_sampling(np.unique(table.timestamps)).seconds)
     partial = len(means) > 1 and frame.index[-1] + reach < means.index[-1] + pd.Timedelta(seconds=seconds)
     means = means[:-1] if partial else means
     table = replace(

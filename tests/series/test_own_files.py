@@ -364,6 +364,17 @@ def test_irregular_readings_are_averaged_over_equal_steps(load: Load) -> None:
     assert series.name_row(3) == "row 3"
 
 
+def test_readings_of_the_same_time_are_averaged_but_not_those_of_different_series(load: Load) -> None:
+    twice = [
+        line for time, mw in zip(HOURS, READINGS, strict=True) for line in (f"{time},{mw},1", f"{time},{mw + 1},2")
+    ]
+    alike = [line.rpartition(",")[0] for line in twice]
+    assert "average with resample" in refuse(load, "utc,MW", *alike)
+    series = load("utc,MW", *alike, resample="1h")
+    assert series.values[:, 0] == pytest.approx(np.array(READINGS) + 0.5)
+    assert "choose one with where 'station=1'" in refuse(load, "utc,MW,station", *twice, resample="1h")
+
+
 def test_a_step_longer_than_the_series_is_refused(load: Load) -> None:
     with pytest.raises(UsageError, match="resample: expected at most the length of the series, 59 h, received"):
         load(*PLAIN, resample="999999999d")
@@ -449,6 +460,12 @@ def test_trailing_separators_and_empty_rows_are_nothing(load: Load) -> None:
     series = load(*(line + ",," for line in PLAIN), ",,,,", ",,,,")
     assert is_as_plain(series)
     assert series.columns == ("MW", "wind")
+
+
+def test_lines_that_end_in_a_separator_shift_no_names(load: Load) -> None:
+    series = load(PLAIN[0], *(f"{line}," for line in PLAIN[1:]))
+    assert is_as_plain(series)
+    assert (series.time_column, series.columns, series.excluded) == ("utc", ("MW", "wind"), {})
 
 
 def test_a_row_cut_short_is_refused_by_line(load: Load) -> None:

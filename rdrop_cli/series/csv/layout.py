@@ -125,6 +125,8 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
     if width > MAX_COLUMNS:
         raise DataError(f"{label}: {width} columns; at most {MAX_COLUMNS} can be read")
     first, header = find_header(rows, start, width)
+    if header and len(header[0]) < width and not any(cell.strip() for row in rows[first:] for cell in row[width - 1 :]):
+        width -= 1  # the lines end in a separator, and the header does not
     names, told = name_columns(header, width)
     notes += told
     above = first - len(header)
