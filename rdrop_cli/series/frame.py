@@ -98,7 +98,7 @@ def _to_number(text: str) -> float:
 
 
 def _find_times(label: str, frame: "pd.DataFrame", reading: Reading) -> list[str]:
-    from pandas.api.types import is_datetime64_any_dtype
+    from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
     names = [str(name) for name in frame.columns]
     if reading.time:
@@ -106,7 +106,7 @@ def _find_times(label: str, frame: "pd.DataFrame", reading: Reading) -> list[str
     for name in names:
         if is_datetime64_any_dtype(frame[name]):
             return [name]
-    for index, name in enumerate(names):
+    for index, name in sorted(enumerate(names), key=lambda column: is_numeric_dtype(frame[column[1]])):
         texts = _write_texts(frame[name].head(100))
         try:
             TimestampColumn(label, name, reading.date_format).add(texts, range(len(texts)))

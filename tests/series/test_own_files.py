@@ -236,6 +236,20 @@ def test_midnight_may_be_the_24th_hour(load: Load) -> None:
     assert is_as_plain(load("utc,MW", *(f"{t},{mw}" for t, mw in zip(times, READINGS, strict=True))))
 
 
+def test_the_numbers_of_meters_are_no_times_where_others_are_written(load: Load) -> None:
+    lines = [f"{1234567890 + 7 * n * n},{time},{READINGS[n]}" for n, time in enumerate(write_times("%d.%m.%Y %H:%M"))]
+    frame = pd.read_csv(io.StringIO("\n".join(["meter,when,MW", *lines])))
+    for series in (load("meter,when,MW", *lines), load_frame(frame)):
+        assert (series.time_column, series.columns) == ("when", ("meter", "MW"))
+        assert series.timestamps.tolist() == [time.item() for time in HOURS]
+
+
+@pytest.mark.parametrize(("names", "form"), [("<DATE>,<TIME>", "%Y%m%d,%H%M%S"), ("day,time", "%Y-%m-%d,%H%M")])
+def test_a_time_of_day_may_be_digits(load: Load, names: str, form: str) -> None:
+    rows = [f"{time},{mw}" for time, mw in zip(write_times(form), READINGS, strict=True)]
+    assert is_as_plain(load(f"{names},MW", *rows))
+
+
 @pytest.mark.parametrize("hour", ["{}", "{:02}:00", "{:02}.00.00"])
 def test_date_and_time_may_stand_in_two_columns(load: Load, hour: str) -> None:
     rows = [f"{str(t)[:10]},{hour.format(int(str(t)[11:13]))},{mw}" for t, mw in zip(HOURS, READINGS, strict=True)]

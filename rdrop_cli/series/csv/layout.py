@@ -21,7 +21,7 @@ _PARTS = (  # names under which a timestamp is found in several columns
     {"hour", "hr", "hh", "stunde"},
     {"minute", "min", "minuten"},
 )
-_TIME_NAME = re.compile(r"time|date|stamp|epoch|unix|utc|datum|zeit|mess|fecha|^ts?$", re.IGNORECASE)
+_TIME_NAME = re.compile(r"time|date|stamp|epoch|unix|utc|datum|zeit|fecha|^ts?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -167,6 +167,7 @@ def _find_time(label: str, names: list[str], sample: list[Row], reading: Reading
         return find_time_columns(label, names, reading.time)
     columns = [[row[index].strip() for row in sample] for index in range(len(names))]
     found = [index for index, cells in enumerate(columns) if holds_timestamps(names[index], index, cells)]
+    found.sort(key=lambda index: not _TIME_NAME.search(names[index]) and all(map(_is_digits, columns[index])))
     for index in found:
         if len(set(columns[index])) > len(sample) / 2:
             return (index,)
@@ -219,15 +220,20 @@ def holds_timestamps(name: str, index: int, cells: list[str]) -> bool:
     return not is_number(some[0]) or bool(_TIME_NAME.search(name)) or (index == 0 and len(set(some)) == len(some))
 
 
+def _is_digits(cell: str) -> bool:
+    """Tell whether a cell, if it holds anything, may as well be a number as a timestamp."""
+    return not cell or is_number(cell)
+
+
 def _find_clock(names: list[str], columns: list[Row], date: int) -> tuple[int, ...]:
-    """Return the column with the time of day that belongs to a date: by its cells, or hours by its name."""
+    """Return the column with the time of day that belongs to a date: by its cells, or of digits by its name."""
     if any(":" in cell for cell in columns[date][:50]):
         return ()
     for index, cells in enumerate(columns):
         some = [cell for cell in cells if cell][:200]
         clock = some and all(TIME_OF_DAY.fullmatch(cell) for cell in some) and not all(is_number(c) for c in some)
         hours = _in_part(names[index], _PARTS[3] | {"time", "zeit", "uhrzeit"}) and all(
-            re.fullmatch(r"\d{1,2}", cell) and int(cell) <= 24 for cell in some
+            re.fullmatch(r"\d{1,2}|\d{4}|\d{6}", cell) and int(cell[:2]) <= 24 for cell in some
         )
         if index != date and some and (clock or hours):
             return (index,)
@@ -235,7 +241,7 @@ def _find_clock(names: list[str], columns: list[Row], date: int) -> tuple[int, .
 
 
 def _in_part(name: str, options: set[str]) -> bool:
-    return name.lower().strip() in options
+    return name.lower().strip("<> ") in options
 
 
 def _find_part(names: list[str], options: set[str]) -> int | None:

@@ -43,10 +43,11 @@ _TIMES = (
     (r"\d{1,2}:\d{2}:\d{2} ?[AaPp][Mm]", "%I:%M:%S %p"),
     (r"\d{1,2}\.\d{2}", "%H.%M"),
     (r"\d{1,2}\.\d{2}\.\d{2}", "%H.%M.%S"),
+    (r"\d{6}", "%H%M%S"),
     (r"\d{4}", "%H%M"),
     (r"\d{1,2}", "%H"),
 )
-TIME_OF_DAY = re.compile("|".join(pattern for pattern, _ in _TIMES[1:-2]))
+TIME_OF_DAY = re.compile("|".join(pattern for pattern, _ in _TIMES[1:-3]))
 _ZONE = r"(?:Z|[+-]\d{2}:?\d{2})"
 _ISO = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?{_ZONE}?)?")
 _COMPACT = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
