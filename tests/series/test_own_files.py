@@ -236,6 +236,23 @@ def test_midnight_may_be_the_24th_hour(load: Load) -> None:
     assert is_as_plain(load("utc,MW", *(f"{t},{mw}" for t, mw in zip(times, READINGS, strict=True))))
 
 
+@pytest.mark.parametrize(
+    ("form", "glue"),
+    [("%d.%m.%Y %H:%M", " - "), ("%d/%m/%Y %H:%M:%S", " - "), ("%Y-%m-%dT%H:%M", "/"), ("%d.%m.%Y,%H:%M", " - ")],
+)
+def test_a_length_of_time_is_known_by_its_beginning(load: Load, form: str, glue: str) -> None:
+    ends = [(pd.Timestamp(time) + pd.Timedelta("1h")).strftime(form.rpartition(",")[2]) for time in HOURS]
+    rows = [f"{time}{glue}{end},{mw}" for time, end, mw in zip(write_times(form), ends, READINGS, strict=True)]
+    assert is_as_plain(load("day,hours,MW" if "," in form else "MTU,MW", *rows))
+
+
+def test_a_dash_between_date_and_hour_begins_no_end(load: Load) -> None:
+    form = "%d.%m.%Y - %H:%M"
+    rows = [f"{time},{mw}" for time, mw in zip(write_times(form), READINGS, strict=True)]
+    assert "no column begins with a timestamp" in refuse(load, "utc,MW", *rows)
+    assert is_as_plain(load("utc,MW", *rows, time="utc", date_format=form))
+
+
 def test_the_numbers_of_meters_are_no_times_where_others_are_written(load: Load) -> None:
     lines = [f"{1234567890 + 7 * n * n},{time},{READINGS[n]}" for n, time in enumerate(write_times("%d.%m.%Y %H:%M"))]
     frame = pd.read_csv(io.StringIO("\n".join(["meter,when,MW", *lines])))

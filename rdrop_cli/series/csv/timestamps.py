@@ -47,19 +47,25 @@ _TIMES = (
     (r"\d{4}", "%H%M"),
     (r"\d{1,2}", "%H"),
 )
-TIME_OF_DAY = re.compile("|".join(pattern for pattern, _ in _TIMES[1:-3]))
+_CLOCK = "|".join(pattern for pattern, _ in _TIMES[1:-3])
+TIME_OF_DAY = re.compile(rf"(?:{_CLOCK})(?:\s*[-–]\s*(?:{_CLOCK}))?")  # or of a length of time
 _ZONE = r"(?:Z|[+-]\d{2}:?\d{2})"
 _ISO = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?{_ZONE}?)?")
 _COMPACT = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _EPOCH_UNITS = {9: "s", 10: "s", 12: "ms", 13: "ms", 15: "us", 16: "us", 18: "ns", 19: "ns"}  # by digits: from 1973 on
 _MIDNIGHT_24 = re.compile(r"([T ])24((?:[:.]00){0,2}|00)$")
+# The end of a length of time, which is known by its beginning: ` - 01.01.2020 01:00` behind a time of day.
+_END = re.compile(r"(?<=:\d\d)\s+[-–]\s+\d[\d.:/ -]*$|/\d{4}-\d{2}-[\dT:.Z+ -]*$")
 FIRST, LAST = np.datetime64("0001-01-01T00:00:00", "us"), np.datetime64("9999-12-31T23:59:59", "us")
 
 
 @lru_cache(maxsize=10_000)
 def find_format(text: str, order: str = DAY_FIRST) -> str | None:
-    """Return the format that a timestamp has, for `strptime`, `ISO8601`, or `epoch` with its unit; None for none."""
-    text = text.strip()
+    """Return the format that a timestamp has, for `strptime`, `ISO8601`, or `epoch` with its unit; None for none.
+
+    Of a length of time, `01.01.2020 00:00 - 01.01.2020 01:00`, it is that of its beginning.
+    """
+    text = _END.sub("", text.strip())
     if _ISO.fullmatch(text):
         return ISO
     if re.fullmatch(r"\d+(\.\d*)?", text):
@@ -162,7 +168,8 @@ class TimestampColumn:
         """Return timestamps, and the index of the first text that is none."""
         import pandas as pd
 
-        column, days = _turn_midnight(pd.Series(list(texts), dtype=object).str.strip())
+        begun = pd.Series(list(texts), dtype=object).str.strip().str.replace(_END, "", regex=True)
+        column, days = _turn_midnight(begun)
         found = np.full(len(column), np.datetime64("NaT", "us"))
         left, untried, tried = np.arange(len(column)), self._list_known(order), set[str]()
         while len(left):
