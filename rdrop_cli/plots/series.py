@@ -9,6 +9,7 @@ import numpy.typing as npt
 from rdrop_cli.plots.style import NAIVE_COLOUR, PALETTE, draw_figure
 from rdrop_cli.series.describe import list_periods
 from rdrop_cli.series.quality import Gap, find_gaps, find_measured
+from rdrop_cli.series.sampling import CLOCK, WEEKDAYS
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.protocol import Protocol
@@ -84,7 +85,7 @@ def _draw_readings(axes: "Axes", series: Series, target: str) -> None:
     axes.plot(stamps, mean, color=READING_COLOUR, linewidth=0.6)
     axes.margins(x=0)
     if seconds == series.sampling_seconds:
-        drawn = f"a reading every {format_seconds(seconds)}"
+        drawn = f"a reading every {series.sampling}"
     else:
         drawn = f"line: mean of {format_seconds(seconds)}; band: lowest to highest reading"
     axes.set_title(f"{series.source.name}  ({drawn})", loc="left", fontsize=12, pad=34)
@@ -96,7 +97,10 @@ def choose_bin_seconds(series: Series) -> float:
     reading = series.sampling_seconds if series.sampling_seconds > 0 else 1
     if span / reading <= MOST_BINS + 1:
         return reading
-    return next((seconds for seconds in BIN_SECONDS if seconds >= max(reading, span / MOST_BINS)), span / MOST_BINS)
+    least = max(
+        reading, span / MOST_BINS, 7 * DAY if series.sampling.calendar == WEEKDAYS else 0
+    )  # with a reading in it
+    return next((seconds for seconds in BIN_SECONDS if seconds >= least), span / MOST_BINS)
 
 
 def bin_readings(
@@ -105,9 +109,8 @@ def bin_readings(
     """Return stamps, and lowest, mean and highest readings, of stretches of time: each (bin,), NaN where none is."""
     column = series.values[:, series.columns.index(target)]
     real = (np.abs(column) < LARGEST_READING) & find_measured(series)[:, series.columns.index(target)]
-    start = series.timestamps.min()
-    bins = np.floor((series.timestamps - start) / np.timedelta64(1, "s") / seconds + 1e-9).astype(np.int64)
-    count = int(bins.max()) + 1
+    bins, stamps = _lay_out_bins(series, seconds)
+    count = len(stamps)
     bins, readings = bins[real], column[real]
     low, high = np.full(count, np.inf), np.full(count, -np.inf)
     np.minimum.at(low, bins, readings)
@@ -117,8 +120,25 @@ def bin_readings(
     mean = np.bincount(bins, readings, minlength=count) / found
     empty = np.isnan(found)
     low[empty] = high[empty] = np.nan
-    microseconds = np.round(seconds * 1e6 * np.arange(count)).astype("timedelta64[us]")
-    return start + microseconds, low, mean, high
+    return stamps, low, mean, high
+
+
+def _lay_out_bins(series: Series, seconds: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.datetime64]]:
+    """Return the bin of each reading (row,), and the stamps of all bins (bin,).
+
+    Where months or days of trade are drawn one by one, each reading has its own: they differ in length.
+    """
+    start = series.timestamps.min()
+    one_by_one = seconds == series.sampling_seconds and series.sampling.calendar != CLOCK
+    if one_by_one:
+        steps = np.round(series.sampling.count_steps(series.timestamps)).clip(0)
+        bins = np.concatenate([[0], np.cumsum(steps)]).astype(np.int64)
+    else:
+        bins = np.floor((series.timestamps - start) / np.timedelta64(1, "s") / seconds + 1e-9).astype(np.int64)
+    stamps = start + np.round(seconds * 1e6 * np.arange(int(bins.max()) + 1)).astype("timedelta64[us]")
+    if one_by_one:
+        stamps[bins] = series.timestamps
+    return bins, stamps
 
 
 def _mark_gaps(axes: "Axes", gaps: list[Gap]) -> None:

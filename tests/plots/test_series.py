@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
@@ -128,6 +129,23 @@ def test_time_without_a_reading_is_a_hole_in_the_line() -> None:
     _, low, mean, high = bin_readings(replace(series, timestamps=stamps), "load_MW", 3600)
     for line in (low, mean, high):
         assert np.flatnonzero(np.isnan(line)).tolist() == list(range(20, 30))
+
+
+@pytest.mark.parametrize(("step", "rows"), [("BME", 400), ("YS", 100), ("B", 700), ("B", 6000)])
+def test_months_and_days_of_trade_are_a_line_without_holes(step: str, rows: int) -> None:
+    times = pd.date_range("1980-01-01", periods=rows, freq=step)
+    series = replace(make_series(rows), timestamps=times.to_numpy().astype("datetime64[s]"))
+    stamps, low, _, _ = bin_readings(series, "load_MW", choose_bin_seconds(series))
+    assert not np.isnan(low).any()
+    if rows < MOST_BINS:
+        assert np.array_equal(stamps, series.timestamps)
+
+
+def test_a_month_without_a_reading_is_a_hole() -> None:
+    months = np.delete(np.arange("1980-01", "1990-01", dtype="datetime64[M]"), [50, 51]).astype("datetime64[s]")
+    series = replace(make_series(118), timestamps=months)
+    _, low, _, _ = bin_readings(series, "load_MW", choose_bin_seconds(series))
+    assert np.flatnonzero(np.isnan(low)).tolist() == [50, 51]
 
 
 @pytest.mark.parametrize(
