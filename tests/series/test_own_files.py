@@ -236,6 +236,14 @@ def test_midnight_may_be_the_24th_hour(load: Load) -> None:
     assert is_as_plain(load("utc,MW", *(f"{t},{mw}" for t, mw in zip(times, READINGS, strict=True))))
 
 
+def test_the_end_of_a_length_of_time_is_no_input(load: Load) -> None:
+    ends = [(pd.Timestamp(time) + pd.Timedelta("1h")).strftime("%Y%m%d%H%M") for time in HOURS]
+    rows = zip(write_times("%Y%m%d%H%M"), ends, READINGS, strict=True)
+    series = load("TIMESTAMP_START,TIMESTAMP_END,MW", *(f"{start},{end},{mw}" for start, end, mw in rows))
+    assert is_as_plain(series)
+    assert (series.columns, series.excluded) == (("MW",), {"TIMESTAMP_END": "text"})
+
+
 @pytest.mark.parametrize(
     ("form", "glue"),
     [("%d.%m.%Y %H:%M", " - "), ("%d/%m/%Y %H:%M:%S", " - "), ("%Y-%m-%dT%H:%M", "/"), ("%d.%m.%Y,%H:%M", " - ")],

@@ -258,6 +258,7 @@ def _find_numbers(
             row[index] for row in sample if not is_missing(row[index]) and row[index].strip() not in reading.missing
         ]
         share = sum(is_number(cell) for cell in cells) / len(cells) if cells else 1
-        if index not in time and index not in chosen and share >= 0.5:
+        is_time = bool(cells and _TIME_NAME.search(names[index])) and holds_timestamps(names[index], index, cells)
+        if index not in (*time, *chosen) and share >= 0.5 and not is_time:
             numbers.append(index)
     return tuple(numbers)
