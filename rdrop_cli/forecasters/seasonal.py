@@ -72,7 +72,8 @@ class Climatology:
         day, hour = _find_cells(stamps)
         values = windows.target[windows.training].astype(np.float64)
         cell = day * HOURS + hour
-        if stamps[-1] - stamps[0] < np.timedelta64(365, "D"):
+        end = find_sampling(stamps).advance(stamps[-1:], 1)[0]
+        if end - stamps[0] < np.timedelta64(365, "D"):
             days = DAYS
         sums, counts = (
             _sum_around(np.bincount(cell, weights, DAYS * HOURS).astype(np.float64).reshape(DAYS, HOURS), days)

@@ -104,11 +104,20 @@ def test_climatology_finds_the_cycle_of_the_year_and_of_the_day(weather):
     assert state["smoothing_days"] == 7  # of a cycle without noise the least smoothing
 
 
-def test_training_shorter_than_a_year_knows_hours_alone():
-    protocol = replace(PROTOCOL, train_stop_row=2000, val_stop_row=4000)
-    _, state = measure("climatology", make_windows_of(make_weather()[:6000], protocol), range(3000, 3100))
-    assert np.ptp(state["table"], axis=0).max() == 0
-    assert np.ptp(state["table"][0]) > 0.1
+def fit_climatology_of(training_rows):
+    protocol = replace(PROTOCOL, train_stop_row=training_rows, val_stop_row=training_rows + 2000)
+    return Climatology.fit(make_windows_of(make_weather()[: training_rows + 4000], protocol), 30)
+
+
+@pytest.mark.parametrize("training_rows", [2000, 365 * 24 - 1])
+def test_training_shorter_than_a_year_knows_hours_alone(training_rows):
+    table = fit_climatology_of(training_rows).table
+    assert np.ptp(table, axis=0).max() == 0
+    assert np.ptp(table[0]) > 0.1
+
+
+def test_training_of_one_year_knows_its_days():
+    assert np.ptp(fit_climatology_of(365 * 24).table, axis=0).min() > 0.1
 
 
 @pytest.mark.parametrize("layout", [{}, {"layout": DATASET, "step_rows": 6}, {"train_start_row": 3000}])
