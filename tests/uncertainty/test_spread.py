@@ -7,9 +7,11 @@ from rdrop_cli.errors import UsageError
 from rdrop_cli.uncertainty.sources import Sources, parse_sources
 from rdrop_cli.uncertainty.spread import (
     DRAWS,
+    INTERVALS,
     LEVELS,
     draw_evenly,
     find_centre,
+    find_interval,
     find_quantiles,
     fit_noise,
     split_variance,
@@ -57,11 +59,22 @@ def test_draws_from_quantiles_are_their_distribution():
     levels = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
     draws = draw_evenly(np.stack([levels, levels[::-1] + 5]), levels)  # of the uniform distribution; the second cross
     assert draws.shape == (2, DRAWS)
-    assert draws[0, 1:-1] == pytest.approx((np.arange(1, DRAWS - 1) + 0.5) / DRAWS)
+    assert draws[0, 1:-1] == pytest.approx(np.linspace(0, 1, DRAWS)[1:-1])
     assert (draws[0, 0], draws[0, -1]) == (0.025, 0.975)  # nothing is known beyond
     assert draws[1] == pytest.approx(draws[0] + 5)
-    parts = split_variance(np.moveaxis(draws, 1, 0)[None, None], None)
-    assert parts.quantiles == pytest.approx(draws.var(axis=1))
+
+
+def test_the_intervals_and_the_variance_are_those_of_the_quantiles_that_a_network_forecasts():
+    levels = np.array([0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975])
+    quantiles = np.array([-9.0, -2.0, -1.0, 0.0, 0.5, 3.0, 4.0])
+    members = draw_evenly(quantiles, levels)[None, None, :, None]
+    distribution = np.interp((np.arange(100_000) + 0.5) / 100_000, levels, quantiles)
+    found = find_quantiles(members, None)[:, 0]
+    assert found == pytest.approx(np.interp(LEVELS, levels, quantiles))
+    assert [found[end] for level in INTERVALS for end in find_interval(level)] == pytest.approx([-1, 0.5, -2, 3, -9, 4])
+    assert find_centre(members) == pytest.approx(distribution.mean(), abs=0.01)
+    parts = split_variance(members, None)
+    assert parts.quantiles == pytest.approx(distribution.var(), rel=0.02)
     assert not parts.masks.any()
 
 
