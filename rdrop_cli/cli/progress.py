@@ -23,7 +23,7 @@ from rich.text import Text
 from rdrop_cli.cli.console import Verbosity, get_verbosity, make_console, print_wrapped
 from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.errors import name_options
-from rdrop_cli.runs.history import Epoch
+from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.units import format_error, name_target
 from rdrop_cli.training.loop import Callback
@@ -147,7 +147,7 @@ class RunProgress(Callback):
     def begin(self, run_id: str, config: RunConfig, epochs_done: int, target_std: float) -> None:
         self.run_id, self._target_std = run_id, target_std
         self._start, self._epochs_before = time.monotonic(), epochs_done
-        self._best: Epoch | None = None
+        self._history = History(best_by=config.protocol.best_by)  # of the epochs from here on
         resuming = f", resuming after epoch {epochs_done}" if epochs_done else ""
         if self._display.detailed or resuming:
             self.note(f"{run_id}: {_count(config.epochs, 'epoch')} of {_count(self._steps, 'step')}{resuming}")
@@ -173,8 +173,7 @@ class RunProgress(Callback):
         self.complete = self.complete or what == "test"  # the last that is done, however many epochs there were
 
     def epoch(self, epoch: Epoch) -> None:
-        if self._best is None or epoch.val_loss < self._best.val_loss:
-            self._best = epoch
+        self._history.epochs.append(epoch)
         done = epoch.epoch - self._epochs_before
         elapsed = time.monotonic() - self._start
         if self._display.detailed:
@@ -186,8 +185,8 @@ class RunProgress(Callback):
         """Take the run's line away, and, where nothing else tells that it is complete, leave one."""
         self.ended, self.steps_left = True, 0
         self._display.bars.update(self._task, visible=False)
-        if not (self._display.detailed or self._display.live) and self.complete and self._best:
-            self.note(f"{self._describe_best(self._best)}; {self._display.describe()}")
+        if not (self._display.detailed or self._display.live) and self.complete:
+            self.note(f"{self._name}: {self._describe_end()}; {self._display.describe()}")
 
     def note(self, text: str) -> None:
         self._display.note(text)
@@ -207,8 +206,12 @@ class RunProgress(Callback):
             f"  val_loss {self._format_error(epoch)}  train_mae {epoch.train_mae:.4f}{clocks}"
         )
 
-    def _describe_best(self, best: Epoch) -> str:
-        return f"{self._name}: best val_loss {self._format_error(best)}, epoch {self._number(best.epoch)}"
+    def _describe_end(self) -> str:
+        """Return the best epoch, where all of them have been seen."""
+        if self._epochs_before:
+            return "complete"
+        best = self._history.best
+        return f"best val_loss {self._format_error(best)}, epoch {self._number(best.epoch)}"
 
     def _format_error(self, epoch: Epoch) -> str:
         return f"{epoch.val_loss:.4f} ({format_error(epoch.val_loss * self._target_std, self._unit)})"

@@ -19,6 +19,7 @@ from rdrop_cli.cli.console import Column, Verbosity, print_table, set_verbosity
 from rdrop_cli.cli.help import EXAMPLES
 from rdrop_cli.cli.progress import RunProgress, TrainingDisplay, format_rough
 from rdrop_cli.runs.history import Epoch
+from rdrop_cli.study.protocol import MSE
 from tests.cli.conftest import run_on_terminal
 
 COMMANDS = list(build_commands().commands)
@@ -198,6 +199,26 @@ def test_a_pipe_gets_a_line_a_run_that_says_how_many_are_left(show):
     assert re.search(
         r"best val_loss 0\.2600 \(2\.08 °C\), epoch 1/\d+; 2 of 3 runs · 1 s left · 0:0\d elapsed$", lines[2]
     )
+
+
+def test_the_best_epoch_is_the_one_whose_weights_are_kept(show):
+    _, (run, _), file = show(runs=2, terminal=False, columns=200)
+    config = replace(run._config, protocol=replace(run._config.protocol, best_by=MSE))
+    run.begin("dropout-s0-id", config, 0, 8.0)
+    for epoch, (mae, mse) in enumerate([(0.2, 0.9), (0.3, 0.1), (0.25, 0.5)], start=1):
+        run.epoch(Epoch(epoch, 0.5, mae, 0.25, 1.0, 1.5, val_mse=mse))
+    run.measure("test")
+    run.end()
+    assert "dropout s0: best val_loss 0.3000 (2.40 °C), epoch 2/" in file.getvalue()
+
+
+def test_a_resumed_run_names_no_best_of_its_last_epochs_alone(show):
+    _, (run, _), file = show(runs=2, terminal=False, columns=200)
+    run.begin("dropout-s0-id", run._config, 1, 8.0)
+    run.epoch(Epoch(2, 0.5, 0.26, 0.25, 1.0, 1.5))
+    run.measure("test")
+    run.end()
+    assert "dropout s0: complete; 1 of 2 runs" in file.getvalue()
 
 
 def test_a_terminal_keeps_no_line_of_many_runs_and_one_of_each_epoch_of_one(show):
