@@ -32,7 +32,7 @@ TITLE_CHARACTERS = 30  # of a panel, in a line
 MISSING_STYLE: dict[str, Any] = {"facecolor": "#F4F4F4", "edgecolor": "#BBBBBB", "hatch": "///", "linewidth": 0}
 OUTLINE = (("white", 5.0), ("black", 2.5))  # seen on every colour
 REFERENCE_COLOUR = "#D00000"
-LEVELS = 20  # between the best square and the worst that can be told apart by what is written
+LEVELS = 20  # between the best square of a panel and its worst that can be told apart by what is written
 MOST_DECIMALS = 6
 
 
@@ -111,9 +111,9 @@ def _in_brackets(unit: str) -> str:
 
 def _choose_writing(grids: Sequence[RateGrid], run: Metrics, in_unit: bool) -> Writing:
     per_unit = run.target_std if in_unit else 1.0
-    values = [square.level * per_unit for grid in grids for square in grid.squares.values()]
-    span = max(values) - min(values) or max(abs(value) for value in values) or 1.0
-    decimals = min(MOST_DECIMALS, max(0, math.ceil(math.log10(LEVELS) - math.log10(span))))
+    panels = [[square.level * per_unit for square in grid.squares.values()] for grid in grids]
+    spans = [max(values) - min(values) or max(map(abs, values)) or 1.0 for values in panels]
+    decimals = min(MOST_DECIMALS, max(0, math.ceil(math.log10(LEVELS) - math.log10(min(spans)))))
     return Writing(per_unit, name_unit(run, in_unit), decimals)
 
 

@@ -225,6 +225,16 @@ def test_networks_are_panels_in_one_scale_the_one_with_most_pairs_first(
     assert not faces[0] & faces[1]
 
 
+def test_squares_of_one_panel_can_be_told_apart_however_far_the_panels_are(
+    make_run: Callable[..., Metrics], tmp_path: Path, drawn: list[Axes]
+) -> None:
+    runs = [make_run(error_of(a, b) + 10 * (cell == "lstm"), 0, (a, b), cell=cell)
+            for cell in ("gru", "lstm") for a in RATES for b in RATES]  # fmt: skip
+    draw_rates(lay_out(runs), runs[0], tmp_path / "rates.svg", True)
+    for axes in drawn[:2]:
+        assert len({number for number, _ in read_squares(axes).values()}) > 6
+
+
 def test_pairs_of_other_epochs_than_most_are_not_in_the_grid(make_run: Callable[..., Metrics]) -> None:
     runs = [make_run(error_of(a, b), 0, (a, b)) for a in RATES for b in RATES]
     runs += [make_run(0.4, 0, (a, 0.1), epochs=Epochs(done=3, planned=9)) for a in RATES]
