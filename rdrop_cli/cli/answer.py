@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR
 from rdrop_cli.errors import DataError
-from rdrop_cli.study.units import format_error, format_seconds
+from rdrop_cli.study.units import format_digits, format_error, format_seconds
 
 if TYPE_CHECKING:
     from rdrop_cli.runs.document import Metrics
@@ -65,7 +65,7 @@ def describe_quantiles(runs: "Sequence[Metrics]") -> str:
         for shares in ([each.test_pinball for each in found[name]], [each.test_crossed for each in found[name]])
     )
     loss = format_error(pinball * runs[0].target_std, runs[0].unit)
-    sorting = f"{100 * crossed:.2g} % of the forecasts had quantiles that crossed and were sorted"
+    sorting = f"{format_digits(100 * crossed, 2)} % of the forecasts had quantiles that crossed and were sorted"
     return f"quantiles, test: {name} has a pinball loss of {loss}; {sorting}; the naive forecast has none to compare"
 
 

@@ -9,7 +9,7 @@ from rdrop_cli.cli.console import Column, print_lines, print_table
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir, complete_run_ids
 from rdrop_cli.cli.runs import COLUMNS, format_row, format_run_error
 from rdrop_cli.files import to_json
-from rdrop_cli.study.units import format_seconds
+from rdrop_cli.study.units import format_digits, format_seconds
 
 if TYPE_CHECKING:
     from rdrop_cli.runs.document import Metrics, Timing
@@ -91,8 +91,8 @@ def _describe_quantiles(metrics: "Metrics") -> str:
         format_run_error(loss, loss * metrics.target_std, metrics.unit)
         for loss in (found.val_pinball, found.test_pinball)
     )
-    crossed = f"{100 * found.val_crossed:.2g} and {100 * found.test_crossed:.2g} %"
-    return f"{levels}; pinball loss {' on validation, '.join(losses)} on test; {crossed} crossed and were sorted"
+    crossed = " and ".join(format_digits(100 * share, 2) for share in (found.val_crossed, found.test_crossed))
+    return f"{levels}; pinball loss {' on validation, '.join(losses)} on test; {crossed} % crossed and were sorted"
 
 
 def _describe_training(metrics: "Metrics") -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.study.units import format_seconds, format_stamp, name_target
+from rdrop_cli.study.units import format_digits, format_seconds, format_stamp, name_target
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float)
             else []
         ),
         f"an epoch: {protocol.epoch_steps} steps of {protocol.batch_size} windows, {seen} in all: "
-        f"{seen / len(windows.train):.3g} times the {len(windows.train)} of training",
+        f"{format_digits(seen / len(windows.train), 3)} times the {len(windows.train)} of training",
     ]
 
 

@@ -42,6 +42,11 @@ def format_reading(value: float) -> str:
     return f"{value:.2f}" if abs(value) >= 0.1 or value == 0 else f"{value:.3g}"
 
 
+def format_digits(value: float, digits: int) -> str:
+    """Render a number with so many significant digits, and a large one without an exponent: `0.41`, `100`."""
+    return f"{float(f'{value:.{digits}g}'):g}"
+
+
 def format_seconds(seconds: float) -> str:
     """Render a length in the largest unit of which it is a whole number, one day as hours: `10 min`, `24 h`, `7 d`."""
     if seconds != round(seconds):

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from rdrop_cli.cli.answer import answer, name_next_step
+from rdrop_cli.cli.answer import answer, describe_quantiles, name_next_step
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR
+from rdrop_cli.runs.document import Rates
+from rdrop_cli.runs.figures import QuantileErrors
 from tests.analysis.made_runs import save_made_run
 
 FALLING = np.linspace(0.40, 0.25, 20)
@@ -46,6 +49,18 @@ def test_seeds_are_averaged_and_the_best_network_comes_first(make):
     )
 
 
+def test_a_network_is_told_with_its_rates_where_they_are_not_its_variants_own(make):
+    (run,) = make(dropout=[FALLING])
+    without = replace(run, rates=Rates(dropout=0.0, recurrent_dropout=0.0))
+    assert "dropout 0/0 2.21 °C" in answer([without])
+
+
+def test_quantiles_that_always_cross_are_told_as_such(make):
+    (run,) = make(baseline=[FALLING])
+    errors = QuantileErrors(val_pinball=0.1, test_pinball=0.1, val_crossed=1.0, test_crossed=0.999)
+    assert "; 100 % of the forecasts had quantiles that crossed" in describe_quantiles([replace(run, quantiles=errors)])
+
+
 def test_runs_of_several_origins_are_not_called_seeds(make):
     first, later = make(baseline=[FALLING, FALLING]), make(baseline=[FALLING, FALLING])
     assert "(mean of 2 seeds, overfits in 0)" in answer(first)
@@ -64,7 +79,7 @@ def test_of_many_networks_the_best_three_are_named(make):
 
 def test_the_next_command_depends_on_the_seeds(make):
     few = make(baseline=[FALLING])
-    assert name_next_step(few, DEFAULT_RUNS_DIR) == ("next: repeat with --seeds 0-7, then", "rdrop verdict")
+    assert name_next_step(few, DEFAULT_RUNS_DIR) == ("next: repeat with seeds 0-7, then", "rdrop verdict")
     many = make(dropout=[FALLING] * 8)
     assert name_next_step(many, Path("a b")) == (
         "next: test the book's claims with",

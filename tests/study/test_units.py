@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rdrop_cli.study.units import format_error, format_reading, format_stamp, name_target
+from rdrop_cli.study.units import format_digits, format_error, format_reading, format_stamp, name_target
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,13 @@ def test_a_column_tells_its_quantity_and_unit(column, named):
 )
 def test_a_timestamp_is_told_with_the_digits_that_it_has(stamp, told):
     assert format_stamp(np.datetime64(stamp)) == told
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(0.4149, "0.41"), (7.0, "7"), (99.7, "100"), (100.0, "100"), (1280.4, "1300"), (0.0, "0")]
+)
+def test_a_large_number_is_told_without_an_exponent(value, told):
+    assert format_digits(value, 2) == told
 
 
 @pytest.mark.parametrize(
