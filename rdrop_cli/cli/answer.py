@@ -75,7 +75,7 @@ def name_next_step(runs: "Sequence[Metrics]", runs_dir: Path) -> tuple[str, str]
     if not any(run.is_network for run in runs):
         return "next: compare a network with", f"rdrop train{folder}"
     few = len({run.seed for run in runs}) < ENOUGH_SEEDS
-    first = f"repeat with --seeds 0-{ENOUGH_SEEDS - 1}, then" if few else "test the book's claims with"
+    first = f"repeat with seeds 0-{ENOUGH_SEEDS - 1}, then" if few else "test the book's claims with"
     return f"next: {first}", f"rdrop verdict{folder}"
 
 
@@ -83,7 +83,7 @@ def _rank_networks(runs: "Sequence[Metrics]") -> "dict[str, list[Metrics]]":
     """Return the runs by network, that of the lowest mean validation error first."""
     networks: dict[str, list[Metrics]] = {}
     for run in runs:
-        name = run.label_with_rates if any(run.rates.pair) else run.label
+        name = run.label_with_rates if any(run.rates.pair) or not run.has_own_rates else run.label
         networks.setdefault(name, []).append(run)
     return dict(sorted(networks.items(), key=lambda item: _average_error(item[1])))
 
