@@ -14,7 +14,7 @@ from rdrop_cli.forecast.predict import Predictor
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.uncertainty.conformal import Conformal
 from rdrop_cli.uncertainty.sources import Sources
-from rdrop_cli.uncertainty.spread import Parts, average_draws, find_centre, find_quantiles, fit_noise, split_variance
+from rdrop_cli.uncertainty.spread import Parts, find_centre, find_quantiles, fit_noise, split_variance
 
 MOST_CALIBRATION = 2000  # validation windows, evenly spaced: neighbours tell the same
 WINDOWS_AT_ONCE = 2048  # whose members are in memory together; more are not kept for another forecast
@@ -126,8 +126,7 @@ class Forecaster:
         """Return members of shape (seed, mask, draw, window, step) that vary by the chosen sources alone."""
         members = self._predict(windows, rows, sources, keep)
         if not sources.seeds:  # the mean over seeds is the forecast all the same
-            means = average_draws(members).mean(axis=1)[:, np.newaxis, np.newaxis]
-            members = members - means + find_centre(members)
+            members = members - members.mean(axis=(1, 2), keepdims=True) + find_centre(members)
         return members
 
     def _predict(self, windows: Windows, rows: Rows, sources: Sources, keep: bool = True) -> Values:

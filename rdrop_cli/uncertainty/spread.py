@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 Values = npt.NDArray[np.float64]
 LEAST_DRAWS = 1000  # members times residuals: what a quantile of 2.5 % is found among
-DRAWS = 41  # from quantiles that a network forecasts: the ends of `INTERVALS` are among their levels
+DRAWS = 40  # from quantiles that a network forecasts
 WINDOWS_AT_ONCE = 512  # whose draws are sorted together
 GRID = (np.arange(100) + 0.5) / 100  # quantile levels by which a distribution is scored
 INTERVALS = (0.5, 0.8, 0.95)  # that a forecast tells
@@ -34,27 +34,19 @@ class Parts(NamedTuple):
     residual: Values
 
 
-def average_draws(members: Values) -> Values:
-    """Return the means of members (seed, mask, draw, …) over their draws, by the trapezoidal rule: (seed, mask, …)."""
-    weights = np.ones(members.shape[2])
-    weights[[0, -1]] = 0.5  # beyond the outermost draws there is nothing
-    means: Values = np.average(members, axis=2, weights=weights)
-    return means
-
-
 def find_centre(members: Values) -> Values:
     """Return the mean of members (seed, mask, draw, …): shape (window,), or of whatever axes come behind."""
-    centre: Values = average_draws(members).mean(axis=(0, 1))
+    centre: Values = members.mean(axis=(0, 1, 2))
     return centre
 
 
 def split_variance(members: Values, noise: Values | None) -> Parts:
     """Return the parts of the variance of members (seed, mask, draw, window), with noise (residual,) or none."""
-    of_masks = average_draws(members)
+    of_masks = members.mean(axis=2)
     of_seeds = of_masks.mean(axis=1)
     residual = 0.0 if noise is None else float(noise.var())
     return Parts(
-        quantiles=find_centre(np.square(members - of_masks[:, :, np.newaxis])),
+        quantiles=members.var(axis=2).mean(axis=(0, 1)),
         masks=of_masks.var(axis=1).mean(axis=0),
         seeds=of_seeds.var(axis=0),
         residual=np.full(members.shape[3], residual),
@@ -110,15 +102,17 @@ def find_quantiles(members: Values, noise: Values | None, seed: int = 0) -> Valu
 def draw_evenly(quantiles: Values, levels: Values) -> Values:
     """Return draws from distributions that are given by quantiles at levels: shape (…, draw).
 
-    The draws are the quantiles at levels evenly spaced from 0 to 1, linear between those that are given. Beyond the
-    outermost of these nothing is known, and no draw lies there. Quantiles that cross are put in order (Chernozhukov et
-    al. 2010).
+    The draws are the quantiles at levels evenly spaced, but for the two beside each end of an interval, which lie on it
+    so that it is found again. They are linear between the quantiles that are given. Beyond the outermost of these
+    nothing is known, and no draw lies there. Quantiles that cross are put in order (Chernozhukov et al. 2010).
 
     Args:
         quantiles: (…, level).
         levels: (level,), ascending.
     """
-    wanted = np.linspace(0, 1, DRAWS)
+    wanted = (np.arange(DRAWS) + 0.5) / DRAWS
+    for end in LEVELS[[end for level in INTERVALS for end in find_interval(level)]]:
+        wanted[np.abs(wanted - end) < 1 / DRAWS] = end
     after = np.clip(np.searchsorted(levels, wanted), 1, len(levels) - 1)
     part = np.clip((wanted - levels[after - 1]) / (levels[after] - levels[after - 1]), 0, 1)
     ordered = np.sort(quantiles, axis=-1)
