@@ -9,6 +9,7 @@ from rdrop_cli.files import is_plain_path, make_folder, replace_atomically, sync
 from rdrop_cli.runs.checkpoint import list_checkpoints, remove_old_checkpoints
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.schema import read_metrics
 from rdrop_cli.runs.verify import verify_run
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.own import read_local_module
@@ -73,12 +74,12 @@ def check_run(files: Files, run_id: str, versions: Mapping[str, str]) -> Metrics
         found = verify_run(folder)
         if found.faults:
             raise DataError(str(found.faults[0]))
-        metrics = folder.read_metrics()
+        metrics = read_metrics(folder.metrics_path)
     made_with = metrics.environment.known()
     if different := [name for name in versions if name in made_with and made_with[name] != versions[name]]:
         name = different[0]
         raise DataError(f"{METRICS}: was made with {name} {made_with[name]}, not {versions[name]}")
-    if metrics.run_id != run_id:
+    if metrics.run_id != folder.written_id:
         raise DataError(f"{METRICS}: is that of {metrics.run_id}")
     return metrics
 

@@ -61,7 +61,7 @@ def read_runs(path: Path) -> dict[str, Run]:
             rows = read_rows(files.get(f"{folder}daily_errors.csv"))
             days = [(row["day"], float(row["windows"]), float(row["val_mae"])) for row in rows]
             coverage = read_rows(files.get(f"{folder}daily_coverage.csv"))
-            runs[metrics["run_id"]] = (metrics | {"coverage": coverage}, days)
+            runs[Path(folder).name] = (metrics | {"coverage": coverage}, days)
     return runs
 
 

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from rdrop_cli.errors import RdropError
+from rdrop_cli.errors import RdropError, make_printable
 from rdrop_cli.files import make_folder, remove_temporaries, sync, write_json
 from rdrop_cli.locks import LockedError, hold_lock, is_lock_held
 from rdrop_cli.runs.document import Metrics, Summary
@@ -46,6 +46,11 @@ class RunFolder:
     @property
     def run_id(self) -> str:
         return os.path.basename(self.place)  # noqa: PTH119 -- of a hundred thousand
+
+    @property
+    def written_id(self) -> str:
+        """The id as documents have it, in which what cannot be printed is an escape."""
+        return make_printable(self.run_id)
 
     @property
     def config_path(self) -> Path:
@@ -109,10 +114,12 @@ class RunFolder:
         Raises:
             DataError: they are not there, or not a run's metrics.
         """
-        return self.tell_running(read_metrics(self.metrics_path))
+        return self.bring_up_to_date(read_metrics(self.metrics_path))
 
-    def tell_running(self, run: Told) -> Told:
-        """Return a run's document with the status `running` where a process is at work on it."""
+    def bring_up_to_date(self, run: Told) -> Told:
+        """Return a run's document with the folder's name, and the status `running` where a process is at work on it."""
+        if run.run_id != self.written_id:
+            run = replace(run, run_id=self.written_id)
         return replace(run, status="running") if run.status == "interrupted" and self.is_locked() else run
 
     def is_locked(self) -> bool:

@@ -37,7 +37,7 @@ IDENTITY = Kind("identity", "config.json", lambda path: digest_identity(read_con
 def read_all_metrics(folders: Sequence[RunFolder]) -> list[Metrics | DataError]:
     """Read the metrics of each run; `status` is `running` while a process holds it."""
     return [
-        value if isinstance(value, DataError) else folder.tell_running(value)
+        value if isinstance(value, DataError) else folder.bring_up_to_date(value)
         for folder, value in zip(folders, read_files(folders, METRICS), strict=True)
     ]
 
@@ -45,7 +45,7 @@ def read_all_metrics(folders: Sequence[RunFolder]) -> list[Metrics | DataError]:
 def read_summaries(folders: Sequence[RunFolder]) -> list[Summary | DataError]:
     """Read what a list shows of each run, likewise."""
     return [
-        value if isinstance(value, DataError) else folder.tell_running(value)
+        value if isinstance(value, DataError) else folder.bring_up_to_date(value)
         for folder, value in zip(folders, read_files(folders, SUMMARY), strict=True)
     ]
 

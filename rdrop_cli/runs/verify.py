@@ -17,6 +17,7 @@ from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import History
 from rdrop_cli.runs.metrics import Setting, build_metrics
 from rdrop_cli.runs.record import RECORD, list_files, read_record
+from rdrop_cli.runs.schema import read_metrics
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
 
@@ -80,7 +81,7 @@ def verify_run(folder: RunFolder) -> Verification:
         found.notes.append(f"has no {folder.metrics_path.name} yet: it was stopped before its first epoch ended")
         return found
     try:
-        metrics = folder.read_metrics()
+        metrics = read_metrics(folder.metrics_path)
     except DataError as error:
         found.blame(folder.metrics_path.name, _shorten(folder, error))
     if metrics is None or metrics.status == "completed":
@@ -143,7 +144,7 @@ def _compare_derived(
     folder: RunFolder, config: RunConfig, metrics: Metrics, checkpoint: Checkpoint | None, found: Verification
 ) -> None:
     name = folder.metrics_path.name
-    if metrics.run_id != folder.run_id:
+    if metrics.run_id != folder.written_id:
         found.notes.append(f"the folder was renamed; {name} calls the run {metrics.run_id}")
     if metrics.dataset.sha256 != config.dataset_sha256:
         found.blame(name, f"dataset.sha256 is not that of {folder.config_path.name}")

@@ -105,7 +105,7 @@ class TrainingLoop:
         self._history = History(best_by=self.config.protocol.best_by)
         self._best: State = {}
         self._build_metrics = partial(
-            build_metrics, folder.run_id, folder.read_created_at(), self.config, setting, self._history
+            build_metrics, folder.written_id, folder.read_created_at(), self.config, setting, self._history
         )
 
     @property

@@ -17,6 +17,7 @@ import pytest
 from rdrop_cli.errors import DataError
 from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
 from rdrop_cli.runs.folder import RunFolder, check_writable, create_run_folder
+from rdrop_cli.runs.many import read_summaries
 from rdrop_cli.runs.schema import read_metrics, to_builtins
 from rdrop_cli.study.config import RunConfig
 
@@ -269,3 +270,12 @@ def test_a_configuration_without_its_time_is_refused(save_run: SaveRun, tmp_path
 def test_metrics_come_back_as_they_were_written(save_run: SaveRun, tmp_path: Path) -> None:
     folder = save_run(tmp_path, "run", val_loss=(0.3, 0.2))
     assert to_builtins(folder.read_metrics()) == json.loads(folder.metrics_path.read_bytes())
+
+
+@pytest.mark.parametrize(("name", "run_id"), [("mine", "mine"), ("a\nb", "a\\nb")])
+def test_a_run_that_was_renamed_has_the_name_of_its_folder(
+    save_run: SaveRun, tmp_path: Path, name: str, run_id: str
+) -> None:
+    folder = RunFolder(save_run(tmp_path, "run").path.rename(tmp_path / name))
+    assert folder.read_metrics().run_id == run_id
+    assert [summary.run_id for summary in read_summaries([folder])] == [run_id]

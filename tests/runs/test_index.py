@@ -109,6 +109,7 @@ def test_runs_that_change_their_names_are_told_by_them(runs_dir: Path) -> None:
     for old, new in (("baseline-s0", "other"), ("baseline-s1", "baseline-s0"), ("other", "baseline-s1")):
         (runs_dir / old).rename(runs_dir / new)
     assert read(runs_dir) == read_anew(runs_dir)
+    assert [run.run_id for run in read(runs_dir)] == [f"baseline-s{seed}" for seed in range(4)]
 
 
 def test_a_run_that_is_removed_is_gone_and_forgotten(runs_dir: Path, save_run: SaveRun, cache: Path) -> None:

@@ -9,6 +9,7 @@ from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.runs.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import History
+from rdrop_cli.runs.verify import verify_run
 from rdrop_cli.training.loop import DivergedError, TrainingLoop
 from rdrop_cli.training.together import run_together
 from tests.standin import PROTOCOL, SETTING, RandomWalk, Silence, make_folder, make_windows, run
@@ -179,3 +180,10 @@ def test_runs_together_are_the_runs_alone_and_one_that_fails_stops_no_other(tmp_
     for outcome in (outcomes[0], outcomes[2]):
         assert outcome.status == "completed"
         assert (outcome.history, outcome.best) == (alone.history, alone.best)
+
+
+def test_a_run_in_a_folder_whose_name_cannot_be_printed_can_be_read(tmp_path, windows):
+    folder = RunFolder(make_folder(tmp_path).path.rename(tmp_path / "a\nb"))
+    run(folder, windows, RandomWalk())
+    assert folder.read_metrics().run_id == "a\\nb"
+    assert verify_run(folder).faults == verify_run(folder).notes == []
