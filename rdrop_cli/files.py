@@ -6,6 +6,7 @@ import json
 import math
 import os
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ from rdrop_cli.locks import lock_now
 # VirtualBox, CIFS, WSL and several FUSE file systems.
 CANNOT_SYNC_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP)
 TRIES, SECONDS_BETWEEN_TRIES = 50, 0.01
+MOST_TEXT_BYTES = 64 << 20  # a million epochs
 TOKEN_BYTES = 4
 TEMPORARIES = f".*.{'[0-9a-f]' * 2 * TOKEN_BYTES}.tmp*"
 
@@ -126,6 +128,21 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically; a number that is not finite becomes null, which JSON has and NaN it has not."""
     write_text(path, to_json(value) + "\n")
+
+
+def read_small_text(path: Path) -> str:
+    """Return the UTF-8 text of a file that may be a stranger's: a pipe in its place would keep a reader for ever.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no regular file, too large, or no text.
+    """
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("not a regular file")
+    if status.st_size > MOST_TEXT_BYTES:
+        raise ValueError(f"{status.st_size} bytes; at most {MOST_TEXT_BYTES} are read")
+    return path.read_text(encoding="utf-8")
 
 
 def to_json(value: Any) -> str:

@@ -13,8 +13,8 @@ from rdrop_cli.errors import RdropError
 
 # Network and FUSE file systems without a lock service. ENOLCK: NFS without a lock daemon; ENOSYS: Lustre without flock.
 UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
-# Not through a link, and without waiting where a stranger has put a pipe in its place.
-LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)  # where a stranger has put a pipe in the lock's place
+LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | WITHOUT_WAITING  # and not through a link
 SECONDS_BETWEEN_TRIES = 0.02
 
 
@@ -120,7 +120,7 @@ def is_lock_held(path: Path) -> bool:
     if not _has_flock():
         return path.exists() and _cannot_acquire(path)
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | WITHOUT_WAITING)
     except OSError:  # it is not there, or nothing tells
         return False
     try:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import DataError
+from rdrop_cli.files import read_small_text
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,7 @@ def read_lines(path: Path) -> tuple[list[str], list[list[str]]] | None:
         DataError: it cannot be read as such.
     """
     try:
-        header, *rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines())) or [[]]
+        header, *rows = list(csv.reader(read_small_text(path).splitlines())) or [[]]
     except FileNotFoundError:
         return None
     except (OSError, ValueError, csv.Error) as cause:

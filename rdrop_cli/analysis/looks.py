@@ -16,7 +16,7 @@ from rdrop_cli.analysis.across import AcrossVerdict, name_datasets
 from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.judged import OPEN, StudyVerdict
 from rdrop_cli.errors import DataError, UsageError
-from rdrop_cli.files import write_json
+from rdrop_cli.files import read_small_text, write_json
 from rdrop_cli.locks import hold_lock
 
 LEDGER = "looks.json"
@@ -107,7 +107,7 @@ def _add_look(runs_dir: Path, judged: StudyVerdict | AcrossVerdict, sha256: str,
 def _read_ledger(runs_dir: Path) -> dict[str, Any]:
     path = runs_dir / LEDGER
     try:
-        ledger = json.loads(path.read_text(encoding="utf-8"))
+        ledger = json.loads(read_small_text(path))
         for entry in ledger["studies"]:
             Plan(tuple(int(look) for look in entry["looks"]))
             _ = (

@@ -15,7 +15,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from rdrop_cli.errors import RdropError, make_printable
-from rdrop_cli.files import make_folder, remove_temporaries, sync, write_json
+from rdrop_cli.files import make_folder, read_small_text, remove_temporaries, sync, write_json
 from rdrop_cli.locks import LockedError, hold_lock, is_lock_held
 from rdrop_cli.runs.document import Metrics, Summary
 from rdrop_cli.runs.schema import read_config, read_metrics, write_config
@@ -159,7 +159,7 @@ class RunFolder:
 
     def _describe_owner(self) -> str:
         try:
-            owner = json.loads(self._owner_path.read_text(encoding="utf-8"))
+            owner = json.loads(read_small_text(self._owner_path))
             return f"process {owner['pid']} on {owner['host']}"
         except (OSError, ValueError, KeyError, TypeError):
             return "another process"

@@ -8,17 +8,15 @@ comment with the checksum of the others.
 import hashlib
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.files import sha256_of_file, write_text
+from rdrop_cli.files import read_small_text, sha256_of_file, write_text
 from rdrop_cli.runs.folder import RunFolder
 
 RECORD = "SHA256SUMS"
 UNRECORDED = ("tensorboard",)  # another program's, and still open when the record is written
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 _LAST = "# of these lines: "
-MOST_BYTES = 1 << 20
 
 
 def write_record(folder: RunFolder, metrics: str) -> None:
@@ -67,10 +65,12 @@ def read_record(folder: RunFolder) -> dict[str, str] | None:
         DataError: it is damaged.
     """
     path = folder.path / RECORD
-    if not path.is_symlink() and not path.exists():
+    if path.is_symlink():
+        raise DataError("is a link")
+    if not path.exists():
         return None
     try:
-        text = _read_small(path)
+        text = read_small_text(path)
     except (OSError, ValueError) as error:
         raise DataError(f"cannot be read ({error})") from error
     lines, _, last = text.rpartition(_LAST)
@@ -86,9 +86,3 @@ def is_recorded(folder: RunFolder, name: str) -> bool:
         return name in (read_record(folder) or {})
     except DataError:
         return False
-
-
-def _read_small(path: Path) -> str:
-    if path.is_symlink() or not path.is_file() or path.stat().st_size > MOST_BYTES:
-        raise ValueError("not a small regular file")
-    return path.read_text(encoding="utf-8")

@@ -6,7 +6,6 @@ one line that names the file, the field and the value. Documents of older schema
 
 import json
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import MISSING, asdict, fields
 from functools import reduce
@@ -16,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from rdrop_cli.errors import DataError, UsageError
-from rdrop_cli.files import to_json, write_json, write_text
+from rdrop_cli.files import read_small_text, to_json, write_json, write_text
 from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.study.config import RunConfig
@@ -26,7 +25,6 @@ from rdrop_cli.study.units import name_target
 from rdrop_cli.study.variant import DEFAULT_CELL
 
 READABLE = range(1, SCHEMA_VERSION + 1)
-MAX_DOCUMENT_BYTES = 64 << 20  # a million epochs
 MAX_DEPTH = 20  # of lists and objects in each other; rdrop's own documents have four
 LARGEST_NUMBER = 1e100  # far above what float32 can hold, and far enough below float64 to be scaled and drawn
 LARGEST_INTEGER = 2**53  # up to here a float64 has every whole number
@@ -161,7 +159,7 @@ def parse_history(content: bytes) -> History:
 def _read_document(path: Path) -> dict[str, Any]:
     """Read a JSON object that carries a schema's version, and return it as the current schema has it."""
     try:
-        value = json.loads(_read_small_file(path), parse_constant=_refuse_constant)
+        value = json.loads(read_small_text(path), parse_constant=_refuse_constant)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; the folder is not a finished rdrop run") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -177,16 +175,6 @@ def _read_document(path: Path) -> dict[str, Any]:
 def _refuse_constant(name: str) -> None:
     """Refuse NaN and the infinities, which are no JSON: a document with one is not even equal to itself."""
     raise ValueError(f"{name} is not JSON")
-
-
-def _read_small_file(path: Path) -> str:
-    """Read a regular file's text; a pipe or a device in its place could keep a reader for ever."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("not a regular file")
-    if status.st_size > MAX_DOCUMENT_BYTES:
-        raise ValueError(f"{status.st_size} bytes; at most {MAX_DOCUMENT_BYTES} are read")
-    return path.read_text(encoding="utf-8")
 
 
 def measure_depth(value: Any) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from msgspec.structs import asdict
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.files import sha256_of_file
+from rdrop_cli.files import read_small_text, sha256_of_file
 from rdrop_cli.runs.checkpoint import Checkpoint, list_checkpoints, read_checkpoint
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.folder import RunFolder
@@ -195,7 +195,7 @@ def rebuild_metrics(metrics: Metrics, config: RunConfig, created_at: str, histor
 def _compare_history(folder: RunFolder, metrics: Metrics, made: str, found: Verification) -> None:
     name = folder.history_path.name
     try:
-        text = folder.history_path.read_text(encoding="utf-8")
+        text = read_small_text(folder.history_path)
     except FileNotFoundError:
         if metrics.status == "completed":
             found.blame(name, "is missing")

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from rdrop_cli.analysis.coverage import read_daily_coverage
 from rdrop_cli.errors import DataError, RdropError
+from rdrop_cli.files import read_small_text
 from rdrop_cli.forecast.coverage import measure_again
 from rdrop_cli.runs.checkpoint import Checkpoint, list_checkpoints, read_checkpoint
 from rdrop_cli.runs.document import Metrics
@@ -182,7 +183,7 @@ def _take_measured(metrics: Metrics) -> dict[str, npt.NDArray[Any]]:
 def _read_table(path: Path) -> dict[str, npt.NDArray[Any]] | None:
     """Return a table of days by its columns."""
     try:
-        head, *rows = (line.split(",") for line in path.read_text(encoding="utf-8").splitlines())
+        head, *rows = (line.split(",") for line in read_small_text(path).splitlines())
         columns = dict(zip(head, zip(*rows, strict=True), strict=True))
         return {name: np.array(cells, "datetime64[D]" if name == "day" else float) for name, cells in columns.items()}
     except (OSError, ValueError):

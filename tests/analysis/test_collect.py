@@ -1,6 +1,7 @@
 """Only what may be judged together is; everything else is named with the reason."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from rdrop_cli.analysis.collect import Attempts, collect_runs
 from rdrop_cli.analysis.network import Network, label_networks
 from rdrop_cli.analysis.run import pack_daily_errors, read_daily_errors, unpack_daily_errors
 from rdrop_cli.analysis.verdict import judge_runs
-from rdrop_cli.errors import RdropError
+from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.report.words import describe_runs
 from rdrop_cli.runs import index
 from tests.analysis.made_runs import save_daily_errors, save_made_run, save_made_study
@@ -260,6 +261,12 @@ def test_daily_errors_come_out_of_the_index_as_they_are_in_the_file(tmp_path):
     assert again.days == daily.days == ("2011-12-31", "2012-01-01", "2012-03-01")
     assert again.windows.tolist() == daily.windows.tolist() == [144.0, 143.0, 7.0]
     assert again.mae.tolist() == daily.mae.tolist() == [0.1, 0.30000000000000004, 1e-7]
+
+
+def test_a_pipe_in_the_place_of_daily_errors_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "daily_errors.csv")
+    with pytest.raises(DataError, match=r"daily_errors.csv: cannot be read \(not a regular file\)"):
+        read_daily_errors(tmp_path / "daily_errors.csv")
 
 
 def test_the_index_changes_nothing_of_what_is_judged(tmp_path, monkeypatch):

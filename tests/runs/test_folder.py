@@ -251,7 +251,7 @@ def test_a_document_too_large_is_refused_unread(
     save_run: SaveRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = save_run(tmp_path, "run")
-    monkeypatch.setattr("rdrop_cli.runs.schema.MAX_DOCUMENT_BYTES", 100)
+    monkeypatch.setattr("rdrop_cli.files.MOST_TEXT_BYTES", 100)
     with pytest.raises(DataError, match=r"bytes; at most 100 are read"):
         folder.read_metrics()
 

@@ -1,8 +1,10 @@
 """A damaged file of a run is named, whichever it is, and an undamaged run is never blamed."""
 
 import json
+import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -208,3 +210,11 @@ def test_a_checkpoint_of_another_run_under_the_right_name_is_named(folder: RunFo
     save_checkpoint(folder.checkpoints_path, checkpoint)
     write_record(folder, folder.metrics_path.read_text())
     assert name_faults(verify_run(folder)) == ["history.csv", "metrics.json"]
+
+
+@pytest.mark.parametrize("name", [*FILES, RECORD, ".lock"])
+def test_a_pipe_in_the_place_of_a_file_keeps_nobody_waiting(folder: RunFolder, name: str) -> None:
+    (folder.path / name).unlink(missing_ok=True)
+    os.mkfifo(folder.path / name)
+    verify = "import sys; from rdrop_cli.runs.verify import *; f = RunFolder(sys.argv[1]); f.is_locked(); verify_run(f)"
+    subprocess.run([sys.executable, "-c", verify, str(folder.path)], timeout=60, check=True)
