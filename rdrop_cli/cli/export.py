@@ -106,7 +106,10 @@ def _export_archive(runs: list["Run"], path: Path) -> None:
     for run in runs:
         if run.metrics.status != "completed":
             _note_skipped(f"{run.folder.run_id}: is not complete")
-    write_archive([run.folder for run in runs if run.metrics.status == "completed"], path)
+    complete = [run.folder for run in runs if run.metrics.status == "completed"]
+    if not complete:
+        raise RdropError("no complete run to export; start one with `rdrop train`")
+    write_archive(complete, path)
     typer.echo(str(path))
 
 

@@ -69,6 +69,25 @@ def test_what_is_no_archive_is_told_in_one_line(rdrop, tmp_path):
     assert "--archive" in result.err
 
 
+@pytest.mark.parametrize(("method", "reason"), [(zipfile.ZIP_LZMA, "packed by deflate"), (None, "holds no run")])
+def test_an_archive_that_rdrop_would_not_write_is_told_in_one_line(rdrop, tmp_path, method, reason):
+    archive = tmp_path / "runs.zip"
+    with zipfile.ZipFile(archive, "w", method or zipfile.ZIP_STORED) as file:
+        if method:
+            file.writestr("run/metrics.json", "{}")
+    result = rdrop("runs", "--from", archive)
+    assert (result.code, result.out) == (1, "")
+    assert result.err.startswith(f"rdrop: {archive}: ")
+    assert reason in result.err
+
+
+def test_no_archive_is_written_of_no_run(rdrop, tmp_path):
+    result = rdrop("export", "--archive", tmp_path / "runs.zip", "--runs-dir", tmp_path)
+    assert (result.code, result.out) == (1, "")
+    assert "no complete run" in result.err
+    assert not (tmp_path / "runs.zip").exists()
+
+
 def test_a_damaged_archive_is_told_in_one_line(rdrop, runs_dir, tmp_path):
     archive = tmp_path / "runs.zip"
     write_archive(list_run_folders(runs_dir), archive)
