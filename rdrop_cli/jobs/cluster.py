@@ -134,6 +134,7 @@ class _Sweep:
             files, code = read_resume_files(folder), read_own_code(task.config)
         except (RdropError, OSError) as error:
             self._outcomes[place] = fail(task, error)
+            self._callbacks[place].end()
             return
         options = (task.tensorboard, read_versions(), self._name)
         self._orders[folder.run_id] = RemoteTask(folder.run_id, task.config.to_json(), files, code, *options)

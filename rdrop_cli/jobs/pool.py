@@ -157,8 +157,10 @@ class _Pool:
 
     def stop(self) -> None:
         """Ask every process to end, and make those end that do not."""
-        self._stopped.set()
-        end_children(self._processes)
+        with self._lock:  # from here on no process begins
+            self._stopped.set()
+            processes = list(self._processes)
+        end_children(processes)
 
     def close(self) -> None:
         """End the processes that wait for more."""
@@ -166,10 +168,10 @@ class _Pool:
             self._shares.get().end()
 
     def _train(self, task: Task, share: _Share, callback: Callback) -> Outcome:
-        if self._stopped.is_set():
-            return Outcome(task, failure="not started", exit_code=1)
-        process = share.provide_process()
         with self._lock:
+            if self._stopped.is_set():
+                return Outcome(task, failure="not started", exit_code=1)
+            process = share.provide_process()
             self._processes[process] = list(share.cores)
         try:
             last = follow_child(process, task.to_json(share.cores), partial(replay, callback=callback))

@@ -105,9 +105,11 @@ def test_a_run_that_another_process_holds_is_told_and_left(cluster, execution, r
     configs, series = plan_on_data([request_runs()], execution)
     folder = save_run(execution.runs_dir, "dropout-s0-20260101-000000-0000", config=configs[0], status="interrupted")
     task = Task(configs[0], execution.runs_dir, execution.data_dir, folder.path)
+    listener = Listener()
     with folder.lock():
-        (outcome,) = run_on_cluster([task], series, cluster.address, [Listener()])
+        (outcome,) = run_on_cluster([task], series, cluster.address, [listener])
     assert "locked by" in outcome.failure
+    assert listener.ends == 1
 
 
 def test_another_version_is_told_before_anything_starts(cluster, execution, request_runs, monkeypatch):

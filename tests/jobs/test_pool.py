@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 
 from rdrop_cli.jobs import pool
 from rdrop_cli.jobs.pool import choose_jobs, run_tasks
-from rdrop_cli.jobs.process import conclude, follow_child
+from rdrop_cli.jobs.process import conclude, follow_child, start_child
 from rdrop_cli.jobs.task import Task
 from rdrop_cli.planning.fit import fit_to_series
 from rdrop_cli.planning.request import Request, plan_runs
@@ -133,6 +134,23 @@ def test_more_jobs_than_cores_share_them(monkeypatch):
     monkeypatch.setattr(pool, "list_cores", lambda: [0, 1])
     shares = pool._Pool(4, 4, yields=False)._shares
     assert [shares.get().cores for _ in range(4)] == [[0], [1], [0], [1]]
+
+
+def test_no_process_begins_beside_a_stop(make_task, monkeypatch):
+    """Whoever looks whether all is stopped, and then begins, is asked to end with the others."""
+    stopping, begun = pool._Pool(1, 1, yields=False), []
+
+    def stop_meanwhile():
+        stopper = threading.Thread(target=stopping.stop)
+        stopper.start()
+        stopper.join(0.5)
+        begun.append(start_child())
+        return begun[0]
+
+    monkeypatch.setattr(pool, "start_child", stop_meanwhile)
+    outcome = stopping.run(make_task(epochs=400), Listener())
+    assert outcome.metrics is None
+    assert begun[0].poll() is not None
 
 
 @pytest.fixture
