@@ -131,10 +131,8 @@ def _replay(folder: "RunFolder", epochs: int, data_dir: Path, verification: "Ver
     from rdrop_cli.training.replay import NothingToReplayError, replay_run
 
     try:
-        config = folder.read_config()
-        series = _load(config.dataset, data_dir, config.reading)
         with show_stage(f"{folder.run_id}: training again"):
-            replay = replay_run(folder, series, epochs)
+            replay = replay_run(folder, lambda config: _load(config.dataset, data_dir, config.reading), epochs)
     except NothingToReplayError as error:
         verification.notes.append(str(error))
         return

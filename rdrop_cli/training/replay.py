@@ -6,7 +6,7 @@ What a run keeps decides where a replay may begin: from the checkpoints after it
 import io
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.history import Epoch
 from rdrop_cli.series.table import Series
+from rdrop_cli.study.config import RunConfig
 from rdrop_cli.training.loop import Callback
 from rdrop_cli.training.train import train_run
 
@@ -77,12 +78,12 @@ class _StopAfter(Callback):
             raise _EnoughError
 
 
-def replay_run(folder: RunFolder, series: Series, epochs: int) -> Replay:
+def replay_run(folder: RunFolder, load: Callable[[RunConfig], Series], epochs: int) -> Replay:
     """Train epochs of a run again and compare.
 
     None: what is made from the newest checkpoint is made again: the model, the errors by day and the test error. One:
     the last epoch, from the checkpoint before it, and what follows from it. More: the first so many, from the start;
-    all where the run has no more.
+    all where the run has no more. `load` gives the run's series, where there is something to replay.
 
     Raises:
         NothingToReplayError: it has finished no epoch; or nothing is to be made from the newest checkpoint, since it is
@@ -100,14 +101,15 @@ def replay_run(folder: RunFolder, series: Series, epochs: int) -> Replay:
     if start and start not in kept:
         raise RdropError(f"{folder.run_id}: no checkpoint of epoch {start}; replay 2 epochs or more, from the start")
     last = done if start or epochs >= done else epochs
+    if start == last and metrics.status != "completed":
+        raise NothingToReplayError("it is not complete, so nothing was made from its newest checkpoint yet")
+    series = load(config)
     with TemporaryDirectory(prefix="rdrop-replay-") as scratch:
         again = RunFolder(Path(scratch) / folder.run_id)
         again.checkpoints_path.mkdir(parents=True)
         shutil.copyfile(folder.config_path, again.config_path)
         if start:
             shutil.copy(kept[start], again.checkpoints_path)
-        if start == last and metrics.status != "completed":
-            raise NothingToReplayError("it is not complete, so nothing was made from its newest checkpoint yet")
         is_whole = last == done and metrics.status == "completed"
         with suppress(_EnoughError):
             train_run(config, series, lambda: again, Callback() if is_whole else _StopAfter(last))

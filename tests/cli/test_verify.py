@@ -137,6 +137,8 @@ def test_a_run_that_is_not_so_far_is_no_damaged_one(rdrop, runs_dir, folder, wea
     document = json.loads(folder.metrics_path.read_text())
     write_text(folder.metrics_path, json.dumps(document | {"status": "interrupted"}))
     (folder.path / RECORD).unlink()
+    config = json.loads(folder.config_path.read_text())
+    write_text(folder.config_path, json.dumps(config | {"dataset": str(tmp_path / "gone.csv")}))
     result = rdrop("verify", "--replay", "0", "--runs-dir", runs_dir, folder.run_id)
     assert "it is not complete, so nothing was made from its newest checkpoint yet" in result.err
     assert "replay" not in result.out
