@@ -261,7 +261,7 @@ def _keep_fit(runs: Sequence[Run]) -> tuple[dict[Run, RunCurves], list[Skipped]]
 def _check_complete(run: Run) -> None:
     status, epochs = run.metrics.status, run.metrics.epochs
     if status == "failed":
-        raise DataError(f"failed: {str(run.metrics.failure).removeprefix(f'{run.metrics.run_id}: ')}")
+        raise DataError(f"failed: {run.metrics.cause_of_failure}")
     if status != "completed":
         hint = "; `rdrop train` resumes it" if status == "interrupted" else ""
         raise DataError(f"{status}, {epochs.done} of {epochs.planned} epochs are done{hint}")

@@ -117,7 +117,7 @@ def _find_complete(name: str, runs_dir: Path) -> Run:
             f"{folder.run_id}: a reference forecast, with which `rdrop calibrate` compares; name a network"
         )
     if metrics.status == "failed":
-        raise RdropError(f"{folder.run_id}: its training failed, so it has no forecast: {metrics.failure}")
+        raise RdropError(f"{folder.run_id}: its training failed, so it has no forecast: {metrics.cause_of_failure}")
     if metrics.status != "completed":
         raise RdropError(f"{folder.run_id}: is {metrics.status} after {metrics.epochs}; complete it first")
     if not folder.model_path.is_file():

@@ -213,6 +213,11 @@ class Metrics(Fields, frozen=True, kw_only=True):
         return self.variant not in REFERENCES
 
     @property
+    def cause_of_failure(self) -> str:
+        """Why a run failed, without its id, with which that begins where it is recorded."""
+        return (self.failure or "").removeprefix(f"{self.run_id}: ")
+
+    @property
     def has_epochs(self) -> bool:
         """Whether there is a curve to draw or judge."""
         return bool(self.history.val_loss)

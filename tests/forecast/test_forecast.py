@@ -263,7 +263,10 @@ def copy_run(plant: Path, to: Path, **changes) -> Path:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"status": "failed", "failure": "the loss is nan at epoch 2"}, "its training failed.*the loss is nan"),
+        (
+            {"status": "failed", "failure": "run: the loss is nan"},
+            "^run: its .* no forecast: the loss is nan",
+        ),
         ({"status": "interrupted"}, "is interrupted after 2 of 2 epochs; complete it first"),
     ],
 )
