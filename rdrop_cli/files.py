@@ -42,7 +42,8 @@ def replace_atomically(path: Path) -> Iterator[Path]:
             temporary.replace(path)
             sync(path.parent)
         except OSError as error:
-            error.filename = error.filename or str(path)  # a full disk does not say whose it is
+            if str(error.filename or temporary) == str(temporary):  # a full disk does not say whose it is
+                error.filename = str(path)
             raise
         finally:
             temporary.unlink(missing_ok=True)

@@ -161,3 +161,10 @@ def test_checksums_are_those_of_the_bytes(tmp_path: Path) -> None:
     path.write_bytes(os.urandom(300_000))
     assert sha256_of_file(path) == hashlib.sha256(path.read_bytes()).hexdigest()
     assert md5_of_file(path) == hashlib.md5(path.read_bytes()).hexdigest()
+
+
+def test_a_file_that_cannot_be_written_is_named_and_not_its_temporary(tmp_path: Path) -> None:
+    path = tmp_path / "gone" / "report.html"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_text(path, "text")
+    assert caught.value.filename == str(path)
