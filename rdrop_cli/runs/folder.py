@@ -120,7 +120,9 @@ class RunFolder:
         """Return a run's document with the folder's name, and the status `running` where a process is at work on it."""
         if run.run_id != self.written_id:
             run = replace(run, run_id=self.written_id)
-        return replace(run, status="running") if run.status == "interrupted" and self.is_locked() else run
+        if run.status not in ("interrupted", "running"):  # the second is written by others alone
+            return run
+        return replace(run, status="running" if self.is_locked() else "interrupted")
 
     def is_locked(self) -> bool:
         """Whether a live process is at work on the run: told by a file lock, not by a stored word."""

@@ -105,6 +105,13 @@ def test_what_has_ended_is_not_called_running(save_run: SaveRun, tmp_path: Path,
         assert folder.read_metrics().status == status
 
 
+def test_a_stored_word_makes_no_run_running(save_run: SaveRun, tmp_path: Path) -> None:
+    folder = save_run(tmp_path, "baseline-s0", status="running")
+    assert folder.read_metrics().status == "interrupted"
+    with folder.lock():
+        assert folder.read_metrics().status == "running"
+
+
 @pytest.mark.parametrize("owner", ["", "[]"])
 def test_an_owner_that_is_not_known_is_another_process(folder: RunFolder, owner: str) -> None:
     with folder.lock():
