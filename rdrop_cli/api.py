@@ -31,6 +31,7 @@ from rdrop_cli.runs.comparable import Run
 from rdrop_cli.runs.comparable import read_runs as _read_runs
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
+from rdrop_cli.runs.schema import parse_config
 from rdrop_cli.series.load import load_dataset, load_frame
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows, make_windows
@@ -87,17 +88,23 @@ def plan(variant: str, series: Series, **options: Unpack[Options]) -> RunConfig:
             `lookback`, `units`, …; what is not given is the variant's or the protocol's.
 
     Raises:
-        UsageError: an unknown variant, or a value that cannot be trained with.
+        UsageError, DataError: an unknown variant, or a value that cannot be trained with.
         TypeError: there is no such option.
     """
     (config,) = plan_on_series([_make_request((variant,), series, options)], series)
-    return config
+    return parse_config(config.to_json())  # refuses values of other types, with which its run could not be read
 
 
 def _make_request(variants: tuple[str, ...], series: Series, options: Options | StudyOptions) -> Request:
     """Return the request that the command would make for this series: the same file, read alike."""
     dataset = series.source.origin if series.time_column else series.source.name
-    return Request(variants=variants, dataset=dataset, reading=series.reading, **options)
+    plain = {name: _make_plain(value) for name, value in options.items()}
+    return Request(variants=variants, dataset=dataset, reading=series.reading, **plain)
+
+
+def _make_plain(value: Any) -> Any:
+    """Return a number of NumPy's as one of Python's own, which a configuration can keep."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def cut_windows(
@@ -167,7 +174,7 @@ def train_seeds(
     """
     execution = Execution(Path(runs_dir), Path(data_dir), jobs, scheduler=scheduler)
     request = _make_request(tuple(variants), series, options)
-    wanted = [request.with_seed(seed) for seed in dict.fromkeys(seeds)]
+    wanted = [request.with_seed(seed) for seed in dict.fromkeys(map(_make_plain, seeds))]
     if not wanted:
         return []
     plan = plan_training(wanted, execution, skip_complete=True, series=series)

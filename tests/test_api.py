@@ -1,5 +1,6 @@
 """The study from a Python program: the example of the documentation, and what it stands on."""
 
+import json
 import re
 import subprocess
 import sys
@@ -78,6 +79,19 @@ def test_a_plan_is_what_the_command_would_train(plant):
     assert (config.variant, config.seed, config.dropout, config.recurrent_dropout) == ("zoneout", 3, 0.2, 0.4)
     assert (config.protocol.lookback_rows, config.protocol.target) == (6, "load")
     assert (config.dataset, config.dataset_sha256) == (str(plant), series.source.sha256)
+
+
+def test_numbers_of_numpy_make_the_same_plan(plant):
+    numbers = {"seed": np.int64(1), "recurrent_dropout": np.float64(0.5), "learning_rate": np.float32(0.5)}
+    plan = api.plan("dropout", load(plant), **SHORT | numbers)
+    assert plan == api.plan("dropout", load(plant), **SHORT | {name: number.item() for name, number in numbers.items()})
+    assert json.loads(json.dumps(plan.to_json()))["seed"] == 1
+
+
+@pytest.mark.parametrize("option", [{"seed": True}, {"epochs": 2.5}, {"batch_size": True}])
+def test_values_of_another_type_are_refused_before_a_run_is_made(plant, option):
+    with pytest.raises(RdropError, match=f"{next(iter(option))}: expected `int`"):
+        api.plan("dropout", load(plant), **SHORT | option)
 
 
 def test_every_variant_has_its_network(plant):
