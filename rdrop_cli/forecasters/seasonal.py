@@ -72,7 +72,7 @@ class Climatology:
         day, hour = _find_cells(stamps)
         values = windows.target[windows.training].astype(np.float64)
         cell = day * HOURS + hour
-        end = find_sampling(stamps).advance(stamps[-1:], 1)[0]
+        end = windows.sampling.advance(stamps[-1:], 1)[0]
         if end - stamps[0] < np.timedelta64(365, "D"):
             days = DAYS
         sums, counts = (
