@@ -7,6 +7,7 @@ import typer
 from rdrop_cli.cli.console import note, print_error, show_stage
 from rdrop_cli.cli.grid import survey_plan
 from rdrop_cli.cli.options import (
+    DATA,
     DATASETS,
     DEFAULT_DATA_DIR,
     DEFAULT_RUNS_DIR,
@@ -17,6 +18,7 @@ from rdrop_cli.cli.options import (
     Quiet,
     RunsDir,
     Scheduler,
+    Target,
     Verbose,
 )
 from rdrop_cli.cli.signals import notice_on_signal
@@ -30,7 +32,8 @@ AGAIN = "or resume the whole study: run the same command again"
 def study(
     edition: Annotated[str, typer.Argument(metavar="EDITION", help=f"What to repeat: {PROTOCOL_NAMES}.")],
     seeds: Annotated[str, typer.Option(metavar="LIST", help="Seeds of each network, such as 0-7.")] = "0-7",
-    dataset: Annotated[str, typer.Option(metavar="NAME|CSV", help=DATASETS)] = "jena",
+    dataset: Annotated[str, typer.Option(metavar="NAME|CSV", help=DATASETS, rich_help_panel=DATA)] = "jena",
+    target: Target = None,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", "-n", help="Show the runs, and the time and disk space they need; train nothing."),
@@ -47,7 +50,7 @@ def study(
 
     Complete runs are skipped and interrupted ones resumed: after a stop, run the same command again.
     """
-    request = Request(variants=tuple(find_edition(edition).networks), protocol=edition, dataset=dataset)
+    request = Request(variants=tuple(find_edition(edition).networks), protocol=edition, dataset=dataset, target=target)
     requests = [request.with_seed(seed) for seed in parse_seeds(seeds)]
     with show_stage("importing NumPy"):
         from rdrop_cli.cli.training import describe_data, train

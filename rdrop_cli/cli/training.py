@@ -89,6 +89,9 @@ def train_until_decided(request: Request, execution: Execution, claims: Sequence
         following = choose_next_seeds(judged, claims)
         note(f"{seeds} seeds: {len(claims) - len(following.undecided)} of {len(claims)} claims are decided")
         if following.kind != "train":
+            if following.undecided:
+                why = "more seeds cannot decide it" if seeds < max_seeds else "the seeds are used up"
+                note(f"undecided: {', '.join(following.undecided)}; {why}; see `rdrop verdict --explain`")
             return results
         seeds = following.seeds
 

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from rdrop_cli.study.editions import BOOK2, EDITIONS
@@ -44,6 +45,17 @@ def test_a_study_is_told_first_then_trained_judged_and_reported(study, tmp_path)
         best = min(range(10), key=run["history"]["val_mse"].__getitem__) + 1
         assert run["best"]["epoch"] == best
         assert run["standardisation"]["target"] == {"name": "T (degC)", "mean": 0.0, "std": 1.0}
+
+
+def test_the_column_to_predict_of_a_file_with_several_is_named(study, tmp_path):
+    path = tmp_path / "plant.csv"
+    hours = pd.date_range("2020-01-01", periods=900, freq="h")
+    pd.DataFrame({"load_MW": range(900), "wind": range(900)}, index=hours).to_csv(path, index_label="time")
+    refused = study("--dataset", path, "--dry-run")
+    assert (refused.code, "--target" in refused.err) == (2, True)
+    told = study("--dataset", path, "--target", "load_MW", "--seeds", "0", "--dry-run")
+    assert told.code == 0, told.err
+    assert "2 runs: 0 complete" in told.out
 
 
 @pytest.mark.thorough

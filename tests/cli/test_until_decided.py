@@ -73,6 +73,7 @@ def test_it_ends_where_the_plan_ends(rdrop, trained, tmp_path):
     assert result.code == 0
     assert trained[-1] == [9]
     assert "10 seeds: 0 of 1 claims are decided" in result.err
+    assert "undecided: dropout-does-not-overfit; the seeds are used up" in result.err
 
 
 @pytest.mark.parametrize(
