@@ -83,7 +83,7 @@ def _rank_networks(runs: "Sequence[Metrics]") -> "dict[str, list[Metrics]]":
     """Return the runs by network, that of the lowest mean validation error first."""
     networks: dict[str, list[Metrics]] = {}
     for run in runs:
-        name = run.label_with_rates if any(run.rates.pair) or not run.has_own_rates else run.label
+        name = run.label_with_rates if any(run.rates.pair) else run.short_label
         networks.setdefault(name, []).append(run)
     return dict(sorted(networks.items(), key=lambda item: _average_error(item[1])))
 

@@ -129,7 +129,7 @@ def _group(runs: Sequence[Run]) -> list[Ensemble]:
     """Return the runs of each network and origin, by seed; the origins of a network by time."""
     groups: dict[str, dict[int, list[Run]]] = {}
     for run in runs:
-        label = run.metrics.label if run.metrics.has_own_rates else run.metrics.label_with_rates.replace(" ", "-")
+        label = run.metrics.short_label.replace(" ", "-")
         groups.setdefault(label, {}).setdefault(run.metrics.protocol.train_start_row, []).append(run)
     return [
         Ensemble(label, tuple(sorted(by_origin[row], key=lambda run: (run.metrics.seed, run.folder.run_id))))

@@ -216,8 +216,8 @@ def keep_usual_settings(runs: Sequence[Run]) -> tuple[list[Run], list[Skipped]]:
                 f"{label_network(metrics.variant, metrics.cell, rates)}, {epochs} epochs"
                 for rates, epochs in (settings, usual[metrics.variant])
             )
-            reason = f"{found}; most runs of this variant have {expected}"
-            skipped.append(Skipped(run.folder.run_id, reason, "with other rates or epochs than most of their variant"))
+            reason = f"{found}; of this variant those of {expected} are compared"
+            skipped.append(Skipped(run.folder.run_id, reason, "with other rates or epochs than those compared"))
     return kept, skipped
 
 

@@ -208,6 +208,11 @@ class Metrics(Fields, frozen=True, kw_only=True):
         return label_network(self.variant, self.cell, self.rates.pair)
 
     @property
+    def short_label(self) -> str:
+        """The label, with the rates where they are not the variant's own."""
+        return self.label if self.has_own_rates else self.label_with_rates
+
+    @property
     def is_network(self) -> bool:
         """Whether a network was trained, and not a reference forecast fitted."""
         return self.variant not in REFERENCES

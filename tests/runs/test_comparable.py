@@ -112,7 +112,7 @@ def test_many_runs_with_other_rates_are_told_in_one_line(
         config = replace(tiny_config, dropout=0.1 + 0.8 * (seed < 7) * (seed + 1) / 10)
         save_run(tmp_path, f"s{seed}", config=config, variant="dropout", seed=seed, created_at=day(1 + seed))
     (line,) = choose_newest(tmp_path).notes
-    assert line == "7 runs with other rates or epochs than most of their variant: s6, s5, s4 and 4 more"
+    assert line == "7 runs with other rates or epochs than those compared: s6, s5, s4 and 4 more"
 
 
 def test_five_runs_left_out_are_named_each_and_more_by_their_kind() -> None:
