@@ -1,5 +1,7 @@
 """What is odd in a series: sentinels, missing readings, repeated times, gaps. Told, and filled only when asked."""
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -11,13 +13,14 @@ from rdrop_cli.series.table import Series
 from rdrop_cli.study.units import format_seconds, name_target
 
 SENTINEL = -9999.0  # what the Jena station writes where the wind sensor gave nothing
-# What loggers and archives write for no reading: nines, and the limits of small integers.
-_USUAL_SENTINELS = frozenset(
-    [sign * number for number in (99.0, 999.0, 9999.0, 99999.0, 999999.0, 99.9, 99.99, 999.9, 999.99, 9999.9)
-     for sign in (1, -1)] + [-200.0, 32767.0, -32768.0, 65535.0, 1e20, -1e20, 9.96921e36]
-)  # fmt: skip
-LEAST_REPEATS = 3  # of a number that is no usual sentinel
-USUAL_DISTANCE, OTHER_DISTANCE = 0.5, 3.0  # from all else, in ranges of all else
+# What loggers and archives write for no reading: nines, codes that are as plain, and the limits of integers.
+_CODE = re.compile(
+    r"-?(?:99+(?:\.9+)?|7777|8888)|-[678]999|-200|32767|-32768|65535|-?2147483647|-2147483648|4294967295"
+)
+_LEAST_HUGE = 1e20  # the least of the numbers that are too large to be readings
+LEAST_VALUES = 3  # different ones, of which a range can be told
+MOST_CODES = 8  # in one column; of more, such numbers are its readings
+CLEAR_DISTANCE, SHARED_DISTANCE = 0.5, 0.1  # from all else, in ranges of all else; the second of another column's code
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class DataQuality:
     """Counts of what was found in a series; `sentinels` and `missing` by column, only those with any.
 
     Attributes:
-        sentinel_values: what stands for no reading, by column.
+        sentinel_values: the numbers that stand for no reading, by column, ascending.
     """
 
     sentinels: dict[str, int]
@@ -33,7 +36,7 @@ class DataQuality:
     backward_timestamps: int
     gaps: int
     missing: dict[str, int] = field(default_factory=dict)
-    sentinel_values: dict[str, float] = field(default_factory=dict)
+    sentinel_values: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     def describe(self, sentinels: str) -> list[str]:
         """Say in one line each what was found and what is done about it, under the given treatment of sentinels."""
@@ -78,70 +81,67 @@ def assess_quality(series: Series) -> DataQuality:
     )
 
 
-def find_sentinels(series: Series) -> dict[str, float]:
-    """Return the number that stands for no reading, by column, where there is one.
+def find_sentinels(series: Series) -> dict[str, tuple[float, ...]]:
+    """Return the numbers that stand for no reading, by column, where there are any.
 
-    In a user's series that is a number at an end of a column, repeated or of the usual ones, far outside all else; and
-    the same number at an end of the other columns. In other series it is -9999.
+    In a user's series these look like it, as -999 and 99.99 do, and are far outside all else; and the same numbers are
+    sentinels at an end of the other columns. In other series it is -9999.
     """
-    if not series.own_file:
-        return {
-            name: SENTINEL
-            for name, column in zip(series.columns, series.values.T, strict=True)
-            if (column == SENTINEL).any()
-        }
-    return _find_own_sentinels(series.columns, series.values)
+    if series.own_file:
+        return _find_own_sentinels(series.columns, series.values)
+    return {
+        name: (SENTINEL,)
+        for name, column in zip(series.columns, series.values.T, strict=True)
+        if (column == SENTINEL).any()
+    }
 
 
-def _find_own_sentinels(columns: tuple[str, ...], values: npt.NDArray[np.float64]) -> dict[str, float]:
-    clear = {name: _find_clear_sentinel(column) for name, column in zip(columns, values.T, strict=True)}
-    known = {value for value in clear.values() if value is not None}
-    found = {}
-    for name, column in zip(columns, values.T, strict=True):
-        value = clear[name]
-        if value is None:
-            value = next((other for other in sorted(known) if _stands_apart(column, other, 0.1)), None)
-        if value is not None:
-            found[name] = value
-    return found
+def _find_own_sentinels(columns: tuple[str, ...], values: npt.NDArray[np.float64]) -> dict[str, tuple[float, ...]]:
+    known = {code for column in values.T for code in _find_outside(column, _is_code, CLEAR_DISTANCE)}
+    found = {
+        name: _find_outside(column, known.__contains__, SHARED_DISTANCE)
+        for name, column in zip(columns, values.T, strict=True)
+    }
+    return {name: codes for name, codes in found.items() if codes}
 
 
-def _find_clear_sentinel(column: npt.NDArray[np.float64]) -> float | None:
-    readings = column[~np.isnan(column)]
-    if not len(readings):
-        return None
-    for value in (float(readings.min()), float(readings.max())):
-        usual = value in _USUAL_SENTINELS
-        if (usual or int((readings == value).sum()) >= LEAST_REPEATS) and _stands_apart(
-            readings, value, USUAL_DISTANCE if usual else OTHER_DISTANCE
-        ):
-            return value
-    return None
+def _is_code(value: float) -> bool:
+    """Tell whether a number looks like one that stands for no reading."""
+    return abs(value) >= _LEAST_HUGE or bool(_CODE.fullmatch(f"{value:.10g}"))
 
 
-def _stands_apart(column: npt.NDArray[np.float64], value: float, distance: float) -> bool:
-    """Tell whether a number is in a column, with all others on one side and some of their ranges away."""
-    others = column[(column != value) & ~np.isnan(column)]
-    if len(np.unique(others[:10_000])) < LEAST_REPEATS or not (column == value).any():
-        return False
-    low, high = float(others.min()), float(others.max())
-    with np.errstate(over="ignore"):  # of readings that are too large to be any
-        return max(low - value, value - high) > distance * (high - low)
+def _find_outside(
+    column: npt.NDArray[np.float64], may_be_sentinel: Callable[[float], bool], distance: float
+) -> tuple[float, ...]:
+    """Return the numbers at the ends of a column that may be sentinels, some ranges of all else away from it."""
+    rest, ends = column[~np.isnan(column)], set[float]()
+    while len(rest) and len(ends) < MOST_CODES:
+        codes = [end for end in (float(rest.min()), float(rest.max())) if may_be_sentinel(end)]
+        if not codes:
+            break
+        ends.update(codes)
+        rest = rest[~np.isin(rest, codes)]
+    if not ends or len(np.unique(rest[:10_000])) < LEAST_VALUES:
+        return ()
+    low, high = float(rest.min()), float(rest.max())
+    return tuple(sorted(end for end in ends if max(low - end, end - high) > distance * (high - low)))
 
 
 def _is_sentinel(
-    columns: tuple[str, ...], readings: npt.NDArray[np.float64], values: dict[str, float]
+    columns: tuple[str, ...], readings: npt.NDArray[np.float64], values: dict[str, tuple[float, ...]]
 ) -> npt.NDArray[np.bool_]:
     """Return which readings (row, column) are sentinels; NaN is none."""
-    marks = np.array([values.get(name, np.nan) for name in columns])
-    found: npt.NDArray[np.bool_] = readings == marks
+    found = np.zeros(readings.shape, bool)
+    for index, name in enumerate(columns):
+        if name in values:
+            found[:, index] = np.isin(readings[:, index], values[name])
     return found
 
 
 def drop_sentinels(
     columns: tuple[str, ...], readings: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], list[str]]:
-    """Return a user's readings (row, column) with NaN for each sentinel, and a line on those of each value."""
+    """Return a user's readings (row, column) with NaN for each sentinel, and a line on those of the same values."""
     values = _find_own_sentinels(columns, readings)
     found = _is_sentinel(columns, readings, values)
     told = _describe_sentinels(values, _count_by_column(columns, found), "left out of the means")
@@ -175,11 +175,11 @@ def fill_missing(series: Series) -> Series:
     return replace(series, values=values)
 
 
-def _describe_sentinels(values: dict[str, float], counts: dict[str, int], done: str) -> list[str]:
+def _describe_sentinels(values: dict[str, tuple[float, ...]], counts: dict[str, int], done: str) -> list[str]:
     lines = []
-    for value in dict.fromkeys(values.values()):
-        of_value = {name: n for name, n in counts.items() if values[name] == value}
-        lines.append(f"sentinels ({value:g}): {_list_counts(of_value)}; {done}")
+    for codes in dict.fromkeys(values.values()):
+        of_codes = {name: n for name, n in counts.items() if values[name] == codes}
+        lines.append(f"sentinels ({', '.join(f'{code:g}' for code in codes)}): {_list_counts(of_codes)}; {done}")
     return lines
 
 
@@ -225,7 +225,7 @@ class ColumnSummary:
     Attributes:
         unit: as the name tells it; may be empty.
         missing: readings that are not there.
-        sentinels: readings of the number that stands for none.
+        sentinels: readings of the numbers that stand for none.
         minimum, mean, maximum, std: NaN where there is no reading.
     """
 
@@ -243,13 +243,13 @@ def summarise_columns(series: Series) -> list[ColumnSummary]:
     """Summarise each column, in file order."""
     sentinels = find_sentinels(series)
     return [
-        _summarise(name, column, sentinels.get(name, np.nan))
+        _summarise(name, column, sentinels.get(name, ()))
         for name, column in zip(series.columns, series.values.T, strict=True)
     ]
 
 
-def _summarise(name: str, column: npt.NDArray[np.float64], sentinel: float) -> ColumnSummary:
-    missing, marked = np.isnan(column), column == sentinel
+def _summarise(name: str, column: npt.NDArray[np.float64], sentinels: tuple[float, ...]) -> ColumnSummary:
+    missing, marked = np.isnan(column), np.isin(column, sentinels)
     readings = column[~(missing | marked)]
     with np.errstate(over="ignore", invalid="ignore"):  # of readings that are too large to be any
         figures = [float(f(readings)) for f in (np.min, np.mean, np.max, np.std)] if len(readings) else [np.nan] * 4

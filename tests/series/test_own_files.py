@@ -17,7 +17,7 @@ import pytest
 from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.series import content as content_module
 from rdrop_cli.series.load import load_dataset, load_frame
-from rdrop_cli.series.quality import fill_missing
+from rdrop_cli.series.quality import assess_quality, fill_missing, find_sentinels
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.reading import Reading
 from tests.series.servers import offer, serve
@@ -426,6 +426,31 @@ def test_sentinels_are_left_out_of_averages_and_told(load: Load) -> None:
     assert np.array_equal(series.values[:3, 0], [np.nan, 23.5, 22.5], equal_nan=True)
     assert series.notes == ("resampled: means of 1 h (<resample>)", "sentinels (-9999): 8 in MW; left out of the means")
     assert not np.isnan(fill_missing(series).values).any()
+
+
+@pytest.mark.parametrize("often", [0, 60, -50, 300])
+def test_ordinary_numbers_far_outside_all_else_are_readings(load: Load, often: int) -> None:
+    readings = [often if n % 5 else 1000 + n for n in range(60)]
+    lines = ("utc,W", *(f"{time},{watt}" for time, watt in zip(HOURS, readings, strict=True)))
+    assert find_sentinels(load(*lines)) == {}
+    assert load(*lines, resample="2h").values[0, 0] == np.mean(readings[:2])
+
+
+@pytest.mark.parametrize(
+    "codes", [(-9999, -6999), (-999, 999), (-99.9, 99.9), (-7777, 8888), (-32768, 32767), (-3.4e38, 1e20)]
+)
+def test_several_sentinels_of_one_column_are_found_and_named(load: Load, codes: tuple[float, float]) -> None:
+    readings = [codes[n // 7 % 2] if n % 7 == 3 else 20 + n % 6 for n in range(60)]
+    series = load("utc,MW", *(f"{time},{mw}" for time, mw in zip(HOURS, readings, strict=True)))
+    assert find_sentinels(series) == {"MW": codes}
+    names = ", ".join(f"{code:g}" for code in codes)
+    assert assess_quality(series).describe("fill")[0] == f"sentinels ({names}): 9 in MW; filled by interpolation"
+    assert series.values.max() == max(readings)
+    assert 20 <= fill_missing(series).values.min() < fill_missing(series).values.max() <= 25
+
+
+def test_a_column_of_huge_numbers_has_readings(load: Load) -> None:
+    assert find_sentinels(load("utc,n", *(f"{time},{1e21 + n * 1e20}" for n, time in enumerate(HOURS)))) == {}
 
 
 @pytest.mark.parametrize(("readings", "hours"), [(360, 60), (363, 60), (366, 61)])

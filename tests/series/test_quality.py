@@ -29,7 +29,7 @@ def test_a_clean_series_has_nothing_to_tell(tiny_series: Series) -> None:
 def test_sentinels_stamps_and_gaps_are_counted(odd_series: Series) -> None:
     gaps = 2  # the hour, and the way on from the stamp that goes back
     assert assess_quality(odd_series) == DataQuality(
-        {"T (degC)": 1, "wv (m/s)": 4}, 1, 1, gaps, {}, {"T (degC)": SENTINEL, "wv (m/s)": SENTINEL}
+        {"T (degC)": 1, "wv (m/s)": 4}, 1, 1, gaps, {}, {"T (degC)": (SENTINEL,), "wv (m/s)": (SENTINEL,)}
     )
 
 
