@@ -10,11 +10,10 @@ import numpy.typing as npt
 from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
 from rdrop_cli.planning.lengths import parse_rows
 from rdrop_cli.series.windows import Windows
-from rdrop_cli.study.units import format_stamp
+from rdrop_cli.study.units import STAMP, format_stamp
 
 PERIODS = ("validation", "test")
 SAME_STEP = 0.5  # steps that readings of a regular stretch may be early or late
-_DATE = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2})?)?"
 Rows = npt.NDArray[np.int64]
 Stamps = npt.NDArray[np.datetime64]
 
@@ -179,7 +178,7 @@ def _describe_fault(windows: Windows, first: int, last: int) -> str:
 
 
 def _find_between(windows: Windows, period: str) -> Rows:
-    bounds = re.fullmatch(rf"({_DATE})?\.\.({_DATE})?", period)
+    bounds = re.fullmatch(rf"({STAMP})?\.\.({STAMP})?", period)
     if not bounds:
         raise ValueRefusedError("period", period, "test, validation or FROM..TO, such as 2016-01-01..2016-02-01")
     start, stop = (_parse_date("period", bound) if bound else None for bound in bounds.groups())
@@ -192,9 +191,9 @@ def _find_between(windows: Windows, period: str) -> Rows:
 
 
 def _parse_date(field: str, text: str) -> np.datetime64:
-    if not re.fullmatch(_DATE, text):
+    if not re.fullmatch(STAMP, text):
         raise ValueRefusedError(field, text, "a date such as 2016-06-30 or 2016-06-30 12:00")
     try:
-        return np.datetime64(datetime.fromisoformat(text), "s")
+        return np.datetime64(datetime.fromisoformat(text), "us")
     except ValueError as error:
         raise ValueRefusedError(field, text, "a date of the calendar") from error

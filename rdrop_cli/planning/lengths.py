@@ -9,10 +9,9 @@ import numpy as np
 
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.series.table import Series
-from rdrop_cli.study.units import UNIT_SECONDS, format_seconds, format_stamp
+from rdrop_cli.study.units import STAMP, UNIT_SECONDS, format_seconds, format_stamp
 
 MOST_HORIZONS = 1000  # of one network: more is a slip of the keyboard
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2})?)?")
 
 
 def parse_rows(field: str, text: str, sampling_seconds: float) -> int:
@@ -108,7 +107,7 @@ def _find_row(text: str, series: Series) -> int | None:
         return int(len(series.timestamps) * fraction)
     if re.fullmatch(r"\d{1,9}", text):
         return int(text)
-    return _find_date(text, series) if _DATE.fullmatch(text) else None
+    return _find_date(text, series) if re.fullmatch(STAMP, text) else None
 
 
 def _find_date(text: str, series: Series) -> int | None:
@@ -116,5 +115,5 @@ def _find_date(text: str, series: Series) -> int | None:
         date = datetime.fromisoformat(text)
     except ValueError:  # the thirtieth of February
         return None
-    late_enough = series.timestamps >= np.datetime64(date, "s")
+    late_enough = series.timestamps >= np.datetime64(date, "us")
     return int(late_enough.argmax()) if late_enough.any() else len(series.timestamps)

@@ -56,6 +56,9 @@ def format_seconds(seconds: float) -> str:
     return "24 h" if whole == UNIT_SECONDS["d"] else f"{whole // UNIT_SECONDS[unit]} {unit}"
 
 
+STAMP = r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?)?"  # as a user, and `format_stamp`, writes it
+
+
 def format_stamp(stamp: "np.datetime64") -> str:
     """Render a timestamp to the minute, and to the second where it has seconds: `2014-01-01 00:10`."""
     text = str(stamp).replace("T", " ")

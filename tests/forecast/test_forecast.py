@@ -22,6 +22,8 @@ from rdrop_cli.forecast.moments import (
 from rdrop_cli.runs.find import find_run
 from rdrop_cli.runs.readings import keep_newest, load_readings
 from rdrop_cli.runs.schema import read_metrics, to_builtins
+from rdrop_cli.series.windows import make_windows
+from rdrop_cli.study.units import format_stamp
 from rdrop_cli.uncertainty.sources import NAMES
 from tests.forecast.conftest import DAYS, OPTIONS, write_plant
 from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
@@ -79,6 +81,15 @@ def test_no_target_of_kept_readings_lies_across_the_cut_between_the_periods(layo
         assert sum(not each for each in known[:, -1]) == 2 * leads[-1] // step
     for origin in origins:
         assert find_origins(kept, find_moment(kept, str(origin)).rows) == origin
+
+
+def test_a_moment_has_the_fractions_of_a_second_with_which_it_is_printed(tiny_series, tiny_protocol):
+    stamps = np.datetime64("2020-01-01", "us") + np.arange(tiny_series.rows) * np.timedelta64(250, "ms")
+    windows = make_windows(replace(tiny_series, timestamps=stamps), tiny_protocol)
+    for stamp in stamps[-4:]:
+        assert find_origins(windows, find_moment(windows, format_stamp(stamp)).rows) == stamp
+    rows = find_period(windows, f"{format_stamp(stamps[-4])}..{format_stamp(stamps[-2])}", None).rows
+    assert find_origins(windows, rows).tolist() == stamps[-4:-2].tolist()
 
 
 def test_a_variant_is_the_mean_of_its_seeds(plant):

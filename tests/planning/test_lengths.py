@@ -64,6 +64,12 @@ def test_a_date_in_a_gap_is_the_row_after_it_and_stamps_may_go_back() -> None:
     assert parse_split("train_stop", format_stamp(STAMPS[295]), series) == 195  # the first time
 
 
+def test_a_date_has_the_fractions_of_a_second_with_which_it_is_printed() -> None:
+    stamps = STAMPS.astype("datetime64[us]")[0] + np.arange(100) * np.timedelta64(250, "ms")
+    series = replace(YEAR, timestamps=stamps, values=YEAR.values[:100])
+    assert [parse_split("train_stop", format_stamp(stamp), series) for stamp in stamps[1:]] == list(range(1, 100))
+
+
 @pytest.mark.thorough
 @given(st.text(max_size=12))
 def test_any_text_is_a_row_within_the_series_or_refused(text: str) -> None:
