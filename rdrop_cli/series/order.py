@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,9 @@ from rdrop_cli.series.sampling import TOLERANCE, find_sampling, measure_seconds
 from rdrop_cli.series.table import name_row
 from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.units import UNIT_SECONDS, format_seconds, format_stamp
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FindGroups = Callable[[], tuple[str, list[str]] | None]
 MOST_SWAPS = 0.01  # of the rows
@@ -122,7 +126,7 @@ def _may_be_summer_time(table: Table, steps: npt.NDArray[np.float64]) -> bool:
 
 
 def _resample(table: Table, length: str) -> Table:
-    """Average the readings of equal steps; a step without any has none, and a last one that is not full is left out."""
+    """Average the readings of equal steps; a step without any has none; a first or last that is not full is left out."""
     import pandas as pd
 
     match = re.fullmatch(r"([1-9]\d{0,8})(d|h|min|s)", length.strip())
@@ -137,9 +141,7 @@ def _resample(table: Table, length: str) -> Table:
     values, told = drop_sentinels(table.columns, table.values)
     frame = pd.DataFrame(values, index=pd.DatetimeIndex(table.timestamps))
     means = frame.resample(pd.Timedelta(seconds=seconds)).mean()
-    reach = pd.Timedelta(seconds=(1 + TOLERANCE) * find_sampling(np.unique(table.timestamps)).seconds)
-    partial = len(means) > 1 and frame.index[-1] + reach < means.index[-1] + pd.Timedelta(seconds=seconds)
-    means = means[:-1] if partial else means
+    means, partial = _leave_out_partial(means, frame.index, pd.Timedelta(seconds=seconds))
     table = replace(
         table,
         timestamps=means.index.to_numpy().astype("datetime64[us]"),
@@ -147,8 +149,23 @@ def _resample(table: Table, length: str) -> Table:
         lines=np.empty(0, np.int64),
     )
     note = f"resampled: means of {format_seconds(seconds)} (<resample>)"
-    table = _note(table, f"{note}; the last is left out: its readings end too early" if partial else note)
-    return replace(table, notes=(*table.notes, *told))
+    return replace(table, notes=(*table.notes, "; ".join([note, *partial]), *told))
+
+
+def _leave_out_partial(
+    means: "pd.DataFrame", times: "pd.DatetimeIndex", length: "pd.Timedelta"
+) -> tuple["pd.DataFrame", list[str]]:
+    """Return means without a first and a last that the times of readings do not fill, and a line on each of these."""
+    usual = find_sampling(np.unique(times.to_numpy())).seconds
+    late = (times[0] - means.index[0]).total_seconds() >= (1 - TOLERANCE) * usual
+    early = (means.index[-1] + length - times[-1]).total_seconds() > (1 + TOLERANCE) * usual
+    if len(means) <= late + early:
+        return means, []
+    told = {
+        "the first is left out: its readings begin too late": late,
+        "the last is left out: its readings end too early": early,
+    }
+    return means.iloc[int(late) : len(means) - int(early)], [line for line, found in told.items() if found]
 
 
 def _round(table: Table) -> Table:

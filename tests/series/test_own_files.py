@@ -461,6 +461,14 @@ def test_an_average_of_a_last_step_that_is_not_full_is_left_out(load: Load, read
     assert ("the last is left out" in series.notes[0]) == (readings == 363)
 
 
+@pytest.mark.parametrize(("minute", "first"), [(0, "00:00"), (5, "00:00"), (10, "01:00"), (50, "01:00")])
+def test_an_average_of_a_first_step_that_is_not_full_is_left_out(load: Load, minute: int, first: str) -> None:
+    times = [np.datetime64(f"2014-01-01T00:{minute:02}", "s") + 600 * n for n in range(360)]
+    series = load("utc,MW", *(f"{time},{n % 7}.5" for n, time in enumerate(times)), resample="1h")
+    assert str(series.timestamps[0]) == f"2014-01-01T{first}:00"
+    assert ("the first is left out: its readings begin too late" in series.notes[0]) == (first == "01:00")
+
+
 # Text and packing
 
 
