@@ -39,6 +39,8 @@ def put_in_order(label: str, table: Table, reading: Reading, find_groups: FindGr
     if reading.timezone and not table.zoned:
         local = localise(label, table.timestamps, reading.timezone, table.lines)
         table = _note(replace(table, timestamps=local), f"timestamps: {reading.timezone}, turned into UTC")
+    elif reading.timezone:
+        table = _note(table, "timestamps: tell their time in UTC themselves; <timezone> is not used")
     table = _order(label, table, reading, find_groups)
     if reading.resample:
         return _resample(table, reading.resample)
@@ -126,7 +128,7 @@ def _may_be_summer_time(table: Table, steps: npt.NDArray[np.float64]) -> bool:
 
 
 def _resample(table: Table, length: str) -> Table:
-    """Average the readings of equal steps; a step without any has none; a first or last that is not full is left out."""
+    """Average the readings of equal steps; one without any has none, a first or last that is not full is left out."""
     import pandas as pd
 
     match = re.fullmatch(r"([1-9]\d{0,8})(d|h|min|s)", length.strip())
@@ -141,7 +143,7 @@ def _resample(table: Table, length: str) -> Table:
     values, told = drop_sentinels(table.columns, table.values)
     frame = pd.DataFrame(values, index=pd.DatetimeIndex(table.timestamps))
     means = frame.resample(pd.Timedelta(seconds=seconds)).mean()
-    means, partial = _leave_out_partial(means, frame.index, pd.Timedelta(seconds=seconds))
+    means, partial = _leave_out_partial(means, pd.DatetimeIndex(frame.index), pd.Timedelta(seconds=seconds))
     table = replace(
         table,
         timestamps=means.index.to_numpy().astype("datetime64[us]"),

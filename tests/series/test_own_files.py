@@ -352,6 +352,26 @@ def test_a_time_that_the_zone_does_not_have_is_refused_by_line(load: Load) -> No
     assert "line 3: 2014-03-30T02:00:00 does not exist in Europe/Berlin" in said
 
 
+@pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M+01:00", "%d.%m.%Y %H:%M+0100"])
+@pytest.mark.parametrize("timezone", ["", "Europe/Berlin"])
+def test_a_column_in_which_only_some_timestamps_have_an_offset_is_refused(load: Load, form: str, timezone: str) -> None:
+    bare = form.partition("+")[0].removesuffix("Z")
+    zoned, others = write_times(form), write_times(bare)
+    lines = [f"{time},{mw}" for time, mw in zip([*zoned[:30], *others[30:]], READINGS, strict=True)]
+    said = refuse(load, "t,MW", *lines, timezone=timezone)
+    assert f"column 't': {zoned[0]!r} tells its time in UTC, and {others[30]!r} has no offset" in said
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M+00:00", "%s"])
+def test_a_zone_that_is_not_used_is_told(load: Load, form: str) -> None:
+    lines = [f"{time},{mw}" for time, mw in zip(write_times(form), READINGS, strict=True)]
+    told = "timestamps: tell their time in UTC themselves; <timezone> is not used"
+    series = load("time,MW", *lines, timezone="Europe/Berlin")
+    assert told in series.notes
+    assert is_as_plain(series)
+    assert told not in load("time,MW", *lines).notes
+
+
 # Order
 
 

@@ -112,7 +112,12 @@ class TimestampColumn:
         self._pieces: dict[str, list[npt.NDArray[np.datetime64]]] = {DAY_FIRST: [], MONTH_FIRST: []}
         self._faults: dict[str, tuple[int, str]] = {}
         self._ambiguous: str | None = None
-        self.zoned = False
+        self._examples: dict[bool, str] = {}  # the first timestamp that names its offset, and the first that does not
+
+    @property
+    def zoned(self) -> bool:
+        """Whether timestamps name their offset, or count from a time in UTC."""
+        return True in self._examples
 
     @property
     def formats(self) -> str:
@@ -143,8 +148,13 @@ class TimestampColumn:
         """Return all timestamps (row,) in microseconds, in UTC where they name an offset.
 
         Raises:
-            DataError: day and month cannot be told apart.
+            DataError: day and month cannot be told apart, or only some timestamps name an offset.
         """
+        if len(self._examples) == 2:
+            raise DataError(
+                f"{self._label}: column {self._name!r}: {self._examples[True][:40]!r} tells its time in UTC, and "
+                f"{self._examples[False][:40]!r} has no offset; write one to each timestamp, or to none"
+            )
         found = [np.concatenate(pieces) for pieces in self._pieces.values()]
         if len(found) == 2 and not np.array_equal(found[0], found[1]):
             formats = [self._formats[order][0] for order in self._pieces]
@@ -194,15 +204,19 @@ class TimestampColumn:
         if form.startswith("epoch"):
             numbers = pd.to_numeric(texts.where(texts.str.fullmatch(r"\d+(\.\d*)?")), errors="coerce")
             parsed = pd.to_datetime(numbers, unit=cast(Literal["s"], form[6:]), errors="coerce", utc=True)
-            self.zoned = True
+            zoned = np.ones(len(texts), bool)
         else:
             try:
                 parsed = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
             except (ValueError, re.error) as error:  # of the user's form: those that are found here are sound
                 raise ValueRefusedError("date_format", form, "a form such as %d.%m.%Y %H:%M", str(error)) from error
             zone = r"[T ]\d{2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$"
-            self.zoned = self.zoned or "%z" in form or (form == ISO and bool(texts.str.contains(zone).any()))
+            zoned = texts.str.contains(zone).to_numpy(bool) if form == ISO else np.full(len(texts), "%z" in form)
         converted: npt.NDArray[np.datetime64] = parsed.to_numpy("datetime64[us]")
+        for kind in (True, False):
+            of_kind = np.flatnonzero(~np.isnat(converted) & (zoned == kind))
+            if len(of_kind):
+                self._examples.setdefault(kind, str(texts.iloc[of_kind[0]]))
         return converted
 
 
