@@ -352,6 +352,17 @@ def test_a_time_that_the_zone_does_not_have_is_refused_by_line(load: Load) -> No
     assert "line 3: 2014-03-30T02:00:00 does not exist in Europe/Berlin" in said
 
 
+@pytest.mark.parametrize(
+    ("form", "months"), [("%b %Y", 1), ("%B %Y", 1), ("%Y/%m", 1), ("%Y-%m", 1), ("%YQ%q", 3), ("%Y-Q%q", 3)]
+)
+def test_months_and_quarters_are_their_first_days(load: Load, form: str, months: int) -> None:
+    days = pd.period_range("1990-01", periods=60, freq="M")[::months]
+    quarters = (str(day.strftime(form.replace("%q", str(day.quarter)))) for day in days)
+    series = load("when,GWh", *(f"{time},{n % 7}.5" for n, time in enumerate(quarters)))
+    assert series.timestamps.tolist() == days.to_timestamp().to_pydatetime().tolist()
+    assert str(series.sampling) == f"{months} mo"
+
+
 @pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M+01:00", "%d.%m.%Y %H:%M+0100"])
 @pytest.mark.parametrize("timezone", ["", "Europe/Berlin"])
 def test_a_column_in_which_only_some_timestamps_have_an_offset_is_refused(load: Load, form: str, timezone: str) -> None:

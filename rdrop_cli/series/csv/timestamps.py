@@ -14,7 +14,7 @@ from rdrop_cli.series.table import name_row
 if TYPE_CHECKING:
     import pandas as pd
 
-ISO = "ISO8601"
+ISO, QUARTER = "ISO8601", "quarter"
 DAY_FIRST, MONTH_FIRST = "day first", "month first"
 _DATES = (  # a pattern, and its format: of one order, or of each
     (r"\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d"),
@@ -31,7 +31,10 @@ _DATES = (  # a pattern, and its format: of one order, or of each
     (r"[A-Za-z]{3} \d{1,2}, \d{4}", "%b %d, %Y"),
     (r"[A-Za-z]{4,9} \d{1,2}, \d{4}", "%B %d, %Y"),
     (r"\d{8}", "%Y%m%d"),
+    (r"[A-Za-z]{3} \d{4}", "%b %Y"),
+    (r"[A-Za-z]{4,9} \d{4}", "%B %Y"),
     (r"\d{4}-\d{2}", "%Y-%m"),
+    (r"\d{4}/\d{2}", "%Y/%m"),
     (r"\d{4}M\d{2}", "%YM%m"),
 )
 _TIMES = (
@@ -53,6 +56,7 @@ _ZONE = r"(?:Z|[+-]\d{2}:?\d{2})"
 _ISO = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?{_ZONE}?)?")
 _COMPACT = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _EPOCH_UNITS = {9: "s", 10: "s", 12: "ms", 13: "ms", 15: "us", 16: "us", 18: "ns", 19: "ns"}  # by digits: from 1973 on
+_QUARTER = re.compile(r"(\d{4})[- ]?Q([1-4])")
 _MIDNIGHT_24 = re.compile(r"([T ])24((?:[:.]00){0,2}|00)$")
 # The end of a length of time, which is known by its beginning: ` - 01.01.2020 01:00` behind a time of day.
 _END = re.compile(r"(?<=:\d\d)\s+[-–]\s+\d[\d.:/ -]*$|/\d{4}-\d{2}-[\dT:.Z+ -]*$")
@@ -61,13 +65,15 @@ FIRST, LAST = np.datetime64("0001-01-01T00:00:00", "us"), np.datetime64("9999-12
 
 @lru_cache(maxsize=10_000)
 def find_format(text: str, order: str = DAY_FIRST) -> str | None:
-    """Return the format that a timestamp has, for `strptime`, `ISO8601`, or `epoch` with its unit; None for none.
+    """Return the format of a timestamp, for `strptime`, `ISO8601`, `quarter`, or `epoch` with its unit; None for none.
 
     Of a length of time, `01.01.2020 00:00 - 01.01.2020 01:00`, it is that of its beginning.
     """
     text = _END.sub("", text.strip())
     if _ISO.fullmatch(text):
         return ISO
+    if _QUARTER.fullmatch(text):
+        return QUARTER
     if re.fullmatch(r"\d+(\.\d*)?", text):
         return _find_number_format(text)
     match = re.fullmatch(rf"(.*?)({_ZONE}?)", text)
@@ -205,6 +211,9 @@ class TimestampColumn:
             numbers = pd.to_numeric(texts.where(texts.str.fullmatch(r"\d+(\.\d*)?")), errors="coerce")
             parsed = pd.to_datetime(numbers, unit=cast(Literal["s"], form[6:]), errors="coerce", utc=True)
             zoned = np.ones(len(texts), bool)
+        elif form == QUARTER:
+            parsed = pd.to_datetime(texts.map(_find_first_day), format="%Y-%m-%d", errors="coerce", utc=True)
+            zoned = np.zeros(len(texts), bool)
         else:
             try:
                 parsed = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
@@ -218,6 +227,12 @@ class TimestampColumn:
             if len(of_kind):
                 self._examples.setdefault(kind, str(texts.iloc[of_kind[0]]))
         return converted
+
+
+def _find_first_day(text: str) -> str:
+    """Return the first day of a quarter, `1990-04-01` of `1990Q2`; nothing for another text."""
+    quarter = _QUARTER.fullmatch(text)
+    return f"{quarter[1]}-{3 * int(quarter[2]) - 2:02}-01" if quarter else ""
 
 
 def _turn_midnight(texts: "pd.Series[str]") -> tuple["pd.Series[str]", npt.NDArray[np.timedelta64]]:
