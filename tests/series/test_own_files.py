@@ -352,6 +352,18 @@ def test_a_time_that_the_zone_does_not_have_is_refused_by_line(load: Load) -> No
     assert "line 3: 2014-03-30T02:00:00 does not exist in Europe/Berlin" in said
 
 
+@pytest.mark.parametrize("row_names", [False, True])
+def test_quotes_hold_cells_together_between_blanks(load: Load, row_names: bool) -> None:
+    rows = [
+        f'"{time}" {mw} "unit {n}"' for n, (time, mw) in enumerate(zip(write_times("%F %T"), READINGS, strict=True))
+    ]
+    rows = [f'"{n}" {row}' for n, row in enumerate(rows, start=1)] if row_names else rows
+    series = load('"when" "load MW" "note"', *rows)
+    assert is_as_plain(series)
+    assert series.columns == ("load MW",)
+    assert series.excluded["note"] == "text"
+
+
 @pytest.mark.parametrize(
     ("form", "months"), [("%b %Y", 1), ("%B %Y", 1), ("%Y/%m", 1), ("%Y-%m", 1), ("%YQ%q", 3), ("%Y-Q%q", 3)]
 )

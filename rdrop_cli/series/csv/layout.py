@@ -82,18 +82,24 @@ def join_timestamp(names: Sequence[str], parts: Sequence[str]) -> str:
 def split_line(line: str, separator: str) -> Row:
     """Return the cells of one line; of one whose quotation marks are not closed, as they stand."""
     if separator == " ":
-        return line.split()
+        return _split_blanks(line)
     try:
         return next(csv.reader([line.rstrip("\r\n")], delimiter=separator), [])
     except csv.Error:
         return line.rstrip("\r\n").split(separator)
 
 
+def _split_blanks(line: str) -> Row:
+    if '"' not in line:
+        return line.split()
+    return [quoted or bare for quoted, bare in re.findall(r'"([^"]*)"|(\S+)', line)]
+
+
 def split_rows(stream: Iterator[str], separator: str) -> Iterator[tuple[list[str], int]]:
     """Yield the cells of every row, and how many lines are read with it."""
     if separator == " ":
         for number, line in enumerate(stream, start=1):
-            yield line.split(), number
+            yield _split_blanks(line), number
         return
     rows = csv.reader(stream, strict=True, delimiter=separator)
     for cells in rows:
@@ -157,7 +163,8 @@ def choose_separator(lines: Sequence[str]) -> str:
     for place, mark in enumerate(("\t", ";", "|", ",", " ")):
         widths = Counter(len(split_line(line, mark)) for line in sample)
         width, count = widths.most_common(1)[0]
-        if width > 1 and (mark != " " or count == len(sample)):
+        named = width - 1 == len(split_line(sample[0], mark)) > 1  # R writes no name for the names of rows
+        if width > 1 and (mark != " " or count + named >= len(sample)):
             scores[mark] = (count >= 0.9 * len(sample), mark != " ", count, -place)
     return max(scores, key=lambda mark: scores[mark]) if scores else ","
 
