@@ -20,7 +20,9 @@ _CODE = re.compile(
 _LEAST_HUGE = 1e20  # the least of the numbers that are too large to be readings
 LEAST_VALUES = 3  # different ones, of which a range can be told
 MOST_CODES = 8  # in one column; of more, such numbers are its readings
-CLEAR_DISTANCE, SHARED_DISTANCE = 0.5, 0.1  # from all else, in ranges of all else; the second of another column's code
+LEAST_REPEATS = 3  # of a number that does not look like a code
+# From all else, in ranges of all else; the last of another column's sentinel.
+CODE_DISTANCE, OTHER_DISTANCE, SHARED_DISTANCE = 0.5, 3.0, 0.1
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,8 @@ def assess_quality(series: Series) -> DataQuality:
 def find_sentinels(series: Series) -> dict[str, tuple[float, ...]]:
     """Return the numbers that stand for no reading, by column, where there are any.
 
-    In a user's series these look like it, as -999 and 99.99 do, and are far outside all else; and the same numbers are
-    sentinels at an end of the other columns. In other series it is -9999.
+    In a user's series these look like it, as -999 and 99.99 do, or are repeated, and are far outside all else; and the
+    same numbers are sentinels at an end of the other columns. In other series it is -9999.
     """
     if series.own_file:
         return _find_own_sentinels(series.columns, series.values)
@@ -97,12 +99,22 @@ def find_sentinels(series: Series) -> dict[str, tuple[float, ...]]:
 
 
 def _find_own_sentinels(columns: tuple[str, ...], values: npt.NDArray[np.float64]) -> dict[str, tuple[float, ...]]:
-    known = {code for column in values.T for code in _find_outside(column, _is_code, CLEAR_DISTANCE)}
+    known = {sentinel for column in values.T for sentinel in _find_clear_sentinels(column)}
     found = {
         name: _find_outside(column, known.__contains__, SHARED_DISTANCE)
         for name, column in zip(columns, values.T, strict=True)
     }
     return {name: codes for name, codes in found.items() if codes}
+
+
+def _find_clear_sentinels(column: npt.NDArray[np.float64]) -> tuple[float, ...]:
+    codes = _find_outside(column, _is_code, CODE_DISTANCE)
+    rest = column[~np.isin(column, codes)]
+
+    def is_repeated(value: float) -> bool:  # 0, and what is usual, is read of a device that is off
+        return value != 0 and LEAST_REPEATS <= int((rest == value).sum()) < len(rest) / 2
+
+    return codes + _find_outside(rest, is_repeated, OTHER_DISTANCE, most=1)
 
 
 def _is_code(value: float) -> bool:
@@ -111,11 +123,11 @@ def _is_code(value: float) -> bool:
 
 
 def _find_outside(
-    column: npt.NDArray[np.float64], may_be_sentinel: Callable[[float], bool], distance: float
+    column: npt.NDArray[np.float64], may_be_sentinel: Callable[[float], bool], distance: float, most: int = MOST_CODES
 ) -> tuple[float, ...]:
     """Return the numbers at the ends of a column that may be sentinels, some ranges of all else away from it."""
     rest, ends = column[~np.isnan(column)], set[float]()
-    while len(rest) and len(ends) < MOST_CODES:
+    while len(rest) and len(ends) < most:
         codes = [end for end in (float(rest.min()), float(rest.max())) if may_be_sentinel(end)]
         if not codes:
             break

@@ -471,12 +471,21 @@ def test_sentinels_are_left_out_of_averages_and_told(load: Load) -> None:
     assert not np.isnan(fill_missing(series).values).any()
 
 
-@pytest.mark.parametrize("often", [0, 60, -50, 300])
-def test_ordinary_numbers_far_outside_all_else_are_readings(load: Load, often: int) -> None:
-    readings = [often if n % 5 else 1000 + n for n in range(60)]
+@pytest.mark.parametrize(("often", "every"), [(60, 5), (-50, 5), (300, 5), (0, 5), (0, 2)])
+def test_what_is_usual_of_a_device_that_is_off_is_a_reading(load: Load, often: int, every: int) -> None:
+    readings = [often if n % every else 1000 + n for n in range(60)]
     lines = ("utc,W", *(f"{time},{watt}" for time, watt in zip(HOURS, readings, strict=True)))
     assert find_sentinels(load(*lines)) == {}
     assert load(*lines, resample="2h").values[0, 0] == np.mean(readings[:2])
+
+
+@pytest.mark.parametrize(("value", "found"), [(-1, True), (4711, True), (0, False), (1200, False)])
+def test_a_number_of_any_value_that_is_repeated_far_outside_all_else_is_a_sentinel(
+    load: Load, value: int, found: bool
+) -> None:
+    readings = [value if n % 9 == 3 else 1000 + n for n in range(60)]
+    series = load("utc,hPa", *(f"{time},{pressure}" for time, pressure in zip(HOURS, readings, strict=True)))
+    assert find_sentinels(series) == ({"hPa": (value,)} if found else {})
 
 
 @pytest.mark.parametrize(
