@@ -97,9 +97,8 @@ def choose_bin_seconds(series: Series) -> float:
     reading = series.sampling_seconds if series.sampling_seconds > 0 else 1
     if span / reading <= MOST_BINS + 1:
         return reading
-    least = max(
-        reading, span / MOST_BINS, 7 * DAY if series.sampling.calendar == WEEKDAYS else 0
-    )  # with a reading in it
+    filled = max(reading, 7 * DAY) if series.sampling.calendar == WEEKDAYS else reading  # has a reading in it
+    least = max(filled, span / MOST_BINS)
     return next((seconds for seconds in BIN_SECONDS if seconds >= least), span / MOST_BINS)
 
 

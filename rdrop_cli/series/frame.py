@@ -1,7 +1,8 @@
 """Data frames, from a Python program or from Parquet files, as tables of timestamps and numbers."""
 
 import hashlib
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from rdrop_cli.study.reading import Reading
 if TYPE_CHECKING:
     import pandas as pd
 
+Found = TypeVar("Found")
 TEXT_OPTIONS = ("decimal", "separator", "encoding")
 
 
@@ -27,18 +29,30 @@ def read_parquet(content: Content, reading: Reading) -> Table:
     """
     import pandas as pd
 
-    for option in TEXT_OPTIONS:
+    return read_frame(content.label, read_by_library(content, reading, TEXT_OPTIONS, pd.read_parquet), reading)
+
+
+def read_by_library(
+    content: Content, reading: Reading, text_options: tuple[str, ...], read: Callable[[BinaryIO], Found]
+) -> Found:
+    """Return what a library of the extra `files` reads in a file that is no text.
+
+    Raises:
+        UsageError: an option that only a text has.
+        DataError: it cannot be read, or the library that reads it is not installed.
+    """
+    for option in text_options:
         if getattr(reading, option):
-            raise UsageError(f"is of text files; {content.label} is parquet", field=option)
+            raise UsageError(f"is of text files; {content.label} is {content.kind}", field=option)
     content.file.seek(0)
     try:
-        frame = pd.read_parquet(content.file)
+        found = read(content.file)
     except ImportError as error:
-        raise DataError(f"{content.label}: parquet needs another library: {tell_extra('files')}") from error
+        raise DataError(f"{content.label}: {content.kind} needs another library: {tell_extra('files')}") from error
     except Exception as error:  # whatever the library trips over
-        raise DataError(f"{content.label}: cannot be read as parquet: {str(error)[:120]}") from error
+        raise DataError(f"{content.label}: cannot be read as {content.kind}: {str(error)[:120]}") from error
     content.check_unchanged()
-    return read_frame(content.label, frame, reading)
+    return found
 
 
 def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:

@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, time
+from functools import partial
 
-from rdrop_cli.errors import DataError, RdropError, UsageError, tell_extra
+from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.series.content import Content
 from rdrop_cli.series.csv.layout import SAMPLED_LINES, infer_layout
 from rdrop_cli.series.csv.read import Table, read_csv
+from rdrop_cli.series.frame import read_by_library
 from rdrop_cli.study.reading import Reading
 
 Cells = Sequence[Sequence[object]]
@@ -25,11 +27,7 @@ def read_workbook(content: Content, reading: Reading) -> Table:
         UsageError: an option that only a text has.
         DataError: it cannot be read, the library that reads it is not installed, or no sheet holds such a table.
     """
-    for option in ("separator", "encoding"):
-        if getattr(reading, option):
-            raise UsageError(f"is of text files; {content.label} is excel", field=option)
-    sheets = {name: _write_text(cells) for name, cells in _read_sheets(content)}
-    content.check_unchanged()
+    sheets = {name: _write_text(cells) for name, cells in _read_sheets(content, reading)}
     name = _choose_sheet(content.label, sheets, reading)
     text = sheets.pop(name).encode()
     table = read_csv(
@@ -39,17 +37,12 @@ def read_workbook(content: Content, reading: Reading) -> Table:
     return replace(table, notes=(f"sheet: {name!r}; not read: {others}", *table.notes)) if others else table
 
 
-def _read_sheets(content: Content) -> Iterator[tuple[str, Cells]]:
+def _read_sheets(content: Content, reading: Reading) -> Iterator[tuple[str, Cells]]:
     """Yield the sheets that hold something, each with its rows of cells."""
     import pandas as pd
 
-    content.file.seek(0)
-    try:
-        sheets = pd.read_excel(content.file, sheet_name=None, header=None, dtype=object, na_filter=False)
-    except ImportError as error:
-        raise DataError(f"{content.label}: excel needs another library: {tell_extra('files')}") from error
-    except Exception as error:  # whatever the library trips over
-        raise DataError(f"{content.label}: cannot be read as excel: {str(error)[:120]}") from error
+    read = partial(pd.read_excel, sheet_name=None, header=None, dtype=object, na_filter=False)
+    sheets = read_by_library(content, reading, ("separator", "encoding"), read)
     if all(frame.empty for frame in sheets.values()):
         raise DataError(f"{content.label}: no readings")
     yield from ((str(name), frame.to_numpy().tolist()) for name, frame in sheets.items() if not frame.empty)
