@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -152,7 +152,7 @@ def _collect_like(
     origins, unit = dict[int, dict[Network, list[RunCurves]]](), used[0].metrics.target_std
     kept = zip(used, read_errors(used, damaged), read_coverage(used, damaged), strict=True)
     for run, daily, coverage in kept:
-        curves = replace(fit[run], daily=daily, coverage=coverage).in_unit_of(unit)
+        curves = fit[run].with_daily(daily, coverage).in_unit_of(unit)
         networks = origins.setdefault(run.metrics.protocol.train_start_row, {})
         networks.setdefault(read_network(run.metrics), []).append(curves)
     (first, networks), *later = origins.items()

@@ -111,19 +111,14 @@ def _differ_at_end(measure: Callable[[RunCurves, int], float]) -> Measure:
     return lambda runs: measure(runs[1], count_equal_epochs(runs)) - measure(runs[0], count_equal_epochs(runs))
 
 
-def _count_convergence(runs: Runs) -> tuple[int, int]:
-    """Return the epochs that both runs take to come within the margin of the first one's level.
+def _count_further_epochs(runs: Runs) -> float:
+    """Return how many epochs more the second run takes to come within the margin of the first one's level.
 
     A run that never does is taken as one that does after its last epoch.
     """
     target = runs[0].level.error + runs[0].margin
     first, second = (count_epochs_to_reach(run.val_loss, target) or run.epochs + 1 for run in runs)
-    return first, second
-
-
-def _takes_longer(runs: Runs) -> float:
-    first, second = _count_convergence(runs)
-    return float(second > first)
+    return float(second - first)
 
 
 def _measure_worse_level(runs: Runs) -> float:
@@ -192,9 +187,9 @@ LONGER = Question(
     "takes-longer",
     (BASELINE, DROPOUT),
     "dropout takes more epochs to come within the margin of the baseline's level",
-    _takes_longer,
+    lambda runs: float(_count_further_epochs(runs) > 0),
     is_share=True,
-    size=("further epochs", lambda runs: float(_count_convergence(runs)[1] - _count_convergence(runs)[0])),
+    size=("further epochs", _count_further_epochs),
     size_is_error=False,
 )
 STEP_MASK_LEVEL = Question(

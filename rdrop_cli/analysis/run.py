@@ -2,6 +2,7 @@
 
 import math
 import zlib
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property, lru_cache
@@ -66,7 +67,7 @@ def unpack_daily_errors(content: bytes) -> DailyErrors:
     """Return what `pack_daily_errors` has packed."""
     start = _HEAD_BYTES + int.from_bytes(content[:_HEAD_BYTES])
     days, windows = _unpack_calendar(content[_HEAD_BYTES:start])
-    return DailyErrors(days, windows, np.frombuffer(content[start:], np.float64))
+    return DailyErrors(days, windows, np.frombuffer(content, np.float64, offset=start))
 
 
 @lru_cache(maxsize=16)  # runs of one study have the same
@@ -148,9 +149,9 @@ class RunCurves:
         """What counts as a difference, in standardised error: 2 % of the naive forecast's error."""
         return MARGIN_SHARE * self.naive_val_mae
 
-    @cached_property
+    @property
     def overfitting(self) -> Overfitting:
-        """Whether the run overfits in all its epochs, which several questions ask for.
+        """Whether the run overfits in all its epochs.
 
         Raises:
             DataError: it has too few.
@@ -158,15 +159,21 @@ class RunCurves:
         return self.examine_overfitting(self.epochs)
 
     def examine_overfitting(self, epochs: int) -> Overfitting:
-        """Return whether it overfits in its first so many epochs.
+        """Return whether it overfits in its first so many epochs, which several questions ask for.
 
         By the training loss where no training error without dropout was measured.
 
         Raises:
             DataError: these are too few.
         """
-        training = self.loss if self.train_mae is None else self.train_mae
-        return measure_overfitting(self.val_loss[:epochs], training[:epochs], self.margin)
+        if epochs not in self._examined:
+            training = self.loss if self.train_mae is None else self.train_mae
+            self._examined[epochs] = measure_overfitting(self.val_loss[:epochs], training[:epochs], self.margin)
+        return self._examined[epochs]
+
+    @cached_property
+    def _examined(self) -> dict[int, Overfitting]:
+        return {}
 
     def measure_level(self, epochs: int) -> Level:
         """Return the same of its first so many epochs."""
@@ -176,6 +183,13 @@ class RunCurves:
         """Return the first so many epochs of the run."""
         train_mae = None if self.train_mae is None else self.train_mae[:epochs]
         return replace(self, loss=self.loss[:epochs], val_loss=self.val_loss[:epochs], train_mae=train_mae)
+
+    def with_daily(self, daily: DailyErrors | None, coverage: DailyCoverage | None) -> "RunCurves":
+        """Return the same curves, which need no second check, with what was kept day by day."""
+        same = copy(self)
+        object.__setattr__(same, "daily", daily)
+        object.__setattr__(same, "coverage", coverage)
+        return same
 
     def in_unit_of(self, target_std: float) -> "RunCurves":
         """Return the same errors standardised by another deviation of the same target."""

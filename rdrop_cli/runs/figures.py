@@ -39,8 +39,12 @@ class Curves(Fields, frozen=True, kw_only=True):
     ] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        known = (curve for curve in (self.val_mse, self.val_pinball) if curve)
-        if {len(curve) for curve in (self.val_loss, self.train_mae, *known)} != {len(self.loss)}:
+        epochs = len(self.loss)
+        if not (
+            len(self.val_loss) == len(self.train_mae) == epochs
+            and len(self.val_mse) in (0, epochs)
+            and len(self.val_pinball) in (0, epochs)
+        ):
             raise ValueError("expected curves of equal length")
 
 
