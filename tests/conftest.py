@@ -48,6 +48,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest: one that begins last keeps the other processes waiting for it."""
     longest = Counter(item.path for item in items if item.get_closest_marker("thorough"))
     items.sort(key=lambda item: -longest[item.path])
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(1800))  # minutes where nothing else runs
 
 
 @pytest.fixture(autouse=True, scope="session")

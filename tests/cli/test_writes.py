@@ -90,7 +90,6 @@ def test_what_reads_runs_writes_only_what_is_named(place: Place, command: tuple[
 
 
 @pytest.mark.slow  # imports TensorFlow twice
-@pytest.mark.timeout(1800)
 def test_training_writes_only_runs_data_and_cache(place: Place, weather_csv: Path) -> None:
     (place.folder / "work" / "series.csv").write_bytes(weather_csv.read_bytes())
     lengths = ("--lookback", "5h", "--every", "1h", "--horizon", "2h", "--train-stop", "400", "--val-stop", "600")

@@ -53,7 +53,6 @@ def test_several_outputs_are_those_of_float64(network, outputs):
 
 
 @pytest.mark.slow  # Keras in float64 takes gigabytes and minutes
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("size", LARGE_SIZES)
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_thousands_of_units_and_features_are_no_exception(cell, size, record_property):
@@ -63,7 +62,6 @@ def test_thousands_of_units_and_features_are_no_exception(cell, size, record_pro
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("network", NETWORKS, ids=name)
 def test_outputs_and_gradients_are_those_of_float64_at_every_size(network):
     errors = {size: max(measure_agreement(*network, size)) for size in ALL_SIZES}

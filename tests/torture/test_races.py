@@ -50,7 +50,6 @@ def test_commands_that_meet_leave_every_run_whole(tmp_path, record_property):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     ("before", "found"),
     [(GHOST, "nobody made it"), (LYING_COPY, "under the checksum of another")],
