@@ -75,7 +75,8 @@ def combine(is_share: bool, found: Mapping[int, Mapping[int, float]]) -> Numbers
         return Numbers()
     shared = sorted(set.intersection(*map(set, found.values())))
     at_origins = {start: {seed: numbers[seed] for seed in shared} for start, numbers in found.items()}
-    means = {seed: float(np.mean([numbers[seed] for numbers in at_origins.values()])) for seed in shared}
+    table = np.array([list(numbers.values()) for numbers in at_origins.values()])  # (origin, seed)
+    means = dict(zip(shared, table.mean(axis=0).tolist(), strict=True))
     if not is_share:
         return Numbers(at_origins, means, means)
     return Numbers(at_origins, means, {seed: float(x > SIGN_BOUND) for seed, x in means.items() if x != SIGN_BOUND})
