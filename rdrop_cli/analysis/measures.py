@@ -88,8 +88,8 @@ def measure_level(val_loss: npt.ArrayLike) -> Level:
 def _find_level(curve: Curve) -> Level:
     if len(curve) < LEAST_CHOICE_EPOCHS:
         return Level(float(curve[-1]), float(len(curve)))
-    neighbours = (curve[:-2] + curve[2:]) / 2  # of epochs 2 to n - 1
-    one, other = (2 * int(neighbours[parity::2].argmin()) + parity + 1 for parity in (0, 1))
+    neighbours = curve[:-2] + curve[2:]  # of epochs 2 to n - 1: twice their mean, which is lowest at the same epoch
+    one, other = 2 * int(neighbours[::2].argmin()) + 1, 2 * int(neighbours[1::2].argmin()) + 2
     return Level(float((curve[one] + curve[other]) / 2), (one + other) / 2 + 1)
 
 

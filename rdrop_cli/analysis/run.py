@@ -134,7 +134,7 @@ class RunCurves:
     def __str__(self) -> str:
         return f"{self.variant}, seed {self.seed}"
 
-    @property
+    @cached_property
     def epochs(self) -> int:
         """The number of epochs."""
         return len(self.val_loss)
