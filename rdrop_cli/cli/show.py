@@ -9,6 +9,7 @@ from rdrop_cli.cli.console import Column, print_lines, print_table
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir, complete_run_ids
 from rdrop_cli.cli.runs import COLUMNS, format_row, format_run_error
 from rdrop_cli.files import to_json
+from rdrop_cli.study.editions import describe_changes
 from rdrop_cli.study.units import format_digits, format_seconds
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def _describe(metrics: "Metrics") -> Iterator[str]:
     origin = f", training from row {start}" if start else ""
     horizons = len(metrics.protocol.horizons)
     mean = f", errors are means over {horizons} horizons" if horizons > 1 else ""
-    yield f"protocol      {metrics.protocol.name}, target {metrics.protocol.target}{origin}{mean}"
+    protocol = f"{metrics.protocol.name}{describe_changes(metrics.protocol)}"
+    yield f"protocol      {protocol}, target {metrics.protocol.target}{origin}{mean}"
     yield f"training      {_describe_training(metrics)}"
     if metrics.protocol.quantiles:
         yield f"quantiles     {_describe_quantiles(metrics)}"

@@ -12,6 +12,7 @@ from rdrop_cli.plots.labels import LEADER, break_name, spread_apart
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, make_readable, name_unit
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.history import RANKED_BY
+from rdrop_cli.study.editions import describe_changes
 from rdrop_cli.study.protocol import MAE, STANDARDISED
 from rdrop_cli.study.units import name_target
 
@@ -206,12 +207,12 @@ def describe_setting(runs: Sequence[Metrics]) -> str:
     """Say what is forecast from which data, as far as the runs have it in common."""
     quantity, _ = name_target(runs[0].protocol.target)
     datasets = sorted({run.dataset.sha256: run.dataset.name for run in reversed(runs)}.values())
-    protocols = sorted({run.protocol.name for run in runs})
+    protocols = sorted({f"{run.protocol.name} protocol{describe_changes(run.protocol)}" for run in runs})
     unverified = any(run.dataset.verified is False for run in runs)
     warning = " — not the published file" if unverified else ""
     horizons = len(runs[0].protocol.horizons)
     over = f", mean of {horizons} horizons" if horizons > 1 else ""
-    return f"Forecasting {quantity}: {', '.join(datasets)} data{warning}, {', '.join(protocols)} protocol{over}"
+    return f"Forecasting {quantity}: {', '.join(datasets)} data{warning}, {', '.join(protocols)}{over}"
 
 
 def _explain_lines(has_seeds: bool, has_published: bool, lines: Sequence[Line]) -> list[Any]:

@@ -13,6 +13,7 @@ from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.outlook import Outlook
 from rdrop_cli.analysis.questions import Question
 from rdrop_cli.runs.history import MARGIN_SHARE
+from rdrop_cli.study.editions import describe_changes
 
 NONE = "–"
 UNJUDGED: dict[Reason, str] = {
@@ -105,7 +106,8 @@ def describe_runs(collection: Collection) -> str:
         seeds.append(f"{others} more {'network' if others == 1 else 'networks'}")
     cell = shown[0].chosen_cell
     warning = " (not the published file)" if collection.is_published_data is False else ""
-    setting = f"{first.dataset.name} data{warning}, {first.protocol.name} protocol"
+    protocol = f"{first.protocol.name} protocol{describe_changes(first.protocol)}"
+    setting = f"{first.dataset.name} data{warning}, {protocol}"
     if collection.later:
         setting += f", {1 + len(collection.later)} periods"
     return f"{', '.join(seeds)}; {setting}{f', {cell} cell' if cell else ''}"

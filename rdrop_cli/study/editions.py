@@ -133,6 +133,18 @@ EDITIONS = {
 }
 PROTOCOLS = {name: edition.protocol for name, edition in EDITIONS.items()}
 ALIASES = {"book1": "book", "demo1": "demo"}
+TRAINED_WITH = (
+    *("units", "batch_size", "steps_per_epoch", "optimizer", "learning_rate", "loss", "clip_norm", "patience"),
+    *("target_scale", "sampling", "best_by"),
+)  # fmt: skip
+
+
+def describe_changes(protocol: Protocol) -> str:
+    """Say how a protocol trains otherwise than the edition of its name, ` (units 16, loss mse)`; else nothing."""
+    edition = PROTOCOLS.get(protocol.name, protocol)
+    values = {name: getattr(protocol, name) for name in TRAINED_WITH}
+    changed = [f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value != getattr(edition, name)]
+    return f" ({', '.join(changed)})" if changed else ""
 
 
 def find_edition(name: str) -> Edition:

@@ -252,6 +252,16 @@ def test_seeds_with_gaps_are_described_as_they_are(tmp_path):
     assert describe_runs(collect_runs([], tmp_path)).startswith("baseline seeds 0-2, 5, 8-9; ")
 
 
+def test_what_was_changed_of_a_protocol_is_told_with_its_name(tmp_path):
+    changes = {"units": 16, "steps_per_epoch": 170}
+    save_made_run(tmp_path / "changed", "run", "baseline", 0, protocol=changes)
+    save_made_run(tmp_path / "whole", "run", "baseline", 0)
+    assert describe_runs(collect_runs([], tmp_path / "changed")).endswith(
+        "book protocol (units 16, steps per epoch 170)"
+    )
+    assert describe_runs(collect_runs([], tmp_path / "whole")).endswith("book protocol")
+
+
 def test_daily_errors_come_out_of_the_index_as_they_are_in_the_file(tmp_path):
     path = tmp_path / "daily_errors.csv"
     path.write_text("day,windows,val_mae\n2011-12-31,144,0.1\n2012-01-01,143,0.30000000000000004\n2012-03-01,7,1e-7\n")
