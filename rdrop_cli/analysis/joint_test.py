@@ -208,8 +208,6 @@ def take_looks(
         around = _measure_flips(flipped_sum, flipped_count, moments, middles, centres).max(axis=2, initial=0.0)
         wide_boundaries.append(wide.find_boundary(np.maximum(largest, around), level))
     at = np.array(reached, dtype=int) - 1
-    variances = np.maximum(squares - counts * means**2, 0.0) / np.maximum(counts - 1, 1)
-    variances[variances <= _EQUAL * squares] = 0.0
     return Looks(
         seeds=tuple(reached),
         boundaries=_stack(boundaries, (studies,)),
@@ -218,8 +216,16 @@ def take_looks(
         p=_stack(p_values, (studies, len(columns))),
         counts=counts[:, at],
         means=means[:, at],
-        deviations=np.sqrt(variances[:, at]),
+        deviations=_measure_deviations(counts, means, squares)[:, at],
     )
+
+
+def _measure_deviations(counts: Floats, means: Floats, squares: Floats) -> Floats:
+    """Return the standard deviation of numbers by how many there are, their mean and the sum of their squares."""
+    variances = np.maximum(squares - counts * means**2, 0.0) / np.maximum(counts - 1, 1)
+    variances[variances <= _EQUAL * squares] = 0.0  # rounding
+    deviations: Floats = np.sqrt(variances)
+    return deviations
 
 
 def _measure_flips(

@@ -104,11 +104,8 @@ def _run_layer(layer: Layer, every_state: bool, parameters: Any, x: Any, draws: 
     samples, timesteps, _ = x.shape
     gates, biases, states, advance = (3, 2, 1, advance_gru) if layer.cell == Cell.GRU else (4, 1, 2, advance_lstm)
     kernel, recurrent_kernel, bias = _find_weights(layer, gates, biases, parameters)
-    samples_drawn = 1 if layer.shared else samples
-    shape = (samples_drawn, timesteps, layer.units) if layer.per_step else (samples_drawn, layer.units)
+    inputs, recurrent = _draw_masks(layer, gates, samples, timesteps, draws)
     in_kernel = layer.site == MaskSite.WEIGHTS
-    inputs = draws.draw((samples_drawn, layer.features))
-    recurrent = draws.draw((layer.units, gates * layer.units) if in_kernel else shape)
     if in_kernel:
         for mask in recurrent:
             recurrent_kernel = recurrent_kernel * mask
@@ -153,6 +150,15 @@ def _find_weights(layer: Layer, gates: int, biases: int, parameters: Any) -> tup
         found.append(parameters[position : position + rows * columns].reshape(rows, columns))
         position += rows * columns
     return found[0], found[1], found[2]
+
+
+def _draw_masks(layer: Layer, gates: int, samples: int, timesteps: int, draws: Draws) -> tuple[Any, Any]:
+    """Return a layer's masks on what it is given, and those at its site, each with the shape that they are drawn in."""
+    drawn = 1 if layer.shared else samples
+    inputs = draws.draw((drawn, layer.features))
+    if layer.site == MaskSite.WEIGHTS:
+        return inputs, draws.draw((layer.units, gates * layer.units))
+    return inputs, draws.draw((drawn, timesteps, layer.units) if layer.per_step else (drawn, layer.units))
 
 
 def _scale_rows(kernel: Any, masks: Sequence[Any]) -> Any:

@@ -115,12 +115,7 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
     """
     if not any(line.strip() for line in lines):
         raise DataError(f"{label}: is empty; expected column names and lines of a timestamp and numbers")
-    notes = []
-    start, separator = 0, reading.separator
-    declared = re.fullmatch(r"sep=(.)\s*", lines[0].lstrip("\ufeff"), re.IGNORECASE)
-    if declared:
-        start, separator = 1, separator or declared[1]
-    separator = separator or choose_separator(lines[start:])
+    start, separator = _find_separator(lines, reading)
     rows = [split_line(line, separator) for line in lines]
     width = find_width(rows[start:])
     if width < 2:
@@ -133,8 +128,7 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
     first, header = find_header(rows, start, width)
     if header and len(header[0]) < width and not any(cell.strip() for row in rows[first:] for cell in row[width - 1 :]):
         width -= 1  # the lines end in a separator, and the header does not
-    names, told = name_columns(header, width)
-    notes += told
+    names, notes = name_columns(header, width)
     above = first - len(header)
     skipped = [number + 1 for number in range(above) if lines[number].strip()]
     if skipped:
@@ -154,6 +148,14 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
         only = f", only text: {list_names(texts)}" if texts else ""
         raise DataError(f"{label}: no column of numbers beside the timestamps{only}")
     return Layout(separator, first + 1, tuple(names), time, numbers, tuple(notes))
+
+
+def _find_separator(lines: Sequence[str], reading: Reading) -> tuple[int, str]:
+    """Return the index of the first line after `sep=;`, in which Excel names the separator, and the separator."""
+    declared = re.fullmatch(r"sep=(.)\s*", lines[0].lstrip("\ufeff"), re.IGNORECASE)
+    if declared:
+        return 1, reading.separator or declared[1]
+    return 0, reading.separator or choose_separator(lines)
 
 
 def choose_separator(lines: Sequence[str]) -> str:
