@@ -225,9 +225,9 @@ def _report(series: "Series", plan: Plan, picture: Path | None) -> dict[str, Any
 
 def _measure_naively(windows: "Windows") -> dict[str, float]:
     """Return the naive forecast's error, standardised and in the target's unit."""
-    from rdrop_cli.series.windows import forecast_naively
+    from rdrop_cli.series.forecast_errors import measure_naive_mae
 
-    val, test = forecast_naively(windows, windows.validation), forecast_naively(windows, windows.test)
+    val, test = measure_naive_mae(windows, windows.validation), measure_naive_mae(windows, windows.test)
     std = windows.target_std
     return {"val_mae": val, "val_mae_in_unit": val * std, "test_mae": test, "test_mae_in_unit": test * std}
 

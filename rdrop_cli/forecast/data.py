@@ -12,11 +12,12 @@ from rdrop_cli.forecast.ensembles import Ensemble
 from rdrop_cli.forecasters.forecasters import fit_climatology
 from rdrop_cli.runs.document import Standardisation
 from rdrop_cli.runs.readings import load_readings
+from rdrop_cli.series.calendar import CALENDAR, encode_calendar
 from rdrop_cli.series.load import NAMED, load_dataset, load_frame
 from rdrop_cli.series.quality import fill_missing, find_measured
 from rdrop_cli.series.sampling import find_sampling
 from rdrop_cli.series.table import Series
-from rdrop_cli.series.windows import CALENDAR, Windows, encode_calendar, make_windows
+from rdrop_cli.series.windows import Windows, make_windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import IN_UNIT, Protocol
 from rdrop_cli.study.units import format_seconds
@@ -114,7 +115,7 @@ def fit_newer(series: Series, config: RunConfig, standardisation: Standardisatio
         label_size=1 / target_std if in_unit else 1.0,
         offsets=np.arange(-protocol.lookback_rows, 0, protocol.step_rows, dtype=np.int32),
         target_offset=protocol.target_offset,
-        earlier_offsets=tuple(lead - protocol.step_rows for lead in protocol.leads[:-1]),
+        earlier_offsets=protocol.target_offsets[:-1],
         timestamps=series.timestamps,
         train=range(0),
         validation=nothing,

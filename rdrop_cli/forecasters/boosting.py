@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from rdrop_cli.errors import RdropError, tell_extra
 from rdrop_cli.forecasters.seasonal import Rows, cut_rows
-from rdrop_cli.series.windows import Windows, encode_calendar, read_newest, read_targets
+from rdrop_cli.series.calendar import encode_calendar
+from rdrop_cli.series.windows import Windows, read_newest, read_targets
 
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor

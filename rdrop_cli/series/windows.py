@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import DataError, suggest
+from rdrop_cli.series.calendar import CALENDAR, encode_calendar
 from rdrop_cli.series.quality import fill_missing, find_measured
 from rdrop_cli.series.sampling import Sampling, find_sampling
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.protocol import IN_UNIT, Protocol
-
-CALENDAR = ("hour of day (sine)", "hour of day (cosine)", "day of year (sine)", "day of year (cosine)")
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
         label_size=1 / float(stds[target]) if in_unit else 1.0,
         offsets=np.arange(-protocol.lookback_rows, 0, protocol.step_rows, dtype=np.int32),
         target_offset=protocol.target_offset,
-        earlier_offsets=tuple(lead - protocol.step_rows for lead in protocol.leads[:-1]),
+        earlier_offsets=protocol.target_offsets[:-1],
         timestamps=series.timestamps,
         train=periods[0],
         validation=validation,
@@ -181,20 +180,6 @@ def _select_columns(series: Series, columns: tuple[str, ...]) -> Series:
     return replace(series, columns=columns, values=values)
 
 
-def encode_calendar(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float32]:
-    """Return the time of day and of the year as points of a circle, so that midnight is next to midnight.
-
-    Returns:
-        float32 of shape (row, 4), in the order of `CALENDAR`, within [-1, 1].
-    """
-    days, years = stamps.astype("datetime64[D]"), stamps.astype("datetime64[Y]")
-    seconds = stamps.astype("datetime64[s]")
-    of_day = (seconds - days) / np.timedelta64(1, "D")
-    of_year = (seconds - years.astype("datetime64[s]")) / ((years + 1).astype("datetime64[s]") - years)
-    angles = 2 * np.pi * np.stack([of_day, of_day, of_year, of_year], axis=1)
-    return np.where([True, False, True, False], np.sin(angles), np.cos(angles)).astype(np.float32)
-
-
 def _keep_measured_windows(
     series: Series, protocol: Protocol, periods: tuple[range, range, range]
 ) -> list[npt.NDArray[np.int64]]:
@@ -209,7 +194,7 @@ def _keep_measured_windows(
     kept = []
     for name, rows in zip(("training", "validation", "test"), periods, strict=True):
         ends = np.asarray(rows, np.int64)
-        targets = np.add.outer(ends, np.array(protocol.leads) - protocol.step_rows)
+        targets = np.add.outer(ends, protocol.target_offsets)
         kept.append(ends[measured[targets].all(axis=1) & measured[ends - protocol.step_rows]])
         if name != "training" and not len(kept[-1]):
             raise DataError(
@@ -298,16 +283,6 @@ def _standardise(
     return matrix, mean, std
 
 
-def average_by_day(
-    windows: Windows, rows: npt.NDArray[np.int64] | range, errors: npt.NDArray[np.float32]
-) -> list[tuple[str, int, float]]:
-    """Return (ISO day, targets, mean error) for each calendar day on which targets of the windows before `rows` lie."""
-    targets = windows.timestamps[windows.find_targets(rows)].ravel()
-    days, position, counts = np.unique(targets.astype("datetime64[D]"), return_inverse=True, return_counts=True)
-    sums = np.bincount(position, weights=errors.astype(np.float64).ravel())
-    return [(str(day), int(n), float(total / n)) for day, n, total in zip(days, counts, sums, strict=True)]
-
-
 def read_targets(windows: Windows, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float64]:
     """Return the standardised readings that each window is to forecast: (window,) or (window, horizon)."""
     return windows.target[windows.find_targets(rows)].astype(np.float64)
@@ -318,19 +293,3 @@ def read_newest(windows: Windows, rows: npt.NDArray[np.int64] | range) -> npt.ND
     newest = windows.target[np.asarray(rows, np.int64) - windows.step_rows].astype(np.float64)
     repeated: npt.NDArray[np.float64] = np.multiply.outer(newest, np.ones(windows.target_offsets.shape))
     return repeated
-
-
-def forecast_naively(windows: Windows, rows: npt.NDArray[np.int64] | range) -> float:
-    """Return the standardised MAE of "then as now", now being the newest reading of a window (book, 6.3.2)."""
-    return float(find_naive_errors(windows, rows).mean())
-
-
-def find_naive_errors(windows: Windows, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float64]:
-    """Return the standardised absolute errors of "then as now": (window,) or (window, horizon)."""
-    return np.abs(read_targets(windows, rows) - read_newest(windows, rows))
-
-
-def average_by_horizon(errors: npt.NDArray[np.floating]) -> list[float]:
-    """Return the mean of errors (window, horizon) at each horizon; of errors (window,) none."""
-    means: list[float] = errors.mean(axis=0, dtype=np.float64).tolist() if errors.ndim > 1 else []
-    return means

@@ -164,19 +164,25 @@ class Protocol:
         return (len(self.horizons),) if self.earlier_horizon_rows else ()
 
     @property
-    def target_offset(self) -> int:
-        """Rows from the row that a window ends before to its last target; below 0 if that lies within the last step."""
-        return self.horizon_rows - (self.step_rows if self.horizon_from == NEWEST_READING else 0)
+    def target_offsets(self) -> tuple[int, ...]:
+        """Rows from the row that a window ends before to each target; below 0 for one that lies in the last step."""
+        last_step = self.step_rows if self.horizon_from == NEWEST_READING else 0
+        return tuple(rows - last_step for rows in self.horizons)
 
     @property
-    def lead_rows(self) -> int:
-        """Rows from the newest reading of a window to its last target."""
-        return self.target_offset + self.step_rows
+    def target_offset(self) -> int:
+        """Rows from the row that a window ends before to its last target."""
+        return self.target_offsets[-1]
 
     @property
     def leads(self) -> tuple[int, ...]:
         """Rows from the newest reading of a window to each target."""
-        return tuple(self.lead_rows - self.horizon_rows + rows for rows in self.horizons)
+        return tuple(offset + self.step_rows for offset in self.target_offsets)
+
+    @property
+    def lead_rows(self) -> int:
+        """Rows from the newest reading of a window to its last target."""
+        return self.leads[-1]
 
     @property
     def train_rows(self) -> range:

@@ -26,7 +26,8 @@ from rdrop_cli.runs.metrics import Setting, build_metrics, describe_horizons
 from rdrop_cli.runs.readings import keep_newest, save_readings
 from rdrop_cli.runs.record import write_record
 from rdrop_cli.runs.schema import render_metrics, write_metrics
-from rdrop_cli.series.windows import Windows, average_by_day, average_by_horizon
+from rdrop_cli.series.forecast_errors import average_by_day, average_by_horizon
+from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.training.interruption import CheckSignals
 from rdrop_cli.training.measured import Measured, join, measure

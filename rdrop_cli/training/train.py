@@ -9,8 +9,9 @@ from rdrop_cli.errors import DataError, RdropError, make_printable
 from rdrop_cli.runs.document import Metrics, Scale, Standardisation
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.metrics import Setting
+from rdrop_cli.series.forecast_errors import average_by_horizon, find_naive_errors
 from rdrop_cli.series.table import Series, Source
-from rdrop_cli.series.windows import Windows, average_by_horizon, find_naive_errors, make_windows
+from rdrop_cli.series.windows import Windows, make_windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import IN_UNIT, Protocol
 from rdrop_cli.training.interruption import delay_signals

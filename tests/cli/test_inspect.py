@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from rdrop_cli.series import load
+from rdrop_cli.series.forecast_errors import measure_naive_mae
 from rdrop_cli.series.load import load_dataset
-from rdrop_cli.series.windows import forecast_naively, make_windows
+from rdrop_cli.series.windows import make_windows
 from rdrop_cli.study.protocol import Protocol
 
 HOURS = 2000
@@ -92,7 +93,7 @@ def test_json_says_the_same_with_all_digits(inspect, load_csv: Path, tmp_path):
     }
     windows = make_windows(series, Protocol(**seen["protocol"]))
     for period in ("val", "test"):
-        mae = forecast_naively(windows, windows.validation if period == "val" else windows.test)
+        mae = measure_naive_mae(windows, windows.validation if period == "val" else windows.test)
         assert seen["naive"][f"{period}_mae"] == pytest.approx(mae)
         assert seen["naive"][f"{period}_mae_in_unit"] == pytest.approx(mae * windows.target_std)
     assert seen["refusal"] is None

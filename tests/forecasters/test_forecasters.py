@@ -13,8 +13,9 @@ from rdrop_cli.errors import UsageError
 from rdrop_cli.forecasters.forecasters import FORECASTERS
 from rdrop_cli.forecasters.linear import PENALTIES, fit_ridge, take_changes, take_trend_and_rest, take_window
 from rdrop_cli.forecasters.seasonal import Climatology, read_season_before
+from rdrop_cli.series.forecast_errors import measure_naive_mae
 from rdrop_cli.series.table import Series, Source
-from rdrop_cli.series.windows import forecast_naively, make_windows, read_newest, read_targets
+from rdrop_cli.series.windows import make_windows, read_newest, read_targets
 from rdrop_cli.study.protocol import DATASET, NEWEST_READING, Protocol
 from rdrop_cli.study.variants import REFERENCES
 
@@ -67,7 +68,7 @@ def test_every_reference_forecast_has_a_forecaster():
 
 
 def test_naive_is_what_every_run_compares_with(weather):
-    assert measure("naive", weather, weather.test)[0] == pytest.approx(forecast_naively(weather, weather.test))
+    assert measure("naive", weather, weather.test)[0] == pytest.approx(measure_naive_mae(weather, weather.test))
 
 
 def test_seasonal_naive_knows_a_day_that_repeats_itself():

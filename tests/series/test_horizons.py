@@ -5,17 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rdrop_cli.series.table import Series
-from rdrop_cli.series.windows import (
-    Windows,
+from rdrop_cli.series.forecast_errors import (
     average_by_day,
     average_by_horizon,
     find_naive_errors,
-    forecast_naively,
-    make_windows,
-    read_newest,
-    read_targets,
+    measure_naive_mae,
 )
+from rdrop_cli.series.table import Series
+from rdrop_cli.series.windows import Windows, make_windows, read_newest, read_targets
 from rdrop_cli.study.protocol import IN_UNIT, NEWEST_READING, STANDARDISED, WINDOW_END, Protocol
 
 HORIZONS = (1, 2, 5)
@@ -71,7 +68,7 @@ def test_errors_are_averaged_at_each_horizon_and_over_all(tiny_series: Series, s
     errors = find_naive_errors(windows, rows)
     means = average_by_horizon(errors)
     assert means == pytest.approx([errors[:, place].mean() for place in range(3)])
-    assert forecast_naively(windows, rows) == pytest.approx(np.mean(means))
+    assert measure_naive_mae(windows, rows) == pytest.approx(np.mean(means))
     assert average_by_horizon(errors[:, 0]) == []
     days = average_by_day(windows, rows, errors.astype(np.float32))
     assert sum(count for _, count, _ in days) == errors.size

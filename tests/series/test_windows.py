@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.series.calendar import encode_calendar
+from rdrop_cli.series.forecast_errors import average_by_day, measure_naive_mae
 from rdrop_cli.series.quality import SENTINEL
 from rdrop_cli.series.table import Series, Source
-from rdrop_cli.series.windows import Windows, average_by_day, encode_calendar, forecast_naively, make_windows
+from rdrop_cli.series.windows import Windows, make_windows
 from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.protocol import NEWEST_READING, WINDOW_END, Protocol
 from rdrop_cli.study.reading import Reading
@@ -108,7 +110,9 @@ def test_the_naive_forecast_is_that_of_a_loop(made: tuple[Protocol, int]) -> Non
     table, _, _ = standardise(series.values.tolist(), protocol.train_stop_row)
     for period, ends in list_rows(protocol, rows).items():
         errors = [abs(table[find_target(protocol, i)][1] - cut_window(table, i, protocol)[-1][1]) for i in ends]
-        assert forecast_naively(windows, getattr(windows, period)) == pytest.approx(sum(errors) / len(errors), rel=1e-5)
+        assert measure_naive_mae(windows, getattr(windows, period)) == pytest.approx(
+            sum(errors) / len(errors), rel=1e-5
+        )
 
 
 def test_errors_are_averaged_over_the_days_on_which_the_targets_lie(
@@ -253,7 +257,7 @@ def test_errors_count_only_where_target_and_newest_reading_were_measured(
     assert windows.test.tolist() == list(range(213, 294))
     assert windows.unmeasured == 67 - len(expected)
     naive = np.abs(values[windows.validation + 5, 0] - values[windows.validation - 3, 0]).mean()
-    assert forecast_naively(windows, windows.validation) * windows.target_std == pytest.approx(naive, rel=1e-5)
+    assert measure_naive_mae(windows, windows.validation) * windows.target_std == pytest.approx(naive, rel=1e-5)
 
 
 def test_a_period_without_a_measured_target_is_refused(tiny_series: Series, tiny_protocol: Protocol) -> None:
@@ -341,7 +345,7 @@ def test_on_own_data_the_target_is_one_horizon_after_the_newest_reading_whatever
                 newest = made.matrix[np.asarray(made.test) + made.offsets[-1], 0]
                 rows_ahead = (made.get_labels(made.test) - newest) * made.target_std
                 np.testing.assert_allclose(rows_ahead, ahead, atol=1e-3)
-                assert forecast_naively(made, made.test) * made.target_std == pytest.approx(ahead, rel=1e-4)
+                assert measure_naive_mae(made, made.test) * made.target_std == pytest.approx(ahead, rel=1e-4)
             assert own.lead_rows == horizon
 
 
