@@ -18,7 +18,7 @@ from rdrop_cli.cli.options import (
     complete_run_ids,
 )
 from rdrop_cli.errors import RdropError, UsageError, tell_extra
-from rdrop_cli.study.units import format_reading, format_stamp, name_target
+from rdrop_cli.study.units import format_count, format_reading, format_stamp, name_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,8 +155,8 @@ def _print_page(forecasts: Sequence["Forecast"]) -> None:
     for number, each in enumerate(forecasts):
         metrics, found = each.ensemble.metrics, each.distribution
         quantity, unit = name_target(metrics.protocol.target)
-        runs = len(each.ensemble.runs)
-        head = f"{each.ensemble.label}, {runs} run{'s' if runs > 1 else ''}: {quantity}{f' in {unit}' if unit else ''}"
+        runs = format_count(len(each.ensemble.runs), "run")
+        head = f"{each.ensemble.label}, {runs}: {quantity}{f' in {unit}' if unit else ''}"
         levels = () if found.quantiles is None else INTERVALS
         heads = [f"{level * 100:.0f} %" for level in levels]
         rows = []

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rdrop_cli.cli.console import Column, print_lines, print_table
+from rdrop_cli.study.units import format_count
 from rdrop_cli.study.variants import find_variant
 
 if TYPE_CHECKING:
@@ -111,20 +112,16 @@ def _describe(progress: "Sequence[Progress]", estimate: "Estimate") -> Iterator[
     from rdrop_cli.cli.progress import format_rough
 
     count = Counter(str(run.state) for run in progress)
-    yield f"{_count(len(progress), 'run')}: " + ", ".join(f"{count[state]} {state}" for state in STATES)
+    yield f"{format_count(len(progress), 'run')}: " + ", ".join(f"{count[state]} {state}" for state in STATES)
     if not estimate.bases:
         return
     jobs = f"{estimate.jobs} in parallel" if estimate.jobs > 1 else "one after another"
     yield f"time: about {format_rough(estimate.seconds)} on this machine, {jobs}"
     folders = (
-        f"{_count(estimate.folders_measured, 'complete run')} here"
+        f"{format_count(estimate.folders_measured, 'complete run')} here"
         if estimate.folders_measured
         else "default size; no complete run here"
     )
     yield f"disk: about {estimate.new_bytes / 1e6:.1f} MB for the new runs ({folders})"
     yield "estimate based on:"
     yield from (f"  {basis}" for basis in estimate.bases)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -25,7 +25,7 @@ from rdrop_cli.cli.defaults import name_flag
 from rdrop_cli.errors import name_options
 from rdrop_cli.runs.history import Epoch, History
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.units import format_error, name_target
+from rdrop_cli.study.units import format_count, format_error, name_target
 from rdrop_cli.training.loop import Callback
 
 BAR_COLUMNS = 12
@@ -150,7 +150,8 @@ class RunProgress(Callback):
         self._history = History(best_by=config.protocol.best_by)  # of the epochs from here on
         resuming = f", resuming after epoch {epochs_done}" if epochs_done else ""
         if self._display.detailed or resuming:
-            self.note(f"{run_id}: {_count(config.epochs, 'epoch')} of {_count(self._steps, 'step')}{resuming}")
+            epochs, steps = format_count(config.epochs, "epoch"), format_count(self._steps, "step")
+            self.note(f"{run_id}: {epochs} of {steps}{resuming}")
         self._count(epochs_done * self._steps)
         # Not a new line: a run whose worker was lost begins once more.
         self._display.bars.reset(
@@ -226,10 +227,6 @@ def show_download() -> Iterator[Callable[[int, int | None], None]]:
     with Progress(*columns, console=console, disable=hidden) as bar:
         task = bar.add_task("download", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def format_clock(seconds: float) -> str:

@@ -18,6 +18,7 @@ from rdrop_cli.cli.options import (
 )
 from rdrop_cli.errors import RdropError, UsageError, make_printable
 from rdrop_cli.files import to_json
+from rdrop_cli.study.units import format_count
 
 if TYPE_CHECKING:
     from rdrop_cli.runs.find import Filter
@@ -109,7 +110,7 @@ def _ask(question: str) -> None:
 
 def _count(doomed: list[dict[str, Any]]) -> str:
     total = sum(run["bytes"] for run in doomed)
-    return f"{len(doomed)} {'run' if len(doomed) == 1 else 'runs'}, {_format_bytes(total)}"
+    return f"{format_count(len(doomed), 'run')}, {_format_bytes(total)}"
 
 
 def _format_bytes(count: int) -> str:

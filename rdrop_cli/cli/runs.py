@@ -21,7 +21,7 @@ from rdrop_cli.cli.options import (
     open_runs,
 )
 from rdrop_cli.files import to_json
-from rdrop_cli.study.units import format_error
+from rdrop_cli.study.units import format_count, format_error
 
 if TYPE_CHECKING:
     from rdrop_cli.runs.document import Metrics, Summary
@@ -164,8 +164,7 @@ def print_runs(runs: "Sequence[Metrics | Summary]") -> None:
 
 
 def _count_horizons(run: "Metrics | Summary") -> str:
-    horizons = 1 + len(run.protocol.earlier_horizon_rows)
-    return f"{horizons} horizon{'s' if horizons > 1 else ''}"
+    return format_count(1 + len(run.protocol.earlier_horizon_rows), "horizon")
 
 
 def _format_rates(run: "Metrics | Summary") -> str:

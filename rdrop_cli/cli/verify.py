@@ -19,6 +19,7 @@ from rdrop_cli.cli.options import (
 )
 from rdrop_cli.errors import RdropError
 from rdrop_cli.files import to_json
+from rdrop_cli.study.units import format_count
 
 if TYPE_CHECKING:
     from rdrop_cli.runs.folder import RunFolder
@@ -161,8 +162,8 @@ def _print(verification: "Verification") -> None:
 
 def _summarise(found: "Sequence[Verification]") -> str:
     whole, files = sum(each.is_whole for each in found), sum(each.files for each in found)
-    of = f"{len(found)} {'run' if len(found) == 1 else 'runs'}"
-    return f"{of}: {whole} whole, {len(found) - whole} damaged; {files} files agree with their records"
+    runs = format_count(len(found), "run")
+    return f"{runs}: {whole} whole, {len(found) - whole} damaged; {files} files agree with their records"
 
 
 def _render(verification: "Verification") -> dict[str, Any]:

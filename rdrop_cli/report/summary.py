@@ -21,6 +21,7 @@ from rdrop_cli.report.words import (
     format_share,
 )
 from rdrop_cli.runs.document import Metrics
+from rdrop_cli.study.units import format_count
 from rdrop_cli.study.units import format_error as format_in_unit
 
 INTERVALS = {  # what they are made of, and what is claimed of them
@@ -163,12 +164,10 @@ def _summarise_level(judged: StudyVerdict) -> str:
         return ""
     own = format_own_unit(answer.estimate, judged.collection)
     figure = f"{format_answer(answer)}{f', {own}' if own else ''}"
-    if lower.verdict == "holds":
+    if lower.verdict != "undecided":
+        side = "lower" if lower.verdict == "holds" else "higher"
         size = "by less than the margin" if same.verdict == "holds" else "and it may be by more than the margin"
-        return f"Its best error is lower than the baseline's, {size}: {figure}."
-    if lower.verdict == "does-not-hold":
-        size = "by less than the margin" if same.verdict == "holds" else "and it may be by more than the margin"
-        return f"Its best error is higher than the baseline's, {size}: {figure}."
+        return f"Its best error is {side} than the baseline's, {size}: {figure}."
     if same.verdict == "holds":
         return f"Its best error is about the baseline's: {figure}."
     return f"Whether its best error differs from the baseline's is undecided: {figure}."
@@ -225,7 +224,7 @@ def _covers_period(judged: StudyVerdict) -> bool:
 
 
 def _count(answer: Answer) -> str:
-    return f"{answer.shown} of {len(answer.seeds)} {'seed' if len(answer.seeds) == 1 else 'seeds'}"
+    return f"{answer.shown} of {format_count(len(answer.seeds), 'seed')}"
 
 
 def write_notes(judged: StudyVerdict) -> list[str]:

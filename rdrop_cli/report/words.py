@@ -14,6 +14,7 @@ from rdrop_cli.analysis.outlook import Outlook
 from rdrop_cli.analysis.questions import Question
 from rdrop_cli.runs.history import MARGIN_SHARE
 from rdrop_cli.study.editions import describe_changes
+from rdrop_cli.study.units import format_count
 
 NONE = "–"
 UNJUDGED: dict[Reason, str] = {
@@ -140,7 +141,7 @@ def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
         and (own := format_own_unit(answer.estimate, judged.collection))
     ):
         parts.append(own)
-    parts.append(f"over {len(answer.seeds)} {'seed' if len(answer.seeds) == 1 else 'seeds'}")
+    parts.append(f"over {format_count(len(answer.seeds), 'seed')}")
     if verdict.p is not None:
         parts.append(f"p = {format_p(verdict.p)} over seeds")
     sentences = [", ".join(parts) + "."]

@@ -21,6 +21,7 @@ from rdrop_cli.runs.remove import measure_size
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.editions import BOOK
 from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.units import format_count
 from rdrop_cli.study.variants import VARIANTS, find_variant, label_network
 
 MOST_MEASURED = 50  # runs of one network
@@ -72,7 +73,7 @@ class Basis:
     def __str__(self) -> str:
         if not self.runs:
             return f"{self.network}: no comparable run; default speed used"
-        return f"{self.network}: {self.runs} {'run' if self.runs == 1 else 'runs'} of {self.like} here"
+        return f"{self.network}: {format_count(self.runs, 'run')} of {self.like} here"
 
 
 @dataclass(frozen=True)

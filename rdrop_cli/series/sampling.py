@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.study.units import UNIT_SECONDS, format_seconds
+from rdrop_cli.study.units import UNIT_SECONDS, format_count, format_seconds
 
 CLOCK, WEEKDAYS, MONTHS, MONTH_ENDS = "clock", "weekdays", "months", "month ends"
 TRADING_STARTS, TRADING_ENDS = "first weekdays of months", "last weekdays of months"
@@ -86,8 +86,7 @@ class Sampling:
 
     def __str__(self) -> str:
         days = round(self.seconds / UNIT_SECONDS["d"])
-        trading = f"{days} trading day{'s' if days > 1 else ''}"
-        return trading if self.calendar == WEEKDAYS else format_seconds(self.seconds)
+        return format_count(days, "trading day") if self.calendar == WEEKDAYS else format_seconds(self.seconds)
 
 
 def measure_seconds(timestamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Quantities with their units: what is predicted, its error, lengths of time, and timestamps."""
+"""Quantities with their units: what is predicted, its error, counts, lengths of time, and timestamps."""
 
 import re
 from typing import TYPE_CHECKING
@@ -45,6 +45,11 @@ def format_reading(value: float) -> str:
 def format_digits(value: float, digits: int) -> str:
     """Render a number with so many significant digits, and a large one without an exponent: `0.41`, `100`."""
     return f"{float(f'{value:.{digits}g}'):g}"
+
+
+def format_count(count: int, noun: str) -> str:
+    """Render how many there are of what a regular noun names: `1 run`, `3 runs`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def format_seconds(seconds: float) -> str:
