@@ -14,7 +14,7 @@ from rdrop_cli.analysis.network import Network, label_networks, read_network
 from rdrop_cli.analysis.period import BLOCK_DAYS, LEAST_BLOCKS
 from rdrop_cli.analysis.run import DailyErrors, read_daily_errors
 from rdrop_cli.errors import RdropError
-from rdrop_cli.runs.comparable import Run, read_runs
+from rdrop_cli.runs.comparable import Run, keep_first_origin, read_runs
 from rdrop_cli.runs.difference import explain_other_task
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import list_run_folders
@@ -62,8 +62,7 @@ def measure_skill(runs: Sequence[Metrics], runs_dir: Path) -> Skill | None:
         NotComparedError: a run has no errors by day, or those of other days.
         DataError: daily errors are damaged.
     """
-    origin = runs[0].protocol.train_start_row if runs else 0
-    networks = [run for run in runs if run.is_network and run.protocol.train_start_row == origin]
+    networks = [run for run in keep_first_origin(runs) if run.is_network]
     references = _find_references(networks[0], runs_dir) if networks else []
     if not references:
         return None

@@ -12,6 +12,7 @@ from rdrop_cli.forecast.pictures import choose_one, forecast_test, measure_test
 from rdrop_cli.plots import calibration, forecast
 from rdrop_cli.plots.calibration import draw_calibration
 from rdrop_cli.plots.forecast import draw_forecast
+from rdrop_cli.runs.comparable import keep_first_origin
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.uncertainty.calibration import Calibration
 
@@ -34,10 +35,8 @@ def find_section(judged: StudyVerdict, runs_dir: Path) -> Section | None:
     """Return the section on the dropout network, or the best one, at the first origin; None without kept readings."""
     collection = judged.collection
     network = collection.claimed.get(DROPOUT) or next((row.network for row in judged.networks), None)
-    first = [
-        run for run in collection.used if run.protocol.train_start_row == collection.used[0].protocol.train_start_row
-    ]
-    folders = [RunFolder(runs_dir / run.run_id) for run in first if read_network(run) == network]
+    members = [run for run in keep_first_origin(collection.used) if read_network(run) == network]
+    folders = [RunFolder(runs_dir / run.run_id) for run in members]
     kept = [str(folder.path) for folder in folders if folder.readings_path.is_file() and folder.model_path.is_file()]
     if not kept:
         return None

@@ -142,6 +142,11 @@ def choose_newest(runs_dir: Path) -> "Choice":
     return Choice([run.metrics for run in newest], notes, _vary_both_rates(wanted))
 
 
+def keep_first_origin(runs: Sequence[Metrics]) -> list[Metrics]:
+    """Return the runs at the origin of the first one, in their order."""
+    return [run for run in runs if run.protocol.train_start_row == runs[0].protocol.train_start_row]
+
+
 def _choose_reference(runs: Sequence[Run]) -> Run:
     """Return the newest run whose seed determines everything, at the first origin of its study that was trained."""
     whole = [run for run in runs if not run.metrics.vary] or runs
