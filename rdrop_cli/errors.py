@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
 LONGEST_VALUE = 80
-_OPTION = re.compile(  # and no column that a user's file calls so
-    "<(all|archive|at|claims|dataset|date_format|decimal|encoding|epochs|floor|growth|jobs|keep|loss|markdown|missing|"
-    "origins|peers|period|resample|scheduler|sentinels|separator|sort|study|target|time|timezone|together|train_stop|"
-    "val_stop|where)>"
+OPTIONS = (  # that messages name in angle brackets, where a column of a user's file may stand, too
+    *("all", "archive", "at", "claims", "dataset", "date_format", "decimal", "encoding", "epochs", "floor", "growth"),
+    *("jobs", "keep", "loss", "markdown", "missing", "origins", "peers", "period", "resample", "scheduler"),
+    *("sentinels", "separator", "sort", "study", "target", "time", "timezone", "together", "train_stop", "val_stop"),
+    "where",
 )
+_OPTION = re.compile(f"<({'|'.join(OPTIONS)})>")
 
 
 class RdropError(Exception):

@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 
 from rdrop_cli import errors
-from rdrop_cli.errors import DataError, RdropError, UsageError, name_options
+from rdrop_cli.cli.app import build_commands
+from rdrop_cli.cli.defaults import name_flag
+from rdrop_cli.errors import OPTIONS, DataError, RdropError, UsageError, name_options
 
 TAGS = {"table", "td", "th", "tr"}
 
@@ -29,3 +31,8 @@ def test_every_option_that_messages_name_is_written_as_one() -> None:
     named = {name for path in sources for name in re.findall(r"<([a-z_]{2,})>", path.read_text(encoding="utf-8"))}
     for name in named - TAGS:
         assert name_options(f"<{name}>", lambda name, _: f"--{name}") == f"--{name}"
+
+
+def test_every_option_that_messages_may_name_is_one_of_a_command() -> None:
+    flags = {flag for command in build_commands().commands.values() for each in command.params for flag in each.opts}
+    assert [name for name in OPTIONS if name_flag(name, "") not in flags] == []
