@@ -168,13 +168,14 @@ class _Reader:
         self._add(POOLINGS[type(layer)], taps, self.width, 0, every_state=not is_global)
 
     @staticmethod
-    def _want_of_weights(layer: Any, activation: Callable[[Any], Any]) -> dict[str, bool]:
+    def _want_of_weights(layer: Any, *activations: Callable[[Any], Any]) -> dict[str, bool]:
+        weighted = getattr(layer, "cell", layer)
         return {
-            "activation": layer.activation is activation,
+            "activation": layer.activation in activations,
             "use_bias": layer.use_bias,
             "activity_regularizer": layer.activity_regularizer is None,
             "dtype": layer.dtype_policy.name == "float32",
-            **{name: getattr(layer, name) is None for name in PENALTIES if hasattr(layer, name)},
+            **{name: getattr(weighted, name) is None for name in PENALTIES if hasattr(weighted, name)},
         }
 
     def _add(self, kind: Kind, taps: int, units: int, weights: int, *, every_state: bool = True) -> None:
@@ -237,17 +238,12 @@ class _Reader:
         if type(layer.cell) not in KERAS_CELLS:
             raise UnsupportedModelError(f"the kernel has no {type(layer.cell).__name__}")
         wanted = {
-            "activation": layer.activation in ACTIVATIONS,
             "recurrent_activation": layer.recurrent_activation is keras.activations.sigmoid,
             "reset_after": getattr(layer, "reset_after", True),
-            "use_bias": layer.use_bias,
             "stateful": not layer.stateful,
             "return_state": not layer.return_state,
-            "activity_regularizer": layer.activity_regularizer is None,
-            "dtype": layer.dtype_policy.name == "float32",
-            **{name: getattr(layer.cell, name) is None for name in PENALTIES if hasattr(layer.cell, name)},
         }
-        self._refuse_unmet(layer, wanted)
+        self._refuse_unmet(layer, self._want_of_weights(layer, *ACTIVATIONS) | wanted)
         described = Layer(
             cell=CELLS[type(layer)],
             features=self.width,
