@@ -10,8 +10,9 @@ import pytest
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.verify import verify_run
 from tests.cli.conftest import SMALL
-from tests.jobs.clusters import STUDY, Cluster, cluster, is_training, wait_for
+from tests.jobs.clusters import STUDY, Cluster, cluster, is_training
 from tests.torture.kills import Place, count_epochs, fingerprint
+from tests.waiting import wait_for
 
 __all__ = ["cluster"]
 
@@ -81,6 +82,17 @@ def test_trainings_end_with_the_command_and_the_same_command_goes_on(
     assert [run["seed"] for run in json.loads(result.out)] == [0, 1, 2]
 
 
+def read_what_to_resume(err, address):
+    """Return the runs that a command proposes to resume which has lost the scheduler at an address."""
+    assert "Traceback" not in err
+    lines = err.splitlines()
+    assert lines[-1] == (
+        f"rdrop: the scheduler at {address} is lost; start it and its workers again, or resume without --scheduler"
+    )
+    assert any("run the same command again" in line for line in lines)
+    return re.findall(r"rdrop train --resume (\S+)", err)
+
+
 OFTEN = "import rdrop_cli.jobs.cluster as cluster; cluster.SECONDS_BETWEEN_CHECKPOINTS = 0.2"
 
 
@@ -103,16 +115,8 @@ def test_a_scheduler_that_is_killed_is_told_and_the_same_command_goes_on_when_it
         _, err = process.communicate(timeout=60)
         assert time.monotonic() - begin < 20
         assert process.returncode == 1
-        assert "Traceback" not in err
-        lines = err.splitlines()
-        assert lines[-1] == (
-            f"rdrop: the scheduler at {before.address} is lost; start it and its workers again, "
-            "or resume without --scheduler"
-        )
-        assert any("run the same command again" in line for line in lines)
         left = {folder.run_id: count_epochs(folder) for folder in list_run_folders(place.runs_dir)}
-        resume = re.findall(r"rdrop train --resume (\S+)", err)
-        assert sorted(resume) == sorted(left)
+        assert sorted(read_what_to_resume(err, before.address)) == sorted(left)
         wait_for(lambda: all(each.poll() is not None for each in before.processes))
         again.start(workers=2, port=before.address.rpartition(":")[2])
         assert again.address == before.address

@@ -5,25 +5,23 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import SMALL
+from tests.waiting import wait_for
 
 LONG = [*SMALL[:-1], "25"]  # long enough for a busy machine to be stopped in the middle
 
 
 def wait_for_epoch(runs: Path, epochs: int) -> Path:
     """Wait until a run has committed some epochs, and return its folder."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        for path in runs.glob("*/checkpoints/epoch-*.ckpt"):
-            if path.name >= f"epoch-{epochs:04d}.ckpt":
-                return path.parent.parent
-        time.sleep(0.01)
-    raise AssertionError("no epoch was committed in time")
+    last = f"epoch-{epochs:04d}.ckpt"
+    checkpoint: Path = wait_for(
+        lambda: next((path for path in runs.glob("*/checkpoints/epoch-*.ckpt") if path.name >= last), None)
+    )
+    return checkpoint.parent.parent
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,12 @@
 import json
 import re
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import SMALL
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -42,14 +42,13 @@ def list_files(folder: Path) -> set[tuple[Path, int]]:
 
 def wait_for_a_second_run(runs: Path) -> None:
     """Wait until one run is complete and another has just begun, with most of its epochs to come."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+
+    def has_begun() -> bool:
         epochs = {path.parent.parent: int(path.stem[6:]) for path in sorted(runs.glob("*/checkpoints/epoch-*.ckpt"))}
         complete = {folder for folder in epochs if '"completed"' in (folder / "metrics.json").read_text()}
-        if complete and any(epochs[folder] <= 10 for folder in epochs.keys() - complete):
-            return
-        time.sleep(0.01)
-    raise AssertionError("no second run in time")
+        return bool(complete) and any(epochs[folder] <= 10 for folder in epochs.keys() - complete)
+
+    wait_for(has_begun)
 
 
 @pytest.mark.thorough

@@ -5,17 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
+from tests.waiting import wait_for
+
 QUIET = ["--no-dashboard", "--host", "127.0.0.1"]
-SECONDS_TO_START = 240  # on a busy machine
 STUDY = """\
 [study]
 dataset = "{csv}"
@@ -115,13 +114,3 @@ def is_training(process: psutil.Process) -> bool:
         return "rdrop_cli.jobs.worker" in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return False
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = SECONDS_TO_START) -> Any:
-    """Wait until a condition holds, and return what it says."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")

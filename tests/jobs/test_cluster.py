@@ -19,9 +19,10 @@ from rdrop_cli.jobs.task import Task, do_task
 from rdrop_cli.planning.request import Request
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.verify import verify_run
-from tests.jobs.clusters import Cluster, cluster, is_training, wait_for
+from tests.jobs.clusters import Cluster, cluster, is_training
 from tests.jobs.test_pool import TINY, Listener
 from tests.torture.kills import fingerprint
+from tests.waiting import wait_for
 
 __all__ = ["cluster"]
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -21,6 +20,7 @@ from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.series.load import load_dataset
 from rdrop_cli.system import list_cores
 from rdrop_cli.training.loop import Callback
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.usefixtures("warm_processes")
 TINY = {
@@ -198,15 +198,6 @@ def test_trainings_stop_with_their_parent_and_go_on_with_it(start_pool, tmp_path
     stopped_at = max((tmp_path / "runs").glob(checkpoints)).name
     parent.send_signal(signal.SIGCONT)
     wait_for(lambda: max((tmp_path / "runs").glob(checkpoints)).name > stopped_at)
-
-
-def wait_for(condition, seconds=90):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")
 
 
 def is_alive(pid: int) -> bool:

@@ -112,6 +112,11 @@ def measure_agreement(
     )
 
 
+def take_the_masks_of_another_step(description: Description, parameters: np.ndarray) -> None:
+    """Spoil the masks on the state."""
+    description.stages[0].layers[0].recurrent.stream += 1
+
+
 def compute_by_kernel(
     description: Description, parameters: np.ndarray, x: np.ndarray, targets: np.ndarray
 ) -> tuple[float, np.ndarray, np.ndarray]:

@@ -7,17 +7,11 @@ import pytest
 
 from rdrop_cli.nn.trainer import KerasTrainer
 from rdrop_cli.study.config import RunConfig
-from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
+from tests.nn.tiny import TINY_PROTOCOL, make_tiny_trainer, make_tiny_windows
 
 SEVERAL = replace(TINY_PROTOCOL, earlier_horizon_rows=(3, 6))
 WINDOWS = make_tiny_windows(SEVERAL)
 ENGINES = ("native", "xla", "keras")
-
-
-def make_trainer(engine="keras", protocol=SEVERAL, variant="baseline"):
-    rates = (0.2, 0.2) if variant == "dropout" else (0.0, 0.0)
-    config = RunConfig(variant, 3, *rates, 1, protocol, "made", "0" * 64, engine=engine)
-    return KerasTrainer(config, make_tiny_windows(protocol))
 
 
 def read_model(trainer, rows):
@@ -30,7 +24,7 @@ def read_model(trainer, rows):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("scale", ["standardised", "unit"])
 def test_each_output_is_the_forecast_of_its_horizon(engine, scale):
-    trainer = make_trainer(engine, replace(SEVERAL, target_scale=scale))
+    trainer = make_tiny_trainer(replace(SEVERAL, target_scale=scale), engine)
     assert trainer.model.output_shape == (None, 3)
     rows = WINDOWS.validation[:50]
     errors, forecasts = trainer.measure_errors(rows), read_model(trainer, rows)
@@ -49,7 +43,7 @@ def test_each_output_is_the_forecast_of_its_horizon(engine, scale):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("loss", ["mae", "mse"])
 def test_the_loss_is_the_mean_over_horizons(engine, loss):
-    trainer = make_trainer(engine, replace(SEVERAL, loss=loss, sampling="passes", batch_size=10_000))
+    trainer = make_tiny_trainer(replace(SEVERAL, loss=loss, sampling="passes", batch_size=10_000), engine)
     rows = np.asarray(WINDOWS.train)
     errors = np.abs(
         read_model(trainer, rows) - np.stack([WINDOWS.target[rows + ahead] for ahead in (3, 6, 12)], axis=1)
@@ -63,7 +57,7 @@ def test_the_loss_is_the_mean_over_horizons(engine, loss):
 def test_the_engines_agree_after_training(variant):
     trained = []
     for engine in ("native", "keras"):
-        trainer = make_trainer(engine, variant=variant)
+        trainer = make_tiny_trainer(SEVERAL, engine, variant)
         loss = trainer.train_steps(0, 4, lambda step, loss: None)
         trained.append((loss, trainer.measure_errors(WINDOWS.test), trainer._engine.sample(WINDOWS.test[:5], 3)))
     (loss, errors, sample), (keras_loss, keras_errors, keras_sample) = trained
@@ -74,7 +68,7 @@ def test_the_engines_agree_after_training(variant):
 
 
 def test_swapped_horizons_are_seen():
-    trainer = make_trainer()
+    trainer = make_tiny_trainer(SEVERAL)
     rows = WINDOWS.validation[:50]
     right = np.abs(trainer.measure_errors(rows))
     trainer._windows = replace(WINDOWS, earlier_offsets=(6, 3))

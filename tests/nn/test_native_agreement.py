@@ -7,7 +7,16 @@ import tensorflow as tf
 from rdrop_cli.nn.masks import draw_mask
 from rdrop_cli.nn.native import compiler
 from rdrop_cli.nn.native.network import load_library
-from tests.nn.agreement import ALL_SIZES, LARGE_SIZES, NETWORKS, SOME_SIZES, STEP, Size, measure_agreement
+from tests.nn.agreement import (
+    ALL_SIZES,
+    LARGE_SIZES,
+    NETWORKS,
+    SOME_SIZES,
+    STEP,
+    Size,
+    measure_agreement,
+    take_the_masks_of_another_step,
+)
 
 TOLERANCE = 1e-5
 SEEN = 1e-3  # what a test has to see of a kernel that computes something else
@@ -114,10 +123,6 @@ def swap_outputs(description, parameters):
 def test_swapped_outputs_are_seen():
     errors = measure_agreement("dropout", "gru", SIZE._replace(outputs=3), swap_outputs)
     assert min(errors) > SEEN
-
-
-def take_the_masks_of_another_step(description, parameters):
-    description.stages[0].layers[0].recurrent.stream += 1
 
 
 def draw_anew_at_each_timestep(description, parameters):

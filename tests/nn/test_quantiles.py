@@ -8,17 +8,11 @@ import pytest
 from rdrop_cli.nn.trainer import KerasTrainer
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.training.measured import measure
-from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
+from tests.nn.tiny import TINY_PROTOCOL, make_tiny_trainer, make_tiny_windows
 
 LEVELS = (0.1, 0.5, 0.9)
 QUANTILES = replace(TINY_PROTOCOL, loss="quantile", quantiles=LEVELS, best_by="pinball")
 SEVERAL = replace(QUANTILES, earlier_horizon_rows=(3, 6))
-
-
-def make_trainer(engine, protocol, variant="baseline"):
-    rates = (0.2, 0.2) if variant == "dropout" else (0.0, 0.0)
-    config = RunConfig(variant, 3, *rates, 1, protocol, "made", "0" * 64, engine=engine)
-    return KerasTrainer(config, make_tiny_windows(protocol))
 
 
 @pytest.mark.thorough
@@ -26,7 +20,7 @@ def make_trainer(engine, protocol, variant="baseline"):
 @pytest.mark.parametrize("engine", ["native", "xla", "keras"])
 def test_the_loss_is_the_pinball_loss_of_the_networks_own_outputs(engine, protocol):
     protocol = replace(protocol, sampling="passes", batch_size=10_000, target_scale="unit")
-    trainer = make_trainer(engine, protocol)
+    trainer = make_tiny_trainer(protocol, engine)
     windows = make_tiny_windows(protocol)
     rows = np.asarray(windows.train)
     x = windows.matrix[rows[:, None] + windows.offsets]
@@ -44,7 +38,7 @@ def test_the_loss_is_the_pinball_loss_of_the_networks_own_outputs(engine, protoc
 def test_the_engines_agree_after_training(variant):
     trained = []
     for engine in ("native", "keras"):
-        trainer = make_trainer(engine, SEVERAL, variant)
+        trainer = make_tiny_trainer(SEVERAL, engine, variant)
         loss = trainer.train_steps(0, 4, lambda step, loss: None)
         rows = make_tiny_windows(SEVERAL).test
         trained.append((loss, trainer.measure_errors(rows), trainer._engine.sample(rows[:5], 2)))
