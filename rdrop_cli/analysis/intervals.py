@@ -68,15 +68,15 @@ def bet_against_share(shown: Sequence[float], share: float) -> float:
     return float(np.cumprod(paid).max(initial=1.0))
 
 
-def bound_rare_share(shown: Sequence[float], level: float = ALPHA_RARE) -> float:
-    """Return the upper limit of a share: the least p against which a bet has paid 1 / level.
+def bound_rare_share(shown: Sequence[float]) -> float:
+    """Return the upper limit of a share: the least p against which a bet has paid 1 / `ALPHA_RARE`.
 
     23 seeds of which none shows it exclude a fifth, 7 exclude a half.
     """
     low, high = RARE_SHARE, 1.0
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (low, middle) if bet_against_share(shown, middle) >= 1 / level else (middle, high)
+        low, high = (low, middle) if bet_against_share(shown, middle) >= 1 / ALPHA_RARE else (middle, high)
     return high
 
 

@@ -15,6 +15,7 @@ from rdrop_cli.study.methods import CELLS, Site
 
 TOLERANCE = 5e-3  # of a mask that is read through a saturating function in float32
 LEAST_SEEN = 0.02  # share of a mask that has to be visible for it to count as one
+MOST_VALUES = 4  # of a mask, in a message
 HALF = 0.5  # of every gate that reads nothing
 CANDIDATE_LEVEL = float(np.tanh(LEVEL))
 MEMORY_SITES = (Site.NEW_STATE, Site.CANDIDATE, Site.PREVIOUS_STATE, Site.STATE_UPDATE, Site.RETURNED_OUTPUT)
@@ -66,14 +67,14 @@ def drops_nothing(values: Array) -> bool:
     return bool(np.allclose(values[~np.isnan(values)], 1.0, atol=TOLERANCE))
 
 
-def list_values(values: Array, most: int = 4) -> list[float]:
-    """Return the different values, as many as `most`, largest last; each stands for all that are near.
+def list_values(values: Array) -> list[float]:
+    """Return the different values, of many the smallest, largest last; each stands for all that are near.
 
     Of none that can be seen there are none.
     """
     seen = np.sort(values[~np.isnan(values)].ravel())
     starts = np.flatnonzero(np.diff(seen, prepend=-np.inf) > TOLERANCE)
-    return [round(abs(float(np.median(part))), 3) for part in np.split(seen, starts[1:]) if part.size][:most]
+    return [round(abs(float(np.median(part))), 3) for part in np.split(seen, starts[1:]) if part.size][:MOST_VALUES]
 
 
 def find_memories(cell: str, outputs: Array) -> Iterator[Memory]:

@@ -11,7 +11,7 @@ from rdrop_cli.forecast.data import open_data
 from rdrop_cli.forecast.ensembles import Ensemble, choose_ensembles
 from rdrop_cli.forecast.forecast import SAMPLES
 from rdrop_cli.forecast.intervals import Forecaster
-from rdrop_cli.forecast.judge import MOST_TARGETS, choose_known, judge_forecasts, list_sources
+from rdrop_cli.forecast.judge import choose_known, judge_forecasts, list_sources
 from rdrop_cli.forecast.moments import find_period
 from rdrop_cli.forecast.references import CLIMATOLOGY, judge_references
 from rdrop_cli.runs.comparable import describe_skipped
@@ -39,7 +39,6 @@ def calibrate_runs(
     dataset: "str | pd.DataFrame | None" = None,
     uncertainty: Sequence[str] = (),
     samples: int = SAMPLES,
-    most_targets: int = MOST_TARGETS,
     keep: bool = False,
 ) -> tuple[list[Judgement], list[str]]:
     """Measure how true the intervals of every network that is named are, and of naive and climatology.
@@ -50,7 +49,6 @@ def calibrate_runs(
         dataset: what to forecast from; None for the readings that the run folders keep.
         uncertainty: the combinations of sources to measure; none for all that are worth comparing.
         samples: masks of dropout for each window and run.
-        most_targets: windows that are forecast, evenly spaced over the period.
         keep: whether to keep the coverage of each run in its folder, for the verdict. Where the period, the data, the
             sources or the samples are not the usual, it is not kept.
 
@@ -61,13 +59,13 @@ def calibrate_runs(
     if not all(sources.has_intervals for sources in chosen):
         raise UsageError("none has no intervals to calibrate; name sources such as residual", field="uncertainty")
     ensembles, skipped = choose_ensembles(names, runs_dir)
-    is_usual = dataset is None and not chosen and (period, samples, most_targets) == (PERIOD, SAMPLES, MOST_TARGETS)
+    is_usual = dataset is None and not chosen and (period, samples) == (PERIOD, SAMPLES)
     found, of_references, notes = list[Judgement](), list[Judgement](), describe_skipped(skipped)
     for ensemble in ensembles:
         data = open_data(ensemble, dataset, data_dir)
         moments = find_period(data.windows, period, None)
         notes += moments.describe_incomplete()
-        rows = choose_known(data.windows, moments.rows, period, most_targets)
+        rows = choose_known(data.windows, moments.rows, period)
         references = judge_references(data, rows)
         forecaster = Forecaster(ensemble, data, samples)
         for sources in chosen or list_sources(ensemble):

@@ -35,7 +35,7 @@ def list_sources(ensemble: Ensemble) -> Iterator[Sources]:
     yield from dict.fromkeys(combinations)
 
 
-def choose_known(windows: Windows, rows: Rows, period: str, most: int = MOST_TARGETS) -> Rows:
+def choose_known(windows: Windows, rows: Rows, period: str) -> Rows:
     """Return those of a period's windows whose targets, and whose newest reading of it, were measured, evenly spaced.
 
     Raises:
@@ -44,7 +44,7 @@ def choose_known(windows: Windows, rows: Rows, period: str, most: int = MOST_TAR
     rows = rows[find_known(windows, rows) & np.isfinite(windows.target[rows - windows.step_rows])]
     if not len(rows):
         raise DataError(f"{period}: the targets of none of its windows are known yet")
-    return choose_evenly(rows, most)
+    return choose_evenly(rows, MOST_TARGETS)
 
 
 def judge_forecasts(found: Distribution) -> Judged:

@@ -189,7 +189,7 @@ class GraphEngine:
             yield float(self._train_step(step, x, y))
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
-        batches = self._pipeline.stream_rows(rows, GRAPH_BATCH, labelled=False)
+        batches = self._pipeline.stream_rows(rows, GRAPH_BATCH)
         return np.concatenate([self._forward(x).numpy() for x in batches])[: len(rows)]
 
     def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
@@ -197,7 +197,7 @@ class GraphEngine:
         with keep_variables(self._model):
             drawn = [
                 [self._drop(tf.constant(step, tf.int64), tf.repeat(x, count // len(steps), axis=0)) for step in steps]
-                for x in self._pipeline.stream_rows(rows, 1, labelled=False)
+                for x in self._pipeline.stream_rows(rows, 1)
             ]
         return np.stack([np.concatenate(each) for each in drawn], axis=1)
 

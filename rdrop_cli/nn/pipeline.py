@@ -41,18 +41,12 @@ class WindowPipeline:
         batches = tf.data.Dataset.from_generator(find_rows, output_signature=signature)
         return batches.map(lambda step, rows: (step, *self._gather(rows)), num_parallel_calls=1).prefetch(4)
 
-    def stream_rows(
-        self, rows: npt.NDArray[np.int64] | range, batch_size: int, *, labelled: bool = True
-    ) -> tf.data.Dataset:
-        """Yield (x, y) for given rows in order, the last batch filled up with its last row; x alone if not `labelled`.
-
-        The newest rows have windows, and no labels yet.
-        """
+    def stream_rows(self, rows: npt.NDArray[np.int64] | range, batch_size: int) -> tf.data.Dataset:
+        """Yield the windows that end before given rows, in order, the last batch filled up with its last row."""
         rows = np.asarray(rows, np.int64)
         filled = np.pad(rows, (0, -len(rows) % batch_size), mode="edge")
         batches = tf.data.Dataset.from_tensor_slices(filled.reshape(-1, batch_size))
-        find = self._gather if labelled else self._cut
-        return batches.map(find, num_parallel_calls=1, deterministic=True).prefetch(2)
+        return batches.map(self._cut, num_parallel_calls=1, deterministic=True).prefetch(2)
 
     def _cut(self, rows: tf.Tensor) -> tf.Tensor:
         return tf.gather(self._matrix, rows[:, tf.newaxis] + tf.constant(self.windows.offsets, tf.int64))

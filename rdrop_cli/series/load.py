@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAMED = ("jena", "synthetic")
+FRAME = "frame"  # what messages call a data frame, which has no name
 LEAST_COUNTED = 10  # rows: of fewer, numbers may follow each other by chance
 SYNTHETIC_SEED = 0  # the embedded dataset is one series, the same for every run
 SYNTHETIC_ROWS = 420_551  # as long as the Jena data, so that every protocol fits
@@ -92,7 +93,7 @@ def load_file(name: str, data_dir: Path, reading: Reading) -> Series:
         return _make_series(content.label, table, source, reading)
 
 
-def load_frame(frame: "pd.DataFrame", name: str = "frame", reading: Reading | None = None) -> Series:
+def load_frame(frame: "pd.DataFrame", reading: Reading | None = None) -> Series:
     """Take a data frame: its index of times or a column of timestamps, and its columns of numbers.
 
     Raises:
@@ -100,11 +101,11 @@ def load_frame(frame: "pd.DataFrame", name: str = "frame", reading: Reading | No
         DataError: the frame has no timestamps or no numbers, or its rows are not in the order of time.
     """
     reading = reading or Reading()
-    table = read_frame(name, frame, reading)
+    table = read_frame(FRAME, frame, reading)
     checksum = hash_table(table)
-    table = put_in_order(name, table, reading, lambda: None)
-    source = Source(name, "a data frame", checksum, len(table.values), None, reading=str(reading))
-    return _make_series(name, table, source, reading)
+    table = put_in_order(FRAME, table, reading, lambda: None)
+    source = Source(FRAME, "a data frame", checksum, len(table.values), None, reading=str(reading))
+    return _make_series(FRAME, table, source, reading)
 
 
 def _read(content: Content, reading: Reading) -> Table:

@@ -75,11 +75,11 @@ def fit_noise(members: Values, observed: Values) -> Values:
     return noise
 
 
-def find_quantiles(members: Values, noise: Values | None, seed: int = 0) -> Values:
+def find_quantiles(members: Values, noise: Values | None) -> Values:
     """Return the quantiles at `LEVELS` of members (seed, mask, draw, window) with noise (residual,): (level, window).
 
-    Each member is given several of the noise's quantiles, which are evenly spaced over all members and dealt in an
-    order that is a function of the seed: nothing is drawn anew from call to call, and all of the noise is used.
+    Each member is given several of the noise's quantiles, which are evenly spaced over all members and dealt in one
+    order: nothing is drawn anew from call to call, and all of the noise is used.
     """
     flat = members.reshape(-1, members.shape[3])
     if noise is not None and len(flat) == 1:
@@ -87,7 +87,7 @@ def find_quantiles(members: Values, noise: Values | None, seed: int = 0) -> Valu
     if noise is not None:
         times = -(-LEAST_DRAWS // len(flat))
         count = times * len(flat)
-        order = np.random.Generator(np.random.Philox(seed)).permutation(count)
+        order = np.random.Generator(np.random.Philox(0)).permutation(count)
         added = np.quantile(noise, (order + 0.5) / count).reshape(len(flat), times)
     quantiles = np.empty((len(LEVELS), flat.shape[1]))
     for start in range(0, flat.shape[1], WINDOWS_AT_ONCE):

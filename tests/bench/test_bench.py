@@ -64,7 +64,8 @@ def test_all_implementations_see_the_same_windows():
     windows = make_tiny_windows()
     config = replace(CONFIGS["baseline"], protocol=TINY_PROTOCOL)
     size = TINY_PROTOCOL.batch_size
-    ours = next(iter(WindowPipeline(windows).stream_rows(windows.validation[:size], size)))
+    rows = windows.validation[:size]
+    ours = next(iter(WindowPipeline(windows).stream_rows(rows, size))), windows.get_labels(rows)
     book = next(Book(config, windows)._validation)
     keras_batch = next(iter(KerasDefaults(config, windows)._validation))
     for x, y in (book, keras_batch):

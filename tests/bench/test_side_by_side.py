@@ -107,7 +107,8 @@ def test_ratios_are_against_peers_that_compute_the_whole_network():
 def test_peers_without_rdrop_see_the_same_windows(tmp_path):
     order, windows = make_order(NETWORKS["baseline"], tmp_path)
     size = TINY_PROTOCOL.batch_size
-    ours = next(iter(WindowPipeline(windows).stream_rows(windows.validation[:size], size)))
+    rows = windows.validation[:size]
+    ours = next(iter(WindowPipeline(windows).stream_rows(rows, size))), windows.get_labels(rows)
     for expected, array in zip(ours, next(WindowBatches(order).stream_validation()), strict=True):
         np.testing.assert_array_equal(array, expected)
     ends = set()

@@ -288,8 +288,6 @@ class Network {
 };
 
 extern "C" {
-int64_t network_lanes() { return LANES; }
-
 // Null where there is no memory for it.
 Network* network_create(const NetworkSpec& spec) try {
   return new Network(spec);

@@ -66,11 +66,10 @@ class Library:
         self.functions = ctypes.CDLL(str(path))
         try:
             self.functions.network_create.restype = ctypes.c_void_p
-            for name in ("network_lanes", "network_predict", "network_differentiate"):
+            for name in ("network_predict", "network_differentiate"):
                 getattr(self.functions, name).restype = ctypes.c_int64
         except AttributeError as error:
             raise OSError(str(error)) from error
-        self.lanes: int = self.functions.network_lanes()
 
     def draw_integers(self, seed: int, step: int, bounds: range, count: int) -> IntArray:
         """Draw integers within bounds as `tf.random.stateless_uniform` does by Philox from the seed (seed, step)."""
