@@ -27,35 +27,6 @@ if TYPE_CHECKING:
     from rdrop_cli.runs.document import Metrics, Summary
     from rdrop_cli.runs.folder import Told as Listed
 
-COLUMNS = (
-    Column("run"),
-    Column("status"),
-    Column("epochs", right=True),
-    Column("best val MAE", right=True),
-    Column("epoch", right=True, optional=True),
-    Column("test MAE", right=True, optional=True),
-    Column("last val MAE", right=True, optional=True),
-)
-NAME, RATES, HORIZONS = Column("name"), Column("rates"), Column("mean of", right=True)
-KEYS_LISTED = (
-    "run_id",
-    "name",
-    "tags",
-    "note",
-    "created_at",
-    "variant",
-    "cell",
-    "status",
-    "seed",
-    "rates",
-    "epochs",
-    "best",
-    "final",
-    "test",
-    "unit",
-    "dataset",
-)
-
 
 class SortKey(StrEnum):
     """What `rdrop runs` sorts by; errors are those on the validation windows, and the test windows for the last."""
@@ -143,36 +114,18 @@ def print_runs(runs: "Sequence[Metrics | Summary]") -> None:
 
     Of runs with several horizons it is said over how many of them their errors are means.
     """
-    named, differing = any(run.name for run in runs), _differ_in_rates(runs)
-    several = any(run.protocol.earlier_horizon_rows for run in runs)
-    extra = [
-        (column, read)
-        for column, shown, read in (
-            (NAME, named, _read_name),
-            (RATES, differing, _format_rates),
-            (HORIZONS, several, _count_horizons),
-        )
-        if shown
-    ]
-    rows = [format_row(run) for run in runs]
-    if extra:
-        rows = [
-            (run_id, *(read(run) for _, read in extra), *cells)
-            for run, (run_id, *cells) in zip(runs, rows, strict=True)
-        ]
-    print_table((COLUMNS[0], *(column for column, _ in extra), *COLUMNS[1:]), rows)
+    extra = {
+        Column("name"): (any(run.name for run in runs), lambda run: run.name),
+        Column("rates"): (_differ_in_rates(runs), lambda run: str(run.rates)),
+        Column("mean of", right=True): (any(run.protocol.earlier_horizon_rows for run in runs), _count_horizons),
+    }
+    first, *others = COLUMNS.items()
+    columns = dict([first, *((column, read) for column, (shown, read) in extra.items() if shown), *others])
+    print_table(tuple(columns), [[read(run) for read in columns.values()] for run in runs])
 
 
 def _count_horizons(run: "Metrics | Summary") -> str:
     return format_count(1 + len(run.protocol.earlier_horizon_rows), "horizon")
-
-
-def _format_rates(run: "Metrics | Summary") -> str:
-    return str(run.rates)
-
-
-def _read_name(run: "Metrics | Summary") -> str:
-    return run.name
 
 
 def _differ_in_rates(runs: "Sequence[Metrics | Summary]") -> bool:
@@ -183,23 +136,29 @@ def _list_fields(summary: "Summary") -> dict[str, Any]:
     """Return what `rdrop runs --json` has of a run."""
     import msgspec
 
-    document = msgspec.to_builtins(summary)
-    return {key: document[key] for key in KEYS_LISTED} | {"protocol": summary.protocol.name}
-
-
-def format_row(metrics: "Metrics | Summary") -> tuple[str, ...]:
-    best, final, test, unit = metrics.best, metrics.final, metrics.test, metrics.unit
-    return (
-        metrics.run_id,
-        metrics.status,
-        f"{metrics.epochs.done}/{metrics.epochs.planned}",
-        format_run_error(best.val_mae, best.val_mae_in_unit, unit) if best else "-",
-        str(best.epoch) if best else "-",
-        format_run_error(test.mae, test.mae_in_unit, unit) if test else "-",
-        f"{final.val_mae:.4f}" if final else "-",
-    )
+    return {**msgspec.to_builtins(summary), "protocol": summary.protocol.name}
 
 
 def format_run_error(standardised: float, in_unit: float, unit: str) -> str:
     """Render an error, and in brackets what it is in the target's unit: `0.2637 (2.33 °C)`."""
     return f"{standardised:.4f} ({format_error(in_unit, unit)})"
+
+
+def _format_best(run: "Metrics | Summary") -> str:
+    return format_run_error(run.best.val_mae, run.best.val_mae_in_unit, run.unit) if run.best else "-"
+
+
+def _format_test(run: "Metrics | Summary") -> str:
+    return format_run_error(run.test.mae, run.test.mae_in_unit, run.unit) if run.test else "-"
+
+
+COLUMNS: "dict[Column, Callable[[Metrics | Summary], str]]" = {
+    Column("run"): lambda run: run.run_id,
+    Column("status"): lambda run: run.status,
+    Column("epochs", right=True): lambda run: f"{run.epochs.done}/{run.epochs.planned}",
+    Column("best val MAE", right=True): _format_best,
+    Column("epoch", right=True, optional=True): lambda run: str(run.best.epoch) if run.best else "-",
+    Column("test MAE", right=True, optional=True): _format_test,
+    Column("last val MAE", right=True, optional=True): lambda run: f"{run.final.val_mae:.4f}" if run.final else "-",
+}
+"""What `rdrop runs` shows of each run, and `rdrop show` of one."""

@@ -7,7 +7,7 @@ import typer
 
 from rdrop_cli.cli.console import Column, print_lines, print_table
 from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir, complete_run_ids
-from rdrop_cli.cli.runs import COLUMNS, format_row, format_run_error
+from rdrop_cli.cli.runs import COLUMNS, format_run_error
 from rdrop_cli.files import to_json
 from rdrop_cli.study.editions import describe_changes
 from rdrop_cli.study.units import format_digits, format_seconds
@@ -59,8 +59,7 @@ def _describe(metrics: "Metrics") -> Iterator[str]:
     versions = f"keras {environment.keras or '?'}, tensorflow {environment.tensorflow or '?'}"
     called = {"name": metrics.name, "tags": ", ".join(metrics.tags), "note": metrics.note}
     yield from (f"{name:<12}  {text}" for name, text in called.items() if text)
-    for column, cell in zip(COLUMNS, format_row(metrics), strict=True):
-        yield f"{column.name:<12}  {cell}"
+    yield from (f"{column.name:<12}  {read(metrics)}" for column, read in COLUMNS.items())
     yield f"naive error   {format_run_error(naive.val_mae, naive.val_mae_in_unit, metrics.unit)} on validation"
     if metrics.failure:
         yield f"failure       {metrics.failure}"
