@@ -1,23 +1,18 @@
 """`rdrop bench`: how fast this machine trains, against the book's code, Keras's defaults and other libraries."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from rdrop_cli.cli.console import Column, note, print_lines, print_table
+from rdrop_cli.cli.bench_tables import print_claims, print_floors, print_results, print_study, print_together
+from rdrop_cli.cli.console import note
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Quiet
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.files import to_json
 from rdrop_cli.system import list_cores
 
-IMPLEMENTATIONS = {
-    "book": "book: a Python generator into fit",
-    "keras": "Keras defaults: timeseries_dataset_from_array",
-    "rdrop": "rdrop: a run on each core",
-    "rdrop_alone": "rdrop: one run on all cores",
-}
 ROUNDS, STEPS = 7, 40
 
 Result = tuple[dict[str, Any], Callable[[dict[str, Any]], None]]  # what was measured, and what prints it
@@ -106,20 +101,20 @@ def bench(
 def _bench_study(data_dir: Path, epochs: int | None) -> Result:
     from rdrop_cli.bench.whole_study import measure_study
 
-    return measure_study(data_dir, epochs, note), lambda measured: typer.echo(_describe_study(measured))
+    return measure_study(data_dir, epochs, note), print_study
 
 
 def _bench_floors(data_dir: Path, rounds: int, steps: int) -> Result:
     from rdrop_cli.bench.floor import list_all_networks, measure_floors
 
     floors = measure_floors(list_all_networks(), data_dir, list_cores()[0], rounds, steps, note)
-    return {"networks": floors}, _print_floors
+    return {"networks": floors}, print_floors
 
 
 def _bench_claims(data_dir: Path, rounds: int, steps: int) -> Result:
     from rdrop_cli.bench.claims import measure_claims
 
-    return measure_claims(data_dir, list_cores(), rounds, steps, note), _print_claims
+    return measure_claims(data_dir, list_cores(), rounds, steps, note), print_claims
 
 
 def _bench_together(data_dir: Path, counts: Sequence[int], rounds: int, steps: int) -> Result:
@@ -127,7 +122,7 @@ def _bench_together(data_dir: Path, counts: Sequence[int], rounds: int, steps: i
     from rdrop_cli.bench.together import measure_together
 
     windows = make_synthetic_windows(data_dir)
-    return measure_together(plan_study()["dropout"], windows, counts, rounds, steps, note), _print_together
+    return measure_together(plan_study()["dropout"], windows, counts, rounds, steps, note), print_together
 
 
 def _bench_growth(data_dir: Path, path: Path, steps: int) -> Result:
@@ -150,7 +145,7 @@ def _bench_book(data_dir: Path, rounds: int, steps: int) -> Result:
     configs = plan_study()
     windows = make_synthetic_windows(data_dir)
     races = {name: race(config, data_dir, list_cores(), rounds, steps, note) for name, config in configs.items()}
-    return summarise(races, configs, {"validation": len(windows.validation), "test": len(windows.test)}), _print_results
+    return summarise(races, configs, {"validation": len(windows.validation), "test": len(windows.test)}), print_results
 
 
 def _check_options(modes: dict[str, Any], of_all: Any, of_study: Any) -> None:
@@ -180,35 +175,6 @@ def _parse_counts(text: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _print_together(measured: dict[str, Any]) -> None:
-    machine = measured["machine"]
-    kernel = f"kernel, one run on {machine['cores']} cores"
-    columns = (
-        Column("runs together"),
-        Column("step ms (quartiles)", right=True),
-        Column("step and run ms", right=True),
-    )
-    rows = [
-        (
-            kernel if name == "kernel" else name,
-            _format_spread(spread),
-            f"{spread['median'] / (1 if name == 'kernel' else int(name)):.2f}",
-        )
-        for name, spread in measured["step_ms"].items()
-    ]
-    print_table(columns, rows)
-    print_lines(["", f"JAX on {measured['device']}; machine: {machine['processor']}"])
-
-
-def _describe_study(measured: dict[str, Any]) -> str:
-    trained = ", ".join(f"{variant} {epochs} epochs" for variant, epochs in measured["epochs"].items())
-    seconds = measured["seconds"]
-    return (
-        f"{trained}: rdrop {seconds['rdrop']:.0f} s, the book's code {seconds['book']:.0f} s: "
-        f"{measured['times_as_fast']:.1f} times as fast"
-    )
-
-
 def _name_processor() -> str:
     from platform import processor
 
@@ -217,93 +183,3 @@ def _name_processor() -> str:
         return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return processor() or "unknown"
-
-
-def _print_floors(measured: dict[str, Any]) -> None:
-    columns = (
-        Column("network"),
-        Column("step ms", right=True),
-        Column("floor ms", right=True),
-        Column("times the floor (quartiles)", right=True),
-        Column("engine", optional=True),
-    )
-    rows = [
-        (
-            network,
-            f"{each['step_ms']['median']:.2f}",
-            f"{each['floor_ms']['median']:.2f}",
-            _format_spread(each["times_the_floor"], digits=2),
-            each["engine"],
-        )
-        for network, each in measured["networks"].items()
-    ]
-    print_table(columns, rows)
-    print_lines(["", f"machine: {measured['machine']['processor']}, one core"])
-
-
-def _print_claims(measured: dict[str, Any]) -> None:
-    from rdrop_cli.report.words import VERDICTS
-
-    columns = (
-        Column("claim", wraps=True),
-        Column("edition", optional=True),
-        Column("times as fast (quartiles)", right=True),
-        Column("verdict"),
-    )
-    rows = [
-        (
-            claim["text"],
-            claim["editions"],
-            _format_spread(claim["ratio"], digits=2) if claim["ratio"] else "–",
-            VERDICTS.get(claim["verdict"], "needs a GPU"),
-        )
-        for claim in measured["claims"].values()
-    ]
-    print_table(columns, rows)
-    print_lines(["", f"machine: {measured['machine']['processor']}, {measured['machine']['cores']} cores"])
-
-
-def _print_results(results: dict[str, Any]) -> None:
-    columns = (
-        Column("variant"),
-        Column("implementation", wraps=True),
-        Column("steps/s (quartiles)", right=True),
-        Column("study min", right=True, optional=True),
-        Column("windows/s (quartiles)", right=True, optional=True),
-        Column("first step s", right=True, optional=True),
-        Column("peak MB", right=True, optional=True),
-    )
-    rows = [
-        (
-            variant,
-            text,
-            _format_spread(race[name]["train_steps_per_second"]),
-            f"{results['study_seconds'][name] / 60:.1f}" if name in results["study_seconds"] else "",
-            _format_spread(race[name]["windows_per_second"]),
-            f"{race[name]['first_step_seconds']:.1f}",
-            f"{race[name]['peak_mb']:.0f}",
-        )
-        for variant, race in results["races"].items()
-        for name, text in IMPLEMENTATIONS.items()
-    ]
-    print_table(columns, rows)
-    print_lines(["", *_compare(results)])
-
-
-def _compare(results: dict[str, Any]) -> Iterator[str]:
-    """Yield how many times as fast rdrop is, and on what machine."""
-    speedup = results["speedup"]
-    for other, name in (("keras", "Keras's defaults"), ("book", "the book's code")):
-        ratios = ", ".join(f"{variant} {ratio:.1f}" for variant, ratio in speedup[f"vs_{other}"].items())
-        yield f"training: {ratios} times as fast as {name}"
-    measuring = ", ".join(f"{variant} {ratio:.1f}" for variant, ratio in speedup["measuring_vs_book"].items())
-    yield f"measuring errors: {measuring} times as fast as the book's code"
-    yield (
-        f"whole study: {speedup['study_vs_book']:.1f} times as fast as the book's code, "
-        f"{speedup['study_vs_keras']:.1f} times as fast as Keras's defaults"
-    )
-    yield f"machine: {results['machine']['processor']}, {results['machine']['cores']} cores"
-
-
-def _format_spread(spread: dict[str, float], digits: int = 1) -> str:
-    return f"{spread['median']:.{digits}f} ({spread['low']:.{digits}f}–{spread['high']:.{digits}f})"
