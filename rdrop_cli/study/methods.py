@@ -67,8 +67,8 @@ class Method:
         lifetime: of the masks of `recurrent_dropout`. Those of `dropout` always last for the sequence.
         scaling: of the masks of `recurrent_dropout`. Those of `dropout` are always inverted.
         per_gate: whether each gate has masks of its own, for x and, where a gate's product reads h, for h.
-        per_sample: whether each sample has masks of its own for x and h, or the batch shares them. Weights can only be
-            dropped for the whole batch.
+        per_sample: whether each sample has masks of its own for x and h, or the batch shares them, which only those
+            can that scale rows of the kernels. Weights can only be dropped for the whole batch.
         cells: the names of the cells that have the method.
     """
 
@@ -82,6 +82,18 @@ class Method:
     per_sample: bool = True
     cells: tuple[str, ...] = tuple(CELLS)
 
+    def __post_init__(self) -> None:
+        """Refuse what the layers would compute as something else.
+
+        Raises:
+            ValueError: the batch shares masks that do not scale rows of the kernels.
+        """
+        scales_rows = self.site is Site.RECURRENT_INPUT and self.per_gate and self.lifetime is Lifetime.SEQUENCE
+        if not (self.per_sample or scales_rows):
+            raise ValueError(
+                f"{self.name}: masks that the batch shares have to be per gate, on h as its products read it"
+            )
+
     def count_input_masks(self, cell: Cell) -> int:
         """Return the number of masks on x: one per gate, or one."""
         return len(cell.gates) if self.per_gate else 1
@@ -90,7 +102,7 @@ class Method:
         """Return the number of masks at `site`: one per gate or state that has its own, or one."""
         if self.site is Site.STATE_UPDATE:
             return len(cell.states)
-        return len(cell.gates) if self.per_gate else 1
+        return len(cell.gates) if self.per_gate and self.site is Site.RECURRENT_INPUT else 1
 
 
 METHODS = {

@@ -1,5 +1,7 @@
 """The layers as Keras layers: saving, padding, states, wrappers, compilation, bad arguments."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,9 @@ import tensorflow as tf
 
 from rdrop_cli.anatomy.capture import capture_call
 from rdrop_cli.nn.layers import DropoutGRU, DropoutLSTM
-from rdrop_cli.study.methods import CELLS, METHODS
+from rdrop_cli.nn.native.keras_network import UnsupportedModelError, describe_model
+from rdrop_cli.nn.randomness import MaskSeeds
+from rdrop_cli.study.methods import CELLS, METHODS, Lifetime, Method, Site
 
 LAYERS = {"gru": DropoutGRU, "lstm": DropoutLSTM}
 CASES = [(cell, method.name) for cell in CELLS for method in METHODS.values() if cell in method.cells]
@@ -21,6 +25,28 @@ PADDING = np.array([[0, 0, 1, 1, 1, 0], [1, 1, 1, 1, 1, 1], [1, 0, 1, 0, 1, 1], 
 def test_the_table_is_complete():
     assert all(method.name == name and method.paper and method.description for name, method in METHODS.items())
     assert len({(m.site, m.lifetime, m.per_gate, m.per_sample) for m in METHODS.values()}) == len(METHODS)
+
+
+@pytest.mark.parametrize(
+    "shared",
+    [
+        Method("made", "no paper", "shared", Site.CANDIDATE),
+        Method("made", "no paper", "shared", Site.RECURRENT_INPUT),
+        Method("made", "no paper", "shared", Site.RECURRENT_INPUT, Lifetime.STEP, per_gate=True),
+    ],
+    ids=["no rows of a kernel", "one for all gates", "anew at each timestep"],
+)
+def test_a_method_that_no_layer_can_compute_is_refused(shared):
+    with pytest.raises(ValueError, match="made: masks that the batch shares"):
+        replace(shared, per_sample=False)
+
+
+def test_a_method_at_a_new_place_is_left_to_keras(monkeypatch):
+    monkeypatch.setitem(METHODS, "made", Method("made", "no paper", "after the layer", Site.RETURNED_OUTPUT))
+    layer = DropoutGRU(3, "made", **RATES)
+    model = keras.Sequential([keras.Input((6, 5)), layer, keras.layers.Dense(1)])
+    with pytest.raises(UnsupportedModelError, match="the kernel has no masks on the returned output"):
+        describe_model(model, MaskSeeds(model, 0).find_stream)
 
 
 @pytest.mark.thorough

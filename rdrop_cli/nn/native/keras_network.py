@@ -257,6 +257,8 @@ class _Reader:
 
     def _add_method(self, described: Layer, layer: MethodRNN) -> None:
         method, gates = layer.method, len(layer.kind.gates)
+        if method.site not in SITES:
+            raise UnsupportedModelError(f"the kernel has no masks on the {method.site}")
         first = 2 * gates * layer.go_backwards  # as `rdrop_cli.nn.masks` numbers them
         described.site = SITES[method.site]
         described.per_step = int(method.lifetime is Lifetime.STEP)
