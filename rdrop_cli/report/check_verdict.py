@@ -163,11 +163,45 @@ def is_early(runs: list[Any]) -> float:
     return float(shown and turn <= len(runs[0]["history"]["val_loss"]) / 2)
 
 
-# The number of a seed by the first word of a question on the networks that follow it.
+def differ(measure: Callable[[Curve], float], runs: list[Any]) -> float:
+    """Return what is measured of the second curve minus the first, over the epochs that both have."""
+    curves, _ = cut(runs)
+    return measure(curves[1]) - measure(curves[0])
+
+
+def differ_in_level(runs: list[Any]) -> float:
+    return differ(lambda curve: level(curve)[0], runs)
+
+
+def takes_longer(runs: list[Any]) -> float:
+    target = level(runs[0]["history"]["val_loss"])[0] + margin(runs[0])
+    return float(reach(runs[1], target) > reach(runs[0], target))
+
+
+def are_below_naive(runs: list[Any]) -> float:
+    curves, _ = cut(runs)
+    return float(all(level(curve)[0] < run["naive"]["val_mae"] for curve, run in zip(curves, runs, strict=True)))
+
+
+def narrows_gap(runs: list[Any]) -> float:
+    curves, trainings = cut(runs)
+    gaps = [end(curve) - end(training) for curve, training in zip(curves, trainings, strict=True)]
+    return float(gaps[1] < gaps[0] and end(curves[1]) <= end(curves[0]))
+
+
+# The number of a seed by the first word of a question; the networks that it is about may follow.
 BY_KIND: dict[str, Callable[[list[Any]], float]] = {
     "sooner": is_sooner,
     "overfits-early": is_early,
     "baseline-overfits-early": is_early,
+    "level-difference": differ_in_level,
+    "step-mask-level-difference": differ_in_level,
+    "layer-before-level-difference": differ_in_level,
+    "jitter-difference": lambda runs: differ(jitter, runs),
+    "end-difference": lambda runs: differ(end, runs),
+    "takes-longer": takes_longer,
+    "below-naive": are_below_naive,
+    "narrower-gap": narrows_gap,
     "test-difference": lambda runs: runs[1]["test"]["mae"] - runs[0]["test"]["mae"],
     "above-naive": lambda runs: level(runs[0]["history"]["val_loss"])[0] - runs[0]["naive"]["val_mae"],
     "lowest-above-naive": lambda runs: min(runs[0]["history"]["val_loss"]) - runs[0]["naive"]["val_mae"],
@@ -192,24 +226,11 @@ def measure(question: str, runs: list[Any]) -> float | None:
     least = rare or 10
     if min(len(run["history"]["val_loss"]) for run in runs) < least:
         return None
-    curves, trainings = cut(runs)
     if rare:
         return float(overfit(runs[0], rare)[2])
-    if (kind := question.split()[0]) in BY_KIND:
-        return BY_KIND[kind](runs)
-    if question == "jitter-difference":
-        return jitter(curves[1]) - jitter(curves[0])
-    if question == "takes-longer":
-        target = level(runs[0]["history"]["val_loss"])[0] + margin(runs[0])
-        return float(reach(runs[1], target) > reach(runs[0], target))
-    if question == "below-naive":
-        return float(all(level(curve)[0] < run["naive"]["val_mae"] for curve, run in zip(curves, runs, strict=True)))
-    if question == "end-difference":
-        return end(curves[1]) - end(curves[0])
-    if question == "narrower-gap":
-        gaps = [end(curve) - end(training) for curve, training in zip(curves, trainings, strict=True)]
-        return float(gaps[1] < gaps[0] and end(curves[1]) <= end(curves[0]))
-    return level(curves[1])[0] - level(curves[0])[0]
+    if (kind := question.split()[0]) not in BY_KIND:
+        sys.exit(f"check_verdict.py does not know the question {question}: take the one of the rdrop that asked it")
+    return BY_KIND[kind](runs)
 
 
 def spend(looks: list[int], seeds: int) -> float:

@@ -160,6 +160,16 @@ def test_several_datasets_come_to_the_same(tmp_path: Path) -> None:
     assert len(check(tmp_path / "verdict.json", tmp_path / "runs")[1]) == 3
 
 
+def test_a_question_that_it_does_not_know_is_told(study: Path, tmp_path: Path) -> None:
+    verdict = json.loads((study / "verdict.json").read_text())
+    verdict["questions"][3]["id"] = "first-epoch-difference"
+    (tmp_path / "verdict.json").write_text(json.dumps(verdict))
+    command = [sys.executable, "-I", "-S", CHECKER, tmp_path / "verdict.json", study / "runs"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("check_verdict.py does not know the question first-epoch-difference: ")
+
+
 def test_wrong_usage_is_told() -> None:
     result = subprocess.run([sys.executable, "-I", CHECKER], capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (2, "")
