@@ -122,7 +122,7 @@ def compare_forecasts(
 
 
 def _find_references(network: Metrics, runs_dir: Path) -> list[Run]:
-    """Return the complete reference forecasts of the runs folder of the targets of a network from its windows."""
+    """Return the complete reference forecasts in the runs folder that have the network's windows and targets."""
     named = [folder for folder in list_run_folders(runs_dir) if folder.run_id.startswith(tuple(REFERENCES))]
     folders = [folder for folder in named if folder.run_id.rpartition("-s")[0] not in VARIANTS]  # `naive-step` is one
     if not folders:

@@ -68,9 +68,9 @@ def drops_nothing(values: Array) -> bool:
 
 
 def list_values(values: Array) -> list[float]:
-    """Return the different values, of many the smallest, largest last; each stands for all that are near.
+    """Return the different values that can be seen, largest last, the smallest `MOST_VALUES` of many.
 
-    Of none that can be seen there are none.
+    Each stands for all that are near.
     """
     seen = np.sort(values[~np.isnan(values)].ravel())
     starts = np.flatnonzero(np.diff(seen, prepend=-np.inf) > TOLERANCE)

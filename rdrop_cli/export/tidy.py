@@ -49,8 +49,8 @@ def format_tidy_csv(runs: Sequence[Metrics]) -> str:
 
     Where a run has quantiles or several horizons, their columns come last, see `_list_extra`.
 
-    A number stands with as many digits as give the same float64 back, a truth as TRUE or FALSE, and what there is not
-    as an empty cell. A text that a spreadsheet would take for a formula begins with an apostrophe.
+    A number stands with as many digits as give the same float64 back, a truth value as TRUE or FALSE, and what is
+    missing as an empty cell. A text that a spreadsheet would take for a formula begins with an apostrophe.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

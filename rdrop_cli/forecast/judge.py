@@ -36,7 +36,7 @@ def list_sources(ensemble: Ensemble) -> Iterator[Sources]:
 
 
 def choose_known(windows: Windows, rows: Rows, period: str) -> Rows:
-    """Return those of a period's windows whose targets, and whose newest reading of it, were measured, evenly spaced.
+    """Return windows of a period whose targets, and whose newest reading of the target, were measured, evenly spaced.
 
     Raises:
         DataError: there are none.

@@ -185,7 +185,7 @@ class _Pool:
 
 
 def _spread_over(pid: int, cores: list[int]) -> None:
-    """Let all threads of a process use these cores; a convenience, so that a failure is none."""
+    """Let all threads of a process use these cores. Where the system refuses, the run is as right and only slower."""
     with suppress(OSError, AttributeError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
             set_cores(int(thread.name), cores)

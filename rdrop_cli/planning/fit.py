@@ -38,7 +38,7 @@ def plan_on_series(requests: Sequence[Request], series: Series) -> list[RunConfi
     check_sampling(series)
     fitted = [(request, [fit_to_series(config, request, series) for config in configs]) for request, configs in planned]
     repeated = (config for request, configs in fitted for config in _repeat(configs, request.origins, series))
-    return list(dict.fromkeys(repeated))  # where only masks vary, every seed asks for the one run of what has none
+    return list(dict.fromkeys(repeated))  # where only masks vary, all seeds of a network without any ask for one run
 
 
 def _repeat(configs: Sequence[RunConfig], origins: int, series: Series) -> Iterator[RunConfig]:

@@ -63,7 +63,7 @@ class Filter:
 def list_run_folders(runs_dir: Path) -> list[RunFolder]:
     """Return the folders in `runs_dir` that hold a run's config, by name; none where there is no such folder.
 
-    A hidden folder is none: it holds what remains of a run that is being removed. A folder that this user may not
+    A hidden folder is no run: it holds what remains of a run that is being removed. A folder that this user may not
     enter counts as a run, whose reading then says so; `lost+found` belongs to the file system.
 
     Raises:

@@ -98,7 +98,7 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
 
 
 def _holds_numbers(column: "pd.Series[Any]") -> bool:
-    """Tell whether a column holds real numbers: what is true or false, or complex, is none, as in a text."""
+    """Tell whether a column holds real numbers; truth values and complex ones are texts, as they are in a CSV."""
     from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
     return is_numeric_dtype(column) and not is_bool_dtype(column) and not is_complex_dtype(column)

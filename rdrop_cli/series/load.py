@@ -148,7 +148,7 @@ def _make_series(label: str, table: Table, source: Source, reading: Reading) -> 
 
 
 def _find_counter(name: str, column: npt.NDArray[np.float64]) -> str | None:
-    """Say of a column that counts the rows, or is the index of a data frame, that it is one."""
+    """Say why a column is no reading: it counts the rows, or is the index of a data frame; None of any other."""
     if len(column) < LEAST_COUNTED or np.isnan(column).any() or not (column == np.round(column)).all():
         return None
     steps = np.diff(column)

@@ -30,7 +30,7 @@ def put_in_order(label: str, table: Table, reading: Reading, find_groups: FindGr
     """Return a table whose timestamps rise, with a note of what was done to come by it.
 
     Args:
-        find_groups: finds the column that tells the series of a table in long form apart.
+        find_groups: finds the column by which a table in long form tells its series apart.
 
     Raises:
         DataError: they do not rise, by line, with the option that would help.
@@ -128,7 +128,10 @@ def _may_be_summer_time(table: Table, steps: npt.NDArray[np.float64]) -> bool:
 
 
 def _resample(table: Table, length: str) -> Table:
-    """Average the readings of equal steps; one without any has none, a first or last that is not full is left out."""
+    """Average the readings of equal steps; one without readings has no mean.
+
+    A first or last step that is not full is left out.
+    """
     import pandas as pd
 
     match = re.fullmatch(r"([1-9]\d{0,8})(d|h|min|s)", length.strip())

@@ -30,9 +30,9 @@ class Windows:
         target_offset: row of the target, relative to the same; of the furthest where there are several horizons.
         timestamps: datetime64[s] of shape (row,).
         train: the range of rows before which a training window ends.
-        validation, test: int64 of shape (window,), likewise; without the windows whose target, or whose newest reading
-            of the target, was not measured but filled, as these errors would not be those of a forecast.
-        unmeasured: how many of these there are.
+        validation, test: int64 of shape (window,), likewise, without windows whose target was filled and not measured,
+            or the newest reading of it: their errors would not be those of a forecast.
+        unmeasured: how many windows are left out so.
         measured_train: int64 of shape (window,), the rows of `train` whose targets were measured; None for none.
         target_mean, target_std: in the target's own units; one standardised unit is `target_std` of them.
         means, stds: float64 of shape (feature,): a feature is its reading less the mean, divided by the deviation.
@@ -97,7 +97,7 @@ class Windows:
     def measure_errors(
         self, outputs: npt.NDArray[np.float32], rows: npt.NDArray[np.int64] | range
     ) -> npt.NDArray[np.float32]:
-        """Return how far a network's outputs for these windows are above the targets, standardised, in their shape."""
+        """Return a network's outputs for these windows less the targets: standardised, in the shape of the outputs."""
         labels = self.get_labels(rows)
         if outputs.ndim == 3:
             labels = labels.reshape(len(labels), -1, 1)

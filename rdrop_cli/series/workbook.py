@@ -17,7 +17,9 @@ from rdrop_cli.series.frame import read_by_library
 from rdrop_cli.study.reading import Reading
 
 Cells = Sequence[Sequence[object]]
-_GROUPED = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")  # 1.234 of a text may be 1234, and of a cell with a number not
+_GROUPED = re.compile(
+    r"-?[1-9]\d{0,2}\.\d{3}"
+)  # in a text 1.234 may mean 1234; in a cell that holds a number it cannot
 
 
 def read_workbook(content: Content, reading: Reading) -> Table:

@@ -195,12 +195,12 @@ def check_cell(variant: Variant, cell: str) -> None:
 
 
 def find_own_cell(variant: str) -> str:
-    """Return the cell that a variant has where none is named; of one that another version knew, the study's."""
+    """Return the cell that a variant has where none is named; the study's for a variant of another version."""
     return VARIANTS[variant].cell if variant in VARIANTS else DEFAULT_CELL
 
 
 def find_chosen_cell(variant: str, cell: str) -> str | None:
-    """Return the cell that was chosen for a network; None of its variant's own, which no other network has to share."""
+    """Return the cell if it was chosen; None if it is the variant's own, which others to compare need not have."""
     return None if cell == find_own_cell(variant) else cell
 
 

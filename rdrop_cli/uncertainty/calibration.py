@@ -24,8 +24,8 @@ class Coverage:
     Attributes:
         level: the share that they are to hold.
         share: that they hold.
-        half: half the width of the 95 % interval of `share`, which knows that errors stay alike for days; None where
-            the period is shorter than eight weeks.
+        half: half the width of the 95 % interval of `share`, which allows for errors that stay alike for days; None
+            where the period is shorter than eight weeks.
         width: mean, in the target's unit.
         score: mean interval score, likewise.
     """
@@ -53,7 +53,7 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Part:
-    """A month or an hour of the day: what stands for the whole period in `Calibration`."""
+    """A month or an hour of the day, with figures that `Calibration` has of the whole period."""
 
     name: str
     targets: int
