@@ -111,7 +111,7 @@ class KerasDefaults:
         self._model.evaluate(self._validation, steps=max(1, windows // self._batch), verbose=0)
 
     def _make_dataset(self, windows: Windows, rows: range, *, shuffle: bool) -> Any:
-        """The window that ends before row i begins at i + offsets[0]; `targets[j]` is of the window that begins at j."""
+        """The window that ends before row i begins at i + offsets[0]; `targets[j]` is of that beginning at j."""
         first, lead = rows.start + windows.offsets[0], -windows.offsets[0] + windows.target_offset
         return keras.utils.timeseries_dataset_from_array(
             windows.matrix[first : rows.stop],
