@@ -1,8 +1,10 @@
 """Reference forecasts: each against what it must give on series of which the answer is known."""
 
+import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -63,8 +65,10 @@ def measure(name, windows, rows):
     return float(np.abs(forecaster.predict(state, windows, rows) - read_targets(windows, rows)).mean()), state
 
 
-def test_every_reference_forecast_has_a_forecaster():
+def test_every_reference_forecast_has_a_forecaster_and_a_row_on_the_page():
     assert set(FORECASTERS) == set(REFERENCES)
+    page = (Path(__file__).parents[2] / "docs" / "reference-forecasts.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([\w-]+)` \|", page, re.MULTILINE) == list(REFERENCES)
 
 
 def test_naive_is_what_every_run_compares_with(weather):
