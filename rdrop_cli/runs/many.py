@@ -9,7 +9,7 @@ import msgspec
 
 from rdrop_cli.errors import DataError
 from rdrop_cli.runs.document import Dataset, Environment, Metrics, Standardisation, Summary
-from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.folder import RunFolder, Told
 from rdrop_cli.runs.index import Kind, read_files
 from rdrop_cli.runs.schema import parse_config, read_config, read_metrics
 from rdrop_cli.study.config import RunConfig
@@ -68,17 +68,19 @@ IDENTITY = Kind("identity", "config.json", lambda path: digest_identity(read_con
 
 def read_all_metrics(folders: Sequence[RunFolder]) -> list[Metrics | DataError]:
     """Read the metrics of each run; `status` is `running` while a process holds it."""
-    return [
-        value if isinstance(value, DataError) else folder.bring_up_to_date(value)
-        for folder, value in zip(folders, read_files(folders, METRICS), strict=True)
-    ]
+    return _read_up_to_date(folders, METRICS)
 
 
 def read_summaries(folders: Sequence[RunFolder]) -> list[Summary | DataError]:
     """Read what a list shows of each run, likewise."""
+    return _read_up_to_date(folders, SUMMARY)
+
+
+def _read_up_to_date(folders: Sequence[RunFolder], kind: Kind[Told]) -> list[Told | DataError]:
+    read = read_files(folders, kind)
     return [
         value if isinstance(value, DataError) else folder.bring_up_to_date(value)
-        for folder, value in zip(folders, read_files(folders, SUMMARY), strict=True)
+        for folder, value in zip(folders, read, strict=True)
     ]
 
 
