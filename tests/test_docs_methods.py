@@ -13,11 +13,14 @@ import pytest
 from rdrop_cli.cli.app import run_command
 from rdrop_cli.study.methods import CELLS
 from tests.test_docs import list_shell_lines
+from tests.test_docs_questions import PAGE as QUESTIONS_PAGE
+from tests.test_docs_questions import list_blocks
 
 PAGE = Path(__file__).parents[1] / "docs" / "methods.md"
 TEXT = PAGE.read_text(encoding="utf-8")
 COMMANDS = {line for line in list_shell_lines(PAGE) if line.startswith(("rdrop anatomy", "rdrop variants"))}
 COMMANDS.remove("rdrop anatomy")  # the tables' test runs it for both cells
+COMMANDS -= set(list_blocks(QUESTIONS_PAGE, "sh"))  # their test runs them, and looks at what they print
 pytestmark = pytest.mark.usefixtures("warm_processes")  # layers are examined in a process of their own
 EXAMPLES = re.findall(r"```pycon\n(.*?)```", TEXT, flags=re.DOTALL)
 
