@@ -96,8 +96,7 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
         ends = [number if pipe == -1 else pipe for number, pipe in enumerate(pipes)]
         self.pid = self.server.fork(order, ends)
         self._child_created = True
-        for pipe in {*pipes, getattr(self, "_devnull", -1)} - {-1}:
-            os.close(pipe)
+        self._close_pipe_fds(p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite)
 
 
 def _read_program(args: Any) -> list[str] | None:

@@ -92,6 +92,7 @@ def test_rates_are_shown_where_runs_of_one_variant_differ_in_them(rdrop, save_ru
     assert "0.2/0.5" in out
 
 
+@pytest.mark.usefixtures("warm_processes")
 def test_no_color_leaves_a_terminal_without_escapes(runs_dir):
     assert "\x1b" in run_on_terminal("runs", "--runs-dir", runs_dir, NO_COLOR="")[1]
     code, written = run_on_terminal("runs", "--runs-dir", runs_dir, NO_COLOR="1")
@@ -175,6 +176,7 @@ def test_a_run_that_cannot_be_read_is_removed_by_name_only(rdrop, runs_dir):
     assert list_left(runs_dir) == "bd"
 
 
+@pytest.mark.usefixtures("warm_processes")
 @pytest.mark.parametrize(("answer", "code", "left"), [("y\n", 0, "acde"), ("n\n", 1, "abcde"), ("\n", 1, "abcde")])
 def test_on_a_terminal_a_yes_is_asked_for(runs_dir, answer, code, left):
     ended, written = run_on_terminal("rm", "baseline-s1-b", "--runs-dir", runs_dir, answer=answer)

@@ -22,6 +22,8 @@ from rdrop_cli.runs.history import Epoch
 from rdrop_cli.study.protocol import MSE
 from tests.cli.conftest import run_on_terminal
 
+pytestmark = pytest.mark.usefixtures("warm_processes")  # many commands are started, each on a terminal of its own
+
 COMMANDS = list(build_commands().commands)
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 LONG_ID = "semeniuta-sequence-lstm-s12-20260101-000000-abcd"
