@@ -5,13 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
 LONGEST_VALUE = 80
-OPTIONS = (  # that messages name in angle brackets, where a column of a user's file may stand, too
-    *("all", "archive", "at", "claims", "dataset", "date_format", "decimal", "encoding", "epochs", "floor", "growth"),
-    *("jobs", "keep", "loss", "markdown", "missing", "origins", "peers", "period", "resample", "scheduler"),
-    *("sentinels", "separator", "sort", "study", "target", "time", "timezone", "together", "train_stop", "val_stop"),
-    "where",
-)
-_OPTION = re.compile(f"<({'|'.join(OPTIONS)})>")
+_OPTION = re.compile("‹([a-z_]+)›")  # as no column of a user's file is called, `<time>` may be one
 
 
 class RdropError(Exception):
@@ -45,7 +39,7 @@ class RdropError(Exception):
 
 
 def name_options(text: str, write: Callable[[str, str], str]) -> str:
-    """Return a text in which options, as `<train_stop>`, are written as `write(field, "")` writes them."""
+    """Return a text in which options, as `‹train_stop›`, are written as `write(field, "")` writes them."""
     return _OPTION.sub(lambda option: write(option[1], ""), text)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rdrop_cli.runs.document import Metrics
+from rdrop_cli.study.units import format_count
 from rdrop_cli.study.variants import VARIANTS, find_chosen_cell, label_network
 
 
@@ -49,7 +50,5 @@ def label_networks(networks: Iterable[Network]) -> dict[Network, str]:
     """Label networks by their names, and by their epochs where those alone tell two of them apart."""
     networks = list(networks)
     times = Counter(network.name for network in networks)
-    return {
-        network: network.name if times[network.name] == 1 else f"{network.name}, {network.epochs} epochs"
-        for network in networks
-    }
+    epochs = {each: f", {format_count(each.epochs, 'epoch')}" if times[each.name] > 1 else "" for each in networks}
+    return {network: f"{network.name}{suffix}" for network, suffix in epochs.items()}

@@ -105,5 +105,5 @@ def _run(peer: Peer, command: list[str]) -> None:
         lines = (result.stderr + result.stdout).strip().splitlines()
         raise RdropError(
             f"{peer.label}: no environment: {lines[-1] if lines else 'no message'} ({Path(command[0]).name} ended with "
-            f"code {result.returncode}); install what is missing, or choose others with <peers>"
+            f"code {result.returncode}); install what is missing, or choose others with ‹peers›"
         )

@@ -11,6 +11,7 @@ from typing import Any
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.planning.request import Request, plan_runs
+from rdrop_cli.study.units import format_count
 from rdrop_cli.system import clean_environment
 
 RDROP = [sys.executable, "-P", "-m", "rdrop_cli"]
@@ -31,7 +32,7 @@ def measure_study(data_dir: Path, epochs: int | None, note: Callable[[str], None
     """
     configs = plan_runs(Request(dataset="synthetic", epochs=epochs))
     trained = {config.variant: config.epochs for config in configs}
-    shown = ", ".join(f"{variant} {count} epochs" for variant, count in trained.items())
+    shown = ", ".join(f"{variant} {format_count(count, 'epoch')}" for variant, count in trained.items())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         options = ["--dataset", "synthetic", "--data-dir", str(data_dir.resolve()), "--runs-dir", "runs", "--quiet"]

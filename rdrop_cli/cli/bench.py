@@ -158,9 +158,9 @@ def _check_options(modes: dict[str, Any], of_all: Any, of_study: Any) -> None:
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} exclude each other; pass one of them")
     if of_all and not modes["all"]:
-        raise UsageError("<peers> and <markdown> need <all>")
+        raise UsageError("‹peers› and ‹markdown› need ‹all›")
     if of_study and not modes["study"]:
-        raise UsageError("<epochs> needs <study>")
+        raise UsageError("‹epochs› needs ‹study›")
 
 
 def _parse_counts(text: str) -> list[int]:

@@ -8,6 +8,7 @@ import typer
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.files import to_json
+from rdrop_cli.study.units import format_count
 
 ROUNDS, STEPS, WINDOWS = 3, 30, 6_400
 TABLES = {"train_steps_per_second": "training steps a second", "windows_per_second": "predicted windows a second"}
@@ -113,5 +114,6 @@ def _describe(results: dict[str, Any]) -> Iterator[str]:
                 marked.setdefault(f"{PEERS[name].label} without {competitor['without']}", []).append(label)
     for what, labels in marked.items():
         yield f"* {what}: {', '.join(labels)}; not among the best."
-    yield f"Medians of {results['rounds']} rounds of {results['steps']} steps and {results['windows']:,} windows."
-    yield f"Machine: {results['machine']['processor']}, {results['machine']['cores']} cores."
+    rounds, steps = format_count(results["rounds"], "round"), format_count(results["steps"], "step")
+    yield f"Medians of {rounds} of {steps} and {results['windows']:,} windows."
+    yield f"Machine: {results['machine']['processor']}, {format_count(results['machine']['cores'], 'core')}."

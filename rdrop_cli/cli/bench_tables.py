@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rdrop_cli.cli.console import Column, print_lines, print_table
+from rdrop_cli.study.units import format_count
 
 LABELS = {
     "book": "book: a Python generator into fit",
@@ -52,7 +53,7 @@ def _compare(results: dict[str, Any]) -> Iterator[str]:
         f"whole study: {speedup['study_vs_book']:.1f} times as fast as the book's code, "
         f"{speedup['study_vs_keras']:.1f} times as fast as Keras's defaults"
     )
-    yield f"machine: {results['machine']['processor']}, {results['machine']['cores']} cores"
+    yield f"machine: {results['machine']['processor']}, {format_count(results['machine']['cores'], 'core')}"
 
 
 def print_floors(measured: dict[str, Any]) -> None:
@@ -96,12 +97,14 @@ def print_claims(measured: dict[str, Any]) -> None:
         for claim in measured["claims"].values()
     ]
     print_table(columns, rows)
-    print_lines(["", f"machine: {measured['machine']['processor']}, {measured['machine']['cores']} cores"])
+    print_lines(
+        ["", f"machine: {measured['machine']['processor']}, {format_count(measured['machine']['cores'], 'core')}"]
+    )
 
 
 def print_together(measured: dict[str, Any]) -> None:
     machine = measured["machine"]
-    kernel = f"kernel, one run on {machine['cores']} cores"
+    kernel = f"kernel, one run on {format_count(machine['cores'], 'core')}"
     columns = (
         Column("runs together"),
         Column("step ms (quartiles)", right=True),
@@ -120,7 +123,7 @@ def print_together(measured: dict[str, Any]) -> None:
 
 
 def print_study(measured: dict[str, Any]) -> None:
-    trained = ", ".join(f"{variant} {epochs} epochs" for variant, epochs in measured["epochs"].items())
+    trained = ", ".join(f"{variant} {format_count(epochs, 'epoch')}" for variant, epochs in measured["epochs"].items())
     seconds = measured["seconds"]
     print_lines(
         [

@@ -9,7 +9,7 @@ import typer
 from rdrop_cli.cli.console import Column, note, print_lines, print_table, show_stage
 from rdrop_cli.cli.forecast import ForecastData, ForecastRuns, Samples
 from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR, AsJson, DataDir, Quiet, RunsDir
-from rdrop_cli.study.units import name_target
+from rdrop_cli.study.units import format_count, name_target
 
 if TYPE_CHECKING:
     from rdrop_cli.forecast.calibrate import Judgement
@@ -64,10 +64,11 @@ def calibrate(
 def _print_page(found: Sequence["Judgement"], period: str) -> None:
     metrics, first = found[0].ensemble.metrics, found[0].calibration
     quantity, unit = name_target(metrics.protocol.target)
+    measured = f"{format_count(first.targets, 'target')} on {format_count(first.days, 'day')} ({period})"
     print_lines(
         [
-            f"{quantity}{f' in {unit}' if unit else ''}: {first.targets} targets on {first.days} days ({period}); "
-            "± is a 95 % interval that knows that errors stay alike for days"
+            f"{quantity}{f' in {unit}' if unit else ''}: {measured}",
+            "± is a 95 % interval that knows that errors stay alike for days",
         ]
     )
     heads = [f"{coverage.level * 100:.0f} % hold" for coverage in first.coverage]

@@ -136,7 +136,7 @@ def _write(frame: "pd.DataFrame", chosen: Format, output: Path | None) -> None:
     if chosen is Format.JSON:
         text = to_json(stamped.to_dict("records")) + "\n"
     else:
-        text = stamped.to_csv(index=False, lineterminator="\n", float_format="%.9g")
+        text = stamped.to_csv(index=False, lineterminator="\n")
     if output:
         write_text(output, text)
     else:

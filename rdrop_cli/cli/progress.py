@@ -104,7 +104,7 @@ class TrainingDisplay:
         """Return how far all runs are: `7 of 20 runs · 4 min left`."""
         complete = sum(run.complete for run in self._runs)
         failed = sum(run.ended and not run.complete for run in self._runs)
-        counts = [f"{complete} of {len(self._runs)} runs", *([f"{failed} failed"] if failed else [])]
+        counts = [f"{complete} of {format_count(len(self._runs), 'run')}", *([f"{failed} failed"] if failed else [])]
         return " · ".join((*counts, *self._describe_time()))
 
     def _describe_time(self) -> Iterator[str]:

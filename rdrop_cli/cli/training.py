@@ -33,6 +33,7 @@ from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.schema import to_builtins
 from rdrop_cli.series.describe import describe_plan, describe_series
 from rdrop_cli.series.quality import assess_quality
+from rdrop_cli.study.units import format_count
 
 RESUME = "resume with:"
 REST = "what has come back is kept; `rdrop sweep` and `rdrop train --seeds` resume the rest"
@@ -87,7 +88,7 @@ def train_until_decided(request: Request, execution: Execution, claims: Sequence
         judged = judge_collection(collect_runs([run.run_id for run in results.metrics], execution.runs_dir), looks)
         record_look(execution.runs_dir, judged)
         following = choose_next_seeds(judged, claims)
-        note(f"{seeds} seeds: {len(claims) - len(following.undecided)} of {len(claims)} claims are decided")
+        note(f"{seeds} seeds: {len(claims) - len(following.undecided)} of {format_count(len(claims), 'claim')} decided")
         if following.kind != "train":
             if following.undecided:
                 why = "more seeds cannot decide it" if seeds < max_seeds else "the seeds are used up"
@@ -108,7 +109,7 @@ def train(plan: TrainingPlan, execution: Execution) -> Results:
     """Train a plan; print what was found in its data, which runs are skipped, and the progress of the others."""
     describe_data(plan)
     if plan.complete:
-        note(f"{len(plan.complete)} of {len(plan.configs)} runs are already complete")
+        note(f"{len(plan.complete)} of {format_count(len(plan.configs), 'run')} already complete")
     return _train_tasks(plan, execution)
 
 

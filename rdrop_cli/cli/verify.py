@@ -162,8 +162,9 @@ def _print(verification: "Verification") -> None:
 
 def _summarise(found: "Sequence[Verification]") -> str:
     whole, files = sum(each.is_whole for each in found), sum(each.files for each in found)
-    runs = format_count(len(found), "run")
-    return f"{runs}: {whole} whole, {len(found) - whole} damaged; {files} files agree with their records"
+    counted = f"{format_count(len(found), 'run')}: {whole} whole, {len(found) - whole} damaged"
+    agree = "agrees with its record" if files == 1 else "agree with their records"
+    return f"{counted}; {format_count(files, 'file')} {agree}"
 
 
 def _render(verification: "Verification") -> dict[str, Any]:

@@ -56,17 +56,17 @@ def unpack_archive(path: Path, runs_dir: Path) -> None:
                 file.parent.mkdir(exist_ok=True)
                 file.write_bytes(archive.read(info))
     except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read as an archive of runs ({error}); write one with <archive>") from error
+        raise DataError(f"{path}: cannot be read as an archive of runs ({error}); write one with ‹archive›") from error
 
 
 def _check(path: Path, infos: Sequence[zipfile.ZipInfo]) -> None:
     if len(infos) > MAX_FILES or sum(info.file_size for info in infos) > MAX_BYTES:
         raise DataError(f"{path}: more than {MAX_BYTES} bytes or {MAX_FILES} files")
     if not infos:
-        raise DataError(f"{path}: holds no run; write archives with <archive>")
+        raise DataError(f"{path}: holds no run; write archives with ‹archive›")
     for info in infos:
         name = info.filename
         if info.compress_type not in BOUNDED_METHODS:
-            raise DataError(f"{path}: {name!r:.80} is not packed by deflate; write archives with <archive>")
+            raise DataError(f"{path}: {name!r:.80} is not packed by deflate; write archives with ‹archive›")
         if not (is_plain_path(name) and name.count("/") == 1 and name.endswith(tuple(f"/{kept}" for kept in KEPT))):
-            raise DataError(f"{path}: {name!r:.80} is no figure of a run; write archives with <archive>")
+            raise DataError(f"{path}: {name!r:.80} is no figure of a run; write archives with ‹archive›")

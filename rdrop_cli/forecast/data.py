@@ -20,7 +20,7 @@ from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows, make_windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import IN_UNIT, Protocol
-from rdrop_cli.study.units import format_seconds
+from rdrop_cli.study.units import format_count, format_seconds
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,7 @@ def open_data(ensemble: Ensemble, dataset: "str | pd.DataFrame | None", data_dir
         if kept is None:
             raise DataError(
                 f"{ensemble.runs[0].folder.run_id}: keeps no readings to forecast from, as runs of older versions; "
-                "name the data with <dataset>"
+                "name the data with ‹dataset›"
             )
         return Data(kept.windows, kept.windows, kept.climatology, kept.is_cut)
     config = ensemble.config
@@ -73,7 +73,7 @@ def open_data(ensemble: Ensemble, dataset: "str | pd.DataFrame | None", data_dir
     if standardisation is None:
         raise DataError(
             f"{ensemble.runs[0].folder.run_id}: does not know its standardisation (runs of older versions do not); "
-            "pass the file that it was trained on as <dataset>"
+            "pass the file that it was trained on as ‹dataset›"
         )
     if kept:
         _check_sampling(series, kept.windows, _spread_rows(kept.windows, config))
@@ -160,7 +160,8 @@ def _check_shape(series: Series, needed: list[str], protocol: Protocol) -> None:
             raise DataError(f"{name}: no column {column!r}, which the network needs; {hint}")
     if len(series.values) < protocol.lookback_rows - protocol.step_rows + 1:
         raise DataError(
-            f"{name}: {len(series.values)} rows, and a window of the network takes {protocol.lookback_rows}"
+            f"{name}: {format_count(len(series.values), 'row')}, and a window of the network takes "
+            f"{protocol.lookback_rows}"
         )
 
 

@@ -42,9 +42,9 @@ class When:
 
     def __post_init__(self) -> None:
         if self.at and self.period:
-            raise UsageError("a moment and a period exclude each other; use <at> or <period>")
+            raise UsageError("a moment and a period exclude each other; use ‹at› or ‹period›")
         if self.every and not self.period:
-            raise UsageError("is for a period; use it with <period>", field="every")
+            raise UsageError("is for a period; use it with ‹period›", field="every")
 
     @property
     def is_backtest(self) -> bool:
@@ -120,7 +120,7 @@ def _check_origins(ensembles: Sequence[Ensemble]) -> None:
     for label, of_network in groupby(ensembles, key=lambda ensemble: ensemble.label):
         if len(list(of_network)) == 1:
             raise UsageError(
-                f"{label}: trained at one origin, and a backtest needs several; train with <origins>, or forecast its "
+                f"{label}: trained at one origin, and a backtest needs several; train with ‹origins›, or forecast its "
                 "test",
                 field="period",
             )
@@ -132,7 +132,7 @@ def _check_whole_tests(ensembles: Sequence[Ensemble], opened: Sequence[Data]) ->
         if data.is_cut:
             raise DataError(
                 f"{ensemble.runs[0].folder.run_id}: keeps the newest {len(data.windows.test)} windows of its test, and "
-                "a backtest needs all of them; name the data with <dataset>"
+                "a backtest needs all of them; name the data with ‹dataset›"
             )
 
 

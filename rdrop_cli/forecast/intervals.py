@@ -104,7 +104,7 @@ class Forecaster:
     def _check(self, sources: Sources) -> None:
         if sources.quantiles and not self.ensemble.has_quantiles:
             raise UsageError(
-                f"{self.ensemble.label} forecasts no quantiles; train one with <loss> quantile, or leave quantiles out",
+                f"{self.ensemble.label} forecasts no quantiles; train one with ‹loss› quantile, or leave quantiles out",
                 field="uncertainty",
             )
         if sources.masks and not self.ensemble.has_masks:
@@ -119,7 +119,7 @@ class Forecaster:
         if sources.calibrates and not (self.data.calibration and len(choose_calibration(self.data.calibration))):
             raise DataError(
                 f"{self.ensemble.runs[0].folder.run_id}: keeps no validation readings, which {sources} needs (runs of "
-                "older versions do not); pass the file that it was trained on as <dataset>, or choose masks or seeds"
+                "older versions do not); pass the file that it was trained on as ‹dataset›, or choose masks or seeds"
             )
 
     def _choose_members(self, windows: Windows, rows: Rows, sources: Sources, keep: bool = True) -> Values:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
 from rdrop_cli.planning.lengths import parse_rows
 from rdrop_cli.series.windows import Windows
-from rdrop_cli.study.units import STAMP, format_stamp
+from rdrop_cli.study.units import STAMP, format_count, format_stamp
 
 PERIODS = ("validation", "test")
 SAME_STEP = 0.5  # steps that readings of a regular stretch may be early or late
@@ -34,7 +34,7 @@ class Moments:
         """Say how many windows are left out, if any."""
         if not self.incomplete:
             return []
-        return [f"{self.incomplete} windows with a gap or a missing reading are left out"]
+        return [f"left out: {format_count(self.incomplete, 'window')} with a gap or a missing reading"]
 
 
 def find_newest(windows: Windows) -> Moments:
@@ -160,7 +160,7 @@ def _take_one(windows: Windows, newest: int) -> Moments:
         raise DataError(
             f"the window from {format_stamp(windows.timestamps[max(first, 0)])} to "
             f"{format_stamp(windows.timestamps[last])} has {_describe_fault(windows, max(int(first), 0), last)}; "
-            "forecast another moment with <at>"
+            "forecast another moment with ‹at›"
         )
     return Moments(rows)
 
@@ -174,7 +174,9 @@ def _describe_fault(windows: Windows, first: int, last: int) -> str:
     gaps = windows.sampling.find_gaps(windows.timestamps[part])
     if gaps.any():
         return f"a gap after {format_stamp(windows.timestamps[part][int(gaps.argmax())])}"
-    return f"{last - first + 1} rows, of which a window takes {len(windows.offsets) * windows.step_rows}"
+    return (
+        f"{format_count(last - first + 1, 'row')}, of which a window takes {len(windows.offsets) * windows.step_rows}"
+    )
 
 
 def _find_between(windows: Windows, period: str) -> Rows:

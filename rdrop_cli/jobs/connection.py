@@ -69,7 +69,7 @@ def connect(scheduler: str) -> Iterator["Client"]:
             except (CancelledError, OSError, RuntimeError) as error:
                 if client.status == "running" and not isinstance(error, CancelledError):
                     raise
-                again = "start it and its workers again, or resume without <scheduler>"
+                again = "start it and its workers again, or resume without ‹scheduler›"
                 raise SchedulerLostError(f"the scheduler at {scheduler} is lost; {again}") from error
 
 

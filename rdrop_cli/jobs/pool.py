@@ -127,7 +127,7 @@ class _Pool:
         while shortage := self._start_or_find_shortage(len(share.cores)):
             share.end()  # what it keeps in memory is somebody's now
             if is_first:
-                callback.note(f"the next run waits for one that is at work: {shortage}; <jobs> does not wait")
+                callback.note(f"the next run waits for one that is at work: {shortage}; ‹jobs› does not wait")
             is_first = False
             self._stopped.wait(SECONDS_BETWEEN_LOOKS)
 

@@ -9,6 +9,7 @@ import numpy as np
 from rdrop_cli.plots.forecast import Named
 from rdrop_cli.plots.labels import break_name, break_title, spread_apart
 from rdrop_cli.plots.style import NAIVE_COLOUR, PALETTE, colour_of, draw_figure, make_readable
+from rdrop_cli.study.units import format_count
 from rdrop_cli.uncertainty.calibration import BINS, Calibration, Judged, Part
 from rdrop_cli.uncertainty.spread import INTERVALS
 
@@ -50,7 +51,9 @@ def draw_calibration(
         _draw_reliability(below, found)
         _draw_located(located, found)
         runs = f", mean of {named.runs} runs" if named.runs > 1 else ""
-        title = f"{named.label}{runs}: {named.quantity} {named.ahead} ahead, {found[-1].targets} targets"
+        title = (
+            f"{named.label}{runs}: {named.quantity} {named.ahead} ahead, {format_count(found[-1].targets, 'target')}"
+        )
         figure.suptitle(break_title(title, inches[0]), x=0.01, ha="left", fontsize=13)
         handles, labels = held.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3 if columns == 3 else 1, title="sources")

@@ -15,6 +15,7 @@ from rdrop_cli.plots.labels import break_name
 from rdrop_cli.plots.loss import describe_setting
 from rdrop_cli.plots.style import ERROR_MAP, draw_figure, name_unit, read_on
 from rdrop_cli.runs.document import Metrics
+from rdrop_cli.study.units import format_count
 from rdrop_cli.study.variants import format_rates
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ def describe_rates(grids: Sequence[RateGrid], run: Metrics, in_unit: bool) -> li
         best = f"outlined, the best of {len(grid.squares)} pairs, partly by chance: {pair}"
         lines.append(f"{grid.network}: {best} with {writing.describe(grid.best)}.")
     references = _list_references(shown)
-    beside = [f"{row.label}, {row.network.epochs} epochs: {writing.describe(row)}" for row in references]
+    beside = [
+        f"{row.label}, {format_count(row.network.epochs, 'epoch')}: {writing.describe(row)}" for row in references
+    ]
     return [*lines, f"Beside: {'; '.join(beside)}."] if beside else lines
 
 
@@ -174,7 +177,7 @@ def _label_grid(axes: "Axes", grid: RateGrid) -> None:
     axes.set_yticks(range(len(grid.recurrent_dropouts)), [f"{rate:g}" for rate in grid.recurrent_dropouts])
     axes.set_xlabel("dropout")
     axes.set_ylabel("recurrent dropout")
-    title = break_name(f"{grid.network}, {grid.epochs} epochs", TITLE_CHARACTERS)
+    title = break_name(f"{grid.network}, {format_count(grid.epochs, 'epoch')}", TITLE_CHARACTERS)
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axes.grid(visible=False)
     axes.tick_params(length=0)

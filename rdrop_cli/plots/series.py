@@ -13,7 +13,7 @@ from rdrop_cli.series.sampling import CLOCK, WEEKDAYS
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.study.units import UNIT_SECONDS, format_error, format_seconds, name_target
+from rdrop_cli.study.units import UNIT_SECONDS, format_count, format_error, format_seconds, name_target
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -151,9 +151,8 @@ def _mark_gaps(axes: "Axes", gaps: list[Gap]) -> None:
     )
     for gap in shown:
         axes.axvspan(_to_days(gap.before), _to_days(gap.after), ymax=0.04, color=TARGET_COLOUR, linewidth=0)
-    times = "1 gap" if len(gaps) == 1 else f"{len(gaps)} gaps"
     axes.annotate(
-        f"▲ {times}, the longest {format_seconds(gaps[0].seconds)}",
+        f"▲ {format_count(len(gaps), 'gap')}, the longest {format_seconds(gaps[0].seconds)}",
         (0.0, 0.0),
         xytext=(0, -36),
         xycoords="axes fraction",

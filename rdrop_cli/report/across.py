@@ -8,6 +8,7 @@ from rdrop_cli.report.summary import write_notes
 from rdrop_cli.report.text import wrap
 from rdrop_cli.report.words import UNJUDGED, VERDICTS, describe_runs, format_answer, format_share
 from rdrop_cli.runs.history import MARGIN_SHARE
+from rdrop_cli.study.units import format_count
 
 SCOPE = (
     "Joined: a seed's number is its mean over datasets, in naive errors of each, or whether it shows it in most of "
@@ -52,7 +53,8 @@ def summarise_across(judged: AcrossVerdict) -> str:
         parts.append(f"The datasets contradict each other on {', '.join(each.claim.id for each in against)}.")
     first = judged.plan.can_decide
     if first and len(judged.seeds) < first:
-        parts.append(f"{len(judged.seeds)} seeds decide nothing; {first} seeds are the first look.")
+        seeds, verb = format_count(len(judged.seeds), "seed"), "decides" if len(judged.seeds) == 1 else "decide"
+        parts.append(f"{seeds} {verb} nothing; {first} seeds are the first look.")
     return f"{' '.join(parts)} Differences are in naive errors; {format_share(MARGIN_SHARE)} of one counts."
 
 

@@ -69,7 +69,7 @@ def format_answer(answer: Answer) -> str:
     if answer.estimate is None:
         return NONE
     number = (
-        f"{answer.shown} of {len(answer.seeds)} seeds"
+        f"{answer.shown} of {format_count(len(answer.seeds), 'seed')}"
         if question.is_share
         else choose_format(question)(answer.estimate)
     )
@@ -104,7 +104,7 @@ def describe_runs(collection: Collection) -> str:
     seeds = [f"{labels[each]} {name_seeds([run.seed for run in collection.networks[each]])}" for each in shown[:4]]
     others = len(collection.networks) - len(seeds)
     if others:
-        seeds.append(f"{others} more {'network' if others == 1 else 'networks'}")
+        seeds.append(format_count(others, "more network"))
     cell = shown[0].chosen_cell
     warning = " (not the published file)" if collection.is_published_data is False else ""
     protocol = f"{first.protocol.name} protocol{describe_changes(first.protocol)}"

@@ -14,7 +14,7 @@ from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.many import find_configurations, read_all_metrics, read_summaries
 from rdrop_cli.study.config import RunConfig
-from rdrop_cli.study.units import format_error
+from rdrop_cli.study.units import format_count, format_error
 from rdrop_cli.study.variants import REFERENCES, VARIANTS, label_network
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def keep_usual_settings(runs: Sequence[Run]) -> tuple[list[Run], list[Skipped]]:
             kept.append(run)
         else:
             found, expected = (
-                f"{label_network(metrics.variant, metrics.cell, rates)}, {epochs} epochs"
+                f"{label_network(metrics.variant, metrics.cell, rates)}, {format_count(epochs, 'epoch')}"
                 for rates, epochs in (settings, usual[metrics.variant])
             )
             reason = f"{found}; of this variant those of {expected} are compared"

@@ -15,6 +15,7 @@ from rdrop_cli.runs.fields import Fields
 from rdrop_cli.runs.figures import AtHorizon, Best, Count, Curves, Final, Naive, QuantileErrors, Test
 from rdrop_cli.runs.history import is_still_improving
 from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.units import format_count
 from rdrop_cli.study.variants import REFERENCES, VARIANTS, format_rates, label_network
 
 SCHEMA_VERSION = 4
@@ -49,7 +50,8 @@ class Epochs(Fields, frozen=True, kw_only=True):
     ] = None
 
     def __str__(self) -> str:
-        return f"{self.done} of {self.planned} epochs" + (", ended by patience" if self.ended_by == "patience" else "")
+        ended = ", ended by patience" if self.ended_by == "patience" else ""
+        return f"{self.done} of {format_count(self.planned, 'epoch')}{ended}"
 
 
 class Dataset(Fields, frozen=True, kw_only=True):

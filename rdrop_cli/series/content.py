@@ -227,7 +227,7 @@ def detect_encoding(label: str, head: bytes) -> str:
         for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[0::2])):
             if zeros.count(0) > 0.7 * len(zeros) and start.count(0) == zeros.count(0):
                 return encoding
-        raise DataError(f"{label}: holds NUL bytes: no text, or in an encoding that <encoding> has to name")
+        raise DataError(f"{label}: holds NUL bytes: no text, or in an encoding that ‹encoding› has to name")
     return "utf-8"
 
 
@@ -246,5 +246,5 @@ def guess_code_page(label: str, head: bytes) -> str:
 
     best = from_bytes(head[:65536]).best()
     if best is None or best.encoding.startswith("utf"):
-        raise DataError(f"{label}: is not UTF-8 text, and its encoding cannot be told; name it with <encoding>")
+        raise DataError(f"{label}: is not UTF-8 text, and its encoding cannot be told; name it with ‹encoding›")
     return best.encoding

@@ -7,7 +7,7 @@ import numpy as np
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.study.units import format_digits, format_seconds, format_stamp, name_target
+from rdrop_cli.study.units import format_count, format_digits, format_seconds, format_stamp, name_target
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float)
     quantity, unit = name_target(protocol.target)
     lookback, step = (format_seconds(rows * sampling_seconds) for rows in (protocol.lookback_rows, protocol.step_rows))
     periods = ", ".join(
-        f"{period.name} to {format_stamp(period.last)} ({period.windows} windows)"
+        f"{period.name} to {format_stamp(period.last)} ({format_count(period.windows, 'window')})"
         for period in list_periods(protocol, windows)
     )
     seen = protocol.epoch_windows
@@ -64,17 +64,17 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float)
         f"{protocol.describe_horizon(sampling_seconds)}, from {lookback} before, a timestep every {step}",
         *([f"inputs: {', '.join(windows.columns)}"] if protocol.inputs or protocol.calendar else []),
         f"periods: {periods}",
-        *([f"constant in training, excluded: {constant}; <keep> COLUMN keeps one"] if constant else []),
+        *([f"constant in training, excluded: {constant}; ‹keep› COLUMN keeps one"] if constant else []),
         *(
             [
-                f"not counted: {windows.unmeasured} windows of validation and test, whose target or newest reading was "
-                "filled and not measured"
+                f"not counted: {format_count(windows.unmeasured, 'window')} of validation and test, whose target or "
+                "newest reading was filled and not measured"
             ]
             if windows.unmeasured
             else []
         ),
-        f"an epoch: {protocol.epoch_steps} steps of {protocol.batch_size} windows, {seen} in all: "
-        f"{format_digits(seen / len(windows.train), 3)} times the {len(windows.train)} of training",
+        f"an epoch: {format_count(protocol.epoch_steps, 'step')} of {format_count(protocol.batch_size, 'window')}, "
+        f"{seen} in all: {format_digits(seen / len(windows.train), 3)} times the {len(windows.train)} of training",
     ]
 
 

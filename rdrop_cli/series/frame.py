@@ -128,7 +128,7 @@ def _find_times(label: str, frame: "pd.DataFrame", reading: Reading) -> list[str
             if not holds_timestamps(name, index, texts):  # but for a few, which are told by their rows
                 continue
         return [name]
-    raise DataError(f"{label}: no column of timestamps; name it with <time>, or make it the index")
+    raise DataError(f"{label}: no column of timestamps; name it with ‹time›, or make it the index")
 
 
 def _join_times(frame: "pd.DataFrame", names: list[str]) -> "pd.Series[Any]":

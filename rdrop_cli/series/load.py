@@ -124,7 +124,7 @@ def _make_series(label: str, table: Table, source: Source, reading: Reading) -> 
         if np.isnan(column).all():
             excluded[name] = "empty"
         elif name not in reading.keep and name not in parts and (reason := _find_counter(name, column)):
-            excluded[name] = f"{reason}; <keep> {name!r}" if " " in name else f"{reason}; <keep> {name}"
+            excluded[name] = f"{reason}; ‹keep› {name!r}" if " " in name else f"{reason}; ‹keep› {name}"
     kept = [index for index, name in enumerate(table.columns) if name not in excluded]
     if not kept:  # a series may be nothing but a count
         kept = [index for index, name in enumerate(table.columns) if excluded[name] != "empty"]

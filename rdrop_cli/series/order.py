@@ -15,7 +15,7 @@ from rdrop_cli.series.quality import drop_sentinels
 from rdrop_cli.series.sampling import TOLERANCE, find_sampling, measure_seconds
 from rdrop_cli.series.table import name_row
 from rdrop_cli.study.reading import Reading
-from rdrop_cli.study.units import UNIT_SECONDS, format_seconds, format_stamp
+from rdrop_cli.study.units import UNIT_SECONDS, format_count, format_seconds, format_stamp
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +40,7 @@ def put_in_order(label: str, table: Table, reading: Reading, find_groups: FindGr
         local = localise(label, table.timestamps, reading.timezone, table.lines)
         table = _note(replace(table, timestamps=local), f"timestamps: {reading.timezone}, turned into UTC")
     elif reading.timezone:
-        table = _note(table, "timestamps: tell their time in UTC themselves; <timezone> is not used")
+        table = _note(table, "timestamps: tell their time in UTC themselves; ‹timezone› is not used")
     table = _order(label, table, reading, find_groups)
     if reading.resample:
         return _resample(table, reading.resample)
@@ -72,10 +72,10 @@ def _order(label: str, table: Table, reading: Reading, find_groups: FindGroups) 
     back = steps < 0
     if reading.sort:
         if back.any():
-            table = _note(_sort(table), f"order: {back.sum()} rows went back in time, sorted (<sort>)")
+            table = _note(_sort(table), f"order: {format_count(back.sum(), 'row')} went back in time, sorted (‹sort›)")
         return table
     if back.any() and _is_evident(table, back):
-        return _note(_sort(table), f"order: {back.sum()} rows went back in time by a swap, sorted")
+        return _note(_sort(table), f"order: {format_count(back.sum(), 'row')} went back in time by a swap, sorted")
     repeated = (steps == 0).sum() > MOST_REPEATS * len(steps)
     if back.any() or (repeated and (not reading.resample or find_groups())):  # different series have no mean
         _refuse(label, table, steps, find_groups)
@@ -105,7 +105,7 @@ def _refuse(label: str, table: Table, steps: npt.NDArray[np.float64], find_group
     said = f"{where}: {now} comes after {before}" if back else f"{where}: the same timestamp as the row before"
     if back and not table.zoned and _may_be_summer_time(table, steps):
         raise DataError(
-            f"{said}: clocks put back? name the local time with <timezone>, such as Europe/Berlin, or sort with <sort>"
+            f"{said}: clocks put back? name the local time with ‹timezone›, such as Europe/Berlin, or sort with ‹sort›"
         )
     groups = find_groups()
     if groups:
@@ -113,11 +113,11 @@ def _refuse(label: str, table: Table, steps: npt.NDArray[np.float64], find_group
         shown = ", ".join(value[:30] for value in values[:SHOWN_GROUPS]) + (", …" if len(values) > SHOWN_GROUPS else "")
         raise DataError(
             f"{said}: a table in long form, with {len(values)} series that column {name!r} tells apart ({shown}); "
-            f"choose one with <where> '{name}={values[0][:30]}'"
+            f"choose one with ‹where› '{name}={values[0][:30]}'"
         )
     if not back:
-        raise DataError(f"{said}, as many are; keep one row a timestamp, a column a sensor, or average with <resample>")
-    raise DataError(f"{said}: rows are not in the order of time; sort them with <sort>")
+        raise DataError(f"{said}, as many are; keep one row a timestamp, a column a sensor, or average with ‹resample›")
+    raise DataError(f"{said}: rows are not in the order of time; sort them with ‹sort›")
 
 
 def _may_be_summer_time(table: Table, steps: npt.NDArray[np.float64]) -> bool:
@@ -153,7 +153,7 @@ def _resample(table: Table, length: str) -> Table:
         values=means.to_numpy(np.float64),
         lines=np.empty(0, np.int64),
     )
-    note = f"resampled: means of {format_seconds(seconds)} (<resample>)"
+    note = f"resampled: means of {format_seconds(seconds)} (‹resample›)"
     return replace(table, notes=(*table.notes, "; ".join([note, *partial]), *told))
 
 

@@ -42,10 +42,10 @@ class DataQuality:
 
     def describe(self, sentinels: str) -> list[str]:
         """Say in one line each what was found and what is done about it, under the given treatment of sentinels."""
-        done = "kept as readings; <sentinels> fill interpolates" if sentinels == "keep" else "filled by interpolation"
+        done = "kept as readings; ‹sentinels› fill interpolates" if sentinels == "keep" else "filled by interpolation"
         lines = _describe_sentinels(self.sentinel_values, self.sentinels, done)
         if self.missing:
-            done = "unusable for training; add <sentinels> fill" if sentinels == "keep" else "filled by interpolation"
+            done = "unusable for training; add ‹sentinels› fill" if sentinels == "keep" else "filled by interpolation"
             lines.append(f"missing readings: {_list_counts(self.missing)}; {done}")
         if self.repeated_timestamps:
             lines.append(f"repeated timestamps: {self.repeated_timestamps}; kept: rows count, not timestamps")
@@ -217,7 +217,7 @@ def check_sampling(series: Series) -> None:
         raise DataError(f"{name}: too short: it has one row; a series to learn from needs hundreds")
     if sampling.seconds <= 0:
         raise DataError(
-            f"{name}: no usual step: most rows have the time of the row before; average them with <resample>"
+            f"{name}: no usual step: most rows have the time of the row before; average them with ‹resample›"
         )
     regular = sampling.find_regular(series.timestamps)
     if regular.mean() < LEAST_REGULAR:
@@ -226,7 +226,7 @@ def check_sampling(series: Series) -> None:
         raise DataError(
             f"{name}: no regular sampling: {series.name_row(row)} comes {found} after the row before it, the usual "
             f"step is {sampling}, and only {regular.mean():.0%} of the steps are; average equal steps with "
-            f"<resample> {format_seconds(round(sampling.seconds) or 1).replace(' ', '')}"
+            f"‹resample› {format_seconds(round(sampling.seconds) or 1).replace(' ', '')}"
         )
 
 

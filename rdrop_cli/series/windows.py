@@ -198,7 +198,7 @@ def _keep_measured_windows(
         kept.append(ends[measured[targets].all(axis=1) & measured[ends - protocol.step_rows]])
         if name != "training" and not len(kept[-1]):
             raise DataError(
-                f"{series.name}: no target of the {name} period was measured; move <train_stop>, <val_stop>"
+                f"{series.name}: no target of the {name} period was measured; move ‹train_stop›, ‹val_stop›"
             )
     return kept
 
@@ -211,7 +211,7 @@ def _check_order(series: Series, protocol: Protocol) -> None:
         if after.min() < before.max():
             raise DataError(
                 f"{series.name}: a period begins at {after.min()}, before the one that it follows has ended at "
-                f"{before.max()}; sort the rows by time (<sort>)"
+                f"{before.max()}; sort the rows by time (‹sort›)"
             )
 
 

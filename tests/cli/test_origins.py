@@ -24,7 +24,7 @@ def test_origins_are_trained_once_and_the_first_is_the_usual_run(train, rdrop, t
     usual = json.loads(train("baseline", "--seeds", 0, "--json").out)
     result = train("baseline", "--seeds", "0-1", "--origins", 3, "--json")
     assert result.code == 0, result.err
-    assert "1 of 6 runs are already complete" in result.err
+    assert "1 of 6 runs already complete" in result.err
     runs = json.loads(result.out)
     assert usual[0]["run_id"] in [run["run_id"] for run in runs]
     starts = sorted((run["seed"], run["protocol"]["train_start_row"]) for run in runs)
@@ -32,7 +32,7 @@ def test_origins_are_trained_once_and_the_first_is_the_usual_run(train, rdrop, t
     for run in runs:
         assert run["protocol"]["val_stop_row"] - run["protocol"]["train_start_row"] == 450
     again = train("baseline", "--seeds", "0-1", "--origins", 3)
-    assert "6 of 6 runs are already complete" in again.err
+    assert "6 of 6 runs already complete" in again.err
     later = next(run["run_id"] for run in runs if run["protocol"]["train_start_row"] == 300)
     assert "training from row 300" in rdrop("show", later, "--runs-dir", tmp_path / "runs").out
     judged = json.loads(rdrop("verdict", "--runs-dir", tmp_path / "runs", "--json").out)

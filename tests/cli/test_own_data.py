@@ -117,7 +117,7 @@ def swap_first_stamps(table: list[list[str]]) -> list[list[str]]:
 def test_what_is_trained_already_is_found_again_by_the_same_words(write: Write, train):
     options = ("--target", "load_MW", "--seeds", "0", "--json")
     first, second = train(write(), *options), train(write(), *options)
-    assert "1 of 1 runs are already complete" in second.err
+    assert "1 of 1 run already complete" in second.err
     assert json.loads(second.out)[0]["run_id"] == json.loads(first.out)[0]["run_id"]
 
 

@@ -36,7 +36,7 @@ def test_what_is_complete_is_not_trained_again_and_what_is_new_is(rdrop, weather
 
     first, _ = train("--seeds", "0-1")
     second, notes = train("--seeds", "0-2", "--jobs", 1)
-    assert "2 of 3 runs are already complete" in notes
+    assert "2 of 3 runs already complete" in notes
     assert {seed: second[seed] for seed in (0, 1)} == first
     assert set(second) == {0, 1, 2}
     other_rates, _ = train("--seeds", "0", "--units", 5)

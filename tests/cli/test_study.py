@@ -77,7 +77,7 @@ def test_a_study_that_was_stopped_goes_on_to_the_same_end(study, tmp_path, monke
 
     resumed = study("--seeds", "0")
     assert resumed.code == 0, resumed.err
-    assert "1 of 2 runs are already complete" in resumed.err
+    assert "1 of 2 runs already complete" in resumed.err
     interrupted = read_runs(tmp_path / "runs")
 
     for path in (tmp_path / "runs").iterdir():

@@ -61,7 +61,7 @@ def test_the_grid_is_trained_once_and_what_is_added_later_alone(rdrop, write_stu
     first, _ = train(grid='variants = ["baseline", "dropout"]\ndropout = [0.1]')
     assert sorted(first.values()) == [("baseline", 0), ("dropout", 0.1)]
     more, notes = train(grid='variants = ["baseline", "dropout"]\ndropout = [0.1, 0.3]')
-    assert "2 of 3 runs are already complete" in notes
+    assert "2 of 3 runs already complete" in notes
     assert more.items() > first.items()
     assert [more[run] for run in more.keys() - first.keys()] == [("dropout", 0.3)]
 
@@ -85,7 +85,7 @@ def test_an_interrupted_sweep_goes_on_and_trains_nothing_twice(start, rdrop, wri
     assert 2 <= len(before) < len(seeds)
     result = rdrop(*command, 1, "--json")
     assert result.code == 0, result.err
-    assert f"of {len(seeds)} runs are already complete" in result.err
+    assert f"of {len(seeds)} runs already complete" in result.err
     assert "resuming after epoch" in result.err
     runs = json.loads(result.out)
     assert [

@@ -52,7 +52,7 @@ def test_it_stops_at_the_first_look_where_the_claims_are_decided(rdrop, trained,
     result = rdrop("train", "--until-decided", *claims, "--runs-dir", tmp_path / "runs")
     assert result.code == 0, result.err
     assert trained == [list(range(8))]
-    assert "8 seeds: 2 of 2 claims are decided" in result.err
+    assert "8 seeds: 2 of 2 claims decided" in result.err
     (study,) = json.loads((tmp_path / "runs" / LEDGER).read_text())["studies"]
     assert [look["seeds"] for look in study["taken"]] == [8]
 
@@ -72,7 +72,7 @@ def test_it_ends_where_the_plan_ends(rdrop, trained, tmp_path):
     result = rdrop("train", *arguments, "--runs-dir", tmp_path / "runs")
     assert result.code == 0
     assert trained[-1] == [9]
-    assert "10 seeds: 0 of 1 claims are decided" in result.err
+    assert "10 seeds: 0 of 1 claim decided" in result.err
     assert "undecided: dropout-does-not-overfit; the seeds are used up" in result.err
 
 

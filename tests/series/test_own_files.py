@@ -74,7 +74,7 @@ def test_a_column_that_counts_the_rows_is_no_input_unless_it_is_kept(load: Load,
     name = "No" if first == "No" else "unnamed"
     series = load(*lines)
     assert series.columns == ("MW", "wind")
-    assert series.excluded == {name: f"counts the rows; <keep> {name}"}
+    assert series.excluded == {name: f"counts the rows; ‹keep› {name}"}
     assert load(*lines, keep=(name,)).columns == (name, "MW", "wind")
 
 
@@ -169,7 +169,7 @@ def test_decimal_commas_are_read_by_whole_columns(load: Load, separator: str) ->
     series = load(separator.join(("utc", "MW, mean", "count")), *rows, keep=("count",))
     assert is_as_plain(series)
     assert series.columns == ("MW, mean", "count")
-    assert "numbers: with a decimal comma (<decimal>)" in series.notes
+    assert "numbers: with a decimal comma (‹decimal›)" in series.notes
 
 
 def test_points_group_thousands_where_the_file_has_decimal_commas(load: Load) -> None:
@@ -388,7 +388,7 @@ def test_a_column_in_which_only_some_timestamps_have_an_offset_is_refused(load: 
 @pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M+00:00", "%s"])
 def test_a_zone_that_is_not_used_is_told(load: Load, form: str) -> None:
     lines = [f"{time},{mw}" for time, mw in zip(write_times(form), READINGS, strict=True)]
-    told = "timestamps: tell their time in UTC themselves; <timezone> is not used"
+    told = "timestamps: tell their time in UTC themselves; ‹timezone› is not used"
     series = load("time,MW", *lines, timezone="Europe/Berlin")
     assert told in series.notes
     assert is_as_plain(series)
@@ -467,7 +467,7 @@ def test_sentinels_are_left_out_of_averages_and_told(load: Load) -> None:
     readings = [-9999 if n < 8 else 20 + n % 6 for n in range(360)]
     series = load("utc,MW", *(f"{t},{y}" for t, y in zip(times, readings, strict=True)), resample="1h")
     assert np.array_equal(series.values[:3, 0], [np.nan, 23.5, 22.5], equal_nan=True)
-    assert series.notes == ("resampled: means of 1 h (<resample>)", "sentinels (-9999): 8 in MW; left out of the means")
+    assert series.notes == ("resampled: means of 1 h (‹resample›)", "sentinels (-9999): 8 in MW; left out of the means")
     assert not np.isnan(fill_missing(series).values).any()
 
 

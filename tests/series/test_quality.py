@@ -35,7 +35,7 @@ def test_sentinels_stamps_and_gaps_are_counted(odd_series: Series) -> None:
 
 @pytest.mark.parametrize(
     ("treatment", "done"),
-    [("keep", "kept as readings; <sentinels> fill interpolates"), ("fill", "filled by interpolation")],
+    [("keep", "kept as readings; ‹sentinels› fill interpolates"), ("fill", "filled by interpolation")],
 )
 def test_what_was_found_is_told_with_what_is_done_about_it(odd_series: Series, treatment: str, done: str) -> None:
     lines = assess_quality(odd_series).describe(treatment)
@@ -91,7 +91,7 @@ def test_missing_readings_are_counted_told_and_filled_as_sentinels_are(odd_serie
     assert assess_quality(missing).sentinels == {}
     told = "missing readings: 1 in T (degC), 4 in wv (m/s); "
     assert assess_quality(missing).describe("fill")[0] == told + "filled by interpolation"
-    assert assess_quality(missing).describe("keep")[0].startswith(told + "unusable for training; add <sentinels> fill")
+    assert assess_quality(missing).describe("keep")[0].startswith(told + "unusable for training; add ‹sentinels› fill")
     assert np.array_equal(fill_missing(missing).values, by_sentinel.values)
 
 

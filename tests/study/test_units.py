@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rdrop_cli.study.units import format_digits, format_error, format_reading, format_stamp, name_target
+from rdrop_cli.study.units import format_count, format_digits, format_error, format_reading, format_stamp, name_target
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,7 @@ def test_an_error_is_told_with_its_unit_and_the_digits_that_it_has(error, unit, 
 )
 def test_small_readings_keep_their_digits(value: float, told: str) -> None:
     assert format_reading(value) == told
+
+
+def test_one_is_counted_in_the_singular() -> None:
+    assert [format_count(number, "seed") for number in (0, 1, 2)] == ["0 seeds", "1 seed", "2 seeds"]

@@ -121,7 +121,7 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
     if width < 2:
         raise DataError(
             f"{label}: has one column, such as {lines[start].strip()[:60]!r}; expected a timestamp and numbers, "
-            f"separated by one of {', '.join(SEPARATORS)} (<separator>)"
+            f"separated by one of {', '.join(SEPARATORS)} (‹separator›)"
         )
     if width > MAX_COLUMNS:
         raise DataError(f"{label}: {width} columns; at most {MAX_COLUMNS} can be read")
@@ -139,7 +139,7 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
     if not sample:
         raise DataError(
             f"{label}: no readings below the header; expected lines of a timestamp and numbers, "
-            "told apart by <separator>, <time> and <date_format> where the file does not tell"
+            "told apart by ‹separator›, ‹time› and ‹date_format› where the file does not tell"
         )
     time = _find_time(label, names, sample, reading, first + 1)
     numbers = _find_numbers(label, names, sample, time, reading)
@@ -188,8 +188,8 @@ def _find_time(label: str, names: list[str], sample: list[Row], reading: Reading
     seen = ", ".join(f"{n[:40]} ({c[0][:25]!r})" for n, c in zip(names[:SHOWN_COLUMNS], columns, strict=False))
     raise DataError(
         f"{label}: line {line}: no column begins with a timestamp such as 2009-01-01 00:10 or 01.01.2009 00:10: "
-        f"{seen}; name the column with <time>, several that belong together as date+hour, and its form with "
-        "<date_format>"
+        f"{seen}; name the column with ‹time›, several that belong together as date+hour, and its form with "
+        "‹date_format›"
     )
 
 

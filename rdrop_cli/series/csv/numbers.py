@@ -102,7 +102,7 @@ def decide_decimals(label: str, columns: dict[str, Evidence], separator: str) ->
             (one, line), (other, later) = sorted(cells, key=lambda cell: cell[1])[:2]
             raise DataError(
                 f"{label}: column {name!r}: writes numbers in two ways, {one!r} in line {line} and {other!r} in line "
-                f"{later}; correct the file, or say with <decimal> which mark is the decimal one"
+                f"{later}; correct the file, or say with ‹decimal› which mark is the decimal one"
             )
         marks = proven[name] or (of_file if len(of_file) == 1 else set())
         unclear = [mark for mark in ".," if f"either {mark}" in evidence.first]
@@ -111,7 +111,7 @@ def decide_decimals(label: str, columns: dict[str, Evidence], separator: str) ->
             digits = cell.replace(unclear[0], "")
             raise DataError(
                 f"{label}: line {line}, column {name!r}: {cell!r} may be {digits} or "
-                f"{cell.replace(',', '.')}, and nothing in the file tells; say which with <decimal> . or <decimal> ,"
+                f"{cell.replace(',', '.')}, and nothing in the file tells; say which with ‹decimal› . or ‹decimal› ,"
             )
         decimals[name] = next(iter(marks), ".")
     return decimals

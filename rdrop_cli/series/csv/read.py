@@ -66,7 +66,7 @@ def read_csv(content: Content, reading: Reading, infer: Infer = infer_layout) ->
     table, encoding = _use_reader(content, reading, infer, lambda reader: reader.read())
     if encoding in ("utf-8", "utf-8-sig", reading.encoding):
         return table
-    return replace(table, notes=(f"text: read as {encoding} (<encoding>)", *table.notes))
+    return replace(table, notes=(f"text: read as {encoding} (‹encoding›)", *table.notes))
 
 
 def find_group_column(content: Content, reading: Reading, table: Table) -> tuple[str, list[str]] | None:
@@ -85,13 +85,13 @@ def _use_reader(content: Content, reading: Reading, infer: Infer, use: Callable[
             if reading.encoding or encoding != "utf-8":
                 raise DataError(
                     f"{content.label}: is not {encoding} text (byte {error.object[error.start]:#x}); name its encoding "
-                    "with <encoding>"
+                    "with ‹encoding›"
                 ) from error
         encoding = guess_code_page(content.label, content.read_foreign())
         try:
             return use(_Reader(content, reading, encoding, infer)), encoding
         except UnicodeDecodeError as error:
-            raise DataError(f"{content.label}: is not {encoding} text either; name it with <encoding>") from error
+            raise DataError(f"{content.label}: is not {encoding} text either; name it with ‹encoding›") from error
 
 
 class _Reader:
@@ -148,7 +148,7 @@ class _Reader:
         cell = fault.cell.strip()[:40]
         raise DataError(
             f"{self._content.label}: line {fault.line}, column {name!r}: expected a number, received {cell!r}; "
-            f"correct it, or say with <missing> {cell!r} that it stands for no reading"
+            f"correct it, or say with ‹missing› {cell!r} that it stands for no reading"
         )
 
     def _survey(self, rows: int | None) -> dict[str, str]:
@@ -202,7 +202,7 @@ class _Reader:
         if len(cells) > len(names):
             raise DataError(
                 f"{self._content.label}: line {line}: expected {len(names)} cells, received {len(cells)}; is another "
-                "<separator> meant?"
+                "‹separator› meant?"
             )
         missing = names[len(cells)]
         raise DataError(
@@ -224,7 +224,7 @@ class _Reader:
         if not len(lines):
             where = ", ".join(self._reading.where)
             raise DataError(
-                f"{self._content.label}: no readings" + (f" with <where> {where}" if where else " below the header")
+                f"{self._content.label}: no readings" + (f" with ‹where› {where}" if where else " below the header")
             )
         timestamps = times.finish()
         self._content.check_unchanged()
@@ -288,10 +288,10 @@ class _Reader:
     def _list_notes(self, decimals: dict[str, str], formats: str) -> tuple[str, ...]:
         notes = list(self._layout.notes)
         if "," in decimals.values():
-            notes.append("numbers: with a decimal comma (<decimal>)")
+            notes.append("numbers: with a decimal comma (‹decimal›)")
         names = {mark: name for name, mark in {"semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}.items()}
         if self._layout.separator in names:
-            notes.append(f"separator: {names[self._layout.separator]} (<separator>)")
+            notes.append(f"separator: {names[self._layout.separator]} (‹separator›)")
         if formats and formats != "ISO8601":
-            notes.append(f"timestamps: read as {formats} (<date_format>)")
+            notes.append(f"timestamps: read as {formats} (‹date_format›)")
         return tuple(notes)

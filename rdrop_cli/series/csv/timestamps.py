@@ -166,7 +166,7 @@ class TimestampColumn:
             formats = [self._formats[order][0] for order in self._pieces]
             raise DataError(
                 f"{self._label}: column {self._name!r}: {str(self._ambiguous)[:40]!r} may begin with the day or with "
-                f"the month, and no value tells; say which with <date_format> '{formats[0]}' or '{formats[1]}'"
+                f"the month, and no value tells; say which with ‹date_format› '{formats[0]}' or '{formats[1]}'"
             )
         self._formats = {order: self._formats[order] for order in self._pieces}
         return found[0]
@@ -174,7 +174,7 @@ class TimestampColumn:
     def _refuse(self) -> None:
         line, text = max(self._faults.values())
         expected = self._given or "a timestamp such as 2009-01-01 00:10 or 01.01.2009 00:10"
-        advice = "correct it" if self._given else "name another form with <date_format>, or another column with <time>"
+        advice = "correct it" if self._given else "name another form with ‹date_format›, or another column with ‹time›"
         raise DataError(
             f"{self._label}: {self._counted} {line}, column {self._name!r}: expected {expected}, "
             f"received {text[:40]!r}; {advice}"
@@ -260,13 +260,13 @@ def localise(
         row = int(gone.argmax())
         raise DataError(
             f"{label}: {name_row(lines, row)}: {naive[row].astype('datetime64[s]')} does not exist in {timezone}, "
-            "where clocks were put forward; name the right <timezone>, or leave the option out"
+            "where clocks were put forward; name the right ‹timezone›, or leave the option out"
         )
     try:
         local = index.tz_localize(timezone, ambiguous="infer")
     except ValueError as error:
         raise DataError(
             f"{label}: an hour that comes twice in {timezone}, where clocks are put back, cannot be told apart "
-            f"({str(error)[:80]}); leave <timezone> out, or correct the file"
+            f"({str(error)[:80]}); leave ‹timezone› out, or correct the file"
         ) from error
     return local.tz_convert("UTC").tz_localize(None).to_numpy().astype("datetime64[us]")
