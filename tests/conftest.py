@@ -23,6 +23,7 @@ from rdrop_cli.runs.schema import to_builtins
 from rdrop_cli.series.table import Series, Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.variants import find_variant
 from rdrop_cli.system import collect_seldom
 from tests.processes import ForkServer, WarmPopen
 from tests.standin import leave_run
@@ -131,6 +132,12 @@ def make_history() -> Callable[[Sequence[float]], History]:
     return make
 
 
+def find_own_rates(variant: str) -> dict[str, float]:
+    """Return the rates that a variant has where none are asked for."""
+    own = find_variant(variant)
+    return {"dropout": own.dropout, "recurrent_dropout": own.recurrent_dropout}
+
+
 @pytest.fixture
 def make_metrics(tiny_config: RunConfig, make_history: Callable[[Sequence[float]], History]) -> Callable[..., Metrics]:
     """Make the metrics document of a run as the tool itself builds it."""
@@ -145,9 +152,10 @@ def make_metrics(tiny_config: RunConfig, make_history: Callable[[Sequence[float]
         sha256: str = "5" * 64,
         verified: bool | None = None,
         dataset: str = "made",
-        config: RunConfig = tiny_config,
+        config: RunConfig | None = None,
         **protocol: Any,
     ) -> Metrics:
+        config = config or replace(tiny_config, **find_own_rates(variant))
         config = replace(config, variant=variant, seed=seed, protocol=replace(config.protocol, **protocol))
         at_horizons = [0.29] * len(config.protocol.horizons) if config.protocol.earlier_horizon_rows else []
         setting = Setting(

@@ -75,6 +75,12 @@ def require_rate_grids(rows: Sequence[NetworkRow]) -> list[RateGrid]:
     )
 
 
+def list_left_out(rows: Sequence[NetworkRow], grids: Sequence[RateGrid]) -> list[str]:
+    """Return the labels of the networks that are no square of a grid, and that no grid is compared with."""
+    shown = [row for grid in grids for row in (*grid.squares.values(), grid.reference)]
+    return [row.label for row in rows if row not in shown]
+
+
 def _lay_out(rows: Sequence[NetworkRow]) -> list[RateGrid]:
     variants: dict[tuple[str, str], list[NetworkRow]] = {}
     for row in rows:

@@ -113,7 +113,7 @@ def _plot_curves(names: list[str], runs_dir: Path, path: Path, in_unit: bool, pu
 def _plot_rates(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> None:
     from rdrop_cli.analysis.collect import collect_runs
     from rdrop_cli.analysis.joint_test import Plan
-    from rdrop_cli.analysis.rate_grid import require_rate_grids
+    from rdrop_cli.analysis.rate_grid import list_left_out, require_rate_grids
     from rdrop_cli.analysis.verdict import judge_collection
     from rdrop_cli.plots.rates import MOST_PANELS, draw_rates
     from rdrop_cli.runs.comparable import describe_skipped
@@ -122,7 +122,10 @@ def _plot_rates(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> 
     _note(describe_skipped(collection.skipped))
     if not collection.used:
         raise RdropError(f"no run in {runs_dir} is complete; start one with `rdrop train`")
-    grids = require_rate_grids(judge_collection(collection, Plan()).networks)
+    networks = judge_collection(collection, Plan()).networks
+    grids = require_rate_grids(networks)
+    if left_out := list_left_out(networks, grids):
+        _note([f"not on the map: {', '.join(left_out)}: not with two values of both rates at the same epochs"])
     if too_many := [grid.network for grid in grids[MOST_PANELS:]]:
         _note([f"{TOO_MANY}: {', '.join(too_many)}"])
     draw_rates(grids, collection.used[0], path, in_unit)
@@ -153,7 +156,7 @@ def _plot_cost(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> N
     named = zip(runs, names or [run.run_id for run in runs], strict=True)
     configs = {run.run_id: find_run(name, runs_dir).read_config() for run, name in named}
     costs, missing = list_costs(runs, configs, in_unit)
-    _note([*notes, *(f"not drawn: {label}: no test error, or no known cost" for label in missing)])
+    _note([*notes, *([f"not drawn: {', '.join(missing)}: no test error, or no known cost"] if missing else [])])
     if not costs:
         raise RdropError(f"no run in {runs_dir} has a test error and a known cost; start one with `rdrop train`")
     draw_cost(costs, runs[0], path, in_unit)

@@ -10,6 +10,7 @@ import numpy as np
 from rdrop_cli.analysis.intervals import measure_half_width
 from rdrop_cli.plots.groups import Group, group_seeds
 from rdrop_cli.plots.labels import Names, break_name
+from rdrop_cli.plots.loss import NAIVE
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, make_readable, name_unit
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.config import RunConfig
@@ -60,12 +61,14 @@ def list_costs(
 ) -> tuple[list[Cost], list[str]]:
     """Return a point a network, the cheapest first, and the labels of those of which a figure is missing.
 
+    The naive forecast is neither: it is drawn as a line.
+
     Args:
         configs: of each run, by its id.
         in_unit: whether errors are in the target's own unit; else they are standardised.
     """
     costs, missing = [], []
-    for group in group_seeds([run for run in runs if run.is_network]):
+    for group in group_seeds([run for run in runs if run.variant != NAIVE]):
         counted = [count_multiply_adds(run, configs[run.run_id]) for run in group.runs]
         errors = [run.test.mae_in_unit if in_unit else run.test.mae for run in group.runs if run.test]
         known = [count for count in counted if count is not None]

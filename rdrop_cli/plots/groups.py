@@ -1,6 +1,6 @@
 """Which runs are drawn as one: those that differ in nothing but their seeds."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,21 +10,27 @@ import numpy.typing as npt
 from rdrop_cli.runs.comparable import read_settings
 from rdrop_cli.runs.difference import explain_difference
 from rdrop_cli.runs.document import Metrics
-from rdrop_cli.study.variants import STUDY
+from rdrop_cli.study.editions import BOOK, EDITIONS
 
 MOST_GROUPS = 8  # in one picture: more lines cannot be told apart
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Runs under one label: a single one, or several seeds of which the mean is drawn."""
+    """Runs under one label, which says of what network: a single one, or several seeds of which the mean is drawn."""
 
     label: str
+    network: str
     runs: tuple[Metrics, ...]
 
     @property
     def variant(self) -> str:
         return self.runs[0].variant
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the edition of its protocol trains the variant where none is named."""
+        return self.variant in EDITIONS.get(self.runs[0].protocol.name, BOOK).trained
 
     @property
     def epochs(self) -> int:
@@ -37,15 +43,15 @@ class Group:
 
 
 def keep_legible(runs: Sequence[Metrics]) -> tuple[list[Metrics], list[str]]:
-    """Keep the runs of eight groups at most, in their order: the study's two networks, and the best of the others.
+    """Keep the runs of eight groups at most, in their order: those that their edition trains, and the best others.
 
     Returns:
         The runs, and the labels of the networks that are skipped.
     """
     groups = group_seeds(list(runs))
-    ranked = sorted(groups, key=lambda group: (group.variant not in STUDY, group.curves("val_loss").min(axis=1).mean()))
+    ranked = sorted(groups, key=lambda group: (not group.is_trained, group.curves("val_loss").min(axis=1).mean()))
     kept = {run.run_id for group in ranked[:MOST_GROUPS] for run in group.runs}
-    return [run for run in runs if run.run_id in kept], [group.runs[0].label for group in ranked[MOST_GROUPS:]]
+    return [run for run in runs if run.run_id in kept], [group.network for group in ranked[MOST_GROUPS:]]
 
 
 def group_seeds(runs: list[Metrics]) -> list[Group]:
@@ -53,7 +59,7 @@ def group_seeds(runs: list[Metrics]) -> list[Group]:
 
     Where two of them have the same seed, every one stands for itself: a mean would count that seed twice.
     """
-    labels, alike = label_runs(runs), list[list[int]]()
+    networks, labels, alike = name_networks(runs), label_runs(runs), list[list[int]]()
     for index, run in enumerate(runs):
         group = next((group for group in alike if _differ_by_seed_alone(run, runs[group[0]])), None)
         if group is None:
@@ -64,8 +70,7 @@ def group_seeds(runs: list[Metrics]) -> list[Group]:
     for group in alike:
         apart = len({runs[i].seed for i in group}) < len(group)
         groups += [[i] for i in group] if apart else [group]
-    times_named = Counter(runs[group[0]].label for group in groups)
-    return [_make_group([runs[i] for i in group], labels[group[0]], times_named) for group in sorted(groups)]
+    return [_make_group([runs[i] for i in group], networks[group[0]], labels[group[0]]) for group in sorted(groups)]
 
 
 def _differ_by_seed_alone(one: Metrics, other: Metrics) -> bool:
@@ -77,17 +82,21 @@ def _differ_by_seed_alone(one: Metrics, other: Metrics) -> bool:
     )
 
 
-def _make_group(runs: list[Metrics], label: str, times_named: Counter[str]) -> Group:
-    if len(runs) == 1:
-        return Group(label, (runs[0],))
-    run = runs[0]
-    label = run.label_with_rates if times_named[run.label] > 1 else run.label
-    return Group(f"{label}, {len(runs)} seeds", tuple(runs))
+def _make_group(runs: list[Metrics], network: str, label: str) -> Group:
+    return Group(label if len(runs) == 1 else f"{network}, {len(runs)} seeds", network, tuple(runs))
 
 
-def label_runs(runs: list[Metrics]) -> list[str]:
-    """Label each run by what tells it from the others: variant and cell, then seed, then id."""
-    names = [run.label for run in runs]
+def name_networks(runs: Sequence[Metrics]) -> list[str]:
+    """Name the network of each run, with rates where they are not the variant's own or where runs differ in them."""
+    rates = defaultdict[str, set[tuple[float, float]]](set)
+    for run in runs:
+        rates[run.label].add(run.rates.pair)
+    return [run.label_with_rates if len(rates[run.label]) > 1 else run.short_label for run in runs]
+
+
+def label_runs(runs: Sequence[Metrics]) -> list[str]:
+    """Label each run by what tells it from the others: its network, then seed, then id."""
+    names = name_networks(runs)
     seeded = [f"{name}, seed {run.seed}" for name, run in zip(names, runs, strict=True)]
     by_name, by_seed = Counter(names), Counter(seeded)
     return [

@@ -11,6 +11,7 @@ from rdrop_cli.runs.find import list_run_folders
 from tests.analysis.made_runs import save_made_run
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results.zip"
+BOOK2_RESULTS = RESULTS.with_name("results-book2.zip")
 
 
 @pytest.fixture
@@ -113,6 +114,15 @@ def test_runs_without_a_known_cost_are_named_and_not_drawn(rdrop, tmp_path):
     assert (result.code, result.out) == (1, "")
     assert "not drawn: baseline: no test error, or no known cost" in result.err
     assert not (tmp_path / "cost.png").exists()
+
+
+def test_reference_forecasts_which_have_no_cost_are_named_in_one_line(rdrop, tmp_path):
+    unpack_archive(BOOK2_RESULTS, tmp_path)
+    result = rdrop("plot", "--cost", "--runs-dir", tmp_path, "-o", tmp_path / "cost.svg")
+    (line,) = (line for line in result.err.splitlines() if "not drawn" in line)
+    assert "climatology" in line
+    assert "ridge" in line
+    assert "naive" not in line.replace("seasonal-naive", ""), "it is a line of the picture"
 
 
 def test_the_cost_of_the_results_is_drawn_from_their_archive(rdrop, tmp_path):

@@ -16,7 +16,7 @@ from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.collect import Collection, build_curves
 from rdrop_cli.analysis.network import read_network
 from rdrop_cli.analysis.networks import ask_differences, build_rows
-from rdrop_cli.analysis.rate_grid import RateGrid, list_rate_grids, require_rate_grids
+from rdrop_cli.analysis.rate_grid import RateGrid, list_left_out, list_rate_grids, require_rate_grids
 from rdrop_cli.errors import RdropError
 from rdrop_cli.plots.rates import MISSING_STYLE, describe_rates, draw_rates
 from rdrop_cli.plots.style import read_on
@@ -257,6 +257,13 @@ def test_fewer_than_two_values_of_either_rate_are_refused_in_a_line(
     assert list_rate_grids(rows) == []
     with pytest.raises(RdropError, match=f"at least two values of dropout and two of .* received {told} for dropout;"):
         require_rate_grids(rows)
+
+
+def test_networks_that_are_on_no_map_nor_beside_one_are_left_out_by_name(make_run: Callable[..., Metrics]) -> None:
+    runs = [make_run(0.26, 0, variant="baseline"), make_run(0.25, 0, (0.2, 0.2), "gal")]
+    runs += [make_run(error_of(a, b), 0, (a, b)) for a in RATES for b in RATES]
+    rows = judge(runs)
+    assert list_left_out(rows, list_rate_grids(rows)) == ["gal 0.2/0.2"]
 
 
 @pytest.mark.parametrize("side", [2, 6])

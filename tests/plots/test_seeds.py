@@ -16,7 +16,9 @@ from rdrop_cli.plots.loss import FIGURE_INCHES, NARROW_INCHES, draw_comparison
 from rdrop_cli.plots.style import colour_of
 from rdrop_cli.runs.document import Dataset, Metrics, Rates, Timing
 from rdrop_cli.runs.figures import Curves
+from rdrop_cli.study.editions import BOOK2
 from rdrop_cli.study.protocol import Protocol
+from rdrop_cli.study.variants import REFERENCES
 from tests.plots.pictures import read_texts
 
 MakeMetrics = Callable[..., Metrics]
@@ -120,6 +122,14 @@ def test_two_groups_of_one_variant_are_told_apart_by_their_rates(make_metrics: M
     assert [group.label for group in group_seeds(runs)] == ["dropout 0.2/0.2, 2 seeds", "dropout 0.5/0.5, 2 seeds"]
 
 
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_a_network_at_other_rates_than_its_own_is_labelled_with_them(make_metrics: MakeMetrics, seeds: int) -> None:
+    harder = Rates(dropout=0.5, recurrent_dropout=0.5)
+    runs = [replace(make_metrics(f"a{seed}", "dropout", seed), rates=harder) for seed in range(seeds)]
+    (group,) = group_seeds(runs)
+    assert group.label == f"dropout 0.5/0.5{', 2 seeds' if seeds == 2 else ''}"
+
+
 @pytest.mark.parametrize(("in_unit", "scale"), [(True, 8.84), (False, 1.0)])
 def test_published_curves_are_laid_over_thin_and_named(
     seeds: list[Metrics], tmp_path: Path, drawn: list[Axes], in_unit: bool, scale: float
@@ -169,6 +179,19 @@ def test_of_many_networks_the_studys_two_and_the_best_others_are_kept(make_metri
     ]
     assert skipped == ["gal-tied", "gal"]
     assert keep_legible(runs[: 2 * MOST_GROUPS]) == (runs[: 2 * MOST_GROUPS], [])
+
+
+def test_of_many_runs_of_an_edition_its_own_networks_are_kept_before_better_reference_forecasts(
+    make_metrics: MakeMetrics,
+) -> None:
+    runs = [
+        replace(
+            make_metrics(variant, val_loss=[0.5 if variant in BOOK2.trained else 0.3], name="book2"), variant=variant
+        )
+        for variant in (*REFERENCES, *BOOK2.trained)
+    ]
+    kept, _ = keep_legible(runs)
+    assert {run.variant for run in kept} == {"naive", "seasonal-naive", *BOOK2.trained}
 
 
 def test_of_many_networks_only_the_mean_validation_errors_are_drawn(
