@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from rdrop_cli.forecast.forecast import Forecast
 from rdrop_cli.uncertainty.spread import INTERVALS, Parts, find_interval
@@ -37,23 +38,35 @@ def build_frame(forecasts: Sequence[Forecast]) -> "pd.DataFrame":
 def _build_one(forecast: Forecast) -> "pd.DataFrame":
     import pandas as pd
 
-    label, found = forecast.ensemble.label, forecast.distribution
+    label, found, metrics = forecast.ensemble.label, forecast.distribution, forecast.ensemble.metrics
+    mean, std = metrics.standardisation.target.mean if metrics.standardisation else 0.0, metrics.target_std
     steps = found.times.shape[1]
     columns = {
-        "unique_id": np.full(found.times.size, forecast.ensemble.metrics.protocol.target, object),
+        "unique_id": np.full(found.times.size, metrics.protocol.target, object),
         "cutoff": np.repeat(found.origins, steps),
         "ds": found.times.ravel(),
-        "y": found.observed.ravel(),
-        label: found.centre.ravel(),
+        "y": round_as_float32(found.observed.ravel(), mean, std),
+        label: round_as_float32(found.centre.ravel(), mean, std),
     }
     if found.quantiles is not None:
         ends = [(level, *find_interval(level)) for level in INTERVALS]
+        quantiles = round_as_float32(found.quantiles, mean, std)
         for level, low, _ in reversed(ends):
-            columns[f"{label}-lo-{level * 100:.0f}"] = found.quantiles[:, low].T.ravel()
+            columns[f"{label}-lo-{level * 100:.0f}"] = quantiles[:, low].T.ravel()
         for level, _, high in ends:
-            columns[f"{label}-hi-{level * 100:.0f}"] = found.quantiles[:, high].T.ravel()
+            columns[f"{label}-hi-{level * 100:.0f}"] = quantiles[:, high].T.ravel()
     for source in Parts._fields:
         if getattr(forecast.sources, source):
             variances = np.stack([getattr(parts, source) for parts in found.parts], axis=1)
-            columns[f"{label}-sd-{source}"] = np.sqrt(variances).ravel()
+            columns[f"{label}-sd-{source}"] = round_as_float32(np.sqrt(variances).ravel(), 0.0, std)
     return pd.DataFrame(columns)
+
+
+def round_as_float32(values: npt.NDArray[np.float64], mean: float, std: float) -> npt.NDArray[np.float64]:
+    """Round what was float32 when it was standardised to the decimals which that leaves: 55.9400005 is 55.94.
+
+    Within a standard deviation of the mean there are as many as at one: it is the difference that is exact.
+    """
+    steps = np.spacing(np.maximum(np.abs((values - mean) / std), 1).astype(np.float32)) * std
+    scales = 10.0 ** np.maximum(np.floor(-np.log10(steps)), 0)
+    return np.asarray(np.rint(values * scales) / scales)
