@@ -262,6 +262,9 @@ class _Download:
 
     def _check(self, resumed: bool) -> None:
         """Drop a file that is not the expected one; one put together from parts gets a second chance as a whole."""
+        if not self.part.size:
+            self.part.discard()
+            raise _FailedError("the answer is empty", final=True)
         try:
             if self.check:
                 self.check(self.part.path)
