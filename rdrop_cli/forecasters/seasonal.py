@@ -40,16 +40,31 @@ def count_day_rows(windows: Windows) -> int:
 def read_season_before(windows: Windows, rows: Rows) -> Values:
     """Return the newest reading that lies whole days before each target (Hyndman and Athanasopoulos 2021, 5.2).
 
-    Where the series begins less than that before, as with the first training windows, it is the window's newest one.
+    It is found by its time, so that a gap changes no hour. Where there is none, as before the first training windows,
+    it is the window's newest reading.
 
     Raises:
         UsageError: no whole number of readings makes a day.
     """
-    day_rows = count_day_rows(windows)
-    lead_rows = windows.target_offsets + windows.step_rows
-    days = -(-lead_rows // day_rows)
-    ends: npt.NDArray[np.int64] = windows.find_targets(rows) - days * day_rows
-    return np.where(ends >= 0, windows.target[np.maximum(ends, 0)], read_newest(windows, rows))
+    count_day_rows(windows)
+    elapsed = (windows.timestamps - windows.timestamps[0]) / np.timedelta64(1, "s")
+    times, near = np.maximum.accumulate(elapsed), windows.sampling.seconds / 2  # a few rows of Jena go back in time
+    then, now = times[windows.find_targets(rows)], times[np.asarray(rows, np.int64) - windows.step_rows]
+    ahead = (then.T - now).T
+    wanted = then - np.maximum(np.ceil((ahead - near) / DAY_SECONDS), 1) * DAY_SECONDS
+    found = _find_rows_at(times, wanted, near)
+    return np.where(found >= 0, windows.target[found], read_newest(windows, rows))
+
+
+def _find_rows_at(times: Values, wanted: Values, near: float) -> npt.NDArray[np.int64]:
+    """Return the row of each time, or of as many whole days before as it takes to meet a reading; -1 for none."""
+    found = np.searchsorted(times, wanted + near, side="right") - 1
+    away = (found >= 0) & (wanted - times[found] > near)
+    while away.any():
+        wanted = np.where(away, wanted - DAY_SECONDS, wanted)
+        found[away] = np.searchsorted(times, wanted[away] + near, side="right") - 1
+        away = (found >= 0) & (wanted - times[found] > near)
+    return found
 
 
 @dataclass(frozen=True)

@@ -143,6 +143,25 @@ def test_a_window_before_which_no_season_came_is_forecast_as_it_is_now():
     assert np.array_equal(rest, windows.target[: len(rest)])
 
 
+@pytest.mark.parametrize("horizons", [{}, {"earlier_horizon_rows": (3, 6)}])
+def test_the_season_before_is_of_the_same_hour_across_gaps(horizons):
+    hours = np.delete(np.arange(2000), [*range(1000, 1005), 1500])  # readings are missing, and one is looked for
+    source = Source("made", "test", "0" * 64, len(hours), None)
+    stamps = np.datetime64("2020-01-01T00", "s") + 3600 * hours
+    series = Series(stamps, ("hour",), (hours % 24 + 0.0)[:, np.newaxis], source)
+    protocol = replace(PROTOCOL, target="hour", lookback_rows=6, **SHORT, **horizons)
+    windows = make_windows(series, protocol)
+    rows = np.arange(200, len(hours) - 40)
+    assert np.array_equal(read_season_before(windows, rows), read_targets(windows, rows))
+
+
+def test_no_season_before_is_of_after_the_newest_reading():
+    windows = make_windows_of(np.arange(2000.0), replace(PROTOCOL, lookback_rows=6, horizon_rows=30, **SHORT))
+    before = read_season_before(windows, windows.validation)
+    assert (before <= read_newest(windows, windows.validation)).all()
+    assert (before < read_targets(windows, windows.validation)).all()
+
+
 def test_damped_persistence_finds_what_is_left_of_an_anomaly_and_is_the_best_there_is(weather):
     error, state = measure("damped-persistence", weather, weather.test)
     assert state["damping"][0] == pytest.approx(0.97**24, abs=0.08)
