@@ -8,7 +8,7 @@ import numpy as np
 
 from rdrop_cli.errors import DataError, UsageError, tell_extra
 from rdrop_cli.series.content import Content
-from rdrop_cli.series.csv.layout import find_column, find_time_columns, holds_timestamps, join_timestamp
+from rdrop_cli.series.csv.layout import find_column, find_parts, find_time_columns, holds_timestamps, join_timestamp
 from rdrop_cli.series.csv.read import Table
 from rdrop_cli.series.csv.timestamps import TimestampColumn
 from rdrop_cli.study.reading import Reading
@@ -81,7 +81,7 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
     numbers = [n for n in names if n not in times and n not in reading.conditions and _holds_numbers(frame[n])]
     if not numbers:
         raise DataError(f"{label}: no column of numbers beside {time!r}")
-    values = frame[numbers].to_numpy(np.float64, copy=True, na_value=np.nan)
+    values = np.column_stack([_read_numbers(frame[name]) for name in numbers])
     for text in reading.missing:
         values[values == _to_number(text)] = np.nan
     if np.isinf(values).any():
@@ -104,6 +104,16 @@ def _holds_numbers(column: "pd.Series[Any]") -> bool:
     return is_numeric_dtype(column) and not is_bool_dtype(column) and not is_complex_dtype(column)
 
 
+def _read_numbers(column: "pd.Series[Any]") -> np.ndarray:
+    """Return a column's numbers; one of float32 has the decimals it was made of, -99.9 and not -99.90000153."""
+    values = column.to_numpy(np.float64, copy=True, na_value=np.nan)
+    kind = np.dtype(getattr(column.dtype, "numpy_dtype", column.dtype))
+    if kind.kind != "f" or kind.itemsize >= values.itemsize:
+        return values
+    different, places = np.unique(values.astype(kind), return_inverse=True)
+    return different.astype(str).astype(np.float64)[places]
+
+
 def _to_number(text: str) -> float:
     try:
         return float(text)
@@ -120,6 +130,7 @@ def _find_times(label: str, frame: "pd.DataFrame", reading: Reading) -> list[str
     for name in names:
         if is_datetime64_any_dtype(frame[name]):
             return [name]
+    parts = find_parts(names)
     for index, name in sorted(enumerate(names), key=lambda column: is_numeric_dtype(frame[column[1]])):
         texts = _write_texts(frame[name].head(100))
         try:
@@ -127,7 +138,7 @@ def _find_times(label: str, frame: "pd.DataFrame", reading: Reading) -> list[str
         except DataError:
             if not holds_timestamps(name, index, texts):  # but for a few, which are told by their rows
                 continue
-        return [name]
+        return [names[part] for part in parts] if index in parts[:1] else [name]
     raise DataError(f"{label}: no column of timestamps; name it with ‹time›, or make it the index")
 
 

@@ -375,6 +375,69 @@ def test_months_and_quarters_are_their_first_days(load: Load, form: str, months:
     assert str(series.sampling) == f"{months} mo"
 
 
+@pytest.mark.parametrize("form", ["%G-W%V", "%GW%V", "%G-W%V-%u"])
+def test_iso_weeks_are_their_mondays(load: Load, form: str) -> None:
+    mondays = pd.date_range("2019-12-30", periods=60, freq="7D")  # of a year with 53 weeks
+    series = load("week,cases", *(f"{day.strftime(form)},{n % 7}.5" for n, day in enumerate(mondays)))
+    assert series.timestamps.tolist() == mondays.to_pydatetime().tolist()
+    assert str(series.sampling) == "7 d"
+
+
+def test_a_week_that_its_year_does_not_have_is_refused(load: Load) -> None:
+    assert "line 3, column 'week': expected a timestamp" in refuse(load, "week,x", "2021-W52,1", "2021-W53,2")
+
+
+@pytest.mark.parametrize("name", ["Year", "Jahr", "année", "year "])
+def test_a_column_of_years_alone_is_read_as_the_first_days(load: Load, name: str) -> None:
+    series = load(f"country,{name},GWh", *(f"Peru,{1960 + n},{n % 7}.5" for n in range(60)))
+    assert series.timestamps.astype(str).tolist()[:2] == ["1960-01-01T00:00:00", "1961-01-01T00:00:00"]
+    assert (series.columns, str(series.sampling)) == (("GWh",), "1 y")
+    assert load_frame(pd.DataFrame({name: range(1960, 2020), "GWh": 1.5})).timestamps.tolist() == (
+        series.timestamps.tolist()
+    )
+
+
+def test_years_under_another_name_are_no_times(load: Load) -> None:
+    refuse(load, "model,GWh", *(f"{1960 + n},{n % 7}.5" for n in range(60)))
+
+
+@pytest.mark.parametrize("kind", ["float32", "Float32", "float16", "float64"])
+@pytest.mark.parametrize("missing", [(), ("-99.9",)])
+def test_numbers_of_a_frame_have_their_decimals_however_short_they_are_kept(kind: str, missing: tuple[str]) -> None:
+    readings = [20 + n % 7 + 0.1 for n in range(60)]
+    readings[5] = readings[9] = -99.9
+    frame = pd.DataFrame({"MW": readings}, pd.date_range("2020-01-01", periods=60, freq="h")).astype(kind)
+    frame.iloc[3] = np.nan
+    series = load_frame(frame, reading=Reading(missing=missing))
+    if missing:
+        assert np.flatnonzero(np.isnan(series.values[:, 0])).tolist() == [3, 5, 9]
+    else:
+        assert find_sentinels(series) == {"MW": (-99.9,)}
+    assert series.values[0, 0] == 20.1
+
+
+def test_years_months_and_days_of_a_frame_belong_together() -> None:
+    days = pd.date_range("2020-01-01", periods=60)
+    frame = pd.DataFrame({"year": days.year, "month": days.month, "day": days.day, "MW": 1.5})
+    assert load_frame(frame).timestamps.tolist() == days.to_pydatetime().tolist()
+
+
+@pytest.mark.parametrize("start", ["1990-01", "2001-01"])
+def test_six_digits_are_years_with_months_where_a_value_tells(load: Load, start: str) -> None:
+    months = pd.period_range(start, "2013-03", freq="M")
+    series = load("month,GWh", *(f"{month.strftime('%Y%m')},{n % 7}.5" for n, month in enumerate(months)))
+    assert series.timestamps.tolist() == months.to_timestamp().to_pydatetime().tolist()
+
+
+def test_six_digits_that_may_be_months_or_days_are_refused_with_both_forms(load: Load) -> None:
+    months = pd.period_range("2001-01", "2012-12", freq="M")
+    rows = [f"{month.strftime('%Y%m')},{n % 7}.5" for n, month in enumerate(months)]
+    said = refuse(load, "month,GWh", *rows)
+    assert "'200101' can be read in two ways" in said
+    assert "date_format '%Y%m' or '%y%m%d'" in said
+    assert str(load("month,GWh", *rows, date_format="%Y%m").sampling) == "1 mo"
+
+
 @pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M+01:00", "%d.%m.%Y %H:%M+0100"])
 @pytest.mark.parametrize("timezone", ["", "Europe/Berlin"])
 def test_a_column_in_which_only_some_timestamps_have_an_offset_is_refused(load: Load, form: str, timezone: str) -> None:
@@ -467,7 +530,10 @@ def test_sentinels_are_left_out_of_averages_and_told(load: Load) -> None:
     readings = [-9999 if n < 8 else 20 + n % 6 for n in range(360)]
     series = load("utc,MW", *(f"{t},{y}" for t, y in zip(times, readings, strict=True)), resample="1h")
     assert np.array_equal(series.values[:3, 0], [np.nan, 23.5, 22.5], equal_nan=True)
-    assert series.notes == ("resampled: means of 1 h (‹resample›)", "sentinels (-9999): 8 in MW; left out of the means")
+    assert series.notes == (
+        "resampled: means of 1 h (‹resample›)",
+        "sentinels (-9999): 8 in MW; left out of the means",
+    )
     assert not np.isnan(fill_missing(series).values).any()
 
 

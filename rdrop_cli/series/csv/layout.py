@@ -3,22 +3,22 @@
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 from rdrop_cli.errors import DataError, UsageError, suggest
 from rdrop_cli.series.csv.header import SHOWN_COLUMNS, Row, find_header, find_width, fit_row, list_names, name_columns
 from rdrop_cli.series.csv.numbers import is_missing, is_number
-from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, TimestampColumn, find_format
+from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, YEAR_NAMES, TimestampColumn, find_format
 from rdrop_cli.study.reading import SEPARATORS, Reading
 
 SAMPLED_LINES = 2000
 MAX_COLUMNS = 10_000
 _PARTS = (  # names under which a timestamp is found in several columns
-    {"year", "yr", "yyyy", "jahr"},
-    {"month", "mo", "mm", "mnth", "monat"},
-    {"day", "dd", "dy", "tag"},
-    {"hour", "hr", "hh", "stunde"},
+    YEAR_NAMES,
+    {"month", "mo", "mm", "mnth", "monat", "mois", "mes", "mês", "mese", "maand"},
+    {"day", "dd", "dy", "tag", "jour", "día", "dia", "giorno", "dag"},
+    {"hour", "hr", "hh", "stunde", "heure", "hora", "ora", "uur"},
     {"minute", "min", "minuten"},
 )
 _TIME_NAME = re.compile(r"time|date|stamp|epoch|unix|utc|datum|zeit|fecha|^ts?$", re.IGNORECASE)
@@ -182,15 +182,20 @@ def _find_time(label: str, names: list[str], sample: list[Row], reading: Reading
             return (index,)
     if found:
         return (found[0], *_find_clock(names, columns, found[0]))
-    parts = [_find_part(names, options) for options in _PARTS]
-    if parts[0] is not None:
-        return tuple(part for part in parts[: parts.index(None) if None in parts else None] if part is not None)
+    if parts := find_parts(names):
+        return parts
     seen = ", ".join(f"{n[:40]} ({c[0][:25]!r})" for n, c in zip(names[:SHOWN_COLUMNS], columns, strict=False))
     raise DataError(
         f"{label}: line {line}: no column begins with a timestamp such as 2009-01-01 00:10 or 01.01.2009 00:10: "
         f"{seen}; name the column with ‹time›, several that belong together as date+hour, and its form with "
         "‹date_format›"
     )
+
+
+def find_parts(names: Sequence[str]) -> tuple[int, ...]:
+    """Return the indices of year, month and so on, as far as there are columns of these names; none without a year."""
+    found = [_find_part(names, options) for options in _PARTS]
+    return tuple(part for part in found[: found.index(None) if None in found else None] if part is not None)
 
 
 def find_time_columns(label: str, names: Sequence[str], wanted: str) -> tuple[int, ...]:
@@ -249,11 +254,11 @@ def _find_clock(names: list[str], columns: list[Row], date: int) -> tuple[int, .
     return ()
 
 
-def _in_part(name: str, options: set[str]) -> bool:
+def _in_part(name: str, options: Set[str]) -> bool:
     return name.lower().strip("<> ") in options
 
 
-def _find_part(names: list[str], options: set[str]) -> int | None:
+def _find_part(names: Sequence[str], options: Set[str]) -> int | None:
     return next((index for index, name in enumerate(names) if _in_part(name, options)), None)
 
 

@@ -1,5 +1,6 @@
 """Timestamps as people write them: one order of day and month for the whole column, decided by its values."""
 
+import datetime
 import re
 from collections.abc import Sequence
 from functools import lru_cache
@@ -14,7 +15,9 @@ from rdrop_cli.series.table import name_row
 if TYPE_CHECKING:
     import pandas as pd
 
-ISO, QUARTER = "ISO8601", "quarter"
+ISO, QUARTER, WEEK = "ISO8601", "quarter", "week"
+YEAR, YEAR_MONTH, SHORT_DATE = "%Y", "%Y%m", "%y%m%d"
+YEAR_NAMES = frozenset(("year", "yr", "yyyy", "jahr", "année", "annee", "año", "ano", "anno", "jaar"))
 DAY_FIRST, MONTH_FIRST = "day first", "month first"
 _DATES = (  # a pattern, and its format: of one order, or of each
     (r"\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d"),
@@ -57,6 +60,7 @@ _ISO = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:
 _COMPACT = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
 _EPOCH_UNITS = {9: "s", 10: "s", 12: "ms", 13: "ms", 15: "us", 16: "us", 18: "ns", 19: "ns"}  # by digits: from 1973 on
 _QUARTER = re.compile(r"(\d{4})[- ]?Q([1-4])")
+_WEEK = re.compile(r"(\d{4})-?W(\d{2})(?:-?([1-7]))?")
 _MIDNIGHT_24 = re.compile(r"([T ])24((?:[:.]00){0,2}|00)$")
 # The end of a length of time, which is known by its beginning: ` - 01.01.2020 01:00` behind a time of day.
 _END = re.compile(r"(?<=:\d\d)\s+[-–]\s+\d[\d.:/ -]*$|/\d{4}-\d{2}-[\dT:.Z+ -]*$")
@@ -65,15 +69,19 @@ FIRST, LAST = np.datetime64("0001-01-01T00:00:00", "us"), np.datetime64("9999-12
 
 @lru_cache(maxsize=10_000)
 def find_format(text: str, order: str = DAY_FIRST) -> str | None:
-    """Return the format of a timestamp, for `strptime`, `ISO8601`, `quarter`, or `epoch` with its unit; None for none.
+    """Return the format of a timestamp, for `strptime`, `ISO8601`, `quarter`, `week`, or `epoch` with its unit.
 
-    Of a length of time, `01.01.2020 00:00 - 01.01.2020 01:00`, it is that of its beginning.
+    Of a length of time, `01.01.2020 00:00 - 01.01.2020 01:00`, it is that of its beginning. None for no timestamp.
     """
     text = _END.sub("", text.strip())
     if _ISO.fullmatch(text):
         return ISO
     if _QUARTER.fullmatch(text):
         return QUARTER
+    if _WEEK.fullmatch(text):
+        return WEEK
+    if re.fullmatch(r"(1[89]|20)\d\d(0[1-9]|1[0-2])", text):
+        return _find_short_format(text, order)
     if re.fullmatch(r"\d+(\.\d*)?", text):
         return _find_number_format(text)
     match = re.fullmatch(rf"(.*?)({_ZONE}?)", text)
@@ -86,6 +94,16 @@ def find_format(text: str, order: str = DAY_FIRST) -> str | None:
                 glue = found[1]
                 return f"{chosen}{glue}{time_format}{'%z' if zone else ''}"
     return None
+
+
+def _find_short_format(text: str, order: str) -> str | None:
+    """Return the format of six digits that may be a year and its month; with the month first, a day in two digits each.
+
+    They are neither day nor month first, but what of the two they are is told by all values alike.
+    """
+    if order == DAY_FIRST:
+        return YEAR_MONTH
+    return SHORT_DATE if re.fullmatch(r"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", text) else None
 
 
 def _find_number_format(text: str) -> str | None:
@@ -165,8 +183,8 @@ class TimestampColumn:
         if len(found) == 2 and not np.array_equal(found[0], found[1]):
             formats = [self._formats[order][0] for order in self._pieces]
             raise DataError(
-                f"{self._label}: column {self._name!r}: {str(self._ambiguous)[:40]!r} may begin with the day or with "
-                f"the month, and no value tells; say which with ‹date_format› '{formats[0]}' or '{formats[1]}'"
+                f"{self._label}: column {self._name!r}: {str(self._ambiguous)[:40]!r} can be read in two ways, and "
+                f"no value tells in which; say so with ‹date_format› '{formats[0]}' or '{formats[1]}'"
             )
         self._formats = {order: self._formats[order] for order in self._pieces}
         return found[0]
@@ -189,7 +207,7 @@ class TimestampColumn:
         found = np.full(len(column), np.datetime64("NaT", "us"))
         left, untried, tried = np.arange(len(column)), self._list_known(order), set[str]()
         while len(left):
-            form = untried.pop(0) if untried else find_format(column.iloc[left[0]], order)
+            form = untried.pop(0) if untried else self._find_format(column.iloc[left[0]], order)
             if form is None or form in tried or (self._given and form != self._given):
                 return found, int(left[0])
             tried.add(form)
@@ -201,6 +219,10 @@ class TimestampColumn:
         outside = (found < FIRST) | (found > LAST)
         return found + days, int(outside.argmax()) if outside.any() else None
 
+    def _find_format(self, text: str, order: str) -> str | None:
+        is_year = self._name.strip().lower() in YEAR_NAMES and re.fullmatch(r"[12]\d{3}", text)
+        return YEAR if is_year else find_format(text, order)
+
     def _list_known(self, order: str) -> list[str]:
         return [self._given] if self._given else list(self._formats[order])
 
@@ -211,8 +233,9 @@ class TimestampColumn:
             numbers = pd.to_numeric(texts.where(texts.str.fullmatch(r"\d+(\.\d*)?")), errors="coerce")
             parsed = pd.to_datetime(numbers, unit=cast(Literal["s"], form[6:]), errors="coerce", utc=True)
             zoned = np.ones(len(texts), bool)
-        elif form == QUARTER:
-            parsed = pd.to_datetime(texts.map(_find_first_day), format="%Y-%m-%d", errors="coerce", utc=True)
+        elif form in (QUARTER, WEEK):
+            first_days = texts.map(_find_first_day_of_quarter if form == QUARTER else _find_day_of_week)
+            parsed = pd.to_datetime(first_days, format="%Y-%m-%d", errors="coerce", utc=True)
             zoned = np.zeros(len(texts), bool)
         else:
             try:
@@ -229,7 +252,16 @@ class TimestampColumn:
         return converted
 
 
-def _find_first_day(text: str) -> str:
+def _find_day_of_week(text: str) -> str:
+    """Return the Monday of an ISO week, `1990-01-29` of `1990-W05`, or the day that it names; nothing for another."""
+    week = _WEEK.fullmatch(text)
+    try:
+        return datetime.date.fromisocalendar(int(week[1]), int(week[2]), int(week[3] or 1)).isoformat() if week else ""
+    except ValueError:  # not every year has a week 53
+        return ""
+
+
+def _find_first_day_of_quarter(text: str) -> str:
     """Return the first day of a quarter, `1990-04-01` of `1990Q2`; nothing for another text."""
     quarter = _QUARTER.fullmatch(text)
     return f"{quarter[1]}-{3 * int(quarter[2]) - 2:02}-01" if quarter else ""
