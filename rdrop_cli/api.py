@@ -12,7 +12,7 @@
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -25,6 +25,7 @@ from rdrop_cli.forecast.forecast import SAMPLES, When, forecast_runs
 from rdrop_cli.forecast.frame import build_frame
 from rdrop_cli.jobs.launch import Execution, plan_training, run_plan
 from rdrop_cli.jobs.task import Task
+from rdrop_cli.planning.arguments import check_arguments, check_options
 from rdrop_cli.planning.fit import plan_on_series
 from rdrop_cli.planning.request import Options, Request, StudyOptions
 from rdrop_cli.runs.comparable import Run
@@ -34,8 +35,10 @@ from rdrop_cli.runs.folder import RunFolder, create_run_folder
 from rdrop_cli.runs.schema import parse_config
 from rdrop_cli.series.load import load_dataset, load_frame
 from rdrop_cli.series.table import Series
-from rdrop_cli.series.windows import Windows, make_windows
+from rdrop_cli.series.windows import Windows
+from rdrop_cli.series.windows import make_windows as _make_windows
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.reading import Reading
 from rdrop_cli.training.loop import Callback
 from rdrop_cli.training.train import train_run
@@ -45,6 +48,8 @@ if TYPE_CHECKING:
 
     from rdrop_cli.analysis.judged import StudyVerdict
     from rdrop_cli.uncertainty.calibration import Calibration
+
+PATH, NAMES, TEXT = str | Path, Iterable[str | Path], str | None
 
 __all__ = [
     "Callback",
@@ -74,9 +79,12 @@ def load_data(data: "str | Path | pd.DataFrame", data_dir: str | Path = "data", 
         DataError: the data are not there, damaged, or not what they should be.
         TypeError: there is no such option.
     """
+    check_arguments(data_dir=(data_dir, PATH))
+    check_options(reading, Reading)
     options = Reading(**reading)
     if isinstance(data, str | Path):
         return load_dataset(str(data), Path(data_dir), options)
+    _check_frame(data=data)
     return load_frame(data, reading=options)
 
 
@@ -91,12 +99,15 @@ def plan(variant: str, series: Series, **options: Unpack[Options]) -> RunConfig:
         UsageError, DataError: an unknown variant, or a value that cannot be trained with.
         TypeError: there is no such option.
     """
+    check_arguments(variant=(variant, str))
     (config,) = plan_on_series([_make_request((variant,), series, options)], series)
     return parse_config(config.to_json())  # refuses values of other types, with which its run could not be read
 
 
 def _make_request(variants: tuple[str, ...], series: Series, options: Options | StudyOptions) -> Request:
     """Return the request that the command would make for this series: the same file, read alike."""
+    check_arguments(series=(series, Series))
+    check_options(options, Request)
     dataset = series.source.origin if series.time_column else series.source.name
     plain = {name: _make_plain(value) for name, value in options.items()}
     return Request(variants=variants, dataset=dataset, reading=series.reading, **plain)
@@ -105,6 +116,22 @@ def _make_request(variants: tuple[str, ...], series: Series, options: Options | 
 def _make_plain(value: Any) -> Any:
     """Return a number of NumPy's as one of Python's own, which a configuration can keep."""
     return value.item() if isinstance(value, np.generic) else value
+
+
+def _check_frame(**given: object) -> None:
+    import pandas as pd
+
+    check_arguments(**{name: (value, PATH | pd.DataFrame) for name, value in given.items()})
+
+
+def make_windows(series: Series, protocol: Protocol) -> Windows:
+    """Prepare a series for training and evaluation, as `rdrop train` does: standardised, with the rows of each period.
+
+    Raises:
+        DataError: the series does not fit the protocol.
+    """
+    check_arguments(series=(series, Series), protocol=(protocol, Protocol))
+    return _make_windows(series, protocol)
 
 
 def cut_windows(
@@ -116,6 +143,7 @@ def cut_windows(
         Standardised windows of shape (batch, time, feature) and what a network learns of them, of shape (batch,), or
         (batch, horizon) of several horizons: the target standardised, or in its unit, as the protocol says.
     """
+    check_arguments(windows=(windows, Windows), rows=(rows, Iterable[int]))
     ends = np.asarray(rows, np.int64)
     return windows.matrix[ends[:, np.newaxis] + windows.offsets], windows.get_labels(ends)
 
@@ -128,6 +156,7 @@ def make_model(config: RunConfig, windows: Windows) -> Any:
     """
     from rdrop_cli.nn.models import build_model
 
+    check_arguments(config=(config, RunConfig), windows=(windows, Windows))
     return build_model(config, len(windows.offsets), windows.matrix.shape[1])
 
 
@@ -140,6 +169,8 @@ def train(config: RunConfig, series: Series, runs_dir: str | Path = "runs", call
         MemoryError: the network or its windows do not fit into memory.
         KeyboardInterrupt: it was stopped; `train_seeds` with the same options resumes it.
     """
+    check_arguments(config=(config, RunConfig), series=(series, Series), runs_dir=(runs_dir, PATH))
+    check_arguments(callback=(callback, Callback | None))
     make_folder = partial(create_run_folder, Path(runs_dir), config)
     metrics = train_run(config, series, make_folder, callback or Callback())
     return Run(RunFolder(Path(runs_dir) / metrics.run_id), metrics)
@@ -172,6 +203,9 @@ def train_seeds(
         RdropError: a run failed, after all others are done.
         KeyboardInterrupt: it was stopped.
     """
+    check_arguments(variants=(variants, NAMES), seeds=(seeds, Iterable[int]), jobs=(jobs, int | None))
+    check_arguments(runs_dir=(runs_dir, PATH), data_dir=(data_dir, PATH), scheduler=(scheduler, str | None))
+    check_arguments(make_callback=(make_callback, Callable))
     execution = Execution(Path(runs_dir), Path(data_dir), jobs, scheduler=scheduler)
     request = _make_request(tuple(variants), series, options)
     wanted = [request.with_seed(seed) for seed in dict.fromkeys(map(_make_plain, seeds))]
@@ -217,6 +251,10 @@ def forecast(
     Raises:
         UsageError: what cannot be meant; DataError: data that do not fit the network; RdropError: no such run.
     """
+    check_arguments(names=(names, NAMES), runs_dir=(runs_dir, PATH), data_dir=(data_dir, PATH), samples=(samples, int))
+    check_arguments(at=(at, TEXT), period=(period, TEXT), every=(every, TEXT), uncertainty=(uncertainty, TEXT))
+    if dataset is not None:
+        _check_frame(dataset=dataset)
     forecasts, notes = forecast_runs(
         names, Path(runs_dir), Path(data_dir), When(at, period, every), dataset, uncertainty, samples
     )
@@ -244,6 +282,10 @@ def calibrate(
     """
     from rdrop_cli.forecast.calibrate import calibrate_runs
 
+    check_arguments(names=(names, NAMES), runs_dir=(runs_dir, PATH), data_dir=(data_dir, PATH), samples=(samples, int))
+    check_arguments(period=(period, str), uncertainty=(uncertainty, Iterable[str]))
+    if dataset is not None:
+        _check_frame(dataset=dataset)
     found, notes = calibrate_runs(
         names, Path(runs_dir), Path(data_dir), period, dataset, uncertainty, samples, keep=True
     )
@@ -260,11 +302,13 @@ def judge(runs_dir: str | Path = "runs", names: Sequence[str] = ()) -> "StudyVer
     """
     from rdrop_cli.analysis.verdict import judge_runs
 
+    check_arguments(runs_dir=(runs_dir, PATH), names=(names, NAMES))
     return judge_runs(names, Path(runs_dir))
 
 
 def read_runs(runs_dir: str | Path = "runs") -> list[Run]:
     """Read the runs of a folder, newest first; a warning names each that cannot be read."""
+    check_arguments(runs_dir=(runs_dir, PATH))
     runs, skipped = _read_runs(list_run_folders(Path(runs_dir)))
     for run in skipped:
         warnings.warn(f"skipped: {run}", stacklevel=2)

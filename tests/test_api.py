@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import pytest
 
 from rdrop_cli import api
 from rdrop_cli.errors import DataError, RdropError, UsageError
+from rdrop_cli.planning.arguments import check_arguments, check_options
+from rdrop_cli.planning.request import Request
 from rdrop_cli.runs.find import list_run_folders
+from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.variants import VARIANTS
 
 PAGE = Path(__file__).parents[1] / "docs" / "api.md"
@@ -90,7 +94,7 @@ def test_numbers_of_numpy_make_the_same_plan(plant):
 
 @pytest.mark.parametrize("option", [{"seed": True}, {"epochs": 2.5}, {"batch_size": True}])
 def test_values_of_another_type_are_refused_before_a_run_is_made(plant, option):
-    with pytest.raises(RdropError, match=f"{next(iter(option))}: expected `int`"):
+    with pytest.raises(RdropError, match=f"{next(iter(option))}: expected a whole number"):
         api.plan("dropout", load(plant), **SHORT | option)
 
 
@@ -232,3 +236,44 @@ print([name for name in {HEAVY!r} if name in sys.modules])
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
+
+
+WRONG_TYPES = [
+    ("data", lambda series: api.load_data(np.zeros(3))),
+    ("data_dir", lambda series: api.load_data("synthetic", 5)),
+    ("time", lambda series: api.load_data("load.csv", time=5)),
+    ("missing", lambda series: api.load_data("load.csv", missing=5)),
+    ("variant", lambda series: api.plan(["dropout"], series)),
+    ("series", lambda series: api.plan("dropout", "load.csv")),
+    ("seed", lambda series: api.plan("dropout", series, seed="0")),
+    ("epochs", lambda series: api.plan("dropout", series, epochs=1.5)),
+    ("dropout", lambda series: api.plan("dropout", series, dropout="0.5")),
+    ("lookback", lambda series: api.plan("dropout", series, lookback=["5d"])),
+    ("calendar", lambda series: api.plan("dropout", series, calendar="yes")),
+    ("tags", lambda series: api.plan("dropout", series, tags=[1])),
+    ("protocol", lambda series: api.make_windows(series, "book")),
+    ("windows", lambda series: api.cut_windows(series, [300])),
+    ("config", lambda series: api.train("dropout", series)),
+    ("variants", lambda series: api.train_seeds("dropout", series, [0])),
+    ("seeds", lambda series: api.train_seeds(["dropout"], series, 5)),
+    ("jobs", lambda series: api.train_seeds(["dropout"], series, [0], jobs=True)),
+    ("make_callback", lambda series: api.train_seeds(["dropout"], series, [0], make_callback=5)),
+    ("names", lambda series: api.forecast("dropout")),
+    ("at", lambda series: api.forecast(at=5)),
+    ("dataset", lambda series: api.forecast(dataset=5)),
+    ("uncertainty", lambda series: api.calibrate(uncertainty="masks")),
+    ("runs_dir", lambda series: api.judge(5)),
+    ("runs_dir", lambda series: api.read_runs(None)),
+]
+
+
+@pytest.mark.parametrize(("name", "call"), WRONG_TYPES)
+def test_an_argument_of_another_type_is_refused_by_its_name(name, call, tiny_series):
+    with pytest.raises(UsageError, match=rf"^{name}: expected .*, received "):
+        call(tiny_series)
+
+
+def test_numbers_of_numpy_and_texts_for_lists_are_taken(tiny_series):
+    check_options({"seed": np.int64(3), "dropout": np.float32(0.5), "tags": "one", "epochs": None}, Request)
+    check_options({"missing": [-9, "x"], "keep": "count"}, Reading)
+    check_arguments(rows=(np.arange(3), Iterable[int]), seeds=(range(3), Iterable[int]))
