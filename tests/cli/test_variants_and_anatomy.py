@@ -12,7 +12,7 @@ from tests.cli.conftest import SMALL
 
 
 def test_every_variant_is_listed_with_its_paper(rdrop, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "160")  # wide enough for a line each
+    monkeypatch.setenv("COLUMNS", "250")  # wide enough for a line each
     lines = [line.strip() for line in rdrop("variants").out.splitlines()[2:]]
     for line, variant in zip(lines, (VARIANTS | REFERENCES).values(), strict=True):
         assert line.split()[0] == variant.name
