@@ -168,9 +168,11 @@ def _print_page(forecasts: Sequence["Forecast"]) -> None:
                     pairs = [ends[list(find_interval(level))] for level in levels]
                     cells += [f"{format_reading(low)} to {format_reading(high)}" for low, high in pairs]
                 rows.append(cells)
-        newest = format_stamp(found.origins[-1])
-        print_lines([*([""] if number else []), f"{head}; newest reading {newest}"])
-        print_table([Column("time"), Column("forecast", right=True), *(Column(h, right=True) for h in heads)], rows)
+        newest, zone = format_stamp(found.origins[-1]), " (UTC)" if metrics.dataset.utc else ""
+        print_lines([*([""] if number else []), f"{head}; newest reading {newest}{zone}"])
+        print_table(
+            [Column(f"time{zone}"), Column("forecast", right=True), *(Column(h, right=True) for h in heads)], rows
+        )
         print_lines(_describe_spread(each, unit))
 
 

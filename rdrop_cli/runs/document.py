@@ -69,6 +69,9 @@ class Dataset(Fields, frozen=True, kw_only=True):
         str | None,
         Meta(description="the other options by which a file was read; empty: none; null in older runs"),
     ] = None
+    utc: Annotated[
+        bool | None, Meta(description="whether its times are in UTC; false: nothing tells; null in older runs")
+    ] = None
 
     @property
     def label(self) -> str:

@@ -107,7 +107,8 @@ def _holds_numbers(column: "pd.Series[Any]") -> bool:
 def _read_numbers(column: "pd.Series[Any]") -> np.ndarray:
     """Return a column's numbers; one of float32 has the decimals it was made of, -99.9 and not -99.90000153."""
     values = column.to_numpy(np.float64, copy=True, na_value=np.nan)
-    kind = np.dtype(getattr(column.dtype, "numpy_dtype", column.dtype))
+    own: Any = column.dtype
+    kind = np.dtype(getattr(own, "numpy_dtype", own))
     if kind.kind != "f" or kind.itemsize >= values.itemsize:
         return values
     different, places = np.unique(values.astype(kind), return_inverse=True)

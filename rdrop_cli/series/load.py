@@ -87,9 +87,10 @@ def load_file(name: str, data_dir: Path, reading: Reading) -> Series:
         # The same bytes can be read in several ways.
         key = hashlib.sha256(f"{content.sha256} {content.kind} {reading.to_json()}".encode()).hexdigest()
         table = read_through_cache(data_dir / "cache", key, lambda: _read(content, reading))
+        utc = _is_in_utc(table, reading)
         table = put_in_order(content.label, table, reading, lambda: _find_groups(content, reading, table))
         where = ", ".join(sorted(reading.where))
-        source = Source(content.name, content.origin, content.sha256, len(table.values), None, where, str(reading))
+        source = Source(content.name, content.origin, content.sha256, len(table.values), None, where, str(reading), utc)
         return _make_series(content.label, table, source, reading)
 
 
@@ -102,15 +103,20 @@ def load_frame(frame: "pd.DataFrame", reading: Reading | None = None) -> Series:
     """
     reading = reading or Reading()
     table = read_frame(FRAME, frame, reading)
-    checksum = hash_table(table)
+    checksum, utc = hash_table(table), _is_in_utc(table, reading)
     table = put_in_order(FRAME, table, reading, lambda: None)
-    source = Source(FRAME, "a data frame", checksum, len(table.values), None, reading=str(reading))
+    source = Source(FRAME, "a data frame", checksum, len(table.values), None, reading=str(reading), utc=utc)
     return _make_series(FRAME, table, source, reading)
 
 
 def _read(content: Content, reading: Reading) -> Table:
     read = {"text": read_csv, "excel": read_workbook, "parquet": read_parquet}[content.kind]
     return read(content, reading)
+
+
+def _is_in_utc(table: Table, reading: Reading) -> bool:
+    """Whether timestamps name their offset, or are turned into UTC from a zone that the user names."""
+    return table.zoned or bool(reading.timezone)
 
 
 def _find_groups(content: Content, reading: Reading, table: Table) -> tuple[str, list[str]] | None:

@@ -25,6 +25,7 @@ class Source:
         verified: whether the content is known to be what the name says; None where nothing is published to compare.
         where: which rows of a file that has several series, such as `station=Hamburg`; empty for all.
         reading: the other options by which a file was read; None of a run of an older version.
+        utc: whether the timestamps are in UTC; false where nothing tells their zone.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Source:
     verified: bool | None
     where: str = ""
     reading: str | None = ""
+    utc: bool = False
 
     def __post_init__(self) -> None:
         for name in ("name", "origin", "where", "reading"):  # a path need not be Unicode, and every run shows them

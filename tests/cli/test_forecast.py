@@ -6,8 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from rdrop_cli import api
 from rdrop_cli.cli.app import run_command
-from tests.forecast.conftest import plant  # noqa: F401 -- the same study
+from tests.forecast.conftest import OPTIONS, plant  # noqa: F401 -- the same study
 
 
 @pytest.fixture
@@ -31,6 +32,19 @@ def test_one_forecast_is_a_page_for_people(run):
     assert "spread (standard deviations): seeds" in out
     assert "baseline, 1 run" in out
     assert " 95 %" in out
+    assert "UTC" not in out
+
+
+def test_times_of_a_series_that_tells_its_zone_are_said_to_be_in_utc(plant, tmp_path, capsys):  # noqa: F811
+    lines = (plant / "plant.csv").read_text().splitlines()[:800]
+    zoned = [lines[0], *(line.replace(",", "+02:00,", 1) for line in lines[1:])]
+    (tmp_path / "zoned.csv").write_text("\n".join(zoned) + "\n")
+    series = api.load_data(str(tmp_path / "zoned.csv"), tmp_path)
+    api.train(api.plan("baseline", series, **OPTIONS | {"epochs": 1}), series, tmp_path / "runs")
+    assert run_command(["forecast", "--uncertainty", "none", "--runs-dir", str(tmp_path / "runs")]) == 0
+    out = capsys.readouterr().out
+    assert "newest reading 2020-02-03 04:00 (UTC)" in out
+    assert "time (UTC)" in out
 
 
 def test_without_sources_there_are_no_intervals(run):

@@ -448,6 +448,15 @@ def test_a_column_in_which_only_some_timestamps_have_an_offset_is_refused(load: 
     assert f"column 't': {zoned[0]!r} tells its time in UTC, and {others[30]!r} has no offset" in said
 
 
+@pytest.mark.parametrize(
+    ("form", "timezone", "utc"), [("%F %T", "", False), ("%FT%TZ", "", True), ("%F %T", "Europe/Berlin", True)]
+)
+def test_a_series_says_whether_its_times_are_in_utc(load: Load, form: str, timezone: str, utc: bool) -> None:
+    rows = [f"{time},{mw}" for time, mw in zip(write_times(form), READINGS, strict=True)]
+    assert load("time,MW", *rows, timezone=timezone).source.utc is utc
+    assert load("time,MW", *rows, timezone=timezone, resample="2h").source.utc is utc
+
+
 @pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M+00:00", "%s"])
 def test_a_zone_that_is_not_used_is_told(load: Load, form: str) -> None:
     lines = [f"{time},{mw}" for time, mw in zip(write_times(form), READINGS, strict=True)]
