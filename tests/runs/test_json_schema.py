@@ -23,6 +23,7 @@ ADDED = {  # to schema 4 after the fixture was trained: they have defaults
             "protocol.quantiles",
             "dataset.where",
             "dataset.reading",
+            "dataset.utc",
         ),
         *("by_horizon", "quantiles", "history.val_pinball", "environment.jax"),
         *(f"by_horizon[].{name}" for name in AtHorizon.__struct_fields__),
