@@ -71,6 +71,7 @@ def test_a_csv_is_installed_and_read(csv_path: Path, data_dir: Path, content: by
         "verified": False,
         "where": "",
         "reading": "",
+        "utc": False,
     }
     assert is_installed(data_dir)
     assert (data_dir / CSV_NAME).read_bytes() == content

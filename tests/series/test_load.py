@@ -73,6 +73,7 @@ def test_a_csv_of_the_users_is_read_and_named_after_its_file(tmp_path: Path) -> 
         "verified": None,
         "where": "",
         "reading": "",
+        "utc": False,
     }
 
 
