@@ -1,6 +1,7 @@
 """What goes to a terminal: who hears what, and tables that fit its width."""
 
 import os
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from rdrop_cli.series.table import Source
 
 UNLIMITED = 100_000  # columns of a pipe or a file
+USUAL_COLUMNS = 80  # of a terminal that says it has none
 WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "drop_whitespace": True}
 SECONDS_BEFORE_LINE = 0.15  # that somebody waits without a word
 GAP = 2  # columns between two of a table
@@ -54,7 +56,10 @@ def set_verbosity(verbosity: Verbosity) -> None:
 
 
 def make_console(stderr: bool = True) -> "Console":
-    """Return a console that wraps no line that a program reads; NO_COLOR is honoured."""
+    """Return a console that wraps nothing where the output is read by a program.
+
+    NO_COLOR is honoured, and so is FORCE_COLOR, which would make a terminal of a log: 80 columns and a live display.
+    """
     from rich.console import Console
 
     class PrintableConsole(Console):
@@ -63,11 +68,21 @@ def make_console(stderr: bool = True) -> "Console":
         def render_str(self, text: str, **how: Any) -> "Text":
             return super().render_str(make_printable(text), **how)
 
-    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"  # rich would keep bold
-    console = PrintableConsole(stderr=stderr, highlight=False, soft_wrap=True, color_system=colours)
-    if not console.is_terminal:
-        console.width = UNLIMITED
+    console = PrintableConsole(
+        stderr=stderr,
+        highlight=False,
+        soft_wrap=True,
+        color_system=_choose_colours(),
+        force_terminal=(sys.stderr if stderr else sys.stdout).isatty(),
+    )
+    console.width = console.width or USUAL_COLUMNS if console.is_terminal else UNLIMITED
     return console
+
+
+def _choose_colours() -> Literal["auto", "standard"] | None:
+    if os.environ.get("NO_COLOR"):  # with which rich would keep bold
+        return None
+    return "standard" if os.environ.get("FORCE_COLOR", "0") not in ("", "0") else "auto"
 
 
 def note(text: str, style: str | None = None) -> None:
@@ -235,8 +250,10 @@ def _print_cards(columns: Sequence[Column], rows: Sequence[Sequence[str]], conso
             console.print()
         console.print(head, style="bold", markup=False)
         for column, cell in zip(columns[1:], cells, strict=True):
-            line = f"  {column.name:<{label}}  {cell}"
-            console.print("\n".join(wrap(line, console.width, subsequent_indent=indent, **WHOLE_WORDS)), markup=False)
+            for line in wrap(
+                f"  {column.name:<{label}}  {cell}", console.width, subsequent_indent=indent, **WHOLE_WORDS
+            ):
+                console.print(line, markup=False)
 
 
 def warn_if_unverified(source: "Source") -> None:

@@ -130,6 +130,32 @@ def test_a_table_that_does_not_fit_becomes_cards_with_all_of_its_cells(monkeypat
     ]
 
 
+@pytest.mark.thorough
+def test_cards_are_wrapped_on_the_narrowest_terminal(save_run, tmp_path):
+    save_run(tmp_path, "base-s0")
+    text = read_screen("runs", "--runs-dir", tmp_path, columns=26)
+    assert "\\n" not in text
+    assert "best val MAE  0.2600" in text
+
+
+@pytest.mark.parametrize("columns", ["0", "1"])
+def test_a_width_that_is_none_is_no_reason_to_fail(save_run, tmp_path, columns):
+    save_run(tmp_path, "base-s0")
+    code, written = run_on_terminal("runs", "--runs-dir", tmp_path, COLUMNS=columns)
+    assert (code, "base-s0" in written) == (0, True), written
+
+
+def test_colours_in_a_log_leave_every_column_and_no_display(rdrop, save_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    save_run(tmp_path, LONG_ID)
+    result = rdrop("runs", "--runs-dir", tmp_path)
+    assert "last val MAE" in result.out
+    assert "\x1b[1m" in result.out
+    assert not TrainingDisplay("importing").live
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in rdrop("runs", "--runs-dir", tmp_path).out
+
+
 def test_messages_are_wrapped_between_words(tmp_path):
     text = ESCAPES.sub("", run_on_terminal("train", "frobnicate-and-something", columns=30)[1]).replace("\r", "")
     assert max(map(len, text.splitlines())) <= 30
