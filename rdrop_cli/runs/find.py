@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rdrop_cli.errors import RdropError, UsageError
 from rdrop_cli.runs.document import Metrics, Summary
-from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.folder import RunFolder, is_runs_folder
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import find_variant
 
@@ -67,11 +67,9 @@ def list_run_folders(runs_dir: Path) -> list[RunFolder]:
     enter counts as a run, whose reading then says so; `lost+found` belongs to the file system.
 
     Raises:
-        RdropError: `runs_dir` is a link to nowhere, as to a disk that is not mounted.
+        RdropError: `runs_dir` is no folder.
     """
-    if not runs_dir.is_dir():
-        if runs_dir.is_symlink():
-            raise RdropError(f"{runs_dir}: links to {runs_dir.readlink()}, which does not exist; is its disk mounted?")
+    if not is_runs_folder(runs_dir):
         return []
     with os.scandir(runs_dir) as entries:
         names = sorted(entry.name for entry in entries if _may_hold_a_run(entry))

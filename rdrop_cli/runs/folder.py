@@ -175,13 +175,29 @@ class RunFolder:
         return self.path / ".owner.json"
 
 
+def is_runs_folder(runs_dir: Path) -> bool:
+    """Tell whether the runs folder is there.
+
+    Raises:
+        RdropError: something else is there: a file, or a link to nowhere, as to a disk that is not mounted.
+    """
+    if runs_dir.is_dir():
+        return True
+    if runs_dir.exists():
+        raise RdropError(f"{runs_dir}: is a file, not a folder of runs", change=["runs_dir"])
+    if runs_dir.is_symlink():
+        raise RdropError(f"{runs_dir}: links to {runs_dir.readlink()}, which does not exist; is its disk mounted?")
+    return False
+
+
 def check_writable(runs_dir: Path) -> None:
     """Make the runs folder if need be, write and lock in it, to fail before hours of work and not after.
 
     Raises:
-        RdropError: no file can be locked.
+        RdropError: it is no folder, or no file can be locked.
         OSError: it cannot be made or written.
     """
+    is_runs_folder(runs_dir)
     make_folder(runs_dir)
     with tempfile.TemporaryDirectory(dir=runs_dir, prefix=".") as folder, hold_lock(Path(folder) / ".lock", 0):
         pass

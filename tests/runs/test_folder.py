@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from rdrop_cli.errors import DataError
+from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.runs.document import SCHEMA_VERSION, Metrics
+from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder, check_writable, create_run_folder
 from rdrop_cli.runs.many import read_summaries
 from rdrop_cli.runs.schema import read_metrics, to_builtins
@@ -93,7 +94,7 @@ def test_processes_that_begin_runs_at_once_overwrite_nothing(tmp_path: Path, tin
 
 def test_a_runs_folder_that_cannot_be_written_fails_before_any_work(tmp_path: Path, tiny_config: RunConfig) -> None:
     (tmp_path / "runs").write_text("a file")
-    with pytest.raises(FileExistsError):
+    with pytest.raises(RdropError, match="not a folder"):
         check_writable(tmp_path / "runs")
     with pytest.raises(OSError, match="runs"):
         create_run_folder(tmp_path / "runs", tiny_config)
@@ -279,3 +280,20 @@ def test_a_run_that_was_renamed_has_the_name_of_its_folder(
     folder = RunFolder(save_run(tmp_path, "run").path.rename(tmp_path / name))
     assert folder.read_metrics().run_id == run_id
     assert [summary.run_id for summary in read_summaries([folder])] == [run_id]
+
+
+IN_ITS_PLACE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a file": (Path.touch, "is a file, not a folder of runs; change runs_dir"),
+    "a link": (lambda place: place.symlink_to("/nonexistent/disk"), "links to /nonexistent/disk, which does not exist"),
+}
+
+
+@pytest.mark.parametrize("use", [check_writable, list_run_folders])
+@pytest.mark.parametrize("what", IN_ITS_PLACE)
+def test_what_stands_in_the_place_of_the_runs_folder_is_named(
+    tmp_path: Path, use: Callable[[Path], object], what: str
+) -> None:
+    make, said = IN_ITS_PLACE[what]
+    make(tmp_path / "runs")
+    with pytest.raises(RdropError, match=said):
+        use(tmp_path / "runs")
