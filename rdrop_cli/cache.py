@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from rdrop_cli.errors import RdropError
+from rdrop_cli.system import expand_home
 
 
 def find_cache_folder() -> Path:
@@ -14,7 +15,7 @@ def find_cache_folder() -> Path:
         RdropError: none is set and the user has no home.
     """
     if chosen := os.environ.get("RDROP_CACHE_DIR"):
-        return Path(chosen)
+        return expand_home(Path(chosen))
     try:
         return _find_user_cache() / "rdrop"
     except RuntimeError as error:

@@ -21,6 +21,11 @@ FOREIGN_SETTINGS = ("MPLBACKEND", "PYTHONWARNINGS")
 UNLIMITED = 1 << 60  # bytes; version 1 of cgroups writes a number near 2**63 where there is no limit
 
 
+def expand_home(path: Path) -> Path:
+    """Replace `~/`, which bash leaves in `--runs-dir=~/runs`, and nothing replaces in a container's environment."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 -- leaves it as it is for a user without a home
+
+
 def clean_environment() -> dict[str, str]:
     """Return the environment for a training process, without what a notebook or a CI means for itself alone."""
     return {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS}

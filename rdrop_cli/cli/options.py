@@ -12,7 +12,7 @@ from rdrop_cli.errors import UsageError
 from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import REFERENCES, VARIANTS
-from rdrop_cli.system import lower_priority
+from rdrop_cli.system import expand_home, lower_priority
 
 DEFAULT_RUNS_DIR = Path("runs")
 DEFAULT_DATA_DIR = Path("data")
@@ -70,7 +70,12 @@ def _be_nice(niceness: int) -> None:
 RunsDir = Annotated[
     Path,
     typer.Option(
-        "--runs-dir", metavar="DIR", envvar="RDROP_RUNS_DIR", help="Folder of the runs.", rich_help_panel=RUNS
+        "--runs-dir",
+        metavar="DIR",
+        envvar="RDROP_RUNS_DIR",
+        callback=expand_home,
+        help="Folder of the runs.",
+        rich_help_panel=RUNS,
     ),
 ]
 From = Annotated[
@@ -85,7 +90,12 @@ From = Annotated[
 DataDir = Annotated[
     Path,
     typer.Option(
-        "--data-dir", metavar="DIR", envvar="RDROP_DATA_DIR", help="Folder of the Jena data.", rich_help_panel=DATA
+        "--data-dir",
+        metavar="DIR",
+        envvar="RDROP_DATA_DIR",
+        callback=expand_home,
+        help="Folder of the Jena data.",
+        rich_help_panel=DATA,
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

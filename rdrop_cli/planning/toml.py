@@ -1,6 +1,5 @@
 """Read a TOML file of options: its tables, the line of each key, and values of the types that options have."""
 
-import os
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.study.protocol import LENGTHS
+from rdrop_cli.system import expand_home
 
 MAX_BYTES = 1 << 20
 LARGEST_INTEGER = 2**53
@@ -80,7 +80,7 @@ def read_value(field: str, value: Any, kinds: Sequence[type], is_path: bool = Fa
     if type(value) is int and abs(value) > LARGEST_INTEGER:
         raise ValueRefusedError(field, value, f"a number of at most {LARGEST_INTEGER}")
     if is_path and value.startswith("~/"):
-        return os.path.expanduser(value)  # noqa: PTH111 -- leaves it as it is for a user without a home
+        return str(expand_home(Path(value)))
     return value
 
 

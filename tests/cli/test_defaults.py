@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from rdrop_cli.cache import find_cache_folder
 from rdrop_cli.cli.app import build_commands
 from rdrop_cli.cli.defaults import FOLDERS, SETTABLE, list_options
 from rdrop_cli.planning.toml import MAX_BYTES
@@ -69,6 +70,17 @@ def test_a_table_comes_before_the_top_of_its_file_and_after_the_project(rdrop, p
 def test_a_home_is_written_with_a_tilde(rdrop, place, tmp_path):
     (place / "rdrop.toml").write_text('runs_dir = "~/runs"\n')
     assert see_runs_dir(rdrop) == str(tmp_path / "home" / "runs")
+
+
+@pytest.mark.parametrize("option", ["runs", "data"])
+def test_a_tilde_that_no_shell_has_expanded_makes_no_folder_of_that_name(rdrop, tmp_path, monkeypatch, option):
+    command = {"runs": ["runs"], "data": ["inspect", "jena"]}[option]  # bash leaves --runs-dir=~/x, Docker an ENV
+    asked = rdrop(*command, f"--{option}-dir=~/here")
+    monkeypatch.setenv(f"RDROP_{option.upper()}_DIR", "~/here")
+    assert asked.err == rdrop(*command).err
+    assert str(tmp_path / "home" / "here") in asked.err
+    monkeypatch.setenv("RDROP_CACHE_DIR", "~/cache")
+    assert find_cache_folder() == tmp_path / "home" / "cache"
 
 
 def test_defaults_reach_the_command_and_a_flag_the_other_way_is_obeyed(rdrop, place, save_run):
