@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -14,6 +15,14 @@ def test_keras_knows_the_layers_when_rdrop_is_imported_first() -> None:
     code = f"import rdrop_cli, keras; print({KNOWN})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
+
+
+@pytest.mark.thorough
+def test_a_setting_of_keras_for_jax_keeps_nobody_from_training() -> None:
+    code = "import rdrop_cli.nn, keras; print(keras.config.backend())"
+    foreign = {**os.environ, "KERAS_NNX_ENABLED": "true", "KERAS_BACKEND": "jax"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=foreign)
+    assert done.stdout == "tensorflow\n", done.stderr
 
 
 def test_keras_knows_the_layers_when_it_is_imported_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from rdrop_cli.system import pause_collection
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else one run takes all of a GPU's memory
 os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ["KERAS_NNX_ENABLED"] = "false"  # of JAX: without flax, `true` or `keras.json` would end the import
 
 
 @contextmanager
