@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
-from shutil import get_terminal_size
 from textwrap import wrap
 from threading import Timer
 from typing import TYPE_CHECKING, Any, Literal
@@ -160,17 +159,14 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
     """Print rows to stdout so that no word and no figure is cut, however narrow the terminal.
 
     Where the columns do not fit, the optional ones go, from the right; where that is not enough, or none is optional,
-    every row becomes a card: a line for each of its cells. Where there is no terminal a table has 80 columns, or as
-    many as COLUMNS says.
+    every row becomes a card: a line for each of its cells.
     """
     if not rows:
         return
     console = make_console(stderr=False)
-    if console.width == UNLIMITED:
-        console.width = get_terminal_size().columns
     rows = [row if "".join(row).isprintable() else [make_printable(cell) for cell in row] for row in rows]
     shown = list(range(len(columns)))
-    while not _fit(columns, rows, shown, console.width):
+    while console.width < UNLIMITED and not _fit(columns, rows, shown, console.width):
         optional = [index for index in shown if columns[index].optional]
         if not optional:
             _print_cards(columns, rows, console)

@@ -103,15 +103,6 @@ def test_a_wider_terminal_gets_more_columns(save_run, tmp_path, monkeypatch):
     assert "last val MAE" in heads[160]
 
 
-@pytest.mark.parametrize("command", ["variants", "variants --protocol book2", "runs"])
-def test_tables_in_a_pipe_have_80_columns_or_as_many_as_are_asked_for(rdrop, save_run, tmp_path, monkeypatch, command):
-    save_run(tmp_path, LONG_ID, variant="semeniuta-sequence")
-    arguments = [*command.split(), *(["--runs-dir", tmp_path] if command == "runs" else [])]
-    assert max(map(len, rdrop(*arguments).out.splitlines())) <= 80
-    monkeypatch.setenv("COLUMNS", "110")
-    assert 80 < max(map(len, rdrop(*arguments).out.splitlines())) <= 110
-
-
 def test_a_table_that_does_not_fit_becomes_cards_with_all_of_its_cells(monkeypatch, capsys):
     columns = [Column("name"), Column("figure", right=True), Column("sentence", wraps=True)]
     rows = [("a-long-name", "1.5", "words that may be wrapped between them"), ("b", "2.5", "")]

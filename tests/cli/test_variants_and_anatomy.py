@@ -11,8 +11,7 @@ from rdrop_cli.study.variants import REFERENCES, VARIANTS, label_network
 from tests.cli.conftest import SMALL
 
 
-def test_every_variant_is_listed_with_its_paper(rdrop, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "250")  # wide enough for a line each
+def test_every_variant_is_listed_on_a_line_with_its_paper(rdrop):
     lines = [line.strip() for line in rdrop("variants").out.splitlines()[2:]]
     for line, variant in zip(lines, (VARIANTS | REFERENCES).values(), strict=True):
         assert line.split()[0] == variant.name
