@@ -154,7 +154,7 @@ def _check_options(modes: dict[str, Any], of_all: Any, of_study: Any) -> None:
     Raises:
         UsageError: it is not so.
     """
-    chosen = [f"<{name}>" for name, wanted in modes.items() if wanted]
+    chosen = [f"‹{name}›" for name, wanted in modes.items() if wanted]
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} exclude each other; pass one of them")
     if of_all and not modes["all"]:
