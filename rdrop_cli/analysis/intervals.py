@@ -30,7 +30,8 @@ def bound_means(looks: Looks) -> Floats:
     counts, squared = looks.counts, (looks.wide_boundaries**2)[:, :, None]
     with np.errstate(invalid="ignore", divide="ignore"):
         t = np.sqrt(squared * (counts - 1) / (counts - squared))
-        half = np.where((counts > squared) & (counts > 1), t * looks.deviations / np.sqrt(counts), np.inf)
+        is_bounded = (counts * (1 - TIES) > squared) & (counts > 1)  # S² = n is the most there is, but for rounding
+        half = np.where(is_bounded, t * looks.deviations / np.sqrt(counts), np.inf)
         low, high = looks.means - half, looks.means + half
     ends = low.max(axis=1, initial=-np.inf), high.min(axis=1, initial=np.inf)
     return np.stack(ends, axis=2)

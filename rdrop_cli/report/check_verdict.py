@@ -439,7 +439,7 @@ def intersect_looks(is_share: bool, looks: list[Look], index: int) -> Pair:
         seen, wide, ends = look.seen[index], look.wide, (-math.inf, math.inf)
         if is_share:
             ends = bound_share(int(sum(seen)), len(seen), look.boundary)
-        elif len(seen) > max(wide**2, 1):
+        elif len(seen) * (1 - 1e-9) > max(wide**2, 1):
             t = wide * math.sqrt((len(seen) - 1) / (len(seen) - wide**2))
             half = t * statistics.stdev(seen) / math.sqrt(len(seen))
             ends = statistics.fmean(seen) - half, statistics.fmean(seen) + half

@@ -100,6 +100,17 @@ def test_seeds_without_a_number_count_for_the_other_questions():
     assert np.isinf(bound_means(looks)[0, 1]).all()
 
 
+def test_a_boundary_that_no_statistic_exceeds_bounds_no_mean():
+    """Shares on which the seeds disagree, each in its own way, reach √n under as many assignments of signs."""
+    shown = [[(pattern >> seed) & 1 for pattern in range(1, 9)] for seed in range(8)]
+    for scale in (1.0, 0.1, 0.3, 0.7):
+        means = scale * draw(8, questions=2, seed=3)[0]
+        values = np.concatenate([means, np.array(shown, float)], axis=1)[None]
+        columns = [Column(0, 0.0), Column(1, 0.0), *(Column(2 + share, 0.5) for share in range(8))]
+        looks = take_looks(values, columns, Plan(), [0, 1])
+        assert np.isinf(bound_means(looks)[0, :2]).all()
+
+
 def test_numbers_that_are_all_on_the_bound_decide_nothing():
     looks = take_looks(np.zeros((1, 12, 3)), EVERY, Plan(), range(3))
     assert not looks.excluded.any()
