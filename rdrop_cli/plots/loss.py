@@ -207,7 +207,8 @@ def describe_setting(runs: Sequence[Metrics]) -> str:
     """Say what is forecast from which data, as far as the runs have it in common."""
     quantity, _ = name_target(runs[0].protocol.target)
     datasets = sorted({run.dataset.sha256: run.dataset.name for run in reversed(runs)}.values())
-    protocols = sorted({f"{run.protocol.name} protocol{describe_changes(run.protocol)}" for run in runs})
+    trained = [run for run in runs if run.is_network] or runs  # nothing of the training is in a reference forecast
+    protocols = sorted({f"{run.protocol.name} protocol{describe_changes(run.protocol)}" for run in trained})
     unverified = any(run.dataset.verified is False for run in runs)
     warning = " — not the published file" if unverified else ""
     horizons = len(runs[0].protocol.horizons)

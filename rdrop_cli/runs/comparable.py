@@ -148,8 +148,12 @@ def keep_first_origin(runs: Sequence[Metrics]) -> list[Metrics]:
 
 
 def _choose_reference(runs: Sequence[Run]) -> Run:
-    """Return the newest run whose seed determines everything, at the first origin of its study that was trained."""
-    whole = [run for run in runs if not run.metrics.vary] or runs
+    """Return the newest network whose seed determines everything, at the first origin of its study that was trained.
+
+    Where no network was trained it is a reference forecast.
+    """
+    networks = [run for run in runs if run.metrics.is_network] or runs
+    whole = [run for run in networks if not run.metrics.vary] or networks
     of_study, _ = keep_comparable(whole, whole[0], explain_other_study)
     same_cell = [run for run in of_study if run.metrics.cell == whole[0].metrics.cell]
     return min(same_cell, key=lambda run: run.metrics.protocol.train_start_row)

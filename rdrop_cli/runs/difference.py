@@ -43,9 +43,10 @@ Explain = Callable[[Metrics, Metrics], Difference | None]
 
 def explain_difference(run: Metrics, reference: Metrics) -> Difference | None:
     """Say why a run did not measure the same thing as another, so that both may not be compared; None if it did."""
+    ignored = SAID_ALONE if run.is_network and reference.is_network else TRAINING
     return (
         _explain_other_data(run, reference)
-        or _explain_other_protocol(run.protocol, reference.protocol, reference.run_id)
+        or _explain_other_protocol(run.protocol, reference.protocol, reference.run_id, ignored)
         or _explain_other_cell(run, reference)
         or _explain_other_chance(run, reference)
     )

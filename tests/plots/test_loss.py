@@ -10,7 +10,7 @@ from matplotlib.text import Text
 from msgspec.structs import replace
 
 from rdrop_cli.plots.groups import label_runs
-from rdrop_cli.plots.loss import draw_comparison, draw_run
+from rdrop_cli.plots.loss import describe_setting, draw_comparison, draw_run
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.figures import Curves
@@ -245,6 +245,12 @@ def test_the_best_epoch_is_that_of_the_protocol_and_a_loss_of_another_kind_is_ne
     texts = read_texts(tmp_path / "a.svg")
     assert "training, dropout off" in texts
     assert "training loss, dropout on" not in texts
+
+
+def test_the_title_names_what_the_networks_were_trained_with(make_metrics: MakeMetrics) -> None:
+    network = make_metrics(name="book", steps_per_epoch=170, units=32, batch_size=128, optimizer="rmsprop")
+    reference = make_metrics("ridge-s0", "ridge", name="book")
+    assert describe_setting([network, reference]).endswith(", book protocol (steps per epoch 170)")
 
 
 def test_reference_forecasts_are_named_lines_without_epochs(

@@ -55,6 +55,17 @@ def test_a_variant_without_a_complete_run_has_its_newest_with_an_epoch(save_run:
     assert ids(choose_newest(tmp_path).runs) == ["new"]
 
 
+def test_a_reference_forecast_is_compared_with_networks_however_these_were_trained(
+    save_run: SaveRun, tmp_path: Path
+) -> None:
+    save_run(tmp_path, "ridge", variant="ridge", created_at=day(3))
+    save_run(tmp_path, "other-target", variant="naive", created_at=day(2), horizon_rows=6)
+    save_run(tmp_path, "network", variant="dropout", created_at=day(1), steps_per_epoch=170)
+    choice = choose_newest(tmp_path)
+    assert ids(choice.runs) == ["network", "ridge"]
+    assert choice.notes == ["other-target: another protocol than network (horizon_rows)"]
+
+
 @pytest.mark.parametrize(
     ("other", "reason"),
     [({"sha256": "6" * 64}, "other data than newest"), ({"horizon_rows": 6}, "another protocol than newest")],
