@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 
@@ -116,6 +117,65 @@ def test_the_table_of_jena_2020_is_that_of_its_archive(page, rdrop, variant):
     (row,) = re.findall(rf"\| `{variant}` \|.*", section)
     assert row.endswith(f"| {render(runs)} |")
     assert len(runs) == (1 if variant in REFERENCES else 3)
+
+
+STATIONS = {"Beijing": "results-beijing.zip", "Melbourne": "results-melbourne.zip"}
+
+
+@pytest.fixture(scope="module")
+def stations(page):
+    return page.split("## Two other stations")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize("station", STATIONS)
+def test_the_table_of_other_stations_is_that_of_their_archives(stations, rdrop, station):
+    runs = read_archive(rdrop, STATIONS[station])
+    rows = re.findall(rf"\| {station} \| `(.*?)` \| (.*) \|\n", stations)
+    assert len(rows) == 9
+    for variant, figures in rows:
+        of_network = [run for run in runs if run["variant"] == variant]
+        assert figures == (render(of_network) if variant in REFERENCES else render_spans(of_network))
+
+
+def render_spans(runs):
+    """Render the runs of eight seeds: means with the lowest and the highest, and in which epochs they are best."""
+    best, last, test = (
+        [run[moment][error] for run in runs]
+        for moment, error in (("best", "val_mae_in_unit"), ("final", "val_mae_in_unit"), ("test", "mae_in_unit"))
+    )
+    epochs = [run["best"]["epoch"] for run in runs]
+    spans = [f"{fmean(errors):.2f} ({min(errors):.2f} to {max(errors):.2f})" for errors in (best, last, test)]
+    assert [run["seed"] for run in runs] == list(range(8))
+    return f"{spans[0]} | {min(epochs)} to {max(epochs)} | {spans[1]} | {spans[2]}"
+
+
+@pytest.mark.parametrize(
+    ("station", "differences"),
+    [
+        ("Beijing", {"level": "0.32 °C higher, between 0.10 and 0.54", "end": "0.42 °C higher"}),
+        ("Melbourne", {"end": "0.06 °C after the same epochs, between 0.00 and 0.12"}),
+    ],
+)
+def test_the_differences_of_other_stations_are_those_of_their_archives(stations, rdrop, station, differences):
+    questions = json.loads(rdrop("verdict", "--from", DOCS / STATIONS[station], "--json").out)["questions"]
+    best = read_archive(rdrop, STATIONS[station])[0]["best"]
+    scale = best["val_mae_in_unit"] / best["val_mae"]
+    for name, told in differences.items():
+        (found,) = [each for each in questions if each["id"] == f"{name}-difference"]
+        numbers = [abs(scale * each) for each in (found["estimate"], *found["interval"])]
+        expected = [f"{numbers[0]:.2f}", *(f"{end:.2f}" for end in sorted(numbers[1:]))]
+        assert told in " ".join(stations.split())
+        assert re.findall(r"\d\.\d\d", told) == expected[: told.count(".")]
+
+
+def test_the_claims_at_all_stations_are_judged_as_the_page_says(stations, rdrop):
+    archives = (ARCHIVE, *(DOCS / name for name in STATIONS.values()))
+    judged = [json.loads(rdrop("verdict", "--from", archive, "--json").out)["claims"] for archive in archives]
+    rows = re.findall(r"\| `([a-z-]+)` \| ([a-z ]+) \| ([a-z ]+) \| ([a-z ]+) \|", stations)
+    assert len(rows) == 10
+    for claim_id, *told in rows:
+        found = [next(each["verdict"] for each in claims if each["id"] == claim_id) for claims in judged]
+        assert [verdict.replace("-", " ") for verdict in found] == told
 
 
 def test_the_table_of_reference_forecasts_is_that_of_its_archive(page, rdrop):
