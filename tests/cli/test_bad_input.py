@@ -58,7 +58,7 @@ FAILURES = [
     ("train --dataset {csv}", "too short"),
     ("train --dataset {csv} --target Rain", "no column 'Rain' to predict; it has p (mbar), T (degC)"),
     ("train --dataset {text}", "column 'T (degC)': expected a number, received 'warm'"),
-    ("train --dataset {csv} --runs-dir {csv}", "File exists"),
+    ("train --dataset {csv} --runs-dir {csv}", "weather.csv: is a file, not a folder of runs"),
     ("train --resume no-such-run", "no run 'no-such-run'"),
     ("show no-such-run", "no run 'no-such-run'"),
     ("plot no-such-run", "no run 'no-such-run'"),

@@ -25,7 +25,9 @@ def test_a_finished_run_tells_everything(make_metrics: MakeMetrics) -> None:
     assert (metrics.status, metrics.failure) == ("completed", None)
     assert metrics.rates.pair == (0.2, 0.2)
     assert metrics.epochs == Epochs(done=3, planned=5, ended_by="plan")
-    assert metrics.dataset == Dataset(name="made", origin="test", sha256="5" * 64, rows=300, verified=False, reading="")
+    assert metrics.dataset == Dataset(
+        name="made", origin="test", sha256="5" * 64, rows=300, verified=False, reading="", utc=False
+    )
     assert metrics.protocol.name == "tiny"
     assert metrics.engine == "native"
     assert metrics.history.val_loss == [0.30, 0.26, 0.28]
