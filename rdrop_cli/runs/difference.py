@@ -5,24 +5,15 @@ from dataclasses import dataclass
 from math import isclose
 
 from rdrop_cli.runs.document import Metrics
+from rdrop_cli.study.editions import TRAINED_WITH
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import find_chosen_cell
 
 SAID_ALONE = frozenset({"summary"})
 # Of a protocol, what a network is trained with. A reference forecast does not depend on it.
 TRAINING = SAID_ALONE | {
-    *("name", "batch_size", "steps_per_epoch", "epochs", "epochs_with_dropout", "units", "train_windows_measured"),
-    *(
-        "optimizer",
-        "learning_rate",
-        "loss",
-        "clip_norm",
-        "patience",
-        "target_scale",
-        "sampling",
-        "best_by",
-        "quantiles",
-    ),
+    *TRAINED_WITH,
+    *("name", "epochs", "epochs_with_dropout", "train_windows_measured", "quantiles"),
 }
 ROUNDING = 1e-6  # relative: engines and machines differ in the last digits
 
