@@ -265,4 +265,6 @@ def _summarise(name: str, column: npt.NDArray[np.float64], sentinels: tuple[floa
     readings = column[~(missing | marked)]
     with np.errstate(over="ignore", invalid="ignore"):  # of readings that are too large to be any
         figures = [float(f(readings)) for f in (np.min, np.mean, np.max, np.std)] if len(readings) else [np.nan] * 4
+    if figures[0] == figures[2]:  # the mean of equal readings is rounded, and so is not all their deviation
+        figures[1], figures[3] = figures[0], 0.0
     return ColumnSummary(name, name_target(name)[1], int(missing.sum()), int(marked.sum()), *figures)

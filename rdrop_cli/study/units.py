@@ -10,25 +10,48 @@ if TYPE_CHECKING:
 UNIT_SECONDS = {"y": 31_556_952, "mo": 2_629_746, "d": 86_400, "h": 3_600, "min": 60, "s": 1}
 
 _QUANTITIES = {"T": "temperature"}
-_UNITS = {"degC": "°C", "C": "°C", "celsius": "°C", "pct": "%", "percent": "%"}
+_UNITS = {"degC": "°C", "Deg C": "°C", "deg C": "°C", "℃": "°C", "C": "°C", "celsius": "°C", "pct": "%", "percent": "%"}
 # A name that ends in one of these after an underscore tells its unit: `load_MW`. Others might be part of the name.
 _UNITS_AFTER_UNDERSCORE = (
     *("degC", "celsius", "K", "Pa", "hPa", "kPa", "mbar", "bar", "mm", "cm", "m", "km", "W", "kW", "MW", "GW"),
     *("Wh", "kWh", "MWh", "GWh", "J", "kJ", "MJ", "V", "kV", "A", "mA", "Hz", "ppm", "ppb", "pct", "percent"),
 )
 _NAME_AND_UNIT = re.compile(rf"(.+?)(?: \(([^()]+)\)| \[([^][]+)\]|_({'|'.join(_UNITS_AFTER_UNDERSCORE)}))")
+_SYMBOLS = frozenset(
+    (
+        *_UNITS_AFTER_UNDERSCORE,
+        *("%", "°", "°C", "℃", "°F", "degF", "deg", "degT", "degrees", "C", "F", "kelvin", "fahrenheit", "rad"),
+        *("atm", "mb", "µm", "μm", "in", "inch", "ft", "mi", "kt", "kts", "kn", "knots", "mph", "mps", "kmh", "kph"),
+        *("s", "sec", "min", "mn", "h", "hr", "d", "dy", "day", "mo", "yr", "year"),
+        *("g", "kg", "mg", "µg", "μg", "ug", "t", "l", "L", "ml", "mol", "mmol", "µmol", "μmol", "umol", "m2", "m3"),
+        *("mW", "VA", "kVA", "var", "kvar", "mV", "dB", "N", "rpm", "lx", "lux", "klux", "ppt", "psu", "NTU"),
+        *("EUR", "USD", "GBP", "€", "$", "£", "ct"),
+    )
+)
+_LONG_SYMBOLS = frozenset(symbol.lower() for symbol in _SYMBOLS if len(symbol) > 2)
 
 
 def name_target(column: str) -> tuple[str, str]:
     """Return the quantity and the unit that a column's name tells: `T (degC)` is ("temperature", "°C").
 
-    So do `load [MW]` and `load_MW`. The unit is empty where the name does not end in one, as `price` does not.
+    So do `load [MW]`, `load_MW` and `load, MW`. The unit is empty where the name does not end in one, as `price` does
+    not.
     """
     match = _NAME_AND_UNIT.fullmatch(column)
-    if not match:
+    quantity, _, unit = column.rpartition(", ")
+    if match:
+        quantity, unit = match[1], match[2] or match[3] or match[4]
+    elif not (quantity and is_unit(unit)):
         return column, ""
-    quantity, unit = match[1], match[2] or match[3] or match[4]
     return _QUANTITIES.get(quantity, quantity), _UNITS.get(unit, unit)
+
+
+def is_unit(text: str) -> bool:
+    """Tell whether a text is a unit that is in use: `W/m^2`, `Deg C` and `µg m-3` are, `Avg` is none."""
+    whole = re.sub(r"(?i)\bdeg(?:rees?)?\.? (?=[cf]\b)", "deg", text).replace("**", "^")
+    bare = [re.sub(r"\^?[-−⁻]?[\d²³⁻¹]+$", "", part) for part in re.split(r"[\s/*·]", whole)]
+    parts = [part for part in bare if part]
+    return bool(parts) and all(p in _SYMBOLS or p.lower() in _LONG_SYMBOLS for p in parts)
 
 
 def format_error(error: float, unit: str) -> str:

@@ -20,6 +20,7 @@ from rdrop_cli.series.load import load_dataset, load_frame
 from rdrop_cli.series.quality import assess_quality, fill_missing, find_sentinels
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.reading import Reading
+from rdrop_cli.study.units import name_target
 from tests.series.servers import offer, serve
 
 Load = Callable[..., Series]
@@ -289,6 +290,26 @@ def test_year_month_day_and_hour_may_stand_in_four(load: Load) -> None:
     series = load("year,month,day,hour,MW", *rows)
     assert is_as_plain(series)
     assert series.columns == ("MW",)
+
+
+@pytest.mark.parametrize(
+    ("header", "form"),
+    [
+        (("year,doy,hour,MW",), "%Y,%j,%H"),
+        (("YEAR,Day of year,MW",), "%Y,%j"),
+        (("#YY MM DD hh mm MW", "#yr mo dy hr mn MW"), "%Y %m %d %H %M"),
+        (("# STN,YYYYMMDD,   HH,   MW",), "260,%Y%m%d,%H"),
+        (("date,MW",), "%Y-%j %H:%M"),
+    ],
+)
+def test_files_of_weather_services_have_their_times(load: Load, header: tuple[str, ...], form: str) -> None:
+    step = "D" if form == "%Y,%j" else "h"
+    times = pd.date_range("2014-01-30T22:00" if step == "h" else "2014-01-30", periods=60, freq=step)
+    glue = " " if " " in header[0] and "," not in header[0] else ","
+    rows = [f"{time.strftime(form)}{glue}{mw}" for time, mw in zip(times, READINGS, strict=True)]
+    series = load("# MW: the load", *header, *rows)
+    assert series.timestamps.tolist() == times.to_pydatetime().tolist()
+    assert series.values[:, series.columns.index("MW")].tolist() == READINGS
 
 
 def test_day_and_month_that_no_value_tells_apart_are_refused_with_both_forms(load: Load) -> None:
@@ -642,7 +663,7 @@ def test_a_row_of_units_becomes_part_of_the_names(load: Load) -> None:
     ("above", "columns"),
     [
         (("utc,load", ",MW"), ("load (MW)",)),
-        (("Price,Close", "Ticker,ACME", "Date,"), ("Close (ACME)",)),
+        (("Price,Close", "Ticker,ACME", "Date,"), ("Close ACME",)),
         (("Load of 2014", "utc,load"), ("load",)),
         (("Load of 2014,",), ("column 2",)),
     ],
@@ -653,6 +674,58 @@ def test_a_row_with_one_name_is_part_of_a_header_and_none_alone(
     series = load(*above, *(f"{time},{mw}" for time, mw in zip(HOURS, READINGS, strict=True)))
     assert is_as_plain(series)
     assert series.columns == columns
+
+
+def test_a_header_of_a_logger_has_names_units_and_what_was_done(load: Load) -> None:
+    rows = [f'"{time}",{n},{mw},{n % 7}.5' for n, (time, mw) in enumerate(zip(HOURS, READINGS, strict=True))]
+    above = '"TOA5","CR1000","1234","roof"', '"TIMESTAMP","RECORD","AirTC_Avg","BP"'
+    series = load(*above, '"TS","RN","Deg C","mbar"', '"","","Avg","Smp"', *rows)
+    assert is_as_plain(series)
+    assert series.columns == ("AirTC_Avg (Deg C)", "BP Smp (mbar)")
+    assert [name_target(name)[1] for name in series.columns] == ["°C", "mbar"]
+    assert {"above the header: 1 line, not read", "header: 3 rows, joined"} <= set(series.notes)
+
+
+def test_two_rows_of_names_tell_no_unit(load: Load) -> None:
+    rows = [f"{time}\t{mw}\t1" for time, mw in zip(write_times("%Y-%m-%d\t%H:%M"), READINGS, strict=True)]
+    series = load("\t\tTemp\tHi", "Date\tTime\tOut\tTemp", *rows)
+    assert is_as_plain(series)
+    assert (series.time_column, series.columns) == ("Date+Time", ("Temp Out", "Hi Temp"))
+
+
+def test_a_station_may_be_described_in_a_table_of_its_own_above(load: Load) -> None:
+    above = [
+        "Name;Number;Height",
+        "Jena;98230;155",
+        "",
+        "From;To;Longitude",
+        "2014-01-01 00:00;2014-03-01 00:00;11.6",
+        "",
+    ]
+    rows = [f"{time};{mw};G" for time, mw in zip(write_times("%Y-%m-%d;%H:%M"), READINGS, strict=True)]
+    series = load(*above, "Date;Time (UTC);Temperature;Quality", *rows)
+    assert is_as_plain(series)
+    assert (series.time_column, series.columns) == ("Date+Time (UTC)", ("Temperature",))
+
+
+def test_an_empty_row_below_the_first_reading_is_nothing(load: Load) -> None:
+    assert is_as_plain(load(*PLAIN[:2], ",,", *PLAIN[2:]))
+    assert "line 4, column 'MW': expected a number, received 'x'" in refuse(
+        load,
+        *PLAIN[:2],
+        "",
+        PLAIN[2].replace("19", "x", 1) if "19" in PLAIN[2] else "2014-01-30T23:00:00,x,1.5",
+        *PLAIN[3:],
+    )
+
+
+def test_remarks_below_the_readings_are_not_read_and_told(load: Load) -> None:
+    below = ["", "MW: load of the network", "", "source: a, b"]
+    series = load(*PLAIN, *below)
+    assert is_as_plain(series)
+    assert "below the readings: 2 lines, not read" in series.notes
+    assert f"line {len(PLAIN) + 1}" in refuse(load, *PLAIN, *below[1:])  # no empty row tells them from a row cut short
+    assert f"line {len(PLAIN) + 2}" in refuse(load, *PLAIN, *below, "2014-03-01T00:00:00,1.5,2.5")
 
 
 def test_trailing_separators_and_empty_rows_are_nothing(load: Load) -> None:

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from rdrop_cli.study.units import format_count, format_digits, format_error, format_reading, format_stamp, name_target
+from rdrop_cli.study.units import (
+    format_count,
+    format_digits,
+    format_error,
+    format_reading,
+    format_stamp,
+    is_unit,
+    name_target,
+)
 
 
 @pytest.mark.parametrize(
@@ -75,3 +83,20 @@ def test_small_readings_keep_their_digits(value: float, told: str) -> None:
 
 def test_one_is_counted_in_the_singular() -> None:
     assert [format_count(number, "seed") for number in (0, 1, 2)] == ["0 seeds", "1 seed", "2 seeds"]
+
+
+@pytest.mark.parametrize(
+    "text", ["°C", "Deg C", "DEG C", "W/m^2", "W m-2", "g/m**3", "kWh/m²", "EUR/MWh", "MBAR", "%", "1/min"]
+)
+def test_units_that_are_in_use_are_known(text):
+    assert is_unit(text)
+
+
+@pytest.mark.parametrize("text", ["Avg", "Smp", "Out", "AAPL", "Temp", "load", "", "-", "1000"])
+def test_other_words_are_no_units(text):
+    assert not is_unit(text)
+
+
+def test_a_unit_may_stand_behind_a_comma():
+    assert name_target("Temperatur, °C") == ("Temperatur", "°C")
+    assert name_target("load, north") == ("load, north", "")

@@ -7,10 +7,12 @@ from itertools import count
 
 from rdrop_cli.series.csv.numbers import is_missing, is_number
 from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, find_format
+from rdrop_cli.study.units import is_unit
 
 UNNAMED = "unnamed"  # the first column of a table that pandas wrote with an index that has no name
 SHOWN_COLUMNS = 6
 MOST_HEADER_ROWS = 3
+LOGGER_MARKS = ("TS", "RN")  # what loggers of Campbell write as the units of timestamps and of record numbers
 Row = list[str]
 
 
@@ -29,9 +31,8 @@ def find_header(rows: Sequence[Row], start: int, width: int) -> tuple[int, list[
     """Return the index of the first row of readings, and the rows of names above it."""
     full = [fit_row(row, width) for row in rows[start:] if width - 1 <= len(row) and any(c.strip() for c in row)][-200:]
     usual = [_find_usual_kind(column) for column in zip(*full, strict=True)]
-    first = next(
-        (n for n in range(start, len(rows)) if len(rows[n]) >= width - 1 and _is_reading(rows[n], usual)), len(rows)
-    )
+    readings = (n for n in range(start, len(rows)) if len(rows[n]) >= width - 1 and _is_reading(rows[n], usual))
+    first = next((n for n in readings if not _is_followed_by_a_header(rows, n)), len(rows))
     while first - 1 > start and _is_damaged_reading(rows[first - 1], usual, rows[first - 2]):
         first -= 1
     header: list[Row] = []
@@ -44,6 +45,18 @@ def find_header(rows: Sequence[Row], start: int, width: int) -> tuple[int, list[
         header.insert(0, row)
         has_names = has_names or filled > 1  # of one cell is a row of units, or the name of an index
     return first, header if has_names else []
+
+
+def _is_followed_by_a_header(rows: Sequence[Row], first: int) -> bool:
+    """Tell whether an empty row and one of names follow the row: so a station is described above its readings."""
+    if first + 1 >= len(rows) or not _is_empty(rows[first + 1]):
+        return False
+    below = next((row for row in rows[first + 1 :] if not _is_empty(row)), [])
+    return sum(bool(cell.strip()) for cell in below) > 1 and not any(map(_kind_of, below))
+
+
+def _is_empty(row: Row) -> bool:
+    return not any(cell.strip() for cell in row)
 
 
 def _is_reading(row: Row, usual: list[str]) -> bool:
@@ -89,12 +102,13 @@ def name_columns(header: list[Row], width: int) -> tuple[list[str], list[str]]:
     rows = [[cell.strip().lstrip("\ufeff") for cell in row] for row in header]
     if len(rows[0]) == width - 1:  # R writes no name for the names of rows
         rows = [["", *row] for row in rows]
-    rows = [fit_row(row, width) for row in rows]
-    rows[0][0] = re.sub(r"^#+\s*", "", rows[0][0])
-    names = rows[0]
-    for units in rows[1:]:
+    rows = [[re.sub(r"^#+\s*", "", row[0]), *row[1:]] for row in (fit_row(row, width) for row in rows)]
+    of_names, of_units = [[row for row in rows[1:] if _holds_units(row) is holds] for holds in (False, True)]
+    names = [" ".join(_drop_repeated(cells)) for cells in zip(rows[0], *of_names, strict=True)]
+    for units in of_units:
         names = [_add_unit(name, unit) for name, unit in zip(names, units, strict=True)]
-        notes.append("two rows of names, or a row of units: joined")
+    if len(rows) > 1:
+        notes.append(f"header: {len(rows)} rows, joined")
     if names[0] == "" or re.fullmatch(r"Unnamed: 0", names[0]):
         names[0] = UNNAMED
     names = [name or f"{UNNAMED} {number}" for number, name in enumerate(names, start=1)]
@@ -115,11 +129,24 @@ def name_columns(header: list[Row], width: int) -> tuple[list[str], list[str]]:
     return distinct, notes
 
 
+def _holds_units(row: Row) -> bool:
+    """Tell whether a row of a header is one of units, and not of further names."""
+    cells = [cell for cell in row if cell and cell != "-"]
+    return sum(is_unit(cell) or cell[0] in "([" or cell in LOGGER_MARKS for cell in cells) >= len(cells) / 2
+
+
+def _drop_repeated(cells: Sequence[str]) -> list[str]:
+    """Return the names of a column from top to bottom, without what the one above ends in: `T_Avg` needs no `Avg`."""
+    names = list[str]()
+    for cell in cells:
+        if cell and cell != "-" and not (names and names[-1].endswith(cell)):
+            names.append(cell)
+    return names
+
+
 def _add_unit(name: str, unit: str) -> str:
     unit = unit.strip("()[] ")
-    if not unit or unit == "-" or unit == name:
-        return name
-    return f"{name} {unit}" if is_number(unit) or not name else f"{name} ({unit})"
+    return f"{name} ({unit})" if name and unit and unit not in ("-", name) else name or unit
 
 
 def list_names(names: Sequence[str]) -> str:

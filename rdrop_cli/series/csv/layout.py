@@ -11,6 +11,7 @@ from rdrop_cli.series.csv.header import SHOWN_COLUMNS, Row, find_header, find_wi
 from rdrop_cli.series.csv.numbers import is_missing, is_number
 from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, YEAR_NAMES, TimestampColumn, find_format
 from rdrop_cli.study.reading import SEPARATORS, Reading
+from rdrop_cli.study.units import format_count
 
 SAMPLED_LINES = 2000
 MAX_COLUMNS = 10_000
@@ -19,9 +20,10 @@ _PARTS = (  # names under which a timestamp is found in several columns
     {"month", "mo", "mm", "mnth", "monat", "mois", "mes", "mês", "mese", "maand"},
     {"day", "dd", "dy", "tag", "jour", "día", "dia", "giorno", "dag"},
     {"hour", "hr", "hh", "stunde", "heure", "hora", "ora", "uur"},
-    {"minute", "min", "minuten"},
+    {"minute", "min", "minuten", "mm", "mn"},
 )
-_TIME_NAME = re.compile(r"time|date|stamp|epoch|unix|utc|datum|zeit|fecha|^ts?$", re.IGNORECASE)
+_DAY_OF_YEAR = {"doy", "yday", "jday", "julian day", "day of year", "day_of_year", "dayofyear"}
+_TIME_NAME = re.compile(r"time|date|stamp|epoch|unix|utc|datum|zeit|fecha|yyyy|^ts?$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,9 @@ class Layout:
 
 def join_timestamp(names: Sequence[str], parts: Sequence[str]) -> str:
     """Join the cells of a timestamp: year, month, day, hour and minute as such, others by a blank."""
-    if len(parts) > 1 and names[0].lower() in _PARTS[0]:
+    if len(parts) > 1 and _in_part(names[0], _PARTS[0]):
+        if _in_part(names[1], _DAY_OF_YEAR):
+            return f"{parts[0]}-{parts[1].zfill(3)} {':'.join(parts[2:])}".rstrip()
         date, clock = "-".join([*parts[:3], *["1"] * (3 - len(parts))]), ":".join(parts[3:])
         return f"{date} {clock}".rstrip()
     return " ".join(parts)
@@ -132,7 +136,7 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
     above = first - len(header)
     skipped = [number + 1 for number in range(above) if lines[number].strip()]
     if skipped:
-        notes.append(f"above the header: {len(skipped)} lines, not read")
+        notes.append(f"above the header: {format_count(len(skipped), 'line')}, not read")
     sample = [
         fit_row(row, width) for row in rows[first:] if any(cell.strip() for cell in row) and len(row) > width // 2
     ]
@@ -160,7 +164,8 @@ def _find_separator(lines: Sequence[str], reading: Reading) -> tuple[int, str]:
 
 def choose_separator(lines: Sequence[str]) -> str:
     """Return what parts most lines into as many cells; of several, the comma last, which numbers have too."""
-    sample = [line for line in lines if line.strip()][-300:]
+    filled = [line for line in lines if line.strip()][-300:]
+    sample = [line for line in filled if not line.startswith("#")] or filled
     scores = {}
     for place, mark in enumerate(("\t", ";", "|", ",", " ")):
         widths = Counter(len(split_line(line, mark)) for line in sample)
@@ -193,9 +198,19 @@ def _find_time(label: str, names: list[str], sample: list[Row], reading: Reading
 
 
 def find_parts(names: Sequence[str]) -> tuple[int, ...]:
-    """Return the indices of year, month and so on, as far as there are columns of these names; none without a year."""
-    found = [_find_part(names, options) for options in _PARTS]
-    return tuple(part for part in found[: found.index(None) if None in found else None] if part is not None)
+    """Return the indices of year, month and so on, as far as there are columns of these names; none without a year.
+
+    In place of month and day there may be the day of the year.
+    """
+    year, month, day, hour, minute = _PARTS
+    has_month = any(_in_part(name, month) for name in names)
+    found = list[int]()
+    for options in (year, *((month, day) if has_month else (_DAY_OF_YEAR,)), hour, minute):
+        part = next((n for n, name in enumerate(names) if _in_part(name, options) and n not in found), None)
+        if part is None:
+            break
+        found.append(part)
+    return tuple(found)
 
 
 def find_time_columns(label: str, names: Sequence[str], wanted: str) -> tuple[int, ...]:
@@ -255,11 +270,8 @@ def _find_clock(names: list[str], columns: list[Row], date: int) -> tuple[int, .
 
 
 def _in_part(name: str, options: Set[str]) -> bool:
-    return name.lower().strip("<> ") in options
-
-
-def _find_part(names: Sequence[str], options: Set[str]) -> int | None:
-    return next((index for index, name in enumerate(names) if _in_part(name, options)), None)
+    """Tell whether a column, whatever the unit behind its name, is called one of these."""
+    return name.partition(" (")[0].lower().strip("<> ") in options
 
 
 def _find_numbers(

@@ -16,6 +16,7 @@ from rdrop_cli.series.csv.layout import SAMPLED_LINES, Layout, find_column, infe
 from rdrop_cli.series.csv.numbers import Evidence, decide_decimals, is_missing, parse_number
 from rdrop_cli.series.csv.timestamps import TimestampColumn
 from rdrop_cli.study.reading import Reading
+from rdrop_cli.study.units import format_count
 
 CHUNK_ROWS = 8192
 MOST_GROUPS = 1000
@@ -104,6 +105,7 @@ class _Reader:
         if any("\0" in line for line in lines[:100]):
             raise DataError(f"{content.label}: holds NUL bytes: no text; expected a CSV")
         self._layout = infer(content.label, lines, reading)
+        self._lines_below = 0
 
     def read(self) -> Table:
         """Convert under the decimal marks that the first rows tell; once more where later ones tell others."""
@@ -182,16 +184,30 @@ class _Reader:
                 stream.readline()
             line = layout.first_line
             rows = split_rows(stream, layout.separator)
+            is_below_empty_row = False
             try:
                 for found, lines_read in rows:
                     here, line = line, layout.first_line + lines_read
+                    if is_below_empty_row and len(found) < width and self._is_text_below(found, rows):
+                        return
                     cells = found if len(found) == width else self._fit(found, here)
-                    if not "".join(cells).strip():
+                    is_below_empty_row = not "".join(cells).strip()
+                    if is_below_empty_row:
                         continue
                     if not conditions or all(cells[index].strip() == value for index, value in conditions):
                         yield here, cells
             except csv.Error as error:
                 raise DataError(f"{label}: line {line}: {error}") from error
+
+    def _is_text_below(self, found: list[str], rest: Iterator[tuple[list[str], int]]) -> bool:
+        """Tell whether all that follows an empty row are rows of fewer cells: remarks on the readings, not readings."""
+        texts = [found]
+        for cells, _ in rest:
+            if len(cells) >= len(self._layout.names):
+                return False
+            texts.append(cells)
+        self._lines_below = sum(any(cell.strip() for cell in cells) for cells in texts)
+        return True
 
     def _fit(self, cells: list[str], line: int) -> list[str]:
         names = self._layout.names
@@ -287,6 +303,8 @@ class _Reader:
 
     def _list_notes(self, decimals: dict[str, str], formats: str) -> tuple[str, ...]:
         notes = list(self._layout.notes)
+        if self._lines_below:
+            notes.append(f"below the readings: {format_count(self._lines_below, 'line')}, not read")
         if "," in decimals.values():
             notes.append("numbers: with a decimal comma (‹decimal›)")
         names = {mark: name for name, mark in {"semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}.items()}

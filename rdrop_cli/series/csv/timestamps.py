@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 ISO, QUARTER, WEEK = "ISO8601", "quarter", "week"
 YEAR, YEAR_MONTH, SHORT_DATE = "%Y", "%Y%m", "%y%m%d"
-YEAR_NAMES = frozenset(("year", "yr", "yyyy", "jahr", "année", "annee", "año", "ano", "anno", "jaar"))
+YEAR_NAMES = frozenset(("year", "yr", "yy", "yyyy", "jahr", "année", "annee", "año", "ano", "anno", "jaar"))
 DAY_FIRST, MONTH_FIRST = "day first", "month first"
 _DATES = (  # a pattern, and its format: of one order, or of each
     (r"\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d"),
@@ -36,6 +36,7 @@ _DATES = (  # a pattern, and its format: of one order, or of each
     (r"\d{8}", "%Y%m%d"),
     (r"[A-Za-z]{3} \d{4}", "%b %Y"),
     (r"[A-Za-z]{4,9} \d{4}", "%B %Y"),
+    (r"\d{4}-\d{3}", "%Y-%j"),
     (r"\d{4}-\d{2}", "%Y-%m"),
     (r"\d{4}/\d{2}", "%Y/%m"),
     (r"\d{4}M\d{2}", "%YM%m"),
