@@ -189,7 +189,8 @@ def _list_measured(metrics: Metrics, times: list[int]) -> Iterator[tuple[str, fl
     parts = {"best": metrics.best, "final": metrics.final, "test": metrics.test, "naive": metrics.naive}
     for part, figures in parts.items():
         for name, value in asdict(figures).items() if figures else ():
-            yield f"{part}_{name}", float(value), times[-1], len(times)
+            if value is not None:  # as the naive test errors of older runs are
+                yield f"{part}_{name}", float(value), times[-1], len(times)
 
 
 def _connect(uri: str) -> "MlflowClient":

@@ -270,6 +270,8 @@ def _convert(kind: str, value: Any, datatype: type[T]) -> T:
         raise DataError(f"not {kind}: {_name_fault(str(error), value)}") from error
     except UsageError as error:  # a value that cannot be trained with
         raise DataError(f"not {kind}: {error}") from error
+    except UnicodeEncodeError as error:  # half of a surrogate pair, which JSON can write
+        raise DataError(f"not {kind}: expected Unicode text, received {_show(error.object)}") from error
 
 
 def _name_fault(message: str, document: Any) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.errors import DataError, UsageError
+from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
 from rdrop_cli.files import sha256_of_file
 from rdrop_cli.series.cache import read_through_cache
 from rdrop_cli.series.content import Content, hide_login, is_address, open_content
@@ -50,10 +50,17 @@ def load_dataset(name: str, data_dir: Path, reading: Reading | None = None) -> S
 
 
 def locate_dataset(name: str) -> str:
-    """Return what finds a dataset from any folder: a name, an address without login, or the full path of a file."""
+    """Return what finds a dataset from any folder: a name, an address without login, or the full path of a file.
+
+    Raises:
+        UsageError: it is no text that a path can be, as one with a null byte is not.
+    """
     if is_address(name):
         return hide_login(name)
-    return name if name in NAMED else str(Path(name).resolve())
+    try:
+        return name if name in NAMED else str(Path(name).resolve())
+    except ValueError as error:
+        raise ValueRefusedError("dataset", name, "jena, synthetic or the path of a CSV") from error
 
 
 def load_synthetic(data_dir: Path) -> Series:

@@ -21,7 +21,25 @@ _SYMBOLS = frozenset(
     (
         *_UNITS_AFTER_UNDERSCORE,
         *("%", "°", "°C", "℃", "°F", "degF", "deg", "degT", "degrees", "C", "F", "kelvin", "fahrenheit", "rad"),
-        *("atm", "mb", "µm", "μm", "in", "inch", "ft", "mi", "kt", "kts", "kn", "knots", "mph", "mps", "kmh", "kph"),
+        *(
+            "atm",
+            "mb",
+            "µm",
+            "μm",
+            "in",
+            "inch",
+            "ft",
+            "mi",
+            "sq",
+            "kt",
+            "kts",
+            "kn",
+            "knots",
+            "mph",
+            "mps",
+            "kmh",
+            "kph",
+        ),
         *("s", "sec", "min", "mn", "h", "hr", "d", "dy", "day", "mo", "yr", "year"),
         *("g", "kg", "mg", "µg", "μg", "ug", "t", "l", "L", "ml", "mol", "mmol", "µmol", "μmol", "umol", "m2", "m3"),
         *("mW", "VA", "kVA", "var", "kvar", "mV", "dB", "N", "rpm", "lx", "lux", "klux", "ppt", "psu", "NTU"),
@@ -50,7 +68,7 @@ def is_unit(text: str) -> bool:
     """Tell whether a text is a unit that is in use: `W/m^2`, `Deg C` and `µg m-3` are, `Avg` is none."""
     whole = re.sub(r"(?i)\bdeg(?:rees?)?\.? (?=[cf]\b)", "deg", text).replace("**", "^")
     bare = [re.sub(r"\^?[-−⁻]?[\d²³⁻¹]+$", "", part) for part in re.split(r"[\s/*·]", whole)]
-    parts = [part for part in bare if part]
+    parts = [part for part in bare if part.strip("0123456789")]
     return bool(parts) and all(p in _SYMBOLS or p.lower() in _LONG_SYMBOLS for p in parts)
 
 

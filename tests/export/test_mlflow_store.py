@@ -146,6 +146,14 @@ def test_an_id_with_quotation_marks_is_found_again(run, uri, client):
     assert [log(run, uri)[0].state for _ in range(2)] == ["logged", "there"]
 
 
+def test_what_older_runs_have_not_measured_is_no_figure(run):
+    naive = replace(run.metrics.naive, test_mae=None, test_mae_in_unit=None)
+    record = describe_run(Run(run.folder, replace(run.metrics, naive=naive)))
+    names = {name for name, *_ in record.metrics}
+    assert "naive_val_mae" in names
+    assert "naive_test_mae" not in names
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

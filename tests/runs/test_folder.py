@@ -40,6 +40,14 @@ def test_a_new_run_holds_all_that_is_needed_to_run_it_again(tmp_path: Path, tiny
     assert [path.name for path in folder.path.iterdir()] == ["config.json"]
 
 
+def test_half_of_a_surrogate_pair_is_refused(tmp_path: Path, tiny_config: RunConfig) -> None:
+    folder = create_run_folder(tmp_path, tiny_config)
+    document = json.loads(folder.config_path.read_text()) | {"seed": "\ud800"}
+    folder.config_path.write_text(json.dumps(document))
+    with pytest.raises(DataError, match=r"not a run's configuration: expected Unicode text, received '.ud800'"):
+        folder.read_config()
+
+
 def test_a_taken_id_is_not_given_again(tmp_path: Path, tiny_config: RunConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     digits = iter(["0000"] * 3 + ["0001"] * 5)
     token_hex = secrets.token_hex

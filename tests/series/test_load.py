@@ -105,3 +105,10 @@ def test_jena_is_what_was_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_name_that_is_neither_a_dataset_nor_a_file_is_wrong_usage(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="dataset: expected jena, synthetic or the path of a CSV, received "):
         load_dataset(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800.csv"])
+def test_what_can_be_no_path_is_wrong_usage(tmp_path: Path, name: str) -> None:
+    for use in (load.locate_dataset, lambda text: load_dataset(text, tmp_path)):
+        with pytest.raises(UsageError, match="dataset: expected jena, synthetic or the path of a CSV, received "):
+            use(name)

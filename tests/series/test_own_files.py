@@ -214,13 +214,21 @@ FORMS = (
     "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %I:%M %p",
     "%Y/%m/%d %H:%M", "%d-%m-%Y %H:%M", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%Y%m%d:%H%M", "%d-%b-%Y %H:%M",
     "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S+00:00", "%d/%m/%Y %H.%M.%S", "%Y-%m-%d %H", "%d.%m.%y %H:%M",
+    "%Y%m%dT%H%M%SZ", "%Y-%m-%d %H:%M:%S UTC", "%a; %d %b %Y %H:%M:%S GMT", "%A; %d.%m.%Y %H:%M",
+    "%Y-%m-%dT%H:%MZ[UTC]",
 )  # fmt: skip
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_timestamps_are_read_in_the_form_that_their_values_tell(load: Load, form: str) -> None:
-    lines = (f"{time},{mw}" for time, mw in zip(write_times(form), READINGS, strict=True))
+    lines = (f'"{time}",{mw}' for time, mw in zip(write_times(form.replace(";", ",")), READINGS, strict=True))
     assert is_as_plain(load("date,MW", *lines))
+
+
+def test_the_name_of_a_zone_behind_an_offset_is_nothing(load: Load) -> None:
+    times = write_times("%Y-%m-%dT%H:%M:%S+01:00[Europe/Berlin]")
+    series = load("date,MW", *(f"{time},{mw}" for time, mw in zip(times, READINGS, strict=True)))
+    assert series.timestamps.tolist() == [time.item() - np.timedelta64(1, "h").item() for time in HOURS]
 
 
 @pytest.mark.parametrize(("factor", "places"), [(1, 0), (1, 1), (1000, 0), (10**6, 0), (10**9, 0)])
@@ -247,7 +255,13 @@ def test_the_end_of_a_length_of_time_is_no_input(load: Load) -> None:
 
 @pytest.mark.parametrize(
     ("form", "glue"),
-    [("%d.%m.%Y %H:%M", " - "), ("%d/%m/%Y %H:%M:%S", " - "), ("%Y-%m-%dT%H:%M", "/"), ("%d.%m.%Y,%H:%M", " - ")],
+    [
+        ("%d.%m.%Y %H:%M", " - "),
+        ("%d/%m/%Y %H:%M:%S", " - "),
+        ("%Y-%m-%dT%H:%M", "/"),
+        ("%d.%m.%Y,%H:%M", " - "),
+        ("%d-%m-%Y,%H", " - "),
+    ],
 )
 def test_a_length_of_time_is_known_by_its_beginning(load: Load, form: str, glue: str) -> None:
     ends = [(pd.Timestamp(time) + pd.Timedelta("1h")).strftime(form.rpartition(",")[2]) for time in HOURS]
@@ -300,16 +314,18 @@ def test_year_month_day_and_hour_may_stand_in_four(load: Load) -> None:
         (("#YY MM DD hh mm MW", "#yr mo dy hr mn MW"), "%Y %m %d %H %M"),
         (("# STN,YYYYMMDD,   HH,   MW",), "260,%Y%m%d,%H"),
         (("date,MW",), "%Y-%j %H:%M"),
+        (("Year, Month, Day,MW", "YYYY,MM,DD,10^6 MWh"), "%Y,%m,%d"),
+        (("agency\tdatetime\tMW", "5s\t20d\t14n"), "USGS\t%Y-%m-%d %H:%M"),
     ],
 )
 def test_files_of_weather_services_have_their_times(load: Load, header: tuple[str, ...], form: str) -> None:
-    step = "D" if form == "%Y,%j" else "h"
+    step = "h" if "%H" in form else "D"
     times = pd.date_range("2014-01-30T22:00" if step == "h" else "2014-01-30", periods=60, freq=step)
-    glue = " " if " " in header[0] and "," not in header[0] else ","
+    glue = next(mark for mark in ("\t", ",", " ") if mark in header[0])
     rows = [f"{time.strftime(form)}{glue}{mw}" for time, mw in zip(times, READINGS, strict=True)]
     series = load("# MW: the load", *header, *rows)
     assert series.timestamps.tolist() == times.to_pydatetime().tolist()
-    assert series.values[:, series.columns.index("MW")].tolist() == READINGS
+    assert series.values[:, [name.startswith("MW") for name in series.columns]].ravel().tolist() == READINGS
 
 
 def test_day_and_month_that_no_value_tells_apart_are_refused_with_both_forms(load: Load) -> None:

@@ -12,7 +12,9 @@ from rdrop_cli.study.units import is_unit
 UNNAMED = "unnamed"  # the first column of a table that pandas wrote with an index that has no name
 SHOWN_COLUMNS = 6
 MOST_HEADER_ROWS = 3
-LOGGER_MARKS = ("TS", "RN")  # what loggers of Campbell write as the units of timestamps and of record numbers
+# What stands for the unit of a timestamp, and of a record number in files of Campbell's loggers.
+TIME_UNITS = frozenset(("TS", "RN", "YYYY", "MM", "DD", "HH", "hh", "mm"))
+_WIDTH = re.compile(r"\d+[snd]")  # of a column, as the U.S. Geological Survey writes it below its name
 Row = list[str]
 
 
@@ -103,7 +105,8 @@ def name_columns(header: list[Row], width: int) -> tuple[list[str], list[str]]:
     if len(rows[0]) == width - 1:  # R writes no name for the names of rows
         rows = [["", *row] for row in rows]
     rows = [[re.sub(r"^#+\s*", "", row[0]), *row[1:]] for row in (fit_row(row, width) for row in rows)]
-    of_names, of_units = [[row for row in rows[1:] if _holds_units(row) is holds] for holds in (False, True)]
+    below = [row for row in rows[1:] if not all(_WIDTH.fullmatch(cell) for cell in row)]
+    of_names, of_units = [[row for row in below if _holds_units(row) is holds] for holds in (False, True)]
     names = [" ".join(_drop_repeated(cells)) for cells in zip(rows[0], *of_names, strict=True)]
     for units in of_units:
         names = [_add_unit(name, unit) for name, unit in zip(names, units, strict=True)]
@@ -132,7 +135,7 @@ def name_columns(header: list[Row], width: int) -> tuple[list[str], list[str]]:
 def _holds_units(row: Row) -> bool:
     """Tell whether a row of a header is one of units, and not of further names."""
     cells = [cell for cell in row if cell and cell != "-"]
-    return sum(is_unit(cell) or cell[0] in "([" or cell in LOGGER_MARKS for cell in cells) >= len(cells) / 2
+    return sum(is_unit(cell) or cell[0] in "([" or cell in TIME_UNITS for cell in cells) >= len(cells) / 2
 
 
 def _drop_repeated(cells: Sequence[str]) -> list[str]:

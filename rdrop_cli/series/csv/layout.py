@@ -19,7 +19,7 @@ _PARTS = (  # names under which a timestamp is found in several columns
     YEAR_NAMES,
     {"month", "mo", "mm", "mnth", "monat", "mois", "mes", "mês", "mese", "maand"},
     {"day", "dd", "dy", "tag", "jour", "día", "dia", "giorno", "dag"},
-    {"hour", "hr", "hh", "stunde", "heure", "hora", "ora", "uur"},
+    {"hour", "hours", "hr", "hh", "stunde", "heure", "hora", "ora", "uur"},
     {"minute", "min", "minuten", "mm", "mn"},
 )
 _DAY_OF_YEAR = {"doy", "yday", "jday", "julian day", "day of year", "day_of_year", "dayofyear"}

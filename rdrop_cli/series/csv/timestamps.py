@@ -55,7 +55,8 @@ _TIMES = (
     (r"\d{1,2}", "%H"),
 )
 _CLOCK = "|".join(pattern for pattern, _ in _TIMES[1:-3])
-TIME_OF_DAY = re.compile(rf"(?:{_CLOCK})(?:\s*[-–]\s*(?:{_CLOCK}))?")  # or of a length of time
+# Or of a length of time.
+TIME_OF_DAY = re.compile(rf"(?:{_CLOCK})(?:\s*[-–]\s*(?:{_CLOCK}))?|\d\d\s[-–]\s\d\d")
 _ZONE = r"(?:Z|[+-]\d{2}:?\d{2})"
 _ISO = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?{_ZONE}?)?")
 _COMPACT = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
@@ -64,7 +65,11 @@ _QUARTER = re.compile(r"(\d{4})[- ]?Q([1-4])")
 _WEEK = re.compile(r"(\d{4})-?W(\d{2})(?:-?([1-7]))?")
 _MIDNIGHT_24 = re.compile(r"([T ])24((?:[:.]00){0,2}|00)$")
 # The end of a length of time, which is known by its beginning: ` - 01.01.2020 01:00` behind a time of day.
-_END = re.compile(r"(?<=:\d\d)\s+[-–]\s+\d[\d.:/ -]*$|/\d{4}-\d{2}-[\dT:.Z+ -]*$")
+_END = re.compile(r"(?<=:\d\d)\s+[-–]\s+\d[\d.:/ -]*$|(?<=\s\d\d)\s[-–]\s\d\d$|/\d{4}-\d{2}-[\dT:.Z+ -]*$")
+_DAY_OF_WEEK = re.compile(r"^(?:Mon|Tue|Tues|Wed|Wednes|Thu|Thurs|Fri|Sat|Satur|Sun)(?:day)?,? (?=\d|[A-Z])")
+_NAME_OF_UTC = re.compile(r"(?<=:\d\d) ?(?:UTC|GMT)$")
+_NAME_OF_ZONE = re.compile(r"(?<=[\dZ])\[[A-Za-z_/+-]+\]$")  # behind the offset, as Java writes it
+_BESIDE = ((_END, ""), (_DAY_OF_WEEK, ""), (_NAME_OF_ZONE, ""), (_NAME_OF_UTC, "Z"))
 FIRST, LAST = np.datetime64("0001-01-01T00:00:00", "us"), np.datetime64("9999-12-31T23:59:59", "us")
 
 
@@ -74,7 +79,9 @@ def find_format(text: str, order: str = DAY_FIRST) -> str | None:
 
     Of a length of time, `01.01.2020 00:00 - 01.01.2020 01:00`, it is that of its beginning. None for no timestamp.
     """
-    text = _END.sub("", text.strip())
+    text = text.strip()
+    for pattern, replacement in _BESIDE:
+        text = pattern.sub(replacement, text)
     if _ISO.fullmatch(text):
         return ISO
     if _QUARTER.fullmatch(text):
@@ -86,7 +93,7 @@ def find_format(text: str, order: str = DAY_FIRST) -> str | None:
     if re.fullmatch(r"\d+(\.\d*)?", text):
         return _find_number_format(text)
     match = re.fullmatch(rf"(.*?)({_ZONE}?)", text)
-    body, zone = (match[1].rstrip(), match[2]) if match and re.search(r":\d\d", match[1]) else (text, "")
+    body, zone = (match[1].rstrip(), match[2]) if match and re.search(r":\d\d|\dT\d{4,6}$", match[1]) else (text, "")
     for date, date_format in _DATES:
         chosen = date_format if isinstance(date_format, str) else date_format[order == MONTH_FIRST]
         for time, time_format in _TIMES:
@@ -203,8 +210,10 @@ class TimestampColumn:
         """Return timestamps, and the index of the first text that is none."""
         import pandas as pd
 
-        begun = pd.Series(list(texts), dtype=object).str.strip().str.replace(_END, "", regex=True)
-        column, days = _turn_midnight(begun)
+        column = pd.Series(list(texts), dtype=object).str.strip()
+        for pattern, replacement in _BESIDE:
+            column = column.str.replace(pattern, replacement, regex=True)
+        column, days = _turn_midnight(column)
         found = np.full(len(column), np.datetime64("NaT", "us"))
         left, untried, tried = np.arange(len(column)), self._list_known(order), set[str]()
         while len(left):
