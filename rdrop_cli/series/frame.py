@@ -8,8 +8,9 @@ import numpy as np
 
 from rdrop_cli.errors import DataError, UsageError, tell_extra
 from rdrop_cli.series.content import Content
-from rdrop_cli.series.csv.layout import find_column, find_parts, find_time_columns, holds_timestamps, join_timestamp
+from rdrop_cli.series.csv.header import find_column
 from rdrop_cli.series.csv.read import Table
+from rdrop_cli.series.csv.time_columns import find_parts, find_time_columns, holds_timestamps, join_timestamp
 from rdrop_cli.series.csv.timestamps import TimestampColumn
 from rdrop_cli.study.reading import Reading
 

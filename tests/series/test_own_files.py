@@ -184,6 +184,27 @@ def test_commas_group_thousands_where_cells_show_it(load: Load) -> None:
     assert series.values[:2, 0].tolist() == [1100.5, 1101.5]
 
 
+@pytest.mark.parametrize(("cell", "unit"), [("{} kW", "kW"), ("{}%", "%"), ("${}", "$"), ("{}\u00a0°C", "°C")])
+def test_a_unit_in_each_cell_becomes_part_of_the_name(load: Load, cell: str, unit: str) -> None:
+    rows = [f"{time},{cell.format(mw)}" for time, mw in zip(HOURS, READINGS, strict=True)]
+    series = load("utc,load", *rows[:9], rows[9].partition(",")[0] + ",", *rows[10:])
+    assert series.columns == (f"load ({unit})",)
+    assert series.values[:, 0].tolist()[:9] == READINGS[:9]
+    assert np.isnan(series.values[9, 0])
+    assert load("utc,load (a)", *rows).columns == ("load (a)",)
+
+
+def test_another_unit_further_down_is_refused_by_its_line(load: Load) -> None:
+    rows = [f"2014-01-30 {n // 60:02}:{n % 60:02},{'900 W' if n == 1300 else '1.5 kW'}" for n in range(1440)]
+    said = refuse(load, "utc,load", *rows)
+    assert "no column of numbers beside the timestamps, only text: load" in said
+    days = [f"2014-01-{d:02} {row[11:]}" for d in (28, 29, 30) for row in rows]  # beyond the lines that are looked at
+    said = refuse(
+        load, "utc,load", *days[:1300], *(row.replace("900 W", "1.5 kW") for row in days[1300:2700]), *days[2700:]
+    )
+    assert "expected a number, received '900 W'" in said
+
+
 def test_evidence_in_the_last_row_decides_for_the_first(load: Load) -> None:
     start = np.datetime64("2014-01-01", "s")
     rows = [f"{start + 60 * n};1.{100 + n % 900}" for n in range(9000)]

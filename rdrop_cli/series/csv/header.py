@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import count
 
+from rdrop_cli.errors import UsageError, suggest
 from rdrop_cli.series.csv.numbers import is_missing, is_number
 from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, find_format
 from rdrop_cli.study.units import is_unit
@@ -150,6 +151,18 @@ def _drop_repeated(cells: Sequence[str]) -> list[str]:
 def _add_unit(name: str, unit: str) -> str:
     unit = unit.strip("()[] ")
     return f"{name} ({unit})" if name and unit and unit not in ("-", name) else name or unit
+
+
+def find_column(label: str, names: Sequence[str], wanted: str, option: str) -> int:
+    """Return the index of a column that an option names.
+
+    Raises:
+        UsageError: there is none; names the nearest.
+    """
+    if wanted in names:
+        return names.index(wanted)
+    hint = suggest(wanted, names, f"it has {list_names(names)}")
+    raise UsageError(f"{label} has no column {wanted!r}; {hint}", field=option)
 
 
 def list_names(names: Sequence[str]) -> str:

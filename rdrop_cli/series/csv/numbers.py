@@ -2,10 +2,12 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from rdrop_cli.errors import DataError
+from rdrop_cli.study.units import is_unit
 
 MISSING = frozenset(
     ("", "NA", "N/A", "n/a", "null", "NULL", "None", "#N/A", "#NA", "<NA>", "\\N", "(null)", "-", "--", "---", "?")
@@ -27,6 +29,7 @@ _STRICT = {
     ".": re.compile(rf"[+-]?(?:(?:\d+|{_GROUPS}|\d{{1,3}}(?:,\d{{3}})+)(?:\.\d*)?|\.\d+){_EXPONENT}"),
     ",": re.compile(rf"[+-]?(?:(?:\d+|{_GROUPS}|\d{{1,3}}(?:\.\d{{3}})+)(?:,\d*)?|,\d+){_EXPONENT}"),
 }
+_WITH_UNIT = re.compile(r"([+-]?)([$€£]?)\s*([+-]?[\d.,](?:[\d.,' \u00a0\u202f]*[\d.,])?(?:[eE][+-]?\d+)?)\s*(\D*)")
 _GROUP_MARKS = str.maketrans("", "", " '\u00a0\u202f")
 
 
@@ -47,6 +50,29 @@ def classify(cell: str) -> str | None:
     if not text.isascii() and not re.fullmatch(r"[\x00-\x7f\u00a0\u202f]*", text):
         return None
     return next((kind for kind, pattern in _EVIDENCE.items() if pattern.fullmatch(text)), None)
+
+
+def find_unit(cells: Sequence[str]) -> str:
+    """Return the unit that is written in every cell with its number, `kW` of `2.5 kW`; empty where there is no one."""
+    unit = _split_unit(cells[0])[1] if cells else ""
+    return unit if unit and all(_split_unit(cell)[1] == unit for cell in cells) else ""
+
+
+def drop_unit(cell: str, unit: str) -> str:
+    """Return a cell without that unit; one that has another, or none, as it is."""
+    number, found = _split_unit(cell)
+    return number if found == unit else cell
+
+
+@lru_cache(maxsize=10_000)
+def _split_unit(cell: str) -> tuple[str, str]:
+    """Return the number of a cell such as `2.5 kW`, `50 %` or `$ 1,234.50`, and the unit; none of any other cell."""
+    match = _WITH_UNIT.fullmatch(cell.strip().replace("\u2212", "-"))
+    sign, before, number, behind = match.groups() if match else ("", "", "", "")
+    unit = before or behind.strip()
+    if not is_number(sign + number) or not is_unit(unit) or (before and behind):
+        return cell, ""
+    return sign + number, unit
 
 
 @dataclass

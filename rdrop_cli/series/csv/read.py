@@ -12,8 +12,9 @@ import numpy.typing as npt
 from rdrop_cli.errors import DataError
 from rdrop_cli.series.content import Content, detect_encoding, guess_code_page, refuse_damage
 from rdrop_cli.series.csv.grown import Grown
-from rdrop_cli.series.csv.layout import SAMPLED_LINES, Layout, find_column, infer_layout, split_rows
-from rdrop_cli.series.csv.numbers import Evidence, decide_decimals, is_missing, parse_number
+from rdrop_cli.series.csv.header import find_column
+from rdrop_cli.series.csv.layout import SAMPLED_LINES, Layout, infer_layout, split_rows
+from rdrop_cli.series.csv.numbers import Evidence, decide_decimals, drop_unit, is_missing, parse_number
 from rdrop_cli.series.csv.timestamps import TimestampColumn
 from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.units import format_count
@@ -195,6 +196,8 @@ class _Reader:
                     if is_below_empty_row:
                         continue
                     if not conditions or all(cells[index].strip() == value for index, value in conditions):
+                        for index, unit in layout.units.items():
+                            cells[index] = drop_unit(cells[index], unit)
                         yield here, cells
             except csv.Error as error:
                 raise DataError(f"{label}: line {line}: {error}") from error
