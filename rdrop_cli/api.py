@@ -12,22 +12,22 @@
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.errors import RdropError
+from rdrop_cli.errors import RdropError, ValueRefusedError
 from rdrop_cli.forecast.forecast import SAMPLES, When, forecast_runs
 from rdrop_cli.forecast.frame import build_frame
 from rdrop_cli.jobs.launch import Execution, plan_training, run_plan
 from rdrop_cli.jobs.task import Task
 from rdrop_cli.planning.arguments import check_arguments, check_options
 from rdrop_cli.planning.fit import plan_on_series
-from rdrop_cli.planning.request import Options, Request, StudyOptions
+from rdrop_cli.planning.request import Request, RunOptions, StudyOptions
 from rdrop_cli.runs.comparable import Run
 from rdrop_cli.runs.comparable import read_runs as _read_runs
 from rdrop_cli.runs.find import list_run_folders
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from rdrop_cli.analysis.judged import StudyVerdict
     from rdrop_cli.uncertainty.calibration import Calibration
 
-PATH, NAMES, TEXT = str | Path, Iterable[str | Path], str | None
+PATH, NAMES, TEXT = str | Path, Collection[str | Path], str | None
 
 __all__ = [
     "Callback",
@@ -88,26 +88,26 @@ def load_data(data: "str | Path | pd.DataFrame", data_dir: str | Path = "data", 
     return load_frame(data, reading=options)
 
 
-def plan(variant: str, series: Series, **options: Unpack[Options]) -> RunConfig:
+def plan(variant: str, series: Series, **options: Unpack[RunOptions]) -> RunConfig:
     """Configure a run of one variant on a series.
 
     Args:
-        options: those of `rdrop train`, by the names of `rdrop_cli.planning.request.Options`: `seed`, `epochs`,
-            `lookback`, `units`, …; what is not given is the variant's or the protocol's.
+        options: those of `rdrop train`, by the names of `rdrop_cli.planning.request.RunOptions`: `seed`,
+            `epochs`, `lookback`, `units`, …; what is not given is the variant's or the protocol's.
 
     Raises:
         UsageError, DataError: an unknown variant, or a value that cannot be trained with.
         TypeError: there is no such option.
     """
     check_arguments(variant=(variant, str))
-    (config,) = plan_on_series([_make_request((variant,), series, options)], series)
+    (config,) = plan_on_series([_make_request((variant,), series, options, RunOptions)], series)
     return parse_config(config.to_json())  # refuses values of other types, with which its run could not be read
 
 
-def _make_request(variants: tuple[str, ...], series: Series, options: Options | StudyOptions) -> Request:
+def _make_request(variants: tuple[str, ...], series: Series, options: Mapping[str, Any], known: type) -> Request:
     """Return the request that the command would make for this series: the same file, read alike."""
     check_arguments(series=(series, Series))
-    check_options(options, Request)
+    check_options(options, Request, get_type_hints(known))
     dataset = series.source.origin if series.time_column else series.source.name
     plain = {name: _make_plain(value) for name, value in options.items()}
     return Request(variants=variants, dataset=dataset, reading=series.reading, **plain)
@@ -122,6 +122,14 @@ def _check_frame(**given: object) -> None:
     import pandas as pd
 
     check_arguments(**{name: (value, PATH | pd.DataFrame) for name, value in given.items()})
+
+
+def _take_dataset(dataset: "str | Path | pd.DataFrame | None") -> "str | pd.DataFrame | None":
+    """Return the data to forecast from as the command takes it, with a path as a text."""
+    if dataset is None:
+        return None
+    _check_frame(dataset=dataset)
+    return str(dataset) if isinstance(dataset, Path) else dataset
 
 
 def make_windows(series: Series, protocol: Protocol) -> Windows:
@@ -142,9 +150,17 @@ def cut_windows(
     Returns:
         Standardised windows of shape (batch, time, feature) and what a network learns of them, of shape (batch,), or
         (batch, horizon) of several horizons: the target standardised, or in its unit, as the protocol says.
+
+    Raises:
+        UsageError: a row is none of these.
     """
-    check_arguments(windows=(windows, Windows), rows=(rows, Iterable[int]))
-    ends = np.asarray(rows, np.int64)
+    check_arguments(windows=(windows, Windows), rows=(rows, Collection[int]))
+    ends = np.asarray([*rows])
+    elsewhere = ends[(ends < windows.train.start) | (ends >= windows.train.stop)]
+    elsewhere = elsewhere[~np.isin(elsewhere, np.concatenate([windows.validation, windows.test]))]
+    if len(elsewhere):
+        raise ValueRefusedError("rows", int(elsewhere[0]), "rows of windows.train, .validation or .test")
+    ends = ends.astype(np.int64)
     return windows.matrix[ends[:, np.newaxis] + windows.offsets], windows.get_labels(ends)
 
 
@@ -196,18 +212,18 @@ def train_seeds(
         jobs: runs trained at once, each in a process of its own; None for as many as cores and memory allow.
         scheduler: the address of a Dask scheduler on whose workers to train, such as tcp://HOST:8786.
         make_callback: called for each run that is trained.
-        options: as in `plan`, and `origins`: how many times to train each, on later and later rows.
+        options: as in `plan`, but for `seed`, and `origins`: how many times to train each, on later and later rows.
 
     Raises:
         UsageError, DataError: what cannot be trained; nothing has been trained.
         RdropError: a run failed, after all others are done.
         KeyboardInterrupt: it was stopped.
     """
-    check_arguments(variants=(variants, NAMES), seeds=(seeds, Iterable[int]), jobs=(jobs, int | None))
+    check_arguments(variants=(variants, NAMES), seeds=(seeds, Collection[int]), jobs=(jobs, int | None))
     check_arguments(runs_dir=(runs_dir, PATH), data_dir=(data_dir, PATH), scheduler=(scheduler, str | None))
     check_arguments(make_callback=(make_callback, Callable))
     execution = Execution(Path(runs_dir), Path(data_dir), jobs, scheduler=scheduler)
-    request = _make_request(tuple(variants), series, options)
+    request = _make_request(tuple(variants), series, options, StudyOptions)
     wanted = [request.with_seed(seed) for seed in dict.fromkeys(map(_make_plain, seeds))]
     if not wanted:
         return []
@@ -221,11 +237,11 @@ def train_seeds(
 
 
 def forecast(
-    names: Sequence[str] = (),
+    names: Sequence[str | Path] = (),
     runs_dir: str | Path = "runs",
     data_dir: str | Path = "data",
     *,
-    dataset: "str | pd.DataFrame | None" = None,
+    dataset: "str | Path | pd.DataFrame | None" = None,
     at: str | None = None,
     period: str | None = None,
     every: str | None = None,
@@ -253,23 +269,20 @@ def forecast(
     """
     check_arguments(names=(names, NAMES), runs_dir=(runs_dir, PATH), data_dir=(data_dir, PATH), samples=(samples, int))
     check_arguments(at=(at, TEXT), period=(period, TEXT), every=(every, TEXT), uncertainty=(uncertainty, TEXT))
-    if dataset is not None:
-        _check_frame(dataset=dataset)
-    forecasts, notes = forecast_runs(
-        names, Path(runs_dir), Path(data_dir), When(at, period, every), dataset, uncertainty, samples
-    )
+    named, when, data = [*map(str, names)], When(at, period, every), _take_dataset(dataset)
+    forecasts, notes = forecast_runs(named, Path(runs_dir), Path(data_dir), when, data, uncertainty, samples)
     for line in notes:
         warnings.warn(line, stacklevel=2)
     return build_frame(forecasts)
 
 
 def calibrate(
-    names: Sequence[str] = (),
+    names: Sequence[str | Path] = (),
     runs_dir: str | Path = "runs",
     data_dir: str | Path = "data",
     *,
     period: str = "test",
-    dataset: "str | pd.DataFrame | None" = None,
+    dataset: "str | Path | pd.DataFrame | None" = None,
     uncertainty: Sequence[str] = (),
     samples: int = SAMPLES,
 ) -> "list[Calibration]":
@@ -283,12 +296,9 @@ def calibrate(
     from rdrop_cli.forecast.calibrate import calibrate_runs
 
     check_arguments(names=(names, NAMES), runs_dir=(runs_dir, PATH), data_dir=(data_dir, PATH), samples=(samples, int))
-    check_arguments(period=(period, str), uncertainty=(uncertainty, Iterable[str]))
-    if dataset is not None:
-        _check_frame(dataset=dataset)
-    found, notes = calibrate_runs(
-        names, Path(runs_dir), Path(data_dir), period, dataset, uncertainty, samples, keep=True
-    )
+    check_arguments(period=(period, str), uncertainty=(uncertainty, Collection[str]))
+    named, data = [*map(str, names)], _take_dataset(dataset)
+    found, notes = calibrate_runs(named, Path(runs_dir), Path(data_dir), period, data, uncertainty, samples, keep=True)
     for line in notes:
         warnings.warn(line, stacklevel=2)
     return [each.calibration for each in found]
@@ -303,7 +313,7 @@ def judge(runs_dir: str | Path = "runs", names: Sequence[str] = ()) -> "StudyVer
     from rdrop_cli.analysis.verdict import judge_runs
 
     check_arguments(runs_dir=(runs_dir, PATH), names=(names, NAMES))
-    return judge_runs(names, Path(runs_dir))
+    return judge_runs([*map(str, names)], Path(runs_dir))
 
 
 def read_runs(runs_dir: str | Path = "runs") -> list[Run]:

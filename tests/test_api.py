@@ -4,8 +4,9 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,39 @@ def test_cut_windows_are_those_that_networks_are_trained_on(plant):
     assert x.dtype == y.dtype == np.float32
 
 
+@pytest.mark.parametrize("row", [-1, 0, 5, 150, 299, 10**9, 10**30])
+def test_rows_of_no_period_are_refused(plant, row):
+    series = load(plant)
+    windows = api.make_windows(series, api.plan("baseline", series, **SHORT).protocol)
+    assert row not in (*windows.train, *windows.validation, *windows.test)
+    with pytest.raises(UsageError, match=f"^rows: expected rows of .*, received {row}$"):
+        api.cut_windows(windows, [windows.train[0], row])
+    for rows in ([], {windows.train[0]}, windows.train, windows.validation):
+        assert len(api.cut_windows(windows, rows)[0]) == len(rows)
+
+
+def test_a_generator_is_no_list_of_values(tiny_series):
+    """To check its values would use them up: nothing would be trained, or other networks forecast."""
+    with pytest.raises(UsageError, match=r"^seeds: expected a list of whole numbers"):
+        api.train_seeds(["dropout"], tiny_series, (seed for seed in [0]))
+    with pytest.raises(UsageError, match=r"^names: expected a list of texts"):
+        api.forecast(name for name in ["dropout"])
+    with pytest.raises(UsageError, match=r"^rows: "):
+        check_arguments(rows=(np.array(5), Collection[int]))
+
+
+def test_paths_name_runs_and_data_as_texts_do(tmp_path):
+    for refuse in (api.forecast, api.calibrate, partial(api.judge, tmp_path)):
+        with pytest.raises(RdropError, match="no run 'dropout-s0'"):
+            refuse(names=[Path("dropout-s0")])
+
+
+def test_a_file_is_no_folder_to_train_in(plant):
+    series = load(plant)
+    with pytest.raises(RdropError, match="is a file, not a folder of runs"):
+        api.train(api.plan("naive", series, **SHORT), series, plant)
+
+
 def test_a_plan_is_what_the_command_would_train(plant):
     series = load(plant)
     config = api.plan("zoneout", series, seed=3, recurrent_dropout=0.4, **SHORT)
@@ -114,8 +148,14 @@ def test_what_cannot_be_trained_is_refused(plant):
     series = load(plant)
     with pytest.raises(UsageError, match="did you mean 'dropout'"):
         api.plan("dropuot", series)
-    with pytest.raises(TypeError, match="epoch"):
+    with pytest.raises(TypeError, match="no option 'epoch'; did you mean 'epochs'"):
         api.plan("dropout", series, epoch=3)
+    with pytest.raises(TypeError, match="no option 'origins'"):
+        api.plan("dropout", series, origins=2)
+    with pytest.raises(TypeError, match="no option 'seed'"):
+        api.train_seeds(["dropout"], series, [0], seed=3)
+    with pytest.raises(UsageError, match="target: jena: no column 'nothing' to predict; it has load"):
+        api.plan("dropout", series, target="nothing", **SHORT)
     config = api.plan("dropout", series, **SHORT)
     other = replace(series, source=replace(series.source, sha256="0" * 64))
     with pytest.raises(DataError, match="not the data that the run was started on"):
@@ -134,6 +174,7 @@ REFUSED = [
     *({name: 1.0} for name in ("dropout", "recurrent_dropout")),
     *({name: 0} for name in ("epochs", "units", "batch_size", "steps_per_epoch")),
     {"seed": -1},
+    {"vary": "nothing"},
     {"sentinels": "drop"},
     *({name: text} for name in ("lookback", "every", "horizon") for text in ("5x", "7min", "0h")),
     *({name: text} for name in ("train_stop", "val_stop") for text in ("half", "400")),
@@ -276,4 +317,4 @@ def test_an_argument_of_another_type_is_refused_by_its_name(name, call, tiny_ser
 def test_numbers_of_numpy_and_texts_for_lists_are_taken(tiny_series):
     check_options({"seed": np.int64(3), "dropout": np.float32(0.5), "tags": "one", "epochs": None}, Request)
     check_options({"missing": [-9, "x"], "keep": "count"}, Reading)
-    check_arguments(rows=(np.arange(3), Iterable[int]), seeds=(range(3), Iterable[int]))
+    check_arguments(rows=(np.arange(3), Collection[int]), seeds=(range(3), Collection[int]))

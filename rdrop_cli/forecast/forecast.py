@@ -41,9 +41,9 @@ class When:
     every: str | None = None
 
     def __post_init__(self) -> None:
-        if self.at and self.period:
+        if self.at is not None and self.period is not None:
             raise UsageError("a moment and a period exclude each other; use ‹at› or ‹period›")
-        if self.every and not self.period:
+        if self.every is not None and self.period is None:
             raise UsageError("is for a period; use it with ‹period›", field="every")
 
     @property
@@ -57,9 +57,9 @@ class When:
         Raises:
             UsageError: there are none; DataError: one has a gap.
         """
-        if self.period:
+        if self.period is not None:
             return find_period(windows, self.period, self.every)
-        return find_moment(windows, self.at) if self.at else find_newest(windows)
+        return find_newest(windows) if self.at is None else find_moment(windows, self.at)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.series.load import locate_dataset
 from rdrop_cli.series.quality import check_sampling
 from rdrop_cli.series.table import Series
+from rdrop_cli.series.windows import find_target_fault
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import LENGTHS, NEWEST_READING, SAMPLING_SECONDS, Protocol
 from rdrop_cli.study.units import format_seconds
@@ -65,6 +66,8 @@ def fit_to_series(config: RunConfig, request: Request, series: Series) -> RunCon
         protocol = replace(protocol, horizon_from=NEWEST_READING)
     if own_file and request.target is None:
         protocol = replace(protocol, target=_choose_target(protocol.target, series))
+    if fault := find_target_fault(series, protocol.target):
+        raise UsageError(fault, field="target")
     protocol = _fit_splits(protocol, request, series)
     if own_file:
         dataset = locate_dataset(dataset)

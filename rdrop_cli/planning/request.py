@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 from rdrop_cli.errors import UsageError, ValueRefusedError
-from rdrop_cli.study.config import AUTO, MAX_SEED, RunConfig
+from rdrop_cli.study.config import AUTO, MAX_SEED, RunConfig, check_choices
 from rdrop_cli.study.editions import Edition, find_edition
 from rdrop_cli.study.own import hash_code
 from rdrop_cli.study.protocol import MEDIAN, PASSES, PINBALL, QUANTILE, QUANTILES, Protocol
 from rdrop_cli.study.reading import AS_FOUND, Reading
 from rdrop_cli.study.variant import Variant
-from rdrop_cli.study.variants import find_variant
+from rdrop_cli.study.variants import check_cell_name, find_variant
 
 MOST_SEEDS = 10_000  # more is a slip of the keyboard
 
@@ -78,10 +78,9 @@ class Request:
 
 
 class Options(TypedDict, total=False):
-    """The keyword arguments of `rdrop_cli.api.plan`: what a `Request` has besides its variants and dataset."""
+    """The keyword arguments of `rdrop_cli.api`: what a `Request` has besides its variants, dataset and seed."""
 
     protocol: str
-    seed: int
     engine: str
     cell: str
     epochs: int
@@ -116,8 +115,14 @@ class Options(TypedDict, total=False):
     note: str
 
 
+class RunOptions(Options, total=False):
+    """Those of `rdrop_cli.api.plan`, which configures one run."""
+
+    seed: int
+
+
 class StudyOptions(Options, total=False):
-    """The keyword arguments of `rdrop_cli.api.train`: what makes several runs of one configuration, too."""
+    """Those of `rdrop_cli.api.train_seeds`, which takes the seeds by themselves."""
 
     origins: int
 
@@ -146,6 +151,9 @@ def plan_runs(request: Request) -> list[RunConfig]:
     Raises:
         UsageError: an unknown name, a rate that no named variant has, or a value out of range.
     """
+    check_choices(request.seed, request.vary, request.engine)
+    if request.cell is not None:
+        check_cell_name(request.cell)
     edition = find_edition(request.protocol)
     variants = [find_variant(name) for name in dict.fromkeys(request.variants or edition.trained)]
     protocol = _change_protocol(edition.protocol, request)

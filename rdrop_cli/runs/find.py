@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from rdrop_cli.errors import RdropError, UsageError
+from rdrop_cli.errors import RdropError, ValueRefusedError
 from rdrop_cli.runs.document import Metrics, Summary
 from rdrop_cli.runs.folder import RunFolder, is_runs_folder
 from rdrop_cli.study.methods import CELLS
@@ -40,7 +40,7 @@ class Filter:
         for option, values, known in (("cell", self.cells, CELLS), ("status", self.statuses, STATUSES)):
             for value in values:
                 if value not in known:
-                    raise UsageError(f"--{option}: expected one of {', '.join(known)}, received {value!r}")
+                    raise ValueRefusedError(option, value, f"one of {', '.join(known)}")
 
     def asks(self) -> bool:
         """Whether any run may be skipped."""

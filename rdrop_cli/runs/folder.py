@@ -207,8 +207,10 @@ def create_run_folder(runs_dir: Path, config: RunConfig) -> RunFolder:
     """Make a folder for a new run, named by label, seed, time and four random digits, and write its config.
 
     Raises:
-        OSError: `runs_dir` cannot be written.
+        RdropError: `runs_dir` is no folder.
+        OSError: it cannot be written.
     """
+    is_runs_folder(runs_dir)
     created_at, label = datetime.now(UTC), config.label.replace(":", ".")
     make_folder(runs_dir)
     while True:

@@ -117,7 +117,8 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
         UsageError: the protocol's lengths do not fit each other.
         DataError: the target column is not there or constant, the series is too short, or readings are missing.
     """
-    _check_target(series, protocol.target)
+    if fault := find_target_fault(series, protocol.target):
+        raise DataError(fault)
     protocol.check_layout()
     periods = _lay_out_periods(series, protocol)
     _check_order(series, protocol)
@@ -215,14 +216,15 @@ def _check_order(series: Series, protocol: Protocol) -> None:
             )
 
 
-def _check_target(series: Series, target: str) -> None:
+def find_target_fault(series: Series, target: str) -> str:
+    """Return why a column cannot be predicted; nothing where it can."""
     if target in series.columns:
-        return
+        return ""
     name = series.source.name
     if target in series.excluded:
-        raise DataError(f"{name}: column {target!r} cannot be predicted: {series.excluded[target]}")
+        return f"{name}: column {target!r} cannot be predicted: {series.excluded[target]}"
     hint = suggest(target, series.columns, "name one of them")
-    raise DataError(f"{name}: no column {target!r} to predict; it has {', '.join(series.columns)}; {hint}")
+    return f"{name}: no column {target!r} to predict; it has {', '.join(series.columns)}; {hint}"
 
 
 def _check_missing(series: Series) -> None:

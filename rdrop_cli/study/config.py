@@ -16,6 +16,20 @@ AUTO = "auto"
 ENGINES = (AUTO, "native", "jax", "xla", "keras")
 
 
+def check_choices(seed: int, vary: str, engine: str) -> None:
+    """Check what is asked for of every variant, though a reference forecast uses none of it.
+
+    Raises:
+        UsageError: naming the first that cannot be meant.
+    """
+    if not 0 <= seed <= MAX_SEED:
+        raise ValueRefusedError("seed", seed, f"a whole number from 0 to {MAX_SEED}")
+    if vary not in ("", *SOURCES):
+        raise ValueRefusedError("vary", vary, f"one of {', '.join(SOURCES)}")
+    if engine not in ENGINES:
+        raise ValueRefusedError("engine", engine, f"one of {', '.join(ENGINES)}")
+
+
 @dataclass(frozen=True)
 class RunConfig:
     """One training: a variant with its rates and cell, a seed, a protocol, and the dataset by name and checksum.
@@ -52,12 +66,7 @@ class RunConfig:
         for field, rate in (("dropout", self.dropout), ("recurrent_dropout", self.recurrent_dropout)):
             if not (math.isfinite(rate) and 0 <= rate < 1):
                 raise ValueRefusedError(field, rate, "a rate in [0, 1)")
-        if not 0 <= self.seed <= MAX_SEED:
-            raise ValueRefusedError("seed", self.seed, f"a whole number from 0 to {MAX_SEED}")
-        if self.vary not in ("", *SOURCES):
-            raise ValueRefusedError("vary", self.vary, f"one of {', '.join(SOURCES)}")
-        if self.engine not in ENGINES:
-            raise ValueRefusedError("engine", self.engine, f"one of {', '.join(ENGINES)}")
+        check_choices(self.seed, self.vary, self.engine)
         if self.epochs < 1:
             raise ValueRefusedError("epochs", self.epochs, "at least 1")
         for field, texts in (("name", (self.name,)), ("tag", self.tags), ("note", (self.note,))):

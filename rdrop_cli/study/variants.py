@@ -180,14 +180,23 @@ def find_variant(name: str) -> Variant:
     return known[name]
 
 
+def check_cell_name(cell: str) -> None:
+    """Check that there is such a cell.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if cell not in CELLS:
+        raise ValueRefusedError("cell", cell, f"one of {', '.join(CELLS)}")
+
+
 def check_cell(variant: Variant, cell: str) -> None:
     """Check that a variant can be built with a cell.
 
     Raises:
         UsageError: it cannot, or there is no such cell.
     """
-    if cell not in CELLS:
-        raise ValueRefusedError("cell", cell, f"one of {', '.join(CELLS)}")
+    check_cell_name(cell)
     if cell not in variant.cells:
         only = f"has no {cell} cell, only {', '.join(variant.cells)}"
         why = "is your own network, whose cells are in its code" if variant.maker else only

@@ -24,6 +24,12 @@ WRONG_USAGE = [
     ("train --engine warp", "--engine: expected one of"),
     ("train --sentinels drop", "--sentinels: expected one of"),
     ("train --dataset nowhere.csv", "--dataset: expected jena, synthetic or the path of a CSV, received 'nowhere.csv'"),
+    (
+        "train --dataset {csv} --target Rain",
+        "--target: weather: no column 'Rain' to predict; it has p (mbar), T (degC)",
+    ),
+    ("train --dataset {csv} --vary nothing", "--vary: expected one of weights, windows, masks, received 'nothing'"),
+    ("runs --status done", "--status: expected one of completed, running, interrupted, failed, received 'done'"),
     ("train --dataset {csv} --lookback 5x", "--lookback: expected a length such as 10d"),
     ("train --dataset {csv} --lookback 7min", "--lookback: 7min is not a whole number of readings"),
     (
@@ -56,7 +62,6 @@ WRONG_USAGE = [
 FAILURES = [
     ("train", "the Jena data are not in"),
     ("train --dataset {csv}", "too short"),
-    ("train --dataset {csv} --target Rain", "no column 'Rain' to predict; it has p (mbar), T (degC)"),
     ("train --dataset {text}", "column 'T (degC)': expected a number, received 'warm'"),
     ("train --dataset {csv} --runs-dir {csv}", "weather.csv: is a file, not a folder of runs"),
     ("train --resume no-such-run", "no run 'no-such-run'"),

@@ -146,9 +146,9 @@ BAD = {
     "irregular sampling": (stretch, (), 1, "no regular sampling: line 5 comes 2 h after the row before it"),
     "rows in disorder": (shuffle, (), 1, "not in the order of time; sort them with --sort"),
     "a constant target": (set_column(2, "5.0"), (), 1, "'load_MW' is constant over the training rows"),
-    "an unknown target": ((lambda t: t), ("--target", "load"), 1, "no column 'load' to predict; it has load_MW, T"),
-    "a slip in the target": ((lambda t: t), ("--target", "load_MV"), 1, "did you mean 'load_MW'?"),
-    "a target of text": ((lambda t: t), ("--target", "region"), 1, "column 'region' cannot be predicted: text"),
+    "an unknown target": ((lambda t: t), ("--target", "load"), 2, "no column 'load' to predict; it has load_MW, T"),
+    "a slip in the target": ((lambda t: t), ("--target", "load_MV"), 2, "did you mean 'load_MW'?"),
+    "a target of text": ((lambda t: t), ("--target", "region"), 2, "column 'region' cannot be predicted: text"),
     "no stamps": (set_column(1, "noon"), (), 1, "no column begins with a timestamp such as 2009-01-01 00:10"),
     "no such time column": ((lambda t: t), ("--time", "utd"), 2, "has no column 'utd'; did you mean 'utc'?"),
     "nothing but text": (

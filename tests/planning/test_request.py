@@ -2,12 +2,13 @@
 
 import re
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.planning.fit import fit_to_series
-from rdrop_cli.planning.request import Options, Request, StudyOptions, parse_seeds, plan_runs
+from rdrop_cli.planning.request import Request, RunOptions, StudyOptions, parse_seeds, plan_runs
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.config import MAX_SEED
 from rdrop_cli.study.editions import EDITIONS, PROTOCOLS
@@ -192,10 +193,16 @@ def test_inputs_that_are_not_there_or_none_at_all_are_refused() -> None:
 
 
 def test_the_options_of_the_api_are_those_of_a_request() -> None:
-    assert {*StudyOptions.__annotations__, "variants", "dataset", "reading"} == {
-        field.name for field in fields(Request)
-    }
-    assert {*StudyOptions.__annotations__} - {*Options.__annotations__} == {"origins"}
+    of_run, of_study = {*RunOptions.__annotations__}, {*StudyOptions.__annotations__}
+    assert {*of_run, *of_study, "variants", "dataset", "reading"} == {field.name for field in fields(Request)}
+    assert (of_run - of_study, of_study - of_run) == ({"seed"}, {"origins"})
+
+
+@pytest.mark.parametrize("asked", [{"cell": "gur"}, {"vary": "nothing"}, {"engine": "torch"}, {"seed": -1}], ids=str)
+def test_what_no_variant_can_mean_is_refused_also_where_it_has_no_effect(asked: dict[str, Any]) -> None:
+    (field,) = asked
+    with pytest.raises(UsageError, match=f"{field}: expected"):
+        plan_runs(Request(variants=("naive",), **asked))
 
 
 def test_what_a_run_is_called_does_not_make_it_another_run() -> None:
