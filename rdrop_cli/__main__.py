@@ -26,7 +26,6 @@ def main() -> None:
         code = run_command(sys.argv[1:])
     if code not in (INTERRUPTED, TERMINATED):
         sys.exit(code)
-    sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # TensorFlow would take another second to come down
 

@@ -29,7 +29,7 @@ from rdrop_cli.cli.report import report
 from rdrop_cli.cli.rm import rm
 from rdrop_cli.cli.runs import list_runs
 from rdrop_cli.cli.show import show
-from rdrop_cli.cli.signals import INTERRUPTED, TERMINATED, Terminated, end_on_signals
+from rdrop_cli.cli.signals import INTERRUPTED, READER_GONE, TERMINATED, Terminated, end_on_signals
 from rdrop_cli.cli.study import study
 from rdrop_cli.cli.sweep import sweep
 from rdrop_cli.cli.train import train
@@ -85,11 +85,20 @@ def build_commands() -> TyperGroup:
 
 
 def run_command(arguments: list[str]) -> int:
-    """Run one command and return its exit code: 0, 1 failure, 2 wrong usage, 130 Ctrl-C, 143 SIGTERM.
+    """Run one command and return its exit code: 0, 1 failure, 2 wrong usage, 130 Ctrl-C, 141 closed pipe, 143 SIGTERM.
 
-    Whatever a user can cause ends in one line on stderr.
+    Whatever a user can cause ends in one line on stderr; a reader who has seen enough, as `head`, is told nothing.
     """
     _encode_anything()
+    try:
+        code = _run(arguments)
+    finally:
+        set_verbosity(Verbosity.NORMAL)
+    error = _finish_stdout()
+    return _explain(error) if error and code == 0 else code
+
+
+def _run(arguments: list[str]) -> int:
     try:
         with end_on_signals():
             code = build_commands()(arguments or ["--help"], prog_name="rdrop", standalone_mode=False)
@@ -101,18 +110,32 @@ def run_command(arguments: list[str]) -> int:
         return _fail("stopped", INTERRUPTED)
     except Terminated:
         return _fail("stopped by SIGTERM", TERMINATED)
-    except BrokenPipeError:
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 -- the reader is gone; nothing is left to flush
-        return 0
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        hint = "; free some space and run the command again" if error.errno == errno.ENOSPC else ""
-        return _fail(f"{where}{error.strerror or error}{hint}", RdropError.exit_code)
-    finally:
-        set_verbosity(Verbosity.NORMAL)
+        return _explain(_finish_stdout() or error)
+    except SystemExit as ended:  # Typer's, after a word is completed, or where the reader is gone
+        return READER_GONE if ended.code else 0
     if code == INTERRUPTED:  # typer has caught the KeyboardInterrupt itself
         return _fail("stopped", INTERRUPTED)
     return code if isinstance(code, int) else 0
+
+
+def _finish_stdout() -> OSError | None:
+    """Write what is left for stdout; where nothing more can be written, drop it, which Python would try once more."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        error.filename = "stdout"
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 -- for as long as the process is
+        return error
+    return None
+
+
+def _explain(error: OSError) -> int:
+    if isinstance(error, BrokenPipeError):
+        return READER_GONE
+    where = f"{error.filename}: " if error.filename else ""
+    hint = "; free some space and run the command again" if error.errno == errno.ENOSPC else ""
+    return _fail(f"{where}{error.strerror or error}{hint}", RdropError.exit_code)
 
 
 def _fail(message: str, code: int) -> int:

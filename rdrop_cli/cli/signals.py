@@ -19,6 +19,7 @@ from rdrop_cli.errors import SchedulerLostError
 
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
+READER_GONE = 128 + 13  # SIGPIPE, which not every system has: what a shell expects of whoever writes to a closed pipe
 ENDING = (signal.SIGINT, signal.SIGTERM)
 SECONDS_TO_PRINT = 5.0  # what the line may take on a busy machine; a stopped terminal blocks whoever writes to it
 SECONDS_TO_END = 1.0  # a compiler may be at work in native code, where no exception can be raised, for much longer

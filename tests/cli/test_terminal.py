@@ -1,5 +1,6 @@
 """What is read on a terminal: help, tables and progress at its width, and streams that are not there."""
 
+import errno
 import io
 import os
 import re
@@ -169,6 +170,53 @@ def test_a_closed_stderr_is_replaced_by_nothing(save_run, tmp_path):
     assert result.returncode == 0
     assert "baseline-s0-a" in result.stdout
     assert "broken" not in result.stdout
+
+
+class FailingOutput(io.RawIOBase):
+    """Takes so many writes, and then none; what is left for it may be dropped."""
+
+    def __init__(self, writes, error):
+        self.writes, self.error = writes, error
+
+    def writable(self):
+        return True
+
+    def write(self, data):
+        self.writes -= 1
+        if self.writes < 0 and self.error:
+            raise OSError(self.error, os.strerror(self.error))
+        return len(data)
+
+
+@pytest.mark.parametrize("writes", range(5))
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (errno.EPIPE, 141, ""),
+        (errno.ENOSPC, 1, "rdrop: stdout: No space left on device; free some space and run the command again\n"),
+    ],
+    ids=["closed pipe", "full disk"],
+)
+def test_an_output_that_takes_nothing_more_ends_the_command(save_run, tmp_path, monkeypatch, writes, error, code, said):
+    save_run(tmp_path, "baseline-s0-a")
+    failing, stderr = FailingOutput(writes, error), io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
+    monkeypatch.setattr(sys, "stdout", stdout := io.TextIOWrapper(io.BufferedWriter(failing)))
+    ended = run_command(["runs", "--runs-dir", str(tmp_path)])
+    assert (ended, stderr.getvalue()) == ((code, said) if failing.writes < 0 else (0, ""))
+    failing.error = None
+    sys.stdout.close()
+    stdout.close()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full disk to write to")  # noqa: PTH110
+def test_nothing_is_left_for_python_to_complain_of_at_its_end():
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        command = [sys.executable, "-m", "rdrop_cli", "--version"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, env=buffered, check=False)
+    assert ended.returncode == 1
+    assert ended.stderr == "rdrop: stdout: No space left on device; free some space and run the command again\n"
 
 
 def test_quiet_leaves_results_and_errors(rdrop, save_run, tmp_path):
