@@ -9,7 +9,7 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +18,8 @@ OWN_CGROUPS = Path("/proc/self/cgroup")
 MEMINFO = Path("/proc/meminfo")
 # MPLBACKEND of a notebook's kernel names a module that may be missing here; PYTHONWARNINGS=error ends the libraries.
 FOREIGN_SETTINGS = ("MPLBACKEND", "PYTHONWARNINGS")
+# Pictures have rdrop's settings: an empty file in place of the user's, which might not even be text.
+OWN_SETTINGS = {"MATPLOTLIBRC": os.devnull}
 UNLIMITED = 1 << 60  # bytes; version 1 of cgroups writes a number near 2**63 where there is no limit
 
 
@@ -28,17 +30,27 @@ def expand_home(path: Path) -> Path:
 
 def clean_environment() -> dict[str, str]:
     """Return the environment for a training process, without what a notebook or a CI means for itself alone."""
-    return {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS}
+    return {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS} | OWN_SETTINGS
 
 
 def ignore_foreign_settings() -> None:
     """Free this process from those settings: a library's warning is no error of the user's, and no window is opened."""
     for name in FOREIGN_SETTINGS:
         os.environ.pop(name, None)
+    os.environ.update(OWN_SETTINGS)
     if sys.warnoptions:
         warnings.resetwarnings()
         for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
             warnings.simplefilter("ignore", category)
+
+
+def import_matplotlib() -> None:
+    """Import Matplotlib from elsewhere if a `matplotlibrc` is in the current folder, which it would read before any.
+
+    One that is no text would end the import, and each of its faults would be told.
+    """
+    with chdir("/") if Path("matplotlibrc").is_file() else nullcontext():
+        import matplotlib  # noqa: F401
 
 
 def collect_seldom() -> None:

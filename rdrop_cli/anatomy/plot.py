@@ -19,6 +19,7 @@ from rdrop_cli.anatomy.plot_cell import (
 )
 from rdrop_cli.plots.style import PALETTE, draw_figure
 from rdrop_cli.study.methods import Site
+from rdrop_cli.system import import_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -175,6 +176,7 @@ def _read_mask(mask: "MaskRecord", t: int) -> bytes:
 
 def _shade(hue: str, count: int) -> list[str]:
     """Return as many shades of a hue, dark to light."""
+    import_matplotlib()
     from matplotlib.colors import to_hex, to_rgb
 
     shades = []

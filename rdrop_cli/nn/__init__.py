@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rdrop_cli.system import pause_collection
+from rdrop_cli.system import import_matplotlib, pause_collection
 
 # Read by TensorFlow and Keras when they are first imported, which is below.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -33,6 +33,7 @@ def mute_native_stderr() -> Iterator[None]:
 
 
 with mute_native_stderr(), pause_collection():
+    import_matplotlib()  # as Keras does
     import keras  # noqa: F401
     import tensorflow
 

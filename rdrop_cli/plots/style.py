@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import replace_atomically
 from rdrop_cli.runs.document import Metrics
+from rdrop_cli.system import import_matplotlib
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,6 +111,7 @@ def make_readable(colour: str) -> str:
 
 def mix_colours(colour: str, other: str, share: float) -> str:
     """Mix a colour with a share of another."""
+    import_matplotlib()
     from matplotlib.colors import to_hex, to_rgb
 
     red, green, blue = ((1 - share) * one + share * two for one, two in zip(to_rgb(colour), to_rgb(other), strict=True))
@@ -146,6 +148,7 @@ def draw_figure(
     Neither the user's backend nor their styles change it: no window is opened, and every setting is rdrop's.
     A logged warning names characters that no installed font has.
     """
+    import_matplotlib()
     from matplotlib import rc_context, rcdefaults, rcParams
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

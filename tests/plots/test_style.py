@@ -1,5 +1,8 @@
 """What all pictures share."""
 
+import os
+import subprocess
+import sys
 from itertools import combinations
 from pathlib import Path
 
@@ -31,6 +34,35 @@ def test_the_studys_colours_are_the_same_in_every_picture() -> None:
 def test_what_is_compared_in_the_study_is_told_apart() -> None:
     colours = {colour_of(variant) for variant in STUDY} | {NAIVE_COLOUR, colour_of("from a later version")}
     assert len(colours) == len(STUDY) + 2
+
+
+DRAW = """
+import sys
+from pathlib import Path
+from rdrop_cli.system import ignore_foreign_settings
+ignore_foreign_settings()
+{first}
+from rdrop_cli.plots.style import draw_figure
+with draw_figure(Path("drawn.svg")) as (figure, axes):
+    axes.plot([1, 2])
+"""
+
+
+@pytest.mark.parametrize(
+    "first", ["", pytest.param("import rdrop_cli.nn", id="after Keras", marks=pytest.mark.thorough)]
+)
+def test_no_matplotlibrc_of_the_users_is_read(tmp_path: Path, first: str) -> None:
+    for folder in (tmp_path, tmp_path / "here", tmp_path / "config" / "matplotlib"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "matplotlibrc").write_bytes(b"nonsense: \xff\n")
+    environment = os.environ | {
+        "MATPLOTLIBRC": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / "config"), "MPLCONFIGDIR": str(tmp_path),
+    }  # fmt: skip
+    command = [sys.executable, "-c", DRAW.format(first=first)]
+    for here in (tmp_path / "here", tmp_path / "config"):
+        ended = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=False)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        assert (here / "drawn.svg").is_file()
 
 
 def see(colour: str, cone_loss: object) -> np.ndarray:
