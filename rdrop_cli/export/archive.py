@@ -5,6 +5,7 @@ It has what a run measured and no network, no checkpoint and no readings: a twen
 
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -64,8 +65,11 @@ def _check(path: Path, infos: Sequence[zipfile.ZipInfo]) -> None:
         raise DataError(f"{path}: more than {MAX_BYTES} bytes or {MAX_FILES} files")
     if not infos:
         raise DataError(f"{path}: holds no run; write archives with ‹archive›")
+    counts = Counter(info.filename for info in infos)
     for info in infos:
         name = info.filename
+        if counts[name] > 1:
+            raise DataError(f"{path}: holds {name!r:.80} {counts[name]} times; write archives with ‹archive›")
         if info.compress_type not in BOUNDED_METHODS:
             raise DataError(f"{path}: {name!r:.80} is not packed by deflate; write archives with ‹archive›")
         if not (is_plain_path(name) and name.count("/") == 1 and name.endswith(tuple(f"/{kept}" for kept in KEPT))):

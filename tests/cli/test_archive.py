@@ -62,6 +62,24 @@ def test_a_file_that_is_no_figure_of_a_run_is_refused_by_name(tmp_path, name):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_file_that_is_there_twice_is_refused_by_name(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        for content in ("{}", "{}", "[]"):
+            archive.writestr("run/metrics.json", content)
+    with pytest.raises(DataError, match=r"holds 'run/metrics.json' 3 times"):
+        unpack_archive(tmp_path / "bad.zip", tmp_path / "out")
+
+
+def test_runs_whose_names_differ_by_case_are_two(tmp_path):
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        for name in ("run", "Run"):
+            archive.writestr(f"{name}/config.json", name)
+    (tmp_path / "out").mkdir()
+    unpack_archive(tmp_path / "two.zip", tmp_path / "out")
+    assert {path.parent.name: path.read_text() for path in tmp_path.glob("out/*/*")} == {"run": "run", "Run": "Run"}
+
+
 def test_what_is_no_archive_is_told_in_one_line(rdrop, tmp_path):
     (tmp_path / "notes.zip").write_text("notes")
     result = rdrop("verdict", "--from", tmp_path / "notes.zip")
