@@ -186,6 +186,7 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     looks, labels = tell_apart(list_shown(judged)), label_networks(collection.networks)
     scale, unit = _choose_unit(collection.curves)
     published = load_published_like(collection.used[0]) if collection.used else {}
+    overlaid = {each: published[each.variant] for each in looks if each.is_of_the_study and each.variant in published}
     with draw_figure(path, figsize=(width, 5.0 if width == WIDE else 5.8)) as (figure, axes):
         opacity = BAND_OPACITY if len(looks) <= FEW_BANDS else FAINT_OPACITY
         for network, look in looks.items():
@@ -198,13 +199,14 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
                 axes.fill_between(epochs, mean - half, mean + half, color=look["color"], alpha=opacity, linewidth=0)
             label = f"{labels[network]}, {f'{len(runs)} seeds' if len(runs) > 1 else 'one seed'}"
             axes.plot(epochs, mean, linewidth=2.2, markevery=0.1, label=label, **look)
-            if network.is_of_the_study and network.variant in published:
-                own = published[network.variant].val_loss[: len(epochs)] * scale
+            if network in overlaid:
+                own = overlaid[network].val_loss[: len(epochs)] * scale
                 axes.plot(epochs[: len(own)], own, color=look["color"], **PUBLISHED_STYLE)
+        if overlaid:
+            axes.plot([], [], color=INTERVAL_COLOUR, label="published, one run", **PUBLISHED_STYLE)
         axes.axhline(collection.curves.naive_val_mae * scale, **NAIVE_STYLE)
         drawn = [run for network in looks for run in collection.networks[network]]
-        drawn += [published[each.variant] for each in looks if each.is_of_the_study and each.variant in published]
-        _limit_curves(axes, drawn, scale, max(network.epochs for network in looks))
+        _limit_curves(axes, [*drawn, *overlaid.values()], scale, max(network.epochs for network in looks))
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"validation error{unit}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -130,6 +130,17 @@ def test_a_curve_of_one_seed_is_called_so(tmp_path: Path) -> None:
     assert {"baseline, one seed", "dropout 0.2/0.2, 2 seeds"} <= set(read_texts(tmp_path / "curves.svg"))
 
 
+def test_the_legend_of_the_curves_explains_the_published_ones_once(tmp_path: Path) -> None:
+    own, theirs = tmp_path / "own", tmp_path / "theirs"
+    for folder, rates in ((own, (0.5, 0.5)), (theirs, (0.2, 0.2))):
+        save_made_run(folder, "d0", "dropout", rates=rates)
+    save_made_run(theirs, "b0")
+    draw_curves(judge_runs([], theirs), tmp_path / "curves.svg")
+    assert read_texts(tmp_path / "curves.svg").count("published, one run") == 1
+    draw_curves(judge_runs([], own), tmp_path / "curves.svg")
+    assert "published, one run" not in read_texts(tmp_path / "curves.svg")
+
+
 @pytest.mark.parametrize("unit", ["%", "°C"])
 def test_a_number_of_the_text_stays_with_its_unit(unit):
     lines = [line for length in range(40, 80) for line in wrap(f"{'x' * length} 0.16 {unit} and more words after it")]
