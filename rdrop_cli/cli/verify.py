@@ -1,6 +1,6 @@
 """`rdrop verify` and `rdrop repair`: whether runs are what they were, and what is derived made again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -98,7 +98,7 @@ def repair(
         if verification.is_whole and not verification.lacks_record:
             note(f"{folder.run_id}: is whole")
         else:
-            _make_again(folder, execution)
+            _make_again(folder, execution, {fault.file for fault in verification.faults})
             verification = verify_run(folder)
             _print(verification)
         found.append(verification)
@@ -107,10 +107,10 @@ def repair(
         raise typer.Exit(DAMAGED)
 
 
-def _make_again(folder: "RunFolder", execution: Any) -> None:
+def _make_again(folder: "RunFolder", execution: Any, damaged: Collection[str]) -> None:
     """Go on from the newest checkpoint, after which no epoch is left: all that follows from it is written.
 
-    Where the coverage of intervals was measured, it is measured again.
+    The coverage of intervals, which takes longest, is measured again only where no record says that it is whole.
     """
     from rdrop_cli.cli.training import train
     from rdrop_cli.forecast.coverage import measure_again
@@ -118,12 +118,16 @@ def _make_again(folder: "RunFolder", execution: Any) -> None:
     from rdrop_cli.runs.record import is_recorded
     from rdrop_cli.runs.repair import prepare_repair
 
-    was_calibrated = folder.daily_coverage_path.exists() or is_recorded(folder, folder.daily_coverage_path.name)
+    coverage = folder.daily_coverage_path
+    was_recorded = is_recorded(folder, coverage.name)
+    is_lost = coverage.name in damaged if was_recorded else coverage.exists()
     prepare_repair(folder)
+    if is_lost:
+        coverage.unlink(missing_ok=True)
     results = train(plan_resume(folder, execution), execution)
     for failed in results.failures:
         raise RdropError(failed.failure or f"{folder.run_id}: could not be made again")
-    if was_calibrated:
+    if is_lost:
         with show_stage(f"{folder.run_id}: calibrating again"):
             measure_again(folder)
 

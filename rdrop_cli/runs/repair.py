@@ -26,4 +26,3 @@ def prepare_repair(folder: RunFolder) -> None:
     with folder.lock():
         for path in damaged:
             path.unlink()
-        folder.daily_coverage_path.unlink(missing_ok=True)  # training does not make it: whoever repairs measures again

@@ -97,6 +97,16 @@ def test_repair_measures_it_again(folder, plant, capsys):
     assert "1 whole, 0 damaged" in capsys.readouterr().out
 
 
+def test_repair_of_another_file_leaves_it(folder, plant, monkeypatch):
+    monkeypatch.setattr("rdrop_cli.forecast.coverage.measure_again", lambda folder: pytest.fail("it was whole"))
+    kept = folder.daily_coverage_path.read_bytes()
+    for path in (folder.plot_path, folder.model_path):
+        path.write_bytes(b"damaged")
+    assert run_command(["repair", folder.run_id, "--runs-dir", str(folder.path.parent), "--data-dir", str(plant)]) == 0
+    assert folder.daily_coverage_path.read_bytes() == kept
+    assert verify_run(folder).is_whole
+
+
 @pytest.mark.thorough
 def test_a_replay_makes_it_again(folder, plant, capsys):
     where = ["--runs-dir", str(folder.path.parent), "--data-dir", str(plant)]
