@@ -8,7 +8,7 @@ import typer
 
 from rdrop_cli.cli.console import Column, note, print_lines, print_table, show_stage
 from rdrop_cli.cli.forecast import ForecastData, ForecastRuns, Samples
-from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR, AsJson, DataDir, Quiet, RunsDir
+from rdrop_cli.cli.options import DEFAULT_DATA_DIR, DEFAULT_RUNS_DIR, AsJson, DataDir, Quiet, SavedRunsDir
 from rdrop_cli.study.units import format_count, name_target
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def calibrate(
     ] = None,
     samples: Samples = 100,
     by: Annotated[By | None, typer.Option("--by", metavar="PART", help="Also by month or hour of the day.")] = None,
-    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
     quiet: Quiet = False,

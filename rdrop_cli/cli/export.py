@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rdrop_cli.cli.console import note
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, Quiet, RunsDir, complete_run_ids
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, Quiet, SavedRunsDir, complete_run_ids
 from rdrop_cli.errors import DataError, RdropError, UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def export(
     verdict: Annotated[
         bool, typer.Option("--verdict", help="Log the verdict on the runs too, with its intervals.")
     ] = False,
-    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

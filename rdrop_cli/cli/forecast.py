@@ -14,7 +14,7 @@ from rdrop_cli.cli.options import (
     DEFAULT_RUNS_DIR,
     DataDir,
     Quiet,
-    RunsDir,
+    SavedRunsDir,
     complete_run_ids,
 )
 from rdrop_cli.errors import RdropError, UsageError, tell_extra
@@ -83,7 +83,7 @@ def forecast(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write. [default: stdout]")
     ] = None,
-    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     quiet: Quiet = False,
 ) -> None:

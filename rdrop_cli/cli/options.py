@@ -1,14 +1,15 @@
 """Options that several commands share, and what completes them."""
 
 import atexit
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from rdrop_cli.cli.console import Verbosity, set_verbosity
-from rdrop_cli.errors import UsageError
+from rdrop_cli.errors import RdropError, UsageError
 from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import REFERENCES, VARIANTS
@@ -67,17 +68,33 @@ def _be_nice(niceness: int) -> None:
         )
 
 
-RunsDir = Annotated[
-    Path,
-    typer.Option(
+def _find_saved_runs(ctx: typer.Context, path: Path) -> Path:
+    """Return the folder of runs that were trained; one that the command line names has to be there.
+
+    Where a default or a setting names it, no run may have been trained yet, which is no slip of the keyboard.
+    """
+    from rdrop_cli.runs.folder import is_runs_folder
+
+    path, source = expand_home(path), ctx.get_parameter_source("runs_dir")
+    is_named = source is not None and source.name == "COMMANDLINE" and not ctx.resilient_parsing
+    if is_named and not is_runs_folder(path):
+        raise RdropError(f"there is no folder {str(path)!r}", field="runs_dir")
+    return path
+
+
+def _make_runs_option(callback: Callable[..., Path]) -> Any:
+    return typer.Option(
         "--runs-dir",
         metavar="DIR",
         envvar="RDROP_RUNS_DIR",
-        callback=expand_home,
+        callback=callback,
         help="Folder of the runs.",
         rich_help_panel=RUNS,
-    ),
-]
+    )
+
+
+RunsDir = Annotated[Path, _make_runs_option(expand_home)]  # made where it is missing
+SavedRunsDir = Annotated[Path, _make_runs_option(_find_saved_runs)]
 From = Annotated[
     Path | None,
     typer.Option(

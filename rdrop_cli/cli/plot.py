@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from rdrop_cli.cli.console import note, show_stage
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, From, Quiet, RunsDir, complete_run_ids, open_runs
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, From, Quiet, SavedRunsDir, complete_run_ids, open_runs
 from rdrop_cli.errors import RdropError, UsageError
 
 TOO_MANY = "not drawn, too many for one picture; pass their ids to draw them"
@@ -57,7 +57,7 @@ def plot(
     ] = False,
     cost: Annotated[bool, typer.Option("--cost", help="Draw the test error against what the training costs.")] = False,
     archive: From = None,
-    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     quiet: Quiet = False,
 ) -> None:
     """Plot curves, errors over the rates, forecasts, claims, or cost.

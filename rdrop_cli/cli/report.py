@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from rdrop_cli.cli.console import show_stage
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, ComparedRuns, From, Quiet, RunsDir, open_runs
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, ComparedRuns, From, Quiet, SavedRunsDir, open_runs
 
 
 def report(
@@ -16,7 +16,7 @@ def report(
         typer.Option("--output", "-o", metavar="FILE", help="The file. [RUNS_DIR/report.html]"),
     ] = None,
     archive: From = None,
-    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     quiet: Quiet = False,
 ) -> None:
     """Write verdicts, curves, forecasts and runs to one HTML file."""

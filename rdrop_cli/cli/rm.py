@@ -13,7 +13,7 @@ from rdrop_cli.cli.options import (
     OfCells,
     OfStatuses,
     OfVariants,
-    RunsDir,
+    SavedRunsDir,
     complete_run_ids,
 )
 from rdrop_cli.errors import RdropError, UsageError, make_printable
@@ -37,7 +37,7 @@ def rm(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show what would be deleted; delete nothing.")
     ] = False,
-    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Delete runs after confirmation, by id or by filter."""

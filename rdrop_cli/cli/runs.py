@@ -17,7 +17,7 @@ from rdrop_cli.cli.options import (
     OfTags,
     OfVariants,
     Quiet,
-    RunsDir,
+    SavedRunsDir,
     open_runs,
 )
 from rdrop_cli.files import to_json
@@ -62,7 +62,7 @@ def list_runs(
         ),
     ] = None,
     archive: From = None,
-    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

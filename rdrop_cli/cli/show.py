@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rdrop_cli.cli.console import Column, print_lines, print_table
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, RunsDir, complete_run_ids
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, SavedRunsDir, complete_run_ids
 from rdrop_cli.cli.runs import COLUMNS, format_run_error
 from rdrop_cli.files import to_json
 from rdrop_cli.study.editions import describe_changes
@@ -29,7 +29,7 @@ def show(
     run: Annotated[
         str, typer.Argument(metavar="RUN", help="Run id, its beginning, or folder.", autocompletion=complete_run_ids)
     ],
-    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
 ) -> None:
     """Show one run epoch by epoch."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rdrop_cli.cli.console import note, note_command
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, ComparedRuns, From, Quiet, RunsDir, open_runs
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, ComparedRuns, From, Quiet, SavedRunsDir, open_runs
 from rdrop_cli.errors import RdropError, UsageError, ValueRefusedError, make_printable
 from rdrop_cli.files import to_json
 
@@ -67,7 +67,7 @@ def verdict(
         bool, typer.Option("--across-datasets", help="Judge the runs of all datasets together.")
     ] = False,
     archive: From = None,
-    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

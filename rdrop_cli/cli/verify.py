@@ -14,7 +14,7 @@ from rdrop_cli.cli.options import (
     AsJson,
     DataDir,
     Quiet,
-    RunsDir,
+    SavedRunsDir,
     complete_run_ids,
 )
 from rdrop_cli.errors import RdropError
@@ -48,7 +48,7 @@ def verify(
             show_default=False,
         ),
     ] = None,
-    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -82,7 +82,7 @@ def repair(
     runs: Annotated[
         list[str], typer.Argument(metavar="RUN", help="Run ids or folders.", autocompletion=complete_run_ids)
     ],
-    runs_dir: RunsDir = DEFAULT_RUNS_DIR,
+    runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     quiet: Quiet = False,
 ) -> None:

@@ -56,6 +56,7 @@ def test_a_flag_comes_before_the_environment_the_project_the_user_and_what_is_bu
     assert see_runs_dir(rdrop) == "of-project"
     monkeypatch.setenv("RDROP_RUNS_DIR", "of-environment")
     assert see_runs_dir(rdrop) == "of-environment"
+    (place / "of-flag").mkdir()
     assert see_runs_dir(rdrop, "--runs-dir", "of-flag") == "of-flag"
 
 
@@ -75,6 +76,7 @@ def test_a_home_is_written_with_a_tilde(rdrop, place, tmp_path):
 @pytest.mark.parametrize("option", ["runs", "data"])
 def test_a_tilde_that_no_shell_has_expanded_makes_no_folder_of_that_name(rdrop, tmp_path, monkeypatch, option):
     command = {"runs": ["runs"], "data": ["inspect", "jena"]}[option]  # bash leaves --runs-dir=~/x, Docker an ENV
+    (tmp_path / "home" / "here").mkdir()
     asked = rdrop(*command, f"--{option}-dir=~/here")
     monkeypatch.setenv(f"RDROP_{option.upper()}_DIR", "~/here")
     assert asked.err == rdrop(*command).err

@@ -79,7 +79,8 @@ def test_what_no_run_can_be_is_refused(rdrop, runs_dir, options, message):
 
 def test_a_choice_that_no_run_meets_is_told_from_an_empty_folder(rdrop, runs_dir, tmp_path):
     assert f"no run in {runs_dir} matches the filters" in rdrop("runs", "--runs-dir", runs_dir, "--variant", "gal").err
-    assert "start one with `rdrop train`" in rdrop("runs", "--runs-dir", tmp_path / "none").err
+    (tmp_path / "empty").mkdir()
+    assert "start one with `rdrop train`" in rdrop("runs", "--runs-dir", tmp_path / "empty").err
 
 
 def test_rates_are_shown_where_runs_of_one_variant_differ_in_them(rdrop, save_run, tiny_config, tmp_path):

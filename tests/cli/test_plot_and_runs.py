@@ -46,9 +46,29 @@ def test_runs_as_json_is_json_alone(rdrop, trained):
     assert all(run["status"] == "completed" for run in listed)
 
 
-def test_no_runs_is_an_empty_list_and_no_error(rdrop, tmp_path):
-    assert rdrop("runs", "--runs-dir", tmp_path / "none", "--json").out.strip() == "[]"
-    assert rdrop("runs", "--runs-dir", tmp_path / "none").code == 0
+def test_no_runs_is_an_empty_list_and_no_error(rdrop, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert rdrop("runs", "--json").out.strip() == "[]"
+    assert rdrop("runs").code == 0
+    monkeypatch.setenv("RDROP_RUNS_DIR", "of-setting")
+    assert rdrop("runs").code == 0
+
+
+READING = (
+    *("runs", "show x", "plot", "verdict", "report", "forecast", "calibrate", "export --csv", "verify", "repair x"),
+    *("rm x", "rm --status failed"),
+)
+
+
+@pytest.mark.parametrize("command", READING)
+@pytest.mark.parametrize("name", ["gone", "file"])
+def test_a_runs_folder_that_is_named_has_to_be_there(rdrop, tmp_path, command, name):
+    (tmp_path / "file").touch()
+    result = rdrop(*command.split(), "--runs-dir", tmp_path / name)
+    assert (result.code, result.out) == (1, "")
+    (line,) = result.err.splitlines()
+    assert line.startswith("rdrop: ")
+    assert all(word in line for word in ("--runs-dir", str(tmp_path / name)))
 
 
 def test_an_unreadable_run_is_named_and_the_others_are_listed(rdrop, trained, tmp_path):
