@@ -249,6 +249,8 @@ def test_readings_that_are_filled_are_no_truth(plant, tmp_path):
     [
         ({"at": "2031-01-01"}, "at: 2031-01-01: there are windows from"),
         ({"at": "soon"}, "at: expected a date such as"),
+        ({"at": ""}, "at: expected a date such as"),
+        ({"period": ""}, "period: expected test, validation or"),
         ({"at": "2020-02-30"}, "at: expected a date of the calendar"),
         ({"period": "summer"}, r"period: expected test, validation or FROM\.\.TO"),
         ({"period": "2031-01-01.."}, "period: .*holds no window"),
