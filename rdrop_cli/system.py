@@ -47,9 +47,11 @@ def ignore_foreign_settings() -> None:
 def import_matplotlib() -> None:
     """Import Matplotlib from elsewhere if a `matplotlibrc` is in the current folder, which it would read before any.
 
-    One that is no text would end the import, and each of its faults would be told.
+    One that is no text would end the import, and each of its faults would be told. In a process of the user's own, as a
+    notebook, their settings stay theirs.
     """
-    with chdir("/") if Path("matplotlibrc").is_file() else nullcontext():
+    is_a_command = OWN_SETTINGS.items() <= os.environ.items()
+    with chdir("/") if is_a_command and Path("matplotlibrc").is_file() else nullcontext():
         import matplotlib  # noqa: F401
 
 
