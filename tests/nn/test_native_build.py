@@ -113,6 +113,56 @@ def test_a_compiler_that_fails_is_quoted_and_leaves_nothing(cache, install_compi
     assert [file.suffix for file in cache.iterdir()] in ([".lock"], [])
 
 
+def test_what_a_compiler_says_need_not_be_unicode_and_is_asked_for_in_english(cache, install_compiler, monkeypatch):
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    install_compiler(
+        r'printf "Version \351\n"; test "$1" = --version || { printf "$LC_ALL: error: \351chec\n" >&2; exit 1; }'
+    )
+    assert "cannot compile the kernel (C: error: \ufffdchec)" in fail_in_one_line()
+
+
+@pytest.mark.parametrize("hangs_at", ["--version", "-o"])
+def test_a_compiler_that_does_not_end_is_named(cache, install_compiler, monkeypatch, hangs_at):
+    monkeypatch.setattr(compiler, "VERSION_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(compiler, "BUILD_TIMEOUT_S", 0.2)
+    install_compiler(f'case "$*" in *{hangs_at}*) exec sleep 60;; *) echo 1.0;; esac')
+    assert re.search(r"compiler: has not ended in 0.2 s; try another CXX$", fail_in_one_line())
+
+
+def test_a_compiler_reads_nothing_of_what_the_process_is_sent(cache, install_compiler, monkeypatch):
+    reading, writing = os.pipe()
+    standard = os.dup(0)
+    os.dup2(reading, 0)
+    try:
+        install_compiler('test "$1" = --version && exit 0; read order && exit 1; exit 3')
+        monkeypatch.setattr(compiler, "BUILD_TIMEOUT_S", 5)
+        os.write(writing, b"order\n")
+        assert "exit code 3" in fail_in_one_line()
+    finally:
+        os.dup2(standard, 0)
+        for descriptor in (reading, writing, standard):
+            os.close(descriptor)
+
+
+def test_a_compiler_that_makes_nothing_is_named_and_not_the_cache_folder(cache, install_compiler):
+    install_compiler("exit 0")
+    assert re.search(r"compiler: compiled no kernel, and named no error; try another CXX$", fail_in_one_line())
+
+
+@pytest.mark.parametrize("pattern", ["{}", '"{}"', "env '{}' -g"])
+def test_the_path_of_a_compiler_may_have_spaces(cache, monkeypatch, tmp_path, pattern):
+    path = tmp_path / "my compiler"
+    path.write_text('#!/bin/sh\nfor out; do :; done; test "$out" = --version || echo "library" > "$out"\n')
+    path.chmod(0o755)
+    monkeypatch.setenv("CXX", pattern.format(path))
+    assert build_library(SET).read_text() == "library\n"
+
+
+def test_a_command_with_half_a_quote_is_refused_in_one_line(cache, monkeypatch):
+    monkeypatch.setenv("CXX", 'g++ "-g')
+    assert fail_in_one_line().startswith('CXX=g++ "-g: no command (No closing quotation)')
+
+
 def test_a_cache_folder_that_cannot_be_made_is_named(cache, counting_compiler, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
     monkeypatch.setenv("RDROP_CACHE_DIR", str(tmp_path / "file" / "cache"))

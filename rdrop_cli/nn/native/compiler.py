@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -19,6 +20,7 @@ COMPILERS = ("c++", "g++", "clang++")
 # NaN of a diverged run must be seen. Contraction is the part of it that is wanted: one rounding for a * b + c.
 FLAGS = ("-std=gnu++17", "-O3", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread")
 BUILD_TIMEOUT_S = 900  # it takes half a minute; more on a machine that is busy
+VERSION_TIMEOUT_S = 60
 
 # The levels of x86-64 (System V ABI), best first, and what Linux calls that which each adds to the one below.
 LEVELS = {
@@ -55,16 +57,28 @@ def find_compiler() -> list[str]:
     Raises:
         NativeUnavailableError: there is none.
     """
-    chosen = os.environ.get("CXX", "").split()
-    for command in [chosen] if chosen else [[name] for name in COMPILERS]:
+    chosen = os.environ.get("CXX", "").strip()
+    for command in [_split_command(chosen)] if chosen else [[name] for name in COMPILERS]:
         if shutil.which(command[0]):
             return command
     raise NativeUnavailableError(
-        f"CXX={os.environ['CXX']}: no such compiler; set CXX to a C++ compiler or unset it"
+        f"CXX={chosen}: no such compiler; set CXX to a C++ compiler or unset it"
         if chosen
         else f"no C++ compiler found ({', '.join(COMPILERS)}); install one (Debian, Ubuntu: apt install g++; "
         "Fedora: dnf install gcc-c++; macOS: xcode-select --install), or name it in CXX"
     )
+
+
+def _split_command(text: str) -> list[str]:
+    """Split a command such as `ccache g++` as a shell does; the path of a program may have spaces without quotes."""
+    if shutil.which(text):
+        return [text]
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise NativeUnavailableError(
+            f"CXX={text}: no command ({error}); set CXX to a C++ compiler or unset it"
+        ) from error
 
 
 def compile_library(instruction_set: str, library: Path) -> None:
@@ -77,7 +91,10 @@ def compile_library(instruction_set: str, library: Path) -> None:
     Raises:
         NativeUnavailableError: there is no compiler, or it fails.
     """
-    _run([*_make_command(instruction_set), str(SOURCES[0]), "-o", str(library)])
+    command = _make_command(instruction_set)
+    _run([*command, str(SOURCES[0]), "-o", str(library)], BUILD_TIMEOUT_S)
+    if not library.is_file():
+        raise NativeUnavailableError(f"{command[0]}: compiled no kernel, and named no error; try another CXX")
     library.chmod(0o755)
 
 
@@ -110,7 +127,7 @@ def digest_build(instruction_set: str) -> str:
     Raises:
         NativeUnavailableError: there is no compiler, or it does not tell its version.
     """
-    version = _run([*find_compiler(), "--version"])
+    version = _run([*find_compiler(), "--version"], VERSION_TIMEOUT_S)
     processor = _describe_processor() if instruction_set == NATIVE else []
     return _digest([_make_command(instruction_set), version, processor, _digest_sources()])
 
@@ -158,15 +175,26 @@ def _describe_processor() -> list[str]:
     return sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})
 
 
-def _run(command: list[str]) -> str:
-    """Run a command and return what it printed."""
+def _run(command: list[str], timeout_s: float) -> str:
+    """Run a command, in English and without what is typed meanwhile; return what it printed."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=BUILD_TIMEOUT_S, check=True)
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env={**os.environ, "LC_ALL": "C"},
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout_s,
+            check=True,
+        )
     except subprocess.CalledProcessError as error:
         said = next((line for line in error.stderr.splitlines() if "error" in line), f"exit code {error.returncode}")
         raise NativeUnavailableError(
             f"{command[0]}: cannot compile the kernel ({said.strip()}); try another CXX"
         ) from error
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise NativeUnavailableError(f"{command[0]}: cannot be run ({error}); try another CXX") from error
+    except subprocess.TimeoutExpired as error:
+        raise NativeUnavailableError(f"{command[0]}: has not ended in {timeout_s:g} s; try another CXX") from error
+    except OSError as error:
+        raise NativeUnavailableError(f"{command[0]}: cannot be run ({error.strerror}); try another CXX") from error
     return done.stdout
