@@ -185,7 +185,8 @@ def _print_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], conso
     padded = [_pad([column.name, *below], column.right) for column, below in zip(columns, cells, strict=True)]
     head, *lines = map((" " * GAP).join, zip(*padded, strict=True))
     console.print(head, style="bold", markup=False)
-    console.print("─" * _measure(head), markup=False)
+    rule = "-" if console.options.ascii_only else "─"  # ISO 8859 has no such line, and six characters for its escape
+    console.print(rule * _measure(head), markup=False)
     console.file.write("\n".join(lines) + "\n")
 
 

@@ -358,6 +358,15 @@ def test_a_name_that_a_shell_would_run_is_not_completed(save_run, tmp_path):
     assert result.stdout.split("\n") == ["baseline-s0-a", ""]
 
 
+@pytest.mark.parametrize(("encoding", "rule"), [("utf-8", "─"), ("iso8859-1", "-"), ("ascii", "-")])
+def test_the_rule_of_a_table_is_one_that_the_terminal_can_write(monkeypatch, encoding, rule):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="backslashreplace")
+    monkeypatch.setattr(sys, "stdout", stream)
+    print_table([Column("run"), Column("status")], [["baseline", "completed"]])
+    stream.flush()
+    assert stream.buffer.getvalue().decode(encoding).splitlines()[1] == rule * 19
+
+
 def test_no_command_is_the_help(capsys):
     assert run_command([]) == 0
     assert "Housekeeping:" in capsys.readouterr().out
