@@ -5,7 +5,7 @@ import stat
 from pathlib import Path
 
 from rdrop_cli.errors import RdropError
-from rdrop_cli.system import expand_home
+from rdrop_cli.system import expand_home, find_base_folder
 
 
 def find_cache_folder() -> Path:
@@ -23,7 +23,7 @@ def find_cache_folder() -> Path:
 
 
 def _find_user_cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return find_base_folder("XDG_CACHE_HOME") or Path.home() / ".cache"
 
 
 def house_libraries() -> None:
@@ -37,7 +37,7 @@ def house_libraries() -> None:
         "MPLCONFIGDIR": (_find_user_cache() / "matplotlib", "matplotlib"),
     }
     for variable, (folder, name) in theirs.items():
-        if not folder.exists():
+        if not os.path.exists(folder):  # noqa: PTH110 -- False, too, where this user may not look
             os.environ.setdefault(variable, str(cache / name))
 
 

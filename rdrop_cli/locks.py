@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rdrop_cli.errors import RdropError
+from rdrop_cli.system import find_base_folder
 
 # Network and FUSE file systems without a lock service. ENOLCK: NFS without a lock daemon; ENOSYS: Lustre without flock.
 UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
@@ -189,8 +190,8 @@ def find_lock_folder() -> Path:
     Raises:
         RdropError: the folder in the shared temporary directory belongs to somebody else.
     """
-    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
-        folder = Path(runtime) / "rdrop"
+    if runtime := find_base_folder("XDG_RUNTIME_DIR"):
+        folder = runtime / "rdrop"
     else:
         user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
         folder = Path(tempfile.gettempdir()) / f"rdrop-{user}"

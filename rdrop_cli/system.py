@@ -28,6 +28,12 @@ def expand_home(path: Path) -> Path:
     return Path(os.path.expanduser(path))  # noqa: PTH111 -- leaves it as it is for a user without a home
 
 
+def find_base_folder(variable: str) -> Path | None:
+    """Return the folder that a variable such as XDG_CACHE_HOME names, if it is absolute: a relative one means none."""
+    folder = Path(os.environ.get(variable, ""))
+    return folder if folder.is_absolute() else None
+
+
 def clean_environment() -> dict[str, str]:
     """Return the environment for a training process, without what a notebook or a CI means for itself alone."""
     return {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS} | OWN_SETTINGS

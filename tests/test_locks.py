@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import filelock  # noqa: F401 -- it looks for fcntl when it is imported, which a test takes away
 import pytest
 
 from rdrop_cli import locks

@@ -4,7 +4,6 @@ Only what `SETTABLE` lists can be set: an `rdrop.toml` may lie in a stranger's f
 are written, what is fetched or removed, or that nobody is to be asked.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ import typer
 from typer.core import TyperGroup, TyperOption
 
 from rdrop_cli.errors import UsageError, suggest
+from rdrop_cli.system import find_base_folder
 
 if TYPE_CHECKING:
     from rdrop_cli.planning.toml import TomlFile
@@ -114,9 +114,8 @@ def find_path(ctx: typer.Context, parameter: str) -> Path | None:
 
 def find_user_file() -> list[Path]:
     """Return where the user's own file is or would be; nowhere for a user without a home."""
-    folder = Path(os.environ.get("XDG_CONFIG_HOME", ""))
     try:
-        base = folder if folder.is_absolute() else Path.home() / ".config"
+        base = find_base_folder("XDG_CONFIG_HOME") or Path.home() / ".config"
     except RuntimeError:
         return []
     return [base / "rdrop" / "config.toml"]
@@ -162,10 +161,13 @@ def _read_defaults(path: Path, options: Options, ctx: typer.Context) -> Iterator
 
 
 def _read_file(path: Path) -> "TomlFile | None":
-    """Read a file of defaults; the parser is imported only where there is one."""
+    """Read a file of defaults; the parser is imported only where there is one.
+
+    What is in a folder that this user may not enter, as HOME may be that of another, are no settings of theirs.
+    """
     try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
         return None
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); fix or remove the file") from error

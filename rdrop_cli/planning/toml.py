@@ -47,7 +47,8 @@ def read_toml(path: Path) -> TomlFile:
     """
     try:
         if not path.exists():
-            raise UsageError(f"{path}: no such file")
+            what = f"links to {path.readlink()}, where no file is" if path.is_symlink() else "no such file"
+            raise UsageError(f"{path}: {what}")
         if not path.is_file():  # a pipe would keep the reader for ever
             raise UsageError(f"{path}: not a regular file; expected a TOML file")
         with path.open("rb") as file:

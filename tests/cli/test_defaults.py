@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import typer
 
 from rdrop_cli.cache import find_cache_folder
 from rdrop_cli.cli.app import build_commands
-from rdrop_cli.cli.defaults import FOLDERS, SETTABLE, list_options
+from rdrop_cli.cli.defaults import FOLDERS, SETTABLE, find_user_file, list_options
+from rdrop_cli.locks import find_lock_folder
 from rdrop_cli.planning.toml import MAX_BYTES
 
 
@@ -170,6 +172,41 @@ def test_what_is_no_text_file_is_refused_at_once(rdrop, place, kind):
     result = rdrop("runs")
     assert result.code == 2
     assert result.err.startswith("rdrop: rdrop.toml: ")
+
+
+@pytest.mark.parametrize("kind", ["gone", "rdrop.toml"])
+def test_a_link_to_no_file_is_named(rdrop, place, kind):
+    (place / "rdrop.toml").symlink_to(kind)
+    result = rdrop("config")
+    assert (result.code, result.err) == (2, f"rdrop: rdrop.toml: links to {kind}, where no file is\n")
+
+
+def test_the_home_of_another_user_has_no_settings(place, tmp_path, monkeypatch):
+    """As in a container that runs under another user than its image was made for."""
+    home = tmp_path / "home"
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    (home / ".config" / "rdrop" / "config.toml").write_text('runs_dir = "x"\n')
+    weak = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    command = [*weak, sys.executable, "-m", "rdrop_cli", "config"]
+    home.chmod(0)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    finally:
+        home.chmod(0o755)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("no setting is changed")
+
+
+def test_a_relative_base_folder_counts_as_none(tmp_path, monkeypatch):
+    """So says the specification: else each folder of work would have a cache of its own."""
+    monkeypatch.delenv("RDROP_CACHE_DIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for variable in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"):
+        monkeypatch.setenv(variable, "relative")
+    home = tmp_path / "home"
+    assert find_cache_folder() == home / ".cache" / "rdrop"
+    assert find_user_file() == [home / ".config" / "rdrop" / "config.toml"]
+    assert find_lock_folder() == tmp_path / f"rdrop-{os.getuid()}"
 
 
 def test_a_faulty_file_keeps_nobody_from_the_version_and_the_help(rdrop, place):
