@@ -1,5 +1,6 @@
 """A network in training: one epoch at a time, its errors on any windows, and its state as plain arrays."""
 
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,8 @@ from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import find_variant
+
+ZIP_YEARS = range(1980, 2108)
 
 
 def make_optimizer(protocol: Protocol) -> keras.optimizers.Optimizer:
@@ -135,7 +138,16 @@ class KerasTrainer:
             variable.assign(state[variable.path])
 
     def save_model(self, path: Path) -> None:
-        """Write the model as a `.keras` file."""
+        """Write the model as a `.keras` file.
+
+        Raises:
+            RdropError: the clock says a year that a zip archive, which the file is, cannot record.
+        """
+        year = time.localtime().tm_year
+        if year not in ZIP_YEARS:
+            raise RdropError(
+                f"the clock says {year}, which {path.suffix} files cannot record; set it and resume the run"
+            )
         self.model.save(path)
 
     def _stateful_variables(self) -> list[keras.Variable]:

@@ -1,9 +1,11 @@
 """A saved network predicts as it did in training, whoever made it."""
 
+import time
+
 import numpy as np
 import pytest
 
-from rdrop_cli.errors import DataError
+from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.nn.restore import restore_engine
 from rdrop_cli.nn.trainer import KerasTrainer
 from rdrop_cli.study.config import RunConfig
@@ -43,3 +45,12 @@ def test_windows_of_another_shape_are_refused(tmp_path):
     longer = make_tiny_windows(TINY_PROTOCOL.with_windows(36, 6))
     with pytest.raises(DataError, match=r"reads windows of 5 × 14 \(timesteps × inputs\), received 6 × 14"):
         restore_engine(config, tmp_path / "model.keras", longer)
+
+
+@pytest.mark.parametrize("year", [1970, 2108])
+def test_a_clock_whose_year_the_file_cannot_record_is_named(tmp_path, monkeypatch, year):
+    """As of a board without a battery, which begins in 1970."""
+    trainer = KerasTrainer(RunConfig("baseline", 3, 0.0, 0.0, 1, TINY_PROTOCOL, "made", "0" * 64), WINDOWS)
+    monkeypatch.setattr(time, "localtime", lambda *_: time.struct_time((year, 1, 2, 0, 0, 0, 4, 2, 0)))
+    with pytest.raises(RdropError, match=rf"^the clock says {year}, which .keras files cannot record; set it"):
+        trainer.save_model(tmp_path / "model.keras")
