@@ -20,6 +20,7 @@ CANNOT_SYNC_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP)
 TRIES, SECONDS_BETWEEN_TRIES = 50, 0.01
 MOST_TEXT_BYTES = 64 << 20  # a million epochs
 TOKEN_BYTES = 4
+STEM_CHARACTERS = 40  # of 4 bytes at most: a name has at most 255 bytes, the temporary one too
 TEMPORARIES = f".*.{'[0-9a-f]' * 2 * TOKEN_BYTES}.tmp*"
 
 
@@ -34,7 +35,7 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the file cannot be written; `path` is as it was and the temporary file is gone.
     """
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(TOKEN_BYTES)}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:STEM_CHARACTERS]}.{secrets.token_hex(TOKEN_BYTES)}.tmp{path.suffix}")
     with _work_in(path.parent):
         try:
             yield temporary

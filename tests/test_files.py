@@ -137,6 +137,13 @@ def test_the_temporary_name_keeps_the_ending_and_stays_in_the_folder(tmp_path: P
         temporary.write_bytes(b"")
 
 
+@pytest.mark.parametrize("character", ["x", "😀"])
+def test_a_name_may_be_as_long_as_the_file_system_allows(tmp_path: Path, character: str) -> None:
+    path = tmp_path / (character * (251 // len(character.encode())) + ".csv")
+    write_text(path, "new")
+    assert [*tmp_path.iterdir()] == [path]
+
+
 def test_numbers_that_are_not_finite_become_null() -> None:
     value = {"a": math.nan, "b": [1.5, math.inf, {"c": (-math.inf, 2)}]}
     assert json.loads(to_json(value)) == {"a": None, "b": [1.5, None, {"c": [None, 2]}]}

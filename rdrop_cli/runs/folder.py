@@ -199,8 +199,12 @@ def check_writable(runs_dir: Path) -> None:
     """
     is_runs_folder(runs_dir)
     make_folder(runs_dir)
-    with tempfile.TemporaryDirectory(dir=runs_dir, prefix=".") as folder, hold_lock(Path(folder) / ".lock", 0):
-        pass
+    try:
+        with tempfile.TemporaryDirectory(dir=runs_dir, prefix=".") as folder, hold_lock(Path(folder) / ".lock", 0):
+            pass
+    except OSError as error:
+        error.filename = str(runs_dir)  # and not a name that nobody has given
+        raise
 
 
 def create_run_folder(runs_dir: Path, config: RunConfig) -> RunFolder:

@@ -1,10 +1,12 @@
 """A run's folder: how it comes into being and what is read from it."""
 
+import errno
 import json
 import re
 import secrets
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -294,6 +296,16 @@ IN_ITS_PLACE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a file": (Path.touch, "is a file, not a folder of runs; change runs_dir"),
     "a link": (lambda place: place.symlink_to("/nonexistent/disk"), "links to /nonexistent/disk, which does not exist"),
 }
+
+
+def test_a_runs_folder_that_cannot_be_written_is_named_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / ".2dk7u36w"))
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    with pytest.raises(PermissionError) as caught:
+        check_writable(tmp_path)
+    assert caught.value.filename == str(tmp_path)
 
 
 @pytest.mark.parametrize("use", [check_writable, list_run_folders])
