@@ -184,6 +184,14 @@ def test_a_library_that_cannot_be_loaded_is_named(cache, counting_compiler, fres
         network.load_library()
 
 
+def test_a_disk_from_which_no_program_may_be_loaded_is_told(cache, counting_compiler, fresh, monkeypatch):
+    status = list(os.statvfs("/"))
+    status[8] |= os.ST_NOEXEC
+    monkeypatch.setattr(os, "statvfs", lambda path: os.statvfs_result(status))
+    with pytest.raises(NativeUnavailableError, match=r"loaded \([^/]+\); its disk is mounted noexec: set"):
+        network.load_library()
+
+
 def test_a_library_that_is_damaged_is_compiled_again(cache, counting_compiler):
     """Loading a part of one would end the process."""
     build_library(SET).write_text("lib")

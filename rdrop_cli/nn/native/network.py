@@ -1,6 +1,7 @@
 """The compiled kernel on NumPy arrays: a recurrent network on a batch. Checks what it is given: C++ does not."""
 
 import ctypes
+import os
 import weakref
 from dataclasses import dataclass
 from functools import cache
@@ -201,7 +202,14 @@ def load_library() -> Library:
     try:
         return Library(path, instruction_set)
     except OSError as error:
-        raise NativeUnavailableError(f"{path}: cannot be loaded ({error}); try another CXX") from error
+        why = str(error).removeprefix(f"{path}: ")
+        todo = "its disk is mounted noexec: set RDROP_CACHE_DIR to another" if _is_noexec(path) else "try another CXX"
+        raise NativeUnavailableError(f"{path}: cannot be loaded ({why}); {todo}") from error
+
+
+def _is_noexec(path: Path) -> bool:
+    """Whether no program may be loaded from a file's disk, as on some machines from `/tmp`."""
+    return hasattr(os, "ST_NOEXEC") and bool(os.statvfs(path).f_flag & os.ST_NOEXEC)
 
 
 def _check(array: npt.NDArray[Any], shape: tuple[int, ...], dtype: Any = np.float32) -> None:
