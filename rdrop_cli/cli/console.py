@@ -70,6 +70,7 @@ def make_console(stderr: bool = True) -> "Console":
     console = PrintableConsole(
         stderr=stderr,
         highlight=False,
+        emoji=False,  # `:b:` in a name is no picture
         soft_wrap=True,
         color_system=_choose_colours(),
         force_terminal=(sys.stderr if stderr else sys.stdout).isatty(),

@@ -367,6 +367,15 @@ def test_the_rule_of_a_table_is_one_that_the_terminal_can_write(monkeypatch, enc
     assert stream.buffer.getvalue().decode(encoding).splitlines()[1] == rule * 19
 
 
+def test_a_name_between_colons_is_no_picture(capsys):
+    console.print_error("a:b: too short")
+    print_table([Column(":100:")], [["a:b:c"]])
+    console.print_lines([":b:"])
+    written = capsys.readouterr()
+    assert written.err == "rdrop: a:b: too short\n"
+    assert [line for line in written.out.splitlines() if ":" in line] == [":100:", "a:b:c", ":b:"]
+
+
 def test_no_command_is_the_help(capsys):
     assert run_command([]) == 0
     assert "Housekeeping:" in capsys.readouterr().out
