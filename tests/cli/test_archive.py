@@ -152,6 +152,7 @@ def test_the_cost_of_the_results_is_drawn_from_their_archive(rdrop, tmp_path):
 def test_the_cost_of_a_run_that_is_named_by_its_folder_is_drawn_wherever_it_is(rdrop, tmp_path):
     unpack_archive(RESULTS, tmp_path)
     (run,) = tmp_path.glob("naive-step-s0-*")
+    (tmp_path / "elsewhere").mkdir()
     result = rdrop("plot", "--cost", run, "--runs-dir", tmp_path / "elsewhere", "-o", tmp_path / "cost.svg")
     assert (result.code, result.out) == (0, f"{tmp_path}/cost.svg\n"), result.err
     assert "naive-step" in (tmp_path / "cost.svg").read_text()
