@@ -5,6 +5,6 @@ Importing this package lets `keras.models.load_model` read the networks of every
 
 from rdrop_cli.registration import register_layers
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 register_layers()
