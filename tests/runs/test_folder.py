@@ -106,7 +106,7 @@ def test_a_runs_folder_that_cannot_be_written_fails_before_any_work(tmp_path: Pa
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(RdropError, match="not a folder"):
         check_writable(tmp_path / "runs")
-    with pytest.raises(OSError, match="runs"):
+    with pytest.raises(RdropError, match="not a folder"):
         create_run_folder(tmp_path / "runs", tiny_config)
 
 
