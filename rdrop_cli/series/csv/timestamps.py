@@ -70,6 +70,8 @@ _DAY_OF_WEEK = re.compile(r"^(?:Mon|Tue|Tues|Wed|Wednes|Thu|Thurs|Fri|Sat|Satur|
 _NAME_OF_UTC = re.compile(r"(?<=:\d\d) ?(?:UTC|GMT)$")
 _NAME_OF_ZONE = re.compile(r"(?<=[\dZ])\[[A-Za-z_/+-]+\]$")  # behind the offset, as Java writes it
 _BESIDE = ((_END, ""), (_DAY_OF_WEEK, ""), (_NAME_OF_ZONE, ""), (_NAME_OF_UTC, "Z"))
+# What each of these has, and most files nowhere: a dash between blanks, or before the end; other letters than T and Z.
+_SIGN_OF_BESIDE = re.compile(r"\s[-–]\s|/\d{4}-|[A-SU-Ya-z]")
 FIRST, LAST = np.datetime64("0001-01-01T00:00:00", "us"), np.datetime64("9999-12-31T23:59:59", "us")
 
 
@@ -80,7 +82,7 @@ def find_format(text: str, order: str = DAY_FIRST) -> str | None:
     Of a length of time, `01.01.2020 00:00 - 01.01.2020 01:00`, it is that of its beginning. None for no timestamp.
     """
     text = text.strip()
-    for pattern, replacement in _BESIDE:
+    for pattern, replacement in _list_beside(text):
         text = pattern.sub(replacement, text)
     if _ISO.fullmatch(text):
         return ISO
@@ -102,6 +104,11 @@ def find_format(text: str, order: str = DAY_FIRST) -> str | None:
                 glue = found[1]
                 return f"{chosen}{glue}{time_format}{'%z' if zone else ''}"
     return None
+
+
+def _list_beside(text: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    """Return what may have to be replaced in a text, or in one of several that are joined: nearly always nothing."""
+    return _BESIDE if _SIGN_OF_BESIDE.search(text) else ()
 
 
 def _find_short_format(text: str, order: str) -> str | None:
@@ -211,7 +218,7 @@ class TimestampColumn:
         import pandas as pd
 
         column = pd.Series(list(texts), dtype=object).str.strip()
-        for pattern, replacement in _BESIDE:
+        for pattern, replacement in _list_beside("".join(texts)):
             column = column.str.replace(pattern, replacement, regex=True)
         column, days = _turn_midnight(column)
         found = np.full(len(column), np.datetime64("NaT", "us"))
