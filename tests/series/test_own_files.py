@@ -730,6 +730,19 @@ def test_two_rows_of_names_tell_no_unit(load: Load) -> None:
     assert (series.time_column, series.columns) == ("Date+Time", ("Temp Out", "Hi Temp"))
 
 
+@pytest.mark.parametrize(
+    ("headers", "columns"),
+    [
+        (["utc,-,b"], ("-", "b")),
+        (["utc,-,b", "zone,load,-"], ("load", "b")),
+        (["utc,-,b", "zone,-,c"], ("-", "b c")),
+    ],
+)
+def test_a_dash_names_a_column_that_has_no_other_name(load: Load, headers: list[str], columns: tuple[str, ...]) -> None:
+    rows = [f"{time},{mw},{mw + 1}" for time, mw in zip(write_times("%Y-%m-%d %H:%M"), READINGS, strict=True)]
+    assert load(*headers, *rows).columns == columns
+
+
 def test_a_station_may_be_described_in_a_table_of_its_own_above(load: Load) -> None:
     above = [
         "Name;Number;Height",

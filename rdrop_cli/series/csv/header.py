@@ -21,7 +21,7 @@ Row = list[str]
 
 def find_width(rows: Sequence[Row]) -> int:
     """Return the usual number of cells; the last lines count, as they are the readings."""
-    widths = Counter(len(row) for row in rows[-1000:] if any(cell.strip() for cell in row))
+    widths = Counter(len(row) for row in rows[-1000:] if not _is_empty(row))
     return widths.most_common(1)[0][0] if widths else 0
 
 
@@ -32,7 +32,7 @@ def fit_row(row: Row, width: int) -> Row:
 
 def find_header(rows: Sequence[Row], start: int, width: int) -> tuple[int, list[Row]]:
     """Return the index of the first row of readings, and the rows of names above it."""
-    full = [fit_row(row, width) for row in rows[start:] if width - 1 <= len(row) and any(c.strip() for c in row)][-200:]
+    full = [fit_row(row, width) for row in rows[start:] if width - 1 <= len(row) and not _is_empty(row)][-200:]
     usual = [_find_usual_kind(column) for column in zip(*full, strict=True)]
     readings = (n for n in range(start, len(rows)) if len(rows[n]) >= width - 1 and _is_reading(rows[n], usual))
     first = next((n for n in readings if not _is_followed_by_a_header(rows, n)), len(rows))
@@ -140,10 +140,14 @@ def _holds_units(row: Row) -> bool:
 
 
 def _drop_repeated(cells: Sequence[str]) -> list[str]:
-    """Return the names of a column from top to bottom, without what the one above ends in: `T_Avg` needs no `Avg`."""
+    """Return the names of a column from top to bottom, without what the one above ends in: `T_Avg` needs no `Avg`.
+
+    A dash stands for no name, except where the column has no other.
+    """
+    filled = [cell for cell in cells if cell]
     names = list[str]()
-    for cell in cells:
-        if cell and cell != "-" and not (names and names[-1].endswith(cell)):
+    for cell in [cell for cell in filled if cell != "-"] or filled[:1]:
+        if not (names and names[-1].endswith(cell)):
             names.append(cell)
     return names
 
