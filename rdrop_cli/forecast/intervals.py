@@ -10,14 +10,14 @@ from rdrop_cli.errors import DataError, UsageError, ValueRefusedError
 from rdrop_cli.forecast.data import Data
 from rdrop_cli.forecast.ensembles import Ensemble
 from rdrop_cli.forecast.moments import find_complete, find_known, find_observed, find_origins, find_times, list_offsets
-from rdrop_cli.forecast.predict import Predictor
+from rdrop_cli.forecast.predict import Outputs, Predictor
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.uncertainty.conformal import Conformal
 from rdrop_cli.uncertainty.sources import Sources
 from rdrop_cli.uncertainty.spread import Parts, find_centre, find_quantiles, fit_noise, split_variance
 
 MOST_CALIBRATION = 2000  # validation windows, evenly spaced: neighbours tell the same
-WINDOWS_AT_ONCE = 2048  # whose members are in memory together; more are not kept for another forecast
+WINDOWS_AT_ONCE = 2048  # predicted together; what is predicted of more is not kept for another forecast
 LEAST_SAMPLES = 2  # of fewer there is no spread
 MOST_PAST = 1000  # windows before the first one, on which adaptive intervals have been corrected by then
 Values = npt.NDArray[np.float64]
@@ -58,7 +58,7 @@ class Forecaster:
     ensemble: Ensemble
     data: Data
     samples: int
-    _members: dict[tuple[int, bool, bool, bytes], Values] = field(default_factory=dict)
+    _outputs: dict[tuple[int, bool, bytes], Outputs] = field(default_factory=dict)
     _predictors: dict[int, Predictor] = field(default_factory=dict)
 
     def forecast(self, rows: Rows, sources: Sources) -> Distribution:
@@ -98,8 +98,8 @@ class Forecaster:
     def take_run(self, number: int) -> "Forecaster":
         """Return a forecaster with one run of the ensemble, which knows what was predicted with all of them."""
         alone = replace(self.ensemble, runs=self.ensemble.runs[number : number + 1])
-        members = {key: of_all[number : number + 1] for key, of_all in self._members.items()}
-        return Forecaster(alone, self.data, self.samples, members)
+        outputs = {key: of_all[number : number + 1] for key, of_all in self._outputs.items()}
+        return Forecaster(alone, self.data, self.samples, outputs)
 
     def _check(self, sources: Sources) -> None:
         if sources.quantiles and not self.ensemble.has_quantiles:
@@ -122,22 +122,24 @@ class Forecaster:
                 "older versions do not); pass the file that it was trained on as ‹dataset›, or choose masks or seeds"
             )
 
-    def _choose_members(self, windows: Windows, rows: Rows, sources: Sources, keep: bool = True) -> Values:
-        """Return members of shape (seed, mask, draw, window, step) that vary by the chosen sources alone."""
-        members = self._predict(windows, rows, sources, keep)
+    def _choose_members(self, windows: Windows, outputs: Outputs, sources: Sources) -> Values:
+        """Return members of one step (seed, mask, draw, window) that vary by the chosen sources alone."""
+        members = self._find_predictor(windows).draw_members(outputs, sources.quantiles)
         if not sources.seeds:  # the mean over seeds is the forecast all the same
             members = members - members.mean(axis=(1, 2), keepdims=True) + find_centre(members)
         return members
 
-    def _predict(self, windows: Windows, rows: Rows, sources: Sources, keep: bool = True) -> Values:
-        key = id(windows), sources.masks, sources.quantiles, rows.tobytes()
-        if key in self._members:
-            return self._members[key]
-        predictor = self._predictors.setdefault(id(windows), Predictor(self.ensemble, windows))
-        members = predictor.predict(rows, self.samples if sources.masks else 0, sources.quantiles)
+    def _predict(self, windows: Windows, rows: Rows, masks: bool, keep: bool = True) -> Outputs:
+        key = id(windows), masks, rows.tobytes()
+        if key in self._outputs:
+            return self._outputs[key]
+        outputs = self._find_predictor(windows).predict(rows, self.samples if masks else 0)
         if keep:
-            self._members[key] = members
-        return members
+            self._outputs[key] = outputs
+        return outputs
+
+    def _find_predictor(self, windows: Windows) -> Predictor:
+        return self._predictors.setdefault(id(windows), Predictor(self.ensemble, windows))
 
     def _learn(self, sources: Sources, step: int) -> tuple[Values | None, Conformal | None]:
         """Return what validation windows say of one step: noise, and scores; None of what the sources do not need."""
@@ -147,7 +149,8 @@ class Forecaster:
         assert windows is not None
         chosen = choose_calibration(windows)
         observed = find_observed(windows, chosen)[:, step]
-        members = self._choose_members(windows, chosen, sources)[..., step]
+        outputs = self._predict(windows, chosen, sources.masks)[..., step, :]
+        members = self._choose_members(windows, outputs, sources)
         noise = fit_noise(members, observed) if sources.residual else None
         if not (sources.conformal or sources.adaptive):
             return noise, None
@@ -158,11 +161,14 @@ class Forecaster:
     ) -> tuple[Values, Values, list[Parts]]:
         """Return of some windows centres (window, step), quantiles (step, level, window), and parts of each step."""
         windows = self.data.windows
-        members = self._choose_members(windows, rows, sources, keep)
-        centre = find_centre(self._predict(windows, rows, replace(sources, quantiles=False), keep))
-        quantiles = [find_quantiles(members[..., step], noise) for step, (noise, _) in enumerate(learnt)]
-        parts = [split_variance(members[..., step], noise) for step, (noise, _) in enumerate(learnt)]
-        return centre, np.stack(quantiles), parts
+        outputs = self._predict(windows, rows, sources.masks, keep)
+        centres, quantiles, parts = list[Values](), list[Values](), list[Parts]()
+        for step, (noise, _) in enumerate(learnt):  # one at a time: draws take many times the memory of outputs
+            members = self._choose_members(windows, outputs[..., step, :], sources)
+            centres.append(find_centre(self._find_predictor(windows).draw_members(outputs[..., step, :], False)))
+            quantiles.append(find_quantiles(members, noise))
+            parts.append(split_variance(members, noise))
+        return np.stack(centres, axis=1), np.stack(quantiles), parts
 
     def _make_conformal(
         self, conformal: Conformal, quantiles: Values, rows: Rows, sources: Sources, step: int

@@ -15,6 +15,7 @@ from rdrop_cli.uncertainty.spread import draw_evenly
 if TYPE_CHECKING:
     from rdrop_cli.nn.engines import Engine
 
+Outputs = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float64]
 
 
@@ -26,37 +27,43 @@ class Predictor:
     windows: Windows
     _engines: list["Engine"] = field(default_factory=list)
 
-    def predict(self, rows: npt.NDArray[np.int64], masks: int = 0, quantiles: bool = False) -> Values:
-        """Return forecasts in the target's unit, of shape (seed, mask, draw, window, step).
+    def predict(self, rows: npt.NDArray[np.int64], masks: int = 0) -> Outputs:
+        """Return what the networks compute, of shape (seed, mask, window, step, level).
 
         Args:
             rows: before which the windows end.
             masks: with how many masks of dropout each is predicted; 0 for once, with dropout off.
-            quantiles: whether draws are from the quantiles that the network forecasts; else one is the median, or of a
-                network that forecasts the target, the forecast.
 
         Raises:
             DataError: a network cannot be read, or gives what is no number.
         """
+        levels = max(1, len(self.ensemble.metrics.protocol.quantiles))
         outputs = []
         for run, engine in zip(self.ensemble.runs, self._open_engines(), strict=True):
             output = engine.sample(rows, masks) if masks else engine.predict(rows)[np.newaxis]
             if not np.isfinite(output).all():
                 raise DataError(f"{run.folder.run_id}: its network forecasts {output.flat[0]}, which is no number")
-            outputs.append(self._take_draws(output.astype(np.float64), quantiles))
-        values: Values = np.stack(outputs)
-        if self.ensemble.config.protocol.target_scale != IN_UNIT:
-            values = values * self.windows.target_std + self.windows.target_mean
-        return values
+            outputs.append(output.reshape(*output.shape[:2], -1, levels))
+        return np.stack(outputs)
 
-    def _take_draws(self, outputs: Values, quantiles: bool) -> Values:
-        """Return outputs of shape (mask, window), (…, step) or (…, step, level) as (mask, draw, window, step)."""
+    def draw_members(self, outputs: Outputs, quantiles: bool) -> Values:
+        """Return forecasts of one step in the target's unit, of shape (seed, mask, draw, window).
+
+        Args:
+            outputs: (seed, mask, window, level).
+            quantiles: whether draws are from the quantiles that the network forecasts; else one is the median, or of a
+                network that forecasts the target, the forecast.
+        """
         levels = self.ensemble.metrics.protocol.quantiles
-        if not levels:
-            return outputs.reshape(outputs.shape[0], 1, outputs.shape[1], -1)
-        if not quantiles:
-            return np.sort(outputs, axis=-1)[:, np.newaxis, ..., levels.index(MEDIAN)]
-        return np.moveaxis(draw_evenly(outputs, np.array(levels)), -1, 1)
+        values = outputs.astype(np.float64)
+        if levels and quantiles:
+            values = draw_evenly(values, np.array(levels))
+        elif levels:
+            values = np.sort(values, axis=-1)[..., levels.index(MEDIAN), np.newaxis]
+        members = np.ascontiguousarray(np.moveaxis(values, -1, 2))
+        if self.ensemble.config.protocol.target_scale != IN_UNIT:
+            members = members * self.windows.target_std + self.windows.target_mean
+        return members
 
     def _open_engines(self) -> list["Engine"]:
         if not self._engines:
