@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from rdrop_cli.errors import DataError
 from rdrop_cli.series.csv.header import Row, find_column, find_header, find_width, fit_row, list_names, name_columns
@@ -93,6 +94,18 @@ def split_rows(stream: Iterator[str], separator: str) -> Iterator[tuple[list[str
         yield cells, rows.line_num
 
 
+def _refuse_returns_within_lines(label: str, lines: Sequence[str]) -> None:
+    """Refuse lines that a carriage return ends and a separator begins: columns were added to a file of Windows."""
+    if not any(line.endswith("\n") for line in lines):
+        return
+    for number, (line, following) in enumerate(pairwise(lines), start=1):
+        if line.endswith("\r") and following.startswith((",", ";", "\t")):
+            raise DataError(
+                f"{label}: line {number} has a carriage return before {following[:20].rstrip()!r}, "
+                "which is part of the line; remove it, as `tr -d '\\r'` does"
+            )
+
+
 def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
     """Return the layout of a user's file by its first lines.
 
@@ -102,6 +115,7 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
     """
     if not any(line.strip() for line in lines):
         raise DataError(f"{label}: is empty; expected column names and lines of a timestamp and numbers")
+    _refuse_returns_within_lines(label, lines)
     start, separator = _find_separator(lines, reading)
     rows = [split_line(line, separator) for line in lines]
     width = find_width(rows[start:])
