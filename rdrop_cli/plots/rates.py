@@ -16,7 +16,7 @@ from rdrop_cli.plots.loss import describe_setting
 from rdrop_cli.plots.style import ERROR_MAP, draw_figure, name_unit, read_on
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.units import format_count
-from rdrop_cli.study.variants import format_rates
+from rdrop_cli.study.variants import explain_input_mask, format_rates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,6 +96,8 @@ def describe_rates(grids: Sequence[RateGrid], run: Metrics, in_unit: bool) -> li
         pair = format_rates(grid.best.network.dropout, grid.best.network.recurrent_dropout)
         best = f"outlined, the best of {len(grid.squares)} pairs, partly by chance: {pair}"
         lines.append(f"{grid.network}: {best} with {writing.describe(grid.best)}.")
+        masks = explain_input_mask(grid.network, grid.best.network.variant, grid.squares)
+        lines += [masks] if masks else []
     references = _list_references(shown)
     beside = [
         f"{row.label}, {format_count(row.network.epochs, 'epoch')}: {writing.describe(row)}" for row in references

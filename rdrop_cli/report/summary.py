@@ -8,6 +8,7 @@ from rdrop_cli.analysis.coverage import NOMINAL
 from rdrop_cli.analysis.joint_test import ALPHA
 from rdrop_cli.analysis.judged import ClaimVerdict, Confirmation, StudyVerdict
 from rdrop_cli.analysis.measures import LEAST_EPOCHS
+from rdrop_cli.analysis.network import Network
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.questions import BOOK_EPOCHS
 from rdrop_cli.analysis.skill import NotComparedError, Skill, measure_skill
@@ -23,6 +24,7 @@ from rdrop_cli.report.words import (
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.units import format_count
 from rdrop_cli.study.units import format_error as format_in_unit
+from rdrop_cli.study.variants import explain_input_mask, label_network
 
 INTERVALS = {  # what they are made of, and what is claimed of them
     "dropout-intervals-narrow": ("of dropout alone", "too narrow"),
@@ -234,6 +236,7 @@ def write_notes(judged: StudyVerdict) -> list[str]:
         notes.append("The data have the published structure but another checksum: they are not the published readings.")
     for row in judged.networks:
         notes += _describe_attempts(row)
+    notes += _explain_input_masks([row.network for row in judged.networks])
     short = _list_short(judged)
     if 0 < len(short) < len(judged.networks):  # of all, the answer itself says so
         notes.append(_say_too_short(f"The runs of {', '.join(short)}"))
@@ -248,6 +251,14 @@ def write_notes(judged: StudyVerdict) -> list[str]:
     notes += dict.fromkeys(explain_improving(each) for each in judged.claims if each.reason == "still-improving")
     notes += [f"{run.run}: {run.reason}." for run in collection.damaged]
     return notes
+
+
+def _explain_input_masks(networks: Sequence[Network]) -> list[str]:
+    alike: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for each in networks:
+        alike.setdefault((each.variant, each.cell), []).append((each.dropout, each.recurrent_dropout))
+    said = (explain_input_mask(label_network(*which), which[0], rates) for which, rates in alike.items())
+    return [each for each in said if each]
 
 
 def _explain_end_of_plan(judged: StudyVerdict) -> str:

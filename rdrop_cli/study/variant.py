@@ -62,6 +62,12 @@ class Variant:
         return self.dropout > 0 or self.recurrent_dropout > 0
 
     @property
+    def shares_input_mask(self) -> bool:
+        """Whether it has Keras's layers, which share an input mask among the gates where the recurrent rate is 0."""
+        keeps_layers = self.method is None and not self.maker and bool(self.recurrent_layers)
+        return keeps_layers and self.dropout_at is Place.ARGUMENT
+
+    @property
     def is_network(self) -> bool:
         """Whether it is a network, and not a reference forecast."""
         return bool(self.stack)

@@ -1,5 +1,7 @@
 """The networks that are compared, as plain data."""
 
+from collections.abc import Iterable
+
 from rdrop_cli.errors import UsageError, ValueRefusedError, suggest
 from rdrop_cli.study.layers import ConvolutionLayer, DenseLayer, Pooled, PoolingLayer, RecurrentLayer
 from rdrop_cli.study.methods import CELLS, METHODS
@@ -220,6 +222,17 @@ def label_network(variant: str, cell: str, rates: tuple[float, float] | None = N
     chosen = find_chosen_cell(variant, cell)
     network = f"{variant}-{chosen}" if chosen else variant
     return f"{network} {format_rates(*rates)}" if rates else network
+
+
+def explain_input_mask(label: str, variant: str, rates: Iterable[tuple[float, float]]) -> str:
+    """Say that networks of one variant differ in more than their rates, where they do."""
+    recurrent = {bool(recurrent_rate) for rate, recurrent_rate in rates if rate}
+    if len(recurrent) < 2 or variant not in VARIANTS or not VARIANTS[variant].shares_input_mask:
+        return ""
+    return (
+        f"{label}: as in Keras, all gates share an input mask where the recurrent rate is 0, and each has its own "
+        "where it is not; train gal to compare the rates alone."
+    )
 
 
 def format_rates(dropout: float, recurrent_dropout: float) -> str:

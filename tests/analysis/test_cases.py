@@ -250,6 +250,14 @@ def test_a_winner_is_called_chosen_until_fresh_seeds_confirm_it():
     assert summarise(confirmed).startswith(best)
 
 
+def test_a_note_says_that_the_input_mask_is_another_without_a_recurrent_rate():
+    studies = {f"dropout {rates}": {s: flat(s) for s in range(4)} for rates in ("0.2/0", "0.2/0.2", "0/0.2")}
+    (note,) = [note for note in write_notes(judge(studies)) if "input mask" in note]
+    assert note.startswith("dropout: as in Keras, all gates share an input mask where the recurrent rate is 0")
+    del studies["dropout 0.2/0"]
+    assert not [note for note in write_notes(judge(studies)) if "input mask" in note]
+
+
 def test_the_best_of_each_cell_is_chosen_from_those_of_its_cell(tmp_path):
     for place, (variant, level) in enumerate({"baseline": 0.27, "dropout": 0.26, "naive-step": 0.28}.items()):
         for cell in ("gru", "lstm"):

@@ -175,6 +175,12 @@ def test_a_best_square_of_one_seed_has_no_interval(make_run: Callable[..., Metri
     assert "Hatched" not in lines[0]
 
 
+def test_squares_with_another_input_mask_are_told(make_run: Callable[..., Metrics]) -> None:
+    runs = [make_run(error_of(a, b), 0, (a, b)) for a in (0.1, 0.2) for b in (0.0, 0.5)]
+    told = [line for line in describe_rates(lay_out(runs), runs[0], in_unit=False) if "input mask" in line]
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize(("best", "marked"), [(0.257, True), (0.262, False)], ids=["among them", "worse than all"])
 def test_a_baseline_among_the_squares_is_marked_on_the_colours(
     make_run: Callable[..., Metrics], tmp_path: Path, drawn: list[Axes], best: float, marked: bool

@@ -3,7 +3,7 @@
 import pytest
 
 from rdrop_cli.errors import UsageError
-from rdrop_cli.study.variants import STUDY, VARIANTS, find_variant
+from rdrop_cli.study.variants import STUDY, VARIANTS, explain_input_mask, find_variant
 
 
 def test_the_study_compares_the_books_two_networks() -> None:
@@ -45,3 +45,20 @@ def test_what_is_near_to_nothing_is_answered_with_all_names() -> None:
 )
 def test_the_work_of_a_network_is_counted_layer_by_layer(name: str, products: int) -> None:
     assert find_variant(name).count_products(timesteps=240, features=14, units=32) == products
+
+
+@pytest.mark.parametrize(
+    ("variant", "rates", "differs"),
+    [
+        ("dropout", [(0.2, 0.0), (0.2, 0.2)], True),
+        ("stacked", [(0.1, 0.0), (0.1, 0.5)], True),
+        ("dropout", [(0.0, 0.0), (0.0, 0.2), (0.2, 0.2)], False),
+        ("gal", [(0.2, 0.0), (0.2, 0.2)], False),
+        ("lstm-dropout", [(0.5, 0.0), (0.5, 0.25)], False),
+        ("my_network:make_network", [(0.2, 0.0), (0.2, 0.2)], False),
+    ],
+)
+def test_only_layers_of_keras_have_another_input_mask_without_a_recurrent_rate(
+    variant: str, rates: list[tuple[float, float]], differs: bool
+) -> None:
+    assert bool(explain_input_mask(variant, variant, rates)) is differs
