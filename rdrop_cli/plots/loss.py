@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.plots.groups import Group, group_seeds
 from rdrop_cli.plots.labels import LEADER, break_name, spread_apart
-from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, make_readable, name_unit
+from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, make_readable, name_unit, shade
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.history import RANKED_BY
 from rdrop_cli.study.editions import describe_changes
@@ -77,7 +77,7 @@ def draw_comparison(
     published: Mapping[str, RunCurves] | None = None,
     inches: tuple[float, float] = FIGURE_INCHES,
 ) -> None:
-    """Draw the curves of runs over each other: a colour a variant, a line style a kind of error.
+    """Draw the curves of runs over each other: a colour a variant, a shade a network, a line style a kind of error.
 
     Runs that differ in nothing but their seeds become their mean, with a band from the lowest seed to the highest
     and a thin line for each. Of more than four networks only the mean validation error is drawn.
@@ -95,7 +95,11 @@ def draw_comparison(
     naive = runs[0].naive.val_mae * _scale_of(runs[0], in_unit)
     with draw_figure(path, figsize=inches) as (figure, axes):
         lines = LINES[:1] if crowded else _choose_lines(runs[0])
-        drawn = [_draw_group(axes, group, _scale_of(group.runs[0], in_unit), lines) for group in networks]
+        colours = shade([group.variant for group in networks])
+        drawn = [
+            _draw_group(axes, group, _scale_of(group.runs[0], in_unit), lines, colour)
+            for group, colour in zip(networks, colours, strict=True)
+        ]
         drawn += [_draw_published(axes, run, in_unit) for run in overlaid]
         end = max((curves.epochs for curves in drawn), default=1.0) + 0.5
         drawn += [_draw_level(axes, name, level, end) for name, level in _list_references(groups, in_unit).items()]
@@ -127,9 +131,9 @@ def _scale_of(metrics: Metrics, in_unit: bool) -> float:
     return metrics.target_std if in_unit else 1.0
 
 
-def _draw_group(axes: "Axes", group: Group, scale: float, lines: Sequence[Line]) -> Drawn:
-    colour, epochs = colour_of(group.variant), range(1, group.epochs + 1)
+def _draw_group(axes: "Axes", group: Group, scale: float, lines: Sequence[Line], colour: str) -> Drawn:
     seeds, crowded = group.curves("val_loss") * scale, len(lines) == 1
+    epochs = range(1, group.epochs + 1)
     if len(seeds) > 1 and not crowded:
         axes.fill_between(epochs, seeds.min(axis=0), seeds.max(axis=0), color=colour, alpha=BAND_OPACITY, linewidth=0)
         axes.plot(epochs, seeds.T, color=colour, alpha=SEED_OPACITY, linewidth=0.7)

@@ -3,6 +3,7 @@
 import errno
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -52,6 +53,8 @@ VARIANT_COLOURS |= {
     "conv-average": VARIANT_COLOURS["conv"],
 }
 UNKNOWN_COLOUR = PALETTE[-1]
+# What is mixed into the colour of each further network of a variant, and its share.
+SHADES = (("black", 0.6), ("white", 0.4), ("black", 0.35), ("white", 0.2), ("black", 0.8))
 NAIVE_COLOUR = "#666666"
 ERROR_MAP = (
     "viridis_r"  # equal steps look equal, to every kind of colour vision and in grey; the lowest error is bright
@@ -90,6 +93,15 @@ SETTINGS: dict[Any, Any] = {
 def colour_of(variant: str) -> str:
     """Return a variant's colour, the same in every picture; black for one that is not known."""
     return VARIANT_COLOURS.get(variant, UNKNOWN_COLOUR)
+
+
+def shade(variants: Sequence[str]) -> list[str]:
+    """Return a colour for each: its variant's, and for each further network of one colour a shade of it."""
+    times, colours = Counter[str](), list[str]()
+    for colour in map(colour_of, variants):
+        colours.append(mix_colours(colour, *SHADES[(times[colour] - 1) % len(SHADES)]) if times[colour] else colour)
+        times[colour] += 1
+    return colours
 
 
 def read_on(background: Sequence[float]) -> str:

@@ -17,7 +17,7 @@ from rdrop_cli.analysis.published import load_published_like
 from rdrop_cli.analysis.questions import BASELINE, DROPOUT, Kind
 from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
 from rdrop_cli.plots.labels import break_name
-from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, mix_colours
+from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, shade
 from rdrop_cli.report.text import find_axis
 from rdrop_cli.report.words import VERDICTS, format_answer
 
@@ -34,13 +34,13 @@ ROW_INCHES, AROUND_INCHES = 0.46, 1.5
 WIDE, NARROW = 10.0, 5.2  # inches: for a page, and for a phone
 MOST_DRAWN = 200  # seeds in one picture
 MOST_NETWORKS = 6  # lines that can be told apart
-LOOKS: tuple[tuple[Any, str, str, float], ...] = (  # line style, marker, what is mixed into the colour, and its share
-    ("-", "", "black", 0.0),
-    ("--", "o", "black", 0.6),
-    ("-.", "s", "white", 0.4),
-    (":", "^", "black", 0.35),
-    ((0, (6, 1, 1, 1, 1, 1)), "D", "white", 0.2),
-    ((0, (1, 2)), "X", "black", 0.8),
+LOOKS: tuple[tuple[Any, str], ...] = (  # line style and marker
+    ("-", ""),
+    ("--", "o"),
+    ("-.", "s"),
+    (":", "^"),
+    ((0, (6, 1, 1, 1, 1, 1)), "D"),
+    ((0, (1, 2)), "X"),
 )
 FEW_BANDS, BAND_OPACITY, FAINT_OPACITY = 4, 0.25, 0.1  # many bands that lie over each other would hide the lines
 NAIVE_STYLE: dict[str, Any] = {"color": NAIVE_COLOUR, "linestyle": (0, (6, 2, 1, 2)), "label": "naive forecast"}
@@ -256,16 +256,11 @@ def tell_apart(networks: Sequence[Network]) -> dict[Network, dict[str, Any]]:
     By line style and marker, which are seen in grey, too, and by its shade.
     """
     times, looks = Counter[str](), dict[Network, dict[str, Any]]()
-    for network in networks:
+    for network, shaded in zip(networks, shade([each.variant for each in networks]), strict=True):
         colour = colour_of(network.variant)
-        line, marker, other, share = LOOKS[times[colour]]
+        line, marker = LOOKS[times[colour]]
         times[colour] += 1
-        looks[network] = {
-            "color": mix_colours(colour, other, share),
-            "linestyle": line,
-            "marker": marker,
-            "markersize": 6,
-        }
+        looks[network] = {"color": shaded, "linestyle": line, "marker": marker, "markersize": 6}
     return looks
 
 

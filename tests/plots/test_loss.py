@@ -1,5 +1,6 @@
 """Loss curves: what the picture says, in words and in numbers."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from rdrop_cli.plots.loss import describe_setting, draw_comparison, draw_run
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.figures import Curves
+from rdrop_cli.study.config import RunConfig
 from tests.plots.pictures import read_texts
 
 MakeMetrics = Callable[..., Metrics]
@@ -75,6 +77,18 @@ def test_every_curve_has_the_runs_numbers_and_its_variants_colour(
     assert list(naive.get_ydata()) == pytest.approx([0.29 * scale] * 2)
     assert naive.get_color() == NAIVE_COLOUR
     assert list(lines) == []
+
+
+def test_networks_of_one_variant_differ_by_a_shade(
+    make_metrics: MakeMetrics, tiny_config: RunConfig, tmp_path: Path, drawn: list[Axes]
+) -> None:
+    rates = ((0.2, 0.2), (0.2, 0.0), (0.0, 0.2))
+    configs = [dataclasses.replace(tiny_config, dropout=one, recurrent_dropout=two) for one, two in rates]
+    runs = [make_metrics(f"d{number}", variant="dropout", config=each) for number, each in enumerate(configs)]
+    draw_comparison(runs, tmp_path / "loss.svg", in_unit=False)
+    colours = list(dict.fromkeys(line.get_color() for line in drawn[0].lines))
+    assert len(colours) == len(rates) + 1
+    assert (colours[0], colours[-1]) == (colour_of("dropout"), NAIVE_COLOUR)
 
 
 def test_everything_measured_lies_within_the_axes(both: list[Metrics], tmp_path: Path, drawn: list[Axes]) -> None:

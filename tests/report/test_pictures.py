@@ -93,7 +93,7 @@ def test_networks_of_one_variant_are_told_apart_in_colour_and_in_grey(
     assert len(lines) == 6
     assert len({line.get_color() for line in lines}) == 6
     assert len({line.get_marker() for line in lines}) == 6
-    assert lines[0].get_color() == colour_of("dropout").lower()
+    assert lines[0].get_color() == colour_of("dropout")
 
 
 @WIDTHS
