@@ -3,14 +3,15 @@
 It has what a run measured and no network, no checkpoint and no readings: a twentieth of the folders.
 """
 
+import json
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.files import is_plain_path, replace_atomically
+from rdrop_cli.files import is_plain_path, replace_atomically, to_json
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.series.archive import BOUNDED_METHODS
 
@@ -39,7 +40,22 @@ def write_archive(folders: Sequence[RunFolder], path: Path) -> None:
                 if (file := folder.path / name).is_file():
                     info = zipfile.ZipInfo(f"{folder.run_id}/{name}", EPOCH)
                     info.external_attr = 0o644 << 16
-                    archive.writestr(info, file.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+                    archive.writestr(info, _read_to_share(file), zipfile.ZIP_DEFLATED, 9)
+
+
+def _read_to_share(file: Path) -> bytes:
+    """Read a file of a run, the path of its dataset shortened to a name: others need not know a machine's folders."""
+    content = file.read_bytes()
+    if file.suffix != ".json":
+        return content
+    document = json.loads(content)
+    dataset = document.get("dataset")
+    holder, key = (dataset, "origin") if isinstance(dataset, dict) else (document, "dataset")
+    origin = holder.get(key)
+    if not isinstance(origin, str) or "://" in origin or origin == (name := PureWindowsPath(origin).name):
+        return content
+    holder[key] = name
+    return f"{to_json(document)}\n".encode()
 
 
 def unpack_archive(path: Path, runs_dir: Path) -> None:

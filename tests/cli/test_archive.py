@@ -1,5 +1,7 @@
 """Runs in an archive: the same bytes each time, the same verdict, and nothing that leads elsewhere."""
 
+import json
+import re
 import zipfile
 from pathlib import Path
 
@@ -33,6 +35,30 @@ def test_an_archive_has_the_figures_of_every_run_and_no_network(runs_dir, tmp_pa
         files = {path.name for path in (tmp_path / folder.run_id).iterdir()}
         assert files == {path.name for path in folder.path.iterdir()} & set(KEPT)
         assert (tmp_path / folder.run_id / "metrics.json").read_bytes() == folder.metrics_path.read_bytes()
+
+
+@pytest.mark.parametrize("origin", ["/home/somebody/load.csv", r"C:\Users\somebody\load.csv"])
+def test_an_archive_names_no_folder_of_the_machine(tmp_path, origin):
+    save_made_run(tmp_path / "runs", "b0")
+    for name, dataset in (("config.json", origin), ("metrics.json", {"origin": origin})):
+        path = tmp_path / "runs" / "b0" / name
+        document = json.loads(path.read_text())
+        changed = document["dataset"] | dataset if isinstance(dataset, dict) else dataset
+        path.write_text(json.dumps(document | {"dataset": changed}))
+    write_archive(list_run_folders(tmp_path / "runs"), tmp_path / "runs.zip")
+    (tmp_path / "out").mkdir()
+    unpack_archive(tmp_path / "runs.zip", tmp_path / "out")
+    config, metrics = (
+        json.loads((tmp_path / "out" / "b0" / name).read_text())["dataset"] for name in ("config.json", "metrics.json")
+    )
+    assert (config, metrics["origin"]) == ("load.csv", "load.csv")
+
+
+@pytest.mark.parametrize("archive", sorted(RESULTS.parent.glob("*.zip")), ids=lambda path: path.stem)
+def test_no_archive_of_the_documentation_names_a_folder(archive, tmp_path):
+    unpack_archive(archive, tmp_path)
+    for path in tmp_path.glob("*/*.json"):
+        assert not re.search(r'"(/|[A-Z]:\\)', path.read_text()), path
 
 
 @pytest.mark.thorough
