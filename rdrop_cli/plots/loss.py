@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.plots.groups import Group, group_seeds
 from rdrop_cli.plots.labels import LEADER, break_name, spread_apart
-from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, make_readable, name_unit, shade
+from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, count_alike, draw_figure, make_readable, name_unit, shade
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.history import RANKED_BY
 from rdrop_cli.study.editions import describe_changes
@@ -95,10 +95,9 @@ def draw_comparison(
     naive = runs[0].naive.val_mae * _scale_of(runs[0], in_unit)
     with draw_figure(path, figsize=inches) as (figure, axes):
         lines = LINES[:1] if crowded else _choose_lines(runs[0])
-        colours = shade([group.variant for group in networks])
         drawn = [
-            _draw_group(axes, group, _scale_of(group.runs[0], in_unit), lines, colour)
-            for group, colour in zip(networks, colours, strict=True)
+            _draw_group(axes, group, _scale_of(group.runs[0], in_unit), lines, shade(group.variant, earlier))
+            for group, earlier in zip(networks, count_alike([each.variant for each in networks]), strict=True)
         ]
         drawn += [_draw_published(axes, run, in_unit) for run in overlaid]
         end = max((curves.epochs for curves in drawn), default=1.0) + 0.5

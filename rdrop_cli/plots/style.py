@@ -95,13 +95,19 @@ def colour_of(variant: str) -> str:
     return VARIANT_COLOURS.get(variant, UNKNOWN_COLOUR)
 
 
-def shade(variants: Sequence[str]) -> list[str]:
-    """Return a colour for each: its variant's, and for each further network of one colour a shade of it."""
-    times, colours = Counter[str](), list[str]()
+def count_alike(variants: Sequence[str]) -> list[int]:
+    """Return for each variant how many before it have its colour."""
+    times, earlier = Counter[str](), list[int]()
     for colour in map(colour_of, variants):
-        colours.append(mix_colours(colour, *SHADES[(times[colour] - 1) % len(SHADES)]) if times[colour] else colour)
+        earlier.append(times[colour])
         times[colour] += 1
-    return colours
+    return earlier
+
+
+def shade(variant: str, earlier: int) -> str:
+    """Return a variant's colour or, where networks before it have that, a shade of it."""
+    colour = colour_of(variant)
+    return mix_colours(colour, *SHADES[(earlier - 1) % len(SHADES)]) if earlier else colour
 
 
 def read_on(background: Sequence[float]) -> str:

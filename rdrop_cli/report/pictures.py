@@ -1,6 +1,5 @@
 """The pictures of a verdict: forest plot, paired dots, learning curves with their interval, shares below each error."""
 
-from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ from rdrop_cli.analysis.published import load_published_like
 from rdrop_cli.analysis.questions import BASELINE, DROPOUT, Kind
 from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
 from rdrop_cli.plots.labels import break_name
-from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, draw_figure, shade
+from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, count_alike, draw_figure, shade
 from rdrop_cli.report.text import find_axis
 from rdrop_cli.report.words import VERDICTS, format_answer
 
@@ -255,12 +254,11 @@ def tell_apart(networks: Sequence[Network]) -> dict[Network, dict[str, Any]]:
 
     By line style and marker, which are seen in grey, too, and by its shade.
     """
-    times, looks = Counter[str](), dict[Network, dict[str, Any]]()
-    for network, shaded in zip(networks, shade([each.variant for each in networks]), strict=True):
-        colour = colour_of(network.variant)
-        line, marker = LOOKS[times[colour]]
-        times[colour] += 1
-        looks[network] = {"color": shaded, "linestyle": line, "marker": marker, "markersize": 6}
+    looks = dict[Network, dict[str, Any]]()
+    for network, earlier in zip(networks, count_alike([each.variant for each in networks]), strict=True):
+        line, marker = LOOKS[earlier]
+        colour = shade(network.variant, earlier)
+        looks[network] = {"color": colour, "linestyle": line, "marker": marker, "markersize": 6}
     return looks
 
 
