@@ -122,13 +122,6 @@ class Forecaster:
                 "older versions do not); pass the file that it was trained on as ‹dataset›, or choose masks or seeds"
             )
 
-    def _choose_members(self, windows: Windows, outputs: Outputs, sources: Sources) -> Values:
-        """Return members of one step (seed, mask, draw, window) that vary by the chosen sources alone."""
-        members = self._find_predictor(windows).draw_members(outputs, sources.quantiles)
-        if not sources.seeds:  # the mean over seeds is the forecast all the same
-            members = members - members.mean(axis=(1, 2), keepdims=True) + find_centre(members)
-        return members
-
     def _predict(self, windows: Windows, rows: Rows, masks: bool, keep: bool = True) -> Outputs:
         key = id(windows), masks, rows.tobytes()
         if key in self._outputs:
@@ -150,7 +143,7 @@ class Forecaster:
         chosen = choose_calibration(windows)
         observed = find_observed(windows, chosen)[:, step]
         outputs = self._predict(windows, chosen, sources.masks)[..., step, :]
-        members = self._choose_members(windows, outputs, sources)
+        members = _choose_members(self._find_predictor(windows).draw_members(outputs, sources.quantiles), sources)
         noise = fit_noise(members, observed) if sources.residual else None
         if not (sources.conformal or sources.adaptive):
             return noise, None
@@ -161,11 +154,12 @@ class Forecaster:
     ) -> tuple[Values, Values, list[Parts]]:
         """Return of some windows centres (window, step), quantiles (step, level, window), and parts of each step."""
         windows = self.data.windows
-        outputs = self._predict(windows, rows, sources.masks, keep)
+        outputs, draw = self._predict(windows, rows, sources.masks, keep), self._find_predictor(windows).draw_members
         centres, quantiles, parts = list[Values](), list[Values](), list[Parts]()
         for step, (noise, _) in enumerate(learnt):  # one at a time: draws take many times the memory of outputs
-            members = self._choose_members(windows, outputs[..., step, :], sources)
-            centres.append(find_centre(self._find_predictor(windows).draw_members(outputs[..., step, :], False)))
+            drawn = draw(outputs[..., step, :], sources.quantiles)
+            centres.append(find_centre(draw(outputs[..., step, :], False) if sources.quantiles else drawn))
+            members = _choose_members(drawn, sources)
             quantiles.append(find_quantiles(members, noise))
             parts.append(split_variance(members, noise))
         return np.stack(centres, axis=1), np.stack(quantiles), parts
@@ -187,6 +181,13 @@ class Forecaster:
         before = np.arange(last, first - 1, -windows.step_rows)[::-1]
         before = before[find_complete(windows, before)]
         return choose_evenly(before[find_known(windows, before)], MOST_PAST)
+
+
+def _choose_members(members: Values, sources: Sources) -> Values:
+    """Return members of one step (seed, mask, draw, window) that vary by the chosen sources alone."""
+    if not sources.seeds:  # the mean over seeds is the forecast all the same
+        members = members - members.mean(axis=(1, 2), keepdims=True) + find_centre(members)
+    return members
 
 
 def choose_calibration(windows: Windows) -> Rows:
