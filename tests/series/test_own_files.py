@@ -730,9 +730,11 @@ def test_two_rows_of_names_tell_no_unit(load: Load) -> None:
     assert (series.time_column, series.columns) == ("Date+Time", ("Temp Out", "Hi Temp"))
 
 
-def test_a_carriage_return_within_a_line_is_named(load: Load) -> None:
-    said = "line 1 has a carriage return before ',c', which is part of the line; remove it, as `tr -d '\\r'` does"
-    assert refuse(load, "utc,a,b\r,c", "2014-01-01,1,2\r,3", "2014-01-02,2,3\r,4").endswith(said)
+@pytest.mark.parametrize("mark", [",", ";", "|"])
+def test_a_carriage_return_within_a_line_is_named(load: Load, mark: str) -> None:
+    said = f"line 1 has a carriage return before '{mark}c', which is part of the line; remove it, as `tr -d '\\r'` does"
+    lines = ("utc,a,b\r,c", "2014-01-01,1,2\r,3", "2014-01-02,2,3\r,4")
+    assert refuse(load, *(line.replace(",", mark) for line in lines)).endswith(said)
 
 
 @pytest.mark.parametrize(

@@ -98,8 +98,9 @@ def _refuse_returns_within_lines(label: str, lines: Sequence[str]) -> None:
     """Refuse lines that a carriage return ends and a separator begins: columns were added to a file of Windows."""
     if not any(line.endswith("\n") for line in lines):
         return
+    marks = tuple(mark for mark in SEPARATORS.values() if mark != " ")
     for number, (line, following) in enumerate(pairwise(lines), start=1):
-        if line.endswith("\r") and following.startswith((",", ";", "\t")):
+        if line.endswith("\r") and following.startswith(marks):
             raise DataError(
                 f"{label}: line {number} has a carriage return before {following[:20].rstrip()!r}, "
                 "which is part of the line; remove it, as `tr -d '\\r'` does"
