@@ -83,7 +83,7 @@ CLAIMS: tuple[Claim, ...] = (
         "With dropout 0.2/0.2 there is no overfitting in the first 30 epochs: in fewer than one seed in five",
         OVERFITS_WITH_DROPOUT,
         lambda margin: Region(high=RARE),
-        other_reading="that most seeds do not overfit is less; it is judged as most-seeds-do-not-overfit",
+        other_reading="it could mean most seeds, which is weaker, and judged as most-seeds-do-not-overfit",
     ),
     Claim(
         "steadier-scores",
@@ -91,7 +91,7 @@ CLAIMS: tuple[Claim, ...] = (
         JITTER,
         below_zero,
         other_reading=(
-            "stable could mean that the score does not drift; drift is overfitting, which other claims judge, and "
+            "stable could mean that the score does not drift. But drift is overfitting, which other claims judge, and "
             "a network that still improves would count as unstable"
         ),
     ),
@@ -105,7 +105,7 @@ CLAIMS: tuple[Claim, ...] = (
     Claim("longer-to-converge", "With dropout a network takes longer to converge", LONGER, most),
     Claim(
         "same-mask-matters",
-        "A mask on the state drawn anew at every timestep harms learning, against the same mask at every timestep",
+        "A mask on the state drawn anew at every timestep harms learning, compared with one mask for all timesteps",
         STEP_MASK_LEVEL,
         above_zero,
     ),

@@ -24,13 +24,13 @@ def claim_intervals(variant: str) -> tuple[Claim, ...]:
     return (
         Claim(
             "dropout-intervals-narrow",
-            "Intervals of dropout alone are too narrow: those of 80 % hold fewer than 75 % of the targets",
+            "Intervals from dropout alone are too narrow: those of 80 % contain fewer than 75 % of the targets",
             ask_coverage(variant, MASKS),
             lambda margin: Region(high=-SLACK),
         ),
         Claim(
             "residual-intervals-true",
-            "With the residual they are true: those of 80 % hold between 75 and 85 % of the targets",
+            "With the residual they are true: those of 80 % contain 75 to 85 % of the targets",
             ask_coverage(variant, RESIDUAL),
             _within_slack,
         ),
@@ -39,10 +39,7 @@ def claim_intervals(variant: str) -> tuple[Claim, ...]:
             "Split conformal intervals are true",
             ask_coverage(variant, SPLIT),
             _within_slack,
-            other_reading=(
-                "that conformal inference mends what is left could mean the adaptive one, which is judged as "
-                "adaptive-intervals-true"
-            ),
+            other_reading=("conformal could also mean adaptive intervals, which are judged as adaptive-intervals-true"),
         ),
         Claim(
             "adaptive-intervals-true",
@@ -54,11 +51,11 @@ def claim_intervals(variant: str) -> tuple[Claim, ...]:
 
 
 def ask_coverage(variant: str, sources: str) -> Question:
-    """Ask by how much the share of the targets exceeds 80 % that the 80 % intervals of one run hold."""
+    """Ask by how much the coverage of one run's 80 % intervals exceeds 80 %."""
     return Question(
         f"coverage-of-{sources} {variant}",
         (variant,),
-        f"the share of the test's targets that {variant}'s intervals of 80 % from {sources} hold, minus 80 %",
+        f"the share of the test's targets in {variant}'s intervals of 80 % from {sources}, minus 80 %",
         lambda runs: _measure_excess(runs, sources),
         in_points=True,
         by_day=lambda runs: _find_days(runs, sources),
@@ -77,5 +74,5 @@ def _measure_excess(runs: Runs, sources: str) -> float:
 
 def _find_days(runs: Runs, sources: str) -> ByDay:
     if runs[0].coverage is None:
-        raise DataError(f"{runs[0]}: how true its intervals are was not measured")
+        raise DataError(f"{runs[0]}: the coverage of its intervals was not measured")
     return runs[0].coverage.measure_excess(sources)

@@ -1,4 +1,4 @@
-"""How much of an answer belongs to its validation period: measured over several, or imagined by blocks of days."""
+"""How much of an answer belongs to its validation period: measured over several, or estimated from blocks of days."""
 
 import math
 from collections.abc import Sequence

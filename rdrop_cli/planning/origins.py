@@ -1,4 +1,4 @@
-"""Repeat a study on later rows of its series: rolling origins, so that another period is measured and not imagined.
+"""Repeat a study on later rows of its series: rolling origins, so that other periods are measured.
 
 Training and validation keep their lengths and move together (a rolling origin: Tashman 2000, Int. J. Forecasting 16,
 437-450); an expanding one would give later periods more to train on, and confuse the period with the amount. The first

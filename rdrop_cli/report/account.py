@@ -15,9 +15,9 @@ SOURCES = {
     SEEDS: "the seed: all",
 }
 NOTE = (
-    "Deviation of the level (standardised) where one source of chance varies alone around the run of seed 0; of the "
-    "period, over periods in the mean of the seeds. The intervals take it for normal, and few runs tell little of it. "
-    "Squares of the parts need not add up to that of the whole: sources work on each other."
+    "Standard deviation of the level (standardised) when one source of chance varies around the run of seed 0; for the "
+    "period, that of the means over seeds. The intervals assume a normal distribution, and are wide with few runs. The "
+    "squares need not add up to that of the whole seed: the sources interact."
 )
 
 

@@ -11,11 +11,11 @@ from rdrop_cli.runs.history import MARGIN_SHARE
 from rdrop_cli.study.units import format_count
 
 SCOPE = (
-    "Joined: a seed's number is its mean over datasets, in naive errors of each, or whether it shows it in most of "
-    "them; the interval covers how much the datasets differ, so that it speaks of datasets like these. Shares speak of "
-    "these datasets. Holds in: the datasets in which the claim is decided to hold, all decisions of the page together "
-    "being wrong with a chance of at most {alpha}; and the least share of datasets like these of which that lets the "
-    "same be said, with 95 %."
+    "Joined: a seed's number is its mean over datasets, as a share of the naive error of each, or whether most of the "
+    "datasets show it. The interval covers how much the datasets differ, and so is about datasets like these; shares "
+    "are about these datasets. Holds in: the number of datasets in which the claim is decided to hold (the chance that "
+    "any of all decisions is wrong is at most {alpha}), and the smallest share of datasets like these in which it then "
+    "holds, with 95 %."
 )
 
 
@@ -48,14 +48,14 @@ def summarise_across(judged: AcrossVerdict) -> str:
     parts = [f"Decided to hold in all {len(judged.studies)} datasets: {', '.join(everywhere) or 'no claim'}."]
     if mixed:
         listed = ", ".join(f"{each.claim.id} ({each.holding} of {len(each.by_dataset)})" for each in mixed)
-        parts.append(f"In some: {listed}.")
+        parts.append(f"In some of them: {listed}.")
     if against:
         parts.append(f"The datasets contradict each other on {', '.join(each.claim.id for each in against)}.")
     first = judged.plan.can_decide
     if first and len(judged.seeds) < first:
         seeds, verb = format_count(len(judged.seeds), "seed"), "decides" if len(judged.seeds) == 1 else "decide"
-        parts.append(f"{seeds} {verb} nothing; {first} seeds are the first look.")
-    return f"{' '.join(parts)} Differences are in naive errors; {format_share(MARGIN_SHARE)} of one counts."
+        parts.append(f"{seeds} {verb} nothing; the first look is at {first} seeds.")
+    return f"{' '.join(parts)} Differences are shares of the naive error; {format_share(MARGIN_SHARE)} counts as one."
 
 
 def _list_verdicts(joined: JoinedClaim) -> set[str]:

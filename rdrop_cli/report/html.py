@@ -108,10 +108,10 @@ def _name_dates(runs: Sequence[Metrics]) -> str:
 def _describe_rule(judged: StudyVerdict) -> str:
     looks = judged.plan.looks
     return (
-        f"Every claim is decided by one test of all questions of this page together (joint sign flips of the seeds), "
-        f"looked at from {looks[0]} to {looks[-1]} seeds: the chance that any decision is wrong "
+        f"One test decides all questions of this page together (joint sign flips of the seeds), with looks at "
+        f"{looks[0]} to {looks[-1]} seeds: the chance that any decision is wrong "
         f"is at most {format_share(ALPHA)}. Intervals are simultaneous. "
-        f"A claim holds where its interval lies inside its region. "
+        f"A claim holds if its interval lies inside its region. "
         f"Errors are standardised; {judged.margin:.4f}, {format_share(MARGIN_SHARE)} of the naive forecast’s error, "
         f"counts as a difference. {DISCLOSURE}"
     )

@@ -57,26 +57,26 @@ def _describe_row(answer: Answer, periods: int) -> tuple[str, ...]:
 def _list_notes(judged: StudyVerdict, measured: list[Answer], answers: list[Answer]) -> Iterator[str]:
     """Say what the table covers, and how it is known of the other questions."""
     yield (
-        "Differences speak of periods like these: their intervals cover how much the periods differ. Shares speak of "
-        "these periods: a seed shows it where it does in most of them, and nothing is decided on which they disagree."
+        "Differences are about periods like these: their intervals cover how much the periods differ. Shares are about "
+        "these periods: a seed counts if most of them show it, and nothing is decided where the periods disagree."
     )
     overlap = max(answer.origins.overlap for answer in measured if answer.origins)
     if overlap:
         yield (
-            f"The periods have {format_share(overlap)} of their days in common, mean over pairs: they count as fewer "
-            "than they are."
+            f"The periods share {format_share(overlap)} of their days (mean over pairs), and count as fewer than they "
+            "are."
         )
-    imagined = [answer.question.id for answer in answers if answer.period]
-    if imagined:
-        yield f"Imagined by blocks of two weeks, not measured: {', '.join(imagined)}."
+    estimated = [answer.question.id for answer in answers if answer.period]
+    if estimated:
+        yield f"Estimated from blocks of two weeks of the first period: {', '.join(estimated)}."
     alone = [answer.question.id for answer in answers if not answer.period and not answer.origins]
     if alone:
-        yield f"Of the first period alone: {', '.join(alone)}."
+        yield f"About the first period alone: {', '.join(alone)}."
     for network, runs in judged.collection.networks.items():
         later = [at_origin[network] for at_origin in judged.collection.later.values() if network in at_origin]
         shared = set.intersection(*({run.seed for run in each} for each in (runs, *later)))
         if later and (missing := [run.seed for run in runs if run.seed not in shared]):
-            yield f"{network.name}: not trained on every period, and so not counted: {name_seeds(missing)}."
+            yield f"{network.name}: not trained on every period, and therefore not counted: {name_seeds(missing)}."
 
 
 def write_periods(table: PeriodTable) -> Iterator[str]:

@@ -27,9 +27,9 @@ from rdrop_cli.study.units import format_error as format_in_unit
 from rdrop_cli.study.variants import explain_input_mask, label_network
 
 INTERVALS = {  # what they are made of, and what is claimed of them
-    "dropout-intervals-narrow": ("of dropout alone", "too narrow"),
+    "dropout-intervals-narrow": ("from dropout alone", "too narrow"),
     "residual-intervals-true": ("with the residual", "true"),
-    "conformal-intervals-true": ("made conformal", "true"),
+    "conformal-intervals-true": ("conformal", "true"),
     "adaptive-intervals-true": ("adaptive", "true"),
 }
 
@@ -87,7 +87,7 @@ def _summarise_intervals(asked: Sequence[ClaimVerdict]) -> str:
             what, word = INTERVALS[verdict.id]
             words = {"holds": word, "does-not-hold": f"not {word}", "undecided": "undecided"}
             told.append(f"{what} {format_share(NOMINAL + estimate)} ({words[verdict.verdict]})")
-    return f"Intervals of 80 % hold, of the targets of the test: {', '.join(told)}." if told else ""
+    return f"Intervals of 80 % contain, of the test's targets: {', '.join(told)}." if told else ""
 
 
 def _summarise_claims(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> list[str]:
@@ -156,7 +156,7 @@ def _summarise_dropout(judged: StudyVerdict) -> str:
         return f"With dropout {count}: most seeds do not, though up to {format_share(high)} still may."
     if most.verdict == "does-not-hold":
         return f"With dropout it overfits too: {count}."
-    return f"With dropout {count}; that is undecided."
+    return f"With dropout {count}; whether few or most do is undecided."
 
 
 def _summarise_level(judged: StudyVerdict) -> str:
@@ -181,7 +181,7 @@ def _summarise_end(judged: StudyVerdict) -> str:
         return ""
     words = {"holds": "is lower", "does-not-hold": "is not lower", "undecided": "may be lower or higher"}
     answer = format_answer(found.answer)
-    return f"Trained on as long as the baseline, its error at the end {words[found.verdict]}: {answer}."
+    return f"After as many epochs as the baseline, its error at the end {words[found.verdict]}: {answer}."
 
 
 def _summarise_networks(judged: StudyVerdict) -> str:
@@ -196,27 +196,30 @@ def _say_how_sure(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
     if not decided:
         return _say_next_look(judged)
     return (
-        f"{decided} of {len(asked)} claims that have runs are decided; the chance that any decision of this page is "
-        f"wrong is at most {format_share(ALPHA)}, however often seeds are added. {_name_scope(judged, asked)}"
+        f"{decided} of {len(asked)} claims with runs are decided. The chance that any decision here is wrong is at "
+        f"most {format_share(ALPHA)}, however often seeds are added. {_name_scope(judged, asked)}"
     )
 
 
 def _name_scope(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
-    """Say of which periods the answers speak."""
+    """Say what periods the answers are about."""
     if all(verdict.answer.origins for verdict in asked):
         periods = 1 + len(judged.collection.later)
-        return f"Differences speak of periods like the {periods} that were measured, shares of these {periods}."
+        return f"Differences are about periods like the {periods} that were measured, shares about these {periods}."
     if any(verdict.answer.origins for verdict in asked):
-        return "What was measured over several periods is listed below; the rest speaks of the first."
-    both = "Differences in level speak of periods like this one too, the rest"
-    return f"{both if _covers_period(judged) else 'All of it speaks'} of this validation period."
+        return "Answers over several periods are listed below; the others are about the first period."
+    if _covers_period(judged):
+        return "Differences in level are about periods like this one, all other answers about this validation period."
+    return "All answers are about this validation period."
 
 
 def _say_next_look(judged: StudyVerdict) -> str:
     first = judged.plan.can_decide
     seeds = len(judged.seeds)
     if first and seeds < first:
-        return f"{seeds} {'seed decides' if seeds == 1 else 'seeds decide'} nothing; {first} seeds are the first look."
+        return (
+            f"{seeds} {'seed decides' if seeds == 1 else 'seeds decide'} nothing; the first look is at {first} seeds."
+        )
     return "Nothing is decided yet."
 
 
@@ -243,8 +246,8 @@ def write_notes(judged: StudyVerdict) -> list[str]:
     for chosen in (row for row in judged.networks if row.is_chosen):
         fresh = max(chosen.seeds, default=0) + 1
         notes.append(
-            f"{chosen.label} is the best of {chosen.chosen_from} networks on these very seeds, and partly so by "
-            f"chance: train it and its reference on fresh ones, from {fresh} on, and confirm it on these."
+            f"{chosen.label} is the best of {chosen.chosen_from} networks on these seeds, partly by chance. To confirm "
+            f"it, train it and its reference with seeds from {fresh} on: `rdrop verdict --confirm {fresh}`."
         )
     if len(judged.seeds) > judged.plan.looks[-1]:
         notes.append(_explain_end_of_plan(judged))
@@ -264,7 +267,7 @@ def _explain_input_masks(networks: Sequence[Network]) -> list[str]:
 def _explain_end_of_plan(judged: StudyVerdict) -> str:
     bets = any(answer.question.bets_on_rarity for answer in judged.answers.values())
     decides = "no more than whether a share is rare" if bets else "nothing"
-    return f"The plan ends at {judged.plan.looks[-1]} seeds: later ones count in the means, and decide {decides}."
+    return f"The plan ends at {judged.plan.looks[-1]} seeds: later seeds count in the means, but decide {decides}."
 
 
 def _describe_attempts(row: NetworkRow) -> list[str]:
@@ -277,7 +280,7 @@ def _describe_attempts(row: NetworkRow) -> list[str]:
     if attempts.unfinished:
         parts.append(f"{attempts.unfinished} did not finish")
     judged, what = format_attempts(attempts), " and ".join(parts)
-    return [f"{row.label}: {judged} seeds are judged; {what}. What is said is of the others."]
+    return [f"{row.label}: {judged} seeds are judged; {what}."]
 
 
 def describe_skill(runs: Sequence[Metrics], runs_dir: Path) -> str:

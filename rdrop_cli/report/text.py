@@ -161,8 +161,8 @@ def _explain_rule(judged: StudyVerdict) -> str:
         f"at every seed from {looks[0]} to {looks[-1]}" if len(looks) > 10 else f"at {', '.join(map(str, looks))} seeds"
     )
     return (
-        f"How it is judged: one sign-flip test of all questions together, {times}; a claim holds where its "
-        f"interval lies in its region, does not hold where it lies outside. "
+        f"How it is judged: one sign-flip test of all questions together, {times}. A claim holds if its interval lies "
+        f"inside its region, and does not hold if it lies outside. "
         f"Errors are standardised; the margin is {judged.margin:.4f}, "
         f"{format_share(judged.margin / judged.collection.curves.naive_val_mae)} of the naive forecast's "
         f"error. {DISCLOSURE}"

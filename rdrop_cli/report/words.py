@@ -24,8 +24,8 @@ UNJUDGED: dict[Reason, str] = {
 }
 VERDICTS = {"holds": "holds", "does-not-hold": "does not hold", "undecided": "undecided"}
 DISCLOSURE = (
-    "When these rules were fixed, the published curves were known, and one run of each of both networks on the same "
-    "data; no runs over seeds."
+    "When these rules were fixed, the published curves were known, and one run of each network on the same data, but "
+    "no runs over seeds."
 )
 
 
@@ -157,14 +157,14 @@ def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
 
 
 def describe_published(judged: StudyVerdict) -> list[str]:
-    """Say which claims the published runs bear out, one of each network: as the book reads them, or not."""
+    """Say which claims the published runs agree with, one of each network, and which not."""
     known = [verdict for verdict in judged.claims if verdict.published is not None]
     by_reading = {
         words: [verdict.id for verdict in known if (float(verdict.published or 0.0) in verdict.region) is fits]
-        for words, fits in (("as the claim says", True), ("not as the claim says", False))
+        for words, fits in (("agree with", True), ("disagree with", False))
     }
-    parts = [f"{words}: {', '.join(ids)}" for words, ids in by_reading.items() if ids]
-    return [f"The published runs, one of each network, come out {'; '.join(parts)}."] if parts else []
+    parts = [f"{words} {', '.join(ids)}" for words, ids in by_reading.items() if ids]
+    return [f"The published runs, one of each network, {'; they '.join(parts)}."] if parts else []
 
 
 def list_unjudged(judged: StudyVerdict, name: Callable[[Claim], str]) -> list[str]:
@@ -197,18 +197,18 @@ def _explain_region(verdict: ClaimVerdict) -> str:
     low, high = verdict.region.low, verdict.region.high
     unit = " points" if question.in_points else ""
     if 0.0 in verdict.region.bounds:
-        return f"It holds {'above' if low == 0.0 else 'below'} zero."
+        return f"The claim holds {'above' if low == 0.0 else 'below'} zero."
     if len(verdict.region.bounds) > 1:
         of_naive = f", {format_share(MARGIN_SHARE)} of the naive error" if question.is_error else ""
-        return f"It holds between {form(low)} and {form(high)}{unit}{of_naive}."
-    return f"It holds above {form(low)}{unit}." if low > -1e300 else f"It holds below {form(high)}{unit}."
+        return f"The claim holds between {form(low)} and {form(high)}{unit}{of_naive}."
+    return f"The claim holds above {form(low)}{unit}." if low > -1e300 else f"The claim holds below {form(high)}{unit}."
 
 
 def _explain_share(answer: Answer) -> str:
     if answer.exact_interval is None:
         return ""
     return (
-        "Were it the only question, its exact 95 % interval would be "
+        "As the only question, its exact 95 % interval would be "
         f"{format_interval(answer.exact_interval, answer.question)}."
     )
 
@@ -236,7 +236,7 @@ def _explain_size(verdict: ClaimVerdict) -> str:
         return ""
     name, is_error = verdict.claim.question.size[0], verdict.claim.question.size_is_error
     mean, low, high = (format_error(each) if is_error else f"{each:+.1f}" for each in verdict.size)
-    return f"{name.capitalize()}: {mean} in the mean, {low} to {high} over seeds."
+    return f"{name.capitalize()}: mean {mean}, {low} to {high} over seeds."
 
 
 def _explain_period(verdict: ClaimVerdict) -> str:
@@ -254,12 +254,12 @@ def _explain_period(verdict: ClaimVerdict) -> str:
     if period is None:
         which, what = ("test", "coverage") if question.in_points else ("validation", "errors")
         return (
-            f"How much of it belongs to this {which} period cannot be told: its runs have no eight weeks of daily "
-            f"{what} in common."
+            f"How much of it depends on this {which} period is unknown: the runs share fewer than eight weeks of daily "
+            f"{what}."
         )
     return (
-        f"The interval covers the period too, imagined by blocks: over {period.blocks} blocks of two weeks the "
-        f"difference has a standard error of {format_size(period.error, question)}."
+        f"The interval covers the period too: over {period.blocks} blocks of two weeks the difference has a standard "
+        f"error of {format_size(period.error, question)}."
     )
 
 

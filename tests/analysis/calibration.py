@@ -71,7 +71,7 @@ class Scenario:
         alike: whether both networks are the same: each seed then makes two pairs.
         period: standard deviation of what the period adds to every difference in level; with several origins, to
             every difference.
-        origins: where each origin's validation begins, in validation periods; of one alone the period is imagined by
+        origins: where each origin's validation begins, in validation periods; of one alone the period is estimated from
             blocks.
         crossed: whether a seed shows the same at every origin, but for what the period adds.
     """

@@ -240,7 +240,7 @@ def test_a_winner_is_called_chosen_until_fresh_seeds_confirm_it():
     }
     judged = judge(studies)
     assert [row.label for row in judged.networks if row.is_chosen] == ["dropout 0.5/0.5"]
-    assert any("and confirm it on these" in note for note in write_notes(judged))
+    assert any("`rdrop verdict --confirm" in note for note in write_notes(judged))
     confirmed = confirm_best(judged.collection, Plan(), 8)
     assert [row.label for row in confirmed.networks] == ["dropout 0.5/0.5", "baseline"]
     assert confirmed.networks[0].answer.seeds == tuple(range(8, 16))
@@ -272,7 +272,7 @@ def test_the_best_of_each_cell_is_chosen_from_those_of_its_cell(tmp_path):
 
 def test_seeds_beyond_the_plan_decide_what_is_rare_and_the_page_says_so():
     judged = judge(study(range(40)))
-    assert any(note.endswith("and decide no more than whether a share is rare.") for note in write_notes(judged))
+    assert any(note.endswith("but decide no more than whether a share is rare.") for note in write_notes(judged))
 
 
 def test_every_reading_that_is_not_judged_is_named():

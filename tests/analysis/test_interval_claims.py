@@ -99,10 +99,10 @@ def test_the_page_tells_points_on_an_axis_of_their_own(judged):
     assert "dropout-intervals-narrow  holds         -50." in page
     assert " points [-5" in page
     assert "shares minus 80 % from -" in page
-    assert "It holds below -5.0 points." in page
-    assert "It holds between -5.0 and +5.0 points." in page
+    assert "The claim holds below -5.0 points." in page
+    assert "The claim holds between -5.0 and +5.0 points." in page
     words = summarise(judged)
-    assert "Intervals of 80 % hold, of the targets of the test: of dropout alone 30 % (too narrow), with the" in words
+    assert "Intervals of 80 % contain, of the test's targets: from dropout alone 30 % (too narrow), with the" in words
     assert "°C" not in explain_claim(judged.find(IDS[0]), judged)
 
 
@@ -167,4 +167,4 @@ def test_the_document_has_the_answers(judged):
     (question,) = [each for each in document["questions"] if each["id"] == "coverage-of-masks dropout"]
     assert question["kind"] == "mean"
     assert question["period"]["days"] == 120
-    assert question["number"].startswith("the share of the test's targets that dropout's intervals of 80 % from masks")
+    assert question["number"].startswith("the share of the test's targets in dropout's intervals of 80 % from masks")

@@ -31,7 +31,7 @@ def test_periods_that_agree_decide_and_periods_that_do_not_leave_it_open(tmp_pat
     found = differ.find("best-not-much-lower")
     assert (found.verdict, found.reason, found.outlook.kind) == ("undecided", "period", "period")
     assert len(found.answer.origins.estimates) == 5
-    assert found.answer.period is None  # it is measured, and not imagined by blocks too
+    assert found.answer.period is None  # it is measured, so no blocks are needed
     assert found.answer.estimate == pytest.approx(np.mean(found.answer.origins.estimates))
 
 
@@ -98,7 +98,9 @@ def test_a_share_on_which_the_periods_disagree_is_undecided(tmp_path):
 def test_only_seeds_of_every_period_count_and_the_others_are_named(tmp_path):
     judged = judge_origins(tmp_path, [0.0, 0.0], seeds=range(6))
     assert judged.find("best-not-much-lower").answer.seeds == tuple(range(6))
-    assert "baseline: not trained on every period, and so not counted: seeds 6-7." in describe_periods(judged).notes
+    assert (
+        "baseline: not trained on every period, and therefore not counted: seeds 6-7." in describe_periods(judged).notes
+    )
 
 
 def test_a_network_of_the_first_period_alone_is_judged_on_it_beside_the_others(tmp_path):
@@ -109,7 +111,9 @@ def test_a_network_of_the_first_period_alone_is_judged_on_it_beside_the_others(t
     assert (alone.origins, len(measured.origins.estimates), measured.period) == (None, 3, None)
     assert alone.period is not None
     notes = describe_periods(judged).notes
-    assert any(note.startswith("Imagined by blocks of two weeks, not measured: step-mask-level") for note in notes)
+    assert any(
+        note.startswith("Estimated from blocks of two weeks of the first period: step-mask-level") for note in notes
+    )
 
 
 def test_errors_of_another_origin_are_in_the_unit_of_the_first(tmp_path):

@@ -104,11 +104,11 @@ def test_resistance_to_over_training_is_large(verdicts):
     assert verdicts["resists-over-training"].answer.estimate == pytest.approx(-0.0312, abs=5e-5)
 
 
-def test_the_page_says_which_claims_the_published_runs_bear_out(tmp_path):
+def test_the_page_says_which_claims_the_published_runs_agree_with(tmp_path):
     save_made_study(tmp_path, [0])
     judged = judge_runs([], tmp_path)
     (line,) = describe_published(judged)
-    fits, differs = line.split("; not as the claim says: ")
+    fits, differs = line.split("; they disagree with ")
     for claim in ("baseline-overfits", "dropout-does-not-overfit", "best-not-much-lower", "longer-to-converge"):
         assert claim in fits
     assert differs == "steadier-scores."

@@ -74,7 +74,7 @@ def test_one_seed_has_at_most_ten_lines_and_decides_nothing(rdrop, one_seed):
     result = rdrop("verdict", "--runs-dir", one_seed)
     lines = result.out.splitlines()
     assert len(lines) <= 10
-    assert "1 seed decides nothing; 8 seeds are the first look." in result.out
+    assert "1 seed decides nothing; the first look is at 8 seeds." in result.out
     assert "holds" not in result.out
 
 
@@ -253,7 +253,7 @@ def test_every_network_is_in_the_table_the_lowest_first(rdrop, sweep):
     assert networks[0].startswith("dropout 0.1/0.5")
     assert networks[-1].startswith("baseline")
     text = " ".join(out.split())
-    assert "dropout 0.1/0.5 is the best of 10 networks on these very seeds, and partly so by chance" in text
+    assert "dropout 0.1/0.5 is the best of 10 networks on these seeds, partly by chance" in text
     assert "chosen on these seeds" in text
 
 

@@ -80,6 +80,6 @@ def test_the_calibration_of_the_page_has_every_scenario_and_no_null_above_the_le
 
 def test_the_limits_of_the_pictures_are_those_of_the_code():
     assert "has a panel, up to four" in PAGE
-    assert "Of more than eight networks" in PAGE
-    assert "of more than four only the mean validation errors" in PAGE
+    assert "With more than eight networks" in PAGE
+    assert "with more than four, only the mean validation errors" in PAGE
     assert (MOST_PANELS, MOST_GROUPS, FEW_GROUPS) == (4, 8, 4)
