@@ -286,7 +286,7 @@ def calibrate(
     uncertainty: Sequence[str] = (),
     samples: int = SAMPLES,
 ) -> "list[Calibration]":
-    """Measure how true the intervals of forecasts are, as `rdrop calibrate` does: one result by network and sources.
+    """Measure the calibration of forecast intervals, as `rdrop calibrate` does: one result by network and sources.
 
     Args:
         uncertainty: the combinations of sources to measure; none for all that are worth comparing.

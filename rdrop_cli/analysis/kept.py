@@ -30,7 +30,7 @@ def read_errors(runs: Sequence[Run], damaged: list[Skipped]) -> list[DailyErrors
 
 
 def read_coverage(runs: Sequence[Run], damaged: list[Skipped]) -> list[DailyCoverage | None]:
-    """Read how true intervals are of those runs that somebody has measured: most have no such file."""
+    """Read the coverage of the runs whose intervals were measured: most have no such file."""
     measured = [run for run in runs if os.path.exists(f"{run.folder.place}/{DAILY_COVERAGE.file}")]  # noqa: PTH110
     found = dict(
         zip((run.folder.place for run in measured), _read_by_day(measured, DAILY_COVERAGE, damaged), strict=True)

@@ -1,4 +1,4 @@
-"""`rdrop calibrate`: how true the intervals of forecasts are."""
+"""`rdrop calibrate`: the calibration of forecast intervals."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -40,7 +40,7 @@ def calibrate(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Measure how true the intervals of forecasts are.
+    """Measure the calibration of forecast intervals.
 
     On the test period: how often they hold, how wide they are, and their scores, against naive and climatology.
     """

@@ -277,7 +277,10 @@ Inputs = Annotated[
 Exclude = Annotated[
     list[str] | None,
     typer.Option(
-        "--exclude", metavar="COLUMN", help="Column that is no input, likewise; repeatable.", rich_help_panel=DATA
+        "--exclude",
+        metavar="COLUMN",
+        help="Column that is not an input, such as 'wind*'; repeatable.",
+        rich_help_panel=DATA,
     ),
 ]
 Calendar = Annotated[

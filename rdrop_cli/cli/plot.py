@@ -50,7 +50,7 @@ def plot(
         bool, typer.Option("--forecast", help="Draw what a network forecast in the test, with intervals.")
     ] = False,
     calibration: Annotated[
-        bool, typer.Option("--calibration", help="Draw how true these intervals are, by source.")
+        bool, typer.Option("--calibration", help="Draw the calibration of these intervals, by source.")
     ] = False,
     claims: Annotated[
         bool, typer.Option("--claims", help="Draw the interval of each claim, and where the claim holds.")

@@ -12,40 +12,44 @@ READING = "Reading a file"
 Time = Annotated[
     str | None,
     typer.Option(
-        "--time", metavar="COLUMN", help="Column of timestamps; of several, date+hour. [the first that looks like it]",
+        "--time", metavar="COLUMN", help="Column of timestamps; several as date+hour. [default: the first one]",
         rich_help_panel=READING,
     ),
 ]  # fmt: skip
 DateFormat = Annotated[
     str,
-    typer.Option(metavar="FORMAT", help="Of the timestamps, as %d/%m/%Y. [by their values]", rich_help_panel=READING),
+    typer.Option(
+        metavar="FORMAT", help="Of the timestamps, such as %d/%m/%Y. [default: detected]", rich_help_panel=READING
+    ),
 ]
 Timezone = Annotated[
-    str, typer.Option(metavar="ZONE", help="Of local times, as Europe/Berlin.", rich_help_panel=READING)
+    str, typer.Option(metavar="ZONE", help="Zone of local times, such as Europe/Berlin.", rich_help_panel=READING)
 ]
 Decimal = Annotated[
-    str, typer.Option(metavar="MARK", help="Decimal mark, . or , [by whole columns]", rich_help_panel=READING)
+    str, typer.Option(metavar="MARK", help="Decimal mark, . or , [default: detected]", rich_help_panel=READING)
 ]
 Separator = Annotated[
-    str, typer.Option(help="comma, semicolon, tab, pipe or space. [by the lines]", rich_help_panel=READING)
+    str, typer.Option(help="comma, semicolon, tab, pipe or space. [default: detected]", rich_help_panel=READING)
 ]
 Encoding = Annotated[
-    str, typer.Option(metavar="NAME", help="Of the text, as cp1252. [UTF-8, else detected]", rich_help_panel=READING)
+    str, typer.Option(metavar="NAME", help="Of the text, such as cp1252. [default: detected]", rich_help_panel=READING)
 ]
 Missing = Annotated[
     list[str] | None,
-    typer.Option(metavar="VALUE", help="Stands for no reading, as -999; may be repeated.", rich_help_panel=READING),
+    typer.Option(metavar="VALUE", help="Stands for no reading, such as -999; repeatable.", rich_help_panel=READING),
 ]
 Where = Annotated[
     list[str] | None,
-    typer.Option(metavar="COLUMN=VALUE", help="Read only such rows; may be repeated.", rich_help_panel=READING),
+    typer.Option(metavar="COLUMN=VALUE", help="Read only these rows; repeatable.", rich_help_panel=READING),
 ]
 Sort = Annotated[bool, typer.Option("--sort", help="Sort the rows by time.", rich_help_panel=READING)]
-Resample = Annotated[str, typer.Option(metavar="LENGTH", help="Average equal steps, as 1h.", rich_help_panel=READING)]
+Resample = Annotated[
+    str, typer.Option(metavar="LENGTH", help="Average to equal steps, such as 1h.", rich_help_panel=READING)
+]
 Keep = Annotated[
     list[str] | None,
     typer.Option(
-        metavar="COLUMN", help="Keep one that counts rows or is constant; may be repeated.", rich_help_panel=READING
+        metavar="COLUMN", help="Keep one that counts rows or is constant; repeatable.", rich_help_panel=READING
     ),
 ]
 

@@ -108,7 +108,7 @@ def train(
         list[str] | None,
         typer.Argument(
             metavar="VARIANT",
-            help="Networks to train, see `rdrop variants`; or a function of yours that makes one, "
+            help="Networks to train, see `rdrop variants`; or your own function that builds one, "
             f"`my_network:make_network`. [default: {' '.join(STUDY)}; book2: all of edition 2]",
             autocompletion=complete_variants,
         ),

@@ -144,12 +144,12 @@ StepsPerEpoch = Annotated[
     int | None,
     typer.Option(
         metavar="N",
-        help="Training steps an epoch, of drawn windows. [book: 500]",
+        help="Training steps per epoch of drawn windows. [book: 500]",
         rich_help_panel=TRAINING,
     ),
 ]
 BatchSize = Annotated[
-    int | None, typer.Option(metavar="N", help="Windows a step. [book: 128; book2: 256]", rich_help_panel=TRAINING)
+    int | None, typer.Option(metavar="N", help="Windows per step. [book: 128; book2: 256]", rich_help_panel=TRAINING)
 ]
 Seed = Annotated[
     int,
@@ -179,4 +179,6 @@ Claims = Annotated[
         rich_help_panel=TRAINING,
     ),
 ]
-MostSeeds = Annotated[int, typer.Option(metavar="N", help="Most seeds of --until-decided.", rich_help_panel=TRAINING)]
+MostSeeds = Annotated[
+    int, typer.Option(metavar="N", help="Largest number of seeds for --until-decided.", rich_help_panel=TRAINING)
+]

@@ -41,7 +41,7 @@ def verdict(
         list[str] | None,
         typer.Option(
             metavar="CLAIM",
-            help="Exit with code 3 unless this claim holds, undecided included; may be repeated.",
+            help="Exit with code 3 unless this claim holds; repeatable.",
             autocompletion=complete_claim_ids,
         ),
     ] = None,
@@ -54,7 +54,7 @@ def verdict(
     looks: Annotated[
         str | None,
         typer.Option(
-            metavar="SEEDS", help="Judge at these numbers of seeds only, as 6,12,24; fixed by the first look."
+            metavar="SEEDS", help="Judge at these numbers of seeds only, such as 6,12,24; fixed by the first look."
         ),
     ] = None,
     confirm: Annotated[

@@ -1,1 +1,1 @@
-"""Forecasts: networks of finished runs on new windows, with intervals, and how true these are."""
+"""Forecasts: networks of finished runs on new windows, with intervals, and their calibration."""

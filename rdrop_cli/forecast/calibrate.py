@@ -1,4 +1,4 @@
-"""How true the intervals of networks are on a period, by source, and those of reference forecasts beside them."""
+"""The calibration of networks' intervals on a period, by source, and that of reference forecasts beside it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def calibrate_runs(
     samples: int = SAMPLES,
     keep: bool = False,
 ) -> tuple[list[Judgement], list[str]]:
-    """Measure how true the intervals of every network that is named are, and of naive and climatology.
+    """Measure the calibration of every named network's intervals, and of those of naive and climatology.
 
     Args:
         names: runs or variants, see `choose_ensembles`.

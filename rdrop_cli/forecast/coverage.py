@@ -1,4 +1,4 @@
-"""How true the intervals of single runs are, kept in their folders: the verdict judges them, a number a seed.
+"""The coverage of single runs' intervals, kept in their folders: the verdict judges it, a number per seed.
 
 What is kept is a function of the folder's own network and readings, so that it can be made again.
 """

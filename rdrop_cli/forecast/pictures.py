@@ -1,4 +1,4 @@
-"""What pictures of forecasts show: the forecasts of the test period, and how true every source is on it."""
+"""What pictures of forecasts show: the forecasts of the test period, and the calibration of every source on it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from rdrop_cli.uncertainty.calibration import Calibration, Judged
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """How true the intervals of a network are, by source, and those of references; and the last source's forecasts."""
+    """The calibration of a network's intervals, by source, and of references; and the last source's forecasts."""
 
     found: list[Calibration]
     references: list[Calibration]
@@ -43,7 +43,7 @@ def forecast_test(ensemble: Ensemble) -> tuple[Judged, Named]:
 
 
 def measure_test(ensemble: Ensemble, samples: int = SAMPLES) -> tuple[Measured, Named]:
-    """Measure how true the intervals of every source are on the test period that the run folders keep.
+    """Measure the calibration of every source on the test period that the run folders keep.
 
     Args:
         samples: masks of dropout for each window and run.

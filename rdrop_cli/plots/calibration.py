@@ -1,4 +1,4 @@
-"""How true forecasts are: errors by hour and month, against the truth, and how often intervals hold, by source."""
+"""Calibration of forecasts: errors by hour and month, against the truth, and the coverage of intervals, by source."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ def draw_calibration(
     path: Path,
     inches: tuple[float, float] = CALIBRATION_INCHES,
 ) -> None:
-    """Draw how true the forecasts of a network are.
+    """Draw the calibration of a network's forecasts.
 
     Args:
         found: of the network, by source; errors are those of the last.

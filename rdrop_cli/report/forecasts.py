@@ -1,4 +1,4 @@
-"""What a network forecast in the test, and how true its intervals are: a section of the report."""
+"""What a network forecast in the test, and the calibration of its intervals: a section of the report."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -247,7 +247,7 @@ def write_notes(judged: StudyVerdict) -> list[str]:
         fresh = max(chosen.seeds, default=0) + 1
         notes.append(
             f"{chosen.label} is the best of {chosen.chosen_from} networks on these seeds, partly by chance. To confirm "
-            f"it, train it and its reference with seeds from {fresh} on: `rdrop verdict --confirm {fresh}`."
+            f"it, train it and its reference with seeds from {fresh} on, and judge both on those seeds alone."
         )
     if len(judged.seeds) > judged.plan.looks[-1]:
         notes.append(_explain_end_of_plan(judged))

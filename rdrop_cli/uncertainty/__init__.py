@@ -1,1 +1,1 @@
-"""Uncertainty of forecasts: their spread, conformal intervals, scores, and how true they are."""
+"""Uncertainty of forecasts: their spread, conformal intervals, scores and calibration."""

@@ -1,4 +1,4 @@
-"""How true intervals are: how often they hold, how wide they are, and proper scores, over a period and parts of it."""
+"""Calibration of intervals: their coverage, width and proper scores, over a period and parts of it."""
 
 import math
 from collections.abc import Callable
@@ -64,7 +64,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Calibration:
-    """How true the forecasts of one network with some sources are; scores are in the target's unit.
+    """The calibration of one network's forecasts from some sources; scores are in the target's unit.
 
     Attributes:
         label: the network's, or that of a reference forecast.
@@ -112,7 +112,7 @@ class Judged:
 
 
 def measure_calibration(label: str, sources: str, judged: Judged, climatology: Judged | None) -> Calibration:
-    """Measure how true forecasts are.
+    """Measure the calibration of forecasts.
 
     Args:
         judged: at least one target, all finite.

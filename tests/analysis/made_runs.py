@@ -151,7 +151,7 @@ def save_daily_errors(folder: RunFolder, level: float, seed: int, days: int = 12
 
 
 def save_daily_coverage(folder: RunFolder, seed: int, shares: dict[str, float], days: int = 120) -> None:
-    """Leave how true the intervals of a run are: of each source such a share is held, alike over days."""
+    """Leave the coverage of a run's intervals: of each source such a share, the same every day."""
     rng = np.random.default_rng([seed, days])
     dates = [str(day) for day in np.datetime64("2015-01-01") + np.arange(days)]
     targets = 24 - np.arange(days) % 3

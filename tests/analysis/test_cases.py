@@ -240,7 +240,7 @@ def test_a_winner_is_called_chosen_until_fresh_seeds_confirm_it():
     }
     judged = judge(studies)
     assert [row.label for row in judged.networks if row.is_chosen] == ["dropout 0.5/0.5"]
-    assert any("`rdrop verdict --confirm" in note for note in write_notes(judged))
+    assert any("judge both on those seeds alone" in note for note in write_notes(judged))
     confirmed = confirm_best(judged.collection, Plan(), 8)
     assert [row.label for row in confirmed.networks] == ["dropout 0.5/0.5", "baseline"]
     assert confirmed.networks[0].answer.seeds == tuple(range(8, 16))

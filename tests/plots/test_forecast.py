@@ -1,4 +1,4 @@
-"""Pictures of forecasts show what was forecast and observed, and how true every source is."""
+"""Pictures of forecasts show what was forecast and observed, and the calibration of every source."""
 
 from dataclasses import replace
 
