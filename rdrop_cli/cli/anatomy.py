@@ -1,4 +1,4 @@
-"""`rdrop anatomy`: prove which method a layer follows."""
+"""`rdrop anatomy`: identify the method of dropout that a layer computes."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,7 +88,7 @@ def anatomy(
 
 
 def _list_methods(cell: str) -> list[str]:
-    """Return the variants that a cell has, but for those that add no method: the book's networks of one cell alone."""
+    """Return the variants that can have this cell, except those that fix their cell: they add no method."""
     return [name for name, variant in VARIANTS.items() if cell in variant.cells and not variant.only_cell]
 
 

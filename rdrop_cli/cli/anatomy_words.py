@@ -1,4 +1,4 @@
-"""An anatomy in words: whose equations a layer follows, its masks, and the error of each method."""
+"""Text about an anatomy: the equations that a layer follows, its masks, and the error of each method."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ def describe_anatomy(found: "Anatomy") -> Iterator[str]:
 
 
 def describe_evidence(found: "Anatomy") -> Iterator[str]:
-    """Yield the lines about the masks that were found, and the error of each method under them."""
+    """Yield the lines about the masks that were found, and about each method's error with these masks."""
     masks = found.to_json()["masks"]
     alike: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for mask in masks:
@@ -31,7 +31,7 @@ def describe_evidence(found: "Anatomy") -> Iterator[str]:
 
 
 def conclude(found: "Anatomy", unread: Sequence[str] = ()) -> str:
-    """Say in words whose equations the output follows; none where something is `unread`."""
+    """Return a sentence on whose equations the output follows; no method is named if something is `unread`."""
     others = ", ".join(name for name in found.agreeing if name != found.method)
     if unread:
         return "cannot be identified: it drops something in training that cannot be read as masks"
@@ -47,13 +47,13 @@ def conclude(found: "Anatomy", unread: Sequence[str] = ()) -> str:
 
 
 def _list_facts(mask: dict[str, Any]) -> tuple[Any, ...]:
-    """Return what masks that are described together have in common."""
+    """Return the facts that masks have in common if they are described together."""
     names = ("layer", "argument", "multiplies", "over_time", "between_gates", "between_samples")
     return (*(mask[name] for name in names), tuple(mask["shape"]), round(mask["scale_of_kept"] or 0, 3))
 
 
 def _describe_masks(masks: Sequence[dict[str, Any]], gates: Sequence[str]) -> str:
-    """Describe the masks that one layer draws for one rate and one tensor; they differ in their gates only."""
+    """Describe the masks that one layer draws for one rate and one tensor; only their gates differ."""
     first = masks[0]
     zeros = sum(mask["share_of_zeros"] for mask in masks) / len(masks)
     scale = first["scale_of_kept"]

@@ -1,4 +1,4 @@
-"""What `rdrop train` and `rdrop sweep` say at their end: the answer in a sentence, and the next command."""
+"""The last lines of `rdrop train` and `rdrop sweep`: the answer in a sentence, and the next command."""
 
 import shlex
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ ENOUGH_SEEDS = 8  # the first look of `rdrop verdict`
 def answer(runs: "Sequence[Metrics]") -> str:
     """Return the mean error of each network over its seeds, whether it overfits, and the naive forecast's error.
 
-    The runs are complete, of one dataset and one protocol; there is at least one. Errors are in the target's unit.
+    There is at least one run; all are complete, with the same dataset and protocol. Errors are in the target's unit.
     """
     networks, unit = _rank_networks(runs), runs[0].unit
     described = [
@@ -35,7 +35,7 @@ def answer(runs: "Sequence[Metrics]") -> str:
 
 
 def describe_horizons(runs: "Sequence[Metrics]") -> str:
-    """Say how the error of the best network grows from the nearest horizon to the furthest; empty of one horizon."""
+    """Describe the best network's error at the nearest and the furthest horizon; empty for a single horizon."""
     name, members = next(iter(_rank_networks(runs).items()))
     if not all(run.by_horizon for run in members):
         return ""
@@ -53,7 +53,7 @@ def describe_horizons(runs: "Sequence[Metrics]") -> str:
 
 
 def describe_quantiles(runs: "Sequence[Metrics]") -> str:
-    """Say how good the quantiles of the best network are that forecasts some; empty where none does."""
+    """Describe how good the quantiles of the best quantile network are; empty if there is no quantile network."""
     found = {
         name: [run.quantiles for run in members if run.quantiles] for name, members in _rank_networks(runs).items()
     }
@@ -70,7 +70,7 @@ def describe_quantiles(runs: "Sequence[Metrics]") -> str:
 
 
 def name_next_step(runs: "Sequence[Metrics]", runs_dir: Path) -> tuple[str, str]:
-    """Return what is most useful now, and the command for it."""
+    """Return the most useful next step, and the command for it."""
     folder = "" if runs_dir == DEFAULT_RUNS_DIR else f" --runs-dir {shlex.quote(str(runs_dir))}"
     if not any(run.is_network for run in runs):
         return "next: compare a network with", f"rdrop train{folder}"
@@ -80,7 +80,7 @@ def name_next_step(runs: "Sequence[Metrics]", runs_dir: Path) -> tuple[str, str]
 
 
 def _rank_networks(runs: "Sequence[Metrics]") -> "dict[str, list[Metrics]]":
-    """Return the runs by network, that of the lowest mean validation error first."""
+    """Return the runs by network, the one with the lowest mean validation error first."""
     networks: dict[str, list[Metrics]] = {}
     for run in runs:
         name = run.label_with_rates if any(run.rates.pair) else run.short_label
@@ -94,7 +94,7 @@ def _average_error(runs: "Sequence[Metrics]") -> float:
 
 
 def _describe(runs: "Sequence[Metrics]") -> str:
-    """Say of how many seeds, or of how many runs of them, a network is the mean, and in how many it overfits."""
+    """Describe how many seeds or runs a network's mean covers, and in how many of them it overfits."""
     if not runs[0].is_network:
         return ""
     overfits = [_overfits(run) for run in runs]
@@ -109,7 +109,7 @@ def _describe(runs: "Sequence[Metrics]") -> str:
 
 
 def _overfits(run: "Metrics") -> bool | None:
-    """Return whether a run overfits, as `rdrop verdict` counts it; None of one that is too short."""
+    """Return whether a run overfits, as `rdrop verdict` counts it; None if the run is too short."""
     from rdrop_cli.analysis.collect import build_curves
 
     try:

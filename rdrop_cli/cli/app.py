@@ -1,4 +1,4 @@
-"""The command line as a whole: its commands, and what becomes of errors."""
+"""The command line: its commands, and the handling of errors."""
 
 import errno
 import io
@@ -78,7 +78,7 @@ def configure(
 
 @cache
 def build_commands() -> TyperGroup:
-    """Build what Typer makes of the functions' signatures, which takes longer than most commands do."""
+    """Build Typer's commands from the functions' signatures; this takes longer than most commands."""
     commands = typer.main.get_command(app)
     assert isinstance(commands, TyperGroup)
     return commands
@@ -87,7 +87,8 @@ def build_commands() -> TyperGroup:
 def run_command(arguments: list[str]) -> int:
     """Run one command and return its exit code: 0, 1 failure, 2 wrong usage, 130 Ctrl-C, 141 closed pipe, 143 SIGTERM.
 
-    Whatever a user can cause ends in one line on stderr; a reader who has seen enough, as `head`, is told nothing.
+    Every error that a user can cause is one line on stderr. A reader that closes the pipe early, such as `head`, gets
+    no message.
     """
     _encode_anything()
     try:
@@ -112,20 +113,20 @@ def _run(arguments: list[str]) -> int:
         return _fail("stopped by SIGTERM", TERMINATED)
     except OSError as error:
         return _explain(_finish_stdout() or error)
-    except SystemExit as ended:  # Typer's, after a word is completed, or where the reader is gone
+    except SystemExit as ended:  # from Typer: a word was completed, or the reader has closed the pipe
         return READER_GONE if ended.code else 0
-    if code == INTERRUPTED:  # typer has caught the KeyboardInterrupt itself
+    if code == INTERRUPTED:  # Typer caught the KeyboardInterrupt itself
         return _fail("stopped", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 
 def _finish_stdout() -> OSError | None:
-    """Write what is left for stdout; where nothing more can be written, drop it, which Python would try once more."""
+    """Flush stdout; if that fails, discard the rest, which Python would otherwise try to write again at exit."""
     try:
         sys.stdout.flush()
     except OSError as error:
         error.filename = "stdout"
-        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 -- for as long as the process is
+        sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 -- open until the process ends
         return error
     return None
 
@@ -144,6 +145,6 @@ def _fail(message: str, code: int) -> int:
 
 
 def _encode_anything() -> None:
-    """Let stdout escape what it cannot encode, as stderr does: a file's name need not be Unicode."""
+    """Make stdout escape characters that it cannot encode, as stderr does: file names need not be Unicode."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""`rdrop bench`: how fast this machine trains, against the book's code, Keras's defaults and other libraries."""
+"""`rdrop bench`: training speed on this machine, against the book's code, Keras's defaults and other libraries."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from rdrop_cli.system import list_cores
 
 ROUNDS, STEPS = 7, 40
 
-Result = tuple[dict[str, Any], Callable[[dict[str, Any]], None]]  # what was measured, and what prints it
+Result = tuple[dict[str, Any], Callable[[dict[str, Any]], None]]  # the measurements, and the function that prints them
 
 
 def bench(
@@ -149,10 +149,10 @@ def _bench_book(data_dir: Path, rounds: int, steps: int) -> Result:
 
 
 def _check_options(modes: dict[str, Any], of_all: Any, of_study: Any) -> None:
-    """Check that at most one thing is to be measured, and that no option is without effect.
+    """Check that at most one mode is chosen, and that every option has an effect.
 
     Raises:
-        UsageError: it is not so.
+        UsageError: modes exclude each other, or an option needs another mode.
     """
     chosen = [f"‹{name}›" for name, wanted in modes.items() if wanted]
     if len(chosen) > 1:
@@ -167,7 +167,7 @@ def _parse_counts(text: str) -> list[int]:
     """Read numbers of runs such as `1,16,64`.
 
     Raises:
-        UsageError: they are no numbers of at least 1.
+        UsageError: a part is not an integer of at least 1.
     """
     parts = text.split(",")
     if not all(part.isdecimal() and int(part) for part in parts):

@@ -1,4 +1,4 @@
-"""`rdrop bench --all`: rdrop beside its peers, as tables for a terminal or for a page."""
+"""`rdrop bench --all`: rdrop and other libraries, as tables for the terminal or in Markdown."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,10 +23,10 @@ def compare_all(
     as_json: bool,
     as_markdown: bool,
 ) -> None:
-    """Race rdrop and its peers over all networks, on windows of the synthetic series, and print the tables.
+    """Compare the speed of rdrop and its peers on all networks, with the synthetic series, and print the tables.
 
     Raises:
-        RdropError: after the tables, if something failed.
+        RdropError: a measurement failed; raised after the tables are printed.
     """
     from rdrop_cli.bench.networks import list_networks, make_synthetic_windows
     from rdrop_cli.bench.peers import find_peers
@@ -57,7 +57,7 @@ def compare_all(
 
 
 def _print_tables(results: dict[str, Any]) -> None:
-    """Print medians alone, which fit 80 columns."""
+    """Print the medians only, which fit into 80 columns."""
     from rdrop_cli.cli.console import Column, print_lines, print_table
 
     for rate, title in TABLES.items():
@@ -69,7 +69,7 @@ def _print_tables(results: dict[str, Any]) -> None:
 
 
 def _write_markdown(results: dict[str, Any]) -> Iterator[str]:
-    """Yield the lines of the tables, medians with quartiles, and what has to be said of them."""
+    """Yield the lines of the tables, with medians and quartiles, and the notes on them."""
     for rate, title in TABLES.items():
         heads, *rows = _list_rows(results, rate, quartiles=True)
         yield f"| {' | '.join([title, *heads[1:]])} |"
@@ -80,7 +80,7 @@ def _write_markdown(results: dict[str, Any]) -> Iterator[str]:
 
 
 def _list_rows(results: dict[str, Any], rate: str, *, quartiles: bool) -> Iterator[list[str]]:
-    """Yield the heads, then a row for each network; `–` where nothing was measured."""
+    """Yield the header, then a row for each network; `–` if there is no measurement."""
     from rdrop_cli.bench.peers import PEERS
     from rdrop_cli.bench.side_by_side import OURS
 
@@ -104,7 +104,7 @@ def _format_rate(spread: dict[str, float] | None, without: str | None, quartiles
 
 
 def _describe(results: dict[str, Any]) -> Iterator[str]:
-    """Yield what a reader of the tables needs to know."""
+    """Yield the notes below the tables: what competitors lack, the rounds, steps and windows, and the machine."""
     from rdrop_cli.bench.peers import PEERS
 
     marked: dict[str, list[str]] = {}

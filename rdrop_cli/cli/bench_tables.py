@@ -1,4 +1,4 @@
-"""What `rdrop bench` has measured, as tables."""
+"""Tables of the measurements of `rdrop bench`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -42,7 +42,7 @@ def print_results(results: dict[str, Any]) -> None:
 
 
 def _compare(results: dict[str, Any]) -> Iterator[str]:
-    """Yield how many times as fast rdrop is, and on what machine."""
+    """Yield lines on how many times as fast rdrop is, and on the machine."""
     speedup = results["speedup"]
     for other, name in (("keras", "Keras's defaults"), ("book", "the book's code")):
         ratios = ", ".join(f"{variant} {ratio:.1f}" for variant, ratio in speedup[f"vs_{other}"].items())

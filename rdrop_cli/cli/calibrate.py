@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class By(StrEnum):
-    """Parts of a period."""
+    """The parts into which a period is divided."""
 
     MONTH = "month"
     HOUR = "hour"

@@ -1,4 +1,4 @@
-"""`rdrop config`: the settings in effect, and where they come from."""
+"""`rdrop config`: the settings in effect, and where they are set."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from rdrop_cli.files import to_json
 
 @dataclass(frozen=True)
 class Effective:
-    """What an option is unless a flag says otherwise, and the file and line, or the variable, that says so."""
+    """The value of an option if no flag is given, and the file and line, or the environment variable, that sets it."""
 
     name: str
     value: Any
@@ -38,7 +38,7 @@ def config(ctx: typer.Context, as_json: AsJson = False) -> None:
 
 
 def _list_effective(ctx: typer.Context) -> Iterator[Effective]:
-    """Yield what is set for each option of each command; of what all commands share, more than once."""
+    """Yield the changed setting of each option of each command; settings that commands share are repeated."""
     resolved = resolve_defaults(ctx)
     for command, options in list_options(ctx).items():
         for option, parameter in options.items():

@@ -1,4 +1,4 @@
-"""What goes to a terminal: who hears what, and tables that fit its width."""
+"""Output to the terminal: messages by verbosity, and tables that fit its width."""
 
 import os
 import sys
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
     from rdrop_cli.series.table import Source
 
-UNLIMITED = 100_000  # columns of a pipe or a file
-USUAL_COLUMNS = 80  # of a terminal that says it has none
+UNLIMITED = 100_000  # columns, if the output is a pipe or a file
+USUAL_COLUMNS = 80  # if a terminal reports a width of 0
 WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False, "drop_whitespace": True}
-SECONDS_BEFORE_LINE = 0.15  # that somebody waits without a word
-GAP = 2  # columns between two of a table
-FIRST_COMBINING = "\u0300"  # every printable character before it takes one column
-READABLE = 24  # columns of the narrowest column of sentences
+SECONDS_BEFORE_LINE = 0.15  # before a stage without a terminal is shown as a line
+GAP = 2  # characters between two columns of a table
+FIRST_COMBINING = "\u0300"  # every printable character before this one takes one cell
+READABLE = 24  # characters: the least width of a column of sentences
 
 
 class Verbosity(IntEnum):
-    """What of the notes and the progress on stderr is shown; errors always are."""
+    """How many notes and how much progress stderr shows; errors are always shown."""
 
     QUIET = -1
     NORMAL = 0
@@ -43,26 +43,27 @@ def get_verbosity() -> Verbosity:
 
 
 def set_verbosity(verbosity: Verbosity) -> None:
-    """Choose what this process shows, as `--quiet` and `--verbose` ask.
+    """Set the verbosity of this process, as `--quiet` and `--verbose` do.
 
     Raises:
-        UsageError: both ask.
+        UsageError: both are given.
     """
-    global _verbosity  # noqa: PLW0603 -- one process has one terminal, as it has one logging level
+    global _verbosity  # noqa: PLW0603 -- one terminal per process, as with the logging level
     if verbosity and _verbosity not in (Verbosity.NORMAL, verbosity):
         raise UsageError("--quiet and --verbose exclude each other; pass one of them")
     _verbosity = verbosity
 
 
 def make_console(stderr: bool = True) -> "Console":
-    """Return a console that wraps nothing where the output is read by a program.
+    """Return a console that does not wrap if a program reads the output.
 
-    NO_COLOR is honoured, and so is FORCE_COLOR, which would make a terminal of a log: 80 columns and a live display.
+    NO_COLOR and FORCE_COLOR set the colours only: in rich, FORCE_COLOR would also treat a log as a terminal, with 80
+    columns and a live display.
     """
     from rich.console import Console
 
     class PrintableConsole(Console):
-        """Escapes what could steer the terminal, whatever file a text comes from."""
+        """Escapes control characters, since a text may come from any file."""
 
         def render_str(self, text: str, **how: Any) -> "Text":
             return super().render_str(make_printable(text), **how)
@@ -70,7 +71,7 @@ def make_console(stderr: bool = True) -> "Console":
     console = PrintableConsole(
         stderr=stderr,
         highlight=False,
-        emoji=False,  # `:b:` in a name is no picture
+        emoji=False,  # `:b:` in a name stays as it is
         soft_wrap=True,
         color_system=_choose_colours(),
         force_terminal=(sys.stderr if stderr else sys.stdout).isatty(),
@@ -80,7 +81,7 @@ def make_console(stderr: bool = True) -> "Console":
 
 
 def _choose_colours() -> Literal["auto", "standard"] | None:
-    if os.environ.get("NO_COLOR"):  # with which rich would keep bold
+    if os.environ.get("NO_COLOR"):  # rich itself would keep bold
         return None
     return "standard" if os.environ.get("FORCE_COLOR", "0") not in ("", "0") else "auto"
 
@@ -92,14 +93,14 @@ def note(text: str, style: str | None = None) -> None:
 
 
 def note_command(words: str, command: str) -> None:
-    """Print a command to be copied, with its words, to stderr, unless `--quiet` is given."""
+    """Print a command to copy, after an introduction, to stderr, unless `--quiet` is given."""
     if _verbosity is not Verbosity.QUIET:
         print_command(make_console(), words, command)
 
 
 @contextmanager
 def show_stage(text: str) -> Iterator[None]:
-    """Show what is done in the block: while it lasts on a terminal, elsewhere as a line if it takes long."""
+    """Show what the block does: on a terminal while the block runs; elsewhere as a line, if it takes long."""
     console = make_console()
     if console.is_terminal and not console.is_dumb_terminal and _verbosity is not Verbosity.QUIET:
         with console.status(text):
@@ -115,7 +116,7 @@ def show_stage(text: str) -> Iterator[None]:
 
 
 def print_error(text: str) -> None:
-    """Print a line to stderr, `--quiet` or not."""
+    """Print a line to stderr, even with `--quiet`."""
     print_wrapped(make_console(), f"rdrop: {text}")
 
 
@@ -127,14 +128,14 @@ def print_lines(lines: Iterable[str]) -> None:
 
 
 def print_wrapped(console: "Console", text: str, style: str | None = None) -> None:
-    """Print a line, wrapped between words to the terminal's width; a longer word, as of a path, stays whole."""
+    """Print a line, wrapped between words to the terminal's width; a longer word, such as a path, is not broken."""
     indent = " " * (len(text) - len(text.lstrip()) + 2)
     for line in wrap(make_printable(text), console.width, subsequent_indent=indent, **WHOLE_WORDS) or [""]:
         console.print(line, markup=False, style=style)
 
 
 def print_command(console: "Console", words: str, command: str) -> None:
-    """Print a command to be copied behind its words, or where both do not fit, whole on a line of its own."""
+    """Print a command to copy after its introduction; if both do not fit, unbroken on a line of its own."""
     line = f"{words} {command}"
     for part in [line] if len(line) <= console.width else [words, f"  {command}"]:
         console.print(make_printable(part), markup=False)
@@ -145,9 +146,9 @@ class Column:
     """A column of a table.
 
     Attributes:
-        right: whether its cells, figures, are aligned to the right.
+        right: whether its cells are aligned to the right, as numbers are.
         wraps: whether its cells are sentences, which may be wrapped between words.
-        optional: whether a narrow terminal does without it; the last such column goes first.
+        optional: whether a narrow terminal omits it; the last such column is omitted first.
     """
 
     name: str
@@ -157,10 +158,10 @@ class Column:
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows to stdout so that no word and no figure is cut, however narrow the terminal.
+    """Print rows to stdout; no word or number is cut, however narrow the terminal is.
 
-    Where the columns do not fit, the optional ones go, from the right; where that is not enough, or none is optional,
-    every row becomes a card: a line for each of its cells.
+    If the columns do not fit, the optional ones are omitted, from the right. If that is not enough, every row becomes a
+    card: one line per cell.
     """
     if not rows:
         return
@@ -181,18 +182,18 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
 
 
 def _print_lines(columns: Sequence[Column], rows: Sequence[Sequence[str]], console: "Console") -> None:
-    """Print each row as one line, as `_build_table` does, but ten thousand of them in a moment."""
+    """Print each row as one line that looks like a row of `_build_table`, but much faster for thousands of rows."""
     cells = zip(*rows, strict=True)
     padded = [_pad([column.name, *below], column.right) for column, below in zip(columns, cells, strict=True)]
     head, *lines = map((" " * GAP).join, zip(*padded, strict=True))
     console.print(head, style="bold", markup=False)
-    rule = "-" if console.options.ascii_only else "─"  # ISO 8859 has no such line, and six characters for its escape
+    rule = "-" if console.options.ascii_only else "─"  # ISO 8859 lacks "─", and its escape takes six characters
     console.print(rule * _measure(head), markup=False)
     console.file.write("\n".join(lines) + "\n")
 
 
 def _pad(cells: Sequence[str], right: bool) -> list[str]:
-    """Fill cells to the width of the widest."""
+    """Pad cells to the width of the widest."""
     sizes = _measure_all(cells)
     width = max(sizes)
     rooms = [" " * (width - size) for size in sizes]
@@ -200,7 +201,7 @@ def _pad(cells: Sequence[str], right: bool) -> list[str]:
 
 
 def _fit(columns: Sequence[Column], rows: Sequence[Sequence[str]], shown: Sequence[int], width: int) -> bool:
-    """Return whether columns fit: figures and names whole, sentences in a column that can be read."""
+    """Return whether columns fit: numbers and names uncut, and sentences in a column that is wide enough to read."""
     needed = GAP * (len(shown) - 1)
     for index in shown:
         column, cells = columns[index], [columns[index].name, *(row[index] for row in rows)]
@@ -255,7 +256,7 @@ def _print_cards(columns: Sequence[Column], rows: Sequence[Sequence[str]], conso
 
 
 def warn_if_unverified(source: "Source") -> None:
-    """Warn that a dataset has the published structure but not the published content."""
+    """Warn if a dataset has the published structure but not the published content."""
     if source.verified is False:
         note(
             f"WARNING: {source.name} from {source.origin} has the published structure but another checksum "

@@ -1,7 +1,7 @@
-"""Defaults from files: `./rdrop.toml` before the user's own file, and after flags and environment variables.
+"""Defaults from files: `./rdrop.toml` overrides the user's own file; flags and environment variables override both.
 
-Only what `SETTABLE` lists can be set: an `rdrop.toml` may lie in a stranger's folder, so no file says where pictures
-are written, what is fetched or removed, or that nobody is to be asked.
+Only the options in `SETTABLE` and the folders can be set. An `rdrop.toml` may be in a stranger's folder, so no file can
+set where pictures are written, what is downloaded or removed, or that no confirmation is asked.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rdrop_cli.planning.toml import TomlFile
 
 PROJECT_FILE = Path("rdrop.toml")
-FOLDERS = ("runs_dir", "data_dir")  # of every command that has them: at the top of a file, or in the command's table
+FOLDERS = ("runs_dir", "data_dir")  # for every command that has them: at the top of a file, or in the command's table
 DATA = (
     *("time", "date_format", "timezone", "decimal", "separator", "encoding", "sort", "resample"),
     *("target", "protocol", "lookback", "every", "horizon", "train_stop", "val_stop", "sentinels", "calendar"),
@@ -40,12 +40,12 @@ SETTABLE = {
     "bench": ("rounds", "steps"),
 }
 
-Options = dict[str, dict[str, TyperOption]]  # by command, and by the flag's name with underscores
+Options = dict[str, dict[str, TyperOption]]  # by command and by the flag's name with underscores
 
 
 @dataclass(frozen=True)
 class Default:
-    """A value that a file gives an option: of one command, or where `command` is empty of all that have it."""
+    """A value that a file sets for an option of one command, or of all that have it if `command` is empty."""
 
     file: "TomlFile"
     command: str
@@ -67,10 +67,10 @@ class Default:
 
 
 def read_default_map(ctx: typer.Context) -> dict[str, dict[str, Any]]:
-    """Return what the files set, by command and parameter: what Typer takes as `default_map`.
+    """Return the defaults that the files set, by command and parameter, as Typer's `default_map`.
 
     Raises:
-        UsageError: a file cannot be read, or sets what it cannot, named with its line.
+        UsageError: a file cannot be read, or sets something that it may not; the message names the line.
     """
     options = list_options(ctx)
     return {
@@ -80,16 +80,16 @@ def read_default_map(ctx: typer.Context) -> dict[str, dict[str, Any]]:
 
 
 def resolve_defaults(ctx: typer.Context) -> dict[str, dict[str, Default]]:
-    """Return the default that holds for each command and option that a file sets.
+    """Return the default in effect for each command and option that a file sets.
 
     Raises:
-        UsageError: as `read_default_map` does.
+        UsageError: as for `read_default_map`.
     """
     options = list_options(ctx)
     resolved: dict[str, dict[str, Default]] = {}
     for path in (*find_user_file(), PROJECT_FILE):
         defaults = list(_read_defaults(path, options, ctx))
-        for default in sorted(defaults, key=lambda default: bool(default.command)):  # a table's before those of all
+        for default in sorted(defaults, key=lambda default: bool(default.command)):  # tables last: they win
             for command in [default.command] if default.command else options:
                 if default.option in options[command]:
                     resolved.setdefault(command, {})[default.option] = default
@@ -97,9 +97,9 @@ def resolve_defaults(ctx: typer.Context) -> dict[str, dict[str, Default]]:
 
 
 def find_path(ctx: typer.Context, parameter: str) -> Path | None:
-    """Return the path that the command being completed will have, None for the built-in one.
+    """Return the path that a parameter of the command being completed will have; None for the built-in default.
 
-    A file that cannot be read counts as none: a word being completed is no time to complain.
+    A file that cannot be read is ignored: completion must not print errors.
     """
     source = ctx.get_parameter_source(parameter)
     if source is not None and source.name != "DEFAULT":
@@ -113,7 +113,7 @@ def find_path(ctx: typer.Context, parameter: str) -> Path | None:
 
 
 def find_user_file() -> list[Path]:
-    """Return where the user's own file is or would be; nowhere for a user without a home."""
+    """Return the path of the user's own file, which may not exist; empty if the user has no home folder."""
     try:
         base = find_base_folder("XDG_CONFIG_HOME") or Path.home() / ".config"
     except RuntimeError:
@@ -145,7 +145,7 @@ def _get_group(ctx: typer.Context) -> TyperGroup:
 
 
 def _read_defaults(path: Path, options: Options, ctx: typer.Context) -> Iterator[Default]:
-    """Yield what a file sets; nothing where there is no such file."""
+    """Yield the defaults that a file sets; none if the file does not exist."""
     file = _read_file(path)
     if file is None:
         return
@@ -161,9 +161,9 @@ def _read_defaults(path: Path, options: Options, ctx: typer.Context) -> Iterator
 
 
 def _read_file(path: Path) -> "TomlFile | None":
-    """Read a file of defaults; the parser is imported only where there is one.
+    """Read a file of defaults; None if there is none. The parser is imported only if the file exists.
 
-    What is in a folder that this user may not enter, as HOME may be that of another, are no settings of theirs.
+    A file in a folder that this user may not enter counts as missing: HOME may be another user's.
     """
     try:
         path.lstat()
@@ -182,10 +182,10 @@ def _locate(file: "TomlFile", *keys: str) -> str:
 
 
 def _check(default: Default, options: dict[str, TyperOption], ctx: typer.Context) -> Default:
-    """Return a default with its value as the option takes it.
+    """Return a default with its value in the option's type.
 
     Raises:
-        UsageError: there is no such option, no file may set it, or it takes no such value.
+        UsageError: the option does not exist, may not be set by a file, or does not accept the value.
     """
     from rdrop_cli.planning.toml import WORDS, read_value
 

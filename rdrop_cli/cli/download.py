@@ -1,4 +1,4 @@
-"""`rdrop download`: bring the Jena climate data."""
+"""`rdrop download`: download the Jena climate data."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -53,7 +53,7 @@ def download(
 
 
 def _load_if_sound(data_dir: Path) -> "Series | None":
-    """Return what is there already, if it still is what was recorded when it came."""
+    """Return the installed dataset if it still has the checksum that was recorded when it was installed."""
     from rdrop_cli.series.jena import is_installed, load_jena
 
     if not is_installed(data_dir):

@@ -1,4 +1,4 @@
-"""`rdrop export`: runs as a CSV table, or in MLflow."""
+"""`rdrop export`: runs as a CSV table, as an archive, or in MLflow."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -73,7 +73,11 @@ def export(
 
 
 def _choose_runs(names: list[str], runs_dir: Path) -> list["Run"]:
-    """Return the runs that are named, or all that can be read, oldest first; the others are skipped."""
+    """Return the named runs, oldest first; if none is named, all that can be read.
+
+    Raises:
+        DataError: a named run cannot be read.
+    """
     from rdrop_cli.runs.comparable import read_runs
     from rdrop_cli.runs.find import find_runs
 
@@ -134,7 +138,7 @@ def _export_to_mlflow(records: list["Record"], uri: str, experiment: str, as_jso
 
 
 def _describe_complete(runs: list["Run"], named: bool) -> list["Record"]:
-    """Return what is to be logged; a run that is not complete is skipped, or an error if it was named."""
+    """Return the records to log; a run that cannot be logged is skipped, or an error if runs were named."""
     from rdrop_cli.export.mlflow_store import describe_run
 
     records = []

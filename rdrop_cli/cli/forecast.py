@@ -1,4 +1,4 @@
-"""`rdrop forecast`: what finished networks forecast, and how sure it is."""
+"""`rdrop forecast`: forecasts of finished networks, with intervals."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -43,7 +43,7 @@ Samples = Annotated[int, typer.Option(metavar="N", help="Masks of dropout for ea
 
 
 class Format(StrEnum):
-    """How forecasts are written."""
+    """The format in which forecasts are written."""
 
     TEXT = "text"
     CSV = "csv"
@@ -144,12 +144,12 @@ def _write(frame: "pd.DataFrame", chosen: Format, output: Path | None) -> None:
 
 
 def format_stamp_of(stamp: "pd.Timestamp") -> str:
-    """Render a time as `2016-12-31 23:10:00`, as the libraries read it."""
+    """Render a time as `2016-12-31 23:10:00`, which other libraries can read."""
     return stamp.isoformat(sep=" ")
 
 
 def _print_page(forecasts: Sequence["Forecast"]) -> None:
-    """Print a line for each target, with its intervals, and where the spread comes from."""
+    """Print a line for each target, with its intervals, and the sources of the spread."""
     from rdrop_cli.uncertainty.spread import INTERVALS, find_interval
 
     for number, each in enumerate(forecasts):
@@ -177,7 +177,7 @@ def _print_page(forecasts: Sequence["Forecast"]) -> None:
 
 
 def _describe_spread(forecast: "Forecast", unit: str) -> list[str]:
-    """Say how much each source adds: standard deviations, the mean over what is forecast."""
+    """Return a line on how much each source adds, as standard deviations averaged over the targets; [] if none does."""
     parts, sources = forecast.distribution.parts, forecast.sources
     named = [name for name in parts[0]._fields if getattr(sources, name)]
     if not named:

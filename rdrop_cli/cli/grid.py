@@ -1,4 +1,4 @@
-"""What runs are wanted, how far they are, and what completing them takes: a grid, and the time and the disk space."""
+"""The requested runs as a grid: their progress, and the time and disk space that completing them takes."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ STATES = ("complete", "interrupted", "new")
 
 @dataclass(frozen=True)
 class GridRow:
-    """One row of the grid: a network with its rates, its seeds, and how many of its runs are how far."""
+    """One row of the grid: a network, its rates and epochs, and the numbers of its seeds and of its runs by state."""
 
     network: str
     dropout: float | None
@@ -34,7 +34,7 @@ class GridRow:
 
 @dataclass(frozen=True)
 class Grid:
-    """The runs of a plan, network by network, and an estimate of what is left to do."""
+    """The runs of a plan by network, and an estimate of the remaining work."""
 
     rows: "list[GridRow]"
     progress: "Sequence[Progress]"
@@ -44,17 +44,17 @@ class Grid:
         return {"grid": [asdict(row) for row in self.rows], "estimate": asdict(self.estimate)}
 
     def describe(self) -> "list[str]":
-        """Return lines on the runs, the time, the disk space, and what the estimate is based on."""
+        """Return lines on the runs, the time, the disk space, and the basis of the estimate."""
         return list(_describe(self.progress, self.estimate))
 
     def show(self) -> None:
-        """Print the grid and what it takes to stdout."""
+        """Print the grid and the estimate to stdout."""
         _print_grid(self.rows)
         print_lines(["", *self.describe()])
 
 
 def survey_plan(plan: "TrainingPlan", execution: "Execution") -> Grid:
-    """Find how far the runs of a plan are, and estimate the rest; no run is started, and no runs folder made."""
+    """Find the progress of a plan's runs, and estimate the rest; start no run and create no folder."""
     from rdrop_cli.jobs.pool import choose_jobs
     from rdrop_cli.runs.estimate import estimate_work
     from rdrop_cli.runs.progress import State, find_progress
@@ -63,13 +63,13 @@ def survey_plan(plan: "TrainingPlan", execution: "Execution") -> Grid:
     progress = find_progress(plan.configs, execution.runs_dir)
     left = max(1, sum(run.state is not State.COMPLETE for run in progress))
     cores = len(list_cores())
-    jobs = min(execution.jobs or choose_jobs(left), left, cores)  # more than cores are no faster
+    jobs = min(execution.jobs or choose_jobs(left), left, cores)  # more jobs than cores are no faster
     estimate = estimate_work(progress, plan.series.source.rows, execution.runs_dir, jobs, threads=max(1, cores // jobs))
     return Grid(_sum_up(progress), progress, estimate)
 
 
 def _sum_up(progress: "Sequence[Progress]") -> list[GridRow]:
-    """Return the rows of the grid, in the order of the file."""
+    """Return the rows of the grid, in the order of the plan."""
     counts: dict[RunConfig, Counter[str]] = {}
     seeds: dict[RunConfig, set[int]] = {}
     for run in progress:
@@ -103,12 +103,12 @@ def _list_figures(row: GridRow) -> tuple[int, ...]:
 
 
 def _format_rates(row: GridRow) -> str:
-    """Render the rates, dropout first: `0.2/0.5`; `-` is a rate that the network does not have."""
+    """Render the rates, dropout first: `0.2/0.5`; `-` stands for a rate that the network does not have."""
     return "/".join("-" if rate is None else f"{rate:g}" for rate in (row.dropout, row.recurrent_dropout))
 
 
 def _describe(progress: "Sequence[Progress]", estimate: "Estimate") -> Iterator[str]:
-    """Yield the lines below the grid: runs, time, disk space, and what the estimate is based on."""
+    """Yield the lines below the grid: runs, time, disk space, and the basis of the estimate."""
     from rdrop_cli.cli.progress import format_rough
 
     count = Counter(str(run.state) for run in progress)

@@ -1,6 +1,6 @@
-"""How `--help` reads: options and commands in groups, one line a command, and examples at the end.
+"""The layout of `--help`: options and commands in groups, one line per command, and examples at the end.
 
-Typer's rich panels are not used: they take a third of 80 columns for their frames and import what costs 0.1 s.
+Typer's rich panels are not used: their frames take a third of 80 columns, and their imports take 0.1 s.
 """
 
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from typing import Any
 from typer.core import TyperCommand, TyperGroup
 
 OTHER_OPTIONS = "Options"
-FEW_OPTIONS = 10  # of which one list is easier to read than groups
+FEW_OPTIONS = 10  # up to this number, one list is easier to read than groups
 
 EXAMPLES = {
     "download": """
@@ -105,7 +105,7 @@ rdrop config --json
 
 
 class GroupedCommand(TyperCommand):
-    """A command whose help lists its options in their groups."""
+    """A command whose help lists its options in groups."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         parameters: list[Any] = list(self.get_params(ctx))
@@ -129,7 +129,7 @@ class GroupedCommand(TyperCommand):
 
 
 class GroupedCommands(TyperGroup):
-    """The command line, whose help lists the commands in their groups."""
+    """The command line, whose help lists the commands in groups."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         self.format_commands(ctx, formatter)
@@ -147,7 +147,7 @@ class GroupedCommands(TyperGroup):
 
 def _list_records(ctx: Any, parameters: Iterable[Any], kind: str) -> list[tuple[str, str]]:
     records = [each.get_help_record(ctx) for each in parameters if each.param_type_name == kind]
-    return [(name.partition(" <")[0], text) for name, text in filter(None, records)]  # an argument without its type
+    return [(name.partition(" <")[0], text) for name, text in filter(None, records)]  # omits the type of an argument
 
 
 def _write_section(formatter: Any, title: str, records: list[tuple[str, str]]) -> None:

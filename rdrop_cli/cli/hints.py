@@ -1,4 +1,4 @@
-"""Say what was wrong with a line that was typed, and what was probably meant."""
+"""Messages for wrong usage: what is wrong with the command line, and what was probably meant."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ DATA_SUFFIXES = (".csv", ".tsv", ".txt", ".gz", ".zip", ".bz2", ".xz")
 
 
 def explain_usage(error: typer.TyperException) -> str:
-    """Return what is wrong with an option, an argument or a command, in one line that shows what was given."""
+    """Return one line on what is wrong with an option, an argument or a command, and what was received."""
     context = getattr(error, "ctx", None)
     help_line = f"; see `{context.command_path} --help`" if context else ""
     if isinstance(error, typer.BadParameter) and error.param is not None:
@@ -39,7 +39,7 @@ def _uncapitalise(message: str) -> str:
 
 
 def _explain_value(error: typer.BadParameter) -> str | None:
-    """Return what an option expects and what it was given; None where nothing was given."""
+    """Return what an option expects and what it received; None if that is not known."""
     cause: Any = error.__cause__  # pydantic's ValidationError knows the value
     if error.param is None or not hasattr(cause, "errors"):
         return None
@@ -55,7 +55,7 @@ def _explain_value(error: typer.BadParameter) -> str | None:
 
 
 def _inner(descriptor: Any) -> Any:
-    """Return the type beside None in `int | None`."""
+    """Return the type in `int | None` that is not None; None if there is not exactly one."""
     kinds = [kind for kind in getattr(descriptor.annotation, "__args__", ()) if kind is not type(None)]
     return kinds[0] if len(kinds) == 1 else None
 
@@ -72,16 +72,16 @@ def _suggest_point(received: object) -> str:
 
 
 def hint_at(typed: str, known: Iterable[str]) -> str:
-    """Return `; did you mean X?` where something known is near to what was typed, else nothing."""
+    """Return `; did you mean X?` if a known name is similar to the typed one, else an empty string."""
     near = find_nearest(typed, known)
     return f"; did you mean {near!r}?" if near else ""
 
 
 def check_variant_names(names: Sequence[str], command: str) -> None:
-    """Check the variants that a command was given as arguments.
+    """Check the names of variants that a command received as arguments.
 
     Raises:
-        UsageError: one is a cell or a file, which an option takes, or is no variant.
+        UsageError: a name is not a variant, or is a cell or a dataset, for which there is an option.
     """
     for name in names:
         if name in VARIANTS or (command == "train" and (name in REFERENCES or find_maker(name))):

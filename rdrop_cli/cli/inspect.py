@@ -1,4 +1,4 @@
-"""`rdrop inspect`: what rdrop sees in a dataset, before anything is trained."""
+"""`rdrop inspect`: how rdrop reads a dataset and cuts it into windows, before anything is trained."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -60,7 +60,7 @@ COLUMNS = (
     Column("mean", right=True),
     Column("max", right=True),
     Column("std", right=True),
-    Column("missing", right=True, optional=True),  # the lines below the table say both
+    Column("missing", right=True, optional=True),  # the lines below the table show these too
     Column("sentinel", right=True, optional=True),
 )
 LONGEST_GAPS = 5
@@ -68,7 +68,7 @@ LONGEST_GAPS = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """What would be trained: the protocol as far as it could be fitted, the windows, or why there are none."""
+    """What would be trained: the protocol as far as it was fitted, and the windows or the reason why there are none."""
 
     protocol: Protocol
     windows: "Windows | None" = None
@@ -144,7 +144,7 @@ def inspect(
 
 
 def _plan(series: "Series", request: Request, config: RunConfig) -> Plan:
-    """Do what `rdrop train` does before it trains, as far as it goes."""
+    """Do the steps of `rdrop train` before training, up to the first that fails."""
     from rdrop_cli.planning.fit import fit_to_series
     from rdrop_cli.series.quality import check_sampling
     from rdrop_cli.series.windows import make_windows
@@ -158,7 +158,7 @@ def _plan(series: "Series", request: Request, config: RunConfig) -> Plan:
 
 
 def _draw_if_possible(series: "Series", plan: Plan, out: Path | None, usual: Path) -> Path | None:
-    """Draw into the named file; into the usual one only where that can be written, as nobody asked for it."""
+    """Draw the picture; failing to write it is an error only if the user named the file."""
     if out:
         return _draw(series, plan, out)
     try:
@@ -170,7 +170,7 @@ def _draw_if_possible(series: "Series", plan: Plan, out: Path | None, usual: Pat
 
 
 def _draw(series: "Series", plan: Plan, path: Path) -> Path | None:
-    """Draw what there is to be seen; nothing where no column is to be predicted, or time stands still."""
+    """Draw the series; return None if it has no target column, or all timestamps are equal."""
     from rdrop_cli.plots.series import draw_series
 
     target = series.columns[0] if len(series.columns) == 1 else plan.protocol.target
@@ -182,7 +182,7 @@ def _draw(series: "Series", plan: Plan, path: Path) -> Path | None:
 
 
 def _report(series: "Series", plan: Plan, picture: Path | None) -> dict[str, Any]:
-    """Return everything as plain data; lengths in rows, times in ISO 8601."""
+    """Return the findings as plain data, with lengths in rows and times in ISO 8601."""
     from rdrop_cli.series.describe import list_periods
     from rdrop_cli.series.quality import assess_quality, find_gaps, summarise_columns
 
@@ -252,7 +252,7 @@ def _print_columns(series: "Series") -> None:
 
 
 def _describe(series: "Series", plan: Plan) -> Iterator[str]:
-    """Yield what is said below the table, a line each."""
+    """Yield the lines below the table."""
     from rdrop_cli.series.describe import describe_plan, describe_series
     from rdrop_cli.series.quality import assess_quality, find_gaps
     from rdrop_cli.study.units import format_error, format_seconds, format_stamp, name_target

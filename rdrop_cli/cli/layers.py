@@ -1,4 +1,4 @@
-"""`rdrop anatomy` on layers that are not rdrop's: the user's own, those of a saved network, and other libraries'."""
+"""`rdrop anatomy` for other layers than rdrop's: the user's own, those of a saved network, and other libraries'."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -22,24 +22,24 @@ NETWORK_SUFFIXES = (".keras", ".h5")
 
 
 def names_layer(name: str) -> bool:
-    """Whether a name is that of a saved network or of an object in a module, and not of a variant."""
+    """Return whether a name refers to a saved network or to an object in a module, and not to a variant."""
     return name not in VARIANTS and (bool(find_maker(name)) or name.endswith(NETWORK_SUFFIXES))
 
 
 def show_layers(
     names: Sequence[str], python: Path | None, chosen: Mapping[str, object], *, as_json: bool, output: Path | None
 ) -> None:
-    """Examine layers in a process of their own, and print what they do.
+    """Examine layers in a separate process, and print the results.
 
     Args:
-        names: of layers; none for those of the libraries that `python` has.
-        python: another environment's; None for this one.
+        names: of layers; if empty, the layers of the installed libraries are examined.
+        python: the Python of another environment; None for this one.
         chosen: options that only variants take, by field.
         as_json: whether to print JSON.
         output: a picture to draw as well.
 
     Raises:
-        UsageError: a name is no layer's, or an option is for variants only.
+        UsageError: a name is not a layer, or an option is for variants only.
         DataError: none of the layers can be examined.
     """
     from rdrop_cli.anatomy.interpreter import examine_elsewhere
@@ -68,7 +68,7 @@ def show_layers(
 
 
 def _list_shared(found: Sequence[tuple[Mapping[str, Any], "Found"]]) -> Iterator[str]:
-    """Yield which layers of each network have the same masks."""
+    """Yield lines on the layers of each network that share masks."""
     from rdrop_cli.anatomy.differences import list_shared
 
     for wanted, of_network in groupby(found, key=lambda each: each[0]["wanted"]):
@@ -77,7 +77,7 @@ def _list_shared(found: Sequence[tuple[Mapping[str, Any], "Found"]]) -> Iterator
 
 
 def _pick_recurrent(found: Sequence[tuple[Mapping[str, Any], "Found"]]) -> list["Examination"]:
-    """Return the recurrent layers that could be examined."""
+    """Return the examinations of recurrent layers, without errors and other layers."""
     from rdrop_cli.anatomy.examine import Examination
 
     return [each for _, each in found if isinstance(each, Examination)]
@@ -103,17 +103,17 @@ def describe_versions(versions: Mapping[str, str]) -> str:
 
 
 def label_layer(entry: Mapping[str, Any]) -> str:
-    """Return a layer's name and the rates that it was made with: `GRU dropout=0.25`."""
+    """Return a layer's name and the rates with which it was created: `GRU dropout=0.25`."""
     wanted = entry["wanted"]
     name = entry.get("name") or (wanted["cell"].upper() if wanted["kind"] == "library" else wanted["name"])
     return " ".join([name, *(f"{rate}={value:g}" for rate, value in entry["asked"].items() if value)])
 
 
 def _find_subject(name: str) -> dict[str, str]:
-    """Return what the probe takes.
+    """Return the probe's description of a saved network or an object.
 
     Raises:
-        UsageError: the name is no layer's.
+        UsageError: the name is not a layer, or the file does not exist.
     """
     if name.endswith(NETWORK_SUFFIXES):
         if not Path(name).is_file():

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what completes them."""
+"""Options that several commands share, and their completion."""
 
 import atexit
 from collections.abc import Callable
@@ -21,9 +21,9 @@ DATA, NETWORK, TRAINING, RUNS = "Data", "Network", "Training", "Runs"  # groups 
 
 
 def complete_run_ids(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Complete a run id from the runs folder that the line, the environment or a file of defaults names.
+    """Complete a run id from the runs folder that the command line, the environment or a file of defaults sets.
 
-    A folder whose name rdrop would not make is not offered: completion scripts evaluate names, `$(…)` included.
+    Names that rdrop itself would not give to a folder are left out: completion scripts evaluate names, even `$(…)`.
     """
     from rdrop_cli.cli.defaults import find_path
     from rdrop_cli.runs.find import SAFE_ID, list_run_folders
@@ -69,9 +69,9 @@ def _be_nice(niceness: int) -> None:
 
 
 def _find_saved_runs(ctx: typer.Context, path: Path) -> Path:
-    """Return the folder of runs that were trained; one that the command line names has to be there.
+    """Return the folder of finished runs; it must exist if it is given on the command line.
 
-    Where a default or a setting names it, no run may have been trained yet, which is no slip of the keyboard.
+    A folder from a default or a setting may be missing: perhaps no run has been trained yet.
     """
     from rdrop_cli.runs.folder import is_runs_folder
 
@@ -93,7 +93,7 @@ def _make_runs_option(callback: Callable[..., Path]) -> Any:
     )
 
 
-RunsDir = Annotated[Path, _make_runs_option(expand_home)]  # made where it is missing
+RunsDir = Annotated[Path, _make_runs_option(expand_home)]  # created if it is missing
 SavedRunsDir = Annotated[Path, _make_runs_option(_find_saved_runs)]
 From = Annotated[
     Path | None,
@@ -316,7 +316,7 @@ Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="Note on the r
 
 
 def open_runs(archive: Path | None, runs_dir: Path) -> Path:
-    """Return the folder of the runs: that of an archive, unpacked as long as the command runs, if one is named."""
+    """Return the runs folder; for an archive, a temporary folder with its contents, removed when the process ends."""
     if archive is None:
         return runs_dir
     from rdrop_cli.export.archive import unpack_archive

@@ -1,4 +1,4 @@
-"""`rdrop plot`: runs in one picture: curves, errors over the rates, forecasts, the claims, or the cost."""
+"""`rdrop plot`: a picture of runs: curves, errors over the rates, forecasts, calibration, claims, or cost."""
 
 from enum import StrEnum
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Show what is at work: live where there is a terminal, plain lines where there is none; all on stderr."""
+"""Show the progress of runs on stderr: a live display on a terminal, plain lines otherwise."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -29,17 +29,18 @@ from rdrop_cli.study.units import format_count, format_error, name_target
 from rdrop_cli.training.loop import Callback
 
 BAR_COLUMNS = 12
-NARROW = 80  # columns below which a run has no bar
+NARROW = 80  # characters; a narrower terminal has no bars
 
 
 class TrainingDisplay:
-    """One line for all runs, and below it a line for each that is at work.
+    """One line for all runs, and below it a line for each running one.
 
-    Without a terminal, and with TERM=dumb, every finished run is a line; with one run or `--verbose` every epoch is.
+    Without a terminal, or with TERM=dumb, it prints a line for each finished run; for a single run or with
+    `--verbose`, a line for each epoch.
     """
 
     def __init__(self, stage: str) -> None:
-        """Show what is done before the first run begins, such as `importing TensorFlow`."""
+        """Prepare the display; `stage` is shown until the first run begins, such as `importing TensorFlow`."""
         self.console = make_console()
         self.live = self.console.is_terminal and not self.console.is_dumb_terminal
         self._stage = stage
@@ -72,7 +73,7 @@ class TrainingDisplay:
         self._screen.stop()
 
     def show_stage(self, stage: str) -> None:
-        """Show what is done now; without a terminal, as a line."""
+        """Show the current stage; without a terminal, as a line."""
         self._stage = stage
         if not self.live:
             self.note(stage)
@@ -83,36 +84,36 @@ class TrainingDisplay:
             print_wrapped(self.console, name_options(text, name_flag))
 
     def count_step(self) -> None:
-        """Begin to measure the speed of training with the first step of any run."""
+        """Start the clock for the speed of training at the first step of any run."""
         self._first_step_at = self._first_step_at or time.monotonic()
 
     def add(self, run: "RunProgress") -> None:
-        """Count a run that is to be trained."""
+        """Add a run to be trained."""
         self._runs.append(run)
 
     @property
     def alone(self) -> bool:
-        """Whether there is one run only."""
+        """Whether there is only one run."""
         return len(self._runs) == 1
 
     @property
     def detailed(self) -> bool:
-        """Whether every epoch is a line that stays."""
+        """Whether each epoch is printed as a permanent line."""
         return self.alone or self._shown is Verbosity.VERBOSE
 
     def describe(self) -> str:
-        """Return how far all runs are: `7 of 20 runs · 4 min left`."""
+        """Return the progress of all runs: `7 of 20 runs · 4 min left · 2:03 elapsed`."""
         complete = sum(run.complete for run in self._runs)
         failed = sum(run.ended and not run.complete for run in self._runs)
         counts = [f"{complete} of {format_count(len(self._runs), 'run')}", *([f"{failed} failed"] if failed else [])]
         return " · ".join((*counts, *self._describe_time()))
 
     def _describe_time(self) -> Iterator[str]:
-        """Yield the time that is left, where a step has been timed, and the time since the start."""
+        """Yield the remaining time, once a step has been timed, and the time since the start."""
         now = time.monotonic()
         trained = sum(run.steps_trained for run in self._runs)
         left = sum(run.steps_left for run in self._runs)
-        if self._first_step_at and trained and left:  # a run that begins again has trained nothing
+        if self._first_step_at and trained and left:  # `trained` is 0 if a run has begun again
             yield f"{format_rough(left * (now - self._first_step_at) / trained)} left"
         yield f"{format_clock(now - self._start)} elapsed"
 
@@ -123,7 +124,7 @@ class TrainingDisplay:
 
 
 class _TimeLeft(ProgressColumn):
-    """The time that a run still takes, with its label; nothing until a step has been timed."""
+    """The remaining time of a run, with its label; empty until a step has been timed."""
 
     def render(self, task: Task) -> Text:
         left = task.time_remaining
@@ -131,7 +132,7 @@ class _TimeLeft(ProgressColumn):
 
 
 class RunProgress(Callback):
-    """The `Callback` of one run, in a display."""
+    """The `Callback` of one run, which updates a display."""
 
     def __init__(self, display: TrainingDisplay, config: RunConfig) -> None:
         self._display, self._config = display, config
@@ -147,13 +148,13 @@ class RunProgress(Callback):
     def begin(self, run_id: str, config: RunConfig, epochs_done: int, target_std: float) -> None:
         self.run_id, self._target_std = run_id, target_std
         self._start, self._epochs_before = time.monotonic(), epochs_done
-        self._history = History(best_by=config.protocol.best_by)  # of the epochs from here on
+        self._history = History(best_by=config.protocol.best_by)  # of the epochs from now on
         resuming = f", resuming after epoch {epochs_done}" if epochs_done else ""
         if self._display.detailed or resuming:
             epochs, steps = format_count(config.epochs, "epoch"), format_count(self._steps, "step")
             self.note(f"{run_id}: {epochs} of {steps}{resuming}")
         self._count(epochs_done * self._steps)
-        # Not a new line: a run whose worker was lost begins once more.
+        # Not a new line: a run whose worker was lost begins again.
         self._display.bars.reset(
             self._task,
             total=config.epochs * self._steps,
@@ -171,7 +172,7 @@ class RunProgress(Callback):
 
     def measure(self, what: str) -> None:
         self._display.bars.update(self._task, state=f"{what} error")
-        self.complete = self.complete or what == "test"  # the last that is done, however many epochs there were
+        self.complete = self.complete or what == "test"  # the last measurement, even if training stopped early
 
     def epoch(self, epoch: Epoch) -> None:
         self._history.epochs.append(epoch)
@@ -183,7 +184,7 @@ class RunProgress(Callback):
         self.complete = epoch.epoch == self._config.epochs
 
     def end(self) -> None:
-        """Take the run's line away, and, where nothing else tells that it is complete, leave one."""
+        """Remove the run's line; print that the run is complete, if nothing else shows it."""
         self.ended, self.steps_left = True, 0
         self._display.bars.update(self._task, visible=False)
         if not (self._display.detailed or self._display.live) and self.complete:
@@ -208,7 +209,7 @@ class RunProgress(Callback):
         )
 
     def _describe_end(self) -> str:
-        """Return the best epoch, where all of them have been seen."""
+        """Return the best epoch, or `complete` if the run was resumed: earlier epochs are not known here."""
         if self._epochs_before:
             return "complete"
         best = self._history.best
@@ -220,7 +221,7 @@ class RunProgress(Callback):
 
 @contextmanager
 def show_download() -> Iterator[Callable[[int, int | None], None]]:
-    """Yield a callback for the bytes so far and in all; they are shown as a bar where there is a terminal."""
+    """Yield a callback for the received and the total bytes; on a terminal they are shown as a bar."""
     console = make_console()
     columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(), TextColumn("left"))
     hidden = not console.is_terminal or get_verbosity() is Verbosity.QUIET
@@ -237,7 +238,7 @@ def format_clock(seconds: float) -> str:
 
 
 def format_rough(seconds: float) -> str:
-    """Render an estimate of a duration, no finer than it is: `40 s`, `4 min`, `2 h 10 min`."""
+    """Render an estimated duration, with no more precision than it has: `40 s`, `4 min`, `2 h 10 min`."""
     if seconds < 60:
         return f"{max(1, round(seconds))} s"
     hours, minutes = divmod(round(seconds / 60), 60)

@@ -1,4 +1,4 @@
-"""The options that say how a user's file is read, shared by the commands that read one."""
+"""Options that determine how a user's file is read, shared by the commands that read one."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -55,10 +55,10 @@ Keep = Annotated[
 
 
 def collect_reading(params: Mapping[str, Any]) -> Reading:
-    """Return the options of reading among a command's parameters.
+    """Collect the reading options from a command's parameters.
 
     Raises:
-        UsageError: a value that cannot be meant.
+        UsageError: a value is not valid.
     """
     given = {field.name: params.get(field.name) for field in fields(Reading)}
     return Reading(**{name: value for name, value in given.items() if value is not None})

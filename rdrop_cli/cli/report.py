@@ -1,4 +1,4 @@
-"""`rdrop report`: everything that the runs say, in one HTML file."""
+"""`rdrop report`: verdicts, curves, forecasts and runs in one HTML file."""
 
 from pathlib import Path
 from typing import Annotated

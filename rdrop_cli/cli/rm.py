@@ -64,7 +64,7 @@ def rm(
 
 
 def _choose_runs(names: list[str], wanted: "Filter", runs_dir: Path) -> "list[RunFolder]":
-    """Return the runs that are named, or those that are wanted, each once."""
+    """Return the named runs, or those that match the filters, each once."""
     from rdrop_cli.runs.comparable import list_summaries
     from rdrop_cli.runs.find import find_named_run, list_run_folders
 
@@ -101,8 +101,12 @@ def _read_status(folder: "RunFolder") -> str:
 
 
 def _ask(question: str) -> None:
-    """Ask, and go on only after a yes."""
-    if not (sys.stdin and sys.stdin.isatty()):  # it is None where the process was given none
+    """Ask for confirmation; continue only if the answer is yes.
+
+    Raises:
+        UsageError: stdin is not a terminal; RdropError: the answer is no.
+    """
+    if not (sys.stdin and sys.stdin.isatty()):  # None if the process has no stdin
         raise UsageError("not a terminal, cannot confirm; pass --yes to delete, or --dry-run to look")
     if not typer.confirm(make_printable(question), err=True):
         raise RdropError("nothing was deleted")
@@ -114,7 +118,7 @@ def _count(doomed: list[dict[str, Any]]) -> str:
 
 
 def _format_bytes(count: int) -> str:
-    """Render bytes in the decimal unit that keeps the number below a thousand: `1.3 MB`."""
+    """Render bytes in the decimal unit that gives a number below 1000: `1.3 MB`."""
     from rich.filesize import decimal
 
     return decimal(count)

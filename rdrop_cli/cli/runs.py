@@ -1,4 +1,4 @@
-"""`rdrop runs`: what has been run."""
+"""`rdrop runs`: the runs of a folder, with their errors."""
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class SortKey(StrEnum):
-    """What `rdrop runs` sorts by; errors are those on the validation windows, and the test windows for the last."""
+    """The sort keys of `rdrop runs`; errors are of the validation windows, except `test_mae`."""
 
     CREATED = "created"
     VARIANT = "variant"
@@ -91,7 +91,7 @@ def list_runs(
 
 
 def sort_runs(runs: "Sequence[Listed]", key: SortKey, reverse: bool = False) -> "list[Listed]":
-    """Sort runs; those alike keep their order, and those without the figure come last either way."""
+    """Sort runs; equal ones keep their order, and runs without the value come last in either direction."""
     find = KEYS[key]
     known = [run for run in runs if find(run) is not None]
     unknown = [run for run in runs if find(run) is None]
@@ -110,9 +110,10 @@ KEYS: "dict[SortKey, Callable[[Metrics | Summary], Any]]" = {
 
 
 def print_runs(runs: "Sequence[Metrics | Summary]") -> None:
-    """Print a line a run to stdout, with the names of runs and the rates where those of one variant differ.
+    """Print one line per run to stdout.
 
-    Of runs with several horizons it is said over how many of them their errors are means.
+    Some columns are shown only if needed: names if a run has one, rates if runs of one variant differ in them, and the
+    number of horizons over which errors are averaged if a run has several.
     """
     extra = {
         Column("name"): (any(run.name for run in runs), lambda run: run.name),
@@ -133,14 +134,14 @@ def _differ_in_rates(runs: "Sequence[Metrics | Summary]") -> bool:
 
 
 def _list_fields(summary: "Summary") -> dict[str, Any]:
-    """Return what `rdrop runs --json` has of a run."""
+    """Return the fields of a run in `rdrop runs --json`."""
     import msgspec
 
     return {**msgspec.to_builtins(summary), "protocol": summary.protocol.name}
 
 
 def format_run_error(standardised: float, in_unit: float, unit: str) -> str:
-    """Render an error, and in brackets what it is in the target's unit: `0.2637 (2.33 °C)`."""
+    """Render an error, with its value in the target's unit in brackets: `0.2637 (2.33 °C)`."""
     return f"{standardised:.4f} ({format_error(in_unit, unit)})"
 
 
@@ -161,4 +162,4 @@ COLUMNS: "dict[Column, Callable[[Metrics | Summary], str]]" = {
     Column("test MAE", right=True, optional=True): _format_test,
     Column("last val MAE", right=True, optional=True): lambda run: f"{run.final.val_mae:.4f}" if run.final else "-",
 }
-"""What `rdrop runs` shows of each run, and `rdrop show` of one."""
+"""The columns of `rdrop runs`; `rdrop show` prints the same for one run."""

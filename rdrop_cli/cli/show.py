@@ -1,4 +1,4 @@
-"""`rdrop show`: one run, its figures and its epochs."""
+"""`rdrop show`: the results of one run, and its epochs."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
@@ -52,7 +52,7 @@ def show(
 
 
 def _describe(metrics: "Metrics") -> Iterator[str]:
-    """Yield what a run is and measured, a line each."""
+    """Yield the lines on a run's settings and results."""
     data, naive, environment = metrics.dataset, metrics.naive, metrics.environment
     rates = f"dropout {metrics.rates.dropout:g}, recurrent dropout {metrics.rates.recurrent_dropout:g}"
     checked = {None: "no published checksum", True: "verified", False: "NOT the published file"}[data.verified]
@@ -82,7 +82,7 @@ def _describe(metrics: "Metrics") -> Iterator[str]:
 
 
 def _describe_quantiles(metrics: "Metrics") -> str:
-    """Say which quantiles are forecast, and how good they are; MAEs are those of the median."""
+    """Describe which quantiles are forecast and how good they are; the run's MAEs are errors of the median."""
     levels, found = ", ".join(f"{level:g}" for level in metrics.protocol.quantiles), metrics.quantiles
     if not metrics.is_network:
         return f"none, {metrics.variant} forecasts one value and has no intervals to judge"

@@ -1,9 +1,10 @@
-"""How Ctrl-C and SIGTERM end a command: first the line that says how to resume, then the end.
+"""End a command on Ctrl-C or SIGTERM: first print how to resume, then exit.
 
 The first signal raises `KeyboardInterrupt` or `Terminated` in the main thread; `training.interruption` delays that
-while TensorFlow is at work. A watcher thread hears it too and prints the notices at once, for which it takes up to five
-seconds on a busy machine. Then it ends the process when the main thread does not within a second more, or when a second
-signal comes. Nothing is lost: every epoch that is done is on the disk, and the lock of a run goes with its process.
+while TensorFlow is running. A watcher thread receives the signal too and prints the notices at once, which may take up
+to five seconds on a busy machine. If the main thread does not end within another second, or if a second signal arrives,
+the watcher ends the process. Nothing is lost: every finished epoch is on the disk, and the operating system releases
+the lock of a run with its process.
 """
 
 import os
@@ -19,10 +20,10 @@ from rdrop_cli.errors import SchedulerLostError
 
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
-READER_GONE = 128 + 13  # SIGPIPE, which not every system has: what a shell expects of whoever writes to a closed pipe
+READER_GONE = 128 + 13  # SIGPIPE, which not every system defines: the usual code after writing to a closed pipe
 ENDING = (signal.SIGINT, signal.SIGTERM)
-SECONDS_TO_PRINT = 5.0  # what the line may take on a busy machine; a stopped terminal blocks whoever writes to it
-SECONDS_TO_END = 1.0  # a compiler may be at work in native code, where no exception can be raised, for much longer
+SECONDS_TO_PRINT = 5.0  # for the notices on a busy machine; a stopped terminal blocks the writer
+SECONDS_TO_END = 1.0  # a compiler may run much longer in native code, where no exception can be raised
 SECONDS_TO_PRINT_MORE = 0.3  # a run may have begun in the meantime
 NOTHING = b"\0"  # no signal has this number
 
@@ -32,7 +33,7 @@ class Terminated(BaseException):
 
 
 class _Notices:
-    """What to print when a signal comes: each line once, the innermost block's first."""
+    """The lines to print on a signal: each once, those of the innermost block first."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,21 +49,21 @@ class _Notices:
                         self._printed.add(line)
 
     def print_in_time(self, seconds: float) -> None:
-        """Print in a thread of its own, and wait for it no longer than this."""
+        """Print in a separate thread, and wait for it at most `seconds`."""
         printer = threading.Thread(target=self.print, daemon=True)
         printer.start()
         printer.join(seconds)
 
 
-_notices = _Notices()  # one for the process, as signals are
+_notices = _Notices()  # one per process, as signals are
 
 
 @contextmanager
 def notice_on_signal(list_lines: Callable[[], Iterable[str]], write: Callable[[str], None]) -> Iterator[None]:
-    """Print lines when a signal ends the block, or the loss of the cluster that was at work for it.
+    """Print lines if a signal, or the loss of the cluster's scheduler, ends the block.
 
     Args:
-        list_lines: called when the signal comes and again at the end of the block; a line is printed once.
+        list_lines: called when the signal arrives and again at the end of the block; each line is printed once.
         write: prints a line, from any thread.
     """
     _notices.sources.append((list_lines, write))
@@ -77,9 +78,9 @@ def notice_on_signal(list_lines: Callable[[], Iterable[str]], write: Callable[[s
 
 @contextmanager
 def end_on_signals() -> Iterator[None]:
-    """Raise on SIGINT and SIGTERM while the block runs, and end the process if that does not get through.
+    """Raise on SIGINT and SIGTERM while the block runs, and end the process if the exception does not get through.
 
-    A SIGINT that is ignored, as in a background job, stays so.
+    An ignored signal, such as SIGINT in a background job, stays ignored.
     """
     numbers = [number for number in ENDING if signal.getsignal(number) is not signal.SIG_IGN]
     with _watch_signals(numbers):
@@ -97,7 +98,7 @@ def _raise(number: int, frame: FrameType | None) -> None:
 
 @contextmanager
 def _watch_signals(numbers: list[signal.Signals]) -> Iterator[None]:
-    """Watch for signals from a thread, which the kernel wakes through a pipe even while native code is at work."""
+    """Watch for signals in a thread; a pipe wakes it even while the main thread runs native code."""
     hearing, telling = os.pipe()
     os.set_blocking(telling, False)
     watcher = threading.Thread(target=_watch, args=(hearing, numbers), daemon=True)
@@ -124,7 +125,7 @@ def _watch(hearing: int, numbers: list[signal.Signals]) -> None:
 
 
 def _wait_for_signal(hearing: int, numbers: list[signal.Signals], deadline: float | None) -> int | None:
-    """Return the number of the next signal, 0 when there is nothing more to watch, or None at the deadline."""
+    """Return the number of the next signal, 0 if there is nothing more to watch, or None at the deadline."""
     while True:
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         if not select.select([hearing], [], [], left)[0]:

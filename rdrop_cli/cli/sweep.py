@@ -1,4 +1,4 @@
-"""`rdrop sweep`: train the grid of a study file, or what of it is missing."""
+"""`rdrop sweep`: train the grid of a study file, or the rest of it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -68,7 +68,7 @@ def sweep(
 
 
 def _dry_run(wanted: "Sweep", execution: "Execution", as_json: bool) -> None:
-    """Print what a sweep would do; no run is started, and no runs folder made."""
+    """Print what a sweep would do, without starting a run or creating a folder."""
     from rdrop_cli.cli.training import describe_data
     from rdrop_cli.jobs.launch import plan_training
 

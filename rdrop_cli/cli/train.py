@@ -214,14 +214,18 @@ def train(
 
 
 def _make_request(params: Mapping[str, Any]) -> Request:
-    """Return what is asked for: each of a request's fields has an option of its name, or several for how to read."""
+    """Make a request from the command's options: one per field of the same name, and the reading options."""
     options = {field.name: params[field.name] for field in fields(Request) if field.name in params}
     lists = {name: tuple(options[name] or ()) for name in ("variants", "inputs", "exclude", "tags")}
     return Request(**options | lists, reading=collect_reading(params))
 
 
 def _check_options(ctx: typer.Context, variants: Sequence[str]) -> None:
-    """Refuse options on the command line of which one would have no effect; a file of defaults may set them."""
+    """Refuse command-line options that would have no effect together; a file of defaults may set them.
+
+    Raises:
+        UsageError: an option would have no effect, or a variant does not exist.
+    """
     sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
     given = [name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
     if "resume" in given:
@@ -240,7 +244,11 @@ def _check_options(ctx: typer.Context, variants: Sequence[str]) -> None:
 
 
 def _choose_claims(request: Request, chosen: Sequence[str]) -> list[str]:
-    """Return the claims to wait for: those that are asked for, else all that the variants of a request can answer."""
+    """Return the claims to wait for: the chosen ones, or all that the variants of a request can decide.
+
+    Raises:
+        UsageError: a claim does not exist, or no claim can be decided by these variants.
+    """
     from rdrop_cli.analysis.edition_claims import list_claims
     from rdrop_cli.analysis.verdict import check_claim_ids
 

@@ -1,4 +1,4 @@
-"""Show a training on the terminal: what was found in the data, progress, how to resume after a stop, and the answer."""
+"""Training on the terminal: notes on the data, progress, how to resume after a stop, and the results."""
 
 import shlex
 from collections.abc import Sequence
@@ -41,14 +41,14 @@ REST = "what has come back is kept; `rdrop sweep` and `rdrop train --seeds` resu
 
 @dataclass(frozen=True)
 class Results:
-    """The metrics of the runs that are complete, and the failures, each with its exit code."""
+    """The metrics of the complete runs, and the failures with their exit codes."""
 
     metrics: list[Metrics]
     failures: list[Outcome]
 
 
 def resume_run(name: str, execution: Execution, dataset: str | None = None) -> Results:
-    """Resume an interrupted run, on its dataset or the same content elsewhere; a complete one is left as it is."""
+    """Resume an interrupted run, on its dataset or a copy of it; a complete run is left unchanged."""
     folder = find_run_to_resume(name, execution.runs_dir)
     metrics = read_if_complete(folder)
     if metrics:
@@ -58,13 +58,13 @@ def resume_run(name: str, execution: Execution, dataset: str | None = None) -> R
 
 
 def train_until_decided(request: Request, execution: Execution, claims: Sequence[str], max_seeds: int) -> Results:
-    """Train seeds from 0 on, to one look after the other, until every claim is decided or the plan is used up.
+    """Train seeds from 0 on, one look after another, until every claim is decided or no look is left.
 
-    The looks are fixed in the ledger of the runs folder; complete runs are skipped and interrupted ones resumed, so
-    that the same command goes on where it was stopped.
+    The looks are fixed in the ledger of the runs folder. Complete runs are skipped and interrupted ones resumed, so the
+    same command continues after a stop.
 
     Raises:
-        UsageError: another plan was fixed, or no look of it can decide anything.
+        UsageError: another plan of looks was fixed before, or `max_seeds` is below the first look.
     """
     from rdrop_cli.analysis.collect import collect_runs
     from rdrop_cli.analysis.joint_test import FIRST_LOOK
@@ -98,7 +98,7 @@ def train_until_decided(request: Request, execution: Execution, claims: Sequence
 
 
 def _train_tasks(plan: TrainingPlan, execution: Execution) -> Results:
-    """Train the tasks of a plan whose data have been described."""
+    """Train the tasks of a plan; its data have been described before."""
     outcomes = _run_with_display(plan, execution) if plan.tasks else []
     trained = [outcome.metrics for outcome in outcomes if outcome.metrics]
     _note_still_improving(trained)
@@ -106,7 +106,7 @@ def _train_tasks(plan: TrainingPlan, execution: Execution) -> Results:
 
 
 def train(plan: TrainingPlan, execution: Execution) -> Results:
-    """Train a plan; print what was found in its data, which runs are skipped, and the progress of the others."""
+    """Train a plan; print notes on its data, the number of skipped runs, and the progress of the others."""
     describe_data(plan)
     if plan.complete:
         note(f"{len(plan.complete)} of {format_count(len(plan.configs), 'run')} already complete")
@@ -114,7 +114,7 @@ def train(plan: TrainingPlan, execution: Execution) -> Results:
 
 
 def _note_still_improving(runs: list[Metrics]) -> None:
-    """Print which runs were trained too little to judge their overfitting."""
+    """Print which runs were trained for too few epochs to judge overfitting."""
     improving = [run.run_id for run in runs if run.still_improving]
     if improving:
         which = improving[0] if len(improving) == 1 else f"{len(improving)} of {len(runs)} runs"
@@ -122,7 +122,7 @@ def _note_still_improving(runs: list[Metrics]) -> None:
 
 
 def describe_data(plan: TrainingPlan) -> None:
-    """Print what is unusual in the series of a plan, and of a user's file how it is read and cut."""
+    """Print what is unusual in the series of a plan; for a user's file, also how it is read and cut into windows."""
     series = plan.series
     warn_if_unverified(series.source)
     lines = describe_series(series) if series.time_column else []
@@ -135,7 +135,7 @@ def describe_data(plan: TrainingPlan) -> None:
 
 
 def _run_with_display(plan: TrainingPlan, execution: Execution) -> list[Outcome]:
-    """Train with a line of progress for each run; when stopped, print how to resume."""
+    """Train with a progress line for each run; after a stop, print how to resume."""
     needed = any(task.config.is_network for task in plan.tasks)
     with TrainingDisplay("importing TensorFlow" if needed else "fitting") as display:
         shown: list[RunProgress] = []
@@ -154,7 +154,7 @@ def _run_with_display(plan: TrainingPlan, execution: Execution) -> list[Outcome]
 
 
 def _list_commands(plan: TrainingPlan, shown: list[RunProgress], execution: Execution) -> list[str]:
-    """Return the command that resumes each run which has begun and is not complete."""
+    """Return the commands that resume the runs which have begun and are not complete."""
     names = [
         task.folder.name if task.folder else progress.run_id for task, progress in zip(plan.tasks, shown, strict=False)
     ]
@@ -170,7 +170,7 @@ def _can_be_resumed(folder: RunFolder) -> bool:
 
 
 def _name_folders(execution: Execution) -> str:
-    """Return the options without which a command would look for the run in other folders."""
+    """Return the options that name the folders, where these are not the defaults."""
     runs_dir, data_dir = (shlex.quote(str(path)) for path in (execution.runs_dir, execution.data_dir))
     return (f" --runs-dir {runs_dir}" if execution.runs_dir != DEFAULT_RUNS_DIR else "") + (
         f" --data-dir {data_dir}" if execution.data_dir != DEFAULT_DATA_DIR else ""
@@ -178,7 +178,7 @@ def _name_folders(execution: Execution) -> str:
 
 
 def print_results(results: Results, runs_dir: Path, as_json: bool) -> None:
-    """Print what was trained to stdout and what failed to stderr; end with the first failure's exit code."""
+    """Print the results to stdout and the failures to stderr; exit with the first failure's exit code, if any."""
     for outcome in results.failures:
         print_error(str(outcome.failure))
     if as_json:

@@ -1,4 +1,4 @@
-"""Options of `rdrop train` on the network, and on how it is trained."""
+"""Options of `rdrop train` for the network and its training."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`rdrop verdict`: which of the study's claims hold, and which network does best."""
+"""`rdrop verdict`: which of the study's claims hold, and which network is best."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -20,7 +20,7 @@ NOT_MET = 3
 
 
 class Format(StrEnum):
-    """How a verdict is printed."""
+    """The format in which a verdict is printed."""
 
     TEXT = "text"
     MARKDOWN = "markdown"
@@ -110,7 +110,7 @@ def print_page(judged: "StudyVerdict") -> None:
 
 
 def print_skill(judged: "StudyVerdict", runs_dir: Path) -> None:
-    """Print how the best network does against the best reference forecast, where the runs folder has one."""
+    """Print how the best network compares with the best reference forecast, if the runs folder has one."""
     from rdrop_cli.report.summary import describe_skill
     from rdrop_cli.report.text import wrap
 
@@ -138,10 +138,10 @@ def _render(judged: "StudyVerdict | AcrossVerdict", output_format: Format, expla
 
 
 def parse_looks(text: str | None) -> tuple[int, ...] | None:
-    """Read numbers of seeds such as `6,12,24`.
+    """Read numbers of seeds such as `6,12,24`; None if there is no text.
 
     Raises:
-        UsageError: they are no ascending numbers.
+        UsageError: a part is not an integer.
     """
     if text is None:
         return None
@@ -154,12 +154,12 @@ def parse_looks(text: str | None) -> tuple[int, ...] | None:
 def judge_and_tell(
     names: Sequence[str], runs_dir: Path, looks: tuple[int, ...] | None = None, confirm: int | None = None
 ) -> "StudyVerdict":
-    """Judge runs by the plan of their folder, write the look down, and say on stderr which runs were skipped.
+    """Judge runs by the plan of looks of their folder, record the look, and report skipped runs on stderr.
 
-    To confirm what other seeds chose is no look at the claims.
+    With `confirm`, the best network is confirmed on the other seeds; that is not a look at the claims.
 
     Raises:
-        RdropError: no run can be judged; UsageError: another plan of looks was fixed.
+        RdropError: no run can be judged; UsageError: another plan of looks was fixed before.
     """
     from rdrop_cli.analysis.collect import collect_runs
     from rdrop_cli.analysis.confirm import confirm_best
@@ -182,10 +182,10 @@ def judge_and_tell(
 
 
 def judge_all_datasets(names: Sequence[str], runs_dir: Path, looks: tuple[int, ...] | None = None) -> "AcrossVerdict":
-    """Judge the runs of all datasets together by the plan of their folder, and write the look down.
+    """Judge the runs of all datasets together by the plan of looks of their folder, and record the look.
 
     Raises:
-        UsageError: there are fewer than two datasets, or another plan of looks was fixed.
+        UsageError: there are fewer than two datasets, or another plan of looks was fixed before.
     """
     from rdrop_cli.analysis.across import judge_datasets, name_datasets
     from rdrop_cli.analysis.collect import collect_datasets

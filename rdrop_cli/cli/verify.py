@@ -1,4 +1,4 @@
-"""`rdrop verify` and `rdrop repair`: whether runs are what they were, and what is derived made again."""
+"""`rdrop verify` and `rdrop repair`: check that runs are intact, and regenerate damaged files."""
 
 from collections.abc import Collection, Sequence
 from functools import lru_cache
@@ -108,9 +108,9 @@ def repair(
 
 
 def _make_again(folder: "RunFolder", execution: Any, damaged: Collection[str]) -> None:
-    """Go on from the newest checkpoint, after which no epoch is left: all that follows from it is written.
+    """Resume from the newest intact checkpoint, which trains lost epochs again and writes all derived files.
 
-    The coverage of intervals, which takes longest, is measured again only where no record says that it is whole.
+    The coverage of intervals, which takes longest, is measured again only if its file is damaged or not in the record.
     """
     from rdrop_cli.cli.training import train
     from rdrop_cli.forecast.coverage import measure_again
