@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    """Run the command given by the process's arguments and exit with its code."""
+    """Run the command in the process's arguments and exit with its code."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # before and after the command, Ctrl-C ends without a traceback
     _open_closed_streams()
@@ -27,19 +27,19 @@ def main() -> None:
     if code not in (INTERRUPTED, TERMINATED):
         sys.exit(code)
     sys.stderr.flush()
-    os._exit(code)  # TensorFlow would take another second to come down
+    os._exit(code)  # TensorFlow would take another second to shut down
 
 
 def _open_closed_streams() -> None:
-    """Connect a standard stream that the process was started without to nothing, as some daemons start programs.
+    """Connect missing standard streams to the null device; some daemons start programs without them.
 
-    Else the next file that is opened would get its number, and what is printed would be written into that file.
+    Otherwise, the next file to be opened would get the stream's number, and output would be written into that file.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # the lowest free number, which is this one
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # gets the lowest free number, which is this one
             setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
 
 

@@ -68,16 +68,16 @@ __all__ = [
 
 
 def load_data(data: "str | Path | pd.DataFrame", data_dir: str | Path = "data", **reading: Any) -> Series:
-    """Load `jena`, `synthetic`, a file or an address of your own, or a pandas data frame.
+    """Load `jena`, `synthetic`, your own file or URL, or a pandas data frame.
 
     Args:
-        data_dir: where `rdrop download` has put the Jena data, and where parsed copies are kept.
-        reading: how it is read, by the names of `rdrop_cli.study.reading.Reading`: `time`, `timezone`, `missing`, …
+        data_dir: the folder of the Jena data from `rdrop download`, and of parsed copies.
+        reading: options for reading a file, as in `rdrop_cli.study.reading.Reading`: `time`, `timezone`, `missing`, …
 
     Raises:
-        UsageError: there is no such dataset, file or column.
-        DataError: the data are not there, damaged, or not what they should be.
-        TypeError: there is no such option.
+        UsageError: the dataset, file or column does not exist.
+        DataError: the data are missing, damaged or invalid.
+        TypeError: an option does not exist.
     """
     check_arguments(data_dir=(data_dir, PATH))
     check_options(reading, Reading)
@@ -92,20 +92,20 @@ def plan(variant: str, series: Series, **options: Unpack[RunOptions]) -> RunConf
     """Configure a run of one variant on a series.
 
     Args:
-        options: those of `rdrop train`, by the names of `rdrop_cli.planning.request.RunOptions`: `seed`,
-            `epochs`, `lookback`, `units`, …; what is not given is the variant's or the protocol's.
+        options: the options of `rdrop train`, as in `rdrop_cli.planning.request.RunOptions`: `seed`, `epochs`,
+            `lookback`, `units`, …; the default is the value of the variant or the protocol.
 
     Raises:
-        UsageError, DataError: an unknown variant, or a value that cannot be trained with.
-        TypeError: there is no such option.
+        UsageError, DataError: the variant is unknown, or an option has a value that cannot be used.
+        TypeError: an option does not exist.
     """
     check_arguments(variant=(variant, str))
     (config,) = plan_on_series([_make_request((variant,), series, options, RunOptions)], series)
-    return parse_config(config.to_json())  # refuses values of other types, with which its run could not be read
+    return parse_config(config.to_json())  # refuses values of other types: the run could not be read again
 
 
 def _make_request(variants: tuple[str, ...], series: Series, options: Mapping[str, Any], known: type) -> Request:
-    """Return the request that the command would make for this series: the same file, read alike."""
+    """Return the request that the command would make for this series: the same file and the same reading options."""
     check_arguments(series=(series, Series))
     check_options(options, Request, get_type_hints(known))
     dataset = series.source.origin if series.time_column else series.source.name
@@ -114,7 +114,7 @@ def _make_request(variants: tuple[str, ...], series: Series, options: Mapping[st
 
 
 def _make_plain(value: Any) -> Any:
-    """Return a number of NumPy's as one of Python's own, which a configuration can keep."""
+    """Convert a NumPy number to a Python number, which a configuration can store."""
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -125,7 +125,7 @@ def _check_frame(**given: object) -> None:
 
 
 def _take_dataset(dataset: "str | Path | pd.DataFrame | None") -> "str | pd.DataFrame | None":
-    """Return the data to forecast from as the command takes it, with a path as a text."""
+    """Return the data to forecast from in the form that the command takes, with a path as a string."""
     if dataset is None:
         return None
     _check_frame(dataset=dataset)
@@ -136,6 +136,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
     """Prepare a series for training and evaluation, as `rdrop train` does: standardised, with the rows of each period.
 
     Raises:
+        UsageError: the protocol's lengths do not fit together.
         DataError: the series does not fit the protocol.
     """
     check_arguments(series=(series, Series), protocol=(protocol, Protocol))
@@ -145,14 +146,14 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
 def cut_windows(
     windows: Windows, rows: Sequence[int] | npt.NDArray[np.int64]
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Cut the windows that end before `rows`, some of `windows.train`, `.validation` or `.test`.
+    """Cut the windows that end before `rows`, which are rows of `windows.train`, `.validation` or `.test`.
 
     Returns:
-        Standardised windows of shape (batch, time, feature) and what a network learns of them, of shape (batch,), or
-        (batch, horizon) of several horizons: the target standardised, or in its unit, as the protocol says.
+        Standardised windows of shape (batch, time, feature), and the targets as the network learns them, of shape
+        (batch,), or (batch, horizon) for several horizons: standardised or in the target's unit, by the protocol.
 
     Raises:
-        UsageError: a row is none of these.
+        UsageError: a row is in none of these.
     """
     check_arguments(windows=(windows, Windows), rows=(rows, Collection[int]))
     ends = np.asarray([*rows])
@@ -165,10 +166,10 @@ def cut_windows(
 
 
 def make_model(config: RunConfig, windows: Windows) -> Any:
-    """Build the network of a run, a Keras model with the initial weights of its seed, not compiled.
+    """Build the network of a run: an uncompiled Keras model with the initial weights of its seed.
 
-    It takes windows of shape (batch, time, feature) and gives a forecast for each horizon in the protocol's scale, of
-    shape (batch, horizon); of quantiles (batch, horizon · quantile), all of the nearest horizon first.
+    It takes windows of shape (batch, time, feature) and returns a forecast for each horizon in the protocol's scale, of
+    shape (batch, horizon); for quantiles, (batch, horizon · quantile), with all quantiles of the nearest horizon first.
     """
     from rdrop_cli.nn.models import build_model
 
@@ -180,10 +181,10 @@ def train(config: RunConfig, series: Series, runs_dir: str | Path = "runs", call
     """Train a network in a new folder of `runs_dir`, as `rdrop train` does, and return its folder and metrics.
 
     Raises:
-        DataError: the series is not the one that the configuration was made for.
+        DataError: the configuration was made for another series.
         RdropError: the loss is not finite.
         MemoryError: the network or its windows do not fit into memory.
-        KeyboardInterrupt: it was stopped; `train_seeds` with the same options resumes it.
+        KeyboardInterrupt: training was stopped; `train_seeds` with the same options resumes it.
     """
     check_arguments(config=(config, RunConfig), series=(series, Series), runs_dir=(runs_dir, PATH))
     check_arguments(callback=(callback, Callback | None))
@@ -205,19 +206,20 @@ def train_seeds(
 ) -> list[Run]:
     """Train every variant with every seed, as `rdrop train` does with a list of seeds, and return all their runs.
 
-    Complete runs in `runs_dir` are skipped and interrupted ones resumed, so that the same call continues after a stop.
+    Complete runs in `runs_dir` are skipped and interrupted ones resumed, so the same call continues after a stop.
 
     Args:
-        data_dir: where training processes of their own find the dataset, as in `load_data`.
-        jobs: runs trained at once, each in a process of its own; None for as many as cores and memory allow.
-        scheduler: the address of a Dask scheduler on whose workers to train, such as tcp://HOST:8786.
-        make_callback: called for each run that is trained.
-        options: as in `plan`, but for `seed`, and `origins`: how many times to train each, on later and later rows.
+        data_dir: the folder in which training processes find the dataset, as in `load_data`.
+        jobs: number of runs to train in parallel, each in its own process; None for as many as cores and memory allow.
+        scheduler: address of a Dask scheduler, such as tcp://HOST:8786, to train on its workers.
+        make_callback: called for each run that is trained; returns its callback.
+        options: as in `plan`, except `seed`; also `origins`, the number of splits of the series to train each run on,
+            each later than the one before.
 
     Raises:
-        UsageError, DataError: what cannot be trained; nothing has been trained.
-        RdropError: a run failed, after all others are done.
-        KeyboardInterrupt: it was stopped.
+        UsageError, DataError: a run cannot be trained; nothing has been trained.
+        RdropError: a run failed; all others are finished.
+        KeyboardInterrupt: training was stopped.
     """
     check_arguments(variants=(variants, NAMES), seeds=(seeds, Collection[int]), jobs=(jobs, int | None))
     check_arguments(runs_dir=(runs_dir, PATH), data_dir=(data_dir, PATH), scheduler=(scheduler, str | None))
@@ -248,24 +250,26 @@ def forecast(
     uncertainty: str | None = None,
     samples: int = SAMPLES,
 ) -> "pd.DataFrame":
-    """Forecast with finished networks, as `rdrop forecast` does: a row for each target.
+    """Forecast with finished networks, as `rdrop forecast` does; return one row per target.
 
-    The columns are `unique_id`, `cutoff` (the newest reading), `ds` (the time of the target), `y` where it is known,
-    and of a network `dropout` its forecast `dropout`, `dropout-lo-80`, `dropout-hi-80` and so on, in the target's unit.
+    The columns are `unique_id`, `cutoff` (the time of the newest reading), `ds` (the time of the target) and `y` (the
+    target, if it is known). For a network `dropout`, `dropout` is its forecast, with the intervals `dropout-lo-80`,
+    `dropout-hi-80` and so on, in the target's unit.
 
     Args:
-        names: runs, or variants for the newest complete run of each seed; none for the newest network.
-        dataset: data to forecast from, newer ones too; None for the readings that the run folder keeps.
-        at: a moment; None for the newest readings.
-        period: `test`, `validation` or `FROM..TO`, for a forecast from each of its moments; `backtest` for the test of
-            every origin of the study until the next one's begins, with the networks that were trained until then.
-        every: how far these are apart, such as `1d`.
-        uncertainty: of `quantiles`, `masks`, `seeds`, `residual`, and `conformal` or `adaptive-conformal`, by commas;
-            or `none`.
-        samples: masks of dropout for each window and run.
+        names: runs, or variants for the newest complete run of each seed; if empty, the newest network.
+        dataset: data to forecast from, which may be newer; None for the readings that the run folder keeps.
+        at: the time to forecast from; None for the newest readings.
+        period: `test`, `validation` or `FROM..TO`, to forecast from each time in it; or `backtest`, the test period of
+            each origin of the study up to the next origin's, with the networks trained at that origin.
+        every: the time between the forecasts of a period, such as `1d`.
+        uncertainty: sources, separated by commas: `quantiles`, `masks`, `seeds`, `residual`, and `conformal` or
+            `adaptive-conformal`; or `none`.
+        samples: dropout masks per window and run.
 
     Raises:
-        UsageError: what cannot be meant; DataError: data that do not fit the network; RdropError: no such run.
+        UsageError: an argument is not valid; DataError: the data do not fit the network; RdropError: a run does not
+            exist.
     """
     check_arguments(names=(names, NAMES), runs_dir=(runs_dir, PATH), data_dir=(data_dir, PATH), samples=(samples, int))
     check_arguments(at=(at, TEXT), period=(period, TEXT), every=(every, TEXT), uncertainty=(uncertainty, TEXT))
@@ -286,12 +290,12 @@ def calibrate(
     uncertainty: Sequence[str] = (),
     samples: int = SAMPLES,
 ) -> "list[Calibration]":
-    """Measure the calibration of forecast intervals, as `rdrop calibrate` does: one result by network and sources.
+    """Measure the calibration of forecast intervals, as `rdrop calibrate` does: one result per network and sources.
 
     Args:
-        uncertainty: the combinations of sources to measure; none for all that are worth comparing.
+        uncertainty: the combinations of sources to measure; if empty, all that are worth comparing.
 
-    The other arguments, and what is raised, are those of `forecast`.
+    The other arguments and the exceptions are the same as for `forecast`.
     """
     from rdrop_cli.forecast.calibrate import calibrate_runs
 
@@ -305,10 +309,10 @@ def calibrate(
 
 
 def judge(runs_dir: str | Path = "runs", names: Sequence[str] = ()) -> "StudyVerdict":
-    """Judge the study's claims by the runs of a folder, or by those that are named, over seeds.
+    """Judge the study's claims over seeds, by the runs of a folder or by the named ones.
 
     Raises:
-        RdropError: a name is no run.
+        RdropError: a named run does not exist.
     """
     from rdrop_cli.analysis.verdict import judge_runs
 
@@ -317,7 +321,7 @@ def judge(runs_dir: str | Path = "runs", names: Sequence[str] = ()) -> "StudyVer
 
 
 def read_runs(runs_dir: str | Path = "runs") -> list[Run]:
-    """Read the runs of a folder, newest first; a warning names each that cannot be read."""
+    """Read the runs of a folder, newest first; warn about each run that cannot be read."""
     check_arguments(runs_dir=(runs_dir, PATH))
     runs, skipped = _read_runs(list_run_folders(Path(runs_dir)))
     for run in skipped:

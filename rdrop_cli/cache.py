@@ -1,4 +1,4 @@
-"""The user's cache folder: what rdrop can make again, kept where nobody else can put anything."""
+"""The user's cache folder: files that rdrop can make again, in a place where no other user can write."""
 
 import os
 import stat
@@ -9,10 +9,10 @@ from rdrop_cli.system import expand_home, find_base_folder
 
 
 def find_cache_folder() -> Path:
-    """Return RDROP_CACHE_DIR, else the folder `rdrop` in XDG_CACHE_HOME or ~/.cache.
+    """Return RDROP_CACHE_DIR, or else the folder `rdrop` in XDG_CACHE_HOME or ~/.cache.
 
     Raises:
-        RdropError: none is set and the user has no home.
+        RdropError: neither variable is set and the user has no home folder.
     """
     if chosen := os.environ.get("RDROP_CACHE_DIR"):
         return expand_home(Path(chosen))
@@ -27,7 +27,7 @@ def _find_user_cache() -> Path:
 
 
 def house_libraries() -> None:
-    """Let Keras and Matplotlib keep their own files in the cache folder, where the user has none of theirs."""
+    """Let Keras and Matplotlib keep their files in the cache folder, unless the user already has folders of theirs."""
     try:
         cache, home = find_cache_folder(), Path.home()
     except (RdropError, RuntimeError):
@@ -37,16 +37,16 @@ def house_libraries() -> None:
         "MPLCONFIGDIR": (_find_user_cache() / "matplotlib", "matplotlib"),
     }
     for variable, (folder, name) in theirs.items():
-        if not os.path.exists(folder):  # noqa: PTH110 -- False, too, where this user may not look
+        if not os.path.exists(folder):  # noqa: PTH110 -- also False if this user may not look there
             os.environ.setdefault(variable, str(cache / name))
 
 
 def make_cache_folder() -> Path:
-    """Return the cache folder, made where it is missing, in which no other user can put what this process reads.
+    """Return the cache folder, which is created if it is missing; no other user can write there.
 
     Raises:
-        RdropError: there is none, or others can write there.
-        OSError: it cannot be made.
+        RdropError: there is no place for it, or other users can write there.
+        OSError: it cannot be created.
     """
     folder = find_cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -69,10 +69,10 @@ def _keep_others_out(folder: Path) -> None:
 
 
 def is_own(path: Path) -> bool:
-    """Whether only this user, or root, could have written a file.
+    """Return whether only this user or root could have written a file.
 
     Raises:
-        FileNotFoundError: it is not there.
+        FileNotFoundError: the file is missing.
     """
     if os.name != "posix":
         return True

@@ -1,23 +1,23 @@
-"""What can go wrong for a user: one line that names the thing, what was received, and what to do."""
+"""Errors with one line for the user: it names the thing, what was received, and what to do."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
 LONGEST_VALUE = 80
-_OPTION = re.compile("‹([a-z_]+)›")  # as no column of a user's file is called, `<time>` may be one
+_OPTION = re.compile("‹([a-z_]+)›")  # not `<…>`: a user's column may be named `<time>`
 
 
 class RdropError(Exception):
     """A failure at run time; the command ends with exit code 1.
 
-    The message is a single line fit for stderr: it names the thing, what was received, and what to do. Names in it may
-    come from a stranger's files, so that what could steer a terminal is escaped.
+    The message is a single line for stderr: it names the thing, what was received, and what to do. Names in it may come
+    from a stranger's files, so control characters are escaped.
 
     Attributes:
-        problem: what is wrong, without the name of an option.
-        field: the option that it is about, as the Python API names it: `val_stop`; may be empty.
-        change: the options to change, named likewise; `("sentinels", "fill")` is an option with the value to give it.
+        problem: what is wrong, without the name of the option.
+        field: the option that caused the error, by its name in the Python API, such as `val_stop`; may be empty.
+        change: the options to change, by the same names; `("sentinels", "fill")` is an option with its new value.
     """
 
     exit_code = 1
@@ -29,7 +29,7 @@ class RdropError(Exception):
         super().__init__(self.describe())
 
     def describe(self, name: Callable[[str, str], str] | None = None) -> str:
-        """Return the message, with options as `name(field, value)` writes them; else as the Python API does."""
+        """Return the message, with options as `name(field, value)` writes them, or else as in the Python API."""
         write = name or (lambda field, value: f"{field}={value!r}" if value else field)
         where = f"{write(self.field, '')}: " if self.field and self._show_field else ""
         names = [write(item, "") if isinstance(item, str) else write(*item) for item in self.change]
@@ -39,26 +39,26 @@ class RdropError(Exception):
 
 
 def name_options(text: str, write: Callable[[str, str], str]) -> str:
-    """Return a text in which options, as `‹train_stop›`, are written as `write(field, "")` writes them."""
+    """Return a text with each option, such as `‹train_stop›`, replaced by `write(field, "")`."""
     return _OPTION.sub(lambda option: write(option[1], ""), text)
 
 
 def make_printable(text: str) -> str:
-    """Return a text as one line in which control characters, and what is no Unicode, stand as escapes."""
+    """Return a text as one line, with unprintable characters (control characters, lone surrogates) as escapes."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def tell_extra(extra: str) -> str:
-    """Return how to install an extra."""
+    """Return the command that installs an extra."""
     return f"pip install 'rdrop-cli[{extra}]'"
 
 
 def describe_exception(error: Exception) -> str:
-    """Render what a stranger's code raised: its type, and the first line of its message that says something.
+    """Render an exception from a library or a user's code: its type, and the first useful line of its message.
 
-    TensorFlow puts a traceback before the message of what fails in a graph, and Keras the name of a layer, in colours.
+    For errors in a graph, TensorFlow puts a traceback before the message; Keras puts a layer's name there, in colours.
     """
     name = type(error).__name__
     lines = [line.strip() for line in re.sub(r"\x1b\[[\d;]*m", "", str(error)).splitlines() if line.strip()]
@@ -70,21 +70,21 @@ def describe_exception(error: Exception) -> str:
 
 
 class SchedulerLostError(RdropError):
-    """The scheduler of a cluster is gone, or has dropped what was at work there; what has come home can be resumed."""
+    """A cluster's scheduler is lost or has dropped running tasks; the runs received from it can be resumed."""
 
 
 class UsageError(RdropError):
-    """A command or an argument that cannot mean anything; the command ends with exit code 2."""
+    """An invalid command or argument; the command ends with exit code 2."""
 
     exit_code = 2
 
 
 class ValueRefusedError(UsageError):
-    """An option's value that cannot be used: what was expected, and what was received.
+    """An option has a value that cannot be used; the message says what was expected and received.
 
     Attributes:
-        value: as received.
-        expected: in words.
+        value: the received value.
+        expected: a description of valid values.
     """
 
     def __init__(self, field: str, value: object, expected: str, hint: str = "") -> None:
@@ -94,24 +94,24 @@ class ValueRefusedError(UsageError):
 
 
 class DataError(RdropError):
-    """Data that is not what it has to be: missing, damaged, or of another structure."""
+    """Data is missing, damaged or has an unexpected structure."""
 
 
 def show_value(value: object) -> str:
-    """Render a value as it was received, or its beginning."""
+    """Render a value as it was received; a long one is cut."""
     try:
         text = repr(value)
-    except ValueError:  # Python writes no number of more than 4300 digits in decimals
+    except ValueError:  # Python converts no integer of more than 4300 digits to decimals
         return "a number too long to show"
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"
 
 
 def find_nearest(name: str, known: Iterable[str]) -> str | None:
-    """Return the known name that is most like this one; None where none is."""
+    """Return the known name that is most similar to this one; None if none is similar."""
     return next(iter(get_close_matches(name, list(known), n=1)), None)
 
 
 def suggest(name: str, known: Iterable[str], otherwise: str = "") -> str:
-    """Return `did you mean 'dropout'?` where a known name is near; else `otherwise`, or all the known names."""
+    """Return `did you mean 'dropout'?` if a known name is similar; else `otherwise`, or a list of the known names."""
     near = find_nearest(name, known)
     return f"did you mean {near!r}?" if near else otherwise or f"expected one of {', '.join(known) or 'none'}"

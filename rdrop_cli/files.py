@@ -1,4 +1,4 @@
-"""The only way that anything reaches the disk: whole or not at all."""
+"""Atomic writes: a file reaches the disk completely or not at all."""
 
 import errno
 import hashlib
@@ -20,20 +20,20 @@ CANNOT_SYNC_FOLDERS = (errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP)
 TRIES, SECONDS_BETWEEN_TRIES = 50, 0.01
 MOST_TEXT_BYTES = 64 << 20  # a million epochs
 TOKEN_BYTES = 4
-STEM_CHARACTERS = 40  # of 4 bytes at most: a name has at most 255 bytes, the temporary one too
+STEM_CHARACTERS = 40  # of up to 4 bytes each: names, the temporary one too, have at most 255 bytes
 TEMPORARIES = f".*.{'[0-9a-f]' * 2 * TOKEN_BYTES}.tmp*"
 
 
 @contextmanager
 def replace_atomically(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on a clean exit it is synced and takes `path`'s place.
+    """Yield a temporary path beside `path`; on a clean exit it is synced and replaces `path`.
 
-    A reader sees the old file or the new one, never a part. The temporary name keeps the ending of `path`,
-    because writers such as Keras and matplotlib choose the format by it. What killed writers left in the folder
-    is removed first.
+    A reader sees the old file or the new one, never a part. The temporary name keeps the ending of `path`, because
+    writers such as Keras and Matplotlib choose the format by it. Temporary files of killed writers in the folder are
+    removed first.
 
     Raises:
-        OSError: the file cannot be written; `path` is as it was and the temporary file is gone.
+        OSError: the file cannot be written; `path` is unchanged and the temporary file is removed.
     """
     temporary = path.with_name(f".{path.stem[:STEM_CHARACTERS]}.{secrets.token_hex(TOKEN_BYTES)}.tmp{path.suffix}")
     with _work_in(path.parent):
@@ -43,7 +43,7 @@ def replace_atomically(path: Path) -> Iterator[Path]:
             temporary.replace(path)
             sync(path.parent)
         except OSError as error:
-            if str(error.filename or temporary) == str(temporary):  # a full disk does not say whose it is
+            if str(error.filename or temporary) == str(temporary):  # the error of a full disk has no filename
                 error.filename = str(path)
             raise
         finally:
@@ -52,10 +52,10 @@ def replace_atomically(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _work_in(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock together with all who write in it; who has it alone first removes what the dead left.
+    """Hold a folder's lock, shared with all its writers; a writer that is alone first removes leftover temporary files.
 
-    The kernel lets go of a lock when its holder ends, so that a temporary file in a folder without one is nobody's.
-    A folder that cannot be locked is written all the same, and keeps what is left in it.
+    The kernel releases a lock when its holder ends, so temporary files in an unlocked folder belong to no process. A
+    folder that cannot be locked is written too, but its leftover files are not removed.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY)
@@ -74,7 +74,7 @@ def _work_in(folder: Path) -> Iterator[None]:
 
 
 def _share(descriptor: int) -> None:
-    """Wait while others remove temporary files, but not for a stranger, such as `flock runs rdrop train`."""
+    """Share the lock; wait a moment while others remove temporary files, but not for `flock runs rdrop train`."""
     for _ in range(TRIES):
         if lock_now(descriptor, exclusive=False):
             return
@@ -82,20 +82,20 @@ def _share(descriptor: int) -> None:
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Remove the temporary files that killed processes left in a folder; none may be at work in it."""
+    """Remove the temporary files that killed processes left in a folder; no process may be writing there."""
     for path in folder.glob(TEMPORARIES):
         path.unlink(missing_ok=True)
 
 
 def is_plain_path(name: str) -> bool:
-    """Whether a name is a path within a folder of which no part is hidden or could be read as another."""
+    """Return whether a name is a relative path inside a folder, with no hidden, ambiguous or unprintable part."""
     parts = PurePosixPath(name).parts
     plain = all(part.isprintable() and not part.startswith((".", "/")) and "\\" not in part for part in parts)
     return bool(parts) and name == "/".join(parts) and plain
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and those above it, and bring their names to the disk before anything is written in it."""
+    """Create a folder and its parents, and sync their names to the disk before anything is written there."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     for folder in reversed(missing):
@@ -103,13 +103,13 @@ def make_folder(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Ask the operating system to write a file, or the names in a folder, to the disk.
+    """Sync a file, or the names in a folder, to the disk; folders are skipped if the file system syncs only files.
 
     Raises:
-        OSError: it cannot. A folder on a file system that syncs only files is skipped.
+        OSError: it cannot be synced.
     """
     is_folder = path.is_dir()
-    if is_folder and os.name == "nt":  # which cannot open one
+    if is_folder and os.name == "nt":  # Windows cannot open a folder
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -122,22 +122,22 @@ def sync(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically, with the line ends as given; half a pair, as in some paths, as an escape."""
+    """Write UTF-8 text atomically, with unchanged line ends; lone surrogates, as in some paths, become escapes."""
     with replace_atomically(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically; a number that is not finite becomes null, which JSON has and NaN it has not."""
+    """Write JSON atomically; a number that is not finite becomes null, since JSON has no NaN."""
     write_text(path, to_json(value) + "\n")
 
 
 def read_small_text(path: Path) -> str:
-    """Return the UTF-8 text of a file that may be a stranger's: a pipe in its place would keep a reader for ever.
+    """Return the UTF-8 text of a regular file; it may be a stranger's, and reading a pipe would block for ever.
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no regular file, too large, or no text.
+        ValueError: it is not a regular file, not UTF-8, or too large.
     """
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
@@ -150,11 +150,11 @@ def read_small_text(path: Path) -> str:
 def to_json(value: Any) -> str:
     """Render a value as indented, strictly valid JSON."""
     text = json.dumps(without_nan(value), indent=2, ensure_ascii=False, allow_nan=False)
-    return text.encode(errors="backslashreplace").decode()  # a path need not be Unicode: half a pair, as JSON writes it
+    return text.encode(errors="backslashreplace").decode()  # a path need not be Unicode: lone surrogates are escaped
 
 
 def without_nan(value: Any) -> Any:
-    """Replace every float that is not finite by None, in nested dicts and lists too."""
+    """Replace every float that is not finite by None, also in nested dicts and lists."""
     if isinstance(value, dict):
         return {key: without_nan(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -170,7 +170,7 @@ def sha256_of_file(path: Path) -> str:
 
 
 def md5_of_file(path: Path) -> str:
-    """Return the MD5 of a file's bytes: the published checksum of the Jena file is one; it guards no secret."""
+    """Return the MD5 of a file's bytes, the kind of the Jena file's published checksum; it is not used for security."""
     return _digest_file(path, "md5")
 
 

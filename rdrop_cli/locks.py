@@ -1,4 +1,4 @@
-"""File locks that the operating system releases when their holder ends, however it ends."""
+"""File locks, which the operating system releases when their holder ends, even if it is killed."""
 
 import errno
 import hashlib
@@ -14,8 +14,8 @@ from rdrop_cli.system import find_base_folder
 
 # Network and FUSE file systems without a lock service. ENOLCK: NFS without a lock daemon; ENOSYS: Lustre without flock.
 UNSUPPORTED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
-WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)  # where a stranger has put a pipe in the lock's place
-LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | WITHOUT_WAITING  # and not through a link
+WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0)  # in case someone has put a pipe in the lock's place
+LOCK_FLAGS = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | WITHOUT_WAITING  # does not follow a link
 SECONDS_BETWEEN_TRIES = 0.02
 
 
@@ -25,18 +25,18 @@ class LockedError(RdropError):
 
 @contextmanager
 def hold_lock(path: Path, timeout_s: float) -> Iterator[None]:
-    """Hold the lock of a file that is made where it is missing; its folder is not.
+    """Hold the lock of a file, which is created if it is missing; its folder must exist.
 
-    On a file system without locks, a file in the user's own folder stands for it, which separates the processes of
-    this machine only.
+    On a file system without locks, a file in the user's own folder is locked instead, which works only between
+    processes of this machine.
 
     Args:
-        timeout_s: how long to wait for another holder; negative for as long as it takes.
+        timeout_s: how long to wait for another holder; negative to wait without limit.
 
     Raises:
         LockedError: another process still holds it after `timeout_s`.
         RdropError: neither the file system nor the user's own folder has locks.
-        FileNotFoundError: the folder is not there, or was removed by the process that was waited for.
+        FileNotFoundError: the folder is missing, or the previous holder has removed it.
         OSError: the file cannot be written.
     """
     with _hold_flock(path, timeout_s) if _has_flock() else _hold_other(path, timeout_s):
@@ -59,7 +59,7 @@ def _hold_flock(path: Path, timeout_s: float) -> Iterator[None]:
 
 @contextmanager
 def _hold_other(path: Path, timeout_s: float) -> Iterator[None]:
-    """Hold the lock that filelock knows for an operating system without flock."""
+    """Hold the lock that filelock provides on an operating system without flock."""
     from filelock import FileLock, Timeout
 
     if not path.parent.is_dir():
@@ -89,9 +89,9 @@ def _open_substitute(path: Path, timeout_s: float) -> int:
 
 
 def _open_locked(path: Path, timeout_s: float) -> int:
-    """Open and lock a file; return the descriptor of the file that is at `path` when the lock is held.
+    """Open and lock a file; return its descriptor once the locked file is the one at `path`.
 
-    Who held it before may have removed the file, and the lock of a file without a name keeps nobody out.
+    The previous holder may have removed the file, and a lock on a removed file excludes nobody.
     """
     deadline = time.monotonic() + timeout_s
     while True:
@@ -117,12 +117,12 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 
 def is_lock_held(path: Path) -> bool:
-    """Tell whether a live process holds the lock of a file, which may belong to another user and be read-only."""
+    """Return whether a process holds the lock of a file, which may belong to another user and be read-only."""
     if not _has_flock():
         return path.exists() and _cannot_acquire(path)
     try:
         descriptor = os.open(path, os.O_RDONLY | WITHOUT_WAITING)
-    except OSError:  # it is not there, or nothing tells
+    except OSError:  # the file is missing, or cannot be opened
         return False
     try:
         return not lock_now(descriptor, exclusive=False)
@@ -133,10 +133,10 @@ def is_lock_held(path: Path) -> bool:
 
 
 def lock_now(descriptor: int, exclusive: bool) -> bool:
-    """Lock an open file or folder without waiting, until it is closed; tell whether that succeeded.
+    """Lock an open file or folder without waiting, until it is closed; return whether that succeeded.
 
     Raises:
-        OSError: this file system or operating system has no such locks.
+        OSError: the file system or the operating system has no such locks.
     """
     if not _has_flock():
         raise OSError(errno.ENOTSUP, "no flock on this operating system")
@@ -150,7 +150,7 @@ def lock_now(descriptor: int, exclusive: bool) -> bool:
 
 
 def _has_flock() -> bool:
-    """Whether the operating system has flock; Windows has locks of another kind, which filelock uses."""
+    """Return whether the operating system has flock; Windows has other locks, which filelock uses."""
     try:
         import fcntl  # noqa: F401
     except ImportError:
@@ -159,7 +159,7 @@ def _has_flock() -> bool:
 
 
 def find_holder(path: Path) -> int | None:
-    """Return the process that holds a file's lock; None where none does or the operating system does not tell."""
+    """Return the id of the process that holds a file's lock; None if none does or it cannot be determined."""
     try:
         status, lines = path.stat(), Path("/proc/locks").read_text(encoding="ascii").splitlines()
     except OSError:
@@ -180,15 +180,15 @@ def _cannot_acquire(path: Path) -> bool:
 
 
 def find_substitute(path: Path) -> Path:
-    """Return the file that stands for a lock on a file system without locks, the same for every process of the user."""
+    """Return the file to lock instead, if a file system has no locks; the same for all of the user's processes."""
     return find_lock_folder() / f"{hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]}.lock"
 
 
 def find_lock_folder() -> Path:
-    """Make and return the user's own folder for locks: nobody else can create or hold what is in it.
+    """Create and return the user's own folder for locks, in which nobody else can create or hold a lock.
 
     Raises:
-        RdropError: the folder in the shared temporary directory belongs to somebody else.
+        RdropError: the folder belongs to another user.
     """
     if runtime := find_base_folder("XDG_RUNTIME_DIR"):
         folder = runtime / "rdrop"

@@ -1,4 +1,4 @@
-"""Make the saved networks of every variant readable by Keras, without importing Keras before the program does."""
+"""Let Keras load the saved networks of every variant, without importing Keras before the program does."""
 
 import importlib
 import sys
@@ -11,7 +11,7 @@ LAYERS = "rdrop_cli.nn.layers"  # registers its classes with Keras when it is im
 
 
 def register_layers() -> None:
-    """Register rdrop's layers with Keras, now if it is imported, else as soon as it is."""
+    """Register rdrop's layers with Keras: now if Keras is imported, otherwise when it is imported."""
     if "keras" in sys.modules:
         _import_layers(sys.modules["keras"])
     elif not any(isinstance(finder, _KerasFinder) for finder in sys.meta_path):
@@ -19,7 +19,7 @@ def register_layers() -> None:
 
 
 def _import_layers(keras: ModuleType) -> None:
-    if keras.backend.backend() == "tensorflow":  # the layers compute with nothing else
+    if keras.backend.backend() == "tensorflow":  # the layers need TensorFlow
         importlib.import_module(LAYERS)
 
 
@@ -49,5 +49,5 @@ class _KerasLoader(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
-        if "rdrop_cli.nn" not in sys.modules:  # rdrop itself imports Keras, and its layers when needed
+        if "rdrop_cli.nn" not in sys.modules:  # otherwise rdrop itself imports Keras, and its layers when needed
             _import_layers(module)

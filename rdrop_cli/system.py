@@ -1,6 +1,6 @@
-"""A process and its machine: cores and memory, settings of others, and how often Python looks for garbage.
+"""The process and its machine: cores and memory, foreign settings, and the frequency of garbage collection.
 
-What only some operating systems have is used here and in `locks`, each with a fallback.
+Features that only some operating systems have are used here and in `locks`, each with a fallback.
 """
 
 import gc
@@ -16,31 +16,31 @@ from pathlib import Path
 CGROUPS = Path("/sys/fs/cgroup")
 OWN_CGROUPS = Path("/proc/self/cgroup")
 MEMINFO = Path("/proc/meminfo")
-# MPLBACKEND of a notebook's kernel names a module that may be missing here; PYTHONWARNINGS=error ends the libraries.
+# A notebook sets MPLBACKEND to a module that may be missing here; PYTHONWARNINGS=error breaks the libraries.
 FOREIGN_SETTINGS = ("MPLBACKEND", "PYTHONWARNINGS")
-# Pictures have rdrop's settings: an empty file in place of the user's, which might not even be text.
+# Pictures have rdrop's settings: an empty file replaces the user's, which might not even be text.
 OWN_SETTINGS = {"MATPLOTLIBRC": os.devnull}
-UNLIMITED = 1 << 60  # bytes; version 1 of cgroups writes a number near 2**63 where there is no limit
+UNLIMITED = 1 << 60  # bytes; without a limit, version 1 of cgroups reports a number near 2**63
 
 
 def expand_home(path: Path) -> Path:
-    """Replace `~/`, which bash leaves in `--runs-dir=~/runs`, and nothing replaces in a container's environment."""
-    return Path(os.path.expanduser(path))  # noqa: PTH111 -- leaves it as it is for a user without a home
+    """Expand `~/`: bash leaves it in `--runs-dir=~/runs`, and nothing expands it in a container's environment."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 -- leaves the path unchanged if the user has no home
 
 
 def find_base_folder(variable: str) -> Path | None:
-    """Return the folder that a variable such as XDG_CACHE_HOME names, if it is absolute: a relative one means none."""
+    """Return the folder in a variable such as XDG_CACHE_HOME; None if it is unset or not an absolute path."""
     folder = Path(os.environ.get(variable, ""))
     return folder if folder.is_absolute() else None
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment for a training process, without what a notebook or a CI means for itself alone."""
+    """Return the environment for a training process, without settings that a notebook or a CI makes for itself."""
     return {name: value for name, value in os.environ.items() if name not in FOREIGN_SETTINGS} | OWN_SETTINGS
 
 
 def ignore_foreign_settings() -> None:
-    """Free this process from those settings: a library's warning is no error of the user's, and no window is opened."""
+    """Remove those settings from this process: libraries' warnings are not errors, and no window is opened."""
     for name in FOREIGN_SETTINGS:
         os.environ.pop(name, None)
     os.environ.update(OWN_SETTINGS)
@@ -51,10 +51,10 @@ def ignore_foreign_settings() -> None:
 
 
 def import_matplotlib() -> None:
-    """Import Matplotlib from elsewhere if a `matplotlibrc` is in the current folder, which it would read before any.
+    """Import Matplotlib, from another folder if the current one has a `matplotlibrc`, which it would read first.
 
-    One that is no text would end the import, and each of its faults would be told. In a process of the user's own, as a
-    notebook, their settings stay theirs.
+    The import fails if that file is not text, and warns about each of its errors. In the user's own process, such as a
+    notebook, the user's settings remain.
     """
     is_a_command = OWN_SETTINGS.items() <= os.environ.items()
     with chdir("/") if is_a_command and Path("matplotlibrc").is_file() else nullcontext():
@@ -62,16 +62,16 @@ def import_matplotlib() -> None:
 
 
 def collect_seldom() -> None:
-    """Look for garbage after a hundred thousand new objects, and not after each 700: imports make many, and none of it.
+    """Collect garbage after 100,000 new objects instead of 700: imports create many objects, but no garbage.
 
-    A quarter of the time to import TensorFlow would go into it, and an eighth of a verdict over ten thousand runs.
+    Collection would take a quarter of the time to import TensorFlow, and an eighth of a verdict on ten thousand runs.
     """
     gc.set_threshold(100_000, 50, 50)
 
 
 @contextmanager
 def pause_collection() -> Iterator[None]:
-    """Look for no garbage meanwhile, likewise, in a process that is not rdrop's own."""
+    """Pause garbage collection during the block, for the same reason, in a process that is not rdrop's own."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -82,12 +82,12 @@ def pause_collection() -> Iterator[None]:
 
 
 def list_cores() -> list[int]:
-    """Return the cores that the calling thread may use now: its affinity, cut to the CPU quota of its container."""
+    """Return the cores that the calling thread may use now: its affinity, limited by the CPU quota of its container."""
     return _cut(_read_affinity(), _read_cpu_quota())
 
 
 def count_cores() -> int:
-    """Return how many cores these are, for every training step: the quota is read once in a process."""
+    """Return the number of these cores; fast enough for every training step: a process reads the quota once."""
     return len(_cut(_read_affinity(), _remember_cpu_quota()))
 
 
@@ -100,12 +100,12 @@ def _cut(cores: list[int], quota: float | None) -> list[int]:
 
 
 def count_all_cores() -> int:
-    """Return the cores of the whole machine, which its load is to be compared with."""
+    """Return the number of cores of the machine, to compare its load with."""
     return os.cpu_count() or 1
 
 
 def measure_load() -> float | None:
-    """Return how many processes of the whole machine wanted a core in the last minute; None where it is not told."""
+    """Return the machine's load average of the last minute, in processes; None if it is not available."""
     try:
         return os.getloadavg()[0]
     except (AttributeError, OSError):
@@ -113,10 +113,10 @@ def measure_load() -> float | None:
 
 
 def lower_priority(niceness: int) -> bool:
-    """Let other processes go first, for this process and those that it starts from now on.
+    """Lower the priority of this process and of the processes that it starts from now on.
 
     Returns:
-        whether the operating system has niceness.
+        Whether the operating system has niceness.
     """
     if not hasattr(os, "nice"):
         return False
@@ -125,15 +125,15 @@ def lower_priority(niceness: int) -> bool:
 
 
 def set_cores(process_or_thread: int, cores: list[int]) -> None:
-    """Let a process or thread (0: this one) run on these cores only, where the operating system allows the choice."""
+    """Restrict a process or thread (0: this one) to these cores, if the operating system supports it."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(process_or_thread, cores)
 
 
 def measure_available_bytes() -> int | None:
-    """Return the memory that new processes can take, in bytes; None where the operating system does not tell.
+    """Return the memory that new processes can use, in bytes; None if it cannot be determined.
 
-    Page cache counts as available. In a container it is what its limit leaves.
+    Page cache counts as available. In a container, the memory limit applies too.
     """
     free = [number for number in (_read_meminfo("MemAvailable"), _measure_container_bytes()) if number is not None]
     return min(free, default=None)
@@ -148,7 +148,7 @@ def _read_meminfo(name: str) -> int | None:
 
 
 def _measure_container_bytes() -> int | None:
-    """Return what the memory limits of this process's cgroups leave, page cache counted as free."""
+    """Return the bytes that the memory limits of this process's cgroups leave; page cache counts as free."""
     left = []
     for folder in _list_cgroups("memory"):
         for limit_name, used_name in (
@@ -163,7 +163,7 @@ def _measure_container_bytes() -> int | None:
 
 
 def _read_cpu_quota() -> float | None:
-    """Return the cores that the CPU quota of this process's cgroups amounts to; None without a quota."""
+    """Return the CPU quota of this process's cgroups, in cores; None without a quota."""
     quotas = []
     for folder in _list_cgroups("cpu"):
         words = _read_words(folder / "cpu.max") or [
@@ -181,7 +181,7 @@ def _remember_cpu_quota() -> float | None:
 
 
 def _list_cgroups(controller: str) -> list[Path]:
-    """Return the folders of this process's cgroup and those above it, of version 2 and of version 1."""
+    """Return the folders of this process's cgroup and its parents, for cgroups of version 2 and 1."""
     try:
         lines = OWN_CGROUPS.read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
@@ -193,7 +193,7 @@ def _list_cgroups(controller: str) -> list[Path]:
             continue
         root = CGROUPS / controller if controllers else CGROUPS
         inner = root / place.lstrip("/")
-        # A container sees its own group as the root, whatever its path outside is.
+        # A container sees its own group as the root, whatever its path is outside.
         folders += [folder for folder in (inner, *inner.parents) if folder.is_relative_to(root)]
     return folders
 
