@@ -1,6 +1,6 @@
-"""Runs as one small archive: their figures, from which the verdict and the pictures of curves are made again.
+"""Runs as one small archive, from which the verdict and the pictures of curves can be made again.
 
-It has what a run measured and no network, no checkpoint and no readings: a twentieth of the folders.
+It has the settings and results of runs, without networks, checkpoints and readings: a twentieth of the folders' size.
 """
 
 import json
@@ -23,16 +23,16 @@ KEPT = (
     "daily_test_errors.csv",
     "daily_coverage.csv",
 )
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the time of every file: the same runs give the same bytes
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the same time for every file, so the same runs give the same bytes
 MAX_BYTES = 1 << 30  # unpacked
 MAX_FILES = 100_000 * len(KEPT)
 
 
 def write_archive(folders: Sequence[RunFolder], path: Path) -> None:
-    """Write the figures of runs into one zip file.
+    """Write the settings and results of runs to a zip file.
 
     Raises:
-        OSError: it cannot be written, or a run not be read.
+        OSError: the file cannot be written, or a run cannot be read.
     """
     with replace_atomically(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for folder in sorted(folders, key=lambda folder: folder.run_id):
@@ -44,7 +44,7 @@ def write_archive(folders: Sequence[RunFolder], path: Path) -> None:
 
 
 def _read_to_share(file: Path) -> bytes:
-    """Read a file of a run, the path of its dataset shortened to a name: others need not know a machine's folders."""
+    """Read a file of a run; the path of its dataset is shortened to a name, which hides this machine's folders."""
     content = file.read_bytes()
     if file.suffix != ".json":
         return content
@@ -62,7 +62,7 @@ def unpack_archive(path: Path, runs_dir: Path) -> None:
     """Unpack an archive into an empty folder.
 
     Raises:
-        DataError: it is no archive of runs; nothing of another shape is written.
+        DataError: it is not a valid archive of runs; only files of runs are ever written.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -1,7 +1,7 @@
-"""Log complete runs in an MLflow tracking store: each once, however often it is asked for and wherever it was stopped.
+"""Log complete runs in an MLflow tracking store: each once, even if logging is repeated or was stopped.
 
-A run stands as FINISHED only when all of it is there. One that a kill has left half-logged is logged again in its
-place: parameters, metrics and files are functions of the run alone, so that what is there already stays as it is.
+A run becomes FINISHED only when it is completely logged. A run that was logged in part before a kill is logged again
+under the same MLflow id: parameters, metrics and files depend only on the run, so the part already logged stays valid.
 """
 
 import os
@@ -37,10 +37,10 @@ ARTIFACTS = (
     "model.keras",
     "forecast.npz",
 )
-METRICS_PER_BATCH = 1000  # MLflow takes no more in one request
+METRICS_PER_BATCH = 1000  # MLflow's limit for one request
 RUNS_PER_PAGE = 1000
-# For the call, where the user has not set them: seconds instead of minutes until a store that is not there is given up,
-# no progress bars and notes between our lines, and no report of the call to anybody.
+# Set during the call, unless the user has set them: give up a missing store after seconds instead of minutes, show no
+# progress bars or notes between rdrop's lines, and send no telemetry.
 SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
@@ -52,10 +52,10 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Record:
-    """A run as MLflow takes it; times are milliseconds since 1970.
+    """The data of a run to log in MLflow; times are milliseconds since 1970.
 
     Attributes:
-        metrics: (name, value, time, step) each, the step being the epoch.
+        metrics: tuples (name, value, time, step); the step is the epoch.
     """
 
     run_id: str
@@ -69,7 +69,7 @@ class Record:
 
 @dataclass(frozen=True)
 class Logged:
-    """What became of a run: `logged`, or `there` where the store had all of it."""
+    """The outcome for a run: its state is `logged`, or `there` if the store already had it completely."""
 
     run_id: str
     mlflow_run_id: str
@@ -77,12 +77,12 @@ class Logged:
 
 
 def describe_run(run: Run) -> Record:
-    """Put together what is logged of a complete run.
+    """Collect the data of a complete run to log.
 
-    An epoch's time is the run's creation plus the seconds that its epochs have taken, pauses left out.
+    An epoch's time is the creation of the run plus the seconds of all epochs up to it, without pauses.
 
     Raises:
-        DataError: the run is not complete, or does not tell its configuration or its beginning.
+        DataError: the run is not complete, or its configuration or creation time cannot be read.
     """
     metrics = run.metrics
     if metrics.status != "completed" or not metrics.has_epochs:
@@ -101,16 +101,16 @@ def describe_run(run: Run) -> Record:
         params=_describe_params(run),
         tags={RUN_ID_TAG: metrics.run_id, **_describe_versions(metrics)},
         metrics=[*_list_curves(metrics, times), *_list_measured(metrics, times)],
-        # No link is followed: a stranger's folder could name any file of the user with it.
+        # Links are not followed: in a stranger's folder, a link could point to any file of the user.
         artifacts=[path for name in ARTIFACTS if (path := run.folder.path / name).is_file() and not path.is_symlink()],
     )
 
 
 def log_records(records: Sequence[Record], uri: str, experiment: str) -> Iterator[Logged]:
-    """Log runs one after the other, and yield what became of each.
+    """Log runs one after another, and yield the outcome of each.
 
     Raises:
-        UsageError: the extra is not installed, or the URI names no kind of store; RdropError: the store fails.
+        UsageError: the extra is not installed, or the URI or the experiment is not valid; RdropError: the store fails.
     """
     with _set_unless_set(), _raise_own_errors(uri):
         client = _connect(uri)
@@ -147,11 +147,11 @@ def _find_or_create_experiment(client: "MlflowClient", name: str) -> str:
 
 
 def _find_logged_runs(client: "MlflowClient", experiment_id: str) -> dict[str, "StoredRun"]:
-    """Return the experiment's runs by rdrop's id, the finished of several."""
+    """Return the experiment's runs by rdrop's id; if several have the same id, a finished one."""
     found: dict[str, StoredRun] = {}
     token = None
     while True:
-        # Compared here and not by a filter: an id from a stranger's file may hold any quotation mark.
+        # Compared here instead of by a filter: an id from a stranger's file may contain quotation marks.
         page = client.search_runs([experiment_id], max_results=RUNS_PER_PAGE, page_token=token)
         for stored in page:
             run_id = stored.data.tags.get(RUN_ID_TAG)
@@ -163,7 +163,7 @@ def _find_logged_runs(client: "MlflowClient", experiment_id: str) -> dict[str, "
 
 
 def _describe_params(run: Run) -> dict[str, str]:
-    """Flatten the configuration; the engine is the one that computed the run, and not what was asked for."""
+    """Flatten the configuration; the engine is the one that computed the run, not the requested one."""
     config = run.folder.read_config().to_json()
     protocol = {f"protocol.{name}": value for name, value in config.pop("protocol").items()}
     computed = {"engine": run.metrics.engine, "unit": run.metrics.unit}
@@ -185,11 +185,11 @@ def _list_curves(metrics: Metrics, times: list[int]) -> Iterator[tuple[str, floa
 
 
 def _list_measured(metrics: Metrics, times: list[int]) -> Iterator[tuple[str, float, int, int]]:
-    """Yield what is measured once, at the last epoch: `best_val_mae`, `test_mae` and the like."""
+    """Yield the results that are measured once, at the last epoch, such as `best_val_mae` and `test_mae`."""
     parts = {"best": metrics.best, "final": metrics.final, "test": metrics.test, "naive": metrics.naive}
     for part, figures in parts.items():
         for name, value in asdict(figures).items() if figures else ():
-            if value is not None:  # as the naive test errors of older runs are
+            if value is not None:  # None for the naive test errors of older runs
                 yield f"{part}_{name}", float(value), times[-1], len(times)
 
 
@@ -197,10 +197,10 @@ def _connect(uri: str) -> "MlflowClient":
     """Return a client of a store.
 
     Raises:
-        UsageError: MLflow or what it needs is not installed, or there is no URI.
+        UsageError: MLflow or a dependency is not installed, or the URI is empty.
     """
     try:
-        import sqlalchemy  # noqa: F401 -- MLflow's small edition goes without, and then knows no database
+        import sqlalchemy  # noqa: F401 -- mlflow-skinny does not install it, and then supports no database
         from mlflow import MlflowClient
     except ModuleNotFoundError as error:
         raise UsageError(f"needs the mlflow extra: {tell_extra('mlflow')}", field="mlflow") from error
@@ -212,7 +212,7 @@ def _connect(uri: str) -> "MlflowClient":
 
 
 def _try_database(uri: str) -> None:
-    """Connect once: MLflow itself would try for minutes before it says that a database is not there."""
+    """Connect once: MLflow itself would try for minutes before it reports that a database cannot be reached."""
     import sqlalchemy
 
     engine = sqlalchemy.create_engine(uri)
@@ -224,10 +224,10 @@ def _try_database(uri: str) -> None:
 
 @contextmanager
 def _raise_own_errors(uri: str) -> Iterator[None]:
-    """Raise in one line what the libraries say in many; their exceptions are known by name, since they may be missing.
+    """Raise the libraries' errors as one line; exceptions are compared by name, as the libraries may not be installed.
 
     Raises:
-        UsageError: the URI or the experiment's name cannot mean anything; RdropError: whatever else the store says.
+        UsageError: the URI or the experiment's name is not valid; RdropError: any other error of the store.
     """
     try:
         yield
@@ -241,7 +241,7 @@ def _raise_own_errors(uri: str) -> Iterator[None]:
 
 
 def _describe(uri: str, error: Exception) -> str:
-    """Render an error in one line, the user and the password of a URI hidden."""
+    """Render an error in one line, with the user and password of a URI hidden."""
     hint = "; install what it lacks" if isinstance(error, ModuleNotFoundError) else ""
     line = " ".join(f"{uri}: {error}{hint}".split())
     return re.sub(r"://[^/\s]*@", "://***@", line)
@@ -249,7 +249,7 @@ def _describe(uri: str, error: Exception) -> str:
 
 @contextmanager
 def _set_unless_set() -> Iterator[None]:
-    """Set MLflow's environment variables for the call where the user has not."""
+    """Set MLflow's environment variables during the block, unless the user has set them."""
     added = {name: value for name, value in SETTINGS.items() if name not in os.environ}
     os.environ.update(added)
     try:

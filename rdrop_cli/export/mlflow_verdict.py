@@ -1,4 +1,4 @@
-"""A verdict as a run of an MLflow store: its answers with their intervals as metrics, its verdicts as parameters."""
+"""A verdict as a run in an MLflow store: estimates with intervals as metrics, verdicts as parameters."""
 
 import hashlib
 import re
@@ -13,10 +13,10 @@ from rdrop_cli.files import to_json
 
 
 def describe_verdict(judged: StudyVerdict) -> Record:
-    """Put together what is logged of a verdict; the same verdict has the same id, and is logged once.
+    """Collect the data of a verdict to log; the same verdict has the same id, so it is logged once.
 
-    Metrics are `CLAIM.estimate`, `CLAIM.low`, `CLAIM.high` and `CLAIM.p`, and the same of each network's difference;
-    their step is the number of seeds. What has no number has no metric.
+    Metrics are `CLAIM.estimate`, `CLAIM.low`, `CLAIM.high` and `CLAIM.p`, and the first three also for each network's
+    difference; their step is the number of seeds. Missing numbers have no metric.
     """
     runs, seeds = judged.collection.used, len(judged.seeds)
     protocol, sha256 = runs[0].protocol.name, runs[0].dataset.sha256
@@ -46,7 +46,7 @@ def describe_verdict(judged: StudyVerdict) -> Record:
 
 
 def _name(label: str) -> str:
-    """Return a label as MLflow takes it: `dropout, 40 epochs` without its comma."""
+    """Return a label with only the characters that MLflow allows: `dropout, 40 epochs` without its comma."""
     return re.sub(r"[^/\w.\- :]", "", label)
 
 

@@ -1,6 +1,6 @@
-"""All runs as one tidy table: a row is one epoch of one run, a column is one variable, and every cell stands alone.
+"""All runs as one tidy table: each row is one epoch of one run, each column one variable, each cell one value.
 
-What is true of a whole run is repeated in each of its rows, so that a table reads without a second one.
+Values of a run are repeated in each of its rows, so no second table is needed.
 """
 
 import csv
@@ -11,10 +11,10 @@ from rdrop_cli.errors import make_printable
 from rdrop_cli.runs.document import Metrics
 
 Cell = str | float | None
-# Also as the wide characters that spreadsheets of East Asia take for them.
+# Also the wide characters that East Asian spreadsheets accept instead.
 FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
-# What is true of the whole run, by column.
+# Values of a run, by column.
 OF_RUN: dict[str, Callable[[Metrics], Cell]] = {
     "run_id": lambda run: run.run_id,
     "created_at": lambda run: run.created_at,
@@ -41,16 +41,16 @@ OF_RUN: dict[str, Callable[[Metrics], Cell]] = {
     "test_mae_in_unit": lambda run: run.test.mae_in_unit if run.test else None,
 }
 OF_EPOCH = ("epoch", "loss", "val_loss", "train_mae", "val_mae_in_unit", "epoch_seconds", "is_best")
-COLUMNS = (*OF_RUN, *OF_EPOCH)  # of every table
+COLUMNS = (*OF_RUN, *OF_EPOCH)  # in every table
 
 
 def format_tidy_csv(runs: Sequence[Metrics]) -> str:
     """Render the epochs of runs, in their order, as CSV (RFC 4180) with a header.
 
-    Where a run has quantiles or several horizons, their columns come last, see `_list_extra`.
+    If a run has quantiles or several horizons, their columns come last; see `_list_extra`.
 
-    A number stands with as many digits as give the same float64 back, a truth value as TRUE or FALSE, and what is
-    missing as an empty cell. A text that a spreadsheet would take for a formula begins with an apostrophe.
+    Numbers have enough digits to read back the same float64, Booleans are TRUE or FALSE, and missing values are empty
+    cells. Text that a spreadsheet would read as a formula gets an apostrophe in front.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -65,10 +65,10 @@ def format_tidy_csv(runs: Sequence[Metrics]) -> str:
 
 
 def _list_extra(run: Metrics) -> Mapping[str, Sequence[Cell]]:
-    """Return columns that some runs alone have, a cell an epoch.
+    """Return the columns that only some runs have, with one cell per epoch.
 
-    `val_pinball` is of the epoch. Of the run are `test_pinball`, and the best epoch's errors at each of several
-    horizons, by the rows from the newest reading to the target.
+    `val_pinball` is a value of the epoch. `test_pinball`, and the best epoch's errors at each of several horizons, are
+    values of the run; the horizons are named by the rows from the newest reading to the target.
     """
     epochs, quantiles = len(run.history.loss), run.quantiles
     of_run = {"test_pinball": quantiles.test_pinball} if quantiles else {}
@@ -89,9 +89,9 @@ def _list_rows(run: Metrics) -> Iterator[list[Cell]]:
 
 
 def _format_cell(value: Cell) -> Cell:
-    """Return what the `csv` module renders without loss; a text may come from a stranger's file or its name."""
+    """Return a value that the `csv` module renders without loss; text may come from a stranger's file or its name."""
     if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"  # as R and pandas both read it
+        return "TRUE" if value else "FALSE"  # read by both R and pandas
     if value is None or isinstance(value, int | float):
         return value
     text = make_printable(str(value))
