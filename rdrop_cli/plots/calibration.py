@@ -1,4 +1,4 @@
-"""Calibration of forecasts: errors by hour and month, against the truth, and the coverage of intervals, by source."""
+"""Pictures of calibration: errors by hour and month, observations against forecasts, and coverage by source."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 CALIBRATION_INCHES, NARROW_INCHES = (12.0, 7.4), (5.2, 17.0)
-LABEL_CHARACTERS = 14  # in a line
+LABEL_CHARACTERS = 14  # per line
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 SOURCE_COLOURS = (*PALETTE[:6], "#8C564B", "#7F7F7F")
 REFERENCES = {"naive": "--", "climatology": ":"}
@@ -34,10 +34,10 @@ def draw_calibration(
     """Draw the calibration of a network's forecasts.
 
     Args:
-        found: of the network, by source; errors are those of the last.
-        references: of naive and climatology.
-        judged: the forecasts of the last.
-        named: what they are.
+        found: the network's calibration, by source; errors are drawn for the last source.
+        references: the calibration of the naive forecast and climatology.
+        judged: the forecasts with the last source.
+        named: labels of the forecasts.
         path: the picture; its ending chooses the format.
         inches: width and height.
     """
@@ -60,7 +60,7 @@ def draw_calibration(
 
 
 def _draw_parts(axes: "Axes", found: Sequence[Calibration], what: str, named: Named) -> None:
-    """Draw the mean absolute error by hour or month; of a month that comes twice, the mean."""
+    """Draw the mean absolute error by hour or month; the same month of several years is averaged."""
     lines = [(each, *_group(each.months if what == "month" else each.hours)) for each in found]
     highest = max(max(errors) for _, _, errors in lines)
     names = [break_name(each.label, LABEL_CHARACTERS) for each in found]
@@ -82,7 +82,7 @@ def _draw_parts(axes: "Axes", found: Sequence[Calibration], what: str, named: Na
 
 
 def _group(parts: Sequence[Part]) -> tuple[list[int], list[float]]:
-    """Return hours, or months from 1, and the mean error of each."""
+    """Return the hours, or the months from 1, and the mean error of each."""
     keys = [int(part.name[-2:].lstrip("-")) for part in parts]
     sums = {key: [0.0, 0] for key in sorted(keys)}
     for key, part in zip(keys, parts, strict=True):
@@ -101,7 +101,7 @@ def _draw_scatter(axes: "Axes", judged: Judged, named: Named) -> None:
 
 
 def _draw_held(axes: "Axes", found: Sequence[Calibration]) -> None:
-    """Draw the share of the targets that intervals hold, with its 95 % interval, beside what they promise."""
+    """Draw the coverage of the intervals, with its 95 % interval, and their nominal levels."""
     width = 0.8 / len(found)
     for place, level in enumerate(INTERVALS):
         axes.plot([place - 0.45, place + 0.45], [100 * level] * 2, color="black", linewidth=1.2)
@@ -131,7 +131,7 @@ def _draw_reliability(axes: "Axes", found: Sequence[Calibration]) -> None:
 
 
 def _draw_located(axes: "Axes", found: Sequence[Calibration]) -> None:
-    """Draw the histograms of the probability integral transform of the first and the last source."""
+    """Draw histograms of the probability integral transform, for the first and the last source."""
     edges = np.linspace(0, 100, BINS + 1)
     for number in dict.fromkeys((0, len(found) - 1)):
         colour = SOURCE_COLOURS[number % len(SOURCE_COLOURS)]

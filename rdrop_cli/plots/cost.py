@@ -1,4 +1,4 @@
-"""What a network's error costs: its test error against the arithmetic of its training, which no machine changes."""
+"""Picture of error and cost: test errors against the multiply-adds of training, which do not depend on the machine."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 TRILLION = 1e12
-LABEL_CHARACTERS = 30  # in a line
+LABEL_CHARACTERS = 30  # per line
 POINT_PIXELS = 4  # from the middle of a point to its edge
 
 
@@ -30,9 +30,9 @@ class Cost:
     """A point of the picture.
 
     Attributes:
-        multiply_adds: of the training of one run, mean over seeds.
+        multiply_adds: in the training of one run, mean over seeds.
         error: on the test period, mean over seeds.
-        half: half the 95 % t interval of that mean; 0 of a single seed.
+        half: half the width of that mean's 95 % t interval; 0 for a single seed.
     """
 
     label: str
@@ -43,10 +43,10 @@ class Cost:
 
 
 def count_multiply_adds(run: Metrics, config: RunConfig) -> int | None:
-    """Return the multiply-adds of a run's training, forwards; backwards they are about twice as many.
+    """Return the multiply-adds of a run's training in the forward passes; backward passes need about twice as many.
 
-    None where they are not known: of a reference forecast, a network of the user's own, or a run of an early version
-    that does not say how many inputs it has.
+    None if they are not known: for a reference forecast, a network of the user's own, or a run of an early version that
+    did not record its number of inputs.
     """
     variant = VARIANTS.get(run.variant)
     if variant is None or not variant.is_network or run.standardisation is None:
@@ -59,13 +59,13 @@ def count_multiply_adds(run: Metrics, config: RunConfig) -> int | None:
 def list_costs(
     runs: Sequence[Metrics], configs: Mapping[str, RunConfig], in_unit: bool
 ) -> tuple[list[Cost], list[str]]:
-    """Return a point a network, the cheapest first, and the labels of those of which a figure is missing.
+    """Return one point per network, the cheapest first, and the labels of networks without a test error or cost.
 
-    The naive forecast is neither: it is drawn as a line.
+    The naive forecast is in neither list; it is drawn as a line.
 
     Args:
-        configs: of each run, by its id.
-        in_unit: whether errors are in the target's own unit; else they are standardised.
+        configs: the configuration of each run, by run id.
+        in_unit: whether errors are in the target's unit; otherwise they are standardised.
     """
     costs, missing = [], []
     for group in group_seeds([run for run in runs if run.variant != NAIVE]):
@@ -85,10 +85,10 @@ def _summarise(group: Group, counts: Sequence[int], errors: Sequence[float]) -> 
 
 
 def draw_cost(costs: Sequence[Cost], run: Metrics, path: Path, in_unit: bool) -> None:
-    """Draw the test error of each network against what its training costs, the error of the naive forecast beside.
+    """Draw the test error of each network against the cost of its training, and the naive forecast's error as a line.
 
     Args:
-        run: any one of them, for what all have in common: the unit and the naive forecast.
+        run: any of the runs, for the unit and the naive forecast, which all have in common.
 
     Raises:
         FileNotFoundError: the folder is missing; OSError: the picture cannot be written.
@@ -111,7 +111,7 @@ def draw_cost(costs: Sequence[Cost], run: Metrics, path: Path, in_unit: bool) ->
         axes.xaxis.set_major_formatter(lambda count, _: f"{count / TRILLION:g}")
         axes.xaxis.set_minor_locator(NullLocator())
         low, high = costs[0].multiply_adds, costs[-1].multiply_adds
-        axes.set_xlim(low / 1.5, high * max((high / low) ** 0.35, 2.2))  # with room for the last label
+        axes.set_xlim(low / 1.5, high * max((high / low) ** 0.35, 2.2))  # leaves room for the last label
         axes.margins(y=0.2)
         axes.set_ylim(axes.get_ylim())
         axes.set_xlabel("multiply-adds of a training, forwards (10¹²)")
@@ -122,7 +122,7 @@ def draw_cost(costs: Sequence[Cost], run: Metrics, path: Path, in_unit: bool) ->
 
 
 def _name_points(axes: "Axes", costs: Sequence[Cost], naive: float | None) -> None:
-    """Write each network's name near its point, where it covers no point, bar or line."""
+    """Write each network's name near its point, without covering a point, bar or line."""
     from matplotlib.transforms import Bbox
 
     drawn = []

@@ -1,4 +1,4 @@
-"""Forecasts against what was observed: a week and a season with their intervals, and the worst days."""
+"""Pictures of forecasts and observations: a week and a season with intervals, and the worst days."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ WEEK, SEASON = 7 * DAY, 90 * DAY
 
 @dataclass(frozen=True)
 class Named:
-    """What a picture of forecasts says in words.
+    """The labels of a picture of forecasts.
 
     Attributes:
-        label: of the network.
-        variant: by which it is coloured.
-        runs: that forecast together.
-        sources: of the intervals.
-        quantity, unit: what is forecast.
-        ahead: from the newest reading, such as `24 h`.
+        label: the network's label.
+        variant: the variant, which determines the colour.
+        runs: the number of runs of which the forecast is the mean.
+        sources: the sources of the intervals.
+        quantity, unit: of the target.
+        ahead: the time from the newest reading to the target, such as `24 h`.
     """
 
     label: str
@@ -55,8 +55,8 @@ def draw_forecast(judged: Judged, named: Named, path: Path, inches: tuple[float,
     """Draw the last week and the last season of forecasts with their intervals, and the worst days.
 
     Args:
-        judged: forecasts of one horizon, in the order of time, at least one.
-        named: what they are.
+        judged: at least one forecast, all of one horizon, in time order.
+        named: labels of the forecasts.
         path: the picture; its ending chooses the format.
         inches: width and height.
     """
@@ -88,7 +88,7 @@ def draw_forecast(judged: Judged, named: Named, path: Path, inches: tuple[float,
 
 
 def find_worst_days(judged: Judged) -> list[tuple[np.datetime64, float]]:
-    """Return the days of the largest mean absolute errors, of those with at least half as many targets as most have."""
+    """Return the days with the largest mean absolute errors, without days of less than half the median target count."""
     days, position, counts = np.unique(judged.times.astype("datetime64[D]"), return_inverse=True, return_counts=True)
     errors = np.bincount(position, weights=np.abs(judged.centre - judged.observed)) / counts
     whole = counts >= np.median(counts) / 2
@@ -101,7 +101,7 @@ def _cut(judged: Judged, kept: npt.NDArray[np.bool_]) -> Judged:
 
 
 def _draw_fan(axes: "Axes", judged: Judged, named: Named) -> None:
-    """Draw the forecast with its intervals, and what was observed."""
+    """Draw the forecast with its intervals, and the observed values."""
     times, at = _break_at_gaps(judged.times)
     colour = colour_of(named.variant)
     for level in reversed(INTERVALS):
@@ -114,7 +114,7 @@ def _draw_fan(axes: "Axes", judged: Judged, named: Named) -> None:
 
 
 def _break_at_gaps(times: npt.NDArray[np.datetime64]) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.int64]]:
-    """Return times, and which value is at each; -1, for none, in the middle of a gap, so that no line bridges it."""
+    """Return times and the index of the value at each; in the middle of each gap, index -1 breaks the line."""
     index = np.arange(len(times))
     if len(times) < 2:
         return times, index

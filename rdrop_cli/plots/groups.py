@@ -1,4 +1,4 @@
-"""Which runs are drawn as one: those that differ in nothing but their seeds."""
+"""Groups of runs that are drawn as one: runs that differ only in their seeds."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from rdrop_cli.runs.difference import explain_difference
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.editions import BOOK, EDITIONS
 
-MOST_GROUPS = 8  # in one picture: more lines cannot be told apart
+MOST_GROUPS = 8  # in one picture: more lines cannot be distinguished
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Runs under one label, which says of what network: a single one, or several seeds of which the mean is drawn."""
+    """Runs of one network under one label: a single run, or several seeds, of which the mean is drawn."""
 
     label: str
     network: str
@@ -29,24 +29,24 @@ class Group:
 
     @property
     def is_trained(self) -> bool:
-        """Whether the edition of its protocol trains the variant where none is named."""
+        """Whether the edition of its protocol trains this variant by default."""
         return self.variant in EDITIONS.get(self.runs[0].protocol.name, BOOK).trained
 
     @property
     def epochs(self) -> int:
-        """The number of epochs, which all have."""
+        """The number of epochs, the same for all runs."""
         return len(self.runs[0].history.val_loss)
 
     def curves(self, key: str) -> npt.NDArray[np.float64]:
-        """Return one kind of curve of every run, standardised, shape (run, epoch)."""
+        """Return one kind of curve for every run, standardised, of shape (run, epoch)."""
         return np.array([getattr(run.history, key) for run in self.runs], dtype=np.float64)
 
 
 def keep_legible(runs: Sequence[Metrics]) -> tuple[list[Metrics], list[str]]:
-    """Keep the runs of eight groups at most, in their order: those that their edition trains, and the best others.
+    """Keep the runs of at most eight groups, in their order: those that their edition trains, and the best others.
 
     Returns:
-        The runs, and the labels of the networks that are skipped.
+        The runs, and the labels of the skipped networks.
     """
     groups = group_seeds(list(runs))
     ranked = sorted(groups, key=lambda group: (not group.is_trained, group.curves("val_loss").min(axis=1).mean()))
@@ -55,9 +55,9 @@ def keep_legible(runs: Sequence[Metrics]) -> tuple[list[Metrics], list[str]]:
 
 
 def group_seeds(runs: list[Metrics]) -> list[Group]:
-    """Bring together runs that differ in nothing but their seeds, in the order of the first of each.
+    """Group runs that differ only in their seeds, in the order of each group's first run.
 
-    Where two of them have the same seed, every one stands for itself: a mean would count that seed twice.
+    If two runs of a group have the same seed, each run is its own group: a mean would count that seed twice.
     """
     networks, labels, alike = name_networks(runs), label_runs(runs), list[list[int]]()
     for index, run in enumerate(runs):
@@ -87,7 +87,7 @@ def _make_group(runs: list[Metrics], network: str, label: str) -> Group:
 
 
 def name_networks(runs: Sequence[Metrics]) -> list[str]:
-    """Name the network of each run, with rates where they are not the variant's own or where runs differ in them."""
+    """Name the network of each run, with its rates if they are not the variant's own or if runs differ in them."""
     rates = defaultdict[str, set[tuple[float, float]]](set)
     for run in runs:
         rates[run.label].add(run.rates.pair)
@@ -95,7 +95,7 @@ def name_networks(runs: Sequence[Metrics]) -> list[str]:
 
 
 def label_runs(runs: Sequence[Metrics]) -> list[str]:
-    """Label each run by what tells it from the others: its network, then seed, then id."""
+    """Label each run so that labels differ: by its network, or else network and seed, or else run id."""
     names = name_networks(runs)
     seeded = [f"{name}, seed {run.seed}" for name, run in zip(names, runs, strict=True)]
     by_name, by_seed = Counter(names), Counter(seeded)

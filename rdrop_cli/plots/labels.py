@@ -1,4 +1,4 @@
-"""Names beside what they name: broken where they are long, spread apart in a column, or put where there is room."""
+"""Placement of labels: breaking long names into lines, spreading a column apart, and finding free space."""
 
 import re
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from matplotlib.path import Path
     from matplotlib.transforms import Bbox
 
-# What joins a name to what it names: grey and straight, which no curve is.
+# The line from a name to its point: grey and straight, unlike any curve.
 LEADER: dict[str, Any] = {"arrowstyle": "-", "linewidth": 0.7, "color": "#999999", "shrinkA": 1, "shrinkB": 1}
-# Where a name may stand, in points from what it names: near before far, on the right where it can.
+# Possible places of a name, as offsets in points: near before far, and on the right if possible.
 BESIDE = (8.0, 0.0)
 AROUND = [
     (radius * cos(radians(angle)), radius * sin(radians(angle)))
@@ -25,9 +25,9 @@ AROUND = [
 
 
 def break_name(name: str, characters: int) -> str:
-    """Break a long name into lines, after a space, `_`, `:`, `,` or `-`; a part that is longer than a line, anywhere.
+    """Break a long name into lines after a space, `_`, `:`, `,` or `-`; a part longer than a line is broken anywhere.
 
-    A number stays with its unit, as in `3 seeds`.
+    A number stays with the word after it, as in `3 seeds`.
     """
     lines = [""]
     for part in re.findall(rf"(?:\d |[^ _:,-]){{1,{characters}}}[ _:,-]*|[ _:,-]+", name):
@@ -38,20 +38,20 @@ def break_name(name: str, characters: int) -> str:
 
 
 def break_title(title: str, inches: float) -> str:
-    """Break the title of a whole figure, of 13 points, into lines as wide as the figure."""
+    """Break the title of a figure, in 13 points, into lines as wide as the figure."""
     return break_name(title, int(8.3 * inches))
 
 
 def spread_apart(heights: Sequence[float], sizes: Sequence[float], low: float, high: float) -> list[float]:
-    """Move labels up and down, as little as may be, until none stands on another and all lie between two heights.
+    """Move labels up and down, as little as possible, until none overlaps and all are between `low` and `high`.
 
     Args:
-        heights: where their centres belong.
-        sizes: how high each label is; where all together are higher than there is room, the last leave it at the top.
+        heights: the preferred heights of the labels' centres.
+        sizes: the height of each label; if they do not all fit, the last ones exceed `high`.
     """
     order = np.argsort(heights, kind="stable")
     sorted_sizes = np.array(sizes)[order]
-    packed = low + np.cumsum(sorted_sizes) - sorted_sizes / 2  # from the foot, each on the one below
+    packed = low + np.cumsum(sorted_sizes) - sorted_sizes / 2  # from the bottom, each on top of the one below
     lifts = _merge_falls((np.array(heights)[order] - packed).tolist())
     spread = np.empty(len(order))
     spread[order] = packed + np.clip(lifts, 0, max(0.0, high - low - sorted_sizes.sum()))
@@ -59,7 +59,7 @@ def spread_apart(heights: Sequence[float], sizes: Sequence[float], low: float, h
 
 
 def _merge_falls(values: Sequence[float]) -> list[float]:
-    """Return the nearest values that never fall: neighbours that do become their mean (isotonic regression)."""
+    """Return the nearest values that never fall; falling neighbours become their mean (isotonic regression)."""
     blocks: list[tuple[float, int]] = []
     for value in values:
         mean, count = value, 1
@@ -71,11 +71,11 @@ def _merge_falls(values: Sequence[float]) -> list[float]:
 
 
 class Names:
-    """Names of points, each as near to its point as it covers nothing that is drawn, and no other name.
+    """Names of points, each as near to its point as possible without covering another name or anything drawn.
 
     Args:
-        axes: laid out already, with their limits fixed.
-        drawn: where there is something else, in pixels.
+        axes: axes that are laid out already, with fixed limits.
+        drawn: the boxes of everything else that is drawn, in pixels.
     """
 
     def __init__(self, axes: "Axes", drawn: Sequence["Bbox"]) -> None:
@@ -83,7 +83,7 @@ class Names:
         self.names, self.leaders = list["Bbox"](), list["Path"]()
 
     def write(self, name: str, at: tuple[float, float], **style: Any) -> None:
-        """Write a name; a thin line joins it to its point where it does not stand beside it."""
+        """Write a name; if it is not directly beside its point, a thin line joins them."""
         style |= {"textcoords": "offset points", "va": "center"}
         text = self.axes.annotate(name, at, (0, 0), **style)
         box = text.get_window_extent()
@@ -95,9 +95,9 @@ class Names:
         self.axes.annotate(name, at, place, ha=("left", "right")[side], arrowprops=leader, **style).set_in_layout(False)
 
     def _find_place(self, point: tuple[float, float], width: float, height: float) -> tuple[float, float]:
-        """Return the nearest free place as points from the point, and take it; beside the point, if none is free.
+        """Return the nearest free place, as an offset in points, and reserve it; if none is free, return `BESIDE`.
 
-        A line to the name crosses something drawn only where it must.
+        The line to the name crosses something drawn only if no other place is free.
         """
         from matplotlib.path import Path
         from matplotlib.transforms import Bbox
@@ -115,7 +115,7 @@ class Names:
         return BESIDE
 
     def _is_free(self, box: "Bbox") -> bool:
-        """Whether a name may stand here."""
+        """Return whether a name fits here."""
         inside = all(map(self.axes.bbox.containsx, box.intervalx)) and all(map(self.axes.bbox.containsy, box.intervaly))
         crossed = any(leader.intersects_bbox(box) for leader in self.leaders)
         return inside and not crossed and not box.count_overlaps([*self.drawn, *self.names])

@@ -1,4 +1,4 @@
-"""Loss curves: of one run, of several over each other, and of many seeds as a mean with its band."""
+"""Pictures of loss curves: one run, several in one picture, or many seeds as a mean with a band."""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 FIGURE_INCHES = (10.0, 5.6)
 NARROW_INCHES = (5.2, 6.4)  # for a phone: as many points wide as it has pixels
-LABEL_GAP = 0.05  # of the axes' height, a line of text
+LABEL_GAP = 0.05  # of the axes' height, per line of text
 LABEL_PLACE = 1.035  # of the axes' width
-LABEL_CHARACTERS = 24  # in a line
+LABEL_CHARACTERS = 24  # per line
 TITLE_CHARACTERS_PER_INCH = 9
 MEASURED = ("val_loss", "train_mae")  # with dropout off
 BAND_OPACITY, SEED_OPACITY = 0.16, 0.45
-FEW_GROUPS = 4  # of more networks, only what they are compared by is drawn: the mean of the validation errors
+FEW_GROUPS = 4  # for more networks, only the mean validation error is drawn, by which they are compared
 PUBLISHED_STYLE: dict[str, Any] = {"linestyle": "-", "linewidth": 0.9, "marker": ".", "markersize": 4}
 NAIVE_STYLE: dict[str, Any] = {"color": NAIVE_COLOUR, "linewidth": 1.4, "linestyle": (0, (6, 2, 1, 2))}
 REFERENCE_STYLE: dict[str, Any] = {"color": "#7A5230", "linewidth": 1.4, "linestyle": (0, (1, 1.5))}
@@ -37,7 +37,7 @@ LEGEND_COLOUR = "#333333"
 
 @dataclass(frozen=True)
 class Line:
-    """One kind of curve: its key in the history, what it is called, and how it is drawn."""
+    """One kind of curve: its key in the history, its label, and its line style and width."""
 
     key: str
     label: str
@@ -47,7 +47,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Drawn:
-    """Where curves that belong together end, which heights they take, and how they are called there."""
+    """A group of curves as it was drawn: the label at its end, its last epoch and value, and its range of values."""
 
     label: str
     epochs: float
@@ -77,16 +77,16 @@ def draw_comparison(
     published: Mapping[str, RunCurves] | None = None,
     inches: tuple[float, float] = FIGURE_INCHES,
 ) -> None:
-    """Draw the curves of runs over each other: a colour a variant, a shade a network, a line style a kind of error.
+    """Draw the curves of runs in one picture: one colour per variant, shade per network, line style per kind of error.
 
-    Runs that differ in nothing but their seeds become their mean, with a band from the lowest seed to the highest
-    and a thin line for each. Of more than four networks only the mean validation error is drawn.
+    Runs that differ only in their seeds are drawn as their mean, with a band from the lowest seed to the highest and a
+    thin line for each. For more than four networks, only the mean validation error is drawn.
 
     Args:
         runs: metrics of runs with at least one epoch.
         path: the picture; its ending chooses the format.
         in_unit: in the target's unit instead of standardised units.
-        published: published validation losses to lay over it, by variant.
+        published: published curves to add, by variant; their validation loss is drawn.
         inches: width and height.
     """
     groups, overlaid = group_seeds(runs), list((published or {}).values())
@@ -115,13 +115,13 @@ def draw_comparison(
 
 
 def _list_references(groups: Sequence[Group], in_unit: bool) -> dict[str, float]:
-    """Return the validation error of each reference forecast by its name; the naive forecast is always drawn."""
+    """Return the validation error of each reference forecast by name, except the naive one, which is always drawn."""
     runs = [group.runs[0] for group in groups if not group.runs[0].is_network and group.variant != NAIVE]
     return {run.label: run.history.val_loss[-1] * _scale_of(run, in_unit) for run in runs}
 
 
 def _draw_level(axes: "Axes", name: str, level: float, end: float, style: Mapping[str, Any] = REFERENCE_STYLE) -> Drawn:
-    """Draw what has no epochs as a horizontal line."""
+    """Draw the error of a reference forecast, which has no epochs, as a horizontal line."""
     axes.axhline(level, **style)
     return Drawn(name, end, level, level, level, style["color"])
 
@@ -148,14 +148,14 @@ def _draw_group(axes: "Axes", group: Group, scale: float, lines: Sequence[Line],
 
 
 def _find_best(group: Group) -> int:
-    """Return the index of the best epoch of a group's mean, by what its protocol keeps weights by."""
+    """Return the index of the best epoch of a group's mean, by the measure that its protocol selects weights by."""
     ranked_by = RANKED_BY[group.runs[0].protocol.best_by]
     measured = all(run.history[ranked_by] for run in group.runs)
     return int(group.curves(ranked_by if measured else "val_loss").mean(axis=0).argmin())
 
 
 def _choose_lines(run: Metrics) -> Sequence[Line]:
-    """Return the kinds of curves to draw: the training loss only where it is an error in the scale of the others."""
+    """Return the kinds of curves to draw; the training loss only if it is an error in the scale of the others."""
     comparable = (run.protocol.loss, run.protocol.target_scale) == (MAE, STANDARDISED)
     return [line for line in LINES if comparable or line.key != "loss"]
 
@@ -168,7 +168,7 @@ def _draw_published(axes: "Axes", run: RunCurves, in_unit: bool) -> Drawn:
 
 
 def _limit_axes(axes: "Axes", drawn: list[Drawn]) -> None:
-    """Fit the axes to what is compared; the training loss of the first epochs may leave them at the top."""
+    """Fit the axes to the compared errors; the training loss of the first epochs may exceed them."""
     low, high = min(curves.low for curves in drawn), max(curves.high for curves in drawn)
     room = high - low or abs(high) or 1.0
     axes.set_ylim(low - 0.06 * room, high + 0.12 * room)
@@ -176,7 +176,7 @@ def _limit_axes(axes: "Axes", drawn: list[Drawn]) -> None:
 
 
 def _name_lines(axes: "Axes", drawn: list[Drawn]) -> None:
-    """Write the lines' names in a column beside the axes, each joined to its line's end: colours need no legend."""
+    """Write the lines' names beside the axes, each joined to its line's end, so colours need no legend."""
     low, high = axes.get_ylim()
     names = [break_name(curves.label, LABEL_CHARACTERS) for curves in drawn]
     sizes = [LABEL_GAP * (high - low) * (1 + name.count("\n")) for name in names]
@@ -207,10 +207,10 @@ def _label_axes(axes: "Axes", runs: list[Metrics], in_unit: bool, characters: in
 
 
 def describe_setting(runs: Sequence[Metrics]) -> str:
-    """Say what is forecast from which data, as far as the runs have it in common."""
+    """Return a title: the target, the data and the protocols of the runs."""
     quantity, _ = name_target(runs[0].protocol.target)
     datasets = sorted({run.dataset.sha256: run.dataset.name for run in reversed(runs)}.values())
-    trained = [run for run in runs if run.is_network] or runs  # nothing of the training is in a reference forecast
+    trained = [run for run in runs if run.is_network] or runs  # training settings do not affect reference forecasts
     protocols = sorted({f"{run.protocol.name} protocol{describe_changes(run.protocol)}" for run in trained})
     unverified = any(run.dataset.verified is False for run in runs)
     warning = " — not the published file" if unverified else ""

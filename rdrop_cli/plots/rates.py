@@ -1,4 +1,4 @@
-"""Heat map: how well a network does over its two rates."""
+"""Heat map of a network's error over its two rates."""
 
 import math
 import textwrap
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 MOST_PANELS = 4
 SQUARE_INCHES = (0.95, 0.72)
 LEAST_PANEL_INCHES = (3.2, 2.2)
-AROUND_PANEL_INCHES = (0.9, 1.0)  # the axis, its numbers, and the title
-AROUND_ALL_INCHES = (1.1, 1.4)  # the colour bar; title and caption
+AROUND_PANEL_INCHES = (0.9, 1.0)  # for the axis, its numbers and the title
+AROUND_ALL_INCHES = (1.1, 1.4)  # for the colour bar; for the title and caption
 CHARACTERS_PER_INCH = 14  # of the caption
-TITLE_CHARACTERS = 30  # of a panel, in a line
+TITLE_CHARACTERS = 30  # of a panel, per line
 MISSING_STYLE: dict[str, Any] = {"facecolor": "#F4F4F4", "edgecolor": "#BBBBBB", "hatch": "///", "linewidth": 0}
-OUTLINE = (("white", 5.0), ("black", 2.5))  # seen on every colour
+OUTLINE = (("white", 5.0), ("black", 2.5))  # visible on every colour
 REFERENCE_COLOUR = "#D00000"
-LEVELS = 20  # between the best square of a panel and its worst that can be told apart by what is written
+LEVELS = 20  # between the best and the worst square of a panel that the written numbers distinguish
 MOST_DECIMALS = 6
 
 
 @dataclass(frozen=True)
 class Writing:
-    """How errors are written: multiplied into the unit that is shown, with as many decimals as tell squares apart."""
+    """The format of errors: the factor to the displayed unit, the unit, and enough decimals to distinguish squares."""
 
     per_unit: float
     unit: str
@@ -58,16 +58,16 @@ def count_seeds(row: NetworkRow) -> str:
 
 
 def draw_rates(grids: Sequence[RateGrid], run: Metrics, path: Path, in_unit: bool, columns: int = 2) -> None:
-    """Draw the mean validation level over dropout and recurrent dropout, a panel a network, all in one scale.
+    """Draw the mean validation level over dropout and recurrent dropout, one panel per network, all in one scale.
 
-    Every square has its value and its number of seeds; the best of a panel is outlined, what was not trained hatched.
+    Each square shows its value and its number of seeds. The best of a panel is outlined; untrained pairs are hatched.
 
     Args:
         grids: at least one; the first four are drawn.
-        run: metrics of one of the runs, for what all have in common.
+        run: metrics of one of the runs, for everything that they have in common.
         path: the picture; its ending chooses the format.
         in_unit: in the target's unit instead of standardised units.
-        columns: of panels, at most.
+        columns: the largest number of columns of panels.
     """
     shown = grids[:MOST_PANELS]
     columns = min(columns, len(shown))
@@ -87,7 +87,7 @@ def draw_rates(grids: Sequence[RateGrid], run: Metrics, path: Path, in_unit: boo
 
 
 def describe_rates(grids: Sequence[RateGrid], run: Metrics, in_unit: bool) -> list[str]:
-    """Say in words what the heat map shows: what the numbers are, then a line a panel."""
+    """Return the caption of the heat map: the meaning of the numbers, each panel's best pair, and the references."""
     shown = grids[:MOST_PANELS]
     writing = _choose_writing(shown, run, in_unit)
     hatched = " Hatched: not trained." if any(grid.has_gaps for grid in shown) else ""
@@ -106,7 +106,7 @@ def describe_rates(grids: Sequence[RateGrid], run: Metrics, in_unit: bool) -> li
 
 
 def _list_references(grids: Sequence[RateGrid]) -> list[NetworkRow]:
-    """Return what the panels are compared with, each once."""
+    """Return the networks that the panels are compared with, each once."""
     return list({grid.reference.label: grid.reference for grid in grids if grid.reference}.values())
 
 
@@ -123,7 +123,7 @@ def _choose_writing(grids: Sequence[RateGrid], run: Metrics, in_unit: bool) -> W
 
 
 def _measure_figure(grids: Sequence[RateGrid], columns: int) -> tuple[float, float]:
-    """Return width and height in inches: room for the largest panel in every place."""
+    """Return width and height in inches, with room for the largest panel in every place."""
     squares = max(len(grid.dropouts) for grid in grids), max(len(grid.recurrent_dropouts) for grid in grids)
     times = columns, -(-len(grids) // columns)
     width, height = (
@@ -136,7 +136,7 @@ def _measure_figure(grids: Sequence[RateGrid], columns: int) -> tuple[float, flo
 
 
 def _make_colours(grids: Sequence[RateGrid], writing: Writing) -> "ScalarMappable":
-    """Return one scale of colours for all squares."""
+    """Return one colour scale for all squares."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
@@ -187,7 +187,7 @@ def _label_grid(axes: "Axes", grid: RateGrid) -> None:
 
 
 def _explain_colours(bar: "Colorbar", grids: Sequence[RateGrid], writing: Writing) -> None:
-    """Name what the colours mean, and mark the references that lie among them."""
+    """Label the colour bar, and mark the references that lie within its range."""
     from matplotlib.ticker import MaxNLocator
 
     bar.outline.set_visible(False)

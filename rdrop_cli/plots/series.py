@@ -1,4 +1,4 @@
-"""A series as rdrop sees it: the target over time with its periods, and one window to scale."""
+"""Picture of a series: the target over time with its periods, and one window to scale."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 WIDTH_INCHES = 10.0
 PANEL_INCHES = 3.4
-MOST_BINS = 3000  # some for each pixel that a screen gives the axis
+MOST_BINS = 3000  # a few per pixel of the axis on a screen
 DAY, HOUR = UNIT_SECONDS["d"], UNIT_SECONDS["h"]
 BIN_SECONDS = (HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY)
 PERIOD_COLOURS = {"training": PALETTE[1], "validation": PALETTE[4], "test": PALETTE[2]}
@@ -30,22 +30,22 @@ NARROW_SHARE = 0.16  # of the axis: less has no room for a label
 TARGET_COLOUR = PALETTE[0]
 READING_COLOUR = "#333333"
 SHOWN_GAPS = 200
-LARGEST_READING = 1e100  # nobody measures more, and matplotlib finds no ticks for it; NaN is not less either
-LABEL_LINE_POINTS = 16.0  # of a label above another
+LARGEST_READING = 1e100  # no measurement is larger, and Matplotlib finds no ticks for it; also excludes NaN
+LABEL_LINE_POINTS = 16.0  # height of a label above another
 LABEL_STYLE: dict[str, Any] = {"fontsize": 10, "fontweight": "bold"}
 
 
 def draw_series(
     series: Series, target: str, path: Path, protocol: Protocol | None = None, windows: Windows | None = None
 ) -> None:
-    """Draw a column over time; with its periods and one window where it has been cut into some.
+    """Draw a column over time; also its periods and one window, if the series has been cut into windows.
 
     Args:
-        series: of which sentinels and missing readings are left out.
+        series: the series; sentinels and missing readings are left out.
         target: the column.
         path: the picture; its ending chooses the format.
-        protocol: that the windows were cut by; None where there are none.
-        windows: of the series.
+        protocol: the protocol of the windows; None without windows.
+        windows: the windows of the series; None if it has none.
     """
     panels = 2 if protocol and windows else 1
     with draw_figure(path, nrows=panels, figsize=(WIDTH_INCHES, panels * PANEL_INCHES), squeeze=False) as (_, axes):
@@ -60,7 +60,7 @@ def draw_series(
 
 
 def _to_days(stamp: np.datetime64) -> float:
-    """Return a time as matplotlib counts it; labels placed through a transform are taken in no other form."""
+    """Return a time as a Matplotlib date number, the only form for labels that are placed through a transform."""
     from matplotlib.dates import date2num
 
     return float(date2num(stamp))  # type: ignore[no-untyped-call]
@@ -78,7 +78,7 @@ def _label(axes: "Axes", target: str) -> None:
 
 
 def _draw_readings(axes: "Axes", series: Series, target: str) -> None:
-    """Draw the mean of each stretch of time, and a band from its lowest reading to its highest."""
+    """Draw the mean of each bin of time, and a band from its lowest reading to its highest."""
     seconds = choose_bin_seconds(series)
     stamps, low, mean, high = bin_readings(series, target, seconds)
     axes.fill_between(stamps, low, high, color=READING_COLOUR, alpha=BAND_OPACITY, linewidth=0)
@@ -92,12 +92,12 @@ def _draw_readings(axes: "Axes", series: Series, target: str) -> None:
 
 
 def choose_bin_seconds(series: Series) -> float:
-    """Return how much time one point of the picture stands for: one reading, or a length that people know."""
+    """Return the length of a bin, one point of the picture: one reading, or a familiar length of time."""
     span = float((series.timestamps.max() - series.timestamps.min()) / np.timedelta64(1, "s"))
     reading = series.sampling_seconds if series.sampling_seconds > 0 else 1
     if span / reading <= MOST_BINS + 1:
         return reading
-    filled = max(reading, 7 * DAY) if series.sampling.calendar == WEEKDAYS else reading  # has a reading in it
+    filled = max(reading, 7 * DAY) if series.sampling.calendar == WEEKDAYS else reading  # each bin has a reading
     least = max(filled, span / MOST_BINS)
     return next((seconds for seconds in BIN_SECONDS if seconds >= least), span / MOST_BINS)
 
@@ -105,7 +105,7 @@ def choose_bin_seconds(series: Series) -> float:
 def bin_readings(
     series: Series, target: str, seconds: float
 ) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return stamps, and lowest, mean and highest readings, of stretches of time: each (bin,), NaN where none is."""
+    """Return the timestamps and the lowest, mean and highest readings of bins, each (bin,); NaN for empty bins."""
     column = series.values[:, series.columns.index(target)]
     real = (np.abs(column) < LARGEST_READING) & find_measured(series)[:, series.columns.index(target)]
     bins, stamps = _lay_out_bins(series, seconds)
@@ -123,9 +123,9 @@ def bin_readings(
 
 
 def _lay_out_bins(series: Series, seconds: float) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.datetime64]]:
-    """Return the bin of each reading (row,), and the stamps of all bins (bin,).
+    """Return the bin of each reading (row,), and the timestamps of all bins (bin,).
 
-    Where months or days of trade are drawn one by one, each reading has its own: they differ in length.
+    If months or trading days are drawn one by one, each reading has its own bin, since they differ in length.
     """
     start = series.timestamps.min()
     one_by_one = seconds == series.sampling_seconds and series.sampling.calendar != CLOCK
@@ -141,7 +141,7 @@ def _lay_out_bins(series: Series, seconds: float) -> tuple[npt.NDArray[np.int64]
 
 
 def _mark_gaps(axes: "Axes", gaps: list[Gap]) -> None:
-    """Mark the longest gaps at the foot of the axes, and say how many there are."""
+    """Mark the longest gaps at the bottom of the axes, and write how many gaps there are."""
     if not gaps:
         return
     shown = gaps[:SHOWN_GAPS]
@@ -163,7 +163,7 @@ def _mark_gaps(axes: "Axes", gaps: list[Gap]) -> None:
 
 
 def _shade_periods(axes: "Axes", protocol: Protocol, windows: Windows) -> None:
-    """Shade training, validation and test, and name them above."""
+    """Shade the training, validation and test periods, with labels above."""
     periods = list_periods(protocol, windows)
     rows = len(windows.timestamps)
     narrow = any(len(period.rows) / rows < NARROW_SHARE for period in periods)
@@ -173,14 +173,14 @@ def _shade_periods(axes: "Axes", protocol: Protocol, windows: Windows) -> None:
         first, last = _to_days(period.first), _to_days(period.last)
         axes.axvspan(first, last, color=PERIOD_COLOURS[period.name], alpha=PERIOD_OPACITY, linewidth=0)
         label = f"{period.name}: {period.windows:,} windows".replace(",", "\u2009")
-        raised = narrow and period.name == "validation"  # or it would run into its neighbours
+        raised = narrow and period.name == "validation"  # otherwise it would overlap its neighbours
         _write_above(
             axes, label, first + place * (last - first), side, LABEL_COLOURS[period.name], points=18 if raised else 5
         )
 
 
 def _write_above(axes: "Axes", text: str, days: float, side: str, colour: str, points: float = 5) -> None:
-    """Write a label `points` above the axes, beginning, centred or ending at a time."""
+    """Write a label `points` above the axes that starts, is centred or ends at a time."""
     axes.annotate(
         text,
         (days, 1.0),
@@ -194,7 +194,7 @@ def _write_above(axes: "Axes", text: str, days: float, side: str, colour: str, p
 
 
 def _draw_window(axes: "Axes", protocol: Protocol, windows: Windows, sampling_seconds: float) -> None:
-    """Draw one validation window to scale: its timesteps, the targets ahead of it, and the naive forecast."""
+    """Draw one validation window to scale: its timesteps, its targets, and the naive forecast."""
     row = int(windows.validation[len(windows.validation) // 2])
     targets = windows.find_targets(range(row, row + 1)).ravel()
     later, several = int(targets[-1]), len(targets) > 1

@@ -1,4 +1,4 @@
-"""How every picture looks: the colour of each variant, fonts, and how a figure reaches the disk."""
+"""The style of all pictures: the colours of variants, fonts, and saving."""
 
 import errno
 import logging
@@ -17,9 +17,9 @@ from rdrop_cli.system import import_matplotlib
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito 2008, told apart by every kind of colour vision; vermilion first, since the baseline is what errs.
+# Okabe and Ito 2008, distinguishable with every kind of colour vision; vermilion first, for the baseline.
 PALETTE = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-# The study's two, and for the others colours as far apart as so many can be, to dichromats too.
+# The study's two variants have colours of the palette, the others colours as far apart as possible, also to dichromats.
 VARIANT_COLOURS = {
     "baseline": PALETTE[0],
     "dropout": PALETTE[1],
@@ -44,7 +44,7 @@ VARIANT_COLOURS = {
     "conv": "#E100E1",
     "conv-gru": "#E1B4B4",
 }
-# Of editions 2 and 3 each has the colour of its counterpart in edition 1, with which it is never in one picture.
+# Variants of editions 2 and 3 have the colour of their counterpart in edition 1, which is never in the same picture.
 VARIANT_COLOURS |= {
     "lstm": VARIANT_COLOURS["baseline"],
     "lstm-dropout": VARIANT_COLOURS["dropout"],
@@ -53,13 +53,13 @@ VARIANT_COLOURS |= {
     "conv-average": VARIANT_COLOURS["conv"],
 }
 UNKNOWN_COLOUR = PALETTE[-1]
-# What is mixed into the colour of each further network of a variant, and its share.
+# The colour that is mixed into the colour of each further network of a variant, and its share.
 SHADES = (("black", 0.6), ("white", 0.4), ("black", 0.35), ("white", 0.2), ("black", 0.8))
 NAIVE_COLOUR = "#666666"
 ERROR_MAP = (
-    "viridis_r"  # equal steps look equal, to every kind of colour vision and in grey; the lowest error is bright
+    "viridis_r"  # equal steps look equal, with every kind of colour vision and in grey; the lowest error is bright
 )
-# With the scripts that DejaVu Sans lacks; those that are installed are used.
+# For scripts that DejaVu Sans lacks; the installed ones are used.
 FALLBACK_FONTS = (
     *("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Source Han Sans SC"),
     *(
@@ -72,7 +72,7 @@ FALLBACK_FONTS = (
         "Noto Sans Devanagari",
     ),
 )
-LEAST_CONTRAST = 4.5  # of text, by WCAG 2
+LEAST_CONTRAST = 4.5  # for text, by WCAG 2
 ENDINGS = (".png", ".svg", ".pdf")
 SETTINGS: dict[Any, Any] = {
     "font.size": 11,
@@ -84,19 +84,19 @@ SETTINGS: dict[Any, Any] = {
     "grid.linewidth": 0.8,
     "axes.axisbelow": True,
     "legend.frameon": False,
-    "text.parse_math": False,  # a dollar in a name is a dollar
-    "svg.fonttype": "none",  # text stays text: it can be searched and read aloud
-    "svg.hashsalt": "rdrop",  # the same picture has the same bytes
+    "text.parse_math": False,  # a dollar sign in a name stays one
+    "svg.fonttype": "none",  # text stays text, for search and screen readers
+    "svg.hashsalt": "rdrop",  # makes the file reproducible, byte for byte
 }
 
 
 def colour_of(variant: str) -> str:
-    """Return a variant's colour, the same in every picture; black for one that is not known."""
+    """Return a variant's colour, the same in every picture; black for an unknown variant."""
     return VARIANT_COLOURS.get(variant, UNKNOWN_COLOUR)
 
 
 def count_alike(variants: Sequence[str]) -> list[int]:
-    """Return for each variant how many before it have its colour."""
+    """Return, for each variant, the number of earlier ones with the same colour."""
     times, earlier = Counter[str](), list[int]()
     for colour in map(colour_of, variants):
         earlier.append(times[colour])
@@ -105,21 +105,21 @@ def count_alike(variants: Sequence[str]) -> list[int]:
 
 
 def shade(variant: str, earlier: int) -> str:
-    """Return a variant's colour or, where networks before it have that, a shade of it."""
+    """Return a variant's colour, or a shade of it if `earlier` networks already have that colour."""
     colour = colour_of(variant)
     return mix_colours(colour, *SHADES[(earlier - 1) % len(SHADES)]) if earlier else colour
 
 
 def read_on(background: Sequence[float]) -> str:
-    """Return the one of black and white that is easier to read on a colour (red, green, blue from 0 to 1).
+    """Return black or white, whichever is easier to read on a colour (red, green, blue from 0 to 1).
 
-    Of a luminance of 0.179, both have the same contrast.
+    At a luminance of 0.179, both have the same contrast.
     """
     return "black" if _measure_luminance(background) > 0.179 else "white"
 
 
 def make_readable(colour: str) -> str:
-    """Darken a colour until text in it can be read on white."""
+    """Darken a colour until text in it is readable on white."""
     from matplotlib.colors import to_rgb
 
     while 1.05 / (_measure_luminance(to_rgb(colour)) + 0.05) < LEAST_CONTRAST:
@@ -137,21 +137,21 @@ def mix_colours(colour: str, other: str, share: float) -> str:
 
 
 def _measure_luminance(colour: Sequence[float]) -> float:
-    """Return the relative luminance of WCAG 2."""
+    """Return the relative luminance by WCAG 2."""
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3]]
     return sum(weight * c for weight, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
 
 
 def name_unit(run: Metrics, in_unit: bool) -> str:
-    """Return the unit in which errors of a run are drawn; empty where the target's own has no name."""
+    """Return the unit in which errors of a run are drawn; empty if the target's unit is not known."""
     return run.unit if in_unit else "standardised"
 
 
 def check_ending(path: Path) -> None:
-    """Refuse a picture whose ending names no format that rdrop draws.
+    """Check that the ending of a picture's name is a format that rdrop can draw.
 
     Raises:
-        UsageError: naming the endings that can be drawn.
+        UsageError: it is not; the message lists the valid endings.
     """
     if path.suffix.lower() not in ENDINGS:
         raise UsageError(f"{path}: expected a name ending in {', '.join(ENDINGS)}, received {path.suffix!r}")
@@ -163,8 +163,8 @@ def draw_figure(
 ) -> Iterator[tuple["Figure", Any]]:
     """Yield a figure and its axes; on a clean exit the picture replaces `path`, in the format of its ending.
 
-    Neither the user's backend nor their styles change it: no window is opened, and every setting is rdrop's.
-    A logged warning names characters that no installed font has.
+    The user's backend and styles have no effect: no window is opened, and all settings are rdrop's. A logged warning
+    names characters that no installed font has.
     """
     import_matplotlib()
     from matplotlib import rc_context, rcdefaults, rcParams
@@ -183,10 +183,10 @@ def draw_figure(
 
 
 def save_figure(figure: "Figure", path: Path) -> None:
-    """Write a figure in the format of the path's ending; the same figure has the same bytes.
+    """Write a figure in the format of the path's ending; the same figure gives the same bytes.
 
     Raises:
-        FileNotFoundError: the folder is missing; OSError: it cannot be written.
+        FileNotFoundError: the folder is missing; OSError: the file cannot be written.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "no such folder", str(path.parent))
@@ -196,7 +196,7 @@ def save_figure(figure: "Figure", path: Path) -> None:
 
 
 def choose_fonts() -> list[str]:
-    """Return matplotlib's own font, then the installed ones that have what it lacks."""
+    """Return Matplotlib's default font, then the installed fonts for characters that it lacks."""
     from matplotlib.font_manager import fontManager
 
     installed = set(fontManager.get_font_names())
@@ -204,7 +204,7 @@ def choose_fonts() -> list[str]:
 
 
 def _report(caught: Sequence[warnings.WarningMessage], path: Path) -> None:
-    """Log one line on missing characters, and pass on every other warning."""
+    """Log one line about missing characters, and issue every other warning again."""
     missing = [str(each.message) for each in caught if str(each.message).startswith("Glyph ")]
     if missing:
         numbers = {int(text.split()[1]) for text in missing}
