@@ -1,8 +1,8 @@
-"""One checkpoint file is one commit: a run's whole state after an epoch, with its own checksum.
+"""Save and load checkpoints: each file holds the complete state of a run after an epoch, and its own checksum.
 
-A file is the SHA-256 of the rest, then an uncompressed `.npz` (no pickle): one array a variable under `state/`,
-those of the best epoch under `best/`, and the history as JSON. The previous file is kept, so that a damaged newest
-one costs an epoch and not the run.
+A file is the SHA-256 of the rest, then an uncompressed `.npz` (no pickle): one array per variable under `state/`, the
+variables of the best epoch under `best/`, and the history as JSON. The previous file is kept, so a damaged newest file
+costs an epoch, not the run.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ State = Mapping[str, npt.NDArray[np.generic]]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A run after some epochs: the variables now, those of the best validation epoch, and the history."""
+    """A run after an epoch: the current variables, the variables of the best epoch, and the history."""
 
     state: State
     best: State
@@ -39,7 +39,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     """Write the checkpoint of the last epoch and remove all but the newest two.
 
     Raises:
-        OSError: it cannot be written; the earlier ones are as they were.
+        OSError: it cannot be written; earlier checkpoints stay unchanged.
     """
     folder.mkdir(exist_ok=True)
     arrays = {f"state/{name}": value for name, value in checkpoint.state.items()}
@@ -54,22 +54,22 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def remove_old_checkpoints(folder: Path) -> None:
-    """Remove all but the newest two."""
+    """Remove all checkpoints except the newest two."""
     for old in list_checkpoints(folder)[KEPT:]:
         old.unlink(missing_ok=True)
 
 
 def load_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """Load the newest whole checkpoint, and name the corrupt ones that were skipped.
+    """Load the newest intact checkpoint, if any; also return a message for each damaged one that was skipped.
 
     Raises:
-        DataError: there are checkpoints, and all of them are damaged.
+        DataError: there are checkpoints, but all of them are damaged.
     """
     damaged: list[str] = []
     for path in list_checkpoints(folder):
         try:
             return read_checkpoint(path), damaged
-        except Exception as error:  # whatever numpy, zipfile and json trip over: it may come from a stranger
+        except Exception as error:  # NumPy, zipfile and json raise many kinds for an untrusted file
             damaged.append(f"{path}: {error}")
     if damaged:
         raise DataError(f"no readable checkpoint ({damaged[0]}); start a new run")
@@ -85,7 +85,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read one checkpoint.
 
     Raises:
-        Exception: whatever NumPy, zipfile and json trip over where it is damaged.
+        Exception: it is damaged; the type depends on what NumPy, zipfile or json raises.
     """
     if not path.is_file():
         raise ValueError("not a regular file")
@@ -97,7 +97,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError("it is compressed, as rdrop's own are not: it could unpack to any size")
     with np.load(io.BytesIO(payload), allow_pickle=False) as arrays:
-        if foreign := [name for name in arrays if not isinstance(arrays[name], np.ndarray)]:  # numpy hands on its bytes
+        if foreign := [name for name in arrays if not isinstance(arrays[name], np.ndarray)]:  # NumPy returns bytes
             raise ValueError(f"its {foreign[0][:40]!r} is not an array")
         state = {name.removeprefix("state/"): arrays[name] for name in arrays if name.startswith("state/")}
         best = {name.removeprefix("best/"): arrays[name] for name in arrays if name.startswith("best/")}

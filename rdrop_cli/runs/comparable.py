@@ -1,4 +1,4 @@
-"""Which runs may be compared, and which are skipped: named one by one while they are few, else by their reason."""
+"""Choose the runs that may be compared, and describe the skipped ones: one by one if few, else grouped by reason."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ Settings = tuple[tuple[float, float], int]
 
 @dataclass(frozen=True)
 class Skipped:
-    """A run that is not used, and why; `kind` says it of many: `that cannot be read`."""
+    """A run that is not used, and why; `kind` is the reason in a phrase for several runs: `that cannot be read`."""
 
     run: str
     reason: str
@@ -39,7 +39,7 @@ class Skipped:
 
 
 def describe_skipped(skipped: Sequence[Skipped]) -> list[str]:
-    """Name skipped runs, a line each; of more than five, a line for each kind of reason."""
+    """Describe skipped runs, one line per run; if there are more than five, one line per kind of reason."""
     if len(skipped) <= MOST_LINES:
         return [str(run) for run in skipped]
     by_kind: dict[str, list[Skipped]] = {}
@@ -62,7 +62,7 @@ class Run:
 
     @property
     def history(self) -> "pd.DataFrame":
-        """Its curves as a data frame, a row an epoch; the columns are those of `history.csv` that metrics have."""
+        """The curves as a data frame, one row per epoch, with the columns of `history.csv` that metrics contain."""
         import pandas as pd
 
         curves, scale = self.metrics.history, self.metrics.target_std
@@ -76,7 +76,7 @@ class Run:
         return pd.DataFrame(columns, index=pd.RangeIndex(1, len(curves.loss) + 1, name="epoch"))
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: what the run is, and its figures."""
+        """Return an HTML table for notebooks that identifies the run and shows its figures."""
         metrics = self.metrics
         best, test = metrics.best, metrics.test
         rows = {
@@ -97,7 +97,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Choice:
-    """The runs to draw, a line for each kind of run that was skipped, and whether others vary both rates."""
+    """The runs to draw, notes on skipped runs, and whether a variant was trained with several values of both rates."""
 
     runs: list[Metrics]
     notes: list[str]
@@ -105,10 +105,10 @@ class Choice:
 
 
 def choose_named(names: list[str], runs_dir: Path) -> tuple[list[Metrics], list[str]]:
-    """Return the runs that a user names, and a warning where one measured another thing than the first.
+    """Return the runs that a user names, and a warning for each that did not measure the same thing as the first.
 
     Raises:
-        RdropError: a name is no run, or a run has not finished an epoch.
+        RdropError: a name does not match exactly one run, or a run has not finished an epoch.
     """
     runs = [find_run(name, runs_dir).read_metrics() for name in names]
     for run in runs:
@@ -119,11 +119,11 @@ def choose_named(names: list[str], runs_dir: Path) -> tuple[list[Metrics], list[
 
 
 def choose_newest(runs_dir: Path) -> "Choice":
-    """Return the newest complete run of each variant and seed that measured the same thing as the newest run of all.
+    """Return, for each variant and seed, the newest complete run that measured the same thing as the newest run.
 
-    Of a study that was repeated on several origins it is that of the first. Of a variant without a complete run it is
-    the newest that has finished an epoch. The notes name the skipped runs and why; those that a newer run of their seed
-    replaces are not named.
+    If the study was repeated at several origins, the reference is the run at the first origin. If a variant has no
+    complete run, its newest run that has finished an epoch is returned. The notes name the skipped runs and why, except
+    runs that a newer run of the same seed replaces.
 
     Raises:
         RdropError: no run has finished an epoch.
@@ -143,14 +143,14 @@ def choose_newest(runs_dir: Path) -> "Choice":
 
 
 def keep_first_origin(runs: Sequence[Metrics]) -> list[Metrics]:
-    """Return the runs at the origin of the first one, in their order."""
+    """Return the runs that have the same origin as the first run, in their order."""
     return [run for run in runs if run.protocol.train_start_row == runs[0].protocol.train_start_row]
 
 
 def _choose_reference(runs: Sequence[Run]) -> Run:
-    """Return the newest network whose seed determines everything, at the first origin of its study that was trained.
+    """Return the newest network whose seed determines everything, at the first trained origin of its study.
 
-    Where no network was trained it is a reference forecast.
+    If no network was trained, return a reference forecast.
     """
     networks = [run for run in runs if run.metrics.is_network] or runs
     whole = [run for run in networks if not run.metrics.vary] or networks
@@ -168,7 +168,7 @@ def _vary_both_rates(runs: Sequence[Run]) -> bool:
 
 
 def read_runs(folders: Sequence[RunFolder]) -> tuple[list[Run], list[Skipped]]:
-    """Read runs, newest first, and name those that cannot be read."""
+    """Read runs, newest first; also return the runs that cannot be read, as skipped."""
     readable, skipped = [], []
     for folder, metrics in zip(folders, read_all_metrics(folders), strict=True):
         if isinstance(metrics, DataError):
@@ -179,7 +179,7 @@ def read_runs(folders: Sequence[RunFolder]) -> tuple[list[Run], list[Skipped]]:
 
 
 def list_summaries(folders: Sequence[RunFolder]) -> tuple[list[tuple[RunFolder, Summary]], list[Skipped]]:
-    """Read what a list shows of runs, newest first, and name those that cannot be read."""
+    """Read the summaries of runs, newest first; also return the runs that cannot be read, as skipped."""
     listed, skipped = [], []
     for folder, summary in zip(folders, read_summaries(folders), strict=True):
         if isinstance(summary, DataError):
@@ -190,14 +190,14 @@ def list_summaries(folders: Sequence[RunFolder]) -> tuple[list[tuple[RunFolder, 
 
 
 def skip_unreadable(folder: RunFolder, error: DataError) -> Skipped:
-    """Name a run that cannot be read."""
+    """Return a run that cannot be read as skipped."""
     return Skipped(folder.run_id, str(error).removeprefix(f"{folder.path}/"), "that cannot be read")
 
 
 def keep_comparable(
     runs: Sequence[Run], reference: Run, explain: Explain = explain_difference
 ) -> tuple[list[Run], list[Skipped]]:
-    """Keep, in their order, the runs that `explain` finds no difference of from `reference`; else all differences."""
+    """Return the runs that `explain` finds comparable with `reference`, in their order, and the others as skipped."""
     differences = [(run, explain(run.metrics, reference.metrics)) for run in runs]
     return (
         [run for run, difference in differences if difference is None],
@@ -208,12 +208,12 @@ def keep_comparable(
 def keep_usual_settings(runs: Sequence[Run]) -> tuple[list[Run], list[Skipped]]:
     """Keep, in their order, the runs with the rates and epochs that most runs of their variant have.
 
-    Where two settings have as many runs, the variant's own rates are the usual; else those that come first.
+    In a tie, the variant's own rates win, otherwise the settings that come first.
     """
     counts = Counter((run.metrics.variant, read_settings(run.metrics)) for run in runs)
     own = {(run.metrics.variant, read_settings(run.metrics)) for run in runs if run.metrics.has_own_rates}
     usual: dict[str, Settings] = {}
-    for variant, settings in sorted(counts, key=lambda key: (-counts[key], key not in own)):  # a stable order
+    for variant, settings in sorted(counts, key=lambda key: (-counts[key], key not in own)):  # a stable sort
         usual.setdefault(variant, settings)
     kept, skipped = [], []
     for run in runs:
@@ -233,7 +233,7 @@ def keep_usual_settings(runs: Sequence[Run]) -> tuple[list[Run], list[Skipped]]:
 def keep_newest_of_each_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Skipped]]:
     """Keep the first run of each network and seed at each origin.
 
-    They are by origin, then by variant in the order of the study, by settings and by seed.
+    They are sorted by origin, variant (in the order of the study), cell, settings and seed.
 
     Args:
         runs: newest first.
@@ -254,10 +254,10 @@ def keep_newest_of_each_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Skipp
 
 
 def find_same_configurations(configs: Iterable[RunConfig], runs_dir: Path) -> dict[RunConfig, RunFolder]:
-    """Return, of each configuration that there is a run of, the complete one, else the one with the most epochs.
+    """Return, for each configuration that has runs, the complete run, or else the run with the most epochs.
 
-    The checksum says which data a run was trained on, whatever path they had; what the user calls a run does not count.
-    A run whose metrics cannot be read is one to resume: they are written anew from its checkpoint.
+    Data are compared by checksum, not by path; names, tags and notes of runs are ignored. A run whose metrics cannot be
+    read counts as one to resume: resuming writes the metrics again from the checkpoint.
     """
     found: dict[RunConfig, tuple[bool, int, RunFolder]] = {}
     for folder, config in find_configurations(list(configs), list_run_folders(runs_dir)):
@@ -267,7 +267,7 @@ def find_same_configurations(configs: Iterable[RunConfig], runs_dir: Path) -> di
 
 
 def _rank_progress(folder: RunFolder) -> tuple[bool, int]:
-    """Return whether a run is complete, and its epochs."""
+    """Return whether a run is complete, and how many epochs it has done (-1 if its metrics cannot be read)."""
     try:
         metrics = folder.read_metrics()
     except DataError:
@@ -276,5 +276,5 @@ def _rank_progress(folder: RunFolder) -> tuple[bool, int]:
 
 
 def read_settings(run: Metrics) -> Settings:
-    """Return what may differ between runs of one variant and cell: the pair of rates, and the planned epochs."""
+    """Return the settings that may differ between runs of one variant and cell: both rates and the planned epochs."""
     return run.rates.pair, run.epochs.planned

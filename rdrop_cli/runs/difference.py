@@ -1,4 +1,4 @@
-"""Why two runs may not be compared: other data, another protocol or origin, another cell, or another chance."""
+"""Explain why two runs may not be compared: different data, protocol, origin or cell, or another role of the seed."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import find_chosen_cell
 
 SAID_ALONE = frozenset({"summary"})
-# Of a protocol, what a network is trained with. A reference forecast does not depend on it.
+# The fields of a protocol that concern the training of networks. Reference forecasts do not depend on them.
 TRAINING = SAID_ALONE | {
     *TRAINED_WITH,
     *("name", "epochs", "epochs_with_dropout", "train_windows_measured", "quantiles"),
@@ -20,7 +20,7 @@ ROUNDING = 1e-6  # relative: engines and machines differ in the last digits
 
 @dataclass(frozen=True)
 class Difference:
-    """Why a run may not be compared with another; `kind` says it of many: `on other data than …`."""
+    """Why a run may not be compared with another; `kind` is a phrase for several runs: `on other data than …`."""
 
     text: str
     kind: str
@@ -33,7 +33,7 @@ Explain = Callable[[Metrics, Metrics], Difference | None]
 
 
 def explain_difference(run: Metrics, reference: Metrics) -> Difference | None:
-    """Say why a run did not measure the same thing as another, so that both may not be compared; None if it did."""
+    """Return why a run may not be compared with `reference`; None if both measured the same thing."""
     ignored = SAID_ALONE if run.is_network and reference.is_network else TRAINING
     return (
         _explain_other_data(run, reference)
@@ -44,7 +44,7 @@ def explain_difference(run: Metrics, reference: Metrics) -> Difference | None:
 
 
 def explain_more_than_origin(run: Metrics, reference: Metrics) -> Difference | None:
-    """Say in what runs differ beside the origin of their study; None if in nothing."""
+    """Return how two runs differ apart from the origin of their study; None if they do not."""
     return (
         explain_other_study(run, reference)
         or _explain_other_cell(run, reference)
@@ -53,13 +53,13 @@ def explain_more_than_origin(run: Metrics, reference: Metrics) -> Difference | N
 
 
 def explain_other_study(run: Metrics, reference: Metrics) -> Difference | None:
-    """Say why runs belong to different studies, data or protocol; one study has several cells, origins and seeds."""
+    """Return why two runs belong to different studies: data or protocol; a study may vary cells, origins and seeds."""
     protocols = run.protocol.at_first_origin, reference.protocol.at_first_origin
     return _explain_other_data(run, reference) or _explain_other_protocol(*protocols, reference.run_id)
 
 
 def explain_other_task(run: Metrics, reference: Metrics) -> Difference | None:
-    """Say why runs do not forecast the same targets from the same windows, however they were trained or fitted."""
+    """Return why two runs do not forecast the same targets from the same windows, however they were trained."""
     protocols = run.protocol.at_first_origin, reference.protocol.at_first_origin
     return _explain_other_data(run, reference) or _explain_other_protocol(*protocols, reference.run_id, TRAINING)
 
@@ -80,11 +80,11 @@ def _explain_other_data(run: Metrics, reference: Metrics) -> Difference | None:
 
 
 def _explain_other_values(run: Metrics, reference: Metrics) -> Difference | None:
-    """Say what older runs, which do not tell how a file was read, show of it: figures that are of the data alone."""
+    """Detect a file that was read differently by figures that depend only on the data; older runs record no options."""
     if run.protocol != reference.protocol:
         return None
     figures = {"the target's deviation": (run.target_std, reference.target_std)}
-    if run.variant == reference.variant:  # another one may have windows of its own
+    if run.variant == reference.variant:  # another variant may have its own windows
         figures["the naive error"] = run.naive.val_mae, reference.naive.val_mae
     for name, (figure, expected) in figures.items():
         if not isclose(figure, expected, rel_tol=ROUNDING):

@@ -1,9 +1,9 @@
-"""The run document: the fields of `metrics.json` as types, with what each means and its unit.
+"""The run document: the fields of `metrics.json` as types, each with its meaning and unit.
 
-`figures.py` has what a run measured. `schema.py` reads, checks and upgrades it; `metrics.py` builds it. Fields that are
-not known are ignored.
+The types of measured figures are in `figures.py`. `schema.py` reads, checks and upgrades the document; `metrics.py`
+builds it. Unknown fields are ignored.
 
-Errors are mean absolute errors (MAE), standardised: in standard deviations of the target over the training rows. Those
+Errors are mean absolute errors (MAE), standardised: in standard deviations of the target over the training rows. Fields
 whose name ends in `_in_unit` are in the target's own `unit`: the standardised error times `target_std`.
 """
 
@@ -75,7 +75,7 @@ class Dataset(Fields, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """The name, with the rows that were taken of a file that has several series."""
+        """The name, followed by the selected rows if the file has several series."""
         return f"{self.name} {self.where}".rstrip()
 
 
@@ -131,7 +131,7 @@ class Environment(Fields, frozen=True, kw_only=True):
     engine_reason: Annotated[str | None, Meta(description="why that engine computed it")] = None
 
     def known(self) -> dict[str, str | int]:
-        """Return what was recorded, by name."""
+        """Return the recorded values by name."""
         values = {name: getattr(self, name) for name in self.__struct_fields__}
         return {name: value for name, value in values.items() if value is not None}
 
@@ -204,7 +204,7 @@ class Metrics(Fields, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """The variant's name, with the cell where that is not the study's."""
+        """The variant's name, with the cell if it is not the study's."""
         return label_network(self.variant, self.cell)
 
     @property
@@ -214,17 +214,17 @@ class Metrics(Fields, frozen=True, kw_only=True):
 
     @property
     def short_label(self) -> str:
-        """The label, with the rates where they are not the variant's own."""
+        """The label, with the rates if they are not the variant's own."""
         return self.label if self.has_own_rates else self.label_with_rates
 
     @property
     def is_network(self) -> bool:
-        """Whether a network was trained, and not a reference forecast fitted."""
+        """Whether the run trained a network rather than fitted a reference forecast."""
         return self.variant not in REFERENCES
 
     @property
     def cause_of_failure(self) -> str:
-        """Why a run failed, without its id, with which that begins where it is recorded."""
+        """Why the run failed, without the run's id at the beginning of the recorded text."""
         return (self.failure or "").removeprefix(f"{self.run_id}: ")
 
     @property
@@ -234,23 +234,23 @@ class Metrics(Fields, frozen=True, kw_only=True):
 
     @property
     def has_own_rates(self) -> bool:
-        """Whether the run was trained with the rates that its variant has where none are asked for.
+        """Whether the run was trained with the default rates of its variant.
 
-        A network of the user's own has its rates in its code, and none here.
+        A user's own network has its rates in its code; those recorded here are 0.
         """
         variant = VARIANTS.get(self.variant)
         return self.rates.pair == ((variant.dropout, variant.recurrent_dropout) if variant else (0.0, 0.0))
 
 
 class ProtocolName(Fields, frozen=True, kw_only=True):
-    """Of a protocol, its name, and of several horizons all but the furthest."""
+    """The name of a protocol, and its horizons except the furthest."""
 
     name: str
     earlier_horizon_rows: tuple[int, ...]
 
 
 class Summary(Fields, frozen=True, kw_only=True):
-    """What a list of runs shows of each: some fields of `metrics.json`, read from the same document."""
+    """The fields of a run that a list of runs shows, read from `metrics.json`."""
 
     run_id: str
     name: str
@@ -272,5 +272,5 @@ class Summary(Fields, frozen=True, kw_only=True):
 
     @property
     def label(self) -> str:
-        """The variant's name, with the cell where that is not the study's."""
+        """The variant's name, with the cell if it is not the study's."""
         return label_network(self.variant, self.cell)

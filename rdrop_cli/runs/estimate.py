@@ -1,8 +1,8 @@
-"""How long the training of runs will take, and how much disk, from what earlier runs took.
+"""Estimate the time and disk space that runs will need from the time and space that earlier runs took.
 
-Work is counted in products: in a recurrent layer a window's timestep is read by every unit, which multiplies the inputs
-and the state of all units. A run's seconds are its products, in training and in measuring, times the seconds that one
-took before.
+Work is counted in products: in a recurrent layer, every unit reads each timestep of a window and multiplies the inputs
+and the state of all units. A run takes its products, in training and in measuring, times the seconds per product in
+earlier runs.
 """
 
 import heapq
@@ -24,20 +24,20 @@ from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.units import format_count
 from rdrop_cli.study.variants import VARIANTS, find_variant, label_network
 
-MOST_MEASURED = 50  # runs of one network
-FEATURES = 14  # of the weather; another number hardly moves an estimate
-# Measured at the book's size on one core (docs/speed.md): seconds for a training step by engine, and how much less
-# a window costs that is only measured. To start is to import TensorFlow, read the data and trace the graph.
-NOMINAL_STEP_SECONDS = {"native": 0.008, "xla": 0.021, "jax": 0.021, "keras": 0.042}  # JAX compiles by XLA, too
+MOST_MEASURED = 50  # runs per network
+FEATURES = 14  # in the weather data; another number hardly changes an estimate
+# Measured at the book's size on one core (docs/speed.md): seconds per training step by engine, and the cost of
+# measuring a window relative to training on it. Starting a run imports TensorFlow, reads the data and traces the graph.
+NOMINAL_STEP_SECONDS = {"native": 0.008, "xla": 0.021, "jax": 0.021, "keras": 0.042}  # JAX compiles with XLA, too
 NOMINAL_MEASURING = 1 / 3
 START_SECONDS = 6.0
 NOMINAL_FOLDER_BYTES = 1_400_000  # at the book's size: readings, two checkpoints, the network and the picture
-LEAST = 1e-9  # seconds, or windows a second: what is smaller, or larger than its inverse, nobody has measured
+LEAST = 1e-9  # seconds, or windows per second: a number below this, or above its inverse, is no measurement
 
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds for one product, in training and in measuring without dropout."""
+    """Seconds per product, in training and in measuring without dropout."""
 
     training: float
     measuring: float
@@ -45,12 +45,12 @@ class Speed:
 
 @dataclass(frozen=True)
 class Measured:
-    """What one earlier run was, and what it took.
+    """An earlier run, and the time and disk space that it took.
 
     Attributes:
-        engine, wanted: what computed it, and what was asked for, which may be `auto`.
-        threads: of its steps, as far as it tells.
-        folder_bytes: of all its files; None where it is not complete.
+        engine, wanted: the engine that computed it, and the engine that was asked for, which may be `auto`.
+        threads: threads per step; None if not recorded.
+        folder_bytes: size of all its files; None if it is not complete.
     """
 
     variant: str
@@ -64,7 +64,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Basis:
-    """What the estimate of a network rests on: so many runs of `like`, or none, which makes it a guess."""
+    """The basis for the estimate of a network: the number of runs of `like`; if it is 0, the estimate is a guess."""
 
     network: str
     like: str
@@ -78,13 +78,13 @@ class Basis:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What is left to do.
+    """The work that is left.
 
     Attributes:
-        seconds: until all runs are complete, `jobs` of them at a time.
-        new_bytes: on disk, of the folders that are not there yet.
-        folders_measured: complete runs that `new_bytes` rests on; none where it is a guess.
-        bases: one for each network that is to be trained.
+        seconds: time until all runs are complete, `jobs` runs at a time.
+        new_bytes: disk space for the folders that do not exist yet.
+        folders_measured: number of complete runs that `new_bytes` is based on; 0 if it is a guess.
+        bases: one for each network to train.
     """
 
     seconds: float
@@ -95,14 +95,14 @@ class Estimate:
 
 
 def estimate_work(progress: Sequence[Progress], rows: int, runs_dir: Path, jobs: int, threads: int) -> Estimate:
-    """Estimate what completing runs takes on this machine.
+    """Estimate the time and disk space to complete runs on this machine.
 
     Args:
-        progress: the runs that are wanted.
-        rows: of the series.
-        runs_dir: where earlier runs are; those of any protocol and dataset count, by their speed.
-        jobs: runs at work at once.
-        threads: of each run; earlier runs with as many are preferred.
+        progress: the wanted runs.
+        rows: number of rows of the series.
+        runs_dir: folder of earlier runs; runs of any protocol and dataset count, by their speed.
+        jobs: number of runs at once.
+        threads: threads per run; earlier runs with the same number are preferred.
     """
     measured = [run for folder in _list_newest(runs_dir) if (run := _measure(folder))]
     seconds: list[float] = []
@@ -119,7 +119,7 @@ def estimate_work(progress: Sequence[Progress], rows: int, runs_dir: Path, jobs:
 
 
 def _list_newest(runs_dir: Path) -> list[RunFolder]:
-    """Return the newest runs of every network: of ten thousand a few tell how fast this machine is."""
+    """Return the newest runs of every network; a few out of ten thousand show how fast this machine is."""
     of_network: dict[tuple[str, str], list[RunFolder]] = {}
     for folder, summary in list_summaries(list_run_folders(runs_dir))[0]:
         of_network.setdefault((summary.variant, summary.cell), []).append(folder)
@@ -127,7 +127,7 @@ def _list_newest(runs_dir: Path) -> list[RunFolder]:
 
 
 def _measure(folder: RunFolder) -> Measured | None:
-    """Return how fast a run was; None where its files do not tell."""
+    """Measure the speed and size of a run; None if its files do not show its speed."""
     try:
         config, metrics = folder.read_config(), folder.read_metrics()
     except DataError:
@@ -147,10 +147,10 @@ def _measure(folder: RunFolder) -> Measured | None:
 
 
 def _find_speed(config: RunConfig, timing: Timing) -> Speed | None:
-    """Return a run's speed; the seconds of its epochs that are not of training steps are of measuring.
+    """Return a run's speed, or None if it is unknown; time of an epoch outside its training steps counts as measuring.
 
-    The median epoch counts: the first also compiles, and a machine may have slept in another. A reference forecast has
-    none: it computes no products.
+    The median epoch counts, because the first also compiles and the machine may have slept during another. A reference
+    forecast has no speed: it computes no products.
     """
     rate, seconds = timing.train_windows_per_second, timing.epoch_seconds
     if rate is None or not seconds or not all(LEAST < number < 1 / LEAST for number in (rate, *seconds)):
@@ -165,19 +165,19 @@ def _find_speed(config: RunConfig, timing: Timing) -> Speed | None:
 
 
 def count_products(config: RunConfig) -> int:
-    """Return the products for one window, of one gate."""
+    """Return the number of products for one window and one gate."""
     protocol = config.own_protocol
     return find_variant(config.variant).count_products(protocol.timesteps, FEATURES, protocol.units)
 
 
 def _count_measured(protocol: Protocol) -> int:
-    """Return the windows that are measured after each epoch: validation, and the sample of training."""
+    """Return the number of windows measured after each epoch: all of validation and the sample of training."""
     sample = min(protocol.train_windows_measured, len(protocol.train_rows))
     return max(len(protocol.validation_rows) + sample, 1)
 
 
 def _choose_speed(config: RunConfig, measured: Sequence[Measured], threads: int) -> tuple[Basis, Speed]:
-    """Return the median speed of the runs that are most like a configuration, or the documented one."""
+    """Return the median speed of the runs most similar to a configuration, or the documented speed if there is none."""
     label, recurrent = label_network(config.variant, config.cell), _is_recurrent(config.variant)
     kind = f"the same cell ({config.cell})" if recurrent else "others that are not recurrent"
     levels: dict[str, Callable[[Measured], bool]] = {
@@ -195,12 +195,12 @@ def _choose_speed(config: RunConfig, measured: Sequence[Measured], threads: int)
 
 
 def _is_recurrent(variant: str) -> bool:
-    """Whether a network is; one that another version knew is taken for one that is."""
+    """Whether a variant is recurrent; one that only another version knows is assumed to be."""
     return variant not in VARIANTS or bool(VARIANTS[variant].recurrent_layers)
 
 
 def _guess_speed(config: RunConfig) -> Speed:
-    """Return the speed of the study's network at the book's size, by the kernel where no other engine is asked for."""
+    """Return the speed of the study's network at the book's size, with the kernel if the engine is `auto`."""
     engine, book = config.engine if config.engine != "auto" else "native", BOOK.protocol
     products = find_variant(BOOK.reference).count_products(book.timesteps, FEATURES, book.units)
     training = NOMINAL_STEP_SECONDS[engine] / (book.batch_size * products)
@@ -208,7 +208,7 @@ def _guess_speed(config: RunConfig) -> Speed:
 
 
 def _count_seconds(run: Progress, rows: int, speed: Speed) -> float:
-    """Return what is left of a run: its epochs, then the daily validation errors and the test."""
+    """Return the seconds that a run still needs: for its epochs, then for the daily validation errors and the test."""
     protocol = run.config.own_protocol
     trained = run.epochs_left * protocol.epoch_windows
     at_the_end = len(protocol.validation_rows) + len(protocol.find_test_rows(rows))
@@ -217,7 +217,7 @@ def _count_seconds(run: Progress, rows: int, speed: Speed) -> float:
 
 
 def _schedule(seconds: Iterable[float], jobs: int) -> float:
-    """Return when the last run ends if each, in order, begins as soon as one of `jobs` places is free."""
+    """Return when the last run ends if each, in order, starts as soon as one of `jobs` slots is free."""
     ends = [0.0] * jobs
     for length in seconds:
         heapq.heapreplace(ends, ends[0] + length)

@@ -1,4 +1,4 @@
-"""A part of a run document, read by attributes and by the paths of the JSON."""
+"""The base class for parts of a run document, readable by attribute and by JSON key."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Fields(Struct, frozen=True, kw_only=True):
-    """A part of the document. `metrics["best"]["val_mae"]`, the path of the JSON, reads it as well as attributes do."""
+    """A part of the document, readable by attribute and by JSON key: `metrics["best"]["val_mae"]`."""
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.__struct_fields__:

@@ -1,4 +1,4 @@
-"""What a run has measured, as `metrics.json` has it: curves, the best and the last epoch, the test, and naive."""
+"""The figures of a run in `metrics.json`: curves, best and last epoch, test, and the naive forecast."""
 
 from typing import Annotated
 

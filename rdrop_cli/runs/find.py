@@ -1,4 +1,4 @@
-"""Find runs: all of a folder, the one that a user names, or those with a property."""
+"""Find runs: all runs of a folder, the run that a user names, or runs with a property."""
 
 import os
 import re
@@ -14,18 +14,18 @@ from rdrop_cli.runs.folder import RunFolder, is_runs_folder
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import find_variant
 
-SAFE_ID = re.compile(r"[A-Za-z0-9._-]+")  # every id that rdrop makes; a shell may evaluate what it completes
+SAFE_ID = re.compile(r"[A-Za-z0-9._-]+")  # matches every id that rdrop makes; shells may evaluate completions
 STATUSES = ("completed", "running", "interrupted", "failed")
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which runs are wanted, by what stands in their metrics; an empty field asks for nothing.
+    """Which runs are wanted, by the contents of their metrics; an empty field accepts every run.
 
-    A name may have the wildcards `*` and `?`; of several values of one field a run needs one.
+    A name may contain the wildcards `*` and `?`. If a field has several values, a run must match one of them.
 
     Raises:
-        UsageError: no run can have such a value, which is most likely a slip of the keyboard.
+        UsageError: no run can have such a value; it is most likely a typing error.
     """
 
     variants: tuple[str, ...] = ()
@@ -61,13 +61,13 @@ class Filter:
 
 
 def list_run_folders(runs_dir: Path) -> list[RunFolder]:
-    """Return the folders in `runs_dir` that hold a run's config, by name; none where there is no such folder.
+    """Return the folders in `runs_dir` that contain a run's config, sorted by name; none if `runs_dir` does not exist.
 
-    A hidden folder is no run: it holds what remains of a run that is being removed. A folder that this user may not
-    enter counts as a run, whose reading then says so; `lost+found` belongs to the file system.
+    Hidden folders are skipped: they hold the remains of runs that are being removed. A folder that this user may not
+    enter counts as a run; reading it then reports the error. `lost+found` belongs to the file system.
 
     Raises:
-        RdropError: `runs_dir` is no folder.
+        RdropError: `runs_dir` is not a folder.
     """
     if not is_runs_folder(runs_dir):
         return []
@@ -89,10 +89,10 @@ def _may_hold_a_run(entry: "os.DirEntry[str]") -> bool:
 
 
 def find_run(name: str, runs_dir: Path) -> RunFolder:
-    """Return the run that a user means: its folder, its id, or an unambiguous beginning of its id.
+    """Return the run with this folder, this id, or an id that begins with `name`.
 
     Raises:
-        RdropError: there is none, or several begin so.
+        RdropError: no run matches, or the ids of several runs begin with `name`.
     """
     if named := _find_whole(name, runs_dir):
         return named
@@ -105,21 +105,21 @@ def find_run(name: str, runs_dir: Path) -> RunFolder:
 
 
 def find_runs(names: Sequence[str], runs_dir: Path) -> list[RunFolder]:
-    """Return the runs that are named, each once in that order, or all of a folder.
+    """Return the named runs in that order, without duplicates, or all runs of the folder if there are no names.
 
     Raises:
-        RdropError: as `find_run`.
+        RdropError: as for `find_run`.
     """
     return list(dict.fromkeys(find_run(name, runs_dir) for name in names)) if names else list_run_folders(runs_dir)
 
 
 def find_named_run(name: str, runs_dir: Path) -> RunFolder:
-    """Return the run of this folder or whole id: what cannot be undone takes no beginning of an id.
+    """Return the run with this folder or complete id: actions that cannot be undone do not accept part of an id.
 
-    In a script, `dropout-s1` would begin another run once the one that was meant is gone.
+    In a script, `dropout-s1` could match another run once the intended run is gone.
 
     Raises:
-        RdropError: there is none.
+        RdropError: no run matches.
     """
     if named := _find_whole(name, runs_dir):
         return named
@@ -129,7 +129,7 @@ def find_named_run(name: str, runs_dir: Path) -> RunFolder:
 
 
 def _find_whole(name: str, runs_dir: Path) -> RunFolder | None:
-    """Return the run of a folder or an id, without a list of all others unless there is no such file."""
+    """Return the run with this folder or id, or None; list all runs only if no such file exists."""
     if name and (Path(name) / "config.json").is_file():
         return RunFolder(Path(name).resolve())
     config = runs_dir / name / "config.json"
@@ -139,7 +139,7 @@ def _find_whole(name: str, runs_dir: Path) -> RunFolder | None:
 
 
 def _find_beginning(name: str, runs_dir: Path) -> list[RunFolder]:
-    """Return the runs whose ids begin so; an empty name, as of a variable that is not set, begins none."""
+    """Return the runs whose ids begin with `name`; an empty name (an unset shell variable, say) matches none."""
     return [folder for folder in list_run_folders(runs_dir) if name and folder.run_id.startswith(name)]
 
 

@@ -1,4 +1,4 @@
-"""A run's folder: where each of its files is, who may write in it, and how it comes into being."""
+"""A run's folder: the paths of its files, the lock to write in it, and its creation."""
 
 import json
 import os
@@ -22,16 +22,16 @@ from rdrop_cli.runs.schema import read_config, read_metrics, write_config
 from rdrop_cli.study.config import RunConfig
 
 Told = TypeVar("Told", Metrics, Summary)
-LOOK_SECONDS = 0.2  # longer than `is_locked` holds the lock to look at it
+LOOK_SECONDS = 0.2  # longer than `is_locked` holds the lock while checking it
 
-MODEL_NAME = "model.keras"  # of a network
+MODEL_NAME = "model.keras"  # for networks
 
 
 @dataclass(frozen=True)
 class RunFolder:
     """The folder of one run; its name is the run's id.
 
-    It is kept as text: of a hundred thousand in a list, few are ever opened.
+    The path is stored as text, because few of a hundred thousand folders in a list are ever opened.
     """
 
     place: str | Path
@@ -49,7 +49,7 @@ class RunFolder:
 
     @property
     def written_id(self) -> str:
-        """The id as documents have it, in which what cannot be printed is an escape."""
+        """The id as written in documents, with unprintable characters escaped."""
         return make_printable(self.run_id)
 
     @property
@@ -96,7 +96,7 @@ class RunFolder:
         """Read the configuration.
 
         Raises:
-            DataError: it is not there, or not a run's configuration.
+            DataError: it is missing, or is not a run's configuration.
         """
         return read_config(self.config_path)[0]
 
@@ -104,7 +104,7 @@ class RunFolder:
         """Return when the run was created, in UTC, ISO 8601.
 
         Raises:
-            DataError: as `read_config` does.
+            DataError: as for `read_config`.
         """
         return read_config(self.config_path)[1]
 
@@ -112,28 +112,28 @@ class RunFolder:
         """Read the metrics; `status` is `running` while a process holds the run's lock.
 
         Raises:
-            DataError: they are not there, or not a run's metrics.
+            DataError: they are missing, or are not a run's metrics.
         """
         return self.bring_up_to_date(read_metrics(self.metrics_path))
 
     def bring_up_to_date(self, run: Told) -> Told:
-        """Return a run's document with the folder's name, and the status `running` where a process is at work on it."""
+        """Return a run's document with the folder's name as its id, and the status `running` if a process holds it."""
         if run.run_id != self.written_id:
             run = replace(run, run_id=self.written_id)
-        if run.status not in ("interrupted", "running"):  # the second is written by others alone
+        if run.status not in ("interrupted", "running"):  # rdrop itself never writes `running`
             return run
         return replace(run, status="running" if self.is_locked() else "interrupted")
 
     def is_locked(self) -> bool:
-        """Whether a live process is at work on the run: told by a file lock, not by a stored word."""
+        """Whether a live process is working on the run, according to a file lock rather than a stored status."""
         return is_lock_held(self.lock_path)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the run for this process; the kernel lets go of it when the process ends, however it ends.
+        """Lock the run for this process; the kernel releases the lock when the process ends, however it ends.
 
         Raises:
-            RdropError: another process holds it, named with its host, or has removed it.
+            RdropError: another process (named with its host) holds the run, or has removed it.
         """
         with ExitStack() as held:
             try:
@@ -149,11 +149,11 @@ class RunFolder:
             yield
 
     def refuse_gone(self) -> RdropError:
-        """Return the error of who comes too late."""
+        """Return the error for a run that was removed or renamed."""
         return RdropError(f"{self.run_id}: run is not in {self.path.parent} any more; it was removed or renamed")
 
     def _clean_up(self) -> None:
-        """Remove what a killed process has left half-written, and refuse to write anywhere but in this folder."""
+        """Remove the half-written files of a killed process, and refuse to write outside this folder."""
         if self.checkpoints_path.is_symlink():
             raise RdropError(f"{self.checkpoints_path}: is a link; a run is written only in its own folder")
         remove_temporaries(self.path)
@@ -176,10 +176,10 @@ class RunFolder:
 
 
 def is_runs_folder(runs_dir: Path) -> bool:
-    """Tell whether the runs folder is there.
+    """Return whether the runs folder exists.
 
     Raises:
-        RdropError: something else is there: a file, or a link to nowhere, as to a disk that is not mounted.
+        RdropError: it is a file, or a broken link, for example to a disk that is not mounted.
     """
     if runs_dir.is_dir():
         return True
@@ -191,11 +191,11 @@ def is_runs_folder(runs_dir: Path) -> bool:
 
 
 def check_writable(runs_dir: Path) -> None:
-    """Make the runs folder if need be, write and lock in it, to fail before hours of work and not after.
+    """Create the runs folder if needed, and write and lock a file in it, to fail before hours of work, not after.
 
     Raises:
-        RdropError: it is no folder, or no file can be locked.
-        OSError: it cannot be made or written.
+        RdropError: it is not a folder, or no file can be locked.
+        OSError: it cannot be created or written.
     """
     is_runs_folder(runs_dir)
     make_folder(runs_dir)
@@ -203,15 +203,15 @@ def check_writable(runs_dir: Path) -> None:
         with tempfile.TemporaryDirectory(dir=runs_dir, prefix=".") as folder, hold_lock(Path(folder) / ".lock", 0):
             pass
     except OSError as error:
-        error.filename = str(runs_dir)  # and not a name that nobody has given
+        error.filename = str(runs_dir)  # the temporary name means nothing to the user
         raise
 
 
 def create_run_folder(runs_dir: Path, config: RunConfig) -> RunFolder:
-    """Make a folder for a new run, named by label, seed, time and four random digits, and write its config.
+    """Create a folder for a new run, named by label, seed, time and four random digits, and write its config.
 
     Raises:
-        RdropError: `runs_dir` is no folder.
+        RdropError: `runs_dir` is not a folder.
         OSError: it cannot be written.
     """
     is_runs_folder(runs_dir)

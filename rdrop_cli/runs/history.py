@@ -1,4 +1,4 @@
-"""What a run has measured, epoch by epoch."""
+"""The figures of a run, epoch by epoch."""
 
 import csv
 import io
@@ -9,7 +9,7 @@ from typing import Any
 
 from rdrop_cli.study.protocol import MAE, MSE, PINBALL
 
-COLUMNS = ("epoch", "loss", "val_loss", "train_mae", "val_mae_in_unit", "train_seconds", "seconds")  # of every network
+COLUMNS = ("epoch", "loss", "val_loss", "train_mae", "val_mae_in_unit", "train_seconds", "seconds")  # for every network
 RANKED_BY = {MAE: "val_loss", MSE: "val_mse", PINBALL: "val_pinball"}  # an epoch's figure, by `protocol.best_by`
 
 
@@ -19,15 +19,16 @@ class Epoch:
 
     Attributes:
         epoch: counted from 1.
-        loss: mean over the epoch's steps of the loss that the protocol names, in the scale that the network learns,
-            with dropout on: no measure of overfitting, and an MAE only where that is the loss.
-        val_loss: error on every validation window, dropout off.
+        loss: mean of the protocol's loss over the epoch's steps, in the scale that the network learns, with dropout on:
+            not a measure of overfitting, and an MAE only if the protocol's loss is.
+        val_loss: error on all validation windows, dropout off.
         train_mae: error on the fixed sample of training windows, dropout off.
-        train_seconds, seconds: time for the steps, and for the whole epoch with its measurements.
-        val_mse: mean squared error on every validation window, standardised, dropout off; None where an older version
-            did not measure it.
-        val_pinball: mean pinball loss of the quantiles on them, likewise; None where there are no quantiles.
-        val_maes: of several horizons, the error at each on every validation window, the nearest first; else none.
+        train_seconds, seconds: time for the steps, and for the complete epoch including its measurements.
+        val_mse: mean squared error on all validation windows, standardised, dropout off; None if an older version did
+            not measure it.
+        val_pinball: mean pinball loss of the quantiles on all validation windows, standardised, dropout off; None if
+            there are no quantiles.
+        val_maes: error at each horizon on all validation windows, the nearest first; empty if there is only one.
 
     Raises:
         ValueError: a duration is negative.
@@ -48,7 +49,7 @@ class Epoch:
             raise ValueError("expected durations of at least 0")
 
     def list_extra_figures(self, leads: Sequence[int]) -> dict[str, float]:
-        """Return by name what networks of quantiles and of several horizons have beyond `loss` and the MAEs.
+        """Return the extra figures of networks with quantiles or several horizons, by name.
 
         Args:
             leads: rows from the newest reading of a window to each target.
@@ -58,18 +59,18 @@ class Epoch:
         return figures | {f"val_mae_lead_{lead}": mae for lead, mae in at_leads}
 
 
-# What counts as a difference, of the naive forecast's error: 0.0058 standardised and 0.051 °C in the Jena data, twice
-# the gain of 0.0025 that the book calls not much, and above the rise of 0.002 to 0.003 that chance makes where the loss
-# scatters as the published one does.
+# The share of the naive forecast's error that counts as a difference. In the Jena data it is 0.0058 standardised, or
+# 0.051 °C: twice the gain of 0.0025 that the book calls not much, and more than the rise of 0.002 to 0.003 that occurs
+# by chance if the loss scatters as the published one does.
 MARGIN_SHARE = 0.02
 
 
 def is_still_improving(val_loss: Sequence[float], naive_val_mae: float) -> bool:
-    """Whether a validation curve was still falling at its end; such a run is too short to show that nothing overfits.
+    """Whether a validation curve was still falling at its end; such a run is too short to rule out overfitting.
 
-    The median of the last quarter of the epochs, five at most, lies below the median of as many epochs before them by
-    more than 2 % of the naive forecast's error, and the last epoch does not lie above it. Of a single epoch nothing is
-    known, so that it counts as improving.
+    It was if the median of the last quarter of the epochs (at most five) is below the median of the same number of
+    epochs before them by more than 2 % of the naive forecast's error, and the last epoch is not above the later median.
+    A single epoch shows nothing, so it counts as improving.
     """
     late = min(5, max(1, len(val_loss) // 4))
     if len(val_loss) < 2 * late:
@@ -81,14 +82,14 @@ def is_still_improving(val_loss: Sequence[float], naive_val_mae: float) -> bool:
 
 @dataclass
 class History:
-    """The epochs of a run so far, and by which of their validation errors the best is chosen, a key of `RANKED_BY`."""
+    """The epochs of a run so far, and the validation error that selects the best one (a key of `RANKED_BY`)."""
 
     epochs: list[Epoch] = field(default_factory=list)
     best_by: str = MAE
 
     @property
     def best(self) -> Epoch:
-        """The epoch with the lowest validation error, the first of equals."""
+        """The epoch with the lowest validation error; in a tie, the first."""
         return min(self.epochs, key=self._rank)
 
     def _rank(self, epoch: Epoch) -> float:
@@ -101,18 +102,18 @@ class History:
 
     @property
     def epochs_since_best(self) -> int:
-        """Epochs since validation was at its lowest."""
+        """The number of epochs after the best one."""
         return len(self.epochs) - self.best.epoch if self.epochs else 0
 
     def curve(self, name: str) -> list[Any]:
-        """Return one figure of every epoch, by its field's name."""
+        """Return one figure of every epoch, given the name of its field."""
         return [getattr(epoch, name) for epoch in self.epochs]
 
     def to_csv(self, target_std: float, leads: Sequence[int]) -> str:
-        """Render one line an epoch, with the validation error in the target's own unit as well.
+        """Render one line per epoch, with the validation error also in the target's own unit.
 
-        Columns that some networks alone have come last, see `Epoch.list_extra_figures`; they are there where every
-        epoch has them, which an older version may not have measured.
+        Columns that only some networks have come last (see `Epoch.list_extra_figures`). They are included if every
+        epoch has them; older versions may not have measured them.
         """
         text, extra = io.StringIO(), [epoch.list_extra_figures(leads) for epoch in self.epochs]
         names = [name for name in (extra[0] if extra else ()) if all(name in figures for figures in extra)]

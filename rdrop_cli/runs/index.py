@@ -1,10 +1,10 @@
-"""Read a file of many runs at once, with an index of what was read before.
+"""Read one file of each of many runs, with an index of what was read before.
 
-The folders are the truth, and the index saves only the parsing. It is a table in SQLite of the user's own cache folder,
-so that no stranger's runs folder can bring one along. What it holds of a file counts while the file has the times, the
-size and the number that it had when it was read; a file that changed within the last two seconds is not kept, because
-it could change again within one tick of the clock. Every entry has a checksum. A missing, old, damaged or read-only
-index costs time and never an answer. Who makes one removes those of folders that are gone.
+The folders are authoritative; the index only saves parsing. It is an SQLite table in the user's own cache folder, so
+nobody else's runs folder can supply one. An entry is valid while its file has the times, size and inode number that it
+had when it was read. A file that changed within the last two seconds is not stored, because it could change again
+within one tick of the clock. Every entry has a checksum. A missing, old, damaged or read-only index costs time but
+never changes a result. Creating an index removes the indexes of folders that are gone.
 """
 
 import hashlib
@@ -30,25 +30,25 @@ from rdrop_cli.system import pause_collection
 if TYPE_CHECKING:
     import sqlite3
 
-FEWEST_RUNS = 100  # fewer are read in a moment
-SETTLED_NS = 2_000_000_000  # the coarsest clock of a file system, that of FAT
+FEWEST_RUNS = 100  # fewer are read quickly without an index
+SETTLED_NS = 2_000_000_000  # the coarsest clock of any file system: FAT
 SECONDS_TO_WAIT = 0.2  # for another process that writes the index
-FORMAT = 4  # raise it where an entry is encoded in another way
+FORMAT = 4  # increase it when the encoding of entries changes
 
 T = TypeVar("T")
-Copy = tuple[Any, ...]  # run, stamp, checksum and content of a file; of a damaged index they may be anything
-Entry = tuple[str, str, str, int, bytes]  # kind and run before them
+Copy = tuple[Any, ...]  # run, stamp, checksum and content of a file; in a damaged index they may be anything
+Entry = tuple[str, str, str, int, bytes]  # kind, run, stamp, checksum and content
 
 
 @dataclass(frozen=True)
 class Kind(Generic[T]):
-    """What is read of a file of a run.
+    """A kind of content that is read from one file of each run.
 
     Attributes:
-        name: of the kind, in the index.
-        file: of the run.
-        read: reads and checks it, and raises DataError where it cannot be used.
-        encode, decode: to the bytes that are kept, and back.
+        name: name of the kind in the index.
+        file: name of the file in the run's folder.
+        read: reads and checks the file; raises DataError if it cannot be used.
+        encode, decode: convert the content to the stored bytes, and back.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Kind(Generic[T]):
 
 
 def read_files(folders: Sequence[RunFolder], kind: Kind[T]) -> list[T | DataError]:
-    """Read a file of each run; return what it says, or why it cannot be used, in the order of the runs."""
+    """Read one file of each run; return its content, or why it cannot be used, in the order of the runs."""
     if len(folders) < FEWEST_RUNS or len({os.path.dirname(folder.place) for folder in folders}) > 1:  # noqa: PTH120
         return [kind.read_of(folder) for folder in folders]
     with closing(_Index(str(folders[0].path.parent))) as index, pause_collection():
@@ -95,14 +95,14 @@ def _read_with_index(folders: Sequence[RunFolder], kind: Kind[T], index: "_Index
 
 
 def _find_content(copy: Copy | None, run: bytes, stamp: bytes) -> bytes | None:
-    """Return what is kept of a file that is still the same, and whole."""
+    """Return the stored content of a file, or None if it is missing, outdated or damaged."""
     if copy is None or copy[1] != stamp or not isinstance(copy[3], bytes):
         return None
     return copy[3] if copy[2] == _sum_up(run, stamp, copy[3]) else None
 
 
 def _stamp(path: str) -> bytes:
-    """Return what changes with a file: its times, size and number; empty where it is not there."""
+    """Return a stamp that changes with a file: its times, size and inode number; empty if the file is missing."""
     try:
         status = os.stat(path)  # noqa: PTH116 -- a hundred thousand paths take a second
     except OSError:
@@ -111,17 +111,17 @@ def _stamp(path: str) -> bytes:
 
 
 def _is_settled(stamp: bytes) -> bool:
-    """Whether a file has been the same for so long that its next change will have another time."""
+    """Whether a file has been unchanged for so long that its next change will have a different time."""
     return time.time_ns() - max(map(int, stamp.split()[:2])) > SETTLED_NS
 
 
 def _sum_up(run: bytes, stamp: bytes, content: bytes) -> int:
-    """Return a checksum of an entry, which tells damage by the disk: nobody else writes into the cache folder."""
+    """Return a checksum of an entry to detect disk errors; nobody else writes into the cache folder."""
     return zlib.crc32(content, zlib.crc32(b"%b\n%b\n" % (run, stamp)))
 
 
 class _Index:
-    """The index of a runs folder, made where it is missing; from its first fault on it keeps nothing."""
+    """The index of a runs folder, created if it is missing; after its first error it is no longer used."""
 
     def __init__(self, runs_dir: str) -> None:
         self.runs_dir = runs_dir
@@ -142,7 +142,7 @@ class _Index:
             self._connection = None
 
     def load(self, kind: str) -> dict[Any, Copy]:
-        """Return what is kept of each run's file, by the bytes of its name."""
+        """Return the stored entry of each run, by the bytes of the run's name."""
         copies: dict[Any, Copy] = {}
         if self._connection:
             with self._pass_over_faults():
@@ -153,23 +153,23 @@ class _Index:
         return copies
 
     def store(self, entries: "list[Entry]") -> None:
-        """Keep what was read, and forget runs that are no more."""
+        """Store entries, and delete the entries of runs that no longer exist."""
         if self._connection:
             there = set(os.listdir(os.fsencode(self.runs_dir)))  # noqa: PTH208 -- names alone
-            storable = [entry for entry in entries if entry[1].isprintable()]  # SQLite takes no half of a pair
+            storable = [entry for entry in entries if entry[1].isprintable()]  # SQLite refuses a lone surrogate
             with self._pass_over_faults():
                 self._connection.execute("BEGIN IMMEDIATE")
                 known = self._connection.execute("SELECT DISTINCT run FROM files").fetchall()
-                names = [run for (run,) in known if isinstance(run, bytes)]  # of a damaged index they may be anything
+                names = [run for (run,) in known if isinstance(run, bytes)]  # in a damaged index they may be anything
                 gone = [(name.decode(errors="replace"),) for name in names if name not in there]
                 self._connection.executemany("DELETE FROM files WHERE run = ?", gone)
                 self._connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)", storable)
                 self._connection.execute("COMMIT")
 
     def _prepare(self, connection: "sqlite3.Connection") -> None:
-        """Make the table, anew where another version of rdrop has made it."""
-        connection.text_factory = bytes  # the text of a damaged index need not be any
-        connection.execute("PRAGMA synchronous = OFF")  # what a power failure damages is made again
+        """Create the table; replace one that another version of rdrop created."""
+        connection.text_factory = bytes  # in a damaged index, text may not be valid
+        connection.execute("PRAGMA synchronous = OFF")  # an index damaged by a power failure is created again
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if found != (wanted := _number_format()):
             connection.executescript(
@@ -183,14 +183,14 @@ class _Index:
 
     @contextmanager
     def _pass_over_faults(self) -> Iterator[None]:
-        """Do without the index from its first fault on; one that is damaged is removed, and made anew next time."""
+        """Stop using the index after its first error; remove it if it is damaged, so a new one is created next time."""
         import sqlite3
 
         try:
             yield
-        except sqlite3.OperationalError:  # read-only, full, or another process writes it
+        except sqlite3.OperationalError:  # read-only, disk full, or another process is writing
             self.close()
-        except (sqlite3.DatabaseError, ValueError, MemoryError):  # a message of SQLite's may be no text either
+        except (sqlite3.DatabaseError, ValueError, MemoryError):  # even SQLite's message may not be valid text
             self.close()
             with suppress(OSError):
                 self._path.unlink()
@@ -203,11 +203,11 @@ def _connect(path: Path) -> "sqlite3.Connection":
 
 
 def _remove_orphans(own: Path) -> None:
-    """Remove the other indexes of the cache whose folder is gone, or that do not say what folder is theirs."""
+    """Remove the other indexes in the cache whose folder is gone or not recorded."""
     import sqlite3
 
     for path in own.parent.glob("runs-*.sqlite"):
-        with suppress(OSError, sqlite3.OperationalError):  # another process works with it
+        with suppress(OSError, sqlite3.OperationalError):  # another process uses it
             if path != own and not _has_folder(path):
                 path.unlink()
 
@@ -231,7 +231,7 @@ def _name_folder(runs_dir: str) -> str:
 
 
 def _number_format() -> int:
-    """Return a number that differs where the documents have other fields or another version of rdrop reads them."""
+    """Return a number that changes with the fields of the documents and the version of rdrop."""
     parts: list[tuple[str, object]] = [("format", FORMAT)]
     parts += [(part.__name__, part.__struct_fields__) for part in Fields.__subclasses__()]
     parts += [(part.__name__, tuple(each.name for each in fields(part))) for part in (RunConfig, Protocol, Reading)]

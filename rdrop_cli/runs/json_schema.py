@@ -1,7 +1,7 @@
-"""The JSON Schema of a run's files, made from their types, and the same as tables for the documentation.
+"""Make the JSON Schema of a run's files from their types, and render it as tables for the documentation.
 
-`python -m rdrop_cli.runs.json_schema docs` writes `metrics.schema.json` and `config.schema.json` into that folder, and
-the tables into its `run-folder.md`.
+`python -m rdrop_cli.runs.json_schema docs` writes `metrics.schema.json` and `config.schema.json` into `docs`, and the
+tables into `docs/run-folder.md`.
 """
 
 import sys
@@ -32,7 +32,7 @@ def make_metrics_schema() -> Schema:
 
 
 def make_config_schema() -> Schema:
-    """Return the JSON Schema of `config.json`: the configuration, with its version and time."""
+    """Return the JSON Schema of `config.json`: the configuration with schema version and time of creation."""
     schema = _make_schema(RunConfig)
     config = schema["$defs"]["RunConfig"]
     config["properties"] = {
@@ -55,22 +55,22 @@ def _make_schema(document: type[Metrics] | type[RunConfig]) -> Schema:
 
 
 def _describe_dataclass(schema: Schema, datatype: type) -> None:
-    """Add the texts of a dataclass's annotations; those of a `msgspec.Struct` are in its schema already."""
+    """Add the descriptions in a dataclass's annotations; for a `msgspec.Struct`, the schema already has them."""
     assert is_dataclass(datatype)
     for name, hint in get_type_hints(datatype, include_extras=True).items():
-        schema["properties"][name].pop("default", None)  # of an older document alone
+        schema["properties"][name].pop("default", None)  # defaults only serve older documents
         if len(parts := get_args(hint)) > 1:
             schema["properties"][name]["description"] = parts[1]
 
 
 def render_table(schema: Schema) -> str:
-    """Render the fields of a document as a table in Markdown: path, type, what it means."""
+    """Render the fields of a document as a Markdown table: path, type and description."""
     rows = [f"| `{path}` | {kind} | {text} |" for path, kind, text in _list_fields(schema, schema)]
     return "\n".join(["| field | type | what it is |", "|---|---|---|", *rows])
 
 
 def _list_fields(schema: Schema, part: Schema, path: str = "") -> Iterator[tuple[str, str, str]]:
-    """Yield (path, type, description) of every field below a part of a schema, in their order."""
+    """Yield (path, type, description) of every field below a part of a schema, in order."""
     options = part.get("anyOf", [part])
     for option in options:
         found = schema["$defs"][option["$ref"].rpartition("/")[2]] if "$ref" in option else option
@@ -82,7 +82,7 @@ def _list_fields(schema: Schema, part: Schema, path: str = "") -> Iterator[tuple
 
 
 def _describe_part(schema: Schema, field: Schema) -> str:
-    """Return the first sentence on what an object is."""
+    """Return the first paragraph of an object's description."""
     text = str(schema["$defs"][field["$ref"].rpartition("/")[2]].get("description", ""))
     return " ".join(text.split("\n\n")[0].split()).rstrip(".").replace("|", "\\|") or "see below"
 

@@ -1,4 +1,4 @@
-"""Read many runs: their metrics, what a list shows of them, and which have a configuration."""
+"""Read many runs: their metrics or summaries, and which of them have given configurations."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ _SUMMARY = msgspec.msgpack.Decoder(Summary)
 
 
 class _Kept(Metrics, frozen=True, kw_only=True):
-    """Metrics whose parts that runs of a study share are not yet decoded."""
+    """Metrics in which the parts that runs of a study share are not yet decoded."""
 
     dataset: msgspec.Raw  # type: ignore[assignment]
     protocol: msgspec.Raw  # type: ignore[assignment]
@@ -41,7 +41,7 @@ _SHARED = {
 
 
 def _decode_metrics(content: bytes) -> Metrics:
-    """Decode metrics in a third less time, and half the memory: of ten thousand runs, most parts are alike."""
+    """Decode metrics, equal parts only once: for ten thousand runs, a third less time and half the memory."""
     kept = _KEPT.decode(content)
     parts = {name: getattr(kept, name) for name in Metrics.__struct_fields__}
     shared = {name: decode(bytes(parts[name])) for name, decode in _SHARED.items()}
@@ -49,12 +49,12 @@ def _decode_metrics(content: bytes) -> Metrics:
 
 
 def summarise(metrics: Metrics) -> Summary:
-    """Return what a list shows of a run."""
+    """Return the summary of a run."""
     return _SUMMARY.decode(msgspec.msgpack.encode(metrics))
 
 
 def digest_identity(config: RunConfig) -> bytes:
-    """Return a checksum that configurations have in common which train the same run."""
+    """Return a checksum that is equal for configurations that train the same run."""
     same = parse_config(config.identity.to_json())  # a rate of 0 and one of 0.0 are the same
     return hashlib.sha256(msgspec.msgpack.encode(same)).digest()
 
@@ -72,7 +72,7 @@ def read_all_metrics(folders: Sequence[RunFolder]) -> list[Metrics | DataError]:
 
 
 def read_summaries(folders: Sequence[RunFolder]) -> list[Summary | DataError]:
-    """Read what a list shows of each run, likewise."""
+    """Read the summary of each run; `status` is `running` while a process holds it."""
     return _read_up_to_date(folders, SUMMARY)
 
 
@@ -85,7 +85,7 @@ def _read_up_to_date(folders: Sequence[RunFolder], kind: Kind[Told]) -> list[Tol
 
 
 def find_configurations(wanted: Sequence[RunConfig], folders: Sequence[RunFolder]) -> list[tuple[RunFolder, RunConfig]]:
-    """Return the runs that have one of the wanted configurations, with the one that it is."""
+    """Return the runs that have one of the wanted configurations, each with its configuration."""
     by_digest = {digest_identity(config): config for config in wanted}
     digests = read_files(folders, IDENTITY)
     found = zip(folders, digests, strict=True)

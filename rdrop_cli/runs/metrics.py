@@ -1,4 +1,4 @@
-"""Build the metrics of a run from what it was trained with and its epochs so far."""
+"""Build the metrics of a run from its configuration, its setting and its epochs so far."""
 
 import platform
 from collections.abc import Sequence
@@ -20,17 +20,17 @@ from rdrop_cli.system import count_cores
 
 @dataclass(frozen=True)
 class Setting:
-    """What a run's figures are to be read with.
+    """The context of a run's figures: its data, scale, naive errors and environment.
 
     Attributes:
-        target_std: one standardised unit of the target in its own unit (°C for temperature), of every `…_in_unit`.
+        target_std: one standardised unit of the target in its own unit (°C for temperature); scales every `…_in_unit`.
         naive_val_mae: standardised error of the naive forecast on the validation windows.
-        naive_test_mae: likewise on the test windows.
-        naive_val_maes, naive_test_maes: the same at each horizon, where there are several.
-        sampling_seconds: the usual time from row to row of the series.
+        naive_test_mae: the same on the test windows.
+        naive_val_maes, naive_test_maes: the same at each horizon, if there are several.
+        sampling_seconds: the usual time between two rows of the series.
         environment: versions, device and threads.
-        engine: what computed it: `native`, `xla`, `keras`, or `none` where there is no network.
-        standardisation: of the network's inputs and its target.
+        engine: what computed the run: `native`, `jax`, `xla`, `keras`, or `none` if there is no network.
+        standardisation: means and deviations of the network's inputs and its target.
     """
 
     source: Source
@@ -47,7 +47,7 @@ class Setting:
 
 
 def describe_machine() -> Environment:
-    """Return the versions and the system that every run is computed with, on the CPU unless something else is known."""
+    """Return the versions and the system that every run is computed with, and the CPU as its device."""
     return Environment(
         rdrop=rdrop_cli.__version__,
         python=platform.python_version(),
@@ -70,10 +70,10 @@ def build_metrics(
     by_horizon: Sequence[AtHorizon] = (),
     quantiles: QuantileErrors | None = None,
 ) -> Metrics:
-    """Assemble the document; figures that are not there yet are None.
+    """Build the document; figures that do not exist yet are None.
 
-    `status` is `completed`, `failed`, or `interrupted`: the last is also what stands in the file while a run is at
-    work, because it is what is true if the machine stops now.
+    `status` is `completed`, `failed` or `interrupted`. The file of a running run also says `interrupted`, because that
+    is true if the machine stops now.
     """
     scale = setting.target_std
     return Metrics(
@@ -117,7 +117,7 @@ def build_metrics(
 def describe_horizons(
     protocol: Protocol, setting: Setting, val_maes: Sequence[float], test_maes: Sequence[float]
 ) -> list[AtHorizon]:
-    """Return the errors at each horizon where there are several, of the best epoch's network and naive."""
+    """Return the errors of the best epoch's network and of the naive forecast at each horizon, if there are several."""
     if not val_maes:
         return []
     errors = zip(protocol.leads, val_maes, test_maes, setting.naive_val_maes, setting.naive_test_maes, strict=True)
@@ -165,7 +165,7 @@ def _describe_naive(setting: Setting) -> Naive:
 
 
 def _describe_timing(history: History, setting: Setting) -> Timing:
-    """Seconds in all and by epoch, and training windows a second over the steps alone."""
+    """Return the seconds in total and by epoch, and the training windows per second over the steps alone."""
     training_seconds = sum(history.curve("train_seconds"))
     windows = setting.train_windows_per_epoch * len(history.epochs)
     return Timing(

@@ -1,4 +1,4 @@
-"""The progress of each of the runs that are wanted."""
+"""Find how far each wanted run is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Progress:
-    """A run that is wanted, and how many of its epochs are done."""
+    """A wanted run, its state, and how many of its epochs are done."""
 
     config: RunConfig
     state: State
@@ -33,7 +33,7 @@ class Progress:
 
 
 def find_progress(configs: Sequence[RunConfig], runs_dir: Path) -> list[Progress]:
-    """Return, in their order, the progress of each wanted run in the runs folder, which need not exist."""
+    """Return the progress of each wanted run, in order; the runs folder need not exist."""
     there = find_same_configurations(configs, runs_dir)
     return [_find_progress(config, there.get(config)) for config in configs]
 
@@ -43,7 +43,7 @@ def _find_progress(config: RunConfig, folder: RunFolder | None) -> Progress:
         return Progress(config, State.NEW)
     try:
         metrics = folder.read_metrics()
-    except DataError:  # stopped before it had any: its checkpoint tells, when it is resumed
+    except DataError:  # stopped before it had metrics; resuming it reads its checkpoint
         return Progress(config, State.INTERRUPTED)
     state = State.COMPLETE if metrics.status == "completed" else State.INTERRUPTED
     return Progress(config, state, min(metrics.epochs.done, config.epochs))

@@ -1,7 +1,7 @@
-"""The newest readings of a run's validation and test in its folder: what a forecast needs, without the data themselves.
+"""Keep the newest readings of validation and test in a run's folder, so it can forecast without its data.
 
-A year of hourly timesteps of each period at most: a megabyte for the study. They are windows like any other, of rows as
-far apart as a network's timesteps and its target need.
+Each period has at most a year of hourly timesteps, about a megabyte for the study. The readings form ordinary windows;
+their rows are as far apart as the network's timesteps and its targets need.
 """
 
 import json
@@ -17,19 +17,19 @@ from rdrop_cli.errors import DataError
 from rdrop_cli.files import replace_atomically
 from rdrop_cli.series.windows import Windows
 
-MOST_WINDOWS = 8784  # of each period: one an hour for a leap year
+MOST_WINDOWS = 8784  # per period: one per hour of a leap year
 ARRAYS = ("matrix", "target", "labels", "offsets", "validation", "test", "means", "stds")
 NUMBERS = ("label_size", "target_offset", "earlier_offsets", "target_mean", "target_std", "columns")
 
 
 @dataclass(frozen=True)
 class Readings:
-    """What is kept of a run's data.
+    """The data that a run keeps.
 
     Attributes:
-        windows: of the newest part of validation and of the test, up to the newest reading; of training there are none.
+        windows: windows of the newest part of validation and test, up to the newest reading; none of training.
         climatology: the usual standardised reading of the training rows, by day of year and hour of day.
-        is_cut: whether the test has older windows than are kept.
+        is_cut: whether the test has older windows that are not kept.
     """
 
     windows: Windows
@@ -38,7 +38,7 @@ class Readings:
 
 
 def keep_newest(windows: Windows, climatology: npt.NDArray[np.float64], most_windows: int = MOST_WINDOWS) -> Readings:
-    """Keep the newest windows of validation and test, a timestep apart, cut from a matrix of the rows they need."""
+    """Keep the newest windows of validation and test, one timestep apart, with only the rows that they need."""
     newest = len(windows.matrix) - 1 + windows.step_rows  # its target is not known yet
     spacing = gcd(windows.step_rows, windows.target_offset, *windows.earlier_offsets)
     blocks, ends, base, is_cut = [], {}, 0, False
@@ -57,7 +57,7 @@ def keep_newest(windows: Windows, climatology: npt.NDArray[np.float64], most_win
 def _take_rows(
     windows: Windows, rows: npt.NDArray[np.int64], spacing: int, ends: dict[str, npt.NDArray[np.int64]]
 ) -> Windows:
-    """Return windows of these rows alone, `spacing` apart; `ends` are the rows before which they end, by period."""
+    """Return windows with only these rows, `spacing` apart; `ends` has the rows before which they end, by period."""
     return replace(
         windows,
         matrix=windows.matrix[rows],
@@ -76,7 +76,7 @@ def _take_rows(
 
 
 def save_readings(path: Path, readings: Readings) -> None:
-    """Write readings as NumPy's arrays, by name.
+    """Write readings as a compressed `.npz` of named arrays.
 
     Raises:
         OSError: they cannot be written.
@@ -92,7 +92,7 @@ def save_readings(path: Path, readings: Readings) -> None:
 
 
 def load_readings(path: Path) -> Readings | None:
-    """Read what `save_readings` wrote; None where there is no such file, as in folders of older versions.
+    """Read the file that `save_readings` wrote; None if it does not exist, as in folders of older versions.
 
     Raises:
         DataError: it cannot be read, is damaged, or is not a run's readings.
@@ -106,16 +106,16 @@ def load_readings(path: Path) -> Readings | None:
         readings = _build(arrays, numbers)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # whatever NumPy, zipfile, zlib and json trip over
+    except Exception as error:  # NumPy, zipfile, zlib and json raise many kinds
         raise DataError(f"{path}: damaged, or not a run's readings ({type(error).__name__}); name the data") from error
     return readings
 
 
 def _build(arrays: dict[str, npt.NDArray[Any]], numbers: dict[str, Any]) -> Readings:
-    """Put windows together.
+    """Build readings from their parts.
 
     Raises:
-        ValueError, KeyError, TypeError: they do not fit each other.
+        ValueError, KeyError, TypeError: the parts do not fit together.
     """
     times, climatology = arrays.pop("times"), arrays.pop("climatology")
     windows = Windows(
@@ -154,12 +154,12 @@ def _build(arrays: dict[str, npt.NDArray[Any]], numbers: dict[str, Any]) -> Read
             and ends.max() + windows.target_offset < rows
         ):
             raise ValueError("rows")
-    is_cut = numbers.get("is_cut", len(windows.test) == MOST_WINDOWS)  # older runs do not tell
+    is_cut = numbers.get("is_cut", len(windows.test) == MOST_WINDOWS)  # not recorded by older runs
     return Readings(windows, climatology.astype(np.float64), bool(is_cut))
 
 
 def _to_stamps(microseconds: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:
-    """Return times as a series has them: to the second where all are."""
+    """Return times as a series has them: in seconds if all are whole seconds, else in microseconds."""
     stamps = microseconds.astype("datetime64[us]")
     seconds = stamps.astype("datetime64[s]")
     return seconds if bool((seconds == stamps).all()) else stamps

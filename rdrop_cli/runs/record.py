@@ -1,8 +1,8 @@
-"""The record of a complete run's files: a checksum of each, in the form that `sha256sum -c SHA256SUMS` reads.
+"""The record of a complete run's files: the checksum of each, in the format that `sha256sum -c SHA256SUMS` reads.
 
-It is written at the end of training, before the metrics, which make a run complete: so every complete run has one,
-unless an earlier version trained it. What is measured later, by `rdrop calibrate`, is added to it. Its last line is a
-comment with the checksum of the others.
+It is written at the end of training, before the metrics that make a run complete, so every complete run has one unless
+an earlier version trained it. Files that `rdrop calibrate` writes later are added. The last line is a comment with the
+checksum of the other lines.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from rdrop_cli.files import read_small_text, sha256_of_file, write_text
 from rdrop_cli.runs.folder import RunFolder
 
 RECORD = "SHA256SUMS"
-UNRECORDED = ("tensorboard",)  # another program's, and still open when the record is written
+UNRECORDED = ("tensorboard",)  # of another program, and still open when the record is written
 _LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
 _LAST = "# of these lines: "
 
@@ -23,7 +23,7 @@ def write_record(folder: RunFolder, metrics: str) -> None:
     """Write the record of a run's files, and of the metrics that will be written after it.
 
     Raises:
-        OSError: a file cannot be read, or the record not be written.
+        OSError: a file cannot be read, or the record cannot be written.
     """
     digests = {name: sha256_of_file(folder.path / name) for name in list_files(folder)}
     digests[folder.metrics_path.name] = hashlib.sha256(metrics.encode()).hexdigest()
@@ -31,13 +31,13 @@ def write_record(folder: RunFolder, metrics: str) -> None:
 
 
 def amend_record(folder: RunFolder, name: str) -> None:
-    """Add a file that was made after training to the record of a complete run, or its new content.
+    """Add a file that was written after training to the record of a complete run, or update its checksum.
 
-    A run without a record, as of earlier versions, gets none.
+    A run of an earlier version, which has no record, gets none.
 
     Raises:
         DataError: the record is damaged.
-        OSError: it cannot be written, or the file not be read.
+        OSError: the record cannot be written, or the file cannot be read.
     """
     if digests := read_record(folder):
         _write(folder, digests | {name: sha256_of_file(folder.path / name)})
@@ -49,7 +49,7 @@ def _write(folder: RunFolder, digests: Mapping[str, str]) -> None:
 
 
 def list_files(folder: RunFolder) -> list[str]:
-    """Return the files of a run that a record has, by their paths in its folder; hidden ones are no part of it."""
+    """Return the files of a run that belong in its record, as paths in its folder; hidden files do not."""
     paths = (path.relative_to(folder.path) for path in folder.path.rglob("*") if path.is_symlink() or path.is_file())
     return sorted(
         path.as_posix()
@@ -59,10 +59,10 @@ def list_files(folder: RunFolder) -> list[str]:
 
 
 def read_record(folder: RunFolder) -> dict[str, str] | None:
-    """Return the recorded checksum of each file; None where there is no record.
+    """Return the recorded checksum of each file; None if there is no record.
 
     Raises:
-        DataError: it is damaged.
+        DataError: the record is a link, cannot be read, or is damaged.
     """
     path = folder.path / RECORD
     if path.is_symlink():
@@ -81,7 +81,7 @@ def read_record(folder: RunFolder) -> dict[str, str] | None:
 
 
 def is_recorded(folder: RunFolder, name: str) -> bool:
-    """Whether the record of a run has a file; a record that is damaged has none."""
+    """Whether the record of a run contains a file; False if the record is damaged."""
     try:
         return name in (read_record(folder) or {})
     except DataError:

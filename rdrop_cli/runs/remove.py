@@ -1,4 +1,4 @@
-"""Remove runs: nothing but runs of the runs folder, none that is at work, and none by half."""
+"""Remove runs: only runs of the runs folder, none that a process is working on, and each completely or not at all."""
 
 import os
 import secrets
@@ -13,12 +13,12 @@ from rdrop_cli.files import sync
 from rdrop_cli.locks import LockedError, hold_lock
 from rdrop_cli.runs.folder import LOOK_SECONDS, RunFolder
 
-PREFIX = ".removed-"  # of a folder that is no run any more; `list_run_folders` passes over it
+PREFIX = ".removed-"  # of a folder that is no longer a run; `list_run_folders` skips it
 
 
 @dataclass(frozen=True)
 class Size:
-    """What a folder holds, links counted as themselves."""
+    """The number and size of the files in a folder; links count as themselves."""
 
     files: int
     size_bytes: int
@@ -34,7 +34,7 @@ def check_removable(folder: RunFolder, runs_dir: Path) -> None:
     """Check that a run may be removed.
 
     Raises:
-        RdropError: it is not in the runs folder, is a link, or a process is at work on it.
+        RdropError: it is not in the runs folder, is a link, or a process is working on it.
     """
     if folder.path.is_symlink():
         raise RdropError(f"{folder.path}: is a link to {folder.path.resolve()}; delete the run where it is")
@@ -46,12 +46,12 @@ def check_removable(folder: RunFolder, runs_dir: Path) -> None:
 
 
 def remove_runs(folders: Sequence[RunFolder], runs_dir: Path) -> None:
-    """Remove runs, all checked before the first goes, and then what a killed removal has left.
+    """Remove runs after checking all of them, then remove the leftovers of removals that were killed.
 
-    A run is renamed under its lock before anything in it is touched: whenever this is killed, a run is whole or gone.
+    A run is renamed under its lock before any of its files is touched, so after a kill every run is intact or gone.
 
     Raises:
-        RdropError: as `check_removable` does; nothing is removed then, unless a process began on a run meanwhile.
+        RdropError: as for `check_removable`; nothing is removed then, unless a process locked a run in the meantime.
         OSError: a folder cannot be removed.
     """
     for folder in folders:
@@ -66,14 +66,14 @@ def _remove(folder: RunFolder) -> None:
     doomed = folder.path.with_name(f"{PREFIX}{folder.run_id}-{secrets.token_hex(4)}")
     with ExitStack() as held:
         try:
-            # Not `folder.lock()`: that writes, and a full disk is why runs are removed.
+            # Not `folder.lock()`, which writes: a full disk is a reason to remove runs.
             held.enter_context(hold_lock(folder.lock_path, LOOK_SECONDS))
         except LockedError as error:
             raise _refuse_busy(folder) from error
         except FileNotFoundError as error:
             raise folder.refuse_gone() from error
         folder.path.rename(doomed)
-        sync(doomed.parent)  # or a power cut could bring the name back after its files have gone
+        sync(doomed.parent)  # else a power failure could bring the name back without its files
         _delete(doomed)
 
 
@@ -86,7 +86,7 @@ def _list_leftovers(runs_dir: Path) -> list[Path]:
 
 
 def _delete(doomed: Path) -> None:
-    """Delete a folder and what is in it; of a link in it only the link goes, which is how `rmtree` works."""
+    """Delete a folder and its contents; links in it are deleted but not followed, which is how `rmtree` works."""
     while doomed.exists():
         try:
             shutil.rmtree(doomed)

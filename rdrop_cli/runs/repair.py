@@ -1,4 +1,4 @@
-"""Prepare a run for having what is derived of it made again."""
+"""Prepare a run so that its derived files can be made again."""
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.runs.checkpoint import list_checkpoints, read_checkpoint
@@ -6,18 +6,18 @@ from rdrop_cli.runs.folder import RunFolder
 
 
 def prepare_repair(folder: RunFolder) -> None:
-    """Remove the checkpoints that are damaged, so that those that are whole alone decide.
+    """Remove damaged checkpoints, so only intact ones are used.
 
     Raises:
-        DataError: the configuration cannot be read, which nothing can make again.
-        RdropError: no checkpoint is whole, or training has not come to its end.
+        DataError: the configuration cannot be read; nothing can restore it.
+        RdropError: no checkpoint is intact, or training has not ended.
     """
     config = folder.read_config()
     epochs, damaged = 0, []
     for path in list_checkpoints(folder.checkpoints_path):
         try:
             epochs = max(epochs, len(read_checkpoint(path).history.epochs))
-        except Exception:  # as `load_checkpoint`: it may come from a stranger
+        except Exception:  # as in `load_checkpoint`: the file is untrusted
             damaged.append(path)
     if not epochs:
         raise RdropError(f"{folder.run_id}: no checkpoint is whole, so nothing can be made again; train the run anew")

@@ -1,7 +1,8 @@
 """Read and write run documents: `metrics.json`, `config.json`, and the history in a checkpoint.
 
-A document may come from another version of rdrop, or from a stranger: it is checked before it is typed, and refused in
-one line that names the file, the field and the value. Documents of older schemas are upgraded before they are checked.
+A document may come from another version of rdrop or from an untrusted source, so it is checked before it is converted.
+An invalid document is refused in one line that names the file, the field and the value. Documents of older schemas are
+upgraded before they are checked.
 """
 
 import json
@@ -25,16 +26,16 @@ from rdrop_cli.study.units import name_target
 from rdrop_cli.study.variant import DEFAULT_CELL
 
 READABLE = range(1, SCHEMA_VERSION + 1)
-MAX_DEPTH = 20  # of lists and objects in each other; rdrop's own documents have four
-LARGEST_NUMBER = 1e100  # far above what float32 can hold, and far enough below float64 to be scaled and drawn
-LARGEST_INTEGER = 2**53  # up to here a float64 has every whole number
-# New names of fields, by the schema that they replace. Before schema 2, the target's own unit was always °C.
+MAX_DEPTH = 20  # of nested lists and objects; rdrop's own documents have four
+LARGEST_NUMBER = 1e100  # far above the float32 limit, and far enough below the float64 limit to be scaled and drawn
+LARGEST_INTEGER = 2**53  # float64 represents every integer up to here
+# New names of fields, by the last schema with the old names. Before schema 2, the target's own unit was always °C.
 _RENAMED = {
     1: {"degc_per_unit": "target_std", "val_mae_degc": "val_mae_unscaled", "mae_degc": "mae_unscaled"},
     2: {"val_mae_unscaled": "val_mae_in_unit", "mae_unscaled": "mae_in_unit"},
 }
 
-# Before schema 4 a horizon counted from the window's end, every column was an input, and the training was the study's.
+# Before schema 4, horizons counted from the window's end, every column was an input, and training was as in the study.
 _PROTOCOL_BEFORE_4 = {
     "horizon_from": WINDOW_END,
     "inputs": [],
@@ -45,7 +46,7 @@ _PROTOCOL_BEFORE_4 = {
     "clip_norm": None,
     "patience": None,
 }
-# Fields that schema 4 was given later: what runs without them meant.
+# Fields that were added to schema 4 later, with their values for runs that lack them.
 _PROTOCOL_ADDED = {
     "train_start_row": 0,
     "layout": GENERATOR,
@@ -63,7 +64,7 @@ def read_metrics(path: Path) -> Metrics:
     """Read `metrics.json`.
 
     Raises:
-        DataError: it is not there, or not a run's metrics; the message names the file, the field and the value.
+        DataError: it is missing, or is not a run's metrics; the message names the file, the field and the value.
     """
     value = _read_document(path)
     try:
@@ -73,10 +74,10 @@ def read_metrics(path: Path) -> Metrics:
 
 
 def parse_metrics(value: Any) -> Metrics:
-    """Check a document of this schema as it comes from JSON.
+    """Check and convert a decoded JSON document of the current schema.
 
     Raises:
-        DataError: naming the field and the value.
+        DataError: it is invalid; the message names the field and the value.
     """
     if fault := _find_fault("", value):
         raise DataError(f"not a run's metrics: {fault}")
@@ -96,7 +97,7 @@ def render_metrics(metrics: Metrics) -> str:
 
 
 def to_builtins(metrics: Metrics) -> dict[str, Any]:
-    """Return the document as JSON has it."""
+    """Return the document as plain JSON values."""
     value: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(metrics))
     return value
 
@@ -105,7 +106,7 @@ def read_config(path: Path) -> tuple[RunConfig, str]:
     """Read `config.json`; return the configuration and when the run was created, UTC, ISO 8601.
 
     Raises:
-        DataError: it is not there, or not a run's configuration.
+        DataError: it is missing, or is not a run's configuration.
     """
     value = _read_document(path)
     del value["schema_version"]
@@ -119,10 +120,10 @@ def read_config(path: Path) -> tuple[RunConfig, str]:
 
 
 def parse_config(value: Any) -> RunConfig:
-    """Check a configuration as it comes from JSON.
+    """Check and convert a decoded JSON configuration.
 
     Raises:
-        DataError: a field is missing, not known, of another type, or out of range.
+        DataError: a field is missing, unknown, of the wrong type, or out of range.
     """
     kind = "a run's configuration"
     if isinstance(value, dict):
@@ -143,7 +144,7 @@ def parse_history(content: bytes) -> History:
     """Read the history in a checkpoint, a JSON list of epochs.
 
     Raises:
-        DataError: it is no history.
+        DataError: it is not a history.
     """
     try:
         value = json.loads(content, parse_constant=_refuse_constant)
@@ -157,7 +158,7 @@ def parse_history(content: bytes) -> History:
 
 
 def _read_document(path: Path) -> dict[str, Any]:
-    """Read a JSON object that carries a schema's version, and return it as the current schema has it."""
+    """Read a JSON object that has a schema version, and upgrade it to the current schema."""
     try:
         value = json.loads(read_small_text(path), parse_constant=_refuse_constant)
     except FileNotFoundError as error:
@@ -173,12 +174,12 @@ def _read_document(path: Path) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> None:
-    """Refuse NaN and the infinities, which are no JSON: a document with one is not even equal to itself."""
+    """Refuse NaN and the infinities, which are not JSON; a document with NaN is not even equal to itself."""
     raise ValueError(f"{name} is not JSON")
 
 
 def measure_depth(value: Any) -> int:
-    """Return how many lists and objects stand in each other; a number alone has depth 0."""
+    """Return how deeply lists and objects are nested; a single number has depth 0."""
     depth, level = 0, [value]
     while inner := [item for item in level if isinstance(item, list | dict)]:
         depth += 1
@@ -187,7 +188,7 @@ def measure_depth(value: Any) -> int:
 
 
 def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
-    """Return a document of a readable schema as this one has it."""
+    """Upgrade a document of any readable schema to the current schema."""
     document = reduce(
         lambda value, older: _rename(value, _RENAMED.get(older, {})), range(version, SCHEMA_VERSION), document
     )
@@ -196,9 +197,9 @@ def _upgrade(document: dict[str, Any], version: int) -> dict[str, Any]:
         document["protocol"] = _PROTOCOL_ADDED | (_PROTOCOL_BEFORE_4 if version < 4 else {}) | document["protocol"]
     if version < 4 and isinstance(document.get("history"), dict):
         document = {"name": "", "tags": [], "note": "", "standardisation": None} | document
-    if "time_column" in document:  # of a configuration, before there were other options of reading
+    if "time_column" in document:  # a configuration from before the other reading options
         document["reading"] = {"time": document.pop("time_column")}
-    if version < SCHEMA_VERSION and "history" in document:  # metrics: what the first versions did not record
+    if version < SCHEMA_VERSION and "history" in document:  # metrics: fields that the first versions did not record
         document = {"cell": DEFAULT_CELL, "engine": None} | document
         protocol = document.get("protocol")
         if version == 1 and isinstance(protocol, dict) and isinstance(protocol.get("target"), str):
@@ -213,8 +214,8 @@ def _rename(document: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
 
 
 def _find_fault(name: str, value: Any) -> str | None:
-    """Return what cannot be printed or computed with, in words that name the field and the value, or None."""
-    if _is_sound(value):  # nearly always; names are made for what is not
+    """Return a message on the first value that cannot be printed or computed with, or None if there is none."""
+    if _is_sound(value):  # nearly always; names are only made for faulty documents
         return None
     if isinstance(value, dict | list):
         return next(fault for key, item in _walk(name, value) if (fault := _find_fault(key, item)))
@@ -223,7 +224,7 @@ def _find_fault(name: str, value: Any) -> str | None:
 
 
 def _is_sound(value: Any) -> bool:
-    """Whether all of a JSON value can be printed and computed with."""
+    """Whether everything in a JSON value can be printed and computed with."""
     if isinstance(value, dict):
         return all(map(str.isprintable, value)) and all(map(_is_sound, value.values()))
     if isinstance(value, list):
@@ -236,7 +237,7 @@ def _is_sound(value: Any) -> bool:
 
 
 def _walk(name: str, value: dict[str, Any] | list[Any]) -> Iterator[tuple[str, Any]]:
-    """Yield each item with its path; the names of an object are themselves texts to be checked."""
+    """Yield each item with its path, and each name in an object, because names must be checked as well."""
     if isinstance(value, list):
         yield from ((f"{name}[{index}]", item) for index, item in enumerate(value))
         return
@@ -248,7 +249,7 @@ def _walk(name: str, value: dict[str, Any] | list[Any]) -> Iterator[tuple[str, A
 def _check_names(
     kind: str, where: str, value: dict[str, Any], datatype: type[RunConfig] | type[Protocol] | type[Reading]
 ) -> None:
-    """Refuse fields that are not known, and a protocol that is not whole: both decide what a run's figures mean."""
+    """Refuse unknown fields and an incomplete protocol: both affect what a run's figures mean."""
     known = {field.name: field for field in fields(datatype)}
     prefix = f"{where}." if where else ""
     if unknown := [name for name in value if name not in known]:
@@ -259,10 +260,10 @@ def _check_names(
 
 
 def _convert(kind: str, value: Any, datatype: type[T]) -> T:
-    """Return a value as a type.
+    """Convert a value to a type.
 
     Raises:
-        DataError: naming the field and the value.
+        DataError: it is invalid; the message names the field and the value.
     """
     try:
         return msgspec.convert(value, datatype)
@@ -275,7 +276,7 @@ def _convert(kind: str, value: Any, datatype: type[T]) -> T:
 
 
 def _name_fault(message: str, document: Any) -> str:
-    """Render a fault of msgspec, whose message ends in the path of the field, with the value that is there."""
+    """Rewrite an error message of msgspec, which ends in the path of the field, and add the value at that path."""
     what, _, path = message.partition(" - at `$")
     where = path.rstrip("`").lstrip(".")
     if missing := re.fullmatch(r"Object missing required field `(\w+)`", what):

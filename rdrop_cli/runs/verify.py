@@ -1,6 +1,6 @@
-"""Verify a run: its files against their record, and what is derived from its checkpoint against that.
+"""Verify a run: its files against their record, and its derived files against its checkpoint.
 
-Nothing is written, and no network is computed; `training.replay` does that.
+Nothing is written, and no network is computed; `training.replay` computes networks.
 """
 
 from collections.abc import Iterator
@@ -21,13 +21,13 @@ from rdrop_cli.runs.schema import read_metrics
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
 
-# What the first versions did not record, or counted otherwise.
+# Fields that the first versions did not record or counted differently.
 NOT_IN_OLDER = ("epochs", "timing", "unit", "engine", "cell")
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A file that is not what it has to be."""
+    """A file that is not as it should be, and the problem."""
 
     file: str
     problem: str
@@ -38,14 +38,14 @@ class Fault:
 
 @dataclass
 class Verification:
-    """What was found of a run.
+    """The result of verifying a run.
 
     Attributes:
-        files: how many agree with their record.
-        faults: what is not as it has to be.
+        files: number of files that match their record.
+        faults: files that are not as they should be.
         notes: what could not be checked, and why.
-        lacks_record: whether it is complete, and an earlier version has left no record.
-        replayed: how it compares with its replay, in words.
+        lacks_record: whether the run lacks a record that it should have, because an earlier version completed it.
+        replayed: how the run compares with its replay, as text.
     """
 
     run_id: str
@@ -60,16 +60,16 @@ class Verification:
         return not self.faults
 
     def blame(self, file: str, problem: str) -> None:
-        """Add a fault, unless one of that file is known: the first says most."""
+        """Add a fault, unless the file already has one: the first is the most informative."""
         if file not in {fault.file for fault in self.faults}:
             self.faults.append(Fault(file, problem))
 
 
 def verify_run(folder: RunFolder) -> Verification:
-    """Verify a run that no process is at work on.
+    """Verify a run that no process is working on.
 
-    A complete run is compared with its record. Of any run the documents are checked, the checkpoints by their own
-    checksums, and the history and the metrics are made again from the newest checkpoint and compared.
+    A complete run is compared with its record. For every run, the documents are checked, the checkpoints are compared
+    with their own checksums, and history and metrics are made again from the newest checkpoint and compared.
     """
     found = Verification(folder.run_id)
     config = metrics = None
@@ -128,12 +128,12 @@ def _check_sum(path: Path, digest: str) -> str | None:
 
 
 def _read_checkpoints(folder: RunFolder, found: Verification) -> Checkpoint | None:
-    """Read every checkpoint; return the newest that is whole."""
+    """Read every checkpoint; return the newest intact one."""
     newest = None
     for path in list_checkpoints(folder.checkpoints_path):
         try:
             checkpoint = read_checkpoint(path)
-        except Exception as error:  # as `load_checkpoint`: it may come from a stranger
+        except Exception as error:  # as in `load_checkpoint`: the file is untrusted
             found.blame(f"checkpoints/{path.name}", f"cannot be read: {error}")
         else:
             newest = newest or checkpoint
@@ -158,13 +158,13 @@ def _compare_derived(
         found.blame("checkpoints", f"the newest that can be read is of epoch {kept}, {name} has {epochs}")
         return
     _compare_history(folder, metrics, history.to_csv(metrics.target_std, config.own_protocol.leads), found)
-    if epochs:  # a run may have been stopped between its checkpoint and what is derived from it
+    if epochs:  # a run may have been stopped between writing its checkpoint and its derived files
         for field_name in _find_differences(folder, config, metrics, History(history.epochs[:epochs], history.best_by)):
             found.blame(name, f"{field_name} is not what the checkpoint and {folder.config_path.name} make it")
 
 
 def _find_differences(folder: RunFolder, config: RunConfig, metrics: Metrics, history: History) -> Iterator[str]:
-    """Yield the fields of the metrics that are other than when they are made again."""
+    """Yield the fields of the metrics that differ from the metrics made again."""
     made = rebuild_metrics(metrics, config, folder.read_created_at(), history)
     older = not metrics.history.val_mse
     for field_name in Metrics.__struct_fields__:
@@ -175,7 +175,7 @@ def _find_differences(folder: RunFolder, config: RunConfig, metrics: Metrics, hi
 
 
 def rebuild_metrics(metrics: Metrics, config: RunConfig, created_at: str, history: History) -> Metrics:
-    """Make the metrics of a run again, from its configuration, its epochs and what was measured once."""
+    """Make the metrics of a run again, from its configuration, its epochs and the figures that were measured once."""
     setting = Setting(
         source=Source(**asdict(metrics.dataset)),
         target_std=metrics.target_std,
