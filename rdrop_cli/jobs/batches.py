@@ -1,4 +1,4 @@
-"""Which runs one process computes together, by JAX: those that differ in seed and rates."""
+"""Choose the runs that one process computes together with JAX: runs that differ in seed and rates."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -13,10 +13,10 @@ RUNS_AT_ONCE = 64  # at the book's size they take 10 GB of a GPU's memory
 
 
 def choose_batches(tasks: Sequence[Task], jobs: int | None, windows: dict[Protocol, Windows]) -> list[list[int]]:
-    """Return the places of tasks that are to be computed together, batch by batch; the others go one by one.
+    """Return the indices of tasks to compute together, batch by batch; the others are computed one by one.
 
-    They are those that ask for JAX, and on a machine with a GPU those that leave the choice and are found to be faster
-    so.
+    Tasks that ask for JAX are computed together. Tasks that leave the choice are, too, if the machine has a GPU and
+    they prove faster that way.
     """
     groups: dict[tuple[Protocol, str, str], list[int]] = {}
     for place, task in enumerate(tasks):

@@ -1,9 +1,9 @@
-"""Run tasks on a Dask cluster: the scheduler is only a queue, the run folders here are the truth.
+"""Run tasks on a Dask cluster: the scheduler is only a queue; the local run folders are authoritative.
 
-The series goes out once; each order carries a run's configuration, and its checkpoints where it is resumed. Checkpoints
-come home at least each minute, and at the end a finished folder; this process alone writes into the runs folder, and
-only what a run can have left. Dask itself gives the run of a worker that died to another one; where that begins before
-the checkpoint that is here, it is sent anew with that, so that a run longer than a job's time ends at last.
+The series is sent once; each task carries a run's configuration, and its checkpoints if it is resumed. Checkpoints are
+received at least every minute, and the finished folder at the end. Only this process writes into the runs folder, and
+only files that a run can have written. If a worker dies, Dask moves its run to another worker. If the run starts there
+before the local checkpoint, it is sent again with that checkpoint, so even a run longer than a job's time limit ends.
 """
 
 import queue
@@ -51,29 +51,29 @@ from rdrop_cli.training.loop import Callback
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-SECONDS_BETWEEN_CHECKPOINTS = 40.0  # and what they take to be read and sent
-MOST_WAITS = 3  # on workers that died before a run began, each on as many as Dask allows
+SECONDS_BETWEEN_CHECKPOINTS = 40.0  # plus the time to read and send them
+MOST_WAITS = 3  # times that a run is sent again because all workers that Dask tried died before it began
 CHECKPOINT = re.compile(r"checkpoints/epoch-(\d{4,})\.ckpt")
 
 
 def run_on_cluster(
     tasks: Sequence[Task], series: Series, scheduler: str, callbacks: Sequence[Callback]
 ) -> list[Outcome]:
-    """Run tasks on the workers of a Dask scheduler; return what became of them, in their order.
+    """Run tasks on the workers of a Dask scheduler; return their outcomes in order.
 
-    Each task's progress goes to the callback in its place. When this process is interrupted, the runs that are at work
-    are dropped, and their processes end; what has come back stays.
+    Each task reports its progress to the callback at the same index. If this process is interrupted, running tasks are
+    cancelled and their processes end; everything received so far is kept.
 
     Args:
         tasks: all on `series`.
-        series: sent to the workers, which need no dataset.
-        scheduler: such as tcp://HOST:PORT.
-        callbacks: one a task.
+        series: sent to the workers, which do not need the dataset.
+        scheduler: address of the scheduler, such as tcp://HOST:PORT.
+        callbacks: one per task.
 
     Raises:
-        RdropError: nobody answers, or versions differ.
-        SchedulerLostError: it went away; what has come back is kept.
-        UsageError: the address has not the form of one.
+        RdropError: the scheduler does not answer, or versions differ.
+        SchedulerLostError: the scheduler was lost; everything received so far is kept.
+        UsageError: the address is malformed.
     """
     check_scheduler(scheduler)
     if not tasks:
@@ -84,7 +84,7 @@ def run_on_cluster(
 
 
 class _Sweep:
-    """The tasks of one command on the cluster, and what has become of them so far."""
+    """The tasks of one command on the cluster, and their outcomes so far."""
 
     def __init__(self, client: "Client", tasks: Sequence[Task], callbacks: Sequence[Callback]) -> None:
         self._client = client
@@ -96,15 +96,15 @@ class _Sweep:
         self._places: dict[str, int] = {}
         self._outcomes: dict[int, Outcome] = {}
         self._begun: set[str] = set()
-        self._homes: dict[str, RunFolder] = {}  # of runs whose folder is here, locked
-        self._epochs: dict[str, int] = {}  # that are safe here
-        self._sent: dict[str, int] = {}  # with which a run was sent last
+        self._homes: dict[str, RunFolder] = {}  # local, locked folders of runs
+        self._epochs: dict[str, int] = {}  # epochs of each run that are saved locally
+        self._sent: dict[str, int] = {}  # epochs with which each run was last sent
         self._waits: Counter[str] = Counter()
         self._futures: dict[str, Future] = {}
         self._held = ExitStack()
 
     def run(self, series: Series) -> list[Outcome]:
-        """Submit all tasks and publish each run as it comes back."""
+        """Submit all tasks and publish each run when it is received."""
         with self._held, TemporaryDirectory(prefix="rdrop-") as drafts:
             for place in range(len(self._tasks)):
                 self._prepare(place, Path(drafts))
@@ -122,7 +122,7 @@ class _Sweep:
         return [self._outcomes[place] for place in range(len(self._tasks))]
 
     def _prepare(self, place: int, drafts: Path) -> None:
-        """Write the order of a task; a run to resume is locked until it has come back."""
+        """Prepare what is sent for a task; a run to resume stays locked until all tasks have ended."""
         task = self._tasks[place]
         try:
             if task.folder:
@@ -141,7 +141,7 @@ class _Sweep:
         self._places[folder.run_id] = place
 
     def _draft(self, task: Task, drafts: Path) -> RunFolder:
-        """Make a new run's folder out of sight, with a name that no run has; what comes back is put in its place."""
+        """Create a new run's folder outside the runs folder, with an unused name; results go to the runs folder."""
         while True:
             folder = create_run_folder(drafts, task.config)
             if not (task.runs_dir / folder.run_id).exists():
@@ -158,28 +158,28 @@ class _Sweep:
             self._callbacks[0].note("the scheduler has no workers yet; waiting")
 
     def _submit(self, run_id: str) -> None:
-        """Send a run to the cluster, or once more, from the checkpoint that is here."""
+        """Send a run to the cluster, or send it again with its local checkpoint."""
         if before := self._futures.get(run_id):
             self._client.cancel([before], force=True)
         order, place = self._orders[run_id], self._places[run_id]
         if run_id in self._epochs:
             order = replace(order, files=read_resume_files(self._homes[run_id]))
         self._sent[run_id] = self._epochs.get(run_id, 0)
-        # A key of its own: the run of a sweep that was stopped a moment ago may still be ending.
+        # A unique key: the same run of a sweep that was just stopped may still be ending.
         key = f"rdrop-train-{self._name}-{run_id}-{secrets.token_hex(2)}"
         future = self._client.submit(train_on_worker, order, self._series, key=key, pure=False, priority=-place)
         self._futures[run_id] = future
         future.add_done_callback(lambda _: self._inbox.put(("done", (run_id, key))))
 
     def _fetch_checkpoints(self, over: threading.Event) -> None:
-        """Ask all workers for their checkpoints, again and again; in a thread of its own, as one may not answer."""
+        """Ask all workers for their checkpoints periodically; in a separate thread, because one may not answer."""
         while not over.wait(SECONDS_BETWEEN_CHECKPOINTS):
-            with suppress(Exception):  # a worker or the connection is lost, which `_listen` hears of
+            with suppress(Exception):  # a worker or the connection is lost; `_listen` is informed
                 found = self._client.run(read_progress, self._name, on_error="ignore")
                 self._inbox.put(("checkpoints", found))
 
     def _listen(self) -> None:
-        """Take what comes, in this one thread, until every run is back."""
+        """Handle everything that arrives, in this one thread, until every run has ended."""
         while self._futures:
             kind, content = self._inbox.get()
             if kind == "message":
@@ -226,10 +226,10 @@ class _Sweep:
                     self._callbacks[self._places[run_id]].note(note)
 
     def _keep(self, run_id: str, files: Files) -> None:
-        """Keep a checkpoint that is newer than what is here, in the run's own folder.
+        """Save a checkpoint in the run's own folder if it is newer than the local one.
 
         Raises:
-            DataError: no run can have left it; OSError: it cannot be written.
+            DataError: no run can have written it; OSError: it cannot be written.
         """
         epochs = max((int(found[1]) for name in files if (found := CHECKPOINT.fullmatch(name))), default=0)
         if epochs <= self._epochs.get(run_id, 0):
@@ -242,7 +242,7 @@ class _Sweep:
         self._epochs[run_id] = epochs
 
     def _provide_home(self, run_id: str) -> RunFolder:
-        """Return the run's folder, made and locked where it is not there yet."""
+        """Return the run's folder; create and lock it if it does not exist yet."""
         if run_id not in self._homes:
             folder = make_run_folder(self._tasks[self._places[run_id]].runs_dir / run_id)
             self._held.enter_context(folder.lock())
@@ -250,12 +250,12 @@ class _Sweep:
         return self._homes[run_id]
 
     def _conclude(self, run_id: str, future: "Future") -> Outcome | None:
-        """Fetch a run that is done, and publish it; None where it is to be sent again.
+        """Fetch a run that is done, and publish it; return None if it must be sent again.
 
-        A run is not blamed for the deaths of workers that it only waited on, or on which it came further.
+        A run does not fail because workers died before it began, or if it made progress on them.
 
         Raises:
-            CancelledError: the scheduler is lost, and with it all that has not come back.
+            CancelledError: the scheduler is lost, and everything that was not received.
         """
         from distributed.scheduler import KilledWorker
 
@@ -271,11 +271,11 @@ class _Sweep:
             return Outcome(task, failure=f"{task}: {died}", exit_code=1)
         except (RdropError, OSError) as error:
             return fail(task, error)
-        except Exception as error:  # of Dask's own, such as a result that cannot be read: it costs this one run
+        except Exception as error:  # from Dask, such as an unreadable result: only this run fails
             return Outcome(task, failure=f"{task}: {type(error).__name__}: {error}", exit_code=1)
 
     def _is_innocent(self, run_id: str) -> bool:
-        """Whether workers died before a run began, but not for ever, or it came further on them."""
+        """Whether workers died before a run began, not too often, or whether it made progress on them."""
         if self._epochs.get(run_id, 0) > self._sent[run_id]:
             self._waits[run_id] = 0
             return True
@@ -283,11 +283,11 @@ class _Sweep:
         return run_id not in self._begun and self._waits[run_id] <= MOST_WAITS
 
     def _publish(self, run_id: str, result: RemoteResult, future: "Future") -> Outcome:
-        """Write a run that has begun into its folder; what was refused before leaves none.
+        """Write a run that has begun into its folder; a run that was refused before it began leaves no folder.
 
         Raises:
-            DataError: no run can have left it; the worker is named.
-            OSError: it cannot be written.
+            DataError: no run can have written the files; the worker is named.
+            OSError: a file cannot be written.
         """
         task = self._tasks[self._places[run_id]]
         if METRICS in result.files:

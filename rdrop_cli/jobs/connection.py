@@ -1,4 +1,4 @@
-"""The way to a Dask scheduler: its address, who answers there, and whether all have the same versions."""
+"""Connect to a Dask scheduler: check its address, open a client, and check that all machines have the same versions."""
 
 import logging
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ SECONDS_TO_ANSWER = 5
 
 
 def check_scheduler(address: str) -> None:
-    """Refuse what is no scheduler's address, or cannot be reached for want of the library.
+    """Refuse a malformed address of a scheduler, or any address if Dask is not installed.
 
     Raises:
-        UsageError: it has not the form of one.
+        UsageError: the address is malformed.
         RdropError: the cluster extra is not installed.
     """
     try:
@@ -42,19 +42,19 @@ def connect(scheduler: str) -> Iterator["Client"]:
     """Yield a client of the scheduler, closed afterwards.
 
     Raises:
-        SchedulerLostError: it went away while the block ran, or dropped what was at work.
-        RdropError: nobody answers, or there are no certificates for an address that asks for some.
+        SchedulerLostError: the scheduler went away while the block ran, or cancelled running tasks.
+        RdropError: the scheduler does not answer, or its address needs certificates and there are none.
     """
     try:
         import dask
         from distributed import Client
-    except Exception as error:  # a slip in a file of Dask's settings, which it reads when it is imported
+    except Exception as error:  # an error in Dask's configuration files, which it reads on import
         reason = " ".join(str(error).split())
         raise RdropError(f"Dask cannot start ({reason:.300}); correct its settings, or set DASK_CONFIG") from error
 
     for name in ("distributed", "distributed.client"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # the one line of our own error says what matters
-    # The series is part of the graph, so that the scheduler can have it made anew; that it is large is known.
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # our own one-line error says what matters
+    # The series is part of the graph, so the scheduler can have it computed again; a warning about its size is useless.
     quiet = {"distributed.admin.large-graph-warning-threshold": "1TB"}
     with dask.config.set(quiet):
         try:
@@ -74,11 +74,11 @@ def connect(scheduler: str) -> Iterator["Client"]:
 
 
 def _read_certificates(scheduler: str) -> "Security":
-    """Return what Dask's configuration says on TLS.
+    """Return the TLS settings in Dask's configuration.
 
     Raises:
-        RdropError: it says nothing, and the address asks for it.
-        OSError: a file that it names cannot be read as what it should be.
+        RdropError: it has none, and the address needs them.
+        OSError: a certificate file that it names cannot be read.
     """
     from distributed.security import Security
 
@@ -93,15 +93,15 @@ def _read_certificates(scheduler: str) -> "Security":
 
 
 def check_versions(client: "Client") -> None:
-    """Refuse a cluster on which the numbers could be others; workers that join later are checked at each run.
+    """Refuse a cluster that could compute different numbers; workers that join later are checked at each run.
 
     Raises:
-        RdropError: naming who has not the versions of this machine.
+        RdropError: the scheduler or a worker, which is named, cannot run rdrop or has other versions than this machine.
     """
     wanted = read_versions()
     try:
         found = {"the scheduler": client.run_on_scheduler(read_versions)}
-    except Exception as error:  # whatever its Python raises that has no rdrop
+    except Exception as error:  # any exception: its Python may lack rdrop
         found = {"the scheduler": error}
     found |= {f"worker {name}": value for name, value in client.run(read_versions, on_error="return").items()}
     for who, versions in found.items():

@@ -1,8 +1,8 @@
-"""Train what is asked for: plan, skip what is complete, resume what is not, in parallel or on a cluster.
+"""Train the requested runs: plan them, skip complete ones, and resume or start the others, here or on a cluster.
 
-Every way to start training calls these functions: `rdrop train`, `rdrop sweep` and the Python API. Nothing is
-printed here; progress goes to one `Callback` a run. A series is loaded once in this process; a training process of
-its own loads it once more, from the parsed copy on the disk, or from the file that the cluster sends.
+Every way to start training calls these functions: `rdrop train`, `rdrop sweep` and the Python API. Nothing is printed
+here; progress goes to one `Callback` per run. A series is loaded once in this process; a separate training process
+loads it again, from the parsed copy on the disk or from a file that was written or sent for it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -35,15 +35,15 @@ from rdrop_cli.training.loop import Callback
 
 @dataclass(frozen=True)
 class Execution:
-    """Where runs are kept, and how they are computed.
+    """Where runs are stored, and how they are computed.
 
     Attributes:
-        jobs: runs at work at once; None for as many as cores and memory allow, and fewer while others need these.
-        tensorboard: whether each run writes event files too.
-        scheduler: of a Dask cluster on whose workers the runs are computed; None for this machine.
+        jobs: number of runs at once; None for as many as cores and memory allow, and fewer while others use these.
+        tensorboard: whether each run also writes event files.
+        scheduler: address of the Dask cluster whose workers compute the runs; None for this machine.
 
     Raises:
-        UsageError: `jobs` is less than 1, or `scheduler` is no address.
+        UsageError: `jobs` is less than 1, or `scheduler` is not an address.
         RdropError: the cluster extra is not installed.
     """
 
@@ -62,13 +62,13 @@ class Execution:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What is to be trained on one series, and what is complete already.
+    """The runs to train on one series, and the runs that are already complete.
 
     Attributes:
-        configs: all that is asked for, in order.
-        tasks: those to train, new or to resume.
+        configs: all requested configurations, in order.
+        windows: windows of each protocol (`RunConfig.own_protocol`), cut once.
+        tasks: the runs to train, new or resumed.
         complete: metrics of the runs that are skipped.
-        windows: of each protocol, with a network's own windows, cut once.
     """
 
     configs: list[RunConfig]
@@ -81,17 +81,17 @@ class TrainingPlan:
 def plan_training(
     requests: Sequence[Request], execution: Execution, skip_complete: bool = False, series: Series | None = None
 ) -> TrainingPlan:
-    """Plan the runs that are asked for; everything that can be refused is refused here, before a process is started.
+    """Plan the requested runs; everything that can be refused is refused here, before a process is started.
 
     To train seed by seed, call this and `run_plan` in turn with the series of the first plan.
 
     Args:
         requests: all on the same dataset.
-        skip_complete: skip configurations of which there is a complete run, and resume interrupted runs.
-        series: that dataset, where it is loaded already.
+        skip_complete: skip configurations that have a complete run, and resume interrupted runs.
+        series: the dataset, if it is already loaded.
 
     Raises:
-        UsageError, DataError: what cannot be trained.
+        UsageError, DataError: a request cannot be trained.
     """
     first = plan_runs(requests[0])[0]
     if series is None:
@@ -112,7 +112,7 @@ def plan_training(
 
 
 def plan_resume(folder: RunFolder, execution: Execution, dataset: str | None = None) -> TrainingPlan:
-    """Plan to resume one run on the dataset of its configuration, or on `dataset`, where the same content is now.
+    """Plan to resume one run on the dataset of its configuration, or on `dataset` if the same content is there now.
 
     Raises:
         UsageError, DataError: the configuration or the dataset cannot be read.
@@ -134,7 +134,7 @@ def find_run_to_resume(name: str, runs_dir: Path) -> RunFolder:
     """Return the run that a user names.
 
     Raises:
-        RdropError: there is none, several begin so, or it is not in `runs_dir`, where alone runs are written.
+        RdropError: no run or several runs match, or the run is not in `runs_dir`, the only folder that is written.
     """
     folder = find_run(name, runs_dir)
     parent = folder.path.resolve().parent
@@ -145,7 +145,7 @@ def find_run_to_resume(name: str, runs_dir: Path) -> RunFolder:
 
 
 def read_if_complete(folder: RunFolder) -> Metrics | None:
-    """Return the metrics of a complete run; where they cannot be read, resuming the run writes them anew."""
+    """Return the metrics of a complete run, else None; if they cannot be read, resuming the run writes them again."""
     try:
         metrics = folder.read_metrics()
     except DataError:
@@ -154,10 +154,10 @@ def read_if_complete(folder: RunFolder) -> Metrics | None:
 
 
 def run_plan(plan: TrainingPlan, execution: Execution, make_callback: Callable[[Task], Callback]) -> list[Outcome]:
-    """Train the tasks of a plan and return what became of each, in order; one that fails does not stop the others.
+    """Train the tasks of a plan and return their outcomes in order; a task that fails does not stop the others.
 
-    When this process is interrupted, running processes are ended and the exception goes on; every epoch that is done
-    is on the disk, and the same plan made again resumes the runs.
+    If this process is interrupted, running processes are ended and the exception propagates. Every finished epoch is
+    on the disk; making the same plan again resumes the runs.
 
     Raises:
         OSError: the runs folder cannot be written.
@@ -182,7 +182,7 @@ def run_plan(plan: TrainingPlan, execution: Execution, make_callback: Callable[[
 def _run_apart(
     plan: TrainingPlan, execution: Execution, places: Sequence[int], callbacks: Sequence[Callback]
 ) -> list[Outcome]:
-    """Run the tasks in these places one by one, or each in a process if several are to be at work at once."""
+    """Run the tasks at these indices one by one, or in parallel processes if several may run at once."""
     tasks = [plan.tasks[place] for place in places]
     jobs = min(execution.jobs or choose_jobs(len(tasks)), len(tasks))
     if jobs > 1:
@@ -197,7 +197,7 @@ def _run_apart(
 
 @contextmanager
 def _hand_over(tasks: Sequence[Task], series: Series) -> Iterator[Sequence[Task]]:
-    """Yield tasks whose processes find the series where it is no file: it is fetched once, maybe with a login."""
+    """Yield tasks with the series in a temporary file if it was not one: it is fetched once, perhaps with a login."""
     dataset = tasks[0].config.dataset
     if dataset in NAMED or Path(dataset).is_file():
         yield tasks
@@ -208,6 +208,6 @@ def _hand_over(tasks: Sequence[Task], series: Series) -> Iterator[Sequence[Task]
 
 
 def make_task(config: RunConfig, execution: Execution, folder: RunFolder | None) -> Task:
-    """Return the task to train a configuration, in a new folder or the one that it was begun in."""
+    """Return the task to train a configuration in a new folder, or to resume it in `folder`."""
     path = folder.path if folder else None
     return Task(config, execution.runs_dir, execution.data_dir, path, execution.tensorboard)

@@ -1,4 +1,4 @@
-"""Run tasks in parallel in processes, each of which does one after the other, since TensorFlow takes long to import.
+"""Run tasks in parallel processes; each process does one task after another, because importing TensorFlow is slow.
 
 A run that fails, or whose process is killed, does not stop the others: the process is replaced.
 """
@@ -18,22 +18,22 @@ from rdrop_cli.jobs.task import Outcome, Task
 from rdrop_cli.system import count_all_cores, list_cores, measure_available_bytes, measure_load, set_cores
 from rdrop_cli.training.loop import Callback
 
-BYTES_PER_JOB = 1_500_000_000  # what one training takes at the book's size, with room to spare
-SECONDS_BETWEEN_LOOKS = 2.0  # at a machine that has no room for another run
+BYTES_PER_JOB = 1_500_000_000  # memory of one training at the book's size, with a margin
+SECONDS_BETWEEN_LOOKS = 2.0  # while the machine has no room for another run
 
 
 def choose_jobs(tasks: int) -> int:
-    """Return how many tasks the machine's cores and free memory carry at once, at least one."""
+    """Return how many tasks fit the machine's cores and free memory at once, at least one."""
     available_bytes = measure_available_bytes()
     by_memory = tasks if available_bytes is None else available_bytes // BYTES_PER_JOB
     return max(1, min(tasks, len(list_cores()), by_memory))
 
 
 def find_shortage(cores: int) -> str | None:
-    """Say what the machine lacks for another run on so many cores; None where it has room.
+    """Return what the machine lacks for another run on `cores` cores; None if it has room.
 
-    It has none while its load is more than two processes for every core and one for those of the run: a little less is
-    usual where the same user trains, reads and compiles.
+    It has no room while its load is more than two processes per core of the machine plus one per core of the run.
+    Slightly less is usual when the same user trains, reads and compiles.
     """
     free, load, all_cores = measure_available_bytes(), measure_load(), count_all_cores()
     if free is not None and free < BYTES_PER_JOB:
@@ -44,13 +44,13 @@ def find_shortage(cores: int) -> str | None:
 
 
 def run_tasks(tasks: Sequence[Task], jobs: int, callbacks: Sequence[Callback], yields: bool = False) -> list[Outcome]:
-    """Run tasks, `jobs` at a time, each on its share of the cores; return what became of them, in their order.
+    """Run tasks, `jobs` at a time, each on its share of the cores; return their outcomes in order.
 
-    Each task's progress goes to the callback in its place. When this process is interrupted, the running ones are
-    asked to end, and what they have finished stays.
+    Each task reports its progress to the callback at the same index. If this process is interrupted, the running
+    processes are asked to end, and the epochs that they have finished are kept.
 
     Args:
-        yields: whether none but the first starts while the machine lacks memory or others need its cores.
+        yields: whether to start a run beside others only while the machine has enough memory and free cores.
     """
     with (
         closing(_Pool(jobs, len(tasks), yields)) as pool,
@@ -69,20 +69,20 @@ def run_tasks(tasks: Sequence[Task], jobs: int, callbacks: Sequence[Callback], y
 
 @dataclass
 class _Share:
-    """Some of the cores, and the process that uses them, once there is one."""
+    """A share of the cores, and the process that uses it, once it is started."""
 
     cores: list[int]
     process: "subprocess.Popen[str] | None" = None
 
     def provide_process(self) -> "subprocess.Popen[str]":
-        """Return the process, or another where there is none that lives."""
+        """Return the process; start a new one if none is alive."""
         if self.process is None or self.process.poll() is not None:
             self.end()
             self.process = start_child()
         return self.process
 
     def end(self) -> None:
-        """End the process, which has nothing to do."""
+        """Kill the process, which is idle."""
         if self.process:
             with self.process as process:
                 process.kill()
@@ -90,13 +90,13 @@ class _Share:
 
 
 class _Pool:
-    """The shares of the cores, and the processes that are at work on them."""
+    """The shares of the cores, and the processes that are running on them."""
 
     def __init__(self, jobs: int, tasks: int, yields: bool) -> None:
         cores = list_cores()
         share = max(1, len(cores) // jobs)
         self._shares: queue.SimpleQueue[_Share] = queue.SimpleQueue()
-        for job in range(jobs):  # of more jobs than cores several have the same one
+        for job in range(jobs):  # if there are more jobs than cores, several share a core
             first = job * share % len(cores)
             self._shares.put(_Share(cores[first : first + share]))
         self._waiting = tasks
@@ -122,10 +122,10 @@ class _Pool:
             self._pass_on(share)
 
     def _wait_for_room(self, share: _Share, callback: Callback) -> None:
-        """Wait while the machine lacks room for another run beside those at work, and count this one as such."""
+        """Wait until the machine has room for another run beside the running ones, and count this run as running."""
         is_first = True
         while shortage := self._start_or_find_shortage(len(share.cores)):
-            share.end()  # what it keeps in memory is somebody's now
+            share.end()  # frees its memory for others
             if is_first:
                 callback.note(f"the next run waits for one that is at work: {shortage}; ‹jobs› does not wait")
             is_first = False
@@ -139,9 +139,9 @@ class _Pool:
             return shortage
 
     def _pass_on(self, share: _Share) -> None:
-        """Hand cores to the next task, or, when none is waiting, to the run that has the fewest.
+        """Hand cores to the next task or, if no task is waiting, to the running task with the fewest cores.
 
-        What the run computes with them is the same to the bit: only the kernel asks anew how many it has.
+        Its results stay the same to the bit: only the kernel checks again how many cores it has.
         """
         with self._lock:
             if self._waiting or not self._processes:
@@ -156,14 +156,14 @@ class _Pool:
         return list(self._processes)
 
     def stop(self) -> None:
-        """Ask every process to end, and make those end that do not."""
-        with self._lock:  # from here on no process begins
+        """Ask every running process to end, and kill those that do not."""
+        with self._lock:  # from here on, no task starts
             self._stopped.set()
             processes = list(self._processes)
         end_children(processes)
 
     def close(self) -> None:
-        """End the processes that wait for more."""
+        """Kill the processes that are waiting for tasks."""
         while not self._shares.empty():
             self._shares.get().end()
 
@@ -180,12 +180,12 @@ class _Pool:
             with self._lock:
                 del self._processes[process]
         if outcome.failure:
-            share.end()  # what failed, for want of memory perhaps, is no place for the next run
+            share.end()  # do not use a process that failed, perhaps out of memory, for the next run
         return outcome
 
 
 def _spread_over(pid: int, cores: list[int]) -> None:
-    """Let all threads of a process use these cores. Where the system refuses, the run is as right and only slower."""
+    """Let all threads of a process use these cores; if the system refuses, the run is slower but just as correct."""
     with suppress(OSError, AttributeError):
         for thread in Path(f"/proc/{pid}/task").iterdir():
             set_cores(int(thread.name), cores)

@@ -1,4 +1,4 @@
-"""What a training process tells its parent: the calls of a `Callback`, one JSON line each."""
+"""Start and follow training processes, which report the calls of a `Callback` to their parent, one JSON line each."""
 
 import json
 import os
@@ -22,11 +22,11 @@ from rdrop_cli.study.config import RunConfig
 from rdrop_cli.system import clean_environment
 from rdrop_cli.training.loop import Callback
 
-STEP_SECONDS = 0.1  # between two messages about steps: more than an eye can follow would only cost time
+STEP_SECONDS = 0.1  # between two messages about steps: more often than an eye can follow only costs time
 
 
 class MessageCallback(Callback):
-    """A `Callback` that writes each call as a line."""
+    """A `Callback` that writes each call as a line; steps are thinned out."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -51,7 +51,7 @@ class MessageCallback(Callback):
         self.send("note", text)
 
     def finish(self, outcome: Outcome) -> None:
-        """Write what became of the task, as the last message."""
+        """Write the outcome of the task, as the last message."""
         metrics = to_builtins(outcome.metrics) if outcome.metrics else None
         self.send("done", metrics, outcome.failure, outcome.exit_code)
 
@@ -62,7 +62,7 @@ class MessageCallback(Callback):
 
 
 def replay(message: list[Any], callback: Callback) -> None:
-    """Make the call that a message stands for; ignore any other message."""
+    """Make the call that a message represents; ignore any other message."""
     kind, *values = message
     if kind == "begin":
         run_id, config, epochs_done, target_std = values
@@ -73,17 +73,17 @@ def replay(message: list[Any], callback: Callback) -> None:
         getattr(callback, kind)(*values)
 
 
-SECONDS_TO_END = 5.0  # for a process to write down that it was interrupted
+SECONDS_TO_END = 5.0  # for a process to record that it was interrupted
 
 
 def start_child(folder: Path | None = None) -> "subprocess.Popen[str]":
-    """Start a process that waits for tasks; it ends when its stdin does, that is, with its parent at the latest.
+    """Start a process that waits for tasks; it ends when its stdin closes, so at the latest with its parent.
 
     Args:
-        folder: where networks of the user's own are found; the current one if None.
+        folder: folder in which the user's own networks are found; the current folder if None.
     """
-    # -P: a json.py in the current folder is not the standard library's.
-    # A session of its own: Ctrl-C reaches the parent alone, which then ends the others in order.
+    # -P: a json.py in the current folder must not replace the standard library's.
+    # A new session: Ctrl-C reaches only the parent, which then ends its children in order.
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "rdrop_cli.jobs.worker"],
         stdin=subprocess.PIPE,
@@ -98,21 +98,21 @@ def start_child(folder: Path | None = None) -> "subprocess.Popen[str]":
 def follow_child(
     process: "subprocess.Popen[str]", order: dict[str, Any], on_message: Callable[[list[Any]], None]
 ) -> list[Any]:
-    """Hand over what is to be done, pass on what the process tells, and return its last message about that."""
+    """Send an order to a process, pass its messages on, and return the last message about the order."""
     assert process.stdin is not None
     assert process.stdout is not None
     last: list[Any] = ["nothing"]
-    with suppress(BrokenPipeError):  # it has ended: its stdout does so too
+    with suppress(BrokenPipeError):  # it has ended, so its stdout ends too
         process.stdin.write(json.dumps(order) + "\n")
         process.stdin.flush()
-    while last[0] != "done" and (line := process.stdout.readline()).endswith("\n"):  # else it was killed amid a line
+    while last[0] != "done" and (line := process.stdout.readline()).endswith("\n"):  # else killed within a line
         last = json.loads(line)
         on_message(last)
     return last
 
 
 def conclude(task: Task, last: list[Any], process: "subprocess.Popen[str]") -> Outcome:
-    """Return what became of a task, by the last message of its process, or how that ended before it could say."""
+    """Return the outcome of a task from the last message of its process, or from how the process ended."""
     if last[0] == "done":
         metrics, failure, exit_code = last[1:]
         return Outcome(task, parse_metrics(metrics) if metrics else None, failure, exit_code)
@@ -123,7 +123,7 @@ def conclude(task: Task, last: list[Any], process: "subprocess.Popen[str]") -> O
 
 @contextmanager
 def stop_together(list_children: Callable[[], Iterable["subprocess.Popen[str]"]]) -> Iterator[None]:
-    """Let Ctrl-Z stop the children with this process, and `fg` continue them; they are in sessions of their own."""
+    """Let Ctrl-Z stop the children with this process, and `fg` continue them; they run in separate sessions."""
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN:
         yield
         return
@@ -144,7 +144,7 @@ def stop_together(list_children: Callable[[], Iterable["subprocess.Popen[str]"]]
 
 
 def end_children(processes: Iterable["subprocess.Popen[str]"]) -> None:
-    """Ask processes to end, and make those end that do not."""
+    """Ask processes to end, and kill those that do not."""
     ending = list(processes)
     for process in ending:
         process.terminate()

@@ -1,7 +1,7 @@
-"""What runs within a Dask worker: takes a task, trains in a child process, and returns the finished folder.
+"""The code that runs in a Dask worker: it takes a task, trains in a child process, and returns the finished folder.
 
-Nothing of rdrop's own is known to the worker but this module, which it imports; the series comes as one block of bytes,
-the run as a table of files, and both live in the worker's local directory.
+The worker imports only this module of rdrop. It receives the series as one block of bytes and the run as a table of
+files, and stores both in its local directory.
 """
 
 import os
@@ -30,11 +30,11 @@ from rdrop_cli.study.variants import find_variant
 if TYPE_CHECKING:
     from distributed import Worker
 
-SECONDS_BETWEEN_LOOKS = 0.3  # at whether anybody still wants the run
-SECONDS_BETWEEN_STEPS = 1.0  # each goes through the scheduler, which serves every worker
-DECISIVE = ("keras", "tensorflow", "numpy")  # whose versions a run's last bits depend on
+SECONDS_BETWEEN_LOOKS = 0.3  # between checks whether the run is still wanted
+SECONDS_BETWEEN_STEPS = 1.0  # each message goes through the scheduler, which serves every worker
+DECISIVE = ("keras", "tensorflow", "numpy")  # a run's last bits depend on their versions
 
-TOPIC = "rdrop"  # one for all: Dask keeps the last thousand messages of every topic for ever
+TOPIC = "rdrop"  # one for all runs: Dask keeps the last thousand messages of every topic for ever
 
 Versions = dict[str, str]
 _at_work: dict[tuple[str, str], Path] = {}  # the folders of the runs that this worker trains, by sweep and run
@@ -47,11 +47,11 @@ class RemoteTask:
     Attributes:
         run_id: the name of its folder.
         config: its configuration, as JSON.
-        files: of its folder: the configuration, and checkpoints where there are any.
-        code: the module of a network of the user's own, where it is not an installed one.
-        tensorboard: whether it writes event files too.
-        versions: of the one who asks.
-        sweep: the name of the command that asks, sent with each message.
+        files: files of its folder: the configuration, and checkpoints if there are any.
+        code: the module of the user's own network, if it is not an installed one.
+        tensorboard: whether it also writes event files.
+        versions: versions on the machine that sends the task.
+        sweep: the name of the command that sends the task; it is part of each message.
     """
 
     run_id: str
@@ -65,7 +65,7 @@ class RemoteTask:
 
 @dataclass(frozen=True)
 class RemoteResult:
-    """What became of an order: the files of its folder, or why there are none."""
+    """The result of a remote task: the files of its folder, and the failure if there is one."""
 
     files: Files
     failure: str | None = None
@@ -73,12 +73,12 @@ class RemoteResult:
 
 
 def hold_series(serialised: bytes) -> bytes:
-    """Be the series on the cluster: a result that Dask hands from worker to worker, and makes anew when it is lost."""
+    """Return the series, as a Dask result that workers pass to each other and that is computed again if it is lost."""
     return serialised
 
 
 def read_versions() -> Versions:
-    """Return what has to be the same everywhere for the same numbers."""
+    """Return the versions that must be the same on all machines to compute the same numbers."""
     versions = {"rdrop": rdrop_cli.__version__}
     for name in DECISIVE:
         try:
@@ -89,7 +89,7 @@ def read_versions() -> Versions:
 
 
 def explain_other_versions(wanted: Versions, found: Versions) -> str | None:
-    """Say in which versions a machine differs, or None where it does not."""
+    """Return a message on the versions in which a machine differs; None if all are the same."""
     different = [
         f"{name} {found.get(name, 'none')}, not {wanted[name]}" for name in wanted if found.get(name) != wanted[name]
     ]
@@ -97,9 +97,9 @@ def explain_other_versions(wanted: Versions, found: Versions) -> str | None:
 
 
 def train_on_worker(order: RemoteTask, serialised: bytes) -> RemoteResult:
-    """Do an order in a child process of this Dask worker; called by Dask, in one of the worker's threads.
+    """Train a remote task in a child process of this Dask worker; Dask calls this in one of the worker's threads.
 
-    What can go wrong with one run is part of what is delivered, and is not raised: Dask would train it again.
+    Errors of a run are part of the result instead of raised: after an exception, Dask would train the run again.
     """
     from distributed import get_worker
 
@@ -127,10 +127,10 @@ def _train(order: RemoteTask, serialised: bytes, worker: "Worker") -> RemoteResu
 
 
 def _provide_code(order: RemoteTask, config: RunConfig, folder: Path) -> None:
-    """Write the code of a run's own network, or look for it among the installed packages.
+    """Write the code of a run's own network, or check that it is in an installed package.
 
     Raises:
-        UsageError: it is not there.
+        UsageError: the code is missing.
     """
     write_files(order.code, _locate_code(folder))
     maker = find_variant(config.variant).maker
@@ -142,7 +142,7 @@ def _provide_code(order: RemoteTask, config: RunConfig, folder: Path) -> None:
 
 
 def _locate_code(folder: Path) -> Path:
-    """Return where the code of a run's own network is, beside its folder."""
+    """Return the folder for the code of a run's own network, beside the run's folder."""
     return folder.with_name("code")
 
 
@@ -160,7 +160,7 @@ def read_progress(sweep: str) -> dict[str, Files]:
     found = {}
     for (of, run_id), folder in list(_at_work.items()):
         if of == sweep:
-            with suppress(OSError, RdropError):  # it ends at this moment
+            with suppress(OSError, RdropError):  # the run ends at this moment
                 found[run_id] = read_progress_files(folder)
     return found
 
@@ -178,7 +178,7 @@ def _train_in_child(task: Task, order: RemoteTask, worker: "Worker") -> RemoteRe
 
 
 def read_core_count() -> int:
-    """Return the cores for one training: what Dask tells each task by OMP_NUM_THREADS, which is 1 unless it is set."""
+    """Return the number of cores for one training, from OMP_NUM_THREADS, which Dask sets to 1 by default."""
     told = os.environ.get("OMP_NUM_THREADS", "")
     return max(1, int(told)) if told.isdecimal() else 1
 
@@ -186,7 +186,7 @@ def read_core_count() -> int:
 def _is_unwanted(worker: "Worker", key: str) -> bool:
     """Whether nobody waits for a task any more: it was cancelled, its client is gone, or this worker is closing.
 
-    Dask lets a running task run; that it is cancelled can only be read from the worker's state.
+    Dask does not stop a running task; only the worker's state shows that the task was cancelled.
     """
     from distributed.worker import WORKER_ANY_RUNNING
 
@@ -196,7 +196,7 @@ def _is_unwanted(worker: "Worker", key: str) -> bool:
 
 @contextmanager
 def _end_when(is_unwanted: Callable[[], bool], process: "subprocess.Popen[str]") -> Iterator[None]:
-    """Look while the block runs whether a process is still wanted, and end it when it is not."""
+    """While the block runs, check repeatedly whether a process is unwanted, and end it if so."""
     over = threading.Event()
 
     def watch() -> None:
@@ -215,7 +215,7 @@ def _end_when(is_unwanted: Callable[[], bool], process: "subprocess.Popen[str]")
 
 
 class _Relay:
-    """Passes on the messages of a training, but for most of the steps and for the outcome."""
+    """Passes on the messages of a training, except most steps and the outcome."""
 
     def __init__(self, send: Callable[[list[Any]], None]) -> None:
         self._send = send

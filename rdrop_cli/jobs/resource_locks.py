@@ -1,7 +1,7 @@
-"""Share a machine's cores and GPUs among processes that know nothing of each other.
+"""Share a machine's cores and GPUs among processes that do not know each other.
 
-Each is a file lock in the user's own folder, which the operating system releases when its holder ends, however it ends.
-Separating users is the task of the batch system.
+Each core or GPU is a file lock in the user's own folder. The operating system releases the lock when its holder ends,
+however it ends. Separating users is the job of the batch system.
 """
 
 import os
@@ -26,7 +26,7 @@ SECONDS_BETWEEN_LOOKS = 0.5
 
 
 def lock_free(names: Iterable[str], most: int, held: ExitStack) -> list[str]:
-    """Lock up to `most` of `names`, in order, that no process holds, until `held` is closed; does not wait.
+    """Lock up to `most` of the `names` that no process holds, in order, until `held` is closed; do not wait.
 
     Raises:
         RdropError: the folder for locks belongs to another user; OSError: it cannot be written.
@@ -48,16 +48,16 @@ def _find_lock_file(name: str) -> Path:
 
 
 def lock_cores(count: int, held: ExitStack) -> list[int]:
-    """Hold up to `count` of the cores that this process may run on; none where others hold them all."""
+    """Lock up to `count` of the cores that this process may run on; return none if others hold them all."""
     names = {f"core-{core}": core for core in list_cores()}
     return [names[name] for name in lock_free(names, count, held)]
 
 
 def list_gpus() -> dict[str, str]:
-    """Return the GPUs that this process may use: what CUDA calls each, and a name that the whole machine shares.
+    """Return the GPUs that this process may use: CUDA's name of each, and a name that is shared across the machine.
 
-    Those of CUDA_VISIBLE_DEVICES up to the first that is no device, as CUDA reads it; where it is not set, those that
-    `nvidia-smi -L` lists. Within a batch job every GPU may be number 0, so that the shared name is the UUID.
+    These are the GPUs in CUDA_VISIBLE_DEVICES up to the first entry that is not a device, as CUDA reads it, or if it is
+    not set, those that `nvidia-smi -L` lists. In a batch job every GPU may be number 0, so the shared name is the UUID.
     """
     uuids = _list_uuids()
     visible = os.environ.get(VISIBLE)
@@ -68,7 +68,7 @@ def list_gpus() -> dict[str, str]:
 
 
 def _list_uuids() -> dict[str, str]:
-    """Return the UUID of each GPU by its number; none where there is no driver that tells."""
+    """Return the UUID of each GPU by its number; empty if no driver reports them."""
     program = shutil.which("nvidia-smi")
     if program is None:
         return {}
@@ -80,9 +80,9 @@ def _list_uuids() -> dict[str, str]:
 
 
 def lock_gpu(held: ExitStack) -> str | None:
-    """Wait until one of the GPUs is free and lock it; return what CUDA calls it, or None where there is none.
+    """Wait until one of the GPUs is free and lock it; return CUDA's name of it, or None if there are no GPUs.
 
-    Whoever waits says once on stderr for which process.
+    While waiting, print once on stderr which processes use the GPUs.
     """
     names = {shared: name for name, shared in list_gpus().items()}
     if not names:

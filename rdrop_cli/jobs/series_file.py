@@ -1,7 +1,7 @@
-"""A series as one block of bytes, to be sent to machines that have neither the dataset nor a disk in common.
+"""Serialise a series as one block of bytes, to send it to machines that have neither the dataset nor a shared disk.
 
-It is the SHA-256 of the rest, then an uncompressed `.npz` (no pickle) with timestamps and values, and all else as
-JSON. What is unpacked is the series that was packed, to the bit.
+It is the SHA-256 of the rest, then an uncompressed `.npz` (no pickle) with timestamps, values and lines, and everything
+else as JSON. Reading it returns the same series, to the bit.
 """
 
 import hashlib
@@ -37,12 +37,12 @@ def serialise_series(series: Series) -> bytes:
 
 
 def name_series_file(serialised: bytes) -> str:
-    """Return the name that a series of this content has, and no other."""
+    """Return the file name for a serialised series; it is unique to the content."""
     return f"{serialised[:DIGEST_BYTES].hex()}.series"
 
 
 def store_series(serialised: bytes, folder: Path) -> Path:
-    """Write a serialised series into a folder unless it is there, and return its path.
+    """Write a serialised series into a folder unless the file exists, and return its path.
 
     Raises:
         OSError: it cannot be written.

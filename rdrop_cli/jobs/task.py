@@ -1,4 +1,4 @@
-"""One training to do, as it is handed to a process, and what became of it."""
+"""A training task, as it is handed to a process, and its outcome."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class Task:
     """A configuration to train in a new folder, or to resume in `folder`.
 
     Attributes:
-        tensorboard: whether the run writes event files too.
-        series_file: a file to read the series from (see `jobs.series_file`), where there is no dataset on the machine.
+        tensorboard: whether the run also writes event files.
+        series_file: file to read the series from (see `jobs.series_file`) if the machine does not have the dataset.
     """
 
     config: RunConfig
@@ -60,9 +60,9 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a task: its metrics, or why there are none.
+    """The outcome of a task: its metrics, or why there are none.
 
-    `exit_code` is that of a command which does nothing but this task.
+    `exit_code` is the exit code of a command that does only this task.
     """
 
     task: Task
@@ -72,9 +72,9 @@ class Outcome:
 
 
 def do_task(task: Task, callback: Callback, series: Series | None = None, windows: Windows | None = None) -> Outcome:
-    """Train a task in this process; what can go wrong with one run is in its outcome, and is not raised.
+    """Train a task in this process; return errors of the run in the outcome instead of raising them.
 
-    The series is loaded where it is not given, as in a training process of its own.
+    The series is loaded if it is not given, as in a separate training process.
     """
     try:
         if series is None:
@@ -88,7 +88,7 @@ def do_task(task: Task, callback: Callback, series: Series | None = None, window
 def do_together(
     tasks: Sequence[Task], callbacks: Sequence[Callback], series: Series, windows: Windows | None = None
 ) -> list[Outcome]:
-    """Train tasks of one protocol in this process, computed together by JAX; as `do_task` does for one."""
+    """Train tasks of one protocol in this process, computed together by JAX; otherwise the same as `do_task`."""
     orders = [
         Order(task.config, _choose_folder(task), callback) for task, callback in zip(tasks, callbacks, strict=True)
     ]
@@ -103,19 +103,19 @@ def do_together(
 
 
 def _choose_folder(task: Task) -> Callable[[], RunFolder]:
-    """Return what gives the folder of a task when it begins."""
+    """Return a function that opens or creates the folder of a task when it starts."""
     if task.folder:
         return partial(RunFolder, task.folder)
     return partial(create_run_folder, task.runs_dir, task.config)
 
 
-@lru_cache(maxsize=1)  # one after the other, a process trains the runs of a sweep on one series
+@lru_cache(maxsize=1)  # a process trains runs of a sweep one after another on one series
 def _load_series(dataset: str, data_dir: Path, reading: Reading, series_file: Path | None) -> Series:
     return read_series_file(series_file) if series_file else load_dataset(dataset, data_dir, reading)
 
 
 def fail(task: Task, error: RdropError | MemoryError | OSError) -> Outcome:
-    """Return the outcome of a task that ended with an error, told in one line."""
+    """Return the outcome of a task that ended with an error, described in one line."""
     if isinstance(error, RdropError):
         return Outcome(task, failure=str(error), exit_code=error.exit_code)
     if isinstance(error, MemoryError):

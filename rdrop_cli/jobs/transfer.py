@@ -1,4 +1,4 @@
-"""A run's folder as a table of files, sent between machines and published whole, or to be resumed."""
+"""A run's folder as a table of files: read, sent between machines, checked, and written so that it can be resumed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,17 +15,17 @@ from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.own import read_local_module
 from rdrop_cli.study.variants import find_variant
 
-Files = dict[str, bytes]  # content by the path within the folder, with slashes
-MAX_BYTES = 1 << 30  # of a whole folder; one of the study's runs has less than one million
+Files = dict[str, bytes]  # content by path in the folder, with slashes
+MAX_BYTES = 1 << 30  # per folder; a run of the study has less than one million
 MAX_DEPTH = 4
 CONFIG, METRICS, HISTORY = "config.json", "metrics.json", "history.csv"
 
 
 def read_files(folder: Path, pattern: str = "**/*") -> Files:
-    """Read the regular files of a folder that match a pattern; hidden ones, such as locks, stay where they are.
+    """Read the regular files of a folder that match a pattern; skip hidden ones, such as locks.
 
     Raises:
-        DataError: they are more than `MAX_BYTES`.
+        DataError: they have more than `MAX_BYTES` in total.
     """
     files: Files = {}
     left = MAX_BYTES
@@ -41,32 +41,32 @@ def read_files(folder: Path, pattern: str = "**/*") -> Files:
 
 
 def read_resume_files(folder: RunFolder) -> Files:
-    """Read what is needed to resume a run: all else is made from it."""
+    """Read the files that are needed to resume a run; all others are made from them."""
     return read_files(folder.path, CONFIG) | read_files(folder.path, "checkpoints/epoch-*.ckpt")
 
 
 def read_own_code(config: RunConfig) -> Files:
-    """Read the module that makes a run's own network, where it is of the current folder."""
+    """Read the module that makes a run's own network, if it is in the current folder."""
     maker = find_variant(config.variant).maker
     return read_local_module(maker) if maker else {}
 
 
 def read_progress_files(folder: Path) -> Files:
-    """Read what is needed to go on with a run that is at work: the newest checkpoint last, which is never behind."""
+    """Read the files to continue a running run: the newest checkpoint last, so it is never older than the others."""
     files = read_files(folder, METRICS) | read_files(folder, HISTORY)
     newest = list_checkpoints(folder / "checkpoints")[:1]
     return files | {f"checkpoints/{path.name}": path.read_bytes() for path in newest}
 
 
 def check_run(files: Files, run_id: str, versions: Mapping[str, str]) -> Metrics:
-    """Refuse what no run of the configuration among the files can have left: a worker may be broken, or lie.
+    """Refuse files that no run of their configuration can have written: a worker may be faulty or malicious.
 
     Args:
-        versions: that it was to be trained with.
+        versions: versions that the run should have been trained with.
 
     Raises:
-        DataError: naming the first file that is wrong.
-        OSError: they cannot be written for the check.
+        DataError: a file is wrong; the message names the first.
+        OSError: the files cannot be written for the check.
     """
     with TemporaryDirectory(prefix="rdrop-check-") as scratch:
         folder = RunFolder(Path(scratch) / run_id)
@@ -85,10 +85,10 @@ def check_run(files: Files, run_id: str, versions: Mapping[str, str]) -> Metrics
 
 
 def check_files(files: Files) -> None:
-    """Refuse files that could lie outside their folder, or are more than a run has.
+    """Refuse files that could lie outside their folder, or that are larger in total than a run can be.
 
     Raises:
-        DataError: naming the file.
+        DataError: a name is refused (the message quotes it), or the files are too large.
     """
     for name in files:
         if not isinstance(files[name], bytes) or not _is_kept(name):
@@ -103,11 +103,11 @@ def _is_kept(name: str) -> bool:
 
 
 def write_files(files: Files, folder: Path) -> None:
-    """Write files into a folder, each whole or not at all.
+    """Write files into a folder, each completely or not at all.
 
     Raises:
-        DataError: a name is refused; nothing has been written.
-        OSError: one cannot be written.
+        DataError: the files are refused; nothing has been written.
+        OSError: a file cannot be written.
     """
     check_files(files)
     for name in sorted(files, key=_rank):
@@ -118,7 +118,7 @@ def write_files(files: Files, folder: Path) -> None:
 
 
 def _rank(name: str) -> int:
-    """Return a file's place in the order in which a run is written: after each, it can be resumed."""
+    """Return a file's rank in the order in which a run is written, so the run can be resumed after each file."""
     if name == CONFIG:
         return 0
     if name.startswith("checkpoints/"):
@@ -127,13 +127,13 @@ def _rank(name: str) -> int:
 
 
 def publish_run(files: Files, folder: RunFolder) -> None:
-    """Write a run that was trained elsewhere into its folder, which the caller has made and locked.
+    """Write a run that was trained elsewhere into its folder, which the caller has created and locked.
 
-    The configuration is written first and once, then the checkpoints, which are the truth, then what is made from
-    them, and the metrics, which say that it is complete, last: a kill at any moment leaves a run to resume.
+    The configuration is written first, and only once; then the authoritative checkpoints, then the files made from
+    them, and last the metrics, which mark the run as complete. A kill at any moment leaves a run that can be resumed.
 
     Raises:
-        DataError: a name is refused; nothing has been written.
+        DataError: the files are refused; nothing has been written.
         OSError: a file cannot be written.
     """
     if folder.config_path.exists():
@@ -143,10 +143,10 @@ def publish_run(files: Files, folder: RunFolder) -> None:
 
 
 def make_run_folder(path: Path) -> RunFolder:
-    """Make the folder of a run that was trained elsewhere.
+    """Create the folder of a run that was trained elsewhere.
 
     Raises:
-        FileExistsError: there is one of that name.
+        FileExistsError: a folder of that name exists.
     """
     make_folder(path.parent)
     path.mkdir()

@@ -1,6 +1,6 @@
 """The training process: reads tasks from stdin, writes messages to stdout, and ends when its parent does.
 
-TensorFlow is imported once for all tasks; nothing else outlives a task, so that each run has the bits of one alone.
+TensorFlow is imported once for all tasks. Nothing else outlives a task, so each run computes the same bits as alone.
 """
 
 import json
@@ -19,10 +19,10 @@ from rdrop_cli.system import collect_seldom, set_cores
 
 
 def main() -> None:
-    """Do one task after the other; the last message of each is `done` with its outcome."""
+    """Do one task after another; the last message of each task is `done` with its outcome."""
     collect_seldom()
     messages = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print belongs to stderr, not between the messages
+    os.dup2(2, 1)  # output of libraries goes to stderr, not between the messages
     orders: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
     while True:
@@ -33,12 +33,12 @@ def _do(order: dict[str, Any], callback: MessageCallback) -> None:
     with ExitStack() as held:
         if "cores_to_lock" in order:
             lock_resources(order["cores_to_lock"], held)
-        keep_to_cores(order["cores"])  # before TensorFlow computes, which then sizes its thread pools
+        keep_to_cores(order["cores"])  # before TensorFlow first computes and sizes its thread pools
         callback.finish(do_task(Task.from_json(order), callback))
 
 
 def lock_resources(cores: int, held: ExitStack) -> None:
-    """Take a GPU, if there are any, and up to `cores` cores for this process alone, as long as `held` is open."""
+    """Reserve a GPU, if there are any, and up to `cores` cores for this process until `held` is closed."""
     gpu = lock_gpu(held)
     if gpu is not None:
         os.environ[VISIBLE] = gpu
@@ -46,7 +46,7 @@ def lock_resources(cores: int, held: ExitStack) -> None:
 
 
 def keep_to_cores(cores: list[int]) -> None:
-    """Use these cores only, and as many threads."""
+    """Use only these cores, and the same number of threads."""
     if cores:
         set_cores(0, cores)
         for pool in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
@@ -54,7 +54,7 @@ def keep_to_cores(cores: list[int]) -> None:
 
 
 def _read_orders(orders: "queue.SimpleQueue[dict[str, Any]]") -> None:
-    """Pass on what is to be done. Stop as if terminated when stdin ends: the parent is gone, or has no more tasks."""
+    """Queue the tasks from stdin. When stdin ends, because the parent is gone or has no more tasks, send SIGTERM."""
     for line in sys.stdin:
         orders.put(json.loads(line))
     os.kill(os.getpid(), signal.SIGTERM)
