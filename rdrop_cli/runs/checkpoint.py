@@ -69,7 +69,7 @@ def load_checkpoint(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     for path in list_checkpoints(folder):
         try:
             return read_checkpoint(path), damaged
-        except Exception as error:  # NumPy, zipfile and json raise many kinds for an untrusted file
+        except Exception as error:  # NumPy, zipfile and json raise exceptions of many kinds; the file is untrusted
             damaged.append(f"{path}: {error}")
     if damaged:
         raise DataError(f"no readable checkpoint ({damaged[0]}); start a new run")

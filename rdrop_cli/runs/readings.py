@@ -106,7 +106,7 @@ def load_readings(path: Path) -> Readings | None:
         readings = _build(arrays, numbers)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # NumPy, zipfile, zlib and json raise many kinds
+    except Exception as error:  # NumPy, zipfile, zlib and json raise exceptions of many kinds
         raise DataError(f"{path}: damaged, or not a run's readings ({type(error).__name__}); name the data") from error
     return readings
 

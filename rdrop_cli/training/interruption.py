@@ -1,7 +1,7 @@
-"""Delay Ctrl-C and other signals to the next moment between two steps.
+"""Delay Ctrl-C and SIGTERM until the next moment between two steps.
 
-An exception that a signal handler raises inside TensorFlow, in a callback, a trace or an import, may be swallowed, or
-end in a traceback. So while a network is built and trained, a handler only notes that its signal came.
+If a signal handler raises an exception inside TensorFlow (in a callback, a trace or an import), it may be swallowed or
+end in a traceback. So while a network is built and trained, the handler only records that the signal arrived.
 """
 
 import signal
@@ -15,9 +15,9 @@ CheckSignals = Callable[[], None]
 
 @contextmanager
 def delay_signals() -> Iterator[CheckSignals]:
-    """Yield a function that runs the handlers of the signals which have come since; the end of the block does so too.
+    """Yield a function that runs the handlers of the signals that have arrived; they also run at the end of the block.
 
-    Only Python's own handlers of SIGINT and SIGTERM are delayed, and only in the main thread, where they would run.
+    Only handlers in Python of SIGINT and SIGTERM are delayed, and only in the main thread, where they would run.
     """
     pending: list[int] = []
     handlers = {}

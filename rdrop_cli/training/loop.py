@@ -1,6 +1,6 @@
 """Run one training from its first epoch to its last file, or resume it where it stopped.
 
-Knows neither Keras nor the terminal: the network is a `Trainer`, and progress goes to a `Callback`.
+This module depends on neither Keras nor the terminal: the network is a `Trainer`; progress goes to a `Callback`.
 """
 
 import math
@@ -34,11 +34,11 @@ from rdrop_cli.training.measured import Measured, join, measure
 
 Errors = npt.NDArray[np.float32]
 Rows = npt.NDArray[np.int64] | range
-WINDOWS_AT_ONCE = 8192  # measured between two looks at whether a signal has come
+WINDOWS_AT_ONCE = 8192  # measured between two checks for signals
 
 
 class Trainer(Protocol):
-    """A network in training; see `rdrop_cli.nn.trainer` for what each does."""
+    """A network in training; see `rdrop_cli.nn.trainer` for the meaning of the methods."""
 
     def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float: ...
     def measure_errors(self, rows: Rows) -> Errors: ...
@@ -50,10 +50,10 @@ class Trainer(Protocol):
 
 
 class Callback:
-    """Is called while a run is trained, and does nothing; override the methods that you need."""
+    """Receives the progress of a run and does nothing with it; override the methods that you need."""
 
     def begin(self, run_id: str, config: RunConfig, epochs_done: int, target_std: float) -> None:
-        """Called when a run starts or resumes; an error times `target_std` is in the target's own unit."""
+        """Called when a run starts or resumes; multiply an error by `target_std` to get it in the target's own unit."""
 
     def step(self, epoch: int, step: int, loss: float) -> None:
         """Called after a training step with its loss; both numbers count from 1."""
@@ -62,17 +62,17 @@ class Callback:
         """Called before errors are measured on `what`."""
 
     def epoch(self, epoch: Epoch) -> None:
-        """Called with the figures of an epoch that is on the disk."""
+        """Called with the figures of an epoch after they are written to the disk."""
 
     def note(self, text: str) -> None:
         """Called with any other line that the user needs to see."""
 
     def end(self) -> None:
-        """Called when nothing more will come: the run is complete, or has failed."""
+        """Called last, when the run is complete or has failed."""
 
 
 class EpochLog(Protocol):
-    """Keeps the epochs in another program's form too; see `rdrop_cli.nn.events`."""
+    """Also writes the epochs in the format of another program; see `rdrop_cli.nn.events`."""
 
     def begin(self, history: History) -> None: ...
     def add(self, epoch: Epoch) -> None: ...
@@ -111,12 +111,12 @@ class TrainingLoop:
 
     @property
     def epochs_done(self) -> int:
-        """The epochs that are on the disk."""
+        """The number of epochs that are on the disk."""
         return len(self._history.epochs)
 
     @property
     def has_ended(self) -> bool:
-        """Whether all epochs are done, or validation has not improved for as many as the protocol is patient for."""
+        """Whether all epochs are done, or validation has not improved for `patience` epochs."""
         patience = self.config.protocol.patience
         if self.epochs_done >= self.config.epochs:
             return True
@@ -126,7 +126,7 @@ class TrainingLoop:
         """Restore the last checkpoint, if there is one.
 
         Raises:
-            DataError: no checkpoint can be read, or it is of another configuration.
+            DataError: no checkpoint can be read, or it belongs to another configuration.
         """
         self._restore()
         self._callback.begin(self.folder.run_id, self.config, self.epochs_done, self._setting.target_std)
@@ -138,13 +138,13 @@ class TrainingLoop:
         """Train and measure the next epoch, and write it to the disk.
 
         Raises:
-            DivergedError: a loss is not finite; the run has ended as `failed`, its last good state kept.
+            DivergedError: a loss is not finite; the run has ended as `failed`, with its last good state kept.
         """
         with self._record_failure():
             self._run_epoch(self.epochs_done + 1)
 
     def restore_best(self) -> None:
-        """Take back the best epoch's network when the last epoch is done."""
+        """Restore the network of the best epoch after the last epoch."""
         if self.epochs_done < self.config.epochs:
             self._callback.note(
                 f"{self.folder.run_id}: ends after epoch {self.epochs_done}; validation has not improved for "
@@ -153,10 +153,10 @@ class TrainingLoop:
         self._trainer.set_state(self._best)
 
     def finish(self) -> Metrics:
-        """Measure the test windows with the best epoch's network, write what a finished run has; return the metrics.
+        """Measure the test windows with the best epoch's network, write the final files and return the metrics.
 
         Raises:
-            DivergedError: as `run_epoch` does.
+            DivergedError: as for `run_epoch`.
         """
         with self._record_failure():
             return self._finish()
@@ -179,8 +179,8 @@ class TrainingLoop:
             self._history.epochs, self._best = checkpoint.history.epochs, checkpoint.best
 
     def _check_origin(self, checkpoint: Checkpoint) -> None:
-        """Refuse a whole checkpoint that this configuration cannot have written."""
-        shapes = _describe_shapes(self._trainer.get_state())  # none of a reference forecast before it is fitted
+        """Refuse an intact checkpoint that this configuration cannot have written."""
+        shapes = _describe_shapes(self._trainer.get_state())  # empty for a reference forecast that is not fitted yet
         numbers = [epoch.epoch for epoch in checkpoint.history.epochs]
         if (
             not 1 <= len(numbers) <= self.config.epochs
@@ -216,7 +216,7 @@ class TrainingLoop:
         self._callback.epoch(epoch)
 
     def _measure(self, number: int, what: str, rows: Rows) -> Measured:
-        """Measure the forecasts of windows.
+        """Measure the forecasts for windows.
 
         Raises:
             DivergedError: their error is not finite.
@@ -234,7 +234,7 @@ class TrainingLoop:
         return measured
 
     def _commit(self) -> None:
-        """Save the checkpoint, which is the truth, then what is derived from it for readers."""
+        """Save the checkpoint, which is authoritative, then the files derived from it for readers."""
         state = self._trainer.get_state()
         if self._history.best is self._history.last:
             self._best = state
@@ -255,7 +255,7 @@ class TrainingLoop:
     def _finish(self) -> Metrics:
         from rdrop_cli.plots.loss import draw_run
 
-        remove_old_checkpoints(self.folder.checkpoints_path)  # a kill may have come between saving and removing
+        remove_old_checkpoints(self.folder.checkpoints_path)  # a kill may have left an extra one
         self._save_model()
         val = self._measure_by_day("validation", "val_mae", self._windows.validation, self.folder.daily_errors_path)
         test = self._measure_by_day("test", "test_mae", self._windows.test, self.folder.daily_test_errors_path)
@@ -268,14 +268,14 @@ class TrainingLoop:
         metrics = self._build_metrics("completed", test.mae, None, at_horizons, _describe_quantiles(val, test))
         try:
             draw_run(metrics, self.folder.plot_path)
-        except Exception as error:  # the numbers are there, and `rdrop plot` draws them again
+        except Exception as error:  # the numbers are saved, and `rdrop plot` can draw them
             self._callback.note(f"{self.folder.plot_path}: not drawn ({type(error).__name__}: {error})")
         write_record(self.folder, render_metrics(metrics))
         write_metrics(self.folder.metrics_path, metrics)
         return metrics
 
     def _measure_by_day(self, what: str, column: str, rows: Rows, path: Path) -> Measured:
-        """Measure the best network; keep its errors by day, to tell how much of them belongs to this one period."""
+        """Measure the best network, and write its errors by day to show how much of them is due to this one period."""
         measured = self._measure(self._history.best.epoch, what, rows)
         days = average_by_day(self._windows, rows, measured.errors)
         lines = [f"day,windows,{column}", *(f"{day},{count},{error!r}" for day, count, error in days)]

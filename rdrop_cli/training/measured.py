@@ -1,4 +1,4 @@
-"""What is measured of a network's forecasts: errors of the forecast or the median, and how good quantiles are."""
+"""Measure a network's forecasts: errors of the forecast or the median, and the quality of quantiles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class Measured:
     """Standardised errors of forecasts.
 
     Attributes:
-        errors: absolute, of the forecast or the median: (window,), or (window, horizon) of several horizons.
-        pinball: mean pinball loss over windows, horizons and quantiles; None where there are no quantiles.
-        crossed: share of the forecasts that had a quantile above a higher one before they were sorted; else 0.
+        errors: absolute errors of the forecast or the median: (window,), or (window, horizon) for several horizons.
+        pinball: mean pinball loss over windows, horizons and quantiles; None if there are no quantiles.
+        crossed: share of the forecasts whose quantiles crossed before they were sorted; 0 if there are no quantiles.
     """
 
     errors: npt.NDArray[np.float32]
@@ -29,7 +29,7 @@ class Measured:
 
     @property
     def maes(self) -> tuple[float, ...]:
-        """The error at each of several horizons; of one there are none."""
+        """The MAE at each horizon; empty if there is only one."""
         return tuple(map(float, self.errors.mean(axis=0, dtype=np.float64))) if self.errors.ndim > 1 else ()
 
     @property
@@ -38,14 +38,14 @@ class Measured:
 
 
 def measure(errors: npt.NDArray[np.float32], quantiles: Sequence[float]) -> Measured:
-    """Measure how far forecasts are above the targets.
+    """Measure forecasts by how far they are above the targets.
 
     Quantiles that cross are sorted, which never raises their pinball loss (Chernozhukov, Fernández-Val and Galichon
     2010, Econometrica 78, 1093-1125).
 
     Args:
-        errors: forecast less target, standardised: (window,), (window, horizon) or (window, horizon, quantile).
-        quantiles: levels of the last axis, where there is one.
+        errors: forecast minus target, standardised: (window,), (window, horizon) or (window, horizon, quantile).
+        quantiles: levels of the quantile axis, if there is one.
     """
     if errors.ndim < 3:
         return Measured(np.abs(errors))
@@ -61,7 +61,7 @@ def measure(errors: npt.NDArray[np.float32], quantiles: Sequence[float]) -> Meas
 
 
 def join(pieces: Sequence[Measured]) -> Measured:
-    """Return what was measured of the pieces of a period as that of the whole."""
+    """Combine the measurements of the pieces of a period into one for the entire period."""
     errors = np.concatenate([piece.errors for piece in pieces])
     pinballs = [piece.pinball for piece in pieces if piece.pinball is not None]
     if not pinballs:

@@ -1,6 +1,6 @@
-"""Train a part of a run again, in a folder of its own, and compare it with what the run has, to the bit.
+"""Train part of a run again in a separate folder, and compare the result with the run, to the bit.
 
-What a run keeps decides where a replay may begin: from the checkpoints after its last two epochs, or from the start.
+A replay can begin only where the run has its state: at the checkpoints after its last two epochs, or at the start.
 """
 
 import io
@@ -29,18 +29,18 @@ from rdrop_cli.study.config import RunConfig
 from rdrop_cli.training.loop import Callback
 from rdrop_cli.training.train import train_run
 
-ROUNDING = 1e-3  # relative: what float32 sums in another order become over some epochs; other data make more
+ROUNDING = 1e-3  # relative: the effect of float32 sums in another order over some epochs; other data cause more
 FIGURES = ("loss", "val_loss", "train_mae", "val_mse", "val_pinball")
 
 
 @dataclass(frozen=True)
 class Replay:
-    """How a run compares with its replay.
+    """The comparison of a run with its replay.
 
     Attributes:
-        what: was made again, in words.
-        differences: the largest relative difference of each file that has one; none where all bits are the same.
-        environment: what the two were computed with, where that differs: `numpy 2.4.0, here 2.5.0`.
+        what: description of the part that was made again.
+        differences: largest relative difference of each file that differs; empty if all bits are the same.
+        environment: the differences between the two environments: `numpy 2.4.0, here 2.5.0`.
     """
 
     what: str
@@ -49,7 +49,7 @@ class Replay:
 
     @property
     def faults(self) -> dict[str, float]:
-        """The differences that are more than rounding."""
+        """The differences that are larger than rounding."""
         return {name: size for name, size in self.differences.items() if not size <= ROUNDING}
 
     def __str__(self) -> str:
@@ -62,11 +62,11 @@ class Replay:
 
 
 class NothingToReplayError(RdropError):
-    """A run is not so far yet that training it again could tell anything: no fault of its."""
+    """A run has not progressed far enough to compare it with a replay; this is not a fault of the run."""
 
 
 class _EnoughError(Exception):
-    """The last epoch that was to be trained again is done."""
+    """The last epoch to train again is done."""
 
 
 class _StopAfter(Callback):
@@ -79,16 +79,19 @@ class _StopAfter(Callback):
 
 
 def replay_run(folder: RunFolder, load: Callable[[RunConfig], Series], epochs: int) -> Replay:
-    """Train epochs of a run again and compare.
+    """Train epochs of a run again and compare the results.
 
-    None: what is made from the newest checkpoint is made again: the model, the errors by day and the test error. One:
-    the last epoch, from the checkpoint before it, and what follows from it. More: the first so many, from the start;
-    all where the run has no more. `load` gives the run's series, where there is something to replay.
+    Args:
+        folder: the run.
+        load: returns the series of the run; called only if there is something to replay.
+        epochs: 0: make only the results of the newest checkpoint again: the model, the errors by day and the test
+            error. 1: train the last epoch from the checkpoint before it, and make its results again. More: train that
+            many epochs from the start, or all if the run has no more.
 
     Raises:
-        NothingToReplayError: it has finished no epoch; or nothing is to be made from the newest checkpoint, since it is
-            not complete.
-        RdropError: there is no checkpoint to begin at, or another than the run's own data.
+        NothingToReplayError: the run has finished no epoch, or only the results of the newest checkpoint are to be made
+            again and the run is not complete.
+        RdropError: there is no checkpoint to begin at, or the data are not the run's own.
     """
     config, metrics = folder.read_config(), folder.read_metrics()
     if not metrics.has_epochs:
@@ -127,7 +130,7 @@ def _describe(start: int, last: int, done: int) -> str:
 
 
 def _read_checkpoints(folder: RunFolder) -> dict[int, Path]:
-    """Return the checkpoints that are whole, by their epoch."""
+    """Return the intact checkpoints by epoch."""
     kept = {}
     for path in list_checkpoints(folder.checkpoints_path):
         try:
@@ -140,7 +143,7 @@ def _read_checkpoints(folder: RunFolder) -> dict[int, Path]:
 def _list_pairs(
     folder: RunFolder, again: RunFolder, kept: Mapping[int, Path], is_whole: bool
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Yield what both have, by the file that it is in: arrays by name, or None where one has it not."""
+    """Yield the name of each file to compare, and its arrays by name in both runs, or None if it cannot be read."""
     made = _read_checkpoints(again)
     one, other = read_checkpoint(kept[max(kept)]), read_checkpoint(made[max(made)])
     yield "history.csv", _take_figures(one, max(made)), _take_figures(other, max(made))
@@ -153,13 +156,13 @@ def _list_pairs(
     if is_whole:
         yield "metrics.json", _take_measured(folder.read_metrics()), _take_measured(again.read_metrics())
         for path in (folder.daily_errors_path, folder.daily_test_errors_path):
-            if path.exists():  # earlier versions kept none
+            if path.exists():  # earlier versions wrote none
                 yield path.name, _read_table(path), _read_table(again.path / path.name)
         if folder.daily_coverage_path.exists():
             measure_again(again)
             path = folder.daily_coverage_path
             yield path.name, _read_coverage(path), _read_coverage(again.daily_coverage_path)
-        for path in again.path.iterdir():  # the network, or what a reference forecast has learnt; and the readings
+        for path in again.path.iterdir():  # the network or the fitted reference forecast, and the readings
             if path.suffix in (".keras", ".npz") and (path != again.readings_path or folder.readings_path.exists()):
                 yield path.name, _read_model(folder.path / path.name), _read_model(path)
 
@@ -174,7 +177,7 @@ def _flatten(checkpoint: Checkpoint) -> dict[str, npt.NDArray[Any]]:
 
 
 def _take_measured(metrics: Metrics) -> dict[str, npt.NDArray[Any]]:
-    """Return what is measured with the network or the data, and stands nowhere else."""
+    """Return the figures that are measured with the network or the data and are in no other file."""
     figures = {"target_std": metrics.target_std, "naive": metrics.naive.val_mae}
     figures |= {"test": metrics.test.mae if metrics.test else np.nan}
     for each in metrics.by_horizon:
@@ -183,7 +186,7 @@ def _take_measured(metrics: Metrics) -> dict[str, npt.NDArray[Any]]:
 
 
 def _read_table(path: Path) -> dict[str, npt.NDArray[Any]] | None:
-    """Return a table of days by its columns."""
+    """Return the columns of a table of days by name; None if it cannot be read."""
     try:
         head, *rows = (line.split(",") for line in read_small_text(path).splitlines())
         columns = dict(zip(head, zip(*rows, strict=True), strict=True))
@@ -203,7 +206,7 @@ def _read_coverage(path: Path) -> dict[str, npt.NDArray[Any]] | None:
 
 
 def _read_model(path: Path) -> dict[str, npt.NDArray[Any]] | None:
-    """Return the arrays of a model's file by name, but for the counters that Keras keeps for its own masks."""
+    """Return the arrays of a model file by name, except the counters that Keras keeps for its own masks."""
     import h5py
 
     arrays: dict[str, npt.NDArray[Any]] = {}
@@ -220,13 +223,13 @@ def _read_model(path: Path) -> dict[str, npt.NDArray[Any]] | None:
             content = archive.read("model.weights.h5")
         with h5py.File(io.BytesIO(content), "r") as weights:
             weights.visititems(keep)
-    except Exception:  # whatever zipfile, HDF5 and NumPy trip over
+    except Exception:  # zipfile, HDF5 and NumPy raise exceptions of many kinds
         return None
     return arrays
 
 
 def _measure_difference(one: Any, other: Any) -> float:
-    """Return the largest difference of two tables of arrays, relative to the largest value of the array."""
+    """Return the largest difference between two tables of arrays, relative to the largest value of the array."""
     if one is None or other is None or one.keys() != other.keys():
         return float("inf")
     return max((_compare_arrays(one[name], other[name]) for name in one), default=0.0)

@@ -1,4 +1,4 @@
-"""Take runs through training side by side: epoch by epoch, so that an engine can compute each for all of them."""
+"""Train several runs side by side, epoch by epoch, so an engine can compute each epoch for all of them at once."""
 
 from collections.abc import Sequence
 
@@ -7,12 +7,12 @@ from rdrop_cli.training.loop import DivergedError, TrainingLoop
 
 
 def run_together(loops: Sequence[TrainingLoop]) -> list[Metrics | DivergedError]:
-    """Train runs to their last epoch, those that lag behind first; return what became of each, in order.
+    """Train runs to their last epoch, those that lag behind first; return their metrics or errors, in order.
 
-    The caller holds the folders' locks. A run whose loss is not finite ends as failed, and the others go on.
+    The caller holds the locks of the folders. A run whose loss is not finite ends as failed; the others continue.
 
     Raises:
-        DataError: a checkpoint cannot be read, or is of another configuration.
+        DataError: a checkpoint cannot be read, or belongs to another configuration.
     """
     failures: dict[TrainingLoop, DivergedError] = {}
     for loop in loops:

@@ -1,4 +1,4 @@
-"""A run from its configuration to its folder: what the command, and a Python program, call to train."""
+"""Train runs, each from its configuration to its finished folder; called by the command line and the Python API."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -34,11 +34,11 @@ def train_run(
     tensorboard: bool = False,
     windows: Windows | None = None,
 ) -> Metrics:
-    """Train one configuration in the folder that `make_folder` gives, or resume it; return its metrics.
+    """Train one configuration in the folder that `make_folder` returns, or resume it; return its metrics.
 
-    `make_folder` is called when all that can be refused has been checked, so that no half-made run stays behind.
-    `windows` are those of the series under the configuration's protocol, where they are cut already.
-    `tensorboard` keeps event files as well; a run that was begun with them has them to its end.
+    `make_folder` is called after everything that can be refused has been checked, so no half-made run is left behind.
+    `windows` are the windows of the series under the configuration's protocol, if they are already cut.
+    `tensorboard` also writes event files; a run that was started with them keeps writing them.
 
     Raises:
         DataError: the series is not the one that the configuration was made for, or does not fit its protocol.
@@ -53,7 +53,7 @@ def train_run(
 
 @dataclass(frozen=True)
 class Order:
-    """A run to train: its configuration, what gives its folder, and what is told of its progress."""
+    """A run to train: its configuration, the function that returns its folder, and the callback for its progress."""
 
     config: RunConfig
     make_folder: Callable[[], RunFolder]
@@ -63,12 +63,12 @@ class Order:
 def train_runs(
     orders: Sequence[Order], series: Series, tensorboard: bool = False, windows: Windows | None = None
 ) -> list[Metrics | RdropError]:
-    """Train runs of one protocol, several of them together by JAX; return what became of each, in order.
+    """Train runs of one protocol, several of them together with JAX; return their metrics or errors, in order.
 
-    A run whose loss is not finite ends as failed, and the others go on.
+    A run whose loss is not finite ends as failed; the others continue.
 
     Raises:
-        DataError, RdropError, MemoryError: as `train_run`, before anything is trained.
+        DataError, RdropError, MemoryError: as for `train_run`, except that a loss that is not finite is returned.
     """
     for order in orders:
         if series.source.sha256 != order.config.dataset_sha256:
@@ -136,7 +136,7 @@ def _describe_standardisation(windows: Windows, protocol: Protocol) -> Standardi
 def _open_event_log(
     config: RunConfig, folder: RunFolder, target_std: float, wanted: bool
 ) -> "AbstractContextManager[EventLog] | AbstractContextManager[None]":
-    """Return the log of a network's run that is to have one, or has one already."""
+    """Return the event log of a network's run if it is wanted or the run already has one."""
     if not config.is_network:
         return nullcontext()
     from rdrop_cli.nn.events import EventLog, has_event_log
@@ -147,7 +147,7 @@ def _open_event_log(
 
 @contextmanager
 def _raise_memory_error() -> Iterator[None]:
-    """Raise what Python calls it when memory runs out in TensorFlow, which has an exception of its own for that."""
+    """Raise MemoryError if TensorFlow runs out of memory, instead of TensorFlow's own exception."""
     try:
         yield
     except Exception as error:
