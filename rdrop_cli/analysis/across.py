@@ -1,13 +1,13 @@
-"""One verdict over several datasets: the answer of each, and the joined one.
+"""One verdict over several datasets: one answer per dataset, and a joint answer.
 
-Every question of every dataset, and the joined ones, are one family with one test: the signs of a seed are flipped in
-all of them at once. So the number of datasets in which a claim is decided to hold is itself sure: with the chance that
-any decision of the page is wrong at most 5 %, it holds in at least so many of them (Benjamini and Heller 2008,
-Biometrics 64, 1215-1222).
+All questions of all datasets, and the joint questions, are one family with one test: the signs of a seed are flipped in
+all of them at once. So the number of datasets for which a claim is decided to hold is a bound: the chance that any
+decision of the page is wrong is at most 5 %, and otherwise the claim holds in at least that many datasets (Benjamini
+and Heller 2008, Biometrics 64, 1215-1222).
 
-A joined answer takes datasets as `period` takes origins: numbers are in naive errors of their dataset, their mean over
-datasets is a seed's number, and the interval covers how much the datasets differ. So it speaks of datasets like these,
-and not only of these; few of them decide little.
+A joint answer treats datasets as `period` treats origins: numbers are in units of their dataset's naive error, a seed's
+number is their mean over datasets, and the interval covers how much the datasets differ. So the answer applies to
+datasets like these, not only to these; few datasets decide little.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,8 +43,8 @@ class JoinedClaim:
     """A claim over all datasets.
 
     Attributes:
-        answer: in shares of the naive error, or of a share of seeds: those that show it in most datasets.
-        by_dataset: what each says, of those that have runs for it.
+        answer: in shares of the naive error; for a share: the share of seeds that show it in most datasets.
+        by_dataset: the verdict of each dataset that has runs for it.
     """
 
     claim: Claim
@@ -56,12 +56,12 @@ class JoinedClaim:
 
     @property
     def holding(self) -> int:
-        """In how many datasets it is decided to hold."""
+        """The number of datasets in which it is decided to hold."""
         return sum(verdict.verdict == "holds" for verdict in self.by_dataset.values())
 
     @property
     def least_share(self) -> float:
-        """The least share of datasets like these in which it holds, with 95 %: undecided ones count as none."""
+        """The lower end of the 95 % interval of the share of datasets in which it holds; undecided counts as no."""
         return clopper_pearson(self.holding, len(self.by_dataset)).low if self.by_dataset else 0.0
 
 
@@ -85,7 +85,7 @@ class AcrossVerdict:
         """Return the verdict on one claim.
 
         Raises:
-            UsageError: the edition that was judged does not claim it.
+            UsageError: the judged edition does not make this claim.
         """
         return find_claim(self.claims, claim_id)
 
@@ -101,13 +101,13 @@ class AcrossVerdict:
 
 
 def name_datasets(collections: Mapping[str, Collection]) -> tuple[str, str]:
-    """Return what the ledger of looks knows a study by: the checksums of all its data, and its protocol."""
+    """Return the key of a study in the ledger of looks: the checksums of all its data, and its protocol."""
     runs = [collection.used[0] for collection in collections.values()]
     return "+".join(sorted(run.dataset.sha256 for run in runs)), runs[0].protocol.name if runs else ""
 
 
 def judge_datasets(collections: Mapping[str, Collection], plan: Plan) -> AcrossVerdict:
-    """Judge the collections of several datasets together, by their names.
+    """Judge the collections of several datasets, by name, together.
 
     Raises:
         UsageError: there are fewer than two, or they follow different editions.
@@ -147,7 +147,7 @@ def _find_edition(collections: Mapping[str, Collection]) -> Edition:
 def _join(
     claim: Claim, claims: Sequence[Claim], pages: Mapping[str, Page], numbers: Mapping[tuple[str, str], Numbers]
 ) -> tuple[Asked, Numbers]:
-    """Return a question over all datasets that any run speaks to it of, and a seed's number: in naive errors."""
+    """Return a question over all datasets with runs for it, and the number of each seed in naive errors."""
     question = claim.question
     found = dict[int, dict[int, float]]()
     for place_of, (name, page) in enumerate(pages.items()):

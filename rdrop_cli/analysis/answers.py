@@ -1,4 +1,4 @@
-"""What the seeds answer to the questions of a page: one number, one test and one interval for each, judged together."""
+"""Answers to the questions of a page: one number, one test and one interval per question, judged together."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,18 +23,18 @@ from rdrop_cli.analysis.questions import Question
 
 @dataclass(frozen=True)
 class Answer:
-    """What the seeds say to a question; numbers are standardised errors, or 1 and 0 of a share.
+    """The answer of the seeds to a question; numbers are standardised errors, or 1 and 0 for a share.
 
     Attributes:
-        by_seed: the number of every seed that has one; over several origins their mean, or what most of them show.
-        estimate: their mean; None of no seeds.
-        seeds_interval: what the seeds alone leave open, over all looks; None where they bound nothing.
-        period: what the one validation period adds; None where it cannot be told.
-        origins: what several of them show; None of one.
-        interval: the one that decides: of seeds and periods together.
-        p: by bound, adjusted for every question and every look: a look excludes the bound where it is at most 0.05.
-        looked: at how many seeds the last look was taken.
-        networks: labels of those that the question is about.
+        by_seed: the number of each seed that has one; over several origins the mean, or for a share the majority.
+        estimate: the mean over seeds; None if there are none.
+        seeds_interval: the interval from the seeds alone, over all looks; None if they bound nothing.
+        period: the uncertainty that a single validation period adds; None if it is unknown.
+        origins: the answers at several origins; None if there is only one.
+        interval: the deciding interval, from seeds and periods together.
+        p: by bound, adjusted for every question and every look: a look excludes the bound if p is at most 0.05.
+        looked: number of seeds at the last look.
+        networks: labels of the networks that the question is about.
     """
 
     question: Question
@@ -62,12 +62,12 @@ class Answer:
 
     @property
     def exact_interval(self) -> Interval | None:
-        """Of a share: its exact 95 % interval, as if this were the only question and the only look."""
+        """The exact 95 % interval of a share, as if this were the only question and the only look; None for a mean."""
         return clopper_pearson(self.shown, len(self.seeds)) if self.question.is_share and self.by_seed else None
 
     @property
     def shown(self) -> int:
-        """Of a share: the seeds that show it."""
+        """For a share: the number of seeds that show it."""
         return int(self.values.sum())
 
 
@@ -104,7 +104,7 @@ def _answer(
     p = {bound: _adjust_p(looks, place, plan) for place, (of, bound) in enumerate(columns) if of == index}
     interval = _intersect_share(by_seed, looks, index) if question.is_share else mean_interval
     shown, mean = list(numbers.means.values()), float(np.mean(list(by_seed.values())))
-    if question.bets_on_rarity:  # from above: an exact interval is valid at one look, a bet at all of them
+    if question.bets_on_rarity:  # upper end: an exact interval is valid at one look, a bet at all looks
         interval = Interval(interval.low, bound_rare_share(shown))
     for bound in [bound for bound in p if p[bound] <= ALPHA]:
         interval = _end_at(interval, bound, mean)
@@ -126,7 +126,7 @@ def _answer(
 
 
 def _adjust_p(looks: Looks, column: int, plan: Plan) -> float:
-    """Return p at the first look that decides, else at the last, relative to what the look may spend."""
+    """Return p at the first look that decides, else at the last, relative to the level that the look may spend."""
     relative = [
         min(1.0, float(p) * ALPHA / plan.spend(seeds))
         for seeds, p in zip(looks.seeds, looks.p[0, :, column], strict=True)
@@ -155,11 +155,11 @@ def _bounds_anything(interval: Interval, is_share: bool) -> bool:
 
 
 def _widen(interval: Interval, mean: float, period: Period | Origins | None) -> Interval:
-    """Add periods to the seeds: both halves of the width are independent, so that their squares add up.
+    """Add the uncertainty of periods to that of seeds: the half-widths are independent, so their squares add up.
 
-    √(seeds² + period²) on either side of the mean: what a bootstrap crossed over seeds and blocks of days converges to
-    (Owen 2007, Ann. Appl. Stat. 1, 386-411), without its too narrow tails below ten seeds. That of a share reaches to
-    the shares of all its periods, so that it decides nothing on which these disagree.
+    A bootstrap crossed over seeds and blocks of days converges to √(seeds² + period²) on either side of the mean (Owen
+    2007, Ann. Appl. Stat. 1, 386-411), but its tails are too narrow below ten seeds. The interval of a share is
+    extended to the shares of all periods, so it decides nothing on which they disagree.
     """
     if period is None:
         return interval

@@ -1,4 +1,4 @@
-"""From the runs that speak to a question to one number a seed, over one period or several."""
+"""One number per seed from the runs that answer a question, over one period or several."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True)
 class Asked:
-    """A question with the runs that speak to it, by seed, and the bounds that claims about it ask of.
+    """A question with the runs that answer it, by seed, and the bounds of the claims about it.
 
     Attributes:
-        origins: the runs of every seed, by how many rows after the first its origin begins; the same seeds at each.
-        validation_rows: length of the validation period, by which origins may overlap.
-        networks: labels of those that the runs of a seed are of, in their order.
+        origins: the runs of every seed, by the rows from the first origin to theirs; the same seeds at each origin.
+        validation_rows: length of the validation period, which determines how far origins overlap.
+        networks: labels of the networks of a seed's runs, in the same order.
     """
 
     question: Question
@@ -33,7 +33,7 @@ class Asked:
 
     @property
     def runs(self) -> RunsBySeed:
-        """Those of the first origin."""
+        """The runs of the first origin."""
         return next(iter(self.origins.values()), {})
 
 
@@ -42,10 +42,10 @@ class Numbers:
     """The numbers of the seeds.
 
     Attributes:
-        at_origins: of the seeds that all origins have, by origin; those at which no seed has a number are not there.
-        means: of every seed over its origins, ascending; of a share: the share of them that show it.
-        by_seed: the same; of a share whether most of them show it. A seed on which they are split evenly has none: so a
-            share lies on the same side of a half as that of all runs does.
+        at_origins: numbers of the seeds that all origins have, by origin; origins without any number are left out.
+        means: mean of each seed over its origins, ascending; for a share: the share of origins that show it.
+        by_seed: the same; for a share: whether most origins show it. A seed with an even split has no number: so with
+            two origins, the share of seeds lies on the same side of one half as the share of all runs.
     """
 
     at_origins: Mapping[int, Mapping[int, float]] = field(default_factory=dict)
@@ -83,7 +83,7 @@ def combine(is_share: bool, found: Mapping[int, Mapping[int, float]]) -> Numbers
 
 
 def measure_periods(asked: Sequence[Asked], numbers: Sequence[Numbers]) -> list[Period | Origins | None]:
-    """Measure what another period might add to each answer: simultaneously for all of which it can be told."""
+    """Measure the uncertainty that the period adds to each answer, simultaneously for all answers that allow it."""
 
     def is_compared(question: Question, found: Numbers) -> bool:
         return bool(found.by_seed) and not question.is_share and (len(found.at_origins) > 1 or question.in_period)
@@ -108,7 +108,7 @@ def _measure_one(asked: Asked, found: Numbers, compared: int) -> Period | Origin
 
 
 def measure_seeds(measure: Measure, runs: RunsBySeed, least_epochs: int = 1) -> dict[int, float]:
-    """Measure every seed, in ascending order; those that have no such number are skipped."""
+    """Measure every seed, in ascending order; seeds without a number are skipped."""
     numbers = {}
     for seed, of_seed in sorted(runs.items()):
         if (
@@ -120,7 +120,7 @@ def measure_seeds(measure: Measure, runs: RunsBySeed, least_epochs: int = 1) -> 
 
 
 def measure_or_none(measure: Callable[[Runs], Found], runs: Runs) -> Found | None:
-    """Measure, or return None where there is no such number: too few epochs, a test error never measured."""
+    """Measure, or return None if there is no number: too few epochs, or a test error that was not measured."""
     try:
         return measure(runs)
     except DataError:

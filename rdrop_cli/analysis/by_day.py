@@ -1,4 +1,4 @@
-"""What was measured day by day: how much an answer depends on its period is told from it."""
+"""Measurements by day, which show how much an answer depends on its period."""
 
 import csv
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ from rdrop_cli.files import read_small_text
 
 @dataclass(frozen=True, eq=False)
 class ByDay:
-    """A mean of each calendar day of a period.
+    """A mean for each calendar day of a period.
 
     Attributes:
-        days: ISO dates in their order, shape (day,).
-        windows: over which each is a mean, shape (day,).
+        days: ISO dates in ascending order, shape (day,).
+        windows: number of windows in each mean, shape (day,).
         values: shape (day,).
     """
 
@@ -28,10 +28,10 @@ class ByDay:
 
 
 def read_lines(path: Path) -> tuple[list[str], list[list[str]]] | None:
-    """Return the header of a file with a line a day, and the cells of its lines; None where there is no such file.
+    """Return the header and the rows of a CSV file with one line per day; None if the file is missing.
 
     Raises:
-        DataError: it cannot be read as such.
+        DataError: the file cannot be read.
     """
     try:
         header, *rows = list(csv.reader(read_small_text(path).splitlines())) or [[]]
@@ -43,10 +43,10 @@ def read_lines(path: Path) -> tuple[list[str], list[list[str]]] | None:
 
 
 def check_days(path: Path, days: Sequence[str]) -> None:
-    """Refuse the days of a file that are not in order.
+    """Refuse a file whose days are not in ascending order.
 
     Raises:
-        DataError: they are not, or one is there twice.
+        DataError: they are not, or a day occurs twice.
     """
     if list(days) != sorted(set(days)):
         raise DataError(f"{path.name}: its days are not in order, or one is there twice")

@@ -1,11 +1,11 @@
-"""What a claim is, a question and a region in which its answer has to lie; and those on dropout of edition 1 as data.
+"""Claims: a question and a region in which its answer has to lie; and the claims of edition 1 on dropout as data.
 
-Several claims may be read off one question. Where the book's words allow two readings, `other_reading` names the one
-that is not judged, and why.
+Several claims may share a question. If the book's words allow two readings, `other_reading` names the reading that is
+not judged, and why.
 
 What was known when these rules were fixed: the published curves; one run of each of the study's two networks on the
-same data; and how the two readings of claim 3 come out on both. No runs over seeds. The margin is a share of the
-naive forecast's error, so that it means the same on every series.
+same data; and how the two readings of claim 3 come out on both. No runs over several seeds. The margin is a share of
+the naive forecast's error, so it means the same for every series.
 """
 
 from collections.abc import Callable
@@ -27,12 +27,12 @@ from rdrop_cli.analysis.questions import (
 )
 
 SIGN_BOUND = 0.5  # the share that signs can be tested against
-RARE = 0.2  # fewer than one seed in five: of 23 seeds without one, that can be said
+RARE = 0.2  # fewer than one seed in five: 23 seeds can decide it if none of them shows it
 
 
 @dataclass(frozen=True)
 class Region:
-    """Where an answer has to lie for a claim to hold, the ends excluded."""
+    """The open interval in which an answer has to lie for a claim to hold."""
 
     low: float = -inf
     high: float = inf
@@ -50,8 +50,8 @@ class Claim:
     """A claim: a question, and the region of its answer.
 
     Attributes:
-        region: of the margin, a standardised error.
-        other_reading: how its words could be read too, and why that is not judged.
+        region: as a function of the margin, a standardised error.
+        other_reading: another reading of its words, and why it is not judged.
     """
 
     id: str
@@ -62,17 +62,17 @@ class Claim:
 
 
 def most(margin: float) -> Region:
-    """More than half of all seeds show it."""
+    """Return the region of a share: more than half of all seeds show it."""
     return Region(low=SIGN_BOUND)
 
 
 def below_zero(margin: float) -> Region:
-    """The mean lies below zero."""
+    """Return the region of a mean below zero."""
     return Region(high=0.0)
 
 
 def above_zero(margin: float) -> Region:
-    """The mean lies above zero."""
+    """Return the region of a mean above zero."""
     return Region(low=0.0)
 
 

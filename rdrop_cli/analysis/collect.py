@@ -1,4 +1,4 @@
-"""From run folders to the runs that may be judged together; every other one is named with the reason, or counted."""
+"""Runs that may be judged together, collected from run folders; all others are named with the reason, or counted."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -29,12 +29,12 @@ Networks = Mapping[Network, Sequence[RunCurves]]
 
 @dataclass(frozen=True)
 class Attempts:
-    """The seeds of a network that were tried, by what became of them.
+    """The seeds of a network that were tried, by outcome.
 
-    A seed counts once: by the best of its runs at an origin, and by the worst of its origins.
+    A seed counts once: with the best of its runs at an origin, and with the worst of its origins.
 
     Attributes:
-        failures: the messages of those that failed.
+        failures: the messages of the failed runs.
     """
 
     completed: int = 0
@@ -49,20 +49,21 @@ class Attempts:
 
 @dataclass(frozen=True)
 class Collection:
-    """Complete runs on the same data under the same protocol, in the order of the study, then of settings and seeds.
+    """Complete runs on the same data under the same protocol, ordered as in the study, then by settings and seed.
 
     Attributes:
-        used: the metrics of every one, one run a network, seed and origin, those of the first origin first.
-        networks: their curves at the first origin by network, seeds ascending.
-        later: the same at each later origin, by how many rows later it begins; errors in the unit of the first one.
-        validation_rows: length of the validation period, by which origins may overlap.
-        varied: runs of the first origin whose seed determines one source of chance alone, by source and network, with
-            that of seed 0, from which they vary; they are not judged. `varied_used` are their metrics.
-        claimed: the network of each variant that the claims are judged on: with the rates of the study, the cell of the
-            reference run, and the epochs that most of its seeds have.
-        attempts: what became of all runs of a network, complete or not.
+        used: metrics of the runs, one per network, seed and origin; the first origin comes first.
+        networks: curves at the first origin by network, seeds ascending.
+        later: the same at each later origin, by how many rows later it begins; errors in the unit of the first origin.
+        validation_rows: length of the validation period, which determines how far origins overlap.
+        varied: runs of the first origin whose seed determines only one source of chance, by source and network,
+            together with the run of seed 0 from which they vary; they are not judged.
+        varied_used: metrics of these runs.
+        claimed: the network of each variant on which the claims are judged: with the rates of the study, the cell of
+            the reference run, and the number of epochs that most of its seeds have.
+        attempts: outcomes of all runs of a network, complete or not.
         skipped: runs that are not used, each with the reason.
-        damaged: runs whose daily errors or coverage cannot be read, each with the reason; they are judged without.
+        damaged: runs whose daily errors or coverage cannot be read, each with the reason; they are judged without them.
     """
 
     used: tuple[Metrics, ...] = ()
@@ -78,25 +79,25 @@ class Collection:
 
     @property
     def is_published_data(self) -> bool | None:
-        """Whether the data are the published file; None where nothing was published to compare with."""
+        """Whether the data are the published file; None if nothing was published to compare with."""
         return self.used[0].dataset.verified if self.used else None
 
     @property
     def edition(self) -> Edition:
-        """The edition that the protocol is of; the first for one of the user's."""
+        """The edition of the protocol; the first edition for a user's own protocol."""
         return EDITIONS.get(self.used[0].protocol.name, BOOK) if self.used else BOOK
 
     @property
     def curves(self) -> RunCurves:
-        """Any one run, for what all have in common: the unit, and the naive forecast's error."""
+        """Any run, for the figures that all have in common: the unit, and the naive forecast's error."""
         return next(iter(self.networks.values()))[0]
 
 
 def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
-    """Collect the runs that are named, or all of `runs_dir` where none is.
+    """Collect the named runs, or all runs of `runs_dir` if none is named.
 
-    Data and protocol are those of the first run named, or of the newest, if it is fit to be judged (else of the
-    next). Of one network and seed the newest complete run counts.
+    The first named run that can be judged determines the data and the protocol; without names, the newest such run
+    does. If there are several complete runs of a network and seed, the newest counts.
 
     Raises:
         RdropError: a name is no run.
@@ -113,13 +114,13 @@ def collect_runs(names: Sequence[str], runs_dir: Path) -> Collection:
 
 
 def _read_networks(folders: Sequence[RunFolder]) -> tuple[list[Run], list[Skipped]]:
-    """Read runs, but for reference forecasts, which are no networks and have no seeds."""
+    """Read runs, except reference forecasts, which are not networks and have no seeds."""
     found, unreadable = read_runs(folders)
     return [run for run in found if run.metrics.is_network], unreadable
 
 
 def collect_datasets(names: Sequence[str], runs_dir: Path) -> dict[str, Collection]:
-    """Collect the runs of every dataset and target apart, each as `collect_runs` does, by the dataset's name.
+    """Collect the runs of each dataset and target separately, as `collect_runs` does, by the dataset's name.
 
     Raises:
         RdropError: a name is no run.
@@ -222,10 +223,10 @@ def _count_attempts(runs: Sequence[Run]) -> dict[Network, Attempts]:
 
 
 def build_curves(metrics: Metrics) -> RunCurves:
-    """Take from a run's metrics what the analysis needs.
+    """Return the curves of a run from its metrics.
 
     Raises:
-        DataError: it has finished no epoch.
+        DataError: the run has finished no epoch.
     """
     history, test = metrics.history, metrics.test
     return RunCurves(
@@ -246,7 +247,7 @@ _UNFIT = {"failed": "that failed", "interrupted": "that are not complete"}
 
 
 def _keep_fit(runs: Sequence[Run]) -> tuple[dict[Run, RunCurves], list[Skipped]]:
-    """Keep, in their order, the complete runs whose figures are finite, with their curves."""
+    """Return the complete runs with finite figures, in order, with their curves; and the others, with the reason."""
     fit, unfit = dict[Run, RunCurves](), []
     for run in runs:
         try:

@@ -1,4 +1,4 @@
-"""Choosing is not confirming: the best of many networks is judged on seeds that had no part in choosing it."""
+"""Confirmation: the best of many networks is judged on seeds that had no part in choosing it."""
 
 from collections.abc import Callable
 from dataclasses import replace

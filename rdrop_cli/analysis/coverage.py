@@ -1,6 +1,6 @@
-"""How many targets the 80 % intervals of a run hold, day by day, as `rdrop calibrate` leaves it in the run folder.
+"""Daily coverage of the 80 % intervals of a run, which `rdrop calibrate` writes to the run folder.
 
-The file has a column for each combination of sources of uncertainty: the targets of the day that its intervals held.
+The file has one column per combination of sources of uncertainty: the number of the day's targets in its intervals.
 """
 
 import csv
@@ -17,19 +17,19 @@ import numpy.typing as npt
 from rdrop_cli.analysis.by_day import ByDay, check_days, read_lines
 from rdrop_cli.errors import DataError
 
-NOMINAL = 0.8  # the share of the targets that the intervals are to hold
+NOMINAL = 0.8  # the share of the targets that should lie in the intervals
 COLUMNS = ["day", "targets"]
 Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class DailyCoverage:
-    """What the 80 % intervals of a run hold on each calendar day of its test.
+    """Coverage of the 80 % intervals of a run on each calendar day of its test period.
 
     Attributes:
-        days: ISO dates in their order, shape (day,).
-        targets: on the day, shape (day,).
-        held: by the sources of the intervals, such as `masks,residual`: how many of them lie inside, shape (day,).
+        days: ISO dates in ascending order, shape (day,).
+        targets: number of targets on the day, shape (day,).
+        held: number of targets in the intervals, shape (day,), by the sources of the intervals: `masks,residual`.
     """
 
     days: tuple[str, ...]
@@ -37,7 +37,7 @@ class DailyCoverage:
     held: Mapping[str, Counts]
 
     def measure_excess(self, sources: str) -> ByDay:
-        """Return by how much the share that is held exceeds the nominal one, day by day.
+        """Return the coverage minus the nominal coverage, day by day.
 
         Raises:
             DataError: the intervals of these sources were not measured.
@@ -57,10 +57,10 @@ class DailyCoverage:
 
 
 def read_daily_coverage(path: Path) -> DailyCoverage | None:
-    """Read a run's `daily_coverage.csv`; None where there is none.
+    """Read a run's `daily_coverage.csv`; None if it is missing.
 
     Raises:
-        DataError: it is damaged, naming the line.
+        DataError: the file is damaged; the message names the line.
     """
     lines = read_lines(path)
     if lines is None:
@@ -88,21 +88,21 @@ def _parse_row(path: Path, line: int, row: list[str], columns: int) -> tuple[str
 
 
 def pack_daily_coverage(coverage: DailyCoverage | None) -> bytes:
-    """Return daily coverage as the index of a runs folder keeps it."""
-    assert coverage is not None  # of a file that is not there nothing is kept
+    """Return daily coverage in the form that the index of a runs folder keeps."""
+    assert coverage is not None  # nothing is kept for a missing file
     columns = [coverage.days, coverage.targets.tolist(), {name: h.tolist() for name, h in coverage.held.items()}]
     return json.dumps(columns).encode()
 
 
 def unpack_daily_coverage(content: bytes) -> DailyCoverage:
-    """Return what `pack_daily_coverage` has packed."""
+    """Return the daily coverage that `pack_daily_coverage` packed."""
     days, targets, held = json.loads(content)
     counts = {name: np.array(column, np.int64) for name, column in held.items()}
     return DailyCoverage(tuple(days), np.array(targets, np.int64), counts)
 
 
 def count_by_day(days: Iterable[np.datetime64], held: Mapping[str, npt.NDArray[np.float64]]) -> DailyCoverage:
-    """Count the targets of each day, and those that are held: 1 or 0 by sources, of shape (target,)."""
+    """Count the targets of each day, and those in the intervals: `held` is 1 or 0, shape (target,), by sources."""
     names, position, counts = np.unique(np.asarray(days), return_inverse=True, return_counts=True)
     summed = {name: np.bincount(position, weights=each).astype(np.int64) for name, each in held.items()}
     return DailyCoverage(tuple(names.astype(str).tolist()), counts.astype(np.int64), summed)

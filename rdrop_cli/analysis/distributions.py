@@ -2,14 +2,14 @@
 
 
 def find_t(share: float, freedom: float) -> float:
-    """Return the quantile of Student's t with so many degrees of freedom."""
+    """Return the quantile of Student's t with `freedom` degrees of freedom."""
     from scipy.special import stdtrit
 
     return float(stdtrit(freedom, share))
 
 
 def exceed_t(t: float, freedom: float) -> float:
-    """Return the chance that Student's t lies above a value."""
+    """Return the probability that Student's t exceeds a value."""
     from scipy.special import stdtr
 
     return float(stdtr(freedom, -t))

@@ -1,10 +1,10 @@
-"""The claims of each edition as data, by the words of its text; `rdrop_cli.analysis.claims` says what a claim is.
+"""The claims of each edition as data, worded like its text.
 
-Edition 1 claims twelve things of its GRU with and without dropout, which stand there. What it says of its other
-networks, and what editions 2 and 3 say of theirs, stands here. A printed number, where there is one, is that of the
-same question: `rdrop_cli.analysis.published`.
+`rdrop_cli.analysis.claims` says what a claim is, and has the twelve claims of edition 1 on its GRU with and without
+dropout. Its claims on other networks, and all claims of editions 2 and 3, are here. Printed numbers are in
+`rdrop_cli.analysis.published`, by question.
 
-What was known when these rules were fixed: the printed curves and numbers, and of runs the first epochs of one LSTM.
+What was known when these rules were fixed: the printed curves and numbers, and the first epochs of one LSTM run.
 """
 
 from rdrop_cli.analysis.claims import CLAIMS, RARE, Claim, Region, above_zero, below_zero, most

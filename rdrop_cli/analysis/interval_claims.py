@@ -1,12 +1,11 @@
-"""Claims on the intervals of forecasts, which any network with dropout can be judged on once they were measured.
+"""Claims on the intervals of forecasts, for any network with dropout whose intervals were measured.
 
-No book claims them: they are what this program says of its own intervals. `rdrop calibrate` measures them, on the test
-period that the run folders keep. Too narrow and calibrated exclude each other: a share within five points of 80 % is
-that of calibrated intervals. Five points are what an interval of 80 % may be wrong by before a user would decide
-otherwise.
+No book makes them: they are claims of this program on its own intervals. `rdrop calibrate` measures the intervals on
+the test period that the run folders keep. Too narrow and calibrated exclude each other: intervals are calibrated if
+their coverage is within five points of 80 %. An error below five points would not change what a user decides.
 
 What was known when these rules were fixed: the coverage of three seeds together on the data of the study and of the
-demo, which docs/forecast.md tells; of single runs, which are judged here, nothing.
+demo (docs/forecast.md); nothing about single runs, which are judged here.
 """
 
 from rdrop_cli.analysis.by_day import ByDay

@@ -1,23 +1,23 @@
-"""One test for every question of a page, which stays valid however often seeds are added.
+"""One test for all questions of a page, which stays valid however often seeds are added.
 
-The test. Each question has one number a seed. Where nothing is there, a seed's numbers are as likely to lie on one
-side of their bounds as on the other, all of them together: so the signs of whole seeds are flipped, the same flips
-for every question, and the largest statistic of any question is what an observed one has to exceed (Westfall and
-Young 1993, Resampling-Based Multiple Testing; Romano and Wolf 2005, JASA 100, 94-108). The statistic is Student's t
-in the form
+The test. Each question has one number per seed. Under the null hypothesis, a seed's numbers are as likely to lie on one
+side of their bounds as on the other, all of them together. So the signs of whole seeds are flipped, the same flips for
+every question, and an observed statistic has to exceed the largest statistic of any question (Westfall and Young 1993,
+Resampling-Based Multiple Testing; Romano and Wolf 2005, JASA 100, 94-108). The statistic is Student's t in the form
 
     S(b) = |Σ (x_i - b)| / √Σ (x_i - b)²        t = S √((n - 1) / (n - S²))
 
-of which flips change the numerator alone. For a yes or no a seed (x = 1 or 0, b = 1/2) it is the sign test.
+in which flips change only the numerator. For a yes or no per seed (x = 1 or 0, b = 1/2) it is the sign test.
 
 Looks. Seeds are taken in ascending order, and the test is made at every look of a plan that does not depend on the
-data. A look may spend what the spending rule gives it (Lan and DeMets 1983, Biometrika 70, 659-663), and flips that
-exceeded an earlier boundary are spent: over all looks together, at most the whole level of them does. This is exact
-where all questions are null, since the boundaries depend on the numbers only through their distances from the bounds.
+data. A spending rule gives each look its part of the level (Lan and DeMets 1983, Biometrika 70, 659-663). Flips that
+exceeded an earlier boundary are spent: over all looks together, the share of flips that exceed a boundary is at most
+the level. This is exact if all questions are null, since the boundaries depend on the numbers only through their
+distances from the bounds.
 
-Intervals (`intervals`) are simultaneous too. Where every question is far from its bounds, flips of the distances from
-them say little of how far apart the means may lie by chance; so the boundary of the intervals is that of the distances
-from the means and from the bounds together.
+Intervals (`intervals`) are simultaneous too. If every question is far from its bounds, flips of the distances from the
+bounds say little about how far apart the means may lie by chance. So the boundary of the intervals is computed from the
+distances from the means and from the bounds together.
 """
 
 import math
@@ -31,14 +31,14 @@ import numpy.typing as npt
 from rdrop_cli.errors import ValueRefusedError
 
 ALPHA = 0.05  # chance of any false decision on a page
-ALPHA_RARE = 0.01  # of it, for the claim that something is rare, which signs cannot show
+ALPHA_RARE = 0.01  # part of ALPHA, for claims that something is rare, which signs cannot show
 ALPHA_SIGNS = ALPHA - ALPHA_RARE
 ALPHA_PERIOD = ALPHA_SIGNS / 2  # the chance that the period exceeds its part of an interval
 FIRST_LOOK, MAX_SEEDS = 8, 32
-FIRST_FLIPS, FIRST_SHARE = 3, 0.8  # what the first look may use
-EXACT_SEEDS = 14  # up to here every assignment of signs is tried; the signs of later seeds are drawn
-TIES = 1e-9  # statistics that differ by less of their size are the same
-_EQUAL = 1e-14  # squares that are less of their size are rounding
+FIRST_FLIPS, FIRST_SHARE = 3, 0.8  # limits of the first look: see `Plan.spend`
+EXACT_SEEDS = 14  # up to this many, all assignments of signs are tried; signs of later seeds are drawn
+TIES = 1e-9  # relative difference below which statistics are equal
+_EQUAL = 1e-14  # relative size below which squares are rounding
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -46,7 +46,7 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Plan:
-    """At how many seeds the page is judged, fixed before the first of them is trained.
+    """The numbers of seeds at which the page is judged, fixed before the first seed is trained.
 
     Raises:
         UsageError: the looks are not ascending numbers of seeds.
@@ -59,10 +59,10 @@ class Plan:
             raise ValueRefusedError("looks", self.looks, "ascending numbers of seeds such as 8,16,32")
 
     def spend(self, seeds: int) -> float:
-        """Return the level that all looks up to so many seeds may use together: α · n / last.
+        """Return the level that all looks up to `seeds` seeds may spend together: α · n / last.
 
-        The first look has at least three times 2 / 2^n, as far as four fifths of α allow: the least with which n seeds
-        can decide anything, and as much for two questions of the page on which the seeds disagree.
+        The first look gets at least three times 2 / 2^n, as far as four fifths of α allow: 2 / 2^n is the lowest level
+        at which n seeds can decide anything; the rest is for two questions of the page on which the seeds disagree.
         """
         first, last = self.looks[0], self.looks[-1]
         reached = max((look for look in self.looks if look <= seeds), default=0)
@@ -77,12 +77,12 @@ class Plan:
 
     @property
     def can_decide(self) -> int | None:
-        """The fewest seeds at which anything can be decided; None where no look can."""
+        """The fewest seeds at which anything can be decided; None if no look can."""
         return next((n for n in self.looks if self.spend(n) >= 2.0 ** (1 - min(n, EXACT_SEEDS))), None)
 
 
 class Column(NamedTuple):
-    """What is tested: the distances of a question's numbers from a bound."""
+    """A test: the distances of a question's numbers from a bound."""
 
     question: int
     bound: float
@@ -90,14 +90,14 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Looks:
-    """What a test gives for studies at their looks.
+    """The results of a test for studies at their looks.
 
     Attributes:
-        seeds: of each look, shape (look,).
-        boundaries: what a statistic has to exceed, shape (study, look); infinite where nothing can be decided.
-        wide_boundaries: the same of intervals.
+        seeds: number of seeds at each look, shape (look,).
+        boundaries: the value that a statistic has to exceed, shape (study, look); infinite if nothing can be decided.
+        wide_boundaries: the same for intervals.
         excluded: whether a look excludes the bound of a column, shape (study, look, column).
-        p: of every column, adjusted for all columns and looks, shape (study, look, column); NaN where not asked for.
+        p: of every column, adjusted for all columns and looks, shape (study, look, column); NaN if not requested.
         counts, means, deviations: of every question's numbers, shape (study, look, question).
     """
 
@@ -112,11 +112,11 @@ class Looks:
 
 
 def make_signs(seeds: int, exact: int = EXACT_SEEDS) -> Floats:
-    """Return assignments of signs, shape (assignment, seed): every one of the first `exact` seeds, drawn beyond.
+    """Return assignments of signs, shape (assignment, seed): all for the first `exact` seeds, drawn for later ones.
 
-    The first seed keeps its sign, since S is the same where all are flipped; the first assignment flips nothing. The
-    signs that are drawn are the lowest bits of SplitMix64 (Steele, Lea and Flood 2014) at 64 · assignment + seed: the
-    same on every machine.
+    The first seed keeps its sign, since S does not change if all signs are flipped; the first assignment flips nothing.
+    Drawn signs are the lowest bits of SplitMix64 (Steele, Lea and Flood 2014) at 64 · assignment + seed: the same on
+    every machine.
     """
     rows = np.arange(2 ** (min(seeds, exact) - 1), dtype=np.uint64)
     signs = np.ones((len(rows), seeds))
@@ -136,13 +136,13 @@ def _draw_bits(rows: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.uint64
 
 @dataclass
 class _Spending:
-    """Assignments of signs that have exceeded a boundary at an earlier look: their share of the level is spent."""
+    """Assignments of signs that exceeded a boundary at an earlier look: their share of the level is spent."""
 
     alive: Bools
     spent: npt.NDArray[np.int64]
 
     def measure_p(self, largest: Floats, observed: Floats) -> Floats:
-        """Return, of each observed statistic, the share of assignments that are spent or reach it."""
+        """Return, for each observed statistic, the share of assignments that are spent or reach it."""
         living = np.where(self.alive, largest, -1.0)
         reach = (living[:, :, None] >= observed[:, None] * (1 - TIES)).sum(axis=1)
         p: Floats = (self.spent[:, None] + reach) / largest.shape[1]
@@ -173,11 +173,11 @@ def take_looks(
     """Make the test at every look that the seeds reach.
 
     Args:
-        values: shape (study, seed, question), seeds in ascending order; NaN where a seed has no number.
-        columns: every bound that is asked about.
+        values: shape (study, seed, question), seeds in ascending order; NaN if a seed has no number.
+        columns: every bound to test.
         centred: the questions whose intervals are of means.
-        signs: of `make_signs`.
-        measure_p: whether p is wanted too.
+        signs: from `make_signs`.
+        measure_p: whether to compute p.
     """
     studies, seeds, questions = values.shape
     signs = make_signs(seeds) if signs is None else signs
@@ -221,7 +221,7 @@ def take_looks(
 
 
 def _measure_deviations(counts: Floats, means: Floats, squares: Floats) -> Floats:
-    """Return the standard deviation of numbers by how many there are, their mean and the sum of their squares."""
+    """Return standard deviations from the counts, the means and the sums of squares."""
     variances = np.maximum(squares - counts * means**2, 0.0) / np.maximum(counts - 1, 1)
     variances[variances <= _EQUAL * squares] = 0.0  # rounding
     deviations: Floats = np.sqrt(variances)
@@ -239,12 +239,12 @@ def _measure_flips(
 
     Args:
         flipped_sum, flipped_count: sums of the flipped numbers, and of the signs alone.
-        moments: of each question's numbers: how many, their sum, the sum of their squares.
-        question, centres: of every column, the question and the value that distances are taken from.
+        moments: count, sum and sum of squares of each question's numbers.
+        question, centres: for each column, the question and the value from which distances are measured.
     """
     n, total, square = (each[:, question] for each in moments)
     norms = np.maximum(square - 2 * centres * total + n * centres**2, 0.0)
-    norms[norms <= _EQUAL * (square + n * centres**2)] = np.inf  # all of them on it: no side to be on
+    norms[norms <= _EQUAL * (square + n * centres**2)] = np.inf  # all equal the centre: on neither side
     distances = flipped_sum[..., question] - centres[:, None] * flipped_count[..., question]
     flipped: Floats = np.abs(distances) / np.sqrt(norms)[:, None]
     return flipped

@@ -1,4 +1,4 @@
-"""A verdict as data, and as a document in which every number of the page stands once; what there is not is null."""
+"""A verdict as data, and as a document that has every number of the page once; missing values are null."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -21,23 +21,23 @@ Verdict = Literal["holds", "does-not-hold", "undecided"]
 Reason = Literal[
     "decided", "no-runs", "too-short", "not-measured", "too-few-seeds", "across-bound", "period", "still-improving"
 ]
-OPEN: tuple[Reason, ...] = ("too-few-seeds", "across-bound", "period")  # what more seeds or days may decide
+OPEN: tuple[Reason, ...] = ("too-few-seeds", "across-bound", "period")  # more seeds or days may decide these
 
 
 @dataclass(frozen=True)
 class ClaimVerdict:
-    """What the runs say of a claim.
+    """The verdict of the runs on a claim.
 
     Attributes:
         region: where the answer has to lie, at the margin of these runs.
-        reason: why it is undecided, or `decided`; `no-runs`: no seed with complete runs of all it needs; `too-short`:
-            none of which all are long enough; `not-measured`: of which nobody measured the intervals;
+        reason: why it is undecided, or `decided`; `no-runs`: no seed has complete runs of all networks that it needs;
+            `too-short`: no seed has only runs that are long enough; `not-measured`: the intervals were not measured;
             `still-improving`: `improving` is not empty, and the answer would be that a network does not overfit.
-        p: of the nearest bound of the region that decides, of the seeds alone; None of no look.
-        published: the same number of the published runs; None where there is none.
-        size: of a share: mean, lowest and highest of what is asked about, over seeds.
-        onset: of overfitting: the epoch at which each seed that shows it begins to; not of all one can be found.
-        improving: seeds whose run was still improving at its end, where that leaves the question open.
+        p: of the deciding bound of the region, from the seeds alone; None if there was no look.
+        published: the same number of the published runs; None if there is none.
+        size: for a share: mean, lowest and highest size of the effect over seeds.
+        onset: for overfitting: the first epoch of each seed that shows it; not every onset can be found.
+        improving: seeds that do not show it and whose run was still improving at its end.
     """
 
     claim: Claim
@@ -58,10 +58,10 @@ class ClaimVerdict:
 
     @property
     def reproduced(self) -> bool | None:
-        """Whether the published number lies where another run would fall, 19 times in 20; of a share, in its interval.
+        """Whether the published number lies in the 95 % prediction interval of a run; for a share, in its interval.
 
-        A published number is that of one run, and scatters as runs do. None where nothing was published, or of fewer
-        than two seeds.
+        A published number comes from one run and scatters as runs do. None if nothing was published, or if there are
+        fewer than two seeds.
         """
         if self.published is None or len(self.answer.seeds) < 2:
             return None
@@ -71,7 +71,7 @@ class ClaimVerdict:
 
     @property
     def has_answer(self) -> bool:
-        """Whether any seed speaks to it."""
+        """Whether any seed answers it."""
         return bool(self.answer.by_seed)
 
 
@@ -89,7 +89,7 @@ def find_claim(claims: Sequence[Found], claim_id: str) -> Found:
     """Return the verdict on one claim.
 
     Raises:
-        UsageError: the edition that was judged does not claim it.
+        UsageError: the judged edition does not make this claim.
     """
     found = next((each for each in claims if each.claim.id == claim_id), None)
     if found is None:
@@ -103,8 +103,8 @@ class Confirmation:
     """Networks that some seeds chose and others judge.
 
     Attributes:
-        first_fresh: the seeds from this one on had no part in the choice, and are all that is judged.
-        chosen: of how many networks of its cell each was the best on the seeds below.
+        first_fresh: seeds from this one on had no part in the choice; only they are judged.
+        chosen: for each network, the number of networks of its cell among which it was the best on the earlier seeds.
     """
 
     first_fresh: int
@@ -113,13 +113,13 @@ class Confirmation:
 
 @dataclass(frozen=True)
 class StudyVerdict:
-    """The runs that were judged and what they say.
+    """The judged runs and the verdicts.
 
     Attributes:
-        margin: what counts as a difference, in standardised error.
-        networks: the table of networks, of each cell the lowest difference first.
-        variance: the variance account; empty where nothing varies alone.
-        confirmation: which seeds chose what is judged, where they are others; then no claim is judged.
+        margin: the smallest difference that counts, in standardised error.
+        networks: the table of networks; in each cell the lowest difference comes first.
+        variance: the variance account; empty if no source varies alone.
+        confirmation: the choice, if other seeds chose the judged networks; then no claim is judged.
     """
 
     collection: Collection
@@ -134,18 +134,18 @@ class StudyVerdict:
         """Return the verdict on one claim.
 
         Raises:
-            UsageError: the edition that was judged does not claim it.
+            UsageError: the judged edition does not make this claim.
         """
         return find_claim(self.claims, claim_id)
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: each claim and what the runs say of it."""
+        """Return the HTML for a notebook: each claim and its verdict."""
         rows = (f"<tr><th>{escape(claim.id)}</th><td>{escape(claim.verdict)}</td></tr>" for claim in self.claims)
         return f"<table>{''.join(rows)}</table>"
 
     @property
     def answers(self) -> dict[str, Answer]:
-        """Every question that any seed speaks to, once."""
+        """The answers that have seeds, once each, by the id of the question."""
         answers = [verdict.answer for verdict in self.claims] + [row.answer for row in self.networks if row.answer]
         return {answer.question.id: answer for answer in answers if answer.by_seed}
 
@@ -189,7 +189,7 @@ def describe_answer(answer: Answer) -> dict[str, Any]:
 
 
 def describe_region(region: Region) -> list[float | None]:
-    """Return its ends; one that is open is None."""
+    """Return the ends of a region; None for an open end."""
     return [bound if isfinite(bound) else None for bound in (region.low, region.high)]
 
 

@@ -1,4 +1,4 @@
-"""What runs keep day by day in files of their own: read of many at once, and named where it is damaged."""
+"""Daily errors and coverage, which runs keep in files of their own: read for many runs at once; damage is reported."""
 
 import os
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ DAILY_COVERAGE = Kind(
 
 
 def read_errors(runs: Sequence[Run], damaged: list[Skipped]) -> list[DailyErrors | None]:
-    """Read the validation errors of runs by day."""
+    """Read the daily validation errors of runs."""
     return _read_by_day(runs, DAILY_ERRORS, damaged)
 
 
 def read_coverage(runs: Sequence[Run], damaged: list[Skipped]) -> list[DailyCoverage | None]:
-    """Read the coverage of the runs whose intervals were measured: most have no such file."""
+    """Read the daily coverage of runs; None for the many runs whose intervals were not measured."""
     measured = [run for run in runs if os.path.exists(f"{run.folder.place}/{DAILY_COVERAGE.file}")]  # noqa: PTH110
     found = dict(
         zip((run.folder.place for run in measured), _read_by_day(measured, DAILY_COVERAGE, damaged), strict=True)
@@ -39,7 +39,7 @@ def read_coverage(runs: Sequence[Run], damaged: list[Skipped]) -> list[DailyCove
 
 
 def _read_by_day(runs: Sequence[Run], kind: Kind[Daily | None], damaged: list[Skipped]) -> list[Daily | None]:
-    """Read what runs keep day by day; a file that is damaged is named, none is missed where none was kept."""
+    """Read a daily file of each run; a damaged file is added to `damaged`, a missing one is None."""
     found: list[Daily | None] = []
     read = read_files([run.folder for run in runs], kind)
     for run, daily in zip(runs, read, strict=True):

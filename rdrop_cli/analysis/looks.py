@@ -1,8 +1,8 @@
-"""The plan of a study's looks and the ledger that keeps it, and what a study that trains until it is decided does next.
+"""The plan of a study's looks, its ledger, and the next step of a study that trains until it is decided.
 
-The ledger is `looks.json` in the runs folder: for each data and protocol, the looks that were planned, and those that
-were taken. A plan is fixed when its first look is reached: one that is made after the seeds have been seen does not
-keep the chance of a false decision.
+The ledger is `looks.json` in the runs folder: for each data and protocol, the looks that were planned, and the looks
+that were taken. A plan is fixed when its first look is reached: a plan made after seeing the seeds does not bound the
+chance of a false decision.
 """
 
 import json
@@ -20,18 +20,18 @@ from rdrop_cli.files import read_small_text, write_json
 from rdrop_cli.locks import hold_lock
 
 LEDGER = "looks.json"
-LOCK, FOR_AS_LONG_AS_IT_TAKES = f".{LEDGER}.lock", -1.0  # of two that look at once neither shall be lost
+LOCK, FOR_AS_LONG_AS_IT_TAKES = f".{LEDGER}.lock", -1.0  # of two looks at the same time, neither is lost
 
 
 @dataclass(frozen=True)
 class NextSeeds:
-    """What to train next.
+    """The seeds to train next.
 
     Attributes:
-        kind: `decided`: every claim that was asked for is; `train`: train `seeds`, then judge again; `exhausted`: no
-            claim that is undecided can be decided by more seeds within the plan.
-        seeds: how many seeds the study has then, from the first on.
-        undecided: the claims that are.
+        kind: `decided`: every requested claim is decided; `train`: train `seeds`, then judge again; `exhausted`: more
+            seeds within the plan cannot decide any undecided claim.
+        seeds: number of seeds that the study then has, from the first on.
+        undecided: the undecided claims.
     """
 
     kind: Literal["decided", "train", "exhausted"]
@@ -40,9 +40,9 @@ class NextSeeds:
 
 
 def choose_next_seeds(judged: StudyVerdict, claims: Names[str]) -> NextSeeds:
-    """Decide what a study that trains until it is decided does next: go to the next look that can decide.
+    """Return the next step of a study that trains until it is decided: go to the next look that can decide.
 
-    Seeds cannot decide what no run is long enough for, or what nobody has measured.
+    Seeds cannot decide a claim if no run is long enough, or if its intervals were not measured.
     """
     reached = len(judged.seeds)
     waiting = [judged.find(each) for each in claims if judged.find(each).verdict == "undecided"]
@@ -59,10 +59,10 @@ def choose_next_seeds(judged: StudyVerdict, claims: Names[str]) -> NextSeeds:
 
 
 def choose_plan(runs_dir: Path, sha256: str, protocol: str, looks: tuple[int, ...] | None) -> Plan:
-    """Return the plan of a study: the one that is asked for, else the one in the ledger, else a look at every seed.
+    """Return the plan of a study: the requested one, else the one in the ledger, else the default plan.
 
     Raises:
-        UsageError: another plan is asked for than was fixed before its first look.
+        UsageError: the requested plan differs from the one that was fixed before its first look.
         DataError: the ledger is damaged.
     """
     entry = _find_entry(_read_ledger(runs_dir), sha256, protocol)
@@ -79,7 +79,7 @@ def choose_plan(runs_dir: Path, sha256: str, protocol: str, looks: tuple[int, ..
 
 
 def record_look(runs_dir: Path, judged: StudyVerdict | AcrossVerdict) -> None:
-    """Write down a look: the plan, the seeds, and what they decided; one that is there already is not written again.
+    """Record a look: the plan, the seeds and the decided claims; a look that is already recorded is not written again.
 
     Raises:
         DataError: the ledger is damaged.

@@ -1,12 +1,12 @@
-"""The measures of a training curve, each defined here and nowhere else.
+"""The measures of a training curve, each defined only here.
 
-A curve is a float array of shape (epoch,): one standardised mean absolute error an epoch. Multiply an error by the
-run's `target_std` to have it in the target's own unit. Epochs are counted from 1; v is the validation error of n
+A curve is a float array of shape (epoch,): one standardised mean absolute error per epoch. Multiply an error by the
+run's `target_std` to convert it to the target's own unit. Epochs are counted from 1; v is the validation error of n
 epochs.
 
-The lowest of n noisy epochs lies below the true curve, the further the noisier it is: of two networks alike in
-everything but their jitter the noisier one looks better. So no measure here takes an extreme and reads its value off
-the same epochs: the epoch is chosen on one half of them and read off the other (`measure_level`).
+The lowest of n noisy epochs lies below the true curve, and more so with more noise: of two networks that differ only in
+their jitter, the noisier one looks better. So no measure here reads the value of an extreme from the epochs that chose
+it: the epoch is chosen on one half of the epochs and its error is read from the other (`measure_level`).
 """
 
 import math
@@ -20,11 +20,11 @@ from rdrop_cli.errors import DataError
 Curve = npt.NDArray[np.float64]
 
 WINDOW_EPOCHS = 5  # of a running median, and of the end of training
-LEAST_CHOICE_EPOCHS = 4  # one epoch with two neighbours on either half
-LEAST_EPOCHS = 10  # two windows side by side: below that nothing can be seen to turn
-ONSET_JITTERS = 2.5  # on 10 to 80 epochs of level white noise an onset is then found in about 1 curve of 100, or fewer
+LEAST_CHOICE_EPOCHS = 4  # one epoch with two neighbours in each half
+LEAST_EPOCHS = 10  # two adjacent windows: fewer epochs cannot show a turn
+ONSET_JITTERS = 2.5  # finds an onset in at most about 1 of 100 curves of 10 to 80 epochs of level white noise
 
-_MAD_TO_SD = 1.482602218505602  # standard deviation of a normal variable, by its median absolute value
+_MAD_TO_SD = 1.482602218505602  # standard deviation of a normal variable, divided by its median absolute value
 _ROUNDING = 64 * np.finfo(np.float64).eps  # differences below this share of the loss are float64 rounding
 
 
@@ -63,7 +63,7 @@ def check_curve(name: str, values: npt.ArrayLike, least_epochs: int = 1) -> Curv
         raise DataError(f"{name}: expected one number an epoch, received an array of shape {curve.shape}")
     if len(curve) < least_epochs:
         raise DataError(f"{name}: expected at least {least_epochs} epochs, received {len(curve)}: train for longer")
-    if not math.isfinite(sum(curve.tolist())) and not np.isfinite(curve).all():  # the first takes half as long
+    if not math.isfinite(sum(curve.tolist())) and not np.isfinite(curve).all():  # the first check takes half as long
         bad = int(np.isfinite(curve).argmin())
         raise DataError(f"{name}: epoch {bad + 1} is {curve[bad]}: skip this run")
     return curve
@@ -76,10 +76,10 @@ def measure_level(val_loss: npt.ArrayLike) -> Level:
         a     = argmin over even e, 1 < e < n, of (v_{e-1} + v_{e+1}) / 2
         b     = argmin over odd e, 1 < e < n, of the same
 
-    The epoch is chosen by its two neighbours and its own error is read, so that noise which is independent from epoch
-    to epoch has mean zero in it: a noisier network gains nothing. The minimum of 20 such epochs lies 1.9 standard
-    deviations too low, the lowest running median of five 0.7. Of fewer than four epochs there is nothing to choose:
-    it is the last. (Splitting the sample between choosing and estimating: Cox 1975, Biometrika 62, 441-444.) At a
+    The epoch is chosen by its two neighbours, and its own error is read. So noise that is independent between epochs
+    has mean zero in the level: a noisier network gains nothing. The minimum of 20 such epochs lies 1.9 standard
+    deviations too low, the lowest running median of five 0.7. With fewer than four epochs there is no choice: the level
+    is the last error. (Splitting the sample between choosing and estimating: Cox 1975, Biometrika 62, 441-444.) At a
     sharp turn the level lies above the true minimum by about half an epoch's slope.
     """
     return _find_level(check_curve("val_loss", val_loss))
@@ -88,7 +88,7 @@ def measure_level(val_loss: npt.ArrayLike) -> Level:
 def _find_level(curve: Curve) -> Level:
     if len(curve) < LEAST_CHOICE_EPOCHS:
         return Level(float(curve[-1]), float(len(curve)))
-    neighbours = curve[:-2] + curve[2:]  # of epochs 2 to n - 1: twice their mean, which is lowest at the same epoch
+    neighbours = curve[:-2] + curve[2:]  # for epochs 2 to n - 1: twice the mean, which is lowest at the same epoch
     one, other = 2 * int(neighbours[::2].argmin()) + 1, 2 * int(neighbours[1::2].argmin()) + 2
     return Level(float((curve[one] + curve[other]) / 2), (one + other) / 2 + 1)
 
@@ -99,16 +99,16 @@ def measure_end(curve: npt.ArrayLike) -> float:
 
 
 def measure_overfitting(val_loss: npt.ArrayLike, training: npt.ArrayLike, margin: float) -> Overfitting:
-    """Return whether a run overfits, and by how much and from when on.
+    """Return whether a run overfits, by how much, and from which epoch on.
 
         rise  = end of v - level of v
         shown = rise > margin and the end of the training error < its running median at the turn
 
-    Overfitting is that both curves part: where training and validation get worse together, a network diverges.
+    Overfitting means that the two curves part: if training and validation get worse together, the network diverges.
 
     Args:
-        training: error on the training data; measured with dropout off if it was, else the training loss.
-        margin: what counts as a rise, in standardised error.
+        training: training error measured with dropout off, if there is one, else the training loss.
+        margin: the smallest rise that counts, in standardised error.
     """
     validation, fitted = check_curve("val_loss", val_loss, LEAST_EPOCHS), check_curve("training", training)
     if len(validation) != len(fitted):
@@ -124,9 +124,10 @@ def find_overfit_onset(val_loss: npt.ArrayLike) -> int | None:
 
         onset = min {e > 1 : m_k > min(m) + 2.5 · jitter  for every k ≥ e}, with at least 5 epochs k
 
-    m is the running median over five epochs. The rise is judged against the curve's own noise: a constant added to the
-    curve, or a positive factor, moves no onset. One or two bad epochs make none, wherever they are; nor does a rise
-    that is taken back later. With noise the onset lies a little after the turn: the rise has to clear it.
+    m is the running median over five epochs. The rise is compared with the curve's own noise: adding a constant to
+    the curve, or multiplying it by a positive factor, does not move the onset. One or two bad epochs do not make an
+    onset, wherever they are, nor does a rise that is reversed later. With noise the onset lies a little after the turn,
+    since the rise has to exceed the noise.
     """
     curve = check_curve("val_loss", val_loss, LEAST_EPOCHS)
     medians = run_median(curve)
@@ -137,13 +138,13 @@ def find_overfit_onset(val_loss: npt.ArrayLike) -> int | None:
 
 
 def measure_jitter(val_loss: npt.ArrayLike) -> float:
-    """Return the spread from epoch to epoch that is left when the trend is taken away.
+    """Return the spread between epochs that remains after removing the trend.
 
         jitter = 1.4826 · median |v_{e-1} - 2 v_e + v_{e+1}| / √6
 
-    Second differences take away whatever is straight over three epochs, so no trend has to be modelled; √6 makes
-    the figure the standard deviation where the noise is white (Gasser, Sroka and Jennen-Steinmetz 1986, Biometrika
-    73, 625-633), the median keeps single bad epochs and a steep start from counting.
+    Second differences remove every trend that is linear over three epochs, so no trend has to be modelled. √6 makes the
+    figure the standard deviation if the noise is white (Gasser, Sroka and Jennen-Steinmetz 1986, Biometrika 73,
+    625-633). The median ignores single bad epochs and a steep start.
     """
     curve = check_curve("val_loss", val_loss, LEAST_EPOCHS)
     return float(_MAD_TO_SD * np.median(np.abs(np.diff(curve, n=2))) / np.sqrt(6))
@@ -162,7 +163,7 @@ def count_epochs_to_reach(val_loss: npt.ArrayLike, error: float) -> int | None:
 
 
 def run_median(curve: Curve) -> Curve:
-    """Return the running median over five epochs, shape (epoch,); at the ends over the epochs that exist."""
+    """Return the running median over five epochs, shape (epoch,); at the ends, over the epochs that exist."""
     half, epochs = WINDOW_EPOCHS // 2, len(curve)
     if epochs < WINDOW_EPOCHS:
         return np.array([_median_around(curve, place) for place in range(epochs)])
@@ -180,6 +181,6 @@ def _median_around(curve: Curve, place: int) -> float:
 
 
 def _find_median(values: Curve) -> float:
-    """Return the median of a few values, for which NumPy's takes ten times as long."""
+    """Return the median of a few values; NumPy's median takes ten times as long."""
     ordered, middle = sorted(values.tolist()), len(values) // 2
     return float(ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)

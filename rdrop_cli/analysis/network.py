@@ -1,4 +1,4 @@
-"""What a network is here: a configuration as it was trained, by all that may differ between runs besides the seed."""
+"""A network: a configuration as it was trained, with everything except the seed that may differ between runs."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -21,19 +21,19 @@ class Network:
 
     @property
     def name(self) -> str:
-        """The variant and, where it drops, its rates: `dropout-lstm 0.2/0.5`."""
+        """The variant and, if it has dropout, its rates: `dropout-lstm 0.2/0.5`."""
         variant, rates = VARIANTS.get(self.variant), (self.dropout, self.recurrent_dropout)
         drops = any(rates) or (variant is not None and variant.drops)
         return label_network(self.variant, self.cell, rates if drops else None)
 
     @property
     def chosen_cell(self) -> str | None:
-        """The cell that was chosen for it; None of its variant's own."""
+        """The cell that was chosen for it; None for its variant's own cell."""
         return find_chosen_cell(self.variant, self.cell)
 
     @property
     def is_of_the_study(self) -> bool:
-        """Whether it is a variant with the rates that it has where none are asked for: the claims speak of those."""
+        """Whether it is a variant with its default rates: the claims are about those."""
         variant = VARIANTS.get(self.variant)
         return variant is not None and (variant.dropout, variant.recurrent_dropout) == (
             self.dropout,
@@ -47,7 +47,7 @@ def read_network(run: Metrics) -> Network:
 
 
 def label_networks(networks: Iterable[Network]) -> dict[Network, str]:
-    """Label networks by their names, and by their epochs where those alone tell two of them apart."""
+    """Label networks by name, and also by epochs if the name is not unique."""
     networks = list(networks)
     times = Counter(network.name for network in networks)
     epochs = {each: f", {format_count(each.epochs, 'epoch')}" if times[each.name] > 1 else "" for each in networks}

@@ -1,6 +1,6 @@
-"""Questions about any networks, by name: what the claims of the editions on their other networks are read off.
+"""Questions about any networks, by name; the claims of the editions on their other networks use them.
 
-A question's id says what is measured and of which networks, so that the checker of a verdict can measure it again.
+The id of a question says what is measured and for which networks, so the checker of a verdict can measure it again.
 """
 
 from rdrop_cli.analysis.questions import Question, Runs
@@ -9,7 +9,7 @@ from rdrop_cli.errors import DataError
 
 
 def compare_turns(first: str, second: str) -> Question:
-    """Ask whether the second network is at its level sooner, and so overfits from an earlier epoch on."""
+    """Ask whether the second network reaches its level sooner, and so overfits from an earlier epoch on."""
     return Question(
         f"sooner {second} - {first}",
         (first, second),
@@ -42,7 +42,7 @@ def compare_with_naive(variant: str) -> Question:
 
 
 def compare_lowest_with_naive(variant: str) -> Question:
-    """Ask the same of its lowest epoch, which is what the book prints: too low by what chance adds to a minimum."""
+    """Ask the same for its lowest epoch, as the book prints it; chance makes a minimum too low."""
     return Question(
         f"lowest-above-naive {variant}",
         (variant,),
@@ -52,7 +52,7 @@ def compare_lowest_with_naive(variant: str) -> Question:
 
 
 def compare_test_with_naive(variant: str, share: float = 1.0) -> Question:
-    """Ask how far the test error of a network lies above a share of the naive forecast's."""
+    """Ask how far the test error of a network lies above a share of the naive forecast's test error."""
     of = "" if share == 1 else f"{share:g} of "
     return Question(
         f"test-above-{share:g}-naive {variant}",

@@ -1,7 +1,6 @@
-"""Which network does best: every one over its seeds, and against the reference of its cell.
+"""Which network does best: each one over its seeds, and compared with the reference of its cell.
 
-The differences are questions of the same page and test as the claims; the dropout network's is the very one of the
-claims.
+The differences are questions of the same page and test as the claims; for the dropout network it is the same question.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,22 +14,23 @@ from rdrop_cli.analysis.network import Network, label_networks
 from rdrop_cli.analysis.questions import compare_with
 from rdrop_cli.analysis.run import RunCurves
 
-CHOSEN_FROM = 3  # networks; of two nothing was chosen
+CHOSEN_FROM = 3  # networks; with two there is no choice
 
 
 @dataclass(frozen=True)
 class NetworkRow:
-    """What the seeds of a network say; errors are standardised and means over seeds.
+    """The results of a network over its seeds; errors are standardised and means over seeds.
 
     Attributes:
         level: over the epochs of the network.
         turn: epoch of the level.
-        test: error on the test period of the networks that validation chose; None where none was measured.
-        overfitting: seeds that overfit, of those that are long enough to tell; with its exact 95 % interval.
-        reference: label of the network that it is compared with; None of a reference.
-        answer: to the question how its level differs; None of a reference.
-        chosen_from: of how many networks of its cell it is the best on these very seeds, three or more, so that its
-            difference flatters it; 0 of the others.
+        test: error on the test period at the best epochs; None if it was not measured.
+        overfitting: number of seeds that overfit, and of seeds that are long enough to show it.
+        overfitting_interval: the exact 95 % interval of that share.
+        reference: label of the network that it is compared with; None for a reference.
+        answer: how its level differs from the reference's; None for a reference.
+        chosen_from: number of networks of its cell, three or more, among which it is the best on these same seeds, so
+            its difference is flattered; 0 for the others.
     """
 
     label: str
@@ -52,7 +52,7 @@ class NetworkRow:
 
     @property
     def effect(self) -> str:
-        """`lower`, `higher` or `undecided` against the reference, `reference`, or `no shared seed`."""
+        """`lower`, `higher` or `undecided` compared with the reference; or `reference`, or `no shared seed`."""
         if self.answer is None:
             return "reference"
         if self.answer.estimate is None:
@@ -64,9 +64,9 @@ class NetworkRow:
 
 
 def find_references(collection: Collection) -> dict[Network, Network]:
-    """Return the network that each is compared with: the edition's without dropout, else the first there is.
+    """Return the network that each is compared with: the edition's network without dropout, else the first.
 
-    Networks with a cell that was chosen for them have a reference of their own.
+    Networks with a chosen cell have a reference of their own.
     """
     references: dict[str | None, Network] = {}
     for network, runs in collection.networks.items():
@@ -80,7 +80,7 @@ def find_references(collection: Collection) -> dict[Network, Network]:
 
 
 def ask_differences(collection: Collection) -> dict[Network, Asked]:
-    """Return, of every network that has a reference, the question how their levels differ."""
+    """Return, for every network with a reference, the question how their levels differ."""
     labels = label_networks(collection.networks)
     return {
         network: Asked(
@@ -95,14 +95,14 @@ def ask_differences(collection: Collection) -> dict[Network, Asked]:
 
 
 def align_by_seed(networks: Sequence[Sequence[RunCurves]]) -> RunsBySeed:
-    """Return the runs of every seed that all networks have, in their order; seeds ascending."""
+    """Return the runs of every seed that all networks have, in the order of the networks; seeds ascending."""
     by_seed = [{run.seed: run for run in runs} for runs in networks]
     shared = sorted(set.intersection(*(set(runs) for runs in by_seed)))
     return {seed: tuple(runs[seed] for runs in by_seed) for seed in shared}
 
 
 def align_origins(collection: Collection, networks: Sequence[Network]) -> dict[int, RunsBySeed]:
-    """Return the runs of every seed that all networks have at every origin at which they have any, by origin."""
+    """Return, by origin, the runs of the seeds that all networks have at every origin with shared seeds."""
     at_origins = {0: collection.networks, **collection.later}
     found = {
         start: align_by_seed([of_network.get(network, ()) for network in networks])
@@ -114,7 +114,7 @@ def align_origins(collection: Collection, networks: Sequence[Network]) -> dict[i
 
 
 def build_rows(collection: Collection, answers: Mapping[Network, Answer]) -> list[NetworkRow]:
-    """Return the table by cell, in each the lowest difference first: at equal epochs, over shared seeds."""
+    """Return the table by cell; in each the lowest difference comes first, at equal epochs and over shared seeds."""
     labels, references = label_networks(collection.networks), find_references(collection)
     rows = [
         _describe(network, labels, collection, references.get(network), answers.get(network))

@@ -1,4 +1,4 @@
-"""What more seeds would bring to a question that is undecided: a range, for a difference that is real; or nothing."""
+"""The expected effect of more seeds on an undecided question: a range if the difference is real, or none."""
 
 import math
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from rdrop_cli.analysis.distributions import exceed_t, find_t
 from rdrop_cli.analysis.intervals import RARE_SHARE
 from rdrop_cli.analysis.joint_test import ALPHA_RARE, Plan
 
-NORMAL_80 = 0.8416  # of the normal distribution below which 80 % lie
-# The boundary of S that ten questions of one page have at 12 seeds and more, within a tenth: see `joint_test`.
+NORMAL_80 = 0.8416  # 80 % quantile of the standard normal distribution
+# The boundary of S for ten questions of one page at 12 seeds and more, within a tenth: see `joint_test`.
 USUAL_BOUNDARY = 3.1
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """What more seeds would bring.
+    """The expected effect of more seeds.
 
     Attributes:
         kind: `first-look`: nothing can be decided before `fewest` seeds; `range`: if the difference is real, `fewest`
             to `most` seeds in all decide it in four of five studies; `no-difference`: none larger than the margin is
             likely; `period`: more seeds do not help, another period would; `unlikely`: not within the plan.
-        most: None where it is more than the plan has.
+        most: None if it is more than the plan has.
     """
 
     kind: Literal["first-look", "range", "no-difference", "period", "unlikely"]
@@ -32,10 +32,10 @@ class Outlook:
 
 
 def foresee(answer: Answer, region: Region, margin: float, plan: Plan) -> Outlook:
-    """Say what more seeds would bring to a claim that is undecided.
+    """Estimate the effect of more seeds on an undecided claim.
 
-    The distance from the nearest bound is taken at the ends of its central 80 %, under Student's t, on the side of
-    the bound where the seeds lie: so the range is conditional on the difference being real and of that direction.
+    The distance from the nearest bound is taken at the ends of its central 80 %, under Student's t, on the side of the
+    bound where the seeds lie. So the range assumes that the difference is real and has this direction.
     """
     seeds, last = len(answer.by_seed), plan.looks[-1]
     if answer.question.bets_on_rarity and region.high < 0.5:
@@ -58,7 +58,7 @@ def foresee(answer: Answer, region: Region, margin: float, plan: Plan) -> Outloo
             return Outlook("no-difference")
     bound = min(region.bounds, key=lambda each: abs(each - float(answer.estimate or 0.0)))
     far = abs(answer.estimate - bound) / error
-    above = exceed_t(-far, seeds - 1)  # the chance of this side
+    above = exceed_t(-far, seeds - 1)  # the probability of this side
     near, wide = (far + find_t(1 - above * (1 - share), seeds - 1) for share in (0.1, 0.9))
     fewest, most = (_count_seeds(each * error / spread, first, last) for each in (wide, near))
     if fewest is None:
@@ -67,7 +67,7 @@ def foresee(answer: Answer, region: Region, margin: float, plan: Plan) -> Outloo
 
 
 def _count_seeds(effect: float, first: int, last: int) -> int | None:
-    """Return the seeds at which four of five studies exclude a bound that is so many deviations away."""
+    """Return the number of seeds at which four of five studies exclude a bound `effect` standard deviations away."""
     for seeds in range(first, last + 1):
         boundary = min(USUAL_BOUNDARY, math.sqrt(seeds) * 0.97)
         t = boundary * math.sqrt((seeds - 1) / (seeds - boundary**2))

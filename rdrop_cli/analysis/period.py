@@ -1,4 +1,4 @@
-"""How much of an answer belongs to its validation period: measured over several, or estimated from blocks of days."""
+"""How much of an answer is due to its period: measured over several periods, or estimated from blocks of days."""
 
 import math
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ LEAST_BLOCKS = 4
 
 @dataclass(frozen=True)
 class Period:
-    """What another period like this one might add to a mean.
+    """The uncertainty of a mean over periods like this one.
 
     Attributes:
-        days: calendar days of the period.
-        blocks: of two weeks.
+        days: number of calendar days in the period.
+        blocks: number of blocks of two weeks.
         error: standard error of the mean over blocks, in the unit of the mean.
         half: half the width of its interval, simultaneous over `compared` means.
     """
@@ -33,14 +33,14 @@ class Period:
 
 
 def measure_period(seeds: Sequence[ByDay | None], compared: int) -> Period | None:
-    """Measure how a mean varies over the days; None where too little was kept for it.
+    """Measure how a mean varies over the days; None if too few days were kept.
 
         d_b   = Σ_t w_t d_t / Σ_t w_t over the days t of a block, mean over seeds
         error = standard deviation of the blocks / √blocks        half = t_{blocks - 1, 1 - α / (2 · compared)} · error
 
-    Blocks of two weeks, since errors stay alike for days. Student's t over block means covers its nominal level where
-    the percentile bootstrap over as few blocks does not. Seeds count of which the days were kept, the same as the first
-    such seed's; each network at the epoch that validation chose.
+    Blocks are two weeks long, since errors stay similar for days. Student's t over block means has its nominal
+    coverage; the percentile bootstrap over so few blocks does not. Seeds count if their days were kept and equal those
+    of the first such seed; each network is taken at its best epoch.
     """
     kept = [each for each in seeds if each]
     if not kept or len(kept[0].days) < LEAST_BLOCKS * BLOCK_DAYS:
@@ -54,13 +54,13 @@ def measure_period(seeds: Sequence[ByDay | None], compared: int) -> Period | Non
 
 @dataclass(frozen=True)
 class Origins:
-    """The answers of several periods, and what another one like them might add.
+    """The answers over several periods, and their uncertainty over periods like these.
 
     Attributes:
         estimates: mean over seeds at each origin: errors, or shares of seeds.
-        overlap: share of a validation period that two of them have in common, mean over pairs.
-        error: standard error of the mean over origins; None of shares.
-        half: half the width of its interval, simultaneous over `compared` answers; None of shares.
+        overlap: share of a validation period that two periods have in common, mean over pairs.
+        error: standard error of the mean over origins; None for shares.
+        half: half the width of its interval, simultaneous over `compared` answers; None for shares.
     """
 
     estimates: tuple[float, ...]
@@ -71,11 +71,11 @@ class Origins:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the validation periods of origins lie, and what follows for the mean over them.
+    """The positions of the validation periods of origins, and their effect on the mean over origins.
 
     Attributes:
-        starts: where they begin, in rows.
-        rows: how long each is.
+        starts: start of each, in rows.
+        rows: length of each.
     """
 
     starts: tuple[int, ...]
@@ -83,39 +83,39 @@ class Layout:
 
     @property
     def shared(self) -> npt.NDArray[np.float64]:
-        """The share of rows that two periods have in common, shape (origin, origin): how their weather correlates."""
+        """The part of their rows that two periods share, shape (origin, origin): the correlation of their weather."""
         apart = np.abs(np.subtract.outer(self.starts, self.starts))
         return np.maximum(0.0, 1 - apart / self.rows)
 
     @property
     def overlap(self) -> float:
-        """The mean of it over pairs."""
+        """The mean of the shared parts over pairs of periods."""
         pairs = self.shared[np.triu_indices(len(self.starts), 1)]
         return float(pairs.mean())
 
     @property
     def freedom(self) -> float:
-        """Degrees of freedom of their variance: periods - 1, or fewer where they overlap (Satterthwaite 1946)."""
+        """Degrees of freedom of the variance: periods - 1, or fewer if periods overlap (Satterthwaite 1946)."""
         centred = self.shared - self.shared.mean(axis=0)
         return float(np.trace(centred) ** 2 / np.trace(centred @ centred))
 
     def scale(self, variance: float) -> float:
-        """Return the variance of the mean over origins, from the variance among them."""
+        """Return the variance of the mean over origins, from the variance among origins."""
         return float(variance * (1 + (len(self.starts) - 1) * self.overlap) / (1 - self.overlap) / len(self.starts))
 
 
 def measure_origins(numbers: npt.NDArray[np.float64], layout: Layout, compared: int) -> Origins:
-    """Measure how a mean varies from period to period, of numbers of shape (origin, seed).
+    """Measure how a mean varies between periods, from numbers of shape (origin, seed).
 
         error² = max(s², e² / n) / K · (1 + (K - 1) ρ) / (1 - ρ)        half = t_{f, 1 - α / (2 · compared)} · error
 
-    s² is the variance among the means of the K origins, e² what is left of the numbers without seeds and origins. The
-    period is the unit: seeds of one period share it, so that more of them tell nothing of another. Student's t over the
-    means of few units keeps its level also where these are unequally noisy (Ibragimov and Müller 2010, J. Bus. Econ.
-    Stat. 28, 453-468). Means of few periods may agree by chance, at some look surely: no less is taken than the seeds
-    alone make of it (Röver, Knapp and Friede 2015, BMC Med. Res. Methodol. 15, 99). The last factor is for periods that
-    have a share ρ of their rows in common, as Nadeau and Bengio 2003 (Machine Learning 52, 239-281) correct for common
-    windows; f is K - 1 where they have none.
+    s² is the variance among the means of the K origins, e² the residual variance without the effects of seeds and
+    origins. The period is the unit: the seeds of one period share it, so more seeds say nothing about another period.
+    Student's t over the means of few units keeps its level even if the units are unequally noisy (Ibragimov and Müller
+    2010, J. Bus. Econ. Stat. 28, 453-468). The means of few periods may agree by chance, and at some look they will: so
+    the variance is at least the variance from the seeds alone (Röver, Knapp and Friede 2015, BMC Med. Res. Methodol.
+    15, 99). The last factor corrects for periods that have a share ρ of their rows in common, as Nadeau and Bengio 2003
+    (Machine Learning 52, 239-281) correct for common windows; f is K - 1 if periods share no rows.
     """
     estimates = numbers.mean(axis=1)
     variance = max(float(estimates.var(ddof=1)), measure_residual(numbers) / numbers.shape[1])
@@ -125,7 +125,7 @@ def measure_origins(numbers: npt.NDArray[np.float64], layout: Layout, compared: 
 
 
 def measure_residual(numbers: npt.NDArray[np.float64]) -> float:
-    """Return the variance of numbers (origin, seed) without what belongs to origins and seeds; 0 of one seed."""
+    """Return the residual variance of numbers (origin, seed) without origin and seed effects; 0 for one seed."""
     origins, seeds = numbers.shape
     if seeds < 2:
         return 0.0
@@ -134,7 +134,7 @@ def measure_residual(numbers: npt.NDArray[np.float64]) -> float:
 
 
 def average_blocks(daily: npt.NDArray[np.float64], windows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the weighted mean of each block of two weeks, shape (block,); the last takes the days that remain."""
+    """Return the weighted mean of each block of two weeks, shape (block,); the last takes the remaining days."""
     starts = np.arange(len(daily) // BLOCK_DAYS) * BLOCK_DAYS
     means: npt.NDArray[np.float64] = np.add.reduceat(daily * windows, starts) / np.add.reduceat(windows, starts)
     return means

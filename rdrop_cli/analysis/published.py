@@ -1,7 +1,7 @@
 """The published study: edition 1 epoch by epoch, editions 2 and 3 number by number, one run of each network.
 
 Source: F. Chollet, Deep Learning with Python, 1st ed. (Manning 2017), sections 6.3 and 6.4, and the outputs stored in
-its notebooks. The losses are facts; they were measured with Keras 2.0.8, and `loss` with dropout on where there is any.
+its notebooks. The losses are facts; they were measured with Keras 2.0.8, `loss` with dropout on if there is any.
 """
 
 import csv
@@ -18,13 +18,13 @@ from rdrop_cli.study.variants import find_own_cell
 
 PUBLISHED_NAIVE_VAL_MAE = 0.29  # as printed: 2.57 °C
 PUBLISHED_TARGET_STD = 8.84  # standard deviation of T (degC) over rows 0–199,999 of the Jena data
-PUBLISHED_SEED = 0  # no seed was set; a place has to be filled
-# What may differ without the error being another quantity: a name, a summary, how long, how the training error is
-# measured, and what is done with a few wind readings.
+PUBLISHED_SEED = 0  # no seed was set; the field needs a value
+# Fields that may differ without changing the meaning of the error: name, summary, number of epochs, how the training
+# error is measured, and how a few wind readings are treated.
 FREE_FIELDS = {"name", "summary", "epochs", "epochs_with_dropout", "train_windows_measured", "sentinels"}
 
 
-# Of editions 2 and 3 the text alone: °C, one run of each network. Naive: 2.44 on validation, 2.62 in the test.
+# Editions 2 and 3, from the text only: °C, one run of each network. Naive: 2.44 on validation, 2.62 in the test.
 NAIVE_VAL_DEGC, NAIVE_TEST_DEGC = 2.44, 2.62
 _PRINTED_IN_BOTH = {
     "test-above-1-naive lstm": 2.55 - NAIVE_TEST_DEGC,
@@ -38,13 +38,13 @@ PRINTED_IN_DEGC = {
     2: _PRINTED_IN_BOTH | {"lowest-above-naive lstm": 2.36 - NAIVE_VAL_DEGC},
     3: _PRINTED_IN_BOTH | {"lowest-above-naive lstm": 2.39 - NAIVE_VAL_DEGC},
 }
-# What the text says its one run of each shows.
+# What the one run of each network shows, according to the text.
 _SHOWN = {"overfits-early lstm": 1.0, "overfits-by-20 lstm-dropout": 0.0, "sooner lstm-bidirectional - lstm": 1.0}
 PRINTED_SHARES = {2: _SHOWN, 3: _SHOWN}
 
 
 def load_published() -> dict[str, RunCurves]:
-    """Return the published run of each network, by the name that the same network has as a variant here.
+    """Return the published run of each network, by the name of the same network as a variant here.
 
     The training error without dropout and the test error were not published: both are None.
     """
@@ -55,9 +55,9 @@ def load_published() -> dict[str, RunCurves]:
 
 
 def find_published(runs: Sequence[Metrics]) -> dict[str, RunCurves]:
-    """Return the published curves of the variants that runs of one protocol are of, at the study's rates.
+    """Return the published curves of the variants of some runs of one protocol, at the study's rates.
 
-    None where the runs forecast something else than the published ones did: the errors could not be compared.
+    Empty if the runs forecast something else than the published runs: the errors could not be compared.
     """
     if _list_unlike_published(runs[0]):
         return {}
@@ -66,12 +66,12 @@ def find_published(runs: Sequence[Metrics]) -> dict[str, RunCurves]:
 
 
 def load_published_like(run: Metrics) -> dict[str, RunCurves]:
-    """Return what `load_published` does, or nothing where a run forecasts something else than the published ones."""
+    """Return the runs of `load_published`, or none if a run forecasts something else than the published runs."""
     return {} if _list_unlike_published(run) else load_published()
 
 
 def load_printed_like(run: Metrics) -> dict[str, float]:
-    """Return the numbers that the edition prints, standardised, by question; none where a run does something else."""
+    """Return the printed numbers of the edition, standardised, by question; none if a run does something else."""
     edition = EDITIONS.get(run.protocol.name, BOOK)
     if _list_unlike(run, edition) or edition.number not in PRINTED_IN_DEGC:
         return {}
@@ -80,10 +80,10 @@ def load_printed_like(run: Metrics) -> dict[str, float]:
 
 
 def match_published(runs: Sequence[Metrics]) -> dict[str, RunCurves]:
-    """Return what `find_published` does.
+    """Return the curves of `find_published`.
 
     Raises:
-        UsageError: there is none, and why.
+        UsageError: there are none; the message says why.
     """
     published = find_published(runs)
     if published:
@@ -96,7 +96,7 @@ def match_published(runs: Sequence[Metrics]) -> dict[str, RunCurves]:
 
 
 def _list_unlike_published(run: Metrics) -> list[str]:
-    """Name the fields in which a run differs from the published ones so that their errors may not be compared."""
+    """Name the fields in which a run differs from the published runs, so their errors must not be compared."""
     return _list_unlike(run, BOOK)
 
 
@@ -107,7 +107,7 @@ def _list_unlike(run: Metrics, edition: Edition) -> list[str]:
 
 
 def _build_run(model: str, rows: list[dict[str, str]]) -> RunCurves:
-    """Put the rows of one network into curves; the file has them in the order of their epochs."""
+    """Build curves from the rows of one network; the file has them in the order of epochs."""
     return RunCurves(
         variant=model,
         seed=PUBLISHED_SEED,

@@ -1,4 +1,4 @@
-"""The questions of a page: what is measured of a seed, and what of it is told without being judged."""
+"""The questions of a page: the number measured for each seed, and what is reported without being judged."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -20,28 +20,28 @@ BOOK_EPOCHS = 30
 BASELINE, DROPOUT, STEP_MASK, LAYER_BEFORE = "baseline", "dropout", "naive-step", "dropout-before"
 
 Runs = tuple[RunCurves, ...]
-Measure = Callable[[Runs], float]  # of the runs of one seed, in the order of `needs`; DataError if it has none
-Kind = Literal["share", "error", "points"]  # of seeds; standardised; of targets, less another share
-MeasureByDay = Callable[[Runs], ByDay]  # likewise
+Measure = Callable[[Runs], float]  # of the runs of one seed, in the order of `needs`; DataError if there is no number
+Kind = Literal["share", "error", "points"]  # share of seeds; standardised error; share of targets minus another
+MeasureByDay = Callable[[Runs], ByDay]  # the same by day
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of the seeds.
+    """A question to the seeds.
 
     Attributes:
-        needs: the variants whose runs of one seed `measure` takes, in its order; two of them make a pair.
-        number: what is measured, in words.
-        measure: the number of a seed; of a share 1.0 where the seed shows it and 0.0 where it does not.
-        is_share: whether the answer is the share of seeds that show it; else it is the mean, an error.
-        in_points: whether the mean is no error but a share of targets less another, told in percentage points.
-        size: of a share, how large what it asks about is in a seed, in words and as a measure: told, not judged.
+        needs: the variants whose runs of one seed `measure` takes, in its order; two variants make a pair.
+        number: description of the measured number.
+        measure: the number of a seed; for a share: 1.0 if the seed shows it, else 0.0.
+        is_share: whether the answer is the share of seeds that show it; else it is the mean over seeds.
+        in_points: whether the mean is a share of targets minus another, in percentage points, and not an error.
+        size: for a share: the size of the effect in a seed, as a description and a measure; reported, not judged.
         size_is_error: whether the size is an error, and not a number of epochs.
-        onset: of a share, the epoch from which on a seed that shows it does, as a measure; told, not judged.
-        by_day: of a mean, the same day by day, which tells how much the period makes of it; None where nothing does.
+        onset: for a share: the first epoch at which a seed shows it, as a measure; reported, not judged.
+        by_day: for a mean: the same by day, which shows how much depends on the period; None if there is no such data.
         bets_on_rarity: whether the share may be shown to be small.
         least_epochs: runs with fewer have no answer.
-        needs_turn: whether a run that was still improving at its end was trained too little to answer no.
+        needs_turn: whether a run that was still improving at its end is too short to answer no.
     """
 
     id: str
@@ -60,7 +60,7 @@ class Question:
 
     @property
     def kind(self) -> Kind:
-        """What its answer is."""
+        """The kind of its answer."""
         return "share" if self.is_share else "points" if self.in_points else "error"
 
     @property
@@ -70,7 +70,7 @@ class Question:
 
     @property
     def in_period(self) -> bool:
-        """Whether it can be told how much of the answer belongs to the period."""
+        """Whether the uncertainty from the period can be measured by day."""
         return self.by_day is not None
 
 
@@ -81,7 +81,7 @@ def differ_in_level(runs: Runs) -> float:
 
 
 def differ_by_day(runs: Runs) -> ByDay:
-    """Return the second run's validation error minus the first's, by day: each network at the epoch that was chosen."""
+    """Return the second run's validation error minus the first's, by day, each network at its best epoch."""
     one, other = runs[0].daily, runs[1].daily
     if one is None or other is None or one.days != other.days:
         raise DataError(f"{runs[0]}: no daily errors of the days that {runs[1]} has")
@@ -89,7 +89,7 @@ def differ_by_day(runs: Runs) -> ByDay:
 
 
 def find_onset(within: int | None = None) -> Measure:
-    """Return the measure of when the first run of a seed starts to overfit; a seed that does not has none."""
+    """Return a measure of the epoch at which a seed's first run starts to overfit; other seeds have no number."""
 
     def measure(runs: Runs) -> float:
         onset = find_overfit_onset(runs[0].val_loss[:within])
@@ -107,14 +107,14 @@ def overfits_early(runs: Runs) -> float:
 
 
 def _differ_at_end(measure: Callable[[RunCurves, int], float]) -> Measure:
-    """Second run minus first, over the epochs that both have."""
+    """Return a measure: second run minus first, over the epochs that both have."""
     return lambda runs: measure(runs[1], count_equal_epochs(runs)) - measure(runs[0], count_equal_epochs(runs))
 
 
 def _count_further_epochs(runs: Runs) -> float:
-    """Return how many epochs more the second run takes to come within the margin of the first one's level.
+    """Return how many more epochs the second run takes to come within the margin of the first one's level.
 
-    A run that never does is taken as one that does after its last epoch.
+    A run that never does counts as if it did so in the epoch after its last.
     """
     target = runs[0].level.error + runs[0].margin
     first, second = (count_epochs_to_reach(run.val_loss, target) or run.epochs + 1 for run in runs)
@@ -122,7 +122,7 @@ def _count_further_epochs(runs: Runs) -> float:
 
 
 def _measure_worse_level(runs: Runs) -> float:
-    """Return the level above the naive forecast's error, of the run that does worse."""
+    """Return the level minus the naive forecast's error, for the run that does worse."""
     equal = count_equal_epochs(runs)
     return max(run.measure_level(equal).error - run.naive_val_mae for run in runs)
 
@@ -153,7 +153,7 @@ def ask_early_overfitting(variant: str) -> Question:
 
 
 def ask_rare_overfitting(variant: str, within: int) -> Question:
-    """Ask whether a network overfits by an epoch, which is claimed to be rare."""
+    """Ask whether a network overfits by epoch `within`, which is claimed to be rare."""
     return Question(
         f"overfits-by-{within} {variant}",
         (variant,),

@@ -8,7 +8,7 @@ from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.errors import RdropError
 from rdrop_cli.study.variants import format_rates, label_network
 
-LEAST_VALUES = 2  # of each rate: fewer are a row, no grid
+LEAST_VALUES = 2  # of each rate: fewer make a row, not a grid
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,9 @@ class RateGrid:
     """One variant and cell, trained for one number of epochs with several rates.
 
     Attributes:
-        network: what it is called.
-        squares: what the seeds of each pair (dropout, recurrent dropout) say; a pair may be missing.
-        reference: what they are compared with, where that is another network; the baseline, as a rule.
+        network: its label.
+        squares: results for each pair (dropout, recurrent dropout); a pair may be missing.
+        reference: the network that they are compared with, if it is of another variant; usually the baseline.
     """
 
     network: str
@@ -51,17 +51,17 @@ class RateGrid:
 def list_rate_grids(rows: Sequence[NetworkRow]) -> list[RateGrid]:
     """Return every network with at least two values of both rates, the one with the most pairs first.
 
-    Of a network that was trained for different numbers of epochs it is the pairs with the most usual one.
+    If a network was trained for different numbers of epochs, the grid has the pairs with the most common number.
     """
     grids = [grid for grid in _lay_out(rows) if grid.is_grid]
     return sorted(grids, key=lambda grid: (-len(grid.squares), grid.network))
 
 
 def require_rate_grids(rows: Sequence[NetworkRow]) -> list[RateGrid]:
-    """Return what `list_rate_grids` does.
+    """Return the grids of `list_rate_grids`.
 
     Raises:
-        RdropError: there is none, and what there is instead.
+        RdropError: there are none; the message says which rates there are.
     """
     grids = list_rate_grids(rows)
     if grids:
@@ -76,7 +76,7 @@ def require_rate_grids(rows: Sequence[NetworkRow]) -> list[RateGrid]:
 
 
 def list_left_out(rows: Sequence[NetworkRow], grids: Sequence[RateGrid]) -> list[str]:
-    """Return the labels of the networks that are no square of a grid, and that no grid is compared with."""
+    """Return the labels of the networks that are neither a square nor the reference of a grid."""
     shown = [row for grid in grids for row in (*grid.squares.values(), grid.reference)]
     return [row.label for row in rows if row not in shown]
 

@@ -1,4 +1,4 @@
-"""The errors of a run's best network, day by day, as the run folder keeps them, and its curves."""
+"""The daily errors of a run's best network, as the run folder keeps them, and the run's curves."""
 
 import math
 import zlib
@@ -26,9 +26,9 @@ class DailyErrors:
     """The standardised error of a run's best network on each calendar day of a period.
 
     Attributes:
-        days: ISO dates in their order, shape (day,).
-        windows: whose target lies on the day, shape (day,).
-        mae: mean absolute error over them, shape (day,).
+        days: ISO dates in ascending order, shape (day,).
+        windows: number of windows whose target lies on the day, shape (day,).
+        mae: mean absolute error over these windows, shape (day,).
     """
 
     days: tuple[str, ...]
@@ -37,10 +37,10 @@ class DailyErrors:
 
 
 def read_daily_errors(path: Path, error: str = "val_mae") -> DailyErrors | None:
-    """Read a run's `daily_errors.csv`, or its `daily_test_errors.csv` with `test_mae`; None where there is none.
+    """Read a run's `daily_errors.csv`, or its `daily_test_errors.csv` with `test_mae`; None if it is missing.
 
     Raises:
-        DataError: it is damaged, naming the line.
+        DataError: the file is damaged; the message names the line.
     """
     lines = read_lines(path)
     if lines is None:
@@ -55,22 +55,22 @@ def read_daily_errors(path: Path, error: str = "val_mae") -> DailyErrors | None:
 
 
 def pack_daily_errors(daily: DailyErrors | None) -> bytes:
-    """Return daily errors as the index of a runs folder keeps them: 8 bytes a day, and the calendar compressed."""
-    assert daily is not None  # of a file that is not there nothing is kept
+    """Return daily errors as the index of a runs folder keeps them: 8 bytes per day, and the compressed calendar."""
+    assert daily is not None  # nothing is kept for a missing file
     calendar = np.array([np.array(daily.days, "datetime64[D]").astype(np.int32), daily.windows.astype(np.int32)])
-    steps = np.diff(calendar, prepend=np.int32(0))  # nearly all are one day and no window more
+    steps = np.diff(calendar, prepend=np.int32(0))  # nearly all steps are one day and zero windows
     packed = zlib.compress(steps.tobytes(), 9)
     return len(packed).to_bytes(_HEAD_BYTES) + packed + daily.mae.tobytes()
 
 
 def unpack_daily_errors(content: bytes) -> DailyErrors:
-    """Return what `pack_daily_errors` has packed."""
+    """Return the daily errors that `pack_daily_errors` packed."""
     start = _HEAD_BYTES + int.from_bytes(content[:_HEAD_BYTES])
     days, windows = _unpack_calendar(content[_HEAD_BYTES:start])
     return DailyErrors(days, windows, np.frombuffer(content, np.float64, offset=start))
 
 
-@lru_cache(maxsize=16)  # runs of one study have the same
+@lru_cache(maxsize=16)  # runs of one study have the same calendar
 def _unpack_calendar(packed: bytes) -> tuple[tuple[str, ...], npt.NDArray[np.float64]]:
     steps = np.frombuffer(zlib.decompress(packed), np.int32).reshape(2, -1)
     days, windows = np.cumsum(steps, axis=1, dtype=np.int32)
@@ -94,14 +94,14 @@ class RunCurves:
     Attributes:
         loss: training loss, dropout on, shape (epoch,).
         val_loss: validation error, shape (epoch,).
-        train_mae: training error without dropout, shape (epoch,); None where nobody measured it (published runs).
+        train_mae: training error without dropout, shape (epoch,); None if it was not measured (published runs).
         naive_val_mae: error of the naive forecast on the same validation windows.
-        naive_test_mae: likewise on the test windows; None where it was not measured.
-        test_mae: test error of the model of the best validation epoch; None where it was not measured.
+        naive_test_mae: the same on the test windows; None if it was not measured.
+        test_mae: test error of the network at the best epoch; None if it was not measured.
         target_std: one standardised unit of the target in its own `unit`: °C for temperature.
-        unit: the target's; empty where its name tells none.
-        daily: validation errors of the best network by day; None where they were not kept.
-        coverage: how many targets its intervals held in the test; None where nobody measured it.
+        unit: unit of the target; empty if its name has none.
+        daily: daily validation errors of the best network; None if they were not kept.
+        coverage: daily coverage of its intervals in the test period; None if it was not measured.
 
     Raises:
         DataError: a curve is empty, of another length than the others, or not finite; or a figure is not finite.
@@ -121,10 +121,10 @@ class RunCurves:
     coverage: DailyCoverage | None = None
 
     def __post_init__(self) -> None:
-        for name in ("val_loss", "loss", "train_mae"):  # the others are measured by the first
+        for name in ("val_loss", "loss", "train_mae"):  # the first sets the length of the others
             curve = getattr(self, name)
             if curve is not None:
-                # The arrays are frozen with the rest: object.__setattr__ is how a frozen dataclass converts a field.
+                # Makes the arrays read-only too; a frozen dataclass can convert a field only with object.__setattr__.
                 object.__setattr__(self, name, self._check(name, curve))
         for name in ("naive_val_mae", "naive_test_mae", "test_mae", "target_std"):
             figure = getattr(self, name)
@@ -141,17 +141,17 @@ class RunCurves:
 
     @cached_property
     def level(self) -> Level:
-        """The error that the network reaches, which several questions ask for."""
+        """The error that the network reaches; cached, since several questions ask for it."""
         return measure_level(self.val_loss)
 
     @property
     def margin(self) -> float:
-        """What counts as a difference, in standardised error: 2 % of the naive forecast's error."""
+        """The smallest difference that counts, in standardised error: 2 % of the naive forecast's error."""
         return MARGIN_SHARE * self.naive_val_mae
 
     @property
     def overfitting(self) -> Overfitting:
-        """Whether the run overfits in all its epochs.
+        """Whether the run overfits, over all its epochs.
 
         Raises:
             DataError: it has too few.
@@ -159,12 +159,12 @@ class RunCurves:
         return self.examine_overfitting(self.epochs)
 
     def examine_overfitting(self, epochs: int) -> Overfitting:
-        """Return whether it overfits in its first so many epochs, which several questions ask for.
+        """Return whether the run overfits in its first `epochs` epochs; cached, since several questions ask for it.
 
-        By the training loss where no training error without dropout was measured.
+        Uses the training loss if no training error without dropout was measured.
 
         Raises:
-            DataError: these are too few.
+            DataError: there are too few epochs.
         """
         if epochs not in self._examined:
             training = self.loss if self.train_mae is None else self.train_mae
@@ -176,23 +176,23 @@ class RunCurves:
         return {}
 
     def measure_level(self, epochs: int) -> Level:
-        """Return the same of its first so many epochs."""
+        """Return the level of the first `epochs` epochs."""
         return self.level if epochs == self.epochs else measure_level(self.val_loss[:epochs])
 
     def cut(self, epochs: int) -> "RunCurves":
-        """Return the first so many epochs of the run."""
+        """Return the first `epochs` epochs of the run."""
         train_mae = None if self.train_mae is None else self.train_mae[:epochs]
         return replace(self, loss=self.loss[:epochs], val_loss=self.val_loss[:epochs], train_mae=train_mae)
 
     def with_daily(self, daily: DailyErrors | None, coverage: DailyCoverage | None) -> "RunCurves":
-        """Return the same curves, which need no second check, with what was kept day by day."""
+        """Return the same curves with daily errors and coverage; the curves need no second check."""
         same = copy(self)
         object.__setattr__(same, "daily", daily)
         object.__setattr__(same, "coverage", coverage)
         return same
 
     def in_unit_of(self, target_std: float) -> "RunCurves":
-        """Return the same errors standardised by another deviation of the same target."""
+        """Return the same errors standardised by another standard deviation of the same target."""
         factor = self.target_std / target_std
         if factor == 1.0:
             return self
@@ -222,5 +222,5 @@ class RunCurves:
 
 
 def count_equal_epochs(runs: tuple[RunCurves, ...]) -> int:
-    """Return the number of epochs that all of the runs have: more epochs alone make a lower best score."""
+    """Return the number of epochs that all runs have: more epochs alone lower the best score."""
     return min(run.epochs for run in runs)

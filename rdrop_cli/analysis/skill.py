@@ -25,20 +25,20 @@ LEVEL = 0.95
 
 
 class NotComparedError(RdropError):
-    """A run lacks what the comparison needs; the message names both."""
+    """A run lacks data that the comparison needs; the message names the run and the data."""
 
 
 @dataclass(frozen=True)
 class Skill:
-    """The difference in test error between a network and a reference forecast; negative where the network is better.
+    """The difference in test error between a network and a reference forecast; negative if the network is better.
 
     Attributes:
-        network, reference: what is compared; the network by the mean over its seeds.
-        seeds: of the network.
-        difference, interval: of the mean absolute errors, in the target's unit, and its 95 % interval.
-        unit: the target's.
+        network, reference: labels of the two; the network's error is the mean over its seeds.
+        seeds: number of seeds of the network.
+        difference, interval: difference of the mean absolute errors in the target's unit, and its 95 % interval.
+        unit: unit of the target.
         p: two-sided.
-        days: of the test period.
+        days: number of days in the test period.
     """
 
     network: str
@@ -54,12 +54,12 @@ class Skill:
 def measure_skill(runs: Sequence[Metrics], runs_dir: Path) -> Skill | None:
     """Compare the best network of a command with the best reference forecast of the runs folder on the same data.
 
-    Both are the best on validation, which chose them, the network by its level among those with the most seeds; the
-    test of the first origin decides. None where there is no network or no reference forecast, or the test period is
-    shorter than eight weeks.
+    Validation chooses both: the network by its level, among the networks with the most seeds. The test period of the
+    first origin decides. None if there is no network or no reference forecast, or if the test period is shorter than
+    eight weeks.
 
     Raises:
-        NotComparedError: a run has no errors by day, or those of other days.
+        NotComparedError: a run has no daily errors, or its days differ.
         DataError: daily errors are damaged.
     """
     networks = [run for run in keep_first_origin(runs) if run.is_network]
@@ -92,18 +92,18 @@ def measure_skill(runs: Sequence[Metrics], runs_dir: Path) -> Skill | None:
 def compare_forecasts(
     one: npt.NDArray[np.float64], other: npt.NDArray[np.float64], windows: npt.NDArray[np.float64]
 ) -> tuple[float, float, float]:
-    """Compare two forecasts by their mean errors a day (Diebold and Mariano 1995, J. Bus. Econ. Stat. 13, 253-263).
+    """Compare two forecasts by their mean daily errors (Diebold and Mariano 1995, J. Bus. Econ. Stat. 13, 253-263).
 
         d_t = w_t (e1_t - e2_t) / mean(w)        variance = (γ_0 + 2 Σ_k (1 - k/h) γ_k) / n,  k = 1 … h - 1
         t = mean(d) / √variance · √((n + 1 - 2h + h (h - 1) / n) / n),  n - 1 degrees of freedom
 
-    The weights of the autocovariances γ_k are those of Newey and West (1987), so that the variance is never negative; h
-    is two weeks, within which errors stay alike. The last factor is the correction for small samples of Harvey,
+    The weights of the autocovariances γ_k are those of Newey and West (1987), so the variance is never negative; h is
+    two weeks, within which errors stay similar. The last factor is the correction for small samples of Harvey,
     Leybourne and Newbold (1997, Int. J. Forecasting 13, 281-291).
 
     Args:
         one, other: mean absolute errors of shape (day,).
-        windows: over which each is a mean, shape (day,).
+        windows: number of windows in each mean, shape (day,).
 
     Returns:
         the mean difference, half the width of its 95 % interval, and the two-sided p.
@@ -124,7 +124,7 @@ def compare_forecasts(
 def _find_references(network: Metrics, runs_dir: Path) -> list[Run]:
     """Return the complete reference forecasts in the runs folder that have the network's windows and targets."""
     named = [folder for folder in list_run_folders(runs_dir) if folder.run_id.startswith(tuple(REFERENCES))]
-    folders = [folder for folder in named if folder.run_id.rpartition("-s")[0] not in VARIANTS]  # `naive-step` is one
+    folders = [folder for folder in named if folder.run_id.rpartition("-s")[0] not in VARIANTS]  # not `naive-step`
     if not folders:
         return []
     runs, _ = read_runs(folders)
@@ -133,7 +133,7 @@ def _find_references(network: Metrics, runs_dir: Path) -> list[Run]:
 
 
 def _choose_network(networks: Sequence[Metrics]) -> tuple[str, list[Metrics]]:
-    """Return the network with the lowest mean level of those with the most seeds: its label, and its runs."""
+    """Return the label and runs of the network with the lowest mean level among those with the most seeds."""
     groups: dict[Network, list[Metrics]] = {}
     for run in networks:
         groups.setdefault(read_network(run), []).append(run)

@@ -1,7 +1,7 @@
-"""The variance account: how far a level moves where one source of chance alone varies.
+"""The variance account: how far a level moves if one source of chance alone varies.
 
-A run's seed determines its initial weights, the windows that it sees and when, and its masks; the period is the same
-for all seeds. What each of them adds can be told from runs in which one alone varies around the run of seed 0
+A run's seed determines its initial weights, its masks, and which windows it sees when; the period is the same for all
+seeds. The contribution of each source is measured from runs in which it alone varies around the run of seed 0
 (Bouthillier et al. 2021, Accounting for variance in machine learning benchmarks, MLSys 3, arXiv:2103.03098).
 """
 
@@ -23,7 +23,7 @@ from rdrop_cli.analysis.questions import BASELINE, DROPOUT, Runs, differ_in_leve
 from rdrop_cli.study.config import SOURCES
 
 PERIOD, SEEDS = "period", "all seeds"
-LEAST_RUNS = 3  # of two a deviation is hardly known
+LEAST_RUNS = 3  # two runs hardly determine a standard deviation
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class Spread:
     Attributes:
         of: label of the network, or of the difference.
         source: what varies: `weights`, `windows`, `masks`, `period`, or `all seeds`: the first three together.
-        runs: of how many runs or pairs of runs; of `period`, of how many periods.
-        interval: the 95 % interval of the deviation where it is normal.
+        runs: number of runs or pairs of runs; for `period`, number of periods.
+        deviation: the standard deviation.
+        interval: the 95 % interval of the standard deviation, if levels are normal.
     """
 
     of: str
@@ -45,7 +46,7 @@ class Spread:
 
 
 def account_for_variance(collection: Collection) -> list[Spread]:
-    """Account for the levels of the study's two networks and their difference; empty where nothing varies alone."""
+    """Account for the levels of the study's two networks and their difference; empty if no source varies alone."""
     if not collection.varied and not collection.later:
         return []
     labels, claimed = label_networks(collection.networks), collection.claimed
@@ -64,7 +65,7 @@ def account_for_variance(collection: Collection) -> list[Spread]:
 
 
 def _list_varied(collection: Collection, source: str, networks: Sequence[Network]) -> list[Runs]:
-    """Return the runs of every seed in which one source varies; a network that has none of it is that of seed 0."""
+    """Return the runs of every seed in which one source varies; a network without such runs has its run of seed 0."""
     varied = collection.varied.get(source, {})
     by_seed = [{run.seed: run for run in varied.get(network, ())} for network in networks]
     seeds = set.intersection(*map(set, filter(None, by_seed))) if any(by_seed) else set[int]()
@@ -83,7 +84,7 @@ def _measure(runs: Runs) -> float:
 
 
 def _measure_over_periods(label: str, origins: Mapping[int, RunsBySeed], validation_rows: int) -> Spread | None:
-    """Measure how far the same seed moves from period to period: in the mean over seeds, which share the periods."""
+    """Measure how far a seed moves between periods, as the mean variance over seeds, which share the periods."""
     if len(origins) < LEAST_RUNS:
         return None
     layout = Layout(tuple(origins), validation_rows)
@@ -100,6 +101,6 @@ def _measure_spread(label: str, source: str, runs: Sequence[Runs]) -> Spread | N
 
 
 def _bound(variance: float, freedom: float) -> Interval:
-    """Return the interval of a deviation, from the distribution of χ² that its square has."""
+    """Return the interval of a standard deviation, whose square has a χ² distribution."""
     ends = (find_chi2(share, freedom) for share in (1 - ALPHA / 2, ALPHA / 2))
     return Interval(*(math.sqrt(variance * freedom / end) for end in ends))

@@ -1,8 +1,8 @@
-"""What the runs of a folder say of the study, as numbers and reasons; `report` and `cli` put them into words.
+"""The verdict of a folder's runs on the study, as numbers and reasons; `report` and `cli` put them into words.
 
-One rule for every claim: it holds where the interval of its question lies inside its region, does not hold where it
-lies outside, and is undecided where it lies across an end. The intervals are simultaneous over all questions of the
-page, and valid at every look of the plan (`joint_test`).
+One rule for every claim: it holds if the interval of its question lies inside its region, does not hold if it lies
+outside, and is undecided if it lies across an end. The intervals are simultaneous over all questions of the page, and
+valid at every look of the plan (`joint_test`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -50,12 +50,12 @@ def judge_collection(collection: Collection, plan: Plan) -> StudyVerdict:
 
 @dataclass(frozen=True)
 class Page:
-    """What is asked of a collection.
+    """The questions to a collection.
 
     Attributes:
-        margin: what counts as a difference, in standardised error.
+        margin: the smallest difference that counts, in standardised error.
         asked: every question of the claims and of the table of networks, by its id.
-        keys: the question of each network that is compared with another.
+        keys: the id of the question of each network that is compared with another.
     """
 
     collection: Collection
@@ -65,12 +65,12 @@ class Page:
 
     @property
     def family(self) -> dict[str, Asked]:
-        """The questions that any run speaks to: they are answered together."""
+        """The questions that have runs; they are answered together."""
         return {key: each for key, each in self.asked.items() if each.runs}
 
 
 def ask_page(collection: Collection) -> Page:
-    """Put together what is asked of a collection."""
+    """Build the questions to a collection."""
     if not collection.networks:
         return Page(collection, 0.0, {}, {})
     margin = collection.curves.margin
@@ -105,7 +105,7 @@ def judge_page(page: Page, answered: Mapping[str, Answer], plan: Plan) -> StudyV
 
 
 def list_bounds(question: Question, claims: Sequence[Claim], margin: float) -> tuple[float, ...]:
-    """Return the bounds that claims about a question ask of, and signs can be tested against, ascending."""
+    """Return the bounds of the claims about a question that signs can be tested against, ascending."""
     regions = [claim.region(margin) for claim in claims if claim.question is question]
     bounds = {bound for region in regions for bound in region.bounds if not question.is_share or bound == SIGN_BOUND}
     return tuple(sorted(bounds))
@@ -159,7 +159,7 @@ def _judge(
 
 
 def _find_improving(answer: Answer, asked: Asked) -> tuple[int, ...]:
-    """Return the seeds that answer no and of which a run was still improving at its end: more epochs might show it."""
+    """Return the seeds that answer no with a run that was still improving at its end: more epochs might show it."""
     silent = {seed: [runs[seed][0] for runs in asked.origins.values()] for seed, x in answer.by_seed.items() if not x}
     return tuple(
         seed
@@ -169,15 +169,15 @@ def _find_improving(answer: Answer, asked: Asked) -> tuple[int, ...]:
 
 
 def _denies(verdict: Verdict, region: Region) -> bool:
-    """Whether a verdict on a share says that few seeds show it."""
+    """Return whether a verdict on a share says that few seeds show it."""
     return verdict == ("holds" if region.high < inf else "does-not-hold")
 
 
 def place(interval: Interval | None, region: Region, is_share: bool = False) -> Verdict:
-    """Decide by where an interval lies: inside a region, outside, or across an end of it.
+    """Decide by the position of an interval: inside a region, outside, or across an end of it.
 
-    An interval that ends at a bound excludes it: where all of eight seeds show it, a share reaches from above 1/2.
-    Only one that is nothing but the bound, of differences that are all zero, does not.
+    An interval that ends at a bound excludes it: if all of eight seeds show it, the interval of the share starts above
+    1/2. The exception is an interval of the bound alone, from differences that are all zero.
     """
     if interval is None or (interval.low == interval.high and interval.low in region.bounds):
         return "undecided"
@@ -205,7 +205,7 @@ def explain_reason(answer: Answer, runs: RunsBySeed, region: Region, verdict: Ve
 
 
 def _choose_p(answer: Answer, region: Region) -> float | None:
-    """Return p of all the bounds of the region where the estimate lies inside, of the nearest where it lies outside."""
+    """Return the largest p of the bounds if the estimate lies inside the region, else the p of the nearest bound."""
     bounds = [bound for bound in region.bounds if bound in answer.p]
     if answer.estimate is None or not bounds or not answer.looked:
         return None
@@ -215,7 +215,7 @@ def _choose_p(answer: Answer, region: Region) -> float | None:
 
 
 def _measure_published(question: Question, runs: RunsBySeed, published: Mapping[str, RunCurves]) -> float | None:
-    """Return the number of the published runs, over as many epochs as the runs that are judged have."""
+    """Return the number of the published runs, over as many epochs as the judged runs have."""
     if not runs or not all(variant in published for variant in question.needs):
         return None
     epochs = [min(of_seed[place].epochs for of_seed in runs.values()) for place in range(len(question.needs))]
@@ -236,7 +236,7 @@ def _measure_size(asked: Asked) -> tuple[float, float, float] | None:
 
 
 def _find_onsets(asked: Asked) -> dict[int, float]:
-    """Return the epoch at which each seed that overfits at the first origin begins to, where noise does not hide it."""
+    """Return the first epoch of overfitting of each seed at the first origin, unless noise hides it."""
     question = asked.question
     if question.onset is None:
         return {}
@@ -245,10 +245,10 @@ def _find_onsets(asked: Asked) -> dict[int, float]:
 
 
 def check_claim_ids(ids: Iterable[str], field: str = "require") -> None:
-    """Refuse what is no claim, in an option of that name.
+    """Refuse ids that are not claims, given in the option `field`.
 
     Raises:
-        UsageError: naming those that there are.
+        UsageError: an id is unknown; the message lists the claims.
     """
     for claim_id in ids:
         if claim_id not in CLAIM_IDS:
