@@ -1,4 +1,4 @@
-"""The variance account in a terminal and in the report: what moves a level, one source of chance at a time."""
+"""The variance account in a terminal and in the report: how far each source of chance moves a level."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ NOTE = (
 
 
 def list_spreads(judged: StudyVerdict) -> list[tuple[str, ...]]:
-    """Return the rows of the table, the cells in the order of `HEADS`."""
+    """Return the rows of the table, with cells in the order of `HEADS`."""
     return [
         (spread.of, SOURCES[spread.source], str(spread.runs), f"{spread.deviation:.4f}", _format_interval(spread))
         for spread in judged.variance
@@ -34,7 +34,7 @@ def _format_interval(spread: Spread) -> str:
 
 
 def write_account(judged: StudyVerdict) -> Iterator[str]:
-    """Yield the lines of the table for a terminal; a long name stands on a line of its own, and each once."""
+    """Yield the lines of the table for a terminal; each name appears once, a long one on its own line."""
     yield _align(HEADS)
     last = ""
     for of, *cells in list_spreads(judged):

@@ -1,4 +1,4 @@
-"""A verdict over several datasets in a terminal of 80 columns: the joined answer, then what each dataset says."""
+"""A verdict over several datasets in a terminal of 80 columns: the joint answer, then each dataset's answer."""
 
 from collections.abc import Iterator
 
@@ -41,7 +41,7 @@ def write_across(judged: AcrossVerdict) -> Iterator[str]:
 
 
 def summarise_across(judged: AcrossVerdict) -> str:
-    """Say what holds in every dataset, in some, and in none."""
+    """Name the claims that hold in every dataset and in some, and those on which datasets contradict each other."""
     everywhere = [each.claim.id for each in judged.claims if each.holding == len(judged.studies)]
     mixed = [each for each in judged.claims if 0 < each.holding < len(each.by_dataset)]
     against = [each for each in judged.claims if {"holds", "does-not-hold"} <= _list_verdicts(each)]

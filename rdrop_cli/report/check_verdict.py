@@ -1,10 +1,10 @@
-"""Recompute every number of a verdict from the runs, in plain Python: no rdrop and no package is needed.
+"""Recompute every number of a verdict from the runs, in plain Python: it needs neither rdrop nor any other package.
 
     rdrop verdict --json > verdict.json
     python check_verdict.py verdict.json runs/          # or runs.zip, runs.tar.gz: an archive of run folders
 
-Written apart from the code that judges, from the formulas in docs/verdict.md. Prints each number that differs, and how
-many agree; ends with 1 where any differs.
+Written independently of the code that judges, from the formulas in docs/verdict.md. Prints each number that differs,
+and how many agree; exits with status 1 if any differs.
 """
 
 import csv
@@ -27,11 +27,11 @@ TOLERANCE = 1e-7
 Curve = list[float]
 Pair = tuple[float, float]
 Daily = list[tuple[str, float, float]]  # day, windows, error
-Run = tuple[Any, Daily]  # its metrics
+Run = tuple[Any, Daily]  # metrics, and the daily errors
 
 
 class Look(NamedTuple):
-    """What a look gives: boundaries of the test and of intervals, p of each column, the numbers seen by question."""
+    """The results of a look: boundaries of the test and of intervals, p by column, and the numbers seen by question."""
 
     seeds: int
     boundary: float
@@ -41,7 +41,7 @@ class Look(NamedTuple):
 
 
 def read_runs(path: Path) -> dict[str, Run]:
-    """Return {run_id: (metrics, daily)} of a folder or an archive of run folders; metrics have the coverage by day."""
+    """Return {run_id: (metrics, daily)} of a folder or archive of run folders; metrics include the daily coverage."""
     files = dict[str, bytes]()
     if path.is_dir():
         names = "metrics.json", "daily_errors.csv", "daily_coverage.csv"
@@ -70,13 +70,13 @@ def read_rows(content: bytes | None) -> list[dict[str, str]]:
 
 
 def find_sources(question: str) -> str | None:
-    """Return of which intervals a question asks how many targets they hold; None of any other question."""
+    """Return the sources of the intervals whose coverage a question is about; None for other questions."""
     found = re.match("coverage-of-(.+) ", question)
     return found[1] if found else None
 
 
 def list_excess(run: Any, sources: str) -> Daily:
-    """Return by how much the share that 80 % intervals hold exceeds 80 %, day by day; nothing if nobody measured it."""
+    """Return the coverage of the 80 % intervals minus 80 %, by day; empty if it was not measured."""
     rows = [(row["day"], float(row["targets"]), row.get(sources)) for row in run["coverage"]]
     return [(day, targets, float(held) / targets - NOMINAL) for day, targets, held in rows if held is not None]
 
@@ -88,7 +88,7 @@ def measure_excess(run: Any, sources: str) -> float | None:
 
 
 def level(curve: Curve) -> tuple[float, float]:
-    """Return the error at epochs that their neighbours choose, and the mean of these epochs."""
+    """Return the mean error of two epochs that were chosen by their neighbours, and the mean of these epochs."""
     if len(curve) < 4:
         return curve[-1], float(len(curve))
     chosen = list[int]()
@@ -120,7 +120,7 @@ def overfit(run: Any, epochs: int | None = None) -> tuple[float, float, bool]:
 
 
 def onset(curve: Curve) -> int | None:
-    """Return the first epoch from which on the running median has risen for good, clear of the jitter."""
+    """Return the first epoch from which the running median has risen for good, by more than the jitter."""
     medians, rounding = run_median(curve), 64 * 2.220446049250313e-16 * max(map(abs, curve))
     floor = min(medians) + max(2.5 * jitter(curve), rounding)
     last_down = max(e for e, value in enumerate(medians) if value <= floor)
@@ -164,7 +164,7 @@ def is_early(runs: list[Any]) -> float:
 
 
 def differ(measure: Callable[[Curve], float], runs: list[Any]) -> float:
-    """Return what is measured of the second curve minus the first, over the epochs that both have."""
+    """Return a measure of the second curve minus that of the first, over the epochs that both have."""
     curves, _ = cut(runs)
     return measure(curves[1]) - measure(curves[0])
 
@@ -189,7 +189,7 @@ def narrows_gap(runs: list[Any]) -> float:
     return float(gaps[1] < gaps[0] and end(curves[1]) <= end(curves[0]))
 
 
-# The number of a seed by the first word of a question; the networks that it is about may follow.
+# The number of a seed, by the first word of a question's id; the networks may follow in the id.
 BY_KIND: dict[str, Callable[[list[Any]], float]] = {
     "sooner": is_sooner,
     "overfits-early": is_early,
@@ -211,7 +211,7 @@ BY_KIND: dict[str, Callable[[list[Any]], float]] = {
 
 
 def find_rare_epochs(question: str) -> int | None:
-    """Return by which epoch a question on rare overfitting asks; None of any other question."""
+    """Return the epoch of a question on rare overfitting; None for other questions."""
     if question == "dropout-overfits":
         return BOOK_EPOCHS
     found = re.match(r"overfits-by-(\d+) ", question)
@@ -219,7 +219,7 @@ def find_rare_epochs(question: str) -> int | None:
 
 
 def measure(question: str, runs: list[Any]) -> float | None:
-    """Return the number of a seed, None where its runs are too short."""
+    """Return the number of a seed; None if its runs are too short."""
     if sources := find_sources(question):
         return measure_excess(runs[0], sources)
     rare = find_rare_epochs(question)
@@ -244,7 +244,7 @@ def spend(looks: list[int], seeds: int) -> float:
 
 
 def draw_sign(row: int, seed: int) -> int:
-    """Return a sign: the bits of the row for the first 14 seeds, of SplitMix64 beyond."""
+    """Return a sign: from the bits of the row for the first 14 seeds, from SplitMix64 for later ones."""
     if row == 0 or seed == 0:
         return 1
     if seed < 14:
@@ -257,7 +257,7 @@ def draw_sign(row: int, seed: int) -> int:
 
 
 class Spending:
-    """Rows of signs that have exceeded a boundary are spent."""
+    """Tracks the rows of signs that have not exceeded a boundary; the others are spent."""
 
     def __init__(self, rows: int) -> None:
         self.alive, self.rows = set(range(rows)), rows
@@ -279,8 +279,8 @@ def take_looks(
     """Return the looks that are reached.
 
     Args:
-        table: a row a seed, a number or None for every question.
-        columns: question and bound of what is tested.
+        table: one row per seed, with a number or None for every question.
+        columns: question and bound of each test.
         middles: questions whose intervals are of means.
     """
     questions = range(len(table[0]) if table else 0)
@@ -341,7 +341,7 @@ def incomplete_beta(a: float, b: float, x: float) -> float:
 
 
 def bisect(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return where an increasing function crosses zero."""
+    """Return the zero of an increasing function."""
     for _ in range(200):
         middle = (low + high) / 2
         low, high = (middle, high) if function(middle) < 0 else (low, middle)
@@ -349,7 +349,7 @@ def bisect(function: Callable[[float], float], low: float, high: float) -> float
 
 
 def quantile_t(share: float, freedom: float) -> float:
-    """Return a quantile above the middle of Student's t."""
+    """Return a quantile of Student's t above the median."""
     tail = 2 * (1 - share)
     x = bisect(lambda z: incomplete_beta(freedom / 2, 0.5, z) - tail, 0.0, 1.0)
     return math.sqrt(freedom * (1 - x) / x)
@@ -363,7 +363,7 @@ def bound_share(shown: int, seeds: int, boundary: float) -> Pair:
 
 
 def bound_at_tail(shown: int, seeds: int, tail: float) -> Pair:
-    """Return Clopper and Pearson's interval of a share, by what lies beyond either end."""
+    """Return Clopper and Pearson's interval of a share, from the probability beyond each end."""
     low = bisect(lambda x: incomplete_beta(shown, seeds - shown + 1, x) - tail, 0, 1) if shown else 0.0
     high = bisect(lambda x: incomplete_beta(shown + 1, seeds - shown, x) - 1 + tail, 0, 1) if shown < seeds else 1.0
     return low, high
@@ -378,7 +378,7 @@ def bet(shown: Curve, share: float) -> float:
 
 
 def differ_by_day(question: str, sides: list[Run]) -> Daily:
-    """Return what the runs of a seed give day by day: a difference, or a coverage less 80 %; nothing if not kept."""
+    """Return the daily numbers of a seed's runs: a difference, or a coverage minus 80 %; empty if not kept."""
     if sources := find_sources(question):
         return list_excess(sides[0][0], sources)
     if len(sides) != 2:
@@ -390,7 +390,7 @@ def differ_by_day(question: str, sides: list[Run]) -> Daily:
 
 
 def measure_period(seeds: list[Daily], compared: int) -> Pair | None:
-    """Return (standard error over blocks, half of the interval); None where too few days were kept."""
+    """Return (standard error over blocks, half of the interval); None if too few days were kept."""
     kept = [each for each in seeds if each]
     if not kept or len(kept[0]) < 4 * BLOCK_DAYS:
         return None
@@ -421,7 +421,7 @@ def bound_origins(found: dict[int, dict[int, float]], rows: int, compared: int) 
 
 
 def lay_out(starts: list[int], rows: int) -> Pair:
-    """Return (share of a period that two have in common, degrees of freedom of the variance among them)."""
+    """Return (share that two periods have in common, degrees of freedom of the variance among periods)."""
     count = len(starts)
     shared = [[max(0.0, 1 - abs(one - other) / rows) for one in starts] for other in starts]
     overlap = (sum(map(sum, shared)) - count) / (count * (count - 1))
@@ -433,7 +433,7 @@ def lay_out(starts: list[int], rows: int) -> Pair:
 
 
 def intersect_looks(is_share: bool, looks: list[Look], index: int) -> Pair:
-    """Return what no look excludes of a question."""
+    """Return the interval of values that no look excludes, for one question."""
     low, high = (0.0, 1.0) if is_share else (-math.inf, math.inf)
     for look in looks:
         seen, wide, ends = look.seen[index], look.wide, (-math.inf, math.inf)
@@ -463,12 +463,12 @@ def bound_question(
     half: float,
     reach: Curve,
 ) -> tuple[Pair | None, Pair | None]:
-    """Return the interval of the seeds, and the one that decides; to p of the rare share bets are added.
+    """Return the interval of the seeds, and the deciding interval; for a rare share, add the bets to `p`.
 
     Args:
-        shown: of each seed the share of its origins that show it.
+        shown: for each seed, the share of its origins that show it.
         half: half the width of the interval over periods.
-        reach: shares of seeds at each origin.
+        reach: share of seeds at each origin.
     """
     mean, is_share, bets = statistics.fmean(values), question["kind"] == "share", find_rare_epochs(question["id"])
     low, high = intersect_looks(is_share, looks, index)
@@ -496,7 +496,7 @@ def place(interval: Pair | None, region: list[float | None], is_share: bool) -> 
 
 
 class Comparison:
-    """Counts what agrees, and keeps what differs."""
+    """Counts the numbers that agree, and keeps the differences."""
 
     def __init__(self) -> None:
         self.agreed, self.different = 0, list[str]()
@@ -514,7 +514,7 @@ class Comparison:
 
 
 def rescale(metrics: Any, unit: float) -> Any:
-    """Return metrics with their errors in the unit of another deviation of the target."""
+    """Return metrics with errors in the unit of another standard deviation of the target."""
     factor = metrics["target_std"] / unit
     history = {name: [error * factor for error in metrics["history"][name]] for name in ("val_loss", "train_mae")}
     naive = {name: error and error * factor for name, error in metrics["naive"].items() if name.endswith("_mae")}
@@ -565,7 +565,7 @@ def average(at_origins: dict[int, dict[int, float]]) -> dict[int, float]:
 
 
 def decide_seeds(question: Any, means: dict[int, float]) -> dict[int, float]:
-    """Return the number of every seed; of a share whether most of its origins show it."""
+    """Return the number of every seed; for a share, whether most of its origins show it."""
     if question["kind"] == "mean":
         return means
     return {seed: float(mean > 0.5) for seed, mean in means.items() if mean != 0.5}
@@ -596,7 +596,7 @@ def quantile_chi2(share: float, freedom: float) -> float:
 
 
 def bound_deviation(variance: float, freedom: float) -> Pair:
-    """Return the 95 % interval of a deviation, by the distribution of chi square."""
+    """Return the 95 % interval of a standard deviation, from the χ² distribution."""
     low, high = (variance * freedom / quantile_chi2(share, freedom) for share in (0.975, 0.025))
     return math.sqrt(low), math.sqrt(high)
 
@@ -604,7 +604,7 @@ def bound_deviation(variance: float, freedom: float) -> Pair:
 def check_variance(
     compare: Comparison, verdict: Any, runs: dict[str, Run], at_origins: dict[int, dict[str, dict[int, Run]]]
 ) -> None:
-    """Recompute how far levels move where one source of chance varies alone, over periods, and over seeds."""
+    """Recompute how far levels move if one source of chance varies alone, over periods, and over seeds."""
     for told in verdict["variance"]:
         name, source = f"{told['of']}, {told['source']}", told["source"]
         labels = told["of"].split(" - ")[::-1]  # the reference comes second
@@ -623,7 +623,7 @@ def check_variance(
 
 
 def list_varied(verdict: Any, runs: dict[str, Run], source: str, usual: dict[int, Run]) -> dict[int, Run]:
-    """Return, by seed, the usual run of seed 0 and those like it in which one source varies."""
+    """Return, by seed, the usual run of seed 0 and the runs of the same network in which one source varies."""
     found = {0: usual[0]} if 0 in usual else {}
     keys = "variant", "cell", "rates"
     for metrics, daily in (runs[run_id] for run_id in verdict["varied_runs"] if run_id in runs):
@@ -647,7 +647,7 @@ def level_of(sides: list[Any]) -> float:
 def spread_over_periods(
     verdict: Any, runs: dict[str, Run], sides: list[dict[int, dict[int, Run]]]
 ) -> tuple[float, float, int]:
-    """Return (variance from period to period in the mean over seeds, degrees of freedom, periods)."""
+    """Return (variance between periods, mean over seeds; degrees of freedom; number of periods)."""
     origins = [origin for origin in sides[0] if set.intersection(*(set(side[origin]) for side in sides))]
     seeds = sorted(set.intersection(*(set(side[origin]) for side in sides for origin in origins)))
     levels = [[level_of([side[origin][seed][0] for side in sides]) for origin in origins] for seed in seeds]
@@ -662,7 +662,7 @@ def check_claim(
     at_origins: dict[int, dict[str, dict[int, Run]]],
     interval: Pair | None,
 ) -> None:
-    """Recompute where a claim's interval lies, when overfitting begins, and which runs were still improving."""
+    """Recompute the verdict on a claim, the onset of overfitting, and which runs were still improving."""
     question = next((each for each in questions if each["id"] == claim["question"]), None)
     found = place(interval, claim["region"], question is not None and question["kind"] == "share")
     if claim["onset"] and question:
@@ -686,12 +686,12 @@ def check_claim(
 
 
 class Asked(NamedTuple):
-    """A question of a page, and what the runs give for it.
+    """A question of a page, and its numbers from the runs.
 
     Attributes:
-        found: numbers by origin and seed; of a joined question by dataset and seed.
-        rows: length of the validation period, by which origins may overlap.
-        by_day: what the runs of each seed give day by day.
+        found: numbers by origin and seed; for a joint question, by dataset and seed.
+        rows: length of the validation period, which determines how far origins overlap.
+        by_day: daily numbers of the runs of each seed.
     """
 
     question: Any
@@ -713,7 +713,7 @@ class Asked(NamedTuple):
 
     @property
     def is_covered(self) -> bool:
-        """Whether its interval covers the period, as a mean's does."""
+        """Whether its interval covers the period, which only a mean's can."""
         name = self.question["id"]
         in_period = len(self.found) > 1 or "level-difference" in name or find_sources(name) is not None
         return bool(self.question["kind"] == "mean" and in_period)
@@ -731,7 +731,7 @@ def ask_page(page: Any, runs: dict[str, Run], at_origins: dict[int, dict[str, di
 
 
 def join_pages(verdict: Any, runs: dict[str, Run], pages: list[list[Asked]]) -> list[Asked]:
-    """Return the joined questions: a seed's number in each dataset, in its naive errors."""
+    """Return the joint questions: a seed's number in each dataset, in units of its naive error."""
     joined = []
     for question in verdict["questions"]:
         found = dict[int, dict[int, float]]()
@@ -752,7 +752,7 @@ def naive_error(page: Any, runs: dict[str, Run]) -> float:
 
 
 def check_answers(compare: Comparison, asked: list[Asked], plan: list[int]) -> list[Pair | None]:
-    """Recompute the answers to all questions together; return the intervals that decide."""
+    """Recompute the answers to all questions together; return the deciding intervals."""
     numbers = [each.numbers for each in asked]
     table = [[of_question.get(seed) for of_question in numbers] for seed in sorted(set().union(*numbers))]
     bounds = [(q, each["bound"]) for q, of in enumerate(asked) for each in of.question["p"]]
@@ -786,7 +786,7 @@ def check_answers(compare: Comparison, asked: list[Asked], plan: list[int]) -> l
 
 
 def check_joined(compare: Comparison, verdict: Any, intervals: dict[str, Pair | None]) -> None:
-    """Recompute the joined claims: where each lies, and in how many datasets it holds."""
+    """Recompute the joint claims: the verdict on each, and the number of datasets in which it holds."""
     kinds = {question["id"]: question["kind"] for question in verdict["questions"]}
     for claim in verdict["claims"]:
         name, key = f"joined {claim['id']}", claim["question"]
@@ -801,7 +801,7 @@ def check_joined(compare: Comparison, verdict: Any, intervals: dict[str, Pair | 
 
 
 def check(verdict: Any, runs: dict[str, Run]) -> Comparison:
-    """Recompute a verdict, of one dataset or of several, and return what agrees and what differs."""
+    """Recompute a verdict over one or several datasets, and return the comparison."""
     compare, pages = Comparison(), verdict.get("datasets", [verdict])
     layouts = [{origin: group_by_network(page, runs, origin) for origin in page["origins"]} for page in pages]
     asked = [ask_page(page, runs, layout) for page, layout in zip(pages, layouts, strict=True)]

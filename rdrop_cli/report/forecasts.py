@@ -1,4 +1,4 @@
-"""What a network forecast in the test, and the calibration of its intervals: a section of the report."""
+"""The section of the report on forecasts of the test period and the calibration of their intervals."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Draw = Callable[[Path], None]
 
 @dataclass(frozen=True)
 class Section:
-    """Pictures, each for a page and for a phone, and the rows of a table under `HEADS`."""
+    """Pictures, each for a page and for a phone, and the rows of the table with the columns `HEADS`."""
 
     network: str
     forecasts: tuple[Draw, Draw]
@@ -32,7 +32,7 @@ class Section:
 
 
 def find_section(judged: StudyVerdict, runs_dir: Path) -> Section | None:
-    """Return the section on the dropout network, or the best one, at the first origin; None without kept readings."""
+    """Return the section on the dropout network, else the best one, at the first origin; None without kept readings."""
     collection = judged.collection
     network = collection.claimed.get(DROPOUT) or next((row.network for row in judged.networks), None)
     members = [run for run in keep_first_origin(collection.used) if read_network(run) == network]

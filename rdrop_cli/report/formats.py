@@ -48,7 +48,7 @@ def write_latex(judged: StudyVerdict) -> str:
 
 
 def describe_protocol(judged: StudyVerdict) -> str:
-    """Say what a reader needs to judge the table: data, protocol, seeds, test, error rate, margin, looks."""
+    """Describe the study for a reader of the table: data, protocol, seeds, test, error rate, margin, looks."""
     run, looks = judged.collection.used[0], judged.plan.looks
     protocol = run.protocol
     settings = (
@@ -98,7 +98,7 @@ def _pipe(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _mark(text: str) -> str:
-    """Return a text as Markdown, in which a name can neither be HTML nor escape what follows it."""
+    """Escape a text for Markdown, so a name can neither be HTML nor escape the text after it."""
     return text.replace("\\", "\\\\").replace("<", "&lt;")
 
 

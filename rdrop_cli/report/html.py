@@ -1,6 +1,6 @@
-"""Write the report: one HTML file with its style and pictures in it, no script, nothing from elsewhere.
+"""Write the report: one HTML file that contains its style and pictures, without scripts or external resources.
 
-Everything that comes from files is escaped by jinja; the pictures are SVG images, in which nothing can run.
+Jinja escapes everything that comes from files; the pictures are SVG images, in which no script can run.
 """
 
 import base64
@@ -46,20 +46,20 @@ from rdrop_cli.runs.document import Dataset, Metrics
 from rdrop_cli.runs.history import MARGIN_SHARE
 
 NONE = "–"
-MOST_RUNS = 500  # in one list: a page of ten thousand is none that anybody reads, or mails
+MOST_RUNS = 500  # in one list: nobody reads or mails a page with ten thousand
 
 
 def write_report(judged: StudyVerdict, path: Path, runs_dir: Path | None = None) -> None:
-    """Write the report on runs that were judged; at least one was. With `runs_dir` it shows what they forecast.
+    """Write the report on one or more judged runs; with `runs_dir` it shows their forecasts.
 
     Raises:
-        OSError: it cannot be written; what was at `path` is as it was.
+        OSError: it cannot be written; a file at `path` stays unchanged.
     """
     write_text(path, render_report(judged, runs_dir))
 
 
 def render_report(judged: StudyVerdict, runs_dir: Path | None = None) -> str:
-    """Return the report as HTML, with forecasts of the runs in `runs_dir` where they keep their readings."""
+    """Return the report as HTML, with forecasts of the runs in `runs_dir` if they keep their readings."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -95,7 +95,7 @@ def _read_resource(name: str) -> str:
 
 
 def _forbid_everything_but(style: str) -> str:
-    """Return a content security policy that lets in this style sheet, and pictures that are in the page itself."""
+    """Return a content security policy that allows only this style sheet and pictures embedded in the page."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
 
@@ -148,7 +148,7 @@ def _describe_network(row: NetworkRow) -> dict[str, Any]:
 
 
 def _draw_pictures(judged: StudyVerdict, any_claim: bool) -> dict[str, list[str]]:
-    """Return each picture for both widths; those for which there are no runs are not there."""
+    """Return each picture for both widths; pictures without runs are left out."""
     draws = {"forest": draw_forest if any_claim else None, "pairs": draw_pairs if has_pairs(judged) else None}
     draws |= {"curves": draw_curves, "shares": draw_shares}
     return {
@@ -159,7 +159,7 @@ def _draw_pictures(judged: StudyVerdict, any_claim: bool) -> dict[str, list[str]
 
 
 def _describe_rates(judged: StudyVerdict) -> dict[str, Any] | None:
-    """Return the heat map for both widths, and in words; None where there are too few rates for it."""
+    """Return the heat map for both widths, and its description; None if there are too few rates."""
     grids, run = list_rate_grids(judged.networks), judged.collection.used[0]
     if not grids:
         return None
@@ -190,7 +190,7 @@ def _describe_forecasts(judged: StudyVerdict, runs_dir: Path | None) -> dict[str
 
 
 def _embed(draw: Callable[[Path], None]) -> str:
-    """Return what is drawn as an SVG in a data address."""
+    """Return a drawing as an SVG in a data URL."""
     with tempfile.TemporaryDirectory() as folder:
         picture = Path(folder) / "picture.svg"
         draw(picture)
@@ -198,7 +198,7 @@ def _embed(draw: Callable[[Path], None]) -> str:
 
 
 def _describe_runs(runs: Sequence[Metrics]) -> dict[str, Any]:
-    """Return what is shown of the runs themselves: their figures, and what they were made with."""
+    """Return the tables of the runs themselves: their figures, data, protocol and environments."""
     protocol, unit = runs[0].protocol.to_json(), runs[0].unit
     cells = ", ".join(dict.fromkeys(run.cell for run in runs))
     return {
@@ -211,12 +211,12 @@ def _describe_runs(runs: Sequence[Metrics]) -> dict[str, Any]:
 
 
 def _list_skipped(skipped: Sequence[Skipped]) -> list[str]:
-    """Return a line for each run that is not used, or where they are many, for each reason."""
+    """Return a line for each unused run, or for each reason if there are many."""
     return list(map(str, skipped)) if len(skipped) <= MOST_RUNS else describe_skipped(skipped)
 
 
 def _describe_run(run: Metrics, unit: str) -> dict[str, str]:
-    """Return the cells of a run in the table of runs, by the heads of its columns."""
+    """Return the cells of a run in the table of runs, by the column heads."""
     best, final, test = run.best, run.final, run.test
     cells = {
         "Run": run.run_id,
@@ -251,12 +251,12 @@ def _describe_dataset(dataset: Dataset) -> dict[str, Any]:
 
 
 def _name_origin(origin: str) -> str:
-    """Return where data came from: an address as it is, of a path on the sender's machine the file's name alone."""
+    """Return the source of data: an address unchanged; of a path on the author's machine, only the file name."""
     return origin if "://" in origin else origin.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def _group_environments(runs: Sequence[Metrics]) -> list[dict[str, Any]]:
-    """Return every environment that runs were made in, engine included, with the ids of those runs."""
+    """Return every environment in which runs were made, including the engine, with the ids of those runs."""
     environments = list[dict[str, Any]]()
     for run in runs:
         versions = {"engine": run.engine or NONE, **run.environment.known()}

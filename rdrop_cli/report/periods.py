@@ -1,4 +1,4 @@
-"""What differs from period to period: a table, where a study was trained on several origins of its series."""
+"""A table of the answers by period, for a study that was trained on several origins of its series."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.judged import StudyVerdict
 from rdrop_cli.report.words import NONE, choose_format, format_share, format_size, name_seeds
 
-ACROSS, NAME_WIDTH = 5, 26  # periods beside each other, and the names of questions, in 80 columns
+ACROSS, NAME_WIDTH = 5, 26  # periods side by side and width of the questions' names, for 80 columns
 
 
 @dataclass(frozen=True)
 class PeriodTable:
-    """The answers period by period, as texts.
+    """The answers by period, as text.
 
     Attributes:
-        names: of the periods: the days of their validation, or their numbers.
-        rows: of each question its id, its answer in each period, and how much these differ.
-        notes: what has to be known about them.
+        names: names of the periods: the days of their validation, or their numbers.
+        rows: for each question: its id, its answer in each period, and the standard deviation of these answers.
+        notes: notes for the reader of the table.
     """
 
     names: tuple[str, ...]
@@ -27,7 +27,7 @@ class PeriodTable:
 
 
 def describe_periods(judged: StudyVerdict) -> PeriodTable | None:
-    """Put together what differs from period to period; None where there is one period."""
+    """Return the table of the answers by period; None if there is only one period."""
     collection, answers = judged.collection, list(judged.answers.values())
     measured = [answer for answer in answers if answer.origins]
     if not measured:
@@ -40,7 +40,7 @@ def describe_periods(judged: StudyVerdict) -> PeriodTable | None:
 
 
 def _name_days(judged: StudyVerdict, start: int) -> str:
-    """Return the first and the last day of a validation period, where any run kept its daily errors."""
+    """Return the first and the last day of a validation period; empty if no run kept its daily errors."""
     networks = judged.collection.later.get(start, {}) if start else judged.collection.networks
     days = next((run.daily.days for runs in networks.values() for run in runs if run.daily), None)
     return f"{days[0]} to {days[-1]}" if days else ""
@@ -55,7 +55,7 @@ def _describe_row(answer: Answer, periods: int) -> tuple[str, ...]:
 
 
 def _list_notes(judged: StudyVerdict, measured: list[Answer], answers: list[Answer]) -> Iterator[str]:
-    """Say what the table covers, and how it is known of the other questions."""
+    """Yield sentences on the scope of the table, and on the period of the other questions."""
     yield (
         "Differences are about periods like these: their intervals cover how much the periods differ. Shares are about "
         "these periods: a seed counts if most of them show it, and nothing is decided where the periods disagree."
@@ -80,7 +80,7 @@ def _list_notes(judged: StudyVerdict, measured: list[Answer], answers: list[Answ
 
 
 def write_periods(table: PeriodTable) -> Iterator[str]:
-    """Yield the lines of the table for a terminal of 80 columns, five periods beside each other."""
+    """Yield the lines of the table for a terminal of 80 columns, five periods side by side."""
     for first in range(0, len(table.names), ACROSS):
         numbers = range(first + 1, min(first + ACROSS, len(table.names)) + 1)
         yield _align("period by period", [f"P{number}" for number in numbers], "differ")

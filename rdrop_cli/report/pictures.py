@@ -1,4 +1,4 @@
-"""The pictures of a verdict: forest plot, paired dots, learning curves with their interval, shares below each error."""
+"""The pictures of a verdict: forest plot, paired dots, learning curves with intervals, and distributions of levels."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,7 +32,7 @@ VERDICT_COLOURS = {"holds": "#116329", "does-not-hold": "#A40E26", "undecided": 
 ROW_INCHES, AROUND_INCHES = 0.46, 1.5
 WIDE, NARROW = 10.0, 5.2  # inches: for a page, and for a phone
 MOST_DRAWN = 200  # seeds in one picture
-MOST_NETWORKS = 6  # lines that can be told apart
+MOST_NETWORKS = 6  # lines that can still be distinguished
 LOOKS: tuple[tuple[Any, str], ...] = (  # line style and marker
     ("-", ""),
     ("--", "o"),
@@ -41,7 +41,7 @@ LOOKS: tuple[tuple[Any, str], ...] = (  # line style and marker
     ((0, (6, 1, 1, 1, 1, 1)), "D"),
     ((0, (1, 2)), "X"),
 )
-FEW_BANDS, BAND_OPACITY, FAINT_OPACITY = 4, 0.25, 0.1  # many bands that lie over each other would hide the lines
+FEW_BANDS, BAND_OPACITY, FAINT_OPACITY = 4, 0.25, 0.1  # many overlapping bands would hide the lines
 NAIVE_STYLE: dict[str, Any] = {"color": NAIVE_COLOUR, "linestyle": (0, (6, 2, 1, 2)), "label": "naive forecast"}
 MEAN_STYLE: dict[str, Any] = {"color": "black", "markersize": 26, "markeredgewidth": 2.4}
 PUBLISHED_STYLE: dict[str, Any] = {"linewidth": 0.9, "linestyle": "--", "marker": ".", "markersize": 3}
@@ -53,9 +53,9 @@ AXES: dict[Kind, str] = {
 
 
 def draw_forest(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
-    """Draw a row a claim: its region shaded, the interval, the answer, and the published number as a ring.
+    """Draw one row per claim: its region shaded, the interval, the answer, and the published number as a ring.
 
-    Shares above, differences of errors and shares within intervals below, each on an axis of its own.
+    Shares are above, differences of errors and shares within intervals below, each on its own axis.
     """
     asked = [verdict for verdict in judged.claims if verdict.answer.estimate is not None]
     groups = [[each for each in asked if each.claim.question.kind == kind] for kind in AXES]
@@ -113,7 +113,7 @@ def _name_row(axes: "Axes", row: int, verdict: ClaimVerdict, width: float) -> No
 
 
 def _explain_forest(asked: Sequence[ClaimVerdict]) -> list[Any]:
-    """Return the legend, of what is drawn alone."""
+    """Return the legend, with only the marks that are drawn."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -127,7 +127,7 @@ def _explain_forest(asked: Sequence[ClaimVerdict]) -> list[Any]:
 
 
 def draw_pairs(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
-    """Draw a line a seed from the baseline to dropout: the level, and the error at the end of equal epochs."""
+    """Draw one line per seed from the baseline to dropout: the level, and the error at the end of equal epochs."""
     from matplotlib.collections import LineCollection
 
     collection = judged.collection
@@ -156,7 +156,7 @@ def draw_pairs(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
 
 
 def _explain_lines(figure: "Figure", handles: Sequence[Any], width: float) -> None:
-    """Write the legend below: three to a row of a page, one of a phone, long names in lines."""
+    """Write the legend below: three entries per row on a page, one on a phone; long names are wrapped."""
     columns, characters = (3, 30) if width == WIDE else (1, 44)
     for handle in handles:
         handle.set_label(break_name(str(handle.get_label()), characters))
@@ -164,7 +164,7 @@ def _explain_lines(figure: "Figure", handles: Sequence[Any], width: float) -> No
 
 
 def thin_out(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return at most two hundred rows, evenly spaced: of more, the eye sees none."""
+    """Return at most two hundred rows, evenly spaced: more cannot be distinguished."""
     chosen = np.linspace(0, len(rows) - 1, min(len(rows), MOST_DRAWN)).round().astype(int)
     return np.take(rows, chosen, axis=0)
 
@@ -175,9 +175,9 @@ def _measure_pair(runs: tuple[RunCurves, ...], measure: Any) -> list[float]:
 
 
 def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
-    """Draw the mean validation error of each network, with a band that is its 95 % t interval at every epoch.
+    """Draw the mean validation error of each network, with its 95 % t interval at every epoch as a band.
 
-    A curve ends where the first of its seeds does: later the mean would be over other seeds.
+    A curve ends when the first of its seeds does: later the mean would be over other seeds.
     """
     from matplotlib.ticker import MaxNLocator
 
@@ -190,7 +190,7 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
         opacity = BAND_OPACITY if len(looks) <= FEW_BANDS else FAINT_OPACITY
         for network, look in looks.items():
             runs = collection.networks[network]
-            equal = count_equal_epochs(tuple(runs))  # patience ends some earlier
+            equal = count_equal_epochs(tuple(runs))  # patience ends some runs earlier
             curves = np.array([run.val_loss[:equal] for run in runs]) * scale
             epochs, mean = np.arange(1, curves.shape[1] + 1), curves.mean(axis=0)
             if len(runs) > 1:
@@ -213,7 +213,7 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
 
 
 def _limit_curves(axes: "Axes", runs: Sequence[RunCurves], scale: float, epochs: int) -> None:
-    """Fit the axis to the epochs after the first two, in which untrained networks err by far more."""
+    """Fit the axis to the epochs after the first two, in which errors are much larger."""
     settled = np.concatenate([run.val_loss[2 if run.epochs > 3 else 0 : epochs] for run in runs]) * scale
     naive = runs[0].naive_val_mae * scale
     low, high = min(settled.min(), naive), max(settled.max(), naive)
@@ -223,7 +223,7 @@ def _limit_curves(axes: "Axes", runs: Sequence[RunCurves], scale: float, epochs:
 
 
 def draw_shares(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
-    """Draw, of each network, the share of seeds whose level lies below each error."""
+    """Draw, for each network, the share of seeds whose level lies below each error."""
     collection = judged.collection
     labels = label_networks(collection.networks)
     scale, unit = _choose_unit(collection.curves)
@@ -233,7 +233,7 @@ def draw_shares(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
             steps = np.arange(1, len(levels) + 1) / len(levels) * 100
             x, y = np.concatenate([[levels[0]], levels]), np.concatenate([[0.0], steps])
             x, y = thin_out(np.column_stack([x, y])).T
-            look["marker"] = look["marker"] or "."  # a point a seed
+            look["marker"] = look["marker"] or "."  # one point per seed
             axes.step(x, y, where="post", linewidth=2, markevery=slice(1, None), label=labels[network], **look)
         axes.axvline(collection.curves.naive_val_mae * scale, **NAIVE_STYLE)
         axes.set_xlabel(f"level of the validation error{unit}")
@@ -243,16 +243,16 @@ def draw_shares(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
 
 
 def list_shown(judged: StudyVerdict) -> list[Network]:
-    """Return the networks that are drawn: those of the claims first, then the best of the others."""
+    """Return the networks to draw: those of the claims first, then the best of the others."""
     claimed = [each for name in (BASELINE, DROPOUT) if (each := judged.collection.claimed.get(name))]
     others = [row.network for row in judged.networks if row.network not in claimed]
     return [*claimed, *others][:MOST_NETWORKS]
 
 
 def tell_apart(networks: Sequence[Network]) -> dict[Network, dict[str, Any]]:
-    """Return how the line of each network is drawn: in its variant's colour, each further one of a colour differently.
+    """Return the line style of each network: its variant's colour, varied for further networks of the same colour.
 
-    By line style and marker, which are seen in grey, too, and by its shade.
+    They differ in shade, and in line style and marker, which are visible in greyscale too.
     """
     looks = dict[Network, dict[str, Any]]()
     for network, earlier in zip(networks, count_alike([each.variant for each in networks]), strict=True):
@@ -263,12 +263,12 @@ def tell_apart(networks: Sequence[Network]) -> dict[Network, dict[str, Any]]:
 
 
 def has_pairs(judged: StudyVerdict) -> bool:
-    """Whether any seed has runs of both the baseline and dropout that are long enough to have an end."""
+    """Return whether any seed has runs of both the baseline and dropout that are long enough to measure the end."""
     return bool(_list_pairs(judged))
 
 
 def _list_pairs(judged: StudyVerdict) -> list[tuple[RunCurves, ...]]:
-    """Return the baseline's and dropout's run of every seed that has both, of enough epochs to measure the end."""
+    """Return the runs of the baseline and dropout of every seed that has both, long enough to measure the end."""
     networks, claimed = judged.collection.networks, judged.collection.claimed
     if not {BASELINE, DROPOUT} <= set(claimed):
         return []
@@ -277,5 +277,5 @@ def _list_pairs(judged: StudyVerdict) -> list[tuple[RunCurves, ...]]:
 
 
 def _choose_unit(run: RunCurves) -> tuple[float, str]:
-    """Return what standardised errors are multiplied by, and the unit in brackets."""
+    """Return the factor for standardised errors, and the unit in brackets."""
     return (run.target_std, f" ({run.unit})") if run.unit else (1.0, " (standardised)")

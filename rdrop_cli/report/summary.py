@@ -1,4 +1,4 @@
-"""The answer of a verdict in one paragraph, and what has to be known about the runs that it comes from."""
+"""The answer of a verdict in one paragraph, and notes on the runs behind it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +26,7 @@ from rdrop_cli.study.units import format_count
 from rdrop_cli.study.units import format_error as format_in_unit
 from rdrop_cli.study.variants import explain_input_mask, label_network
 
-INTERVALS = {  # what they are made of, and what is claimed of them
+INTERVALS = {  # their source, and the claim about them
     "dropout-intervals-narrow": ("from dropout alone", "too narrow"),
     "residual-intervals-true": ("with the residual", "true"),
     "conformal-intervals-true": ("conformal", "true"),
@@ -35,7 +35,7 @@ INTERVALS = {  # what they are made of, and what is claimed of them
 
 
 def summarise(judged: StudyVerdict) -> str:
-    """Say in one paragraph what was asked, what the answer is, and how sure it is."""
+    """Summarise a verdict in one paragraph: the question, the answer, and its certainty."""
     if judged.confirmation:
         return _summarise_confirmation(judged, judged.confirmation)
     asked = [verdict for verdict in judged.claims if verdict.has_answer]
@@ -57,7 +57,7 @@ def summarise(judged: StudyVerdict) -> str:
 
 
 def _summarise_confirmation(judged: StudyVerdict, confirmation: Confirmation) -> str:
-    """Say how the networks that other seeds chose do on these."""
+    """Say how the networks chosen on other seeds perform on these."""
     first, parts = confirmation.first_fresh, []
     words = {"lower": "has a lower error than", "higher": "has a higher error than"}
     for row in judged.networks:
@@ -79,7 +79,7 @@ def _say_unjudged(judged: StudyVerdict) -> str:
 
 
 def _summarise_intervals(asked: Sequence[ClaimVerdict]) -> str:
-    """Say what the 80 % intervals hold, from each of the sources that were measured."""
+    """Give the coverage of the 80 % intervals for each measured combination of sources."""
     told = []
     for verdict in asked:
         estimate = verdict.answer.estimate
@@ -91,7 +91,7 @@ def _summarise_intervals(asked: Sequence[ClaimVerdict]) -> str:
 
 
 def _summarise_claims(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> list[str]:
-    """Name the claims of an edition by what becomes of them, and those whose published number is reproduced."""
+    """Name the claims of an edition by verdict, and count the reproduced printed numbers."""
     words = {
         "holds": ("holds", "hold"),
         "does-not-hold": ("does not hold", "do not hold"),
@@ -109,7 +109,7 @@ def _summarise_claims(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> li
 
 
 def _list_short(judged: StudyVerdict) -> list[str]:
-    """Return the labels of the networks of which every run has too few epochs for any claim."""
+    """Return the labels of the networks whose runs all have too few epochs for any claim."""
     networks = judged.collection.networks
     return [row.label for row in judged.networks if max(run.epochs for run in networks[row.network]) < LEAST_EPOCHS]
 
@@ -202,7 +202,7 @@ def _say_how_sure(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
 
 
 def _name_scope(judged: StudyVerdict, asked: Sequence[ClaimVerdict]) -> str:
-    """Say what periods the answers are about."""
+    """Say which periods the answers are about."""
     if all(verdict.answer.origins for verdict in asked):
         periods = 1 + len(judged.collection.later)
         return f"Differences are about periods like the {periods} that were measured, shares about these {periods}."
@@ -233,7 +233,7 @@ def _count(answer: Answer) -> str:
 
 
 def write_notes(judged: StudyVerdict) -> list[str]:
-    """Say what has to be known about the runs that were judged, a sentence each."""
+    """Return notes on the judged runs, one sentence each."""
     collection, notes = judged.collection, list[str]()
     if collection.is_published_data is False:
         notes.append("The data have the published structure but another checksum: they are not the published readings.")
@@ -241,7 +241,7 @@ def write_notes(judged: StudyVerdict) -> list[str]:
         notes += _describe_attempts(row)
     notes += _explain_input_masks([row.network for row in judged.networks])
     short = _list_short(judged)
-    if 0 < len(short) < len(judged.networks):  # of all, the answer itself says so
+    if 0 < len(short) < len(judged.networks):  # if all are short, the answer itself says so
         notes.append(_say_too_short(f"The runs of {', '.join(short)}"))
     for chosen in (row for row in judged.networks if row.is_chosen):
         fresh = max(chosen.seeds, default=0) + 1
@@ -284,9 +284,9 @@ def _describe_attempts(row: NetworkRow) -> list[str]:
 
 
 def describe_skill(runs: Sequence[Metrics], runs_dir: Path) -> str:
-    """Say whether the best network beats the best reference forecast on the test period, or what that lacks.
+    """Say whether the best network beats the best reference forecast on the test period, or why it is unknown.
 
-    Empty where there is nothing to compare.
+    Empty if there is nothing to compare.
 
     Raises:
         DataError: daily errors are damaged.
@@ -307,7 +307,7 @@ def describe_skill(runs: Sequence[Metrics], runs_dir: Path) -> str:
 
 
 def _format_alike(end: float, skill: Skill) -> str:
-    """Render a difference or an end of its interval, with three decimals where one end needs them: `0.021 °C`."""
+    """Render a difference or an end of its interval, with three decimals if one end needs them: `0.021 °C`."""
     is_small = 0 < min(map(abs, skill.interval)) < 0.1 <= max(map(abs, skill.interval)) < 10
     return f"{end:.3f} {skill.unit}".rstrip() if is_small else format_in_unit(end, skill.unit)
 

@@ -1,4 +1,4 @@
-"""The verdict in a terminal of 80 columns: the answer, a line and a bar a claim, a line a network."""
+"""The verdict in a terminal of 80 columns: the answer, a line and a bar per claim, two lines per network."""
 
 import re
 import textwrap
@@ -27,13 +27,13 @@ from rdrop_cli.report.words import (
 
 WIDTH = 80
 BAR = 50
-LONGEST_LABEL = 44  # with its numbers behind it
-LEAST_SCALE = 0.01  # where all differences are zero
-SCALE_ROOM = 1.15  # of the largest end that is drawn
+LONGEST_LABEL = 44  # with its numbers on the same line
+LEAST_SCALE = 0.01  # if all differences are zero
+SCALE_ROOM = 1.15  # relative to the largest end drawn
 
 
 def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
-    """Yield the lines of the page; with one seed at most ten."""
+    """Yield the lines of the page; with one seed, at most ten."""
     yield from wrap(describe_runs(judged.collection))
     yield ""
     yield from wrap(summarise(judged))
@@ -105,7 +105,7 @@ def _explain_bars(asked: list[ClaimVerdict]) -> str:
 
 
 def find_axis(verdict: ClaimVerdict, verdicts: Sequence[ClaimVerdict]) -> tuple[float, float]:
-    """Return the ends of the axis on which claims of the same kind are drawn: of shares 0 and 1, else around zero."""
+    """Return the ends of the axis for claims of the same kind: 0 and 1 for shares, else symmetric around zero."""
     if verdict.claim.question.is_share:
         return 0.0, 1.0
     alike = [each for each in verdicts if each.claim.question.kind == verdict.claim.question.kind]
@@ -141,7 +141,7 @@ def _draw_interval(cells: list[str], interval: Interval | None, place: Callable[
 
 
 def _write_networks(judged: StudyVerdict) -> Iterator[str]:
-    """Write two lines a network: its own numbers, and how it compares."""
+    """Yield two lines per network: its own numbers, and its comparison."""
     width = min(LONGEST_LABEL, max([24, *(len(row.label) for row in judged.networks)]))
     head = "network, first period" if judged.collection.later else "network"
     yield f"{head:<{width}}{'seeds':>9}{'level':>9}{'overfit':>9}{'test':>9}"

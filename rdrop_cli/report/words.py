@@ -1,4 +1,4 @@
-"""A verdict in words: how numbers are written, and the sentences about one claim or one network."""
+"""A verdict as text: formats of numbers, and sentences about one claim or one network."""
 
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -30,7 +30,7 @@ DISCLOSURE = (
 
 
 def format_error(value: float) -> str:
-    """Render a difference of standardised errors, with its sign and without a minus zero: `+0.0123`."""
+    """Render a difference of standardised errors, with its sign and never as minus zero: `+0.0123`."""
     text = f"{value:+.4f}"
     return text if float(text) else "+0.0000"
 
@@ -41,13 +41,13 @@ def format_share(value: float) -> str:
 
 
 def format_points(value: float) -> str:
-    """Render a difference of shares in percentage points, with its sign and without a minus zero: `-51.9`."""
+    """Render a difference of shares in percentage points, with its sign and never as minus zero: `-51.9`."""
     text = f"{100 * value:+.1f}"
     return text if float(text) else "+0.0"
 
 
 def choose_format(question: Question) -> Callable[[float], str]:
-    """Return how a number of a question's answer is rendered."""
+    """Return the function that renders a number of a question's answer."""
     if question.is_share:
         return format_share
     return format_points if question.in_points else format_error
@@ -63,7 +63,7 @@ def format_interval(interval: Interval | None, question: Question) -> str:
 def format_answer(answer: Answer) -> str:
     """Render an answer: `8 of 8 seeds [50 %, 100 %]`, `-0.0354 [-0.0368, -0.0340]` or `-51.9 points [-56.3, -47.5]`.
 
-    A dash where there is none.
+    A dash if there is none.
     """
     question = answer.question
     if answer.estimate is None:
@@ -78,7 +78,7 @@ def format_answer(answer: Answer) -> str:
 
 
 def format_published(verdict: ClaimVerdict) -> str:
-    """Render what the published runs show, one of each network: a number, or yes or no."""
+    """Render the result of the published runs, one of each network: a number, or yes or no."""
     if verdict.published is None:
         return NONE
     if verdict.claim.question.is_share:
@@ -87,18 +87,18 @@ def format_published(verdict: ClaimVerdict) -> str:
 
 
 def format_reproduced(verdict: ClaimVerdict) -> str:
-    """Say whether the published run falls where yours do; empty where it cannot be told."""
+    """Say whether the published number is reproduced; empty if that is unknown."""
     return {True: "reproduced", False: "not reproduced", None: ""}[verdict.reproduced]
 
 
 def format_own_unit(value: float, collection: Collection) -> str:
-    """Render an error in the target's own unit; empty where that has no name."""
+    """Render an error in the target's own unit; empty if the unit is unknown."""
     run = collection.curves
     return f"{value * run.target_std:+.3f} {run.unit}" if run.unit else ""
 
 
 def describe_runs(collection: Collection) -> str:
-    """Name what is judged in one line: `baseline seeds 0-4, dropout 0.2/0.2 seeds 0-4; jena data, book protocol`."""
+    """Name the judged runs in one line: `baseline seeds 0-4, dropout 0.2/0.2 seeds 0-4; jena data, book protocol`."""
     first, labels = collection.used[0], label_networks(collection.networks)
     shown = list(collection.claimed.values()) or list(collection.networks)
     seeds = [f"{labels[each]} {name_seeds([run.seed for run in collection.networks[each]])}" for each in shown[:4]]
@@ -115,7 +115,7 @@ def describe_runs(collection: Collection) -> str:
 
 
 def name_seeds(seeds: Sequence[int]) -> str:
-    """Render ascending seeds, runs of them from first to last: `seed 3`, `seeds 0-4, 7`."""
+    """Render ascending seeds, with ranges for consecutive ones: `seed 3`, `seeds 0-4, 7`."""
     spans = list[list[int]]()
     for seed in seeds:
         if spans and seed == spans[-1][-1] + 1:
@@ -127,7 +127,7 @@ def name_seeds(seeds: Sequence[int]) -> str:
 
 
 def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
-    """Say what was measured, what was seen, and what follows."""
+    """Explain a verdict: the measured number, the result, and the conclusion."""
     question, answer = verdict.claim.question, verdict.answer
     if verdict.reason == "not-measured":
         needed = f"the intervals of {question.needs[0]} are not measured; `rdrop calibrate` does it"
@@ -157,7 +157,7 @@ def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
 
 
 def describe_published(judged: StudyVerdict) -> list[str]:
-    """Say which claims the published runs agree with, one of each network, and which not."""
+    """Say which claims the published runs, one of each network, agree and disagree with."""
     known = [verdict for verdict in judged.claims if verdict.published is not None]
     by_reading = {
         words: [verdict.id for verdict in known if (float(verdict.published or 0.0) in verdict.region) is fits]
@@ -168,7 +168,7 @@ def describe_published(judged: StudyVerdict) -> list[str]:
 
 
 def list_unjudged(judged: StudyVerdict, name: Callable[[Claim], str]) -> list[str]:
-    """Name the claims that no seed speaks to, a sentence for each reason."""
+    """Name the claims that no seed answers, one sentence per reason."""
     by_reason = {
         words: [name(verdict.claim) for verdict in judged.claims if verdict.reason == reason]
         for reason, words in UNJUDGED.items()
@@ -214,7 +214,7 @@ def _explain_share(answer: Answer) -> str:
 
 
 def _explain_onset(verdict: ClaimVerdict) -> str:
-    """Say when overfitting begins: where the validation error is up for good, clear of its own jitter."""
+    """Say when overfitting begins: when the validation error has risen for good, by more than its own jitter."""
     if not verdict.onset:
         return ""
     found = len(verdict.onset)
@@ -225,7 +225,7 @@ def _explain_onset(verdict: ClaimVerdict) -> str:
 
 
 def describe_onset(verdict: ClaimVerdict) -> str:
-    """Render the epochs from which on seeds overfit: `epoch 9 on (8 to 12)`, the median and the ends."""
+    """Render the epochs from which seeds overfit: `epoch 9 on (8 to 12)`, the median and the range."""
     epochs = sorted(verdict.onset.values())
     ends = "" if epochs[0] == epochs[-1] else f" ({epochs[0]:.0f} to {epochs[-1]:.0f})"
     return f"epoch {median(epochs):g} on{ends}"
@@ -264,7 +264,7 @@ def _explain_period(verdict: ClaimVerdict) -> str:
 
 
 def format_size(error: float, question: Question) -> str:
-    """Render a deviation of a mean's numbers, or its standard error."""
+    """Render a standard deviation of a mean's numbers, or a standard error."""
     return f"{100 * error:.1f} points" if question.in_points else f"{error:.4f}"
 
 
@@ -287,7 +287,7 @@ def explain_outlook(outlook: Outlook, verdict: ClaimVerdict, judged: StudyVerdic
 
 
 def format_attempts(attempts: Attempts) -> str:
-    """Render how many of the seeds that were tried are there: `8`, or `8 of 12`."""
+    """Render how many of the tried seeds are complete: `8`, or `8 of 12`."""
     return (
         str(attempts.completed) if attempts.tried == attempts.completed else f"{attempts.completed} of {attempts.tried}"
     )
