@@ -19,15 +19,15 @@ Stamps = npt.NDArray[np.datetime64]
 
 @dataclass(frozen=True)
 class Coverage:
-    """How often central intervals hold their targets.
+    """The coverage of central intervals.
 
     Attributes:
-        level: the share that they are to hold.
-        share: that they hold.
-        half: half the width of the 95 % interval of `share`, which allows for errors that stay alike for days; None
-            where the period is shorter than eight weeks.
-        width: mean, in the target's unit.
-        score: mean interval score, likewise.
+        level: the nominal coverage.
+        share: the measured coverage.
+        half: half the width of the 95 % interval of `share`, which allows for errors that stay similar for days; None
+            if the period is shorter than eight weeks.
+        width: mean width, in the target's unit.
+        score: mean interval score, in the target's unit.
     """
 
     level: float
@@ -38,7 +38,7 @@ class Coverage:
 
     @property
     def verdict(self) -> str:
-        """`too narrow`, `too wide`, or `true` where the level is not excluded; `unknown` for a short period."""
+        """`too narrow`, `too wide`, or `true` if the level is not excluded; `unknown` for a short period."""
         if self.half is None:
             return "unknown"
         if abs(self.share - self.level) <= self.half:
@@ -46,14 +46,14 @@ class Coverage:
         return "too narrow" if self.share < self.level else "too wide"
 
     def describe(self) -> str:
-        """Render the share with its interval: `79.1 ± 2.3 %`."""
+        """Render the coverage with its interval: `79.1 ± 2.3 %`."""
         half = f" ± {self.half * 100:.1f}" if self.half is not None else ""
         return f"{self.share * 100:.1f}{half} %"
 
 
 @dataclass(frozen=True)
 class Part:
-    """A month or an hour of the day, with figures that `Calibration` has of the whole period."""
+    """A month or an hour of the day, with some of the figures that `Calibration` has for the period."""
 
     name: str
     targets: int
@@ -64,19 +64,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Calibration:
-    """The calibration of one network's forecasts from some sources; scores are in the target's unit.
+    """The calibration of the forecasts of one network from some sources; scores are in the target's unit.
 
     Attributes:
-        label: the network's, or that of a reference forecast.
-        sources: of its intervals.
-        targets: that were forecast.
-        days: on which they lie.
-        bias: mean of the forecast less the target.
+        label: label of the network or the reference forecast.
+        sources: sources of its intervals.
+        targets: number of targets.
+        days: number of days on which the targets lie.
+        bias: mean of the forecast minus the target.
         crps: mean continuous ranked probability score.
-        crps_difference, crps_half: from that of climatology, and half its 95 % interval; None for climatology itself.
-        pit: shares of the targets in twentieths of their forecast distribution, all 0.05 where it is true.
-        reliability: (level, share of the targets below that quantile).
-        months, hours: of the targets' times.
+        crps_difference, crps_half: CRPS minus that of climatology, and half the width of its 95 % interval; None for
+            climatology itself, or if there is no climatology.
+        pit: share of the targets in each twentieth of their forecast distribution; all 0.05 if it is calibrated.
+        reliability: (level, share of the targets at or below that quantile).
+        months, hours: figures by month and by hour of the targets' times.
     """
 
     label: str
@@ -103,7 +104,7 @@ class Calibration:
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """Forecasts whose targets are known: quantiles at `LEVELS`, of shape (level, target); all else is (target,)."""
+    """Forecasts with known targets: quantiles at `LEVELS`, shape (level, target); all other arrays are (target,)."""
 
     centre: Values
     quantiles: Values
@@ -116,7 +117,7 @@ def measure_calibration(label: str, sources: str, judged: Judged, climatology: J
 
     Args:
         judged: at least one target, all finite.
-        climatology: the reference on the same targets; None where these are its own forecasts.
+        climatology: the reference on the same targets; None if there is none or these are its own forecasts.
     """
     errors = judged.centre - judged.observed
     crps = score_crps(judged.quantiles, judged.observed)
@@ -161,10 +162,10 @@ def _measure_coverage(judged: Judged, level: float) -> Coverage:
 
 
 def _bound_mean(values: Values, times: Stamps) -> float | None:
-    """Return half the width of the 95 % interval of a mean of values (target,), by the days of their times.
+    """Return half the width of the 95 % interval of a mean of values (target,); None for fewer than eight weeks.
 
-    As for the comparison of forecasts: Newey and West's variance of the daily means, within which errors stay alike for
-    two weeks (see `rdrop_cli.analysis.skill.compare_forecasts`).
+    Uses Newey and West's variance of the daily means, as the comparison of forecasts does: errors stay similar for two
+    weeks (see `rdrop_cli.analysis.skill.compare_forecasts`).
     """
     _, position, counts = np.unique(times.astype("datetime64[D]"), return_inverse=True, return_counts=True)
     if len(counts) < LEAST_BLOCKS * BLOCK_DAYS:
@@ -182,7 +183,7 @@ def _find_hours(times: Stamps) -> npt.NDArray[np.int64]:
 def _split(
     times: Stamps, find_keys: Callable[[Stamps], npt.NDArray[np.generic]], errors: Values, crps: Values, held: Values
 ) -> tuple[Part, ...]:
-    """Return the parts of a period by the keys of its times, in their order."""
+    """Return the parts of a period by the keys of its times, in the order of the keys."""
     keys, position, counts = np.unique(find_keys(times), return_inverse=True, return_counts=True)
     means = [np.bincount(position, weights=values) / counts for values in (errors, crps, *held)]
     return tuple(

@@ -1,12 +1,12 @@
 """Conformal intervals around any quantiles: split (Romano et al. 2019) and adaptive (Gibbs and Candès 2021).
 
-    score      E_i = max(q_low(x_i) - y_i, y_i - q_high(x_i))      of the n validation windows
+    score      E_i = max(q_low(x_i) - y_i, y_i - q_high(x_i))      for the n validation windows
     interval   [q_low(x) - Q, q_high(x) + Q]      Q = the ⌈(n + 1)(1 - α)⌉-th smallest score
 
-Without other sources both quantiles are the forecast itself, and the scores the sizes of its errors. The adaptive one
-takes α_t in the place of α: it becomes smaller after an interval that missed, and larger after one that did not.
+Without other sources both quantiles are the forecast itself, and the scores are its absolute errors. Adaptive intervals
+replace α by α_t, which decreases after an interval that missed its target and increases after one that did not.
 
-    α_{t+1} = α_t + γ (α - err_t)      from the target of t on being known
+    α_{t+1} = α_t + γ (α - err_t)      as soon as the target of t is known
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from rdrop_cli.uncertainty.spread import LEVELS, Values
 
-STEP_SIZE = 0.005  # γ, of Gibbs and Candès 2021, section 4
+STEP_SIZE = 0.005  # γ, from Gibbs and Candès 2021, section 4
 PAIRS = len(LEVELS) // 2
 
 
@@ -32,7 +32,7 @@ class Conformal:
 
     @classmethod
     def fit(cls, quantiles: Values, observed: Values) -> "Conformal":
-        """Take the scores of quantiles (level, window) at targets (window,)."""
+        """Compute the scores of quantiles (level, window) at targets (window,)."""
         low, high = quantiles[:PAIRS], quantiles[::-1][:PAIRS]
         return cls(np.sort(np.maximum(low - observed, observed - high), axis=1))
 
@@ -42,12 +42,12 @@ class Conformal:
         return _shift(quantiles, np.tile(margin, (quantiles.shape[1], 1)))
 
     def adapt(self, quantiles: Values, observed: Values, known: npt.NDArray[np.int64]) -> Values:
-        """Return adaptive conformal quantiles (level, window) of windows in the order of time.
+        """Return adaptive conformal quantiles (level, window) of windows in order of time.
 
         Args:
             quantiles: (level, window).
-            observed: (window,); NaN where it is not known.
-            known: (window,), how many of these windows have a known target when each is forecast; never falls.
+            observed: (window,); NaN if unknown.
+            known: (window,), number of these windows whose target is known when each is forecast; never decreases.
         """
         alpha = 2 * LEVELS[:PAIRS]
         current, margins, seen = alpha.copy(), np.empty((quantiles.shape[1], PAIRS)), 0
@@ -62,7 +62,7 @@ class Conformal:
         return _shift(quantiles, margins)
 
     def find_margin(self, alpha: Values) -> Values:
-        """Return Q of each pair at its α, shape (pair,); beyond the scores that there are, the largest or smallest."""
+        """Return Q of each pair at its α, shape (pair,); at most the largest and at least the smallest score."""
         count = self.scores.shape[1]
         rank = np.ceil((count + 1) * (1 - alpha) - 1e-9).astype(np.int64)
         margin: Values = self.scores[np.arange(PAIRS), np.clip(rank, 1, count) - 1]
@@ -70,7 +70,7 @@ class Conformal:
 
 
 def _shift(quantiles: Values, margins: Values) -> Values:
-    """Move the pairs apart by margins (window, pair); where they would cross, quantiles are put in order."""
+    """Move the pairs apart by margins (window, pair); quantiles that would cross are sorted."""
     shifted = quantiles.copy()
     shifted[:PAIRS] -= margins.T
     shifted[::-1][:PAIRS] += margins.T

@@ -1,4 +1,4 @@
-"""Proper scores of a forecast given by its quantiles, and where targets lie in it.
+"""Proper scores of a forecast given by its quantiles, and the position of targets in it.
 
 pinball    L_τ(q, y) = (τ - [y < q]) (y - q)                       Koenker and Bassett 1978
 CRPS       2 ∫ L_τ(q_τ, y) dτ, over 100 levels evenly spaced        Laio and Tamea 2007
@@ -27,7 +27,7 @@ def score_crps(quantiles: Values, observed: Values) -> Values:
 
 
 def score_interval(low: Values, high: Values, observed: Values, level: float) -> Values:
-    """Return the interval score of central intervals that are to hold with the chance `level`: shape (window,)."""
+    """Return the interval score of central intervals of nominal coverage `level`: shape (window,)."""
     outside = np.maximum(low - observed, 0) + np.maximum(observed - high, 0)
     scores: Values = high - low + 2 / (1 - level) * outside
     return scores
@@ -36,7 +36,7 @@ def score_interval(low: Values, high: Values, observed: Values, level: float) ->
 def locate(quantiles: Values, observed: Values) -> Values:
     """Return the probability integral transform (window,) of targets in quantiles at `LEVELS` (level, window).
 
-    Between two quantiles it is interpolated; beyond the outermost, where nothing is known, it is halfway to 0 or 1.
+    It is interpolated between two quantiles, and halfway to 0 or 1 beyond the outermost, since nothing is known there.
     """
     above = (quantiles <= observed).sum(axis=0)
     inner, window = np.clip(above, 1, len(LEVELS) - 1), np.arange(len(observed))
@@ -48,7 +48,7 @@ def locate(quantiles: Values, observed: Values) -> Values:
 
 
 def covers(quantiles: Values, observed: Values, level: float) -> Values:
-    """Return 1 where the central interval holds its target, else 0: shape (window,)."""
+    """Return 1 if the central interval contains its target, else 0: shape (window,)."""
     low, high = (quantiles[index] for index in find_interval(level))
     held: Values = ((observed >= low) & (observed <= high)).astype(np.float64)
     return held

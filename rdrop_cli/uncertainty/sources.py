@@ -1,4 +1,4 @@
-"""Where the uncertainty of a forecast comes from, by name."""
+"""The sources of the uncertainty of a forecast, by name."""
 
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
@@ -19,7 +19,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Sources:
-    """The sources of an interval; none of them: the forecast alone."""
+    """The sources of an interval; without any, there is only the forecast."""
 
     quantiles: bool = False
     masks: bool = False
@@ -46,7 +46,7 @@ def parse_sources(text: str) -> Sources:
     """Return the sources of `masks,seeds,residual`, or `none`.
 
     Raises:
-        UsageError: an unknown source, or two that exclude each other.
+        UsageError: a source is unknown, or two exclude each other.
     """
     return choose_sources(name.strip() for name in text.split(",") if name.strip() != "none")
 
@@ -55,7 +55,7 @@ def choose_sources(names: Iterable[str]) -> Sources:
     """Return sources by name.
 
     Raises:
-        UsageError: an unknown one, or two that exclude each other.
+        UsageError: a source is unknown, or two exclude each other.
     """
     chosen = set(names)
     if unknown := sorted(chosen - set(NAMES)):

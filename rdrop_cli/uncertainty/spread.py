@@ -1,7 +1,7 @@
-"""The distribution of a forecast from its members and what they leave unexplained, and the parts of its variance.
+"""The distribution of a forecast from its members and the residual, and the parts of its variance.
 
-Members have the shape (seed, mask, draw, window): the draws are from the quantiles that a network forecasts, and one
-where it forecasts the target itself.
+Members have the shape (seed, mask, draw, window): the draws are from the quantiles that a network forecasts. A network
+that forecasts the target itself has one draw.
 """
 
 from typing import NamedTuple
@@ -10,22 +10,22 @@ import numpy as np
 import numpy.typing as npt
 
 Values = npt.NDArray[np.float64]
-LEAST_DRAWS = 1000  # members times residuals: what a quantile of 2.5 % is found among
-DRAWS = 40  # from quantiles that a network forecasts
-WINDOWS_AT_ONCE = 512  # whose draws are sorted together
-GRID = (np.arange(100) + 0.5) / 100  # quantile levels by which a distribution is scored
-INTERVALS = (0.5, 0.8, 0.95)  # that a forecast tells
+LEAST_DRAWS = 1000  # members times residuals, among which a quantile of 2.5 % is found
+DRAWS = 40  # number of draws from the quantiles that a network forecasts
+WINDOWS_AT_ONCE = 512  # windows whose draws are sorted together
+GRID = (np.arange(100) + 0.5) / 100  # quantile levels at which a distribution is scored
+INTERVALS = (0.5, 0.8, 0.95)  # levels of the intervals of a forecast
 LEVELS: Values = np.unique(np.round([*GRID, *((1 + sign * i) / 2 for i in INTERVALS for sign in (-1, 1))], 6))
-"""Of all quantiles that a distribution is kept by: in pairs around the median, which is none of them."""
+"""Levels of all quantiles kept of a distribution: in pairs around the median, which is not one of them."""
 
 
 class Parts(NamedTuple):
-    """Variances by the law of total variance, each of shape (window,); their sum is that of the distribution.
+    """Variances by the law of total variance, each of shape (window,); their sum is the variance of the distribution.
 
         Var(y) = E Var(f | seed, mask) + E Var(f | seed) + Var E(f | seed) + Var(noise)
                  within quantiles        between masks     between seeds     residual
 
-    The second variance is that of the means over draws.
+    The second variance is the variance of the means over draws.
     """
 
     quantiles: Values
@@ -35,13 +35,13 @@ class Parts(NamedTuple):
 
 
 def find_centre(members: Values) -> Values:
-    """Return the mean of members (seed, mask, draw, …): shape (window,), or of whatever axes come behind."""
+    """Return the mean of members (seed, mask, draw, …): shape (window,), or the shape of all further axes."""
     centre: Values = members.mean(axis=(0, 1, 2))
     return centre
 
 
 def split_variance(members: Values, noise: Values | None) -> Parts:
-    """Return the parts of the variance of members (seed, mask, draw, window), with noise (residual,) or none."""
+    """Return the parts of the variance of members (seed, mask, draw, window), with noise (residual,) or without."""
     of_masks = members.mean(axis=2)
     of_seeds = of_masks.mean(axis=1)
     residual = 0.0 if noise is None else float(noise.var())
@@ -54,16 +54,16 @@ def split_variance(members: Values, noise: Values | None) -> Parts:
 
 
 def fit_noise(members: Values, observed: Values) -> Values:
-    """Return what is to be added to members so that they vary as much as validation shows: shape (window,).
+    """Return the noise to add to members to make them vary as much as validation shows: shape (window,).
 
         noise = (y - ȳ) √max(0, 1 - V / E(y - ȳ)²)
 
-    The errors of the forecast contain what members explain of them, V on average; added whole, that would count
-    twice. With a normal distribution this is the precision that Gal and Ghahramani (2016) tune; here the errors keep
-    their own shape, and what they are wrong by on average.
+    The errors of the forecast contain the variance that members explain, V on average; adding the full errors would
+    count it twice. With a normal distribution this is the precision that Gal and Ghahramani (2016) tune; here the
+    errors keep their own shape and bias.
 
     Args:
-        members: (seed, mask, draw, window), of validation windows.
+        members: (seed, mask, draw, window), for validation windows.
         observed: (window,), finite.
     """
     parts = split_variance(members, None)
@@ -78,8 +78,8 @@ def fit_noise(members: Values, observed: Values) -> Values:
 def find_quantiles(members: Values, noise: Values | None) -> Values:
     """Return the quantiles at `LEVELS` of members (seed, mask, draw, window) with noise (residual,): (level, window).
 
-    Each member is given several of the noise's quantiles, which are evenly spaced over all members and dealt in one
-    order: nothing is drawn anew from call to call, and all of the noise is used.
+    Each member gets several quantiles of the noise, which are evenly spaced over all members and dealt in one fixed
+    order: calls do not differ by random draws, and all of the noise is used.
     """
     flat = members.reshape(-1, members.shape[3])
     if noise is not None and len(flat) == 1:
@@ -100,11 +100,12 @@ def find_quantiles(members: Values, noise: Values | None) -> Values:
 
 
 def draw_evenly(quantiles: Values, levels: Values) -> Values:
-    """Return draws from distributions that are given by quantiles at levels: shape (…, draw).
+    """Return draws from distributions given by quantiles at levels: shape (…, draw).
 
-    The draws are the quantiles at levels evenly spaced, but for the two beside each end of an interval, which lie on it
-    so that it is found again. They are linear between the quantiles that are given. Beyond the outermost of these
-    nothing is known, and no draw lies there. Quantiles that cross are put in order (Chernozhukov et al. 2010).
+    The draws are the quantiles at evenly spaced levels, except the two draws next to each end of an interval, which lie
+    on that end: so the interval is found again. The draws are interpolated linearly between the given quantiles.
+    Nothing is known beyond the outermost quantiles, so no draw lies there. Quantiles that cross are sorted
+    (Chernozhukov et al. 2010).
 
     Args:
         quantiles: (…, level).
@@ -121,6 +122,6 @@ def draw_evenly(quantiles: Values, levels: Values) -> Values:
 
 
 def find_interval(level: float) -> tuple[int, int]:
-    """Return where the ends of a central interval are among `LEVELS`."""
+    """Return the indices in `LEVELS` of the ends of a central interval."""
     low, high = np.searchsorted(LEVELS, np.round([(1 - level) / 2, (1 + level) / 2], 6) - 1e-9)
     return int(low), int(high)
