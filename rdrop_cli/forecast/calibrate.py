@@ -1,4 +1,4 @@
-"""The calibration of networks' intervals on a period, by source, and that of reference forecasts beside it."""
+"""The calibration of networks' intervals on a period, by source, and of reference forecasts for comparison."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """What was measured of one network or reference forecast, with the forecasts themselves."""
+    """The calibration of one network or reference forecast, with the forecasts themselves."""
 
     ensemble: Ensemble
     calibration: Calibration
@@ -41,19 +41,19 @@ def calibrate_runs(
     samples: int = SAMPLES,
     keep: bool = False,
 ) -> tuple[list[Judgement], list[str]]:
-    """Measure the calibration of every named network's intervals, and of those of naive and climatology.
+    """Measure the calibration of the intervals of every named network, and of naive and climatology.
 
     Args:
         names: runs or variants, see `choose_ensembles`.
         period: `test`, `validation` or `FROM..TO`.
-        dataset: what to forecast from; None for the readings that the run folders keep.
-        uncertainty: the combinations of sources to measure; none for all that are worth comparing.
+        dataset: the data to forecast from; None for the readings that the run folders keep.
+        uncertainty: the combinations of sources to measure; empty for all that are worth comparing.
         samples: masks of dropout for each window and run.
-        keep: whether to keep the coverage of each run in its folder, for the verdict. Where the period, the data, the
-            sources or the samples are not the usual, it is not kept.
+        keep: whether to keep the coverage of each run in its folder, for the verdict; it is kept only with the default
+            period, data, sources and samples.
 
     Raises:
-        UsageError: what cannot be meant; DataError: what cannot be forecast; RdropError: no such run.
+        UsageError: arguments are invalid; DataError: the data cannot be forecast; RdropError: there is no such run.
     """
     chosen = [parse_sources(text) for text in uncertainty]
     if not all(sources.has_intervals for sources in chosen):
@@ -80,6 +80,6 @@ def calibrate_runs(
 def _measure(
     ensemble: Ensemble, label: str, sources: str, judged: Judged, references: Mapping[str, Judged]
 ) -> Judgement:
-    """Measure forecasts against climatology, where there is one and they are not its own."""
+    """Measure forecasts against climatology, if there is one and the forecasts are not its own."""
     climatology = None if label == CLIMATOLOGY else references.get(CLIMATOLOGY)
     return Judgement(ensemble, measure_calibration(label, sources, judged, climatology), judged)

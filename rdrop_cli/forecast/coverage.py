@@ -1,6 +1,6 @@
-"""The coverage of single runs' intervals, kept in their folders: the verdict judges it, a number per seed.
+"""The coverage of single runs' intervals, kept in their folders: the verdict judges it, one number per seed.
 
-What is kept is a function of the folder's own network and readings, so that it can be made again.
+It depends only on the network and the readings of the folder, so it can be measured again.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ Rows = npt.NDArray[np.int64]
 
 
 def keep_coverage(forecaster: Forecaster, rows: Rows) -> list[str]:
-    """Keep the coverage of each run of an ensemble in its folder; return a line for each that cannot be written."""
+    """Keep the coverage of each run of an ensemble in its folder; return a note for each that cannot be written."""
     notes = []
     for number, run in enumerate(forecaster.ensemble.runs):
         coverage = measure_coverage(forecaster.take_run(number), rows)
@@ -38,7 +38,7 @@ def keep_coverage(forecaster: Forecaster, rows: Rows) -> list[str]:
 
 
 def measure_coverage(forecaster: Forecaster, rows: Rows) -> DailyCoverage:
-    """Measure by day what the 80 % intervals of one run hold, from every combination of its own sources."""
+    """Measure the daily coverage of one run's 80 % intervals, from every combination of its own sources."""
     held = {}
     for sources in list_sources(forecaster.ensemble):
         judged = judge_forecasts(forecaster.forecast(rows, sources))
@@ -47,7 +47,7 @@ def measure_coverage(forecaster: Forecaster, rows: Rows) -> DailyCoverage:
 
 
 def measure_again(folder: RunFolder) -> None:
-    """Make the coverage of a complete run again from its network and readings.
+    """Measure the coverage of a complete run again from its network and readings.
 
     Raises:
         RdropError: the run is not complete, or keeps no network or readings.
@@ -63,7 +63,7 @@ def _prepare(ensemble: Ensemble) -> tuple[Forecaster, Rows]:
 
 
 def _write(folder: RunFolder, coverage: DailyCoverage) -> None:
-    """Write the file and its checksum, unless it is there already."""
+    """Write the file and its checksum, unless it already has this content."""
     path, text = folder.daily_coverage_path, coverage.to_csv()
     if path.is_file() and path.read_bytes() == text.encode():
         return

@@ -1,4 +1,4 @@
-"""The windows that a network forecasts: those that its run keeps, those of its data, or of a newer file."""
+"""The windows that a network forecasts: those that its run keeps, or those of its dataset or a newer file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,19 +25,19 @@ from rdrop_cli.study.units import format_count, format_seconds
 if TYPE_CHECKING:
     import pandas as pd
 
-FURTHEST = 10.0  # deviations that the newest window of a column may lie from its training mean, on average
-SAME_SAMPLING = 0.01  # relative difference of two sampling intervals that are one
+FURTHEST = 10.0  # most standard deviations from a column's training mean to its mean in the newest window
+SAME_SAMPLING = 0.01  # relative difference below which sampling intervals are equal
 
 
 @dataclass(frozen=True)
 class Data:
-    """What an ensemble forecasts from.
+    """The data that an ensemble forecasts from.
 
     Attributes:
-        windows: of what is forecast.
-        calibration: of validation, with which intervals are calibrated; None where no data of it are at hand.
-        climatology: the usual standardised reading by day of year and hour, of the training rows; None likewise.
-        is_cut: whether the test has older windows than these.
+        windows: the windows to forecast.
+        calibration: windows with the validation period, which calibrate intervals; None if its data are not available.
+        climatology: the usual standardised reading by day of year and hour in the training rows; None if not available.
+        is_cut: whether the test period has older windows than these.
     """
 
     windows: Windows
@@ -47,10 +47,10 @@ class Data:
 
 
 def open_data(ensemble: Ensemble, dataset: "str | pd.DataFrame | None", data_dir: Path) -> Data:
-    """Return the windows that the run folder keeps, or with `dataset` those of a dataset, a file or a data frame.
+    """Return the windows that the run folder keeps or, with `dataset`, those of a dataset, a file or a data frame.
 
     Raises:
-        DataError: the folder keeps none, or the file does not fit the network: other columns, units or sampling.
+        DataError: the folder keeps no windows, or the file does not fit the network: other columns, units or sampling.
         UsageError: there is no such dataset or file.
     """
     kept = next(filter(None, (load_readings(run.folder.readings_path) for run in ensemble.runs)), None)
@@ -82,15 +82,15 @@ def open_data(ensemble: Ensemble, dataset: "str | pd.DataFrame | None", data_dir
 
 
 def _spread_rows(kept: Windows, config: RunConfig) -> int:
-    """Return how many rows of the run's series there are to one that its folder keeps."""
+    """Return the number of rows of the run's series per row that its folder keeps."""
     return config.own_protocol.step_rows // kept.step_rows
 
 
 def fit_newer(series: Series, config: RunConfig, standardisation: Standardisation, target_std: float) -> Windows:
-    """Return windows of a file that the network was not trained on, standardised as its training was.
+    """Return windows of a file that the network was not trained on, standardised as in its training.
 
     Raises:
-        DataError: a column is not there, the file is too short, or a column has another unit.
+        DataError: a column is missing, the file is too short, or a column has another unit.
     """
     protocol = config.own_protocol
     scales = [scale for scale in standardisation.inputs if not (protocol.calendar and scale.name in CALENDAR)]
@@ -129,12 +129,12 @@ def fit_newer(series: Series, config: RunConfig, standardisation: Standardisatio
 
 
 def _read_values(series: Series, protocol: Protocol) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return readings (row, column) as they were measured, NaN elsewhere, and as the network takes them.
+    """Return readings (row, column) as they were measured, NaN elsewhere, and as the network reads them.
 
-    After the last reading of the target there is nothing to interpolate to, so none of it is made up.
+    After its last reading the target is not filled, since there is nothing to interpolate to.
     """
     measured = find_measured(series)
-    truth = np.where(measured, series.values, np.nan)  # no forecast is made of a sentinel
+    truth = np.where(measured, series.values, np.nan)  # sentinels are not forecast
     if protocol.sentinels != "fill":
         return truth, truth
     target, filled = series.columns.index(protocol.target), fill_missing(series).values
@@ -143,7 +143,7 @@ def _read_values(series: Series, protocol: Protocol) -> tuple[npt.NDArray[np.flo
 
 
 def _check_sampling(series: Series, kept: Windows, spread: int) -> None:
-    """Refuse a file by whose steps the kept readings, every `spread`th of the run's, are not `spread` apart."""
+    """Refuse a file with another sampling interval than the run's, whose folder keeps every `spread`th reading."""
     if abs(np.median(series.sampling.count_steps(kept.timestamps)) / spread - 1) > SAME_SAMPLING:
         trained = format_seconds(round(find_sampling(kept.timestamps).seconds / spread, 3))
         raise DataError(
@@ -152,7 +152,7 @@ def _check_sampling(series: Series, kept: Windows, spread: int) -> None:
 
 
 def _check_shape(series: Series, needed: list[str], protocol: Protocol) -> None:
-    """Refuse a file without a column, or too short for one window."""
+    """Refuse a file that lacks a column or is too short for one window."""
     name = series.source.name
     for column in needed:
         if column not in series.columns:
@@ -166,7 +166,7 @@ def _check_shape(series: Series, needed: list[str], protocol: Protocol) -> None:
 
 
 def _check_units(series: Series, names: list[str], newest: npt.NDArray[np.float32]) -> None:
-    """Refuse a column whose newest readings are far from everything that the network has seen."""
+    """Refuse a file with a column whose newest readings are far from those that the network was trained on."""
     known = ~np.isnan(newest)
     sums = np.where(known, newest, 0).sum(axis=0, dtype=np.float64)
     distance = np.abs(sums / np.maximum(known.sum(axis=0), 1))

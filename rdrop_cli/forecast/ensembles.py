@@ -1,4 +1,4 @@
-"""The runs that forecast together: those of one network at one origin, which differ by their seeds."""
+"""The runs that forecast together: the runs of one network at one origin, which differ only by seed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ from rdrop_cli.study.variants import REFERENCES, VARIANTS
 
 @dataclass(frozen=True, eq=False)
 class Ensemble:
-    """Complete runs of one network, the first of which says what is forecast.
+    """Complete runs of one network; the first run determines what is forecast.
 
     Attributes:
-        label: the network's, by which its columns are called.
-        runs: by seed.
+        label: label of the network, which names its columns.
+        runs: ordered by seed.
     """
 
     label: str
@@ -43,7 +43,7 @@ class Ensemble:
 
     @property
     def has_masks(self) -> bool:
-        """Whether it was trained with dropout; a network of the user's own may have some."""
+        """Whether it was trained with dropout; a network of the user's own may have dropout."""
         return any(self.metrics.rates.pair) or bool(find_maker(self.metrics.variant))
 
     @property
@@ -55,17 +55,17 @@ class Ensemble:
 def choose_ensembles(
     names: Sequence[str], runs_dir: Path, every_origin: bool = False
 ) -> tuple[list[Ensemble], list[Skipped]]:
-    """Return the networks that are named, each with its runs, and which runs are left out.
+    """Return the named networks, each with its runs, and the runs that are left out.
 
-    A name is a run's, or that of a variant, which stands for the newest complete run of each seed. Runs that differ by
-    nothing but their seeds forecast together. Without a name it is the network of the newest complete run.
+    A name is the name of a run, or of a variant, which stands for the newest complete run of each seed. Runs that
+    differ only by seed forecast together. Without names, the network of the newest complete run is returned.
 
     Args:
-        every_origin: whether the runs of a study's other origins are wanted too, the earlier ones first.
+        every_origin: whether to include the runs of a study's other origins, earlier ones first.
 
     Raises:
-        RdropError: a run that is named failed or is not complete, or there is none.
-        UsageError: a reference forecast is named, or runs of several studies.
+        RdropError: a named run failed or is not complete, or there is none.
+        UsageError: a reference forecast is named, or runs of several studies are.
     """
     explain = explain_more_than_origin if every_origin else explain_difference
     if not names:
@@ -96,7 +96,7 @@ def _choose_newest(runs_dir: Path, explain: Explain) -> tuple[list[Ensemble], li
 
 
 def _find_seeds(variant: str, runs_dir: Path, explain: Explain) -> tuple[list[Run], list[Skipped]]:
-    """Return the newest complete run of each seed of a variant, of those that do not differ from the newest."""
+    """Return the newest complete run of each seed of a variant, among runs that do not differ from the newest."""
     runs, unreadable = read_runs(list_run_folders(runs_dir))
     complete = [run for run in runs if run.metrics.variant == variant and run.metrics.status == "completed"]
     if not complete:
@@ -126,7 +126,7 @@ def _find_complete(name: str, runs_dir: Path) -> Run:
 
 
 def _group(runs: Sequence[Run]) -> list[Ensemble]:
-    """Return the runs of each network and origin, by seed; the origins of a network by time."""
+    """Return the runs of each network and origin, by seed; the origins of a network are in order of time."""
     groups: dict[str, dict[int, list[Run]]] = {}
     for run in runs:
         label = run.metrics.short_label.replace(" ", "-")

@@ -1,4 +1,4 @@
-"""Forecasts of networks that are named, as the command and a Python program ask for them."""
+"""Forecasts of named networks, for the command line and the Python interface."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ BACKTEST = "backtest"
 
 @dataclass(frozen=True)
 class When:
-    """Which windows are forecast; nothing: the newest.
+    """Which windows to forecast; by default, the newest.
 
     Attributes:
         at: the moment of one forecast.
-        period: `validation`, `test` or `FROM..TO`, the times of the newest readings; or `backtest`, the test of every
-            origin of the study until the next one's begins.
-        every: how far the forecasts of a period are apart, such as `1d`.
+        period: `validation`, `test` or `FROM..TO`, by the times of the newest readings; or `backtest`, the test period
+            of every origin of the study until that of the next origin begins.
+        every: the distance between the forecasts of a period, such as `1d`.
 
     Raises:
         UsageError: two of them exclude each other.
@@ -52,7 +52,7 @@ class When:
         return self.period == BACKTEST
 
     def find(self, windows: Windows) -> Moments:
-        """Return the windows that are meant, of all but a backtest.
+        """Return the windows to forecast, unless it is a backtest.
 
         Raises:
             UsageError: there are none; DataError: one has a gap.
@@ -64,7 +64,7 @@ class When:
 
 @dataclass(frozen=True, eq=False)
 class Forecast:
-    """What one network forecasts, and from which sources its intervals are."""
+    """The forecasts of one network, and the sources of its intervals."""
 
     ensemble: Ensemble
     sources: Sources
@@ -72,7 +72,7 @@ class Forecast:
 
 
 def choose_default(ensemble: Ensemble) -> Sources:
-    """Return the sources where none are named: seeds where there are several, and quantiles or else the residual."""
+    """Return the default sources: seeds if there are several, and quantiles or else the residual."""
     quantiles = ensemble.has_quantiles
     return Sources(quantiles=quantiles, seeds=len(ensemble.runs) > 1, residual=not quantiles)
 
@@ -86,16 +86,16 @@ def forecast_runs(
     uncertainty: str | None = None,
     samples: int = SAMPLES,
 ) -> tuple[list[Forecast], list[str]]:
-    """Forecast with every network that is named; return the forecasts, and what is to be told of them.
+    """Forecast with every named network; return the forecasts, and notes on them.
 
     Args:
         names: runs or variants, see `choose_ensembles`.
-        dataset: what to forecast from; None for the readings that the run folders keep.
-        uncertainty: sources by name; None for what `choose_default` chooses.
+        dataset: the data to forecast from; None for the readings that the run folders keep.
+        uncertainty: sources by name; None for the choice of `choose_default`.
         samples: masks of dropout for each window and run.
 
     Raises:
-        UsageError: what cannot be meant; DataError: what cannot be forecast; RdropError: no such run.
+        UsageError: arguments are invalid; DataError: the data cannot be forecast; RdropError: there is no such run.
     """
     named = parse_sources(uncertainty) if uncertainty is not None else None
     ensembles, skipped = choose_ensembles(names, runs_dir, when.is_backtest)
@@ -116,7 +116,7 @@ def forecast_runs(
 
 
 def _check_origins(ensembles: Sequence[Ensemble]) -> None:
-    """Refuse a network of one origin: its backtest would be its test."""
+    """Refuse a network with one origin: its backtest would be its test."""
     for label, of_network in groupby(ensembles, key=lambda ensemble: ensemble.label):
         if len(list(of_network)) == 1:
             raise UsageError(
@@ -127,7 +127,7 @@ def _check_origins(ensembles: Sequence[Ensemble]) -> None:
 
 
 def _check_whole_tests(ensembles: Sequence[Ensemble], opened: Sequence[Data]) -> None:
-    """Refuse the readings of a folder that keeps the newest of its test alone."""
+    """Refuse a folder that keeps only the newest windows of its test period."""
     for ensemble, data in zip(ensembles, opened, strict=True):
         if data.is_cut:
             raise DataError(
@@ -137,7 +137,7 @@ def _check_whole_tests(ensembles: Sequence[Ensemble], opened: Sequence[Data]) ->
 
 
 def _find_backtest(ensembles: Sequence[Ensemble], opened: Sequence[Data], every: str | None) -> list[Moments]:
-    """Return of each ensemble the windows of its test, until that of the network's next origin begins."""
+    """Return, for each ensemble, the windows of its test period until that of the network's next origin begins."""
     starts = [find_origins(data.windows, find_period(data.windows, "test", None).rows)[0] for data in opened]
     found = []
     for number, (ensemble, data) in enumerate(zip(ensembles, opened, strict=True), start=1):

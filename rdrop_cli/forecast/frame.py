@@ -1,4 +1,4 @@
-"""Forecasts as a data frame, with the columns that users of Nixtla's libraries know."""
+"""Forecasts as a data frame, with the column names of Nixtla's libraries."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -18,12 +18,12 @@ KEYS = ["unique_id", "cutoff", "ds", "y"]
 
 
 def build_frame(forecasts: Sequence[Forecast]) -> "pd.DataFrame":
-    """Return a row for each target, in the order of time; each network has its columns, of all its origins.
+    """Return one row per target, in order of time; each network has its own columns, for all its origins.
 
-    `unique_id` is the target's name, `cutoff` the time of the newest reading, `ds` that of the target, and `y` the
-    target where it is known. Of a network `dropout` follow the forecast, `dropout`, its intervals, `dropout-lo-80` and
-    `dropout-hi-80`, and by source the standard deviation that it adds, `dropout-sd-residual`. All are in the target's
-    unit.
+    `unique_id` is the target's name, `cutoff` the time of the newest reading, `ds` the time of the target, and `y` the
+    target if it is known. For a network `dropout`, further columns have the forecast, `dropout`, its intervals,
+    `dropout-lo-80` and `dropout-hi-80`, and the standard deviation that each source adds, `dropout-sd-residual`. All
+    are in the target's unit.
     """
     import pandas as pd
 
@@ -63,9 +63,10 @@ def _build_one(forecast: Forecast) -> "pd.DataFrame":
 
 
 def round_as_float32(values: npt.NDArray[np.float64], mean: float, std: float) -> npt.NDArray[np.float64]:
-    """Round what was float32 when it was standardised to the decimals which that leaves: 55.9400005 is 55.94.
+    """Round values that were float32 when standardised to the decimals that float32 leaves: 55.9400005 becomes 55.94.
 
-    Within a standard deviation of the mean there are as many as at one: it is the difference that is exact.
+    Within one standard deviation of the mean there are as many decimals as at one: the difference from the mean is
+    exact.
     """
     steps = np.spacing(np.maximum(np.abs((values - mean) / std), 1).astype(np.float32)) * std
     scales = 10.0 ** np.maximum(np.floor(-np.log10(steps)), 0)

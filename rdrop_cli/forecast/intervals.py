@@ -16,10 +16,10 @@ from rdrop_cli.uncertainty.conformal import Conformal
 from rdrop_cli.uncertainty.sources import Sources
 from rdrop_cli.uncertainty.spread import Parts, find_centre, find_quantiles, fit_noise, split_variance
 
-MOST_CALIBRATION = 2000  # validation windows, evenly spaced: neighbours tell the same
-WINDOWS_AT_ONCE = 2048  # predicted together; what is predicted of more is not kept for another forecast
-LEAST_SAMPLES = 2  # of fewer there is no spread
-MOST_PAST = 1000  # windows before the first one, on which adaptive intervals have been corrected by then
+MOST_CALIBRATION = 2000  # validation windows, evenly spaced: neighbours add no information
+WINDOWS_AT_ONCE = 2048  # predicted together; predictions of more windows are not cached
+LEAST_SAMPLES = 2  # fewer have no spread
+MOST_PAST = 1000  # windows before the first one, by which adaptive intervals are corrected beforehand
 Values = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
@@ -29,13 +29,13 @@ class Distribution:
     """Forecasts with their uncertainty, in the target's unit.
 
     Attributes:
-        rows: before which the windows end.
-        origins: the time of the newest reading, shape (window,).
-        times: of the targets, shape (window, step).
-        observed: the targets, shape (window, step); NaN where they are not known.
-        centre: the forecasts, shape (window, step): of masks and seeds the mean, of quantiles the median.
+        rows: the rows before which the windows end.
+        origins: times of the newest readings, shape (window,).
+        times: times of the targets, shape (window, step).
+        observed: the targets, shape (window, step); NaN if unknown.
+        centre: the forecasts, shape (window, step): the mean over masks and seeds, the median of quantiles.
         quantiles: at `rdrop_cli.uncertainty.spread.LEVELS`, shape (step, level, window); None without sources.
-        parts: of the variance, one for each step.
+        parts: parts of the variance, for each step.
     """
 
     rows: Rows
@@ -49,7 +49,7 @@ class Distribution:
 
 @dataclass(eq=False)
 class Forecaster:
-    """Forecasts with an ensemble; what was predicted once is not predicted again.
+    """Forecasts with an ensemble; predictions are cached.
 
     Attributes:
         samples: masks of dropout for each window and run.
@@ -62,10 +62,10 @@ class Forecaster:
     _predictors: dict[int, Predictor] = field(default_factory=dict)
 
     def forecast(self, rows: Rows, sources: Sources) -> Distribution:
-        """Forecast the windows that end before `rows`, which are in the order of time.
+        """Forecast the windows that end before `rows`, which are in order of time.
 
         Raises:
-            UsageError: the ensemble has no such source, or there are too few samples for it.
+            UsageError: the ensemble lacks a source, or there are too few samples for it.
             DataError: there are no validation windows to calibrate with.
         """
         self._check(sources)
@@ -96,7 +96,7 @@ class Forecaster:
         )
 
     def take_run(self, number: int) -> "Forecaster":
-        """Return a forecaster with one run of the ensemble, which knows what was predicted with all of them."""
+        """Return a forecaster with one run of the ensemble and the cached predictions of that run."""
         alone = replace(self.ensemble, runs=self.ensemble.runs[number : number + 1])
         outputs = {key: of_all[number : number + 1] for key, of_all in self._outputs.items()}
         return Forecaster(alone, self.data, self.samples, outputs)
@@ -135,7 +135,7 @@ class Forecaster:
         return self._predictors.setdefault(id(windows), Predictor(self.ensemble, windows))
 
     def _learn(self, sources: Sources, step: int) -> tuple[Values | None, Conformal | None]:
-        """Return what validation windows say of one step: noise, and scores; None of what the sources do not need."""
+        """Return the noise and the scores of one step from validation windows; None for each that is not needed."""
         if not sources.calibrates:
             return None, None
         windows = self.data.calibration
@@ -152,7 +152,7 @@ class Forecaster:
     def _spread(
         self, rows: Rows, sources: Sources, learnt: Sequence[tuple[Values | None, Conformal | None]], keep: bool
     ) -> tuple[Values, Values, list[Parts]]:
-        """Return of some windows centres (window, step), quantiles (step, level, window), and parts of each step."""
+        """Return, for some windows, centres (window, step), quantiles (step, level, window), and parts of each step."""
         windows = self.data.windows
         outputs, draw = self._predict(windows, rows, sources.masks, keep), self._find_predictor(windows).draw_members
         centres, quantiles, parts = list[Values](), list[Values](), list[Parts]()
@@ -184,8 +184,8 @@ class Forecaster:
 
 
 def _choose_members(members: Values, sources: Sources) -> Values:
-    """Return members of one step (seed, mask, draw, window) that vary by the chosen sources alone."""
-    if not sources.seeds:  # the mean over seeds is the forecast all the same
+    """Return members of one step (seed, mask, draw, window) that vary only by the chosen sources."""
+    if not sources.seeds:  # the forecast is still the mean over seeds
         members = members - members.mean(axis=(1, 2), keepdims=True) + find_centre(members)
     return members
 
@@ -197,7 +197,7 @@ def choose_calibration(windows: Windows) -> Rows:
 
 
 def choose_evenly(rows: Rows, most: int) -> Rows:
-    """Return at most so many of the rows, evenly spaced, the first and the last among them."""
+    """Return at most `most` of the rows, evenly spaced, including the first and the last."""
     if len(rows) <= most:
         return rows
     return rows[np.linspace(0, len(rows) - 1, most).round().astype(np.int64)]

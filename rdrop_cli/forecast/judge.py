@@ -1,4 +1,4 @@
-"""Forecasts of a period whose targets are known, with the combinations of sources that are worth comparing."""
+"""Forecasts of a period with known targets, for the combinations of sources that are worth comparing."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,12 +14,12 @@ from rdrop_cli.series.windows import Windows
 from rdrop_cli.uncertainty.calibration import Judged
 from rdrop_cli.uncertainty.sources import Sources
 
-MOST_TARGETS = 2000  # windows of the period that are forecast, evenly spaced
+MOST_TARGETS = 2000  # forecast windows of a period, evenly spaced
 Rows = npt.NDArray[np.int64]
 
 
 def list_sources(ensemble: Ensemble) -> Iterator[Sources]:
-    """Yield the combinations that are worth comparing: each source alone, all together, and made conformal."""
+    """Yield the combinations that are worth comparing: each source alone, all together, and all as conformal."""
     masks, seeds, quantiles = ensemble.has_masks, len(ensemble.runs) > 1, ensemble.has_quantiles
     together = Sources(quantiles, masks, seeds, residual=not quantiles)
     combinations = [
@@ -36,7 +36,7 @@ def list_sources(ensemble: Ensemble) -> Iterator[Sources]:
 
 
 def choose_known(windows: Windows, rows: Rows, period: str) -> Rows:
-    """Return windows of a period whose targets, and whose newest reading of the target, were measured, evenly spaced.
+    """Return evenly spaced windows of a period with measured targets and a measured newest reading of the target.
 
     Raises:
         DataError: there are none.
@@ -48,7 +48,7 @@ def choose_known(windows: Windows, rows: Rows, period: str) -> Rows:
 
 
 def judge_forecasts(found: Distribution) -> Judged:
-    """Return forecasts with all their steps in one row."""
+    """Return forecasts with windows and steps along one axis."""
     assert found.quantiles is not None
     levels = found.quantiles.shape[1]
     return Judged(

@@ -1,4 +1,4 @@
-"""Which windows are forecast: the newest, one at a time, or those of a period."""
+"""The windows to forecast: the newest, the one at a given date, or those of a period."""
 
 import re
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.units import STAMP, format_count, format_stamp
 
 PERIODS = ("validation", "test")
-SAME_STEP = 0.5  # steps that readings of a regular stretch may be early or late
+SAME_STEP = 0.5  # steps by which readings of a regular stretch may be early or late
 Rows = npt.NDArray[np.int64]
 Stamps = npt.NDArray[np.datetime64]
 
 
 @dataclass(frozen=True)
 class Moments:
-    """The windows that are forecast.
+    """The windows to forecast.
 
     Attributes:
-        rows: before which they end, shape (window,).
-        incomplete: how many windows of the period have a gap or a missing reading and are left out.
+        rows: the rows before which they end, shape (window,).
+        incomplete: number of windows of the period that are left out because of a gap or a missing reading.
     """
 
     rows: Rows
@@ -47,10 +47,10 @@ def find_newest(windows: Windows) -> Moments:
 
 
 def find_moment(windows: Windows, date: str) -> Moments:
-    """Return the newest window that was there at a date.
+    """Return the newest window that was available at a date.
 
     Raises:
-        UsageError: it is no date, or lies outside the readings.
+        UsageError: it is not a date, or lies outside the readings.
         DataError: the window has a gap or a missing reading.
     """
     stamp = _parse_date("at", date)
@@ -62,20 +62,20 @@ def find_moment(windows: Windows, date: str) -> Moments:
         raise UsageError(
             f"{date}: there are windows from {format_stamp(start)} to {format_stamp(stamps.max())}", field="at"
         )
-    newest = before[stamps[before] == stamps[before].max()]  # two where kept validation ends after the test begins
+    newest = before[stamps[before] == stamps[before].max()]  # two if kept validation ends after the test begins
     complete = newest[find_complete(windows, newest + windows.step_rows)]
     return _take_one(windows, int((complete if len(complete) else newest)[-1]))
 
 
 def find_period(windows: Windows, period: str, every: str | None, until: np.datetime64 | None = None) -> Moments:
-    """Return the windows of `validation`, `test` or `FROM..TO`, by their newest readings, in the order of time.
+    """Return the windows of `validation`, `test` or `FROM..TO`, by their newest readings, in order of time.
 
     Args:
-        every: how far they are apart, such as `1d`; None for all of them.
-        until: before which their newest readings are; None for the end of the period.
+        every: the distance between windows, such as `1d`; None for all windows.
+        until: the time before which their newest readings lie; None for the end of the period.
 
     Raises:
-        UsageError: it is no period, or holds no window.
+        UsageError: it is not a period, or contains no window.
     """
     rows = np.asarray(getattr(windows, period), np.int64) if period in PERIODS else _find_between(windows, period)
     rows = rows[np.argsort(windows.timestamps[rows - windows.step_rows], kind="stable")]
@@ -90,18 +90,18 @@ def find_period(windows: Windows, period: str, every: str | None, until: np.date
     if not len(complete):
         raise UsageError(f"{period}: holds no window; {describe_extent(windows)}", field="period")
     origins = find_origins(windows, complete)
-    last = np.append(origins[1:] != origins[:-1], True)  # of two, see `find_moment`, the one whose target may be kept
+    last = np.append(origins[1:] != origins[:-1], True)  # of two (see `find_moment`), the one whose target may be kept
     return Moments(complete[last], len(rows) - len(complete))
 
 
 def describe_extent(windows: Windows) -> str:
-    """Say from when to when there are readings."""
+    """Give the first and the last date of the readings."""
     stamps = windows.timestamps
     return f"there are readings from {format_stamp(stamps.min())} to {format_stamp(stamps.max())}"
 
 
 def find_complete(windows: Windows, rows: Rows) -> npt.NDArray[np.bool_]:
-    """Return which windows that end before `rows` have all their readings, one usual step after the other."""
+    """Return whether each window that ends before `rows` has all its readings, one sampling interval apart."""
     passed = windows.steps_passed
     oldest, newest = rows + int(windows.offsets[0]), rows - windows.step_rows
     inside = oldest >= 0
@@ -118,7 +118,7 @@ def find_origins(windows: Windows, rows: Rows) -> Stamps:
 
 
 def find_times(windows: Windows, rows: Rows) -> Stamps:
-    """Return the times of the targets, shape (window, step): those of the readings, or what comes after the newest."""
+    """Return the times of the targets, shape (window, step), by the sampling interval if there is no reading."""
     at, known = _find_targets(windows, rows)
     sampling, origins = windows.sampling, find_origins(windows, rows)
     ahead = [sampling.advance(origins, offset + windows.step_rows) for offset in list_offsets(windows)]
@@ -126,19 +126,19 @@ def find_times(windows: Windows, rows: Rows) -> Stamps:
 
 
 def find_observed(windows: Windows, rows: Rows) -> npt.NDArray[np.float64]:
-    """Return the targets in their unit, shape (window, step); NaN where they are not known."""
+    """Return the targets in their unit, shape (window, step); NaN if unknown."""
     at, known = _find_targets(windows, rows)
     values = windows.target[at].astype(np.float64) * windows.target_std + windows.target_mean
     return np.where(known, values, np.nan)
 
 
 def find_known(windows: Windows, rows: Rows) -> npt.NDArray[np.bool_]:
-    """Return of which windows all targets are known, shape (window,)."""
+    """Return whether all targets of each window are known, shape (window,)."""
     return np.asarray(np.isfinite(find_observed(windows, rows)).all(axis=1))
 
 
 def _find_targets(windows: Windows, rows: Rows) -> tuple[Rows, npt.NDArray[np.bool_]]:
-    """Return the rows of the targets within the readings, and which are there: shape (window, step).
+    """Return the rows of the targets within the readings, and whether they exist: shape (window, step).
 
     A row beyond a gap, or beyond the cut between the periods that a folder keeps, is at another time.
     """
@@ -149,7 +149,7 @@ def _find_targets(windows: Windows, rows: Rows) -> tuple[Rows, npt.NDArray[np.bo
 
 
 def list_offsets(windows: Windows) -> list[int]:
-    """Return the rows of the targets, relative to the row that a window ends before, the nearest first."""
+    """Return the rows of the targets, relative to the row before which a window ends, the nearest first."""
     return [*windows.earlier_offsets, windows.target_offset]
 
 

@@ -1,4 +1,4 @@
-"""What pictures of forecasts show: the forecasts of the test period, and the calibration of every source on it."""
+"""Data for pictures of forecasts: the forecasts of the test period, and the calibration of every source on it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from rdrop_cli.uncertainty.calibration import Calibration, Judged
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """The calibration of a network's intervals, by source, and of references; and the last source's forecasts."""
+    """The calibration of a network's intervals by source, and of references; with the forecasts of the last source."""
 
     found: list[Calibration]
     references: list[Calibration]
@@ -62,10 +62,10 @@ def measure_test(ensemble: Ensemble, samples: int = SAMPLES) -> tuple[Measured, 
 
 
 def choose_one(names: Sequence[str], runs_dir: Path) -> Ensemble:
-    """Return the network that is named.
+    """Return the named network.
 
     Raises:
-        UsageError: several are; RdropError: there is no such run.
+        UsageError: several are named; RdropError: there is no such run.
     """
     ensembles, _ = choose_ensembles(names, runs_dir)
     if len(ensembles) > 1:

@@ -1,4 +1,4 @@
-"""What the runs of an ensemble predict, in the target's unit, with dropout off or on."""
+"""Predictions of the runs of an ensemble, in the target's unit, with dropout off or on."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -28,14 +28,14 @@ class Predictor:
     _engines: list["Engine"] = field(default_factory=list)
 
     def predict(self, rows: npt.NDArray[np.int64], masks: int = 0) -> Outputs:
-        """Return what the networks compute, of shape (seed, mask, window, step, level).
+        """Return the outputs of the networks, shape (seed, mask, window, step, level).
 
         Args:
-            rows: before which the windows end.
-            masks: with how many masks of dropout each is predicted; 0 for once, with dropout off.
+            rows: the rows before which the windows end.
+            masks: number of dropout masks for each window; 0 for one prediction with dropout off.
 
         Raises:
-            DataError: a network cannot be read, or gives what is no number.
+            DataError: a network cannot be read, or its output is not finite.
         """
         levels = max(1, len(self.ensemble.metrics.protocol.quantiles))
         outputs = []
@@ -47,12 +47,12 @@ class Predictor:
         return np.stack(outputs)
 
     def draw_members(self, outputs: Outputs, quantiles: bool) -> Values:
-        """Return forecasts of one step in the target's unit, of shape (seed, mask, draw, window).
+        """Return forecasts of one step in the target's unit, shape (seed, mask, draw, window).
 
         Args:
             outputs: (seed, mask, window, level).
-            quantiles: whether draws are from the quantiles that the network forecasts; else one is the median, or of a
-                network that forecasts the target, the forecast.
+            quantiles: whether to draw from the quantiles that the network forecasts; else there is one draw: the median
+                or, if the network forecasts the target, the forecast.
         """
         levels = self.ensemble.metrics.protocol.quantiles
         values = outputs.astype(np.float64)

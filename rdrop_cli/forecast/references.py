@@ -1,4 +1,4 @@
-"""Reference forecasts with intervals, to compare those of networks with: naive and climatology."""
+"""Reference forecasts with intervals, to compare networks with: naive and climatology."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ Rows = npt.NDArray[np.int64]
 
 
 def judge_references(data: Data, rows: Rows) -> dict[str, Judged]:
-    """Forecast with the newest reading, and with the climatology of training; both with their validation errors."""
+    """Forecast with the newest reading and the climatology of training, with intervals from validation errors."""
     forecasts: dict[str, Callable[[Windows, Rows], Values]] = {NAIVE: _forecast_naively}
     if data.climatology is not None:
         table = Climatology(data.climatology)
@@ -31,7 +31,7 @@ def judge_references(data: Data, rows: Rows) -> dict[str, Judged]:
 
 
 def _forecast_naively(windows: Windows, rows: Rows) -> Values:
-    """Return the newest reading less the mean, in the target's unit: shape (window, 1) for whatever step."""
+    """Return the newest reading minus the mean, in the target's unit: shape (window, 1), the same for all steps."""
     return read_newest(windows, rows).reshape(len(rows), -1) * windows.target_std
 
 
