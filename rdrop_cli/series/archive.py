@@ -1,4 +1,4 @@
-"""Take the one CSV out of a zip that may come from anybody; nothing is ever written under a name the zip chose."""
+"""Extract the single CSV of an untrusted zip; names in the zip never determine where data is written."""
 
 import stat
 import zipfile
@@ -14,22 +14,22 @@ CHUNK_BYTES = 1 << 18
 ENCRYPTED = 0x1  # bit 0 of the general purpose flags (APPNOTE.TXT 4.4.4)
 MAC_METADATA = "__MACOSX/"
 TABLE_ENDINGS = (".csv", ".txt", ".tsv", ".tab", ".dat")
-SHOWN_CHARACTERS = 60  # of a member's name, which may be 65535 long
-# Only these two unpack in steps of bounded size: 4 KiB of LZMA or bzip2 can fill the memory at once.
+SHOWN_CHARACTERS = 60  # of a member's name, which can have 65,535 of them
+# Only these two unpack in chunks of bounded size: 4 KiB of LZMA or bzip2 can expand to fill the memory.
 BOUNDED_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def extract_csv(archive: Path, target: Path, *, max_bytes: int) -> None:
-    """Unpack the one CSV of a zip to `target`, which is replaced only when the whole member has come out.
+    """Unpack the one CSV of a zip to `target`, which is replaced only after the complete CSV has been unpacked.
 
     Args:
-        archive: the zip; folders and the `__MACOSX/` metadata in it are ignored.
-        target: the CSV's place; its name owes nothing to the zip.
-        max_bytes: the unpacked size above which the zip is taken for a bomb.
+        archive: the zip; folders and `__MACOSX/` metadata in it are ignored.
+        target: the path of the CSV, independent of names in the zip.
+        max_bytes: the unpacked size above which the zip is treated as a zip bomb.
 
     Raises:
-        DataError: it is no zip, is damaged, holds no or several CSVs, has a member that is encrypted, a link, or
-            named to land elsewhere, or unpacks to more than `max_bytes`.
+        DataError: the file is not a zip, is damaged, contains no CSV or several, has a member that is encrypted, is a
+            link or has a path outside its folder, or unpacks to more than `max_bytes`.
         OSError: `target` cannot be written.
     """
     with replace_atomically(target) as temporary, temporary.open("wb") as file:
@@ -38,20 +38,20 @@ def extract_csv(archive: Path, target: Path, *, max_bytes: int) -> None:
 
 
 def check_csv_archive(archive: Path, *, max_bytes: int) -> None:
-    """Unpack the one CSV of a zip to nowhere: what passes, `extract_csv` will write.
+    """Check the one CSV of a zip by unpacking it without writing; `extract_csv` accepts a zip that passes.
 
     Raises:
-        DataError: as `extract_csv` does.
+        DataError: the same reasons as in `extract_csv`.
     """
     for _ in _unpack_csv(archive, max_bytes):
         pass
 
 
 def open_table(label: Path, file: BinaryIO) -> IO[bytes]:
-    """Open the one table of a user's zip, a CSV or a text by another usual ending.
+    """Open the one table in a user's zip: a CSV, or a text file with another common extension.
 
     Raises:
-        DataError: it is no zip, or holds none, several, or what no honest zip has.
+        DataError: the file is not a zip, contains no table or several, or has a suspicious member.
     """
     try:
         opened = zipfile.ZipFile(file)
@@ -61,7 +61,7 @@ def open_table(label: Path, file: BinaryIO) -> IO[bytes]:
 
 
 def _unpack_csv(archive: Path, max_bytes: int) -> Iterator[bytes]:
-    """Yield the bytes of the one CSV in pieces; whatever `zipfile` trips over becomes a DataError."""
+    """Yield the bytes of the one CSV in chunks; errors of `zipfile` become a DataError."""
     try:
         _refuse_web_page(archive)
         with zipfile.ZipFile(archive) as opened:
@@ -70,21 +70,21 @@ def _unpack_csv(archive: Path, max_bytes: int) -> Iterator[bytes]:
                 raise DataError(f"{archive}: refused: {_quote(member)} unpacks to more than {max_bytes} bytes")
             unpacked = 0
             with opened.open(member) as stream:
-                while chunk := stream.read(CHUNK_BYTES):  # never more than declared: what is longer fails its checksum
+                while chunk := stream.read(CHUNK_BYTES):  # never more than declared: longer data fails the checksum
                     unpacked += len(chunk)
                     yield chunk
-            if unpacked != member.file_size:  # a checksum of nothing, too, fits nothing
+            if unpacked != member.file_size:  # no data at all passes a checksum of 0
                 raise zipfile.BadZipFile(f"{unpacked} of {member.file_size} bytes came out of {_quote(member)}")
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise DataError(f"{archive}: not a whole zip: {_describe(error)}; fetch it again") from error
-    except (RuntimeError, ValueError) as error:  # of a header that promises what zipfile cannot do, or is nonsense
+    except (RuntimeError, ValueError) as error:  # the header is invalid, or zipfile lacks a feature
         raise DataError(f"{archive}: a zip that cannot be read: {_describe(error)}; fetch it again") from error
     except OSError as error:
         raise DataError(f"{archive}: cannot be read: {error.strerror or error}") from error
 
 
 def _refuse_web_page(archive: Path) -> None:
-    """A proxy or a login page likes to answer in a file's place, with status 200."""
+    """Refuse an HTML page, which a proxy or a login page may send with status 200 instead of the file."""
     with archive.open("rb") as file:
         head = file.read(512).removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(b"<"):
@@ -92,7 +92,7 @@ def _refuse_web_page(archive: Path) -> None:
 
 
 def _find_csv(archive: Path, members: list[zipfile.ZipInfo], endings: tuple[str, ...] = (".csv",)) -> zipfile.ZipInfo:
-    """Return the one CSV, after refusing the whole zip for any member that no honest one has."""
+    """Return the one CSV; refuse the zip if any member is suspicious."""
     for member in members:
         _refuse_hostile(archive, member)
     found = [
@@ -125,7 +125,7 @@ def _refuse_hostile(archive: Path, member: zipfile.ZipInfo) -> None:
 
 
 def _quote(member: zipfile.ZipInfo) -> str:
-    """Show a member's name so that it cannot steer the terminal."""
+    """Quote a member's name, with control characters escaped for the terminal."""
     return repr(member.orig_filename[:SHOWN_CHARACTERS])
 
 

@@ -1,4 +1,4 @@
-"""A parsed copy of what was read, so that the second start reads in well under a second."""
+"""Cache of parsed tables, from which later starts load in well under a second."""
 
 import json
 from collections.abc import Callable
@@ -10,19 +10,19 @@ import numpy as np
 from rdrop_cli.files import replace_atomically
 from rdrop_cli.series.csv.read import Table
 
-FORMAT = 5  # raised when the reader reads the same bytes differently
+FORMAT = 5  # increased when the reader parses the same bytes differently
 
 
 def read_through_cache(folder: Path, key: str, read: Callable[[], Table]) -> Table:
-    """Return the parsed copy named by `key` (a checksum of the source), or read the source and keep a copy.
+    """Return the cached table for `key` (a checksum of the source), or read the source and cache it.
 
-    A damaged copy fails its own checksum (the zip's CRC) and is read anew; a folder that cannot be written
-    costs only the time of the next reading.
+    A damaged copy fails its checksum (the zip's CRC), and the source is read again. If the folder cannot be written,
+    the next call also reads the source.
     """
     path = folder / f"{key[:32]}.v{FORMAT}.npz"
     try:
         return _load(path)
-    except Exception:  # whatever numpy and zipfile trip over: the source is there to be read again
+    except Exception:  # any error of numpy or zipfile: the source can be read again
         table = read()
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The calendar as features: the hour of the day and the day of the year, as points of a circle."""
+"""Calendar features: the hour of the day and the day of the year as points on a circle."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,7 +7,7 @@ CALENDAR = ("hour of day (sine)", "hour of day (cosine)", "day of year (sine)", 
 
 
 def encode_calendar(stamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float32]:
-    """Return the time of day and of the year as points of a circle, so that midnight is next to midnight.
+    """Return the time of day and of the year as points on a circle, on which 23:59 is next to 00:00.
 
     Returns:
         float32 of shape (row, 4), in the order of `CALENDAR`, within [-1, 1].

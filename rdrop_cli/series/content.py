@@ -1,4 +1,4 @@
-"""The bytes of a dataset: from a file, an address or standard input, packed or not; and the text that they are."""
+"""The bytes and the text of a dataset, from a file, an address or standard input, compressed or not."""
 
 import bz2
 import gzip
@@ -42,15 +42,15 @@ BYTE_ORDER_MARKS = {
 
 @dataclass(frozen=True)
 class Content:
-    """A file that stays open while it is looked at, so that its checksum is that of what is read.
+    """An open file and its checksum; it stays open so that the checksum belongs to the data that is read.
 
     Attributes:
-        label: what errors call it.
-        name: of the dataset.
-        origin: the full path or the address, without secrets.
+        label: its name in error messages.
+        name: the name of the dataset.
+        origin: the full path, or the address without credentials.
         kind: `text`, `parquet` or `excel`.
-        packing: empty, or what the file is packed by.
-        sha256: of the bytes as they lie there.
+        packing: the compression format; empty if there is none.
+        sha256: the checksum of the bytes before unpacking.
     """
 
     file: BinaryIO
@@ -62,7 +62,7 @@ class Content:
     sha256: str
 
     def open_bytes(self) -> IO[bytes]:
-        """Return the unpacked bytes from their beginning."""
+        """Return a stream of the unpacked bytes, from the beginning."""
         self.file.seek(0)
         if self.packing == "gzip":
             return cast(IO[bytes], gzip.open(self.file))
@@ -77,14 +77,14 @@ class Content:
         return io.BufferedReader(_Unclosed(self.file))
 
     def open_text(self, encoding: str) -> io.TextIOWrapper:
-        """Return the text from its beginning, line ends as they are."""
+        """Return a stream of the text, from the beginning and with unchanged line endings."""
         return io.TextIOWrapper(self.open_bytes(), encoding, newline="")
 
     def read_head(self) -> bytes:
-        """Return the first unpacked bytes, a megabyte at most.
+        """Return the first unpacked bytes, at most 1 MiB.
 
         Raises:
-            DataError: they cannot be unpacked.
+            DataError: the file cannot be unpacked.
         """
         with refuse_damage(self.label):
             return self.open_bytes().read(SNIFFED_BYTES)
@@ -95,17 +95,17 @@ class Content:
             return b"".join(islice((line[:1000] for line in stream if not line.isascii()), 500))
 
     def check_unchanged(self) -> None:
-        """Check that what was read is what the checksum names.
+        """Check that the file still matches its checksum.
 
         Raises:
-            DataError: the file changed meanwhile.
+            DataError: the file changed while it was read.
         """
         if _hash(self.file) != self.sha256:
             raise DataError(f"{self.label}: changed while it was read; try again when nothing writes to it")
 
 
 class _Unclosed(io.RawIOBase):
-    """The bytes of a file, which stays open when this is closed."""
+    """A stream of a file's bytes that leaves the file open when it is closed."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -119,10 +119,10 @@ class _Unclosed(io.RawIOBase):
 
 @contextmanager
 def refuse_damage(label: str) -> Iterator[None]:
-    """Turn what unpacking and reading trip over into one line.
+    """Turn errors of unpacking and reading into a one-line DataError.
 
     Raises:
-        DataError: as said.
+        DataError: the file is damaged or cannot be read.
     """
     try:
         yield
@@ -131,18 +131,18 @@ def refuse_damage(label: str) -> Iterator[None]:
     except OSError as error:
         raise DataError(f"{label}: cannot be read: {error.strerror or error}") from error
     except Exception as error:
-        if type(error).__name__ in ("ZstdError", "error"):  # of zlib and zstandard, which need not be installed
+        if type(error).__name__ in ("ZstdError", "error"):  # of zstandard, which may not be installed, and zlib
             raise DataError(f"{label}: the compressed file is damaged or cut off: {error}") from error
         raise
 
 
 @contextmanager
 def open_content(name: str) -> Iterator[Content]:
-    """Open a file by path, fetch one by address, or take standard input, for `-`.
+    """Open a file by its path, fetch one from its address, or read standard input for `-`.
 
     Raises:
-        UsageError: there is no such file.
-        DataError: it cannot be fetched or read.
+        UsageError: the file does not exist.
+        DataError: the data cannot be fetched or read.
     """
     if name == STDIN:
         with tempfile.TemporaryFile() as copy:
@@ -150,7 +150,7 @@ def open_content(name: str) -> Iterator[Content]:
             yield _describe(copy, "standard input", "stdin", STDIN)
     elif is_address(name):
         with tempfile.TemporaryDirectory() as folder:
-            target = Path(folder) / "table"  # and not as the address calls it, which may be a path
+            target = Path(folder) / "table"  # not the name in the address, which may be a path
             fetch([name], target, max_bytes=MAX_FETCHED_BYTES, advice="check the address")
             origin, file_name = hide_login(name), PurePosixPath(unquote(urlsplit(name).path)).name
             with target.open("rb") as fetched:
@@ -167,7 +167,7 @@ def open_content(name: str) -> Iterator[Content]:
 
 
 def is_address(name: str) -> bool:
-    """Tell whether a dataset is fetched from the network."""
+    """Return whether a dataset is fetched from the network."""
     return re.match(r"https?://", name) is not None
 
 
@@ -214,10 +214,10 @@ def _open_zstandard(label: str, file: BinaryIO) -> IO[bytes]:
 
 
 def detect_encoding(label: str, head: bytes) -> str:
-    """Return the encoding that a byte order mark names or that zeros betray, and UTF-8 otherwise.
+    """Return the encoding shown by a byte order mark or by NUL bytes (UTF-16), and UTF-8 otherwise.
 
     Raises:
-        DataError: the bytes are no text.
+        DataError: the bytes are not text.
     """
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if head.startswith(mark):
@@ -234,11 +234,11 @@ def detect_encoding(label: str, head: bytes) -> str:
 def guess_code_page(label: str, head: bytes) -> str:
     """Return the code page of bytes that are not UTF-8.
 
-    Signs between ASCII letters, such as those of `Zürich` and `°C`, are those of western Europe; words of nothing else
-    are another script, which is left to charset-normalizer.
+    At most two non-ASCII bytes in a row, as in `Zürich` and `°C`, are Western European (cp1252); longer runs are words
+    in another script, which charset-normalizer detects.
 
     Raises:
-        DataError: it cannot be told.
+        DataError: the encoding cannot be determined.
     """
     if max((len(run) for run in re.findall(rb"[\x80-\xff]+", head)), default=0) <= 2:
         return "cp1252"

@@ -1,4 +1,4 @@
-"""What rdrop has made of a series, in lines for people: for `rdrop train` before it trains, and `rdrop inspect`."""
+"""Describe how a series was read and will be used, for `rdrop inspect`, and for `rdrop train` before it trains."""
 
 from dataclasses import dataclass
 
@@ -12,11 +12,11 @@ from rdrop_cli.study.units import format_count, format_digits, format_seconds, f
 
 @dataclass(frozen=True)
 class Period:
-    """The rows that belong to training, validation or test, and how many windows lie in them.
+    """The rows of the training, validation or test period, and the number of its windows.
 
     Attributes:
-        rows: of the series; a window and its target may reach beyond the end.
-        first, last: stamps of the first and the last row.
+        rows: rows of the series; a window and its target may extend beyond the end.
+        first, last: timestamps of the first and the last row.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Period:
 
 
 def list_periods(protocol: Protocol, windows: Windows) -> list[Period]:
-    """Return training, validation and test, in the order of time."""
+    """Return the training, validation and test periods in time order."""
     stops = (protocol.train_start_row, protocol.train_stop_row, protocol.val_stop_row, len(windows.timestamps))
     ends = {"training": windows.train, "validation": windows.validation, "test": windows.test}
     return [
@@ -37,7 +37,7 @@ def list_periods(protocol: Protocol, windows: Windows) -> list[Period]:
 
 
 def describe_series(series: Series) -> list[str]:
-    """Say where the timestamps come from, how far they reach, what was taken for what, and which columns are used."""
+    """Describe the extent and sampling of a series, its time column, the columns used, and how it was interpreted."""
     regular = series.sampling.find_regular(series.timestamps)
     share = float(regular.mean()) if len(regular) else 0.0
     time = f" (time column {series.time_column!r})" if series.time_column else ""
@@ -50,7 +50,7 @@ def describe_series(series: Series) -> list[str]:
 
 
 def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float) -> list[str]:
-    """Say what is predicted from what, which windows belong to which period, and how long an epoch is."""
+    """Describe the target, the inputs, the windows of each period, and the length of an epoch."""
     quantity, unit = name_target(protocol.target)
     lookback, step = (format_seconds(rows * sampling_seconds) for rows in (protocol.lookback_rows, protocol.step_rows))
     periods = ", ".join(
@@ -79,5 +79,5 @@ def describe_plan(protocol: Protocol, windows: Windows, sampling_seconds: float)
 
 
 def _format_share(share: float) -> str:
-    """Render a share so that only all of them are 100 %."""
+    """Render a share as a percentage of at most 99.99 %, or as `all` if it is exactly 1."""
     return "all" if share == 1 else f"{min(100 * share, 99.99):.4g} %"

@@ -1,4 +1,4 @@
-"""Fetch a file over HTTP: resumed where it broke off, retried, and in its place only when it is whole."""
+"""Fetch a file over HTTP: downloads are resumed and retried, and the file is put in place only when it is complete."""
 
 import json
 import re
@@ -19,22 +19,22 @@ from rdrop_cli.locks import hold_lock
 if TYPE_CHECKING:
     import requests
 
-CLOCK_DOUBT = timedelta(seconds=60)  # a Last-Modified so long before Date can be trusted (RFC 9110, 8.8.2.2)
+CLOCK_DOUBT = timedelta(seconds=60)  # a Last-Modified this long before Date can be trusted (RFC 9110, 8.8.2.2)
 
 
 @dataclass(frozen=True)
 class Part:
-    """The first bytes of a file, and beside them a note of the file they belong to."""
+    """The first bytes of a file, with a note next to them that identifies the file."""
 
     path: Path
 
     @property
     def size(self) -> int:
-        """The bytes that are on disk."""
+        """The number of bytes on disk."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def find_validator(self, url: str) -> str | None:
-        """Return what `If-Range` needs to go on from here, or None where only a new beginning is safe."""
+        """Return the validator for `If-Range` to resume the download, or None if only starting over is safe."""
         try:
             note = json.loads(self._note_path.read_text(encoding="utf-8"))
             validator = note["validator"] if note["url"] == url else None
@@ -43,7 +43,7 @@ class Part:
         return validator if isinstance(validator, str) else None
 
     def begin(self, url: str, validator: str | None) -> None:
-        """Start from nothing; the old bytes go before the new note comes, so that they never stand together."""
+        """Start over; old bytes are removed before the new note is written, so the two never coexist."""
         self.discard()
         write_json(self._note_path, {"url": url, "validator": validator})
 
@@ -53,7 +53,7 @@ class Part:
         self._note_path.unlink(missing_ok=True)
 
     def move_to(self, target: Path) -> None:
-        """Put the bytes, which must be whole and synced, in the place of `target`."""
+        """Move the bytes, which must be complete and synced, to `target`."""
         self.path.replace(target)
         sync(target.parent)
         self.discard()
@@ -64,7 +64,7 @@ class Part:
 
 
 def strong_validator(headers: Mapping[str, str]) -> str | None:
-    """Return the ETag or date by which a later request can be sure of the very same bytes (RFC 9110, 8.8)."""
+    """Return the ETag or date that guarantees identical bytes in a later request (RFC 9110, 8.8), or None."""
     if "ETag" in headers:
         return headers["ETag"] if headers["ETag"].startswith('"') else None
     try:
@@ -75,7 +75,7 @@ def strong_validator(headers: Mapping[str, str]) -> str | None:
 
 
 def total_if_rest(headers: Mapping[str, str], offset: int, validator: str) -> int | None:
-    """Return the length of the whole file if an answer 206 holds the rest of the same file from byte `offset` on."""
+    """Return the length of the complete file if a 206 response continues the same file at byte `offset`, or None."""
     content_range = re.fullmatch(rf"bytes {offset}-\d+/(\d+)", headers.get("Content-Range", ""))
     same = strong_validator(headers) in (None, validator)
     return int(content_range[1]) if content_range and same else None
@@ -83,7 +83,7 @@ def total_if_rest(headers: Mapping[str, str], offset: int, validator: str) -> in
 
 CHUNK_BYTES = 1 << 16
 RETRIED_STATUSES = (408, 429, *range(500, 600))
-SHOWN_CHARACTERS = 160  # of an error's text, which a server may have chosen
+SHOWN_CHARACTERS = 160  # of an error message, which may come from a server
 
 Progress = Callable[[int, int | None], None]
 
@@ -100,29 +100,29 @@ def fetch(
     timeout_seconds: float = 30,
     wait_seconds: float = 1,
 ) -> str:
-    """Download the first address that works to `target`, replacing what is there, and return that address.
+    """Download the first address that works to `target`, replacing an existing file, and return that address.
 
-    The bytes gather in `<target>.part`. An interruption of any kind leaves them there, and the next call asks the same
-    address for the rest (`Range` with `If-Range`, RFC 9110, 13.1.5 and 14.2), or begins again where the server has
-    another file by now or gives no parts. Calls for one target run one after the other, across processes too; each
-    fetches, so a caller content with what another has brought looks for it under a lock of its own.
+    Bytes are collected in `<target>.part` and survive any interruption. The next call requests the rest from the same
+    address (`Range` with `If-Range`, RFC 9110, 13.1.5 and 14.2), or starts over if the file on the server has changed
+    or the server does not support ranges. Calls for one target run one at a time, also across processes. Each call
+    downloads the file; to reuse a file from another call, check for it under a lock of your own.
 
     Args:
         urls: http or https addresses of the same file, in order of preference; redirects are followed.
-        target: its place, in a folder that exists.
-        max_bytes: the size above which an address is given up.
-        check: raises DataError for a file that is not the expected one; the next address is tried then.
-        on_progress: called with the bytes so far and those in all, None where the server does not tell.
-        advice: what else can be done where no address works.
-        tries: failures in a row, none with a byte of progress, after which an address is given up; one that says
-            that it has no such file is given up at once.
-        timeout_seconds: to connect, and without a byte; a slow server may take as long as it likes.
-        wait_seconds: before the second try, doubled before each further one.
+        target: the path of the file, in an existing folder.
+        max_bytes: the file size above which an address is given up.
+        check: raises DataError if the file is not the expected one; the next address is then tried.
+        on_progress: called with the bytes received so far and the total, or None if the server does not send it.
+        advice: what the error message suggests if no address works.
+        tries: consecutive failures without progress after which an address is given up; an address that reports that
+            the file does not exist is given up at once.
+        timeout_seconds: the limit to connect, and to wait for the next byte; the total time is not limited.
+        wait_seconds: the wait before the second try, doubled before each further one.
 
     Raises:
         UsageError: an address is neither http nor https.
-        DataError: no address works; every one is named with its reason.
-        RdropError: the file cannot be written; `target` is as it was.
+        DataError: no address works; each is named with its reason.
+        RdropError: the file cannot be written; `target` is unchanged.
     """
     for url in urls:
         _require_http(url)
@@ -139,7 +139,7 @@ def fetch(
                     return url
     except OSError as error:
         where = error.filename or download.part.path
-        if Path(where) == lock:  # no file that the user knows: it is the folder that cannot be written
+        if Path(where) == lock:  # the user does not know the lock: name its folder
             where = lock.parent
         raise RdropError(
             f"{where}: cannot be written: {error.strerror or error}; make room or choose another folder, then try again"
@@ -157,7 +157,7 @@ def _require_http(url: str) -> None:
 
 
 class _FailedError(Exception):
-    """A try that came to nothing; `final` where the same address would only answer the same again."""
+    """A failed try; `final` if the same address would fail again in the same way."""
 
     def __init__(self, reason: str, *, final: bool = False) -> None:
         super().__init__(reason)
@@ -166,7 +166,7 @@ class _FailedError(Exception):
 
 @dataclass(frozen=True)
 class _Download:
-    """One file on its way to `target`, from whichever address."""
+    """The download of one file to `target`, from any of its addresses."""
 
     target: Path
     max_bytes: int
@@ -179,7 +179,7 @@ class _Download:
         return Part(self.target.with_name(f"{self.target.name}.part"))
 
     def bring(self, url: str, tries: int, wait_seconds: float) -> None:
-        """Try an address until the file is in its place or `tries` tries in a row got no further."""
+        """Try an address until the file is in place, or until `tries` consecutive tries have made no progress."""
         failures, furthest = 0, self.part.size
         while True:
             try:
@@ -199,18 +199,18 @@ class _Download:
             resumed = self._receive(url)
         except (requests.ConnectionError, requests.Timeout) as error:
             raise _FailedError(self._explain(error)) from error
-        except (requests.RequestException, ValueError) as error:  # requests lets ValueErrors of odd addresses through
+        except (requests.RequestException, ValueError) as error:  # requests raises ValueError for some addresses
             raise _FailedError(self._explain(error), final=True) from error
         sync(self.part.path)
         self._check(resumed)
         self.part.move_to(self.target)
 
     def _receive(self, url: str) -> bool:
-        """Add what is missing to the part; return whether it had begun in an earlier try."""
+        """Append the missing bytes to the part; return whether an earlier try was resumed."""
         import requests
 
         validator, offset = self.part.find_validator(url), self.part.size
-        headers = {"Accept-Encoding": "identity"}  # so that lengths and ranges count the bytes of the file
+        headers = {"Accept-Encoding": "identity"}  # lengths and ranges then count bytes of the file
         if validator:
             headers |= {"Range": f"bytes={offset}-", "If-Range": validator}
         hooks = {"response": _leave_redirect_body}
@@ -223,13 +223,13 @@ class _Download:
             if validator and status == 206 and (total := total_if_rest(response.headers, offset, validator)):
                 self._append(response, offset, total)
                 return True
-        if validator and status in (206, 416):  # not the part that was asked for
+        if validator and status in (206, 416):  # not the requested range
             self.part.discard()
             return self._receive(url)
         raise _FailedError(f"{status} {phrases.get(status, '')}".strip(), final=status not in RETRIED_STATUSES)
 
     def _append(self, response: "requests.Response", received: int, total: int | None) -> None:
-        """Write the body behind the `received` bytes of the part; `total` is what they must come to, if known."""
+        """Append the body to the `received` bytes of the part; `total` is the expected size, if known."""
         _refuse_encoded(response)
         if total is not None and total > self.max_bytes:
             raise self._too_large(f"{total} bytes are")
@@ -247,7 +247,7 @@ class _Download:
             raise _FailedError(f"{received} bytes came, {total} were announced")
 
     def _read(self, response: "requests.Response") -> Iterator[bytes]:
-        """Yield the body as it arrives; `iter_content` would lose up to a chunk of it when the connection is cut."""
+        """Yield the body as it arrives; `iter_content` would lose up to one chunk if the connection breaks."""
         from urllib3.exceptions import HTTPError
 
         try:
@@ -261,7 +261,7 @@ class _Download:
         return _FailedError(f"{what} more than the limit of {self.max_bytes} bytes", final=True)
 
     def _check(self, resumed: bool) -> None:
-        """Drop a file that is not the expected one; one put together from parts gets a second chance as a whole."""
+        """Discard a file that is not the expected one; if it was resumed, the download may start over."""
         if not self.part.size:
             self.part.discard()
             raise _FailedError("the answer is empty", final=True)
@@ -273,7 +273,7 @@ class _Download:
             raise _FailedError(str(error), final=not resumed) from error
 
     def _explain(self, error: BaseException) -> str:
-        """Say in short what lies at the bottom of an error of requests, in characters that cannot steer a terminal."""
+        """Describe briefly the root cause of an error of requests, without control characters for the terminal."""
         while cause := error.__cause__ or error.__context__:
             error = cause
         if isinstance(error, TimeoutError):
@@ -283,7 +283,7 @@ class _Download:
 
 
 def _leave_redirect_body(response: "requests.Response", **_: object) -> None:
-    """Keep requests from reading the body of a redirect, which nobody needs and no limit holds, into memory."""
+    """Keep requests from reading the body of a redirect, which is not needed and has no size limit, into memory."""
     if response.is_redirect:
         response.close()
 

@@ -1,6 +1,6 @@
-"""A made series of hourly electricity load, small enough to be written in a second, for the pages' commands.
+"""A synthetic series of hourly electricity load for the commands in the documentation; it is written in a second.
 
-It is no measurement: the load follows a made temperature, the hour and the day of the week, and red noise.
+The load is computed from synthetic temperature, the hour, the day of the week, and red noise.
 """
 
 from pathlib import Path
@@ -15,12 +15,12 @@ from rdrop_cli.series.table import WEATHER_COLUMNS
 SEED = 12
 DAYS = 730
 ROWS_PER_HOUR = 6
-COMFORT_DEGC = 16.0  # below it houses are heated, above it they are cooled
+COMFORT_DEGC = 16.0  # houses are heated below it, and cooled from 5 °C above it
 NOISE_MEMORY_HOURS = 12.0
 
 
 def write_example(path: Path) -> int:
-    """Write two years of `utc,region,load_MW,T (degC),wind (m/s)`, the same bytes everywhere; return the rows.
+    """Write two years of `utc,region,load_MW,T (degC),wind (m/s)`, always the same bytes; return the number of rows.
 
     Raises:
         OSError: the file cannot be written.

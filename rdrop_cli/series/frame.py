@@ -1,4 +1,4 @@
-"""Data frames, from a Python program or from Parquet files, as tables of timestamps and numbers."""
+"""Convert data frames, from a Python program or from Parquet files, to tables of timestamps and numbers."""
 
 import hashlib
 from collections.abc import Callable
@@ -25,8 +25,8 @@ def read_parquet(content: Content, reading: Reading) -> Table:
     """Read a Parquet file.
 
     Raises:
-        UsageError: an option that only a text has.
-        DataError: it cannot be read, or the library that reads it is not installed.
+        UsageError: an option applies only to text files.
+        DataError: the file cannot be read, or the library that reads it is not installed.
     """
     import pandas as pd
 
@@ -36,11 +36,11 @@ def read_parquet(content: Content, reading: Reading) -> Table:
 def read_by_library(
     content: Content, reading: Reading, text_options: tuple[str, ...], read: Callable[[BinaryIO], Found]
 ) -> Found:
-    """Return what a library of the extra `files` reads in a file that is no text.
+    """Read a file that is not text with a library of the extra `files`.
 
     Raises:
-        UsageError: an option that only a text has.
-        DataError: it cannot be read, or the library that reads it is not installed.
+        UsageError: an option applies only to text files.
+        DataError: the file cannot be read, or the library that reads it is not installed.
     """
     for option in text_options:
         if getattr(reading, option):
@@ -50,17 +50,17 @@ def read_by_library(
         found = read(content.file)
     except ImportError as error:
         raise DataError(f"{content.label}: {content.kind} needs another library: {tell_extra('files')}") from error
-    except Exception as error:  # whatever the library trips over
+    except Exception as error:  # any error of the library
         raise DataError(f"{content.label}: cannot be read as {content.kind}: {str(error)[:120]}") from error
     content.check_unchanged()
     return found
 
 
 def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
-    """Return a frame's index of times, or its column of timestamps, and its columns of numbers.
+    """Return a table with the timestamps of a frame, from its index or a column, and its columns of numbers.
 
     Raises:
-        UsageError: an option names a column that is not there.
+        UsageError: an option names a column that does not exist.
         DataError: the frame has no timestamps, no rows or no numbers.
     """
     import pandas as pd
@@ -99,14 +99,14 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
 
 
 def _holds_numbers(column: "pd.Series[Any]") -> bool:
-    """Tell whether a column holds real numbers; truth values and complex ones are texts, as they are in a CSV."""
+    """Return whether a column holds real numbers; booleans and complex numbers count as text, as in a CSV."""
     from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
 
     return is_numeric_dtype(column) and not is_bool_dtype(column) and not is_complex_dtype(column)
 
 
 def _read_numbers(column: "pd.Series[Any]") -> np.ndarray:
-    """Return a column's numbers; one of float32 has the decimals it was made of, -99.9 and not -99.90000153."""
+    """Return a column's numbers; float32 becomes its shortest decimal number, -99.9 instead of -99.90000153."""
     values = column.to_numpy(np.float64, copy=True, na_value=np.nan)
     own: Any = column.dtype
     kind = np.dtype(getattr(own, "numpy_dtype", own))
@@ -138,14 +138,14 @@ def _find_times(label: str, frame: "pd.DataFrame", reading: Reading) -> list[str
         try:
             TimestampColumn(label, name, reading.date_format).add(texts, range(len(texts)))
         except DataError:
-            if not holds_timestamps(name, index, texts):  # but for a few, which are told by their rows
+            if not holds_timestamps(name, index, texts):  # a few invalid cells are reported later, by row
                 continue
         return [names[part] for part in parts] if index in parts[:1] else [name]
     raise DataError(f"{label}: no column of timestamps; name it with ‹time›, or make it the index")
 
 
 def _join_times(frame: "pd.DataFrame", names: list[str]) -> "pd.Series[Any]":
-    """Return the column of timestamps, or the texts of several columns that make one together."""
+    """Return the column of timestamps, or several columns joined into one of text."""
     import pandas as pd
 
     if len(names) == 1:
@@ -155,7 +155,7 @@ def _join_times(frame: "pd.DataFrame", names: list[str]) -> "pd.Series[Any]":
 
 
 def _write_texts(column: "pd.Series[Any]") -> list[str]:
-    """Return the cells as a CSV has them; nothing for one that is empty."""
+    """Return the cells as text, as in a CSV; a missing cell becomes an empty text."""
     return column.astype(str).fillna("").tolist()
 
 
@@ -174,7 +174,7 @@ def _convert_times(label: str, column: "pd.Series[Any]", reading: Reading) -> tu
 
 
 def hash_table(table: Table) -> str:
-    """Return a checksum of what a frame holds."""
+    """Return a checksum of a table's columns, timestamps and values."""
     digest = hashlib.sha256(repr((table.columns, table.time_column)).encode())
     digest.update(table.timestamps.astype(np.int64).tobytes())
     digest.update(table.values.tobytes())

@@ -1,4 +1,4 @@
-"""The Jena climate data: its published facts, its place on disk, and the record of how it came there.
+"""The Jena climate data: published facts about it, its location on disk, and the record of its download.
 
 Source: weather station of the Max Planck Institute for Biogeochemistry, Jena; the file that the book uses.
 """
@@ -33,16 +33,16 @@ PUBLISHED = Reading(separator=",", decimal=".")
 FIRST_TIMESTAMP = "2009-01-01T00:10:00"
 CSV_NAME = "jena_climate_2009_2016.csv"
 RECORDED = {"name": str, "origin": str, "sha256": str, "rows": int, "verified": bool}
-MAX_BYTES = 20 * CSV_BYTES  # room for another edition of the file, not for a bomb
+MAX_BYTES = 20 * CSV_BYTES  # allows other editions of the file, but not zip bombs
 
 
 def install_jena(source: str | None, data_dir: Path, on_progress: Progress | None = None) -> Series:
-    """Bring the Jena CSV into `data_dir`, from the published addresses or from `source`, a path or an address.
+    """Install the Jena CSV in `data_dir`, from the published addresses or from `source`, a path or an address.
 
-    The file takes its place only after its structure has been checked; until then a former one stays.
+    An existing file is replaced only after the structure of the new file has been checked.
 
     Raises:
-        DataError: nothing could be fetched, or what came has another structure.
+        DataError: no address works, or the file is missing or has another structure.
         OSError: `data_dir` cannot be written.
     """
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -63,7 +63,7 @@ def install_jena(source: str | None, data_dir: Path, on_progress: Progress | Non
 
 
 def _install(local: Path, origin: str, data_dir: Path) -> None:
-    """Unpack and check a file; only then does it take the place of a former one."""
+    """Unpack and check a file, and then replace the installed one."""
     with replace_atomically(data_dir / CSV_NAME) as temporary:
         if _begins_with(local, b"PK"):
             extract_csv(local, temporary, max_bytes=MAX_BYTES)
@@ -74,15 +74,15 @@ def _install(local: Path, origin: str, data_dir: Path) -> None:
 
 
 def is_installed(data_dir: Path) -> bool:
-    """Tell whether a Jena file and its record are there; `load_jena` checks that they agree."""
+    """Return whether a Jena file and its record exist; `load_jena` checks that they agree."""
     return (data_dir / CSV_NAME).is_file() and _record_path(data_dir).is_file()
 
 
 def load_jena(data_dir: Path) -> Series:
-    """Read the installed Jena data, after checking the file against the checksum recorded when it came.
+    """Read the installed Jena data, after checking the file against its recorded checksum.
 
     Raises:
-        DataError: it is not there, or is no longer the file that was recorded.
+        DataError: the file is missing, or has changed since it was recorded.
     """
     path = data_dir / CSV_NAME
     if not is_installed(data_dir):
@@ -99,10 +99,10 @@ def load_jena(data_dir: Path) -> Series:
 
 
 def read_published(path: Path) -> Table:
-    """Read a file in the published form: commas, the station's timestamps first, and a finite number everywhere else.
+    """Read a file in the published format: commas, timestamps in the first column, finite numbers in all others.
 
     Raises:
-        DataError: naming the file, the line and the column of what is not that.
+        DataError: the file has another format; names the file, the line and the column.
     """
     with open_content(str(path)) as content:
         table = read_csv(content, PUBLISHED)
@@ -116,7 +116,7 @@ def read_published(path: Path) -> Table:
 
 
 def _read_record(data_dir: Path) -> Source:
-    """Read where the file came from; every run repeats it, and would not be read where it is of another type."""
+    """Read the record of the file's origin and check its types, because runs copy it and must stay readable."""
     path = _record_path(data_dir)
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -134,7 +134,7 @@ def _record_path(data_dir: Path) -> Path:
 
 
 def _strip_secrets(address: str) -> str:
-    """Return an address without user, password and query: it is recorded in every run."""
+    """Return an address without user, password and query, because every run records it."""
     parts = urlsplit(address)
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
@@ -151,10 +151,10 @@ def _begins_with(path: Path, head: bytes) -> bool:
 
 
 def _check_structure(path: Path, origin: str) -> dict[str, Any]:
-    """Return the record of a file with the published structure, and whether its checksum is the published one."""
+    """Check that a file has the published structure; return its record, which says whether the checksum matches too."""
     try:
         table = read_published(path)
-    except DataError as error:  # of a temporary file; the user knows it by where it came from
+    except DataError as error:  # name the origin, not the temporary file
         raise DataError(f"{origin}: {str(error).removeprefix(f'{path}: ')}") from error
     columns, values, first = table.columns, table.values, table.timestamps[0].astype("datetime64[s]")
     if columns != WEATHER_COLUMNS:

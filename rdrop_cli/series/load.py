@@ -1,4 +1,4 @@
-"""Find a dataset by what the user calls it: `jena`, `synthetic`, a file, an address, or standard input."""
+"""Load a dataset by its name: `jena`, `synthetic`, a file, an address, or standard input."""
 
 import hashlib
 from pathlib import Path
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NAMED = ("jena", "synthetic")
-FRAME = "frame"  # what messages call a data frame, which has no name
-LEAST_COUNTED = 10  # rows: of fewer, numbers may follow each other by chance
+FRAME = "frame"  # name of a data frame in messages
+LEAST_COUNTED = 10  # rows: in fewer, numbers may be consecutive by chance
 SYNTHETIC_SEED = 0  # the embedded dataset is one series, the same for every run
-SYNTHETIC_ROWS = 420_551  # as long as the Jena data, so that every protocol fits
+SYNTHETIC_ROWS = 420_551  # as long as the Jena data, so every protocol fits
 
 
 def load_dataset(name: str, data_dir: Path, reading: Reading | None = None) -> Series:
     """Load a dataset by name, path or address; `reading` says how a user's file is read.
 
     Raises:
-        UsageError: the name is no dataset and no file, or an option that it cannot have.
-        DataError: the data are not there, damaged, or not what they should be.
+        UsageError: the name is neither a dataset nor a file, or an option does not apply to it.
+        DataError: the data are missing, damaged or unexpected.
     """
     reading = reading or Reading()
     if name in NAMED and (options := reading.to_json()):
@@ -50,10 +50,10 @@ def load_dataset(name: str, data_dir: Path, reading: Reading | None = None) -> S
 
 
 def locate_dataset(name: str) -> str:
-    """Return what finds a dataset from any folder: a name, an address without login, or the full path of a file.
+    """Return where to find a dataset from any folder: a name, an address without login, or the full path of a file.
 
     Raises:
-        UsageError: it is no text that a path can be, as one with a null byte is not.
+        UsageError: the name cannot be a path, such as one with a null byte.
     """
     if is_address(name):
         return hide_login(name)
@@ -64,14 +64,14 @@ def locate_dataset(name: str) -> str:
 
 
 def load_synthetic(data_dir: Path) -> Series:
-    """Generate the embedded weather, or read the copy kept in `data_dir` when it was generated before."""
+    """Generate the synthetic weather, or read the copy in `data_dir` if it was generated before."""
 
     def generate() -> Table:
         timestamps, values = generate_weather(SYNTHETIC_SEED, SYNTHETIC_ROWS)
         return Table(timestamps.astype("datetime64[us]"), WEATHER_COLUMNS, values, np.empty(0, np.int64))
 
     generator = Path(generate_weather.__code__.co_filename)
-    key = "synthetic-" + sha256_of_file(generator)  # another generator makes other weather
+    key = "synthetic-" + sha256_of_file(generator)  # another version of the generator may make other weather
     table = read_through_cache(data_dir / "cache", key[:32], generate)
     source = Source(
         name="synthetic",
@@ -84,11 +84,11 @@ def load_synthetic(data_dir: Path) -> Series:
 
 
 def load_file(name: str, data_dir: Path, reading: Reading) -> Series:
-    """Read a user's file: timestamps and columns of numbers; columns that are no inputs are named and excluded.
+    """Read a user's file of timestamps and numbers; columns that cannot be inputs are excluded and named.
 
     Raises:
-        UsageError: there is no such file, or no such column in it.
-        DataError: it cannot be read, or holds no timestamps or no numbers.
+        UsageError: the file, or a column in it, does not exist.
+        DataError: the file cannot be read, or has no timestamps or no numbers.
     """
     with open_content(name) as content:
         # The same bytes can be read in several ways.
@@ -102,11 +102,11 @@ def load_file(name: str, data_dir: Path, reading: Reading) -> Series:
 
 
 def load_frame(frame: "pd.DataFrame", reading: Reading | None = None) -> Series:
-    """Take a data frame: its index of times or a column of timestamps, and its columns of numbers.
+    """Convert a data frame to a series: timestamps from its index or a column, and its columns of numbers.
 
     Raises:
-        UsageError: an option names a column that is not there.
-        DataError: the frame has no timestamps or no numbers, or its rows are not in the order of time.
+        UsageError: an option names a column that does not exist.
+        DataError: the frame has no timestamps or no numbers, or its rows are not in time order.
     """
     reading = reading or Reading()
     table = read_frame(FRAME, frame, reading)
@@ -122,7 +122,7 @@ def _read(content: Content, reading: Reading) -> Table:
 
 
 def _is_in_utc(table: Table, reading: Reading) -> bool:
-    """Whether timestamps name their offset, or are turned into UTC from a zone that the user names."""
+    """Return whether timestamps have an offset, or are converted to UTC from a zone that the user names."""
     return table.zoned or bool(reading.timezone)
 
 
@@ -139,7 +139,7 @@ def _make_series(label: str, table: Table, source: Source, reading: Reading) -> 
         elif name not in reading.keep and name not in parts and (reason := _find_counter(name, column)):
             excluded[name] = f"{reason}; ‹keep› {name!r}" if " " in name else f"{reason}; ‹keep› {name}"
     kept = [index for index, name in enumerate(table.columns) if name not in excluded]
-    if not kept:  # a series may be nothing but a count
+    if not kept:  # the only readings may be counts
         kept = [index for index, name in enumerate(table.columns) if excluded[name] != "empty"]
         excluded = {name: why for name, why in excluded.items() if why in ("text", "empty")}
     if not kept:
@@ -161,7 +161,7 @@ def _make_series(label: str, table: Table, source: Source, reading: Reading) -> 
 
 
 def _find_counter(name: str, column: npt.NDArray[np.float64]) -> str | None:
-    """Say why a column is no reading: it counts the rows, or is the index of a data frame; None of any other."""
+    """Return why a column is not a reading (it counts the rows or is the index of a data frame), or None if it is."""
     if len(column) < LEAST_COUNTED or np.isnan(column).any() or not (column == np.round(column)).all():
         return None
     steps = np.diff(column)

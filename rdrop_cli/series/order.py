@@ -1,4 +1,4 @@
-"""The order of time: timestamps that do not rise are refused, or put in order where that is asked for or evident."""
+"""Time order: rows out of order are sorted if the user asks for it or the order is evident, and refused otherwise."""
 
 import re
 from collections.abc import Callable
@@ -27,13 +27,13 @@ SHOWN_GROUPS = 4
 
 
 def put_in_order(label: str, table: Table, reading: Reading, find_groups: FindGroups) -> Table:
-    """Return a table whose timestamps rise, with a note of what was done to come by it.
+    """Return the table with its rows in time order, and notes on what was changed.
 
     Args:
-        find_groups: finds the column by which a table in long form tells its series apart.
+        find_groups: finds the column that identifies the series of a table in long form.
 
     Raises:
-        DataError: they do not rise, by line, with the option that would help.
+        DataError: the rows are not in time order; names the line, and the option that would help.
     """
     table = _turn_round(table, is_local=bool(reading.timezone) and not table.zoned)
     if reading.timezone and not table.zoned:
@@ -57,7 +57,7 @@ def _take(table: Table, rows: npt.NDArray[np.int64]) -> Table:
 
 
 def _turn_round(table: Table, is_local: bool) -> Table:
-    """Return a table that is newest first in the order of time; in local time an hour may come twice."""
+    """Reverse a table that is newest first; in local time an hour may occur twice."""
     if len(table.timestamps) < 2 or table.timestamps[0] <= table.timestamps[-1]:
         return table
     turned = _take(table, np.arange(len(table.timestamps))[::-1])
@@ -77,7 +77,7 @@ def _order(label: str, table: Table, reading: Reading, find_groups: FindGroups) 
     if back.any() and _is_evident(table, back):
         return _note(_sort(table), f"order: {format_count(back.sum(), 'row')} went back in time by a swap, sorted")
     repeated = (steps == 0).sum() > MOST_REPEATS * len(steps)
-    if back.any() or (repeated and (not reading.resample or find_groups())):  # different series have no mean
+    if back.any() or (repeated and (not reading.resample or find_groups())):  # different series must not be averaged
         _refuse(label, table, steps, find_groups)
     return table
 
@@ -87,7 +87,7 @@ def _sort(table: Table) -> Table:
 
 
 def _is_evident(table: Table, back: npt.NDArray[np.bool_]) -> bool:
-    """Tell whether a few rows are swapped: sorted, they are regular, and no time comes twice."""
+    """Return whether only a few rows are swapped: once sorted, they are regular and no time occurs twice."""
     ordered = np.sort(table.timestamps)
     sampling = find_sampling(ordered)
     return bool(
@@ -121,16 +121,16 @@ def _refuse(label: str, table: Table, steps: npt.NDArray[np.float64], find_group
 
 
 def _may_be_summer_time(table: Table, steps: npt.NDArray[np.float64]) -> bool:
-    """Tell whether times go back by an hour at most, and once a year."""
+    """Return whether times go back by at most an hour, and at most once per year."""
     years = (table.timestamps.max() - table.timestamps.min()) / np.timedelta64(365, "D")
     back = -steps[steps < 0]
     return bool((back <= UNIT_SECONDS["h"]).all() and len(back) <= years + 1)
 
 
 def _resample(table: Table, length: str) -> Table:
-    """Average the readings of equal steps; one without readings has no mean.
+    """Average the readings of equal steps; a step without readings has no mean.
 
-    A first or last step that is not full is left out.
+    An incomplete first or last step is omitted.
     """
     import pandas as pd
 
@@ -160,7 +160,7 @@ def _resample(table: Table, length: str) -> Table:
 def _leave_out_partial(
     means: "pd.DataFrame", times: "pd.DatetimeIndex", length: "pd.Timedelta"
 ) -> tuple["pd.DataFrame", list[str]]:
-    """Return means without a first and a last that the times of readings do not fill, and a line on each of these."""
+    """Return the means without an incomplete first or last one, and a line on each that is omitted."""
     usual = find_sampling(np.unique(times.to_numpy())).seconds
     late = (times[0] - means.index[0]).total_seconds() >= (1 - TOLERANCE) * usual
     early = (means.index[-1] + length - times[-1]).total_seconds() > (1 + TOLERANCE) * usual
@@ -174,7 +174,7 @@ def _leave_out_partial(
 
 
 def _round(table: Table) -> Table:
-    """Round timestamps to the second where readings are seconds apart: a logger is early or late by milliseconds."""
+    """Round timestamps to the second if readings are whole seconds apart: loggers are off by milliseconds."""
     seconds = table.timestamps.astype("datetime64[s]")
     if (seconds == table.timestamps).all() or len(seconds) < 2:
         return table

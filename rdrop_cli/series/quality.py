@@ -1,4 +1,4 @@
-"""What is odd in a series: sentinels, missing readings, repeated times, gaps. Told, and filled only when asked."""
+"""Data quality: sentinels, missing readings, repeated times and gaps are reported, and filled only on request."""
 
 import re
 from collections.abc import Callable
@@ -12,25 +12,25 @@ from rdrop_cli.series.sampling import measure_seconds
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.units import format_seconds, name_target
 
-SENTINEL = -9999.0  # what the Jena station writes where the wind sensor gave nothing
-# What loggers and archives write for no reading: nines, codes that are as plain, and the limits of integers.
+SENTINEL = -9999.0  # written by the Jena station if the wind sensor gave no reading
+# Codes of loggers and archives for a missing reading: nines, similar patterns, and the limits of integers.
 _CODE = re.compile(
     r"-?(?:99+(?:\.9+)?|7777|8888)|-[678]999|-200|32767|-32768|65535|-?2147483647|-2147483648|4294967295"
 )
-_LEAST_HUGE = 1e20  # the least of the numbers that are too large to be readings
-LEAST_VALUES = 3  # different ones, of which a range can be told
-MOST_CODES = 8  # in one column; of more, such numbers are its readings
-LEAST_REPEATS = 3  # of a number that does not look like a code
-# From all else, in ranges of all else; the last of another column's sentinel.
+_LEAST_HUGE = 1e20  # numbers from here on are too large to be readings
+LEAST_VALUES = 3  # distinct values, from which a range can be determined
+MOST_CODES = 8  # in one column; if there are more, they are its readings
+LEAST_REPEATS = 3  # of a sentinel that does not look like a code
+# From all other values, in units of their range; the last for a number that is a sentinel in another column.
 CODE_DISTANCE, OTHER_DISTANCE, SHARED_DISTANCE = 0.5, 3.0, 0.1
 
 
 @dataclass(frozen=True)
 class DataQuality:
-    """Counts of what was found in a series; `sentinels` and `missing` by column, only those with any.
+    """Counts of irregularities in a series; `sentinels` and `missing` have only the columns with any.
 
     Attributes:
-        sentinel_values: the numbers that stand for no reading, by column, ascending.
+        sentinel_values: the numbers that stand for a missing reading, by column, ascending.
     """
 
     sentinels: dict[str, int]
@@ -41,7 +41,7 @@ class DataQuality:
     sentinel_values: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     def describe(self, sentinels: str) -> list[str]:
-        """Say in one line each what was found and what is done about it, under the given treatment of sentinels."""
+        """Return one line per finding, with what is done about it under the given treatment of sentinels."""
         done = "kept as readings; ‹sentinels› fill interpolates" if sentinels == "keep" else "filled by interpolation"
         lines = _describe_sentinels(self.sentinel_values, self.sentinels, done)
         if self.missing:
@@ -58,7 +58,7 @@ class DataQuality:
 
 @dataclass(frozen=True)
 class Gap:
-    """Two readings that follow each other and are more than the usual step apart."""
+    """Two consecutive readings that are further apart than the sampling interval."""
 
     before: np.datetime64
     after: np.datetime64
@@ -84,10 +84,10 @@ def assess_quality(series: Series) -> DataQuality:
 
 
 def find_sentinels(series: Series) -> dict[str, tuple[float, ...]]:
-    """Return the numbers that stand for no reading, by column, where there are any.
+    """Return the sentinels of each column that has any.
 
-    In a user's series these look like it, as -999 and 99.99 do, or are repeated, and are far outside all else; and the
-    same numbers are sentinels at an end of the other columns. In other series it is -9999.
+    In a user's series, a sentinel looks like a code, such as -999 and 99.99, or is repeated, and is far outside all
+    other values; the same number is also a sentinel at an end of other columns. In other series it is -9999.
     """
     if series.own_file:
         return _find_own_sentinels(series.columns, series.values)
@@ -111,21 +111,21 @@ def _find_clear_sentinels(column: npt.NDArray[np.float64]) -> tuple[float, ...]:
     codes = _find_outside(column, _is_code, CODE_DISTANCE)
     rest = column[~np.isin(column, codes)]
 
-    def is_repeated(value: float) -> bool:  # 0, and what is usual, is read of a device that is off
+    def is_repeated(value: float) -> bool:  # 0 and the usual value are readings of a device that is off
         return value != 0 and LEAST_REPEATS <= int((rest == value).sum()) < len(rest) / 2
 
     return codes + _find_outside(rest, is_repeated, OTHER_DISTANCE, most=1)
 
 
 def _is_code(value: float) -> bool:
-    """Tell whether a number looks like one that stands for no reading."""
+    """Return whether a number looks like a code for a missing reading."""
     return abs(value) >= _LEAST_HUGE or bool(_CODE.fullmatch(f"{value:.10g}"))
 
 
 def _find_outside(
     column: npt.NDArray[np.float64], may_be_sentinel: Callable[[float], bool], distance: float, most: int = MOST_CODES
 ) -> tuple[float, ...]:
-    """Return the numbers at the ends of a column that may be sentinels, some ranges of all else away from it."""
+    """Return possible sentinels at the ends of a column, further than `distance` ranges of the other values away."""
     rest, ends = column[~np.isnan(column)], set[float]()
     while len(rest) and len(ends) < most:
         codes = [end for end in (float(rest.min()), float(rest.max())) if may_be_sentinel(end)]
@@ -142,7 +142,7 @@ def _find_outside(
 def _is_sentinel(
     columns: tuple[str, ...], readings: npt.NDArray[np.float64], values: dict[str, tuple[float, ...]]
 ) -> npt.NDArray[np.bool_]:
-    """Return which readings (row, column) are sentinels; NaN is none."""
+    """Return which readings (row, column) are sentinels; NaN is not one."""
     found = np.zeros(readings.shape, bool)
     for index, name in enumerate(columns):
         if name in values:
@@ -153,7 +153,7 @@ def _is_sentinel(
 def drop_sentinels(
     columns: tuple[str, ...], readings: npt.NDArray[np.float64]
 ) -> tuple[npt.NDArray[np.float64], list[str]]:
-    """Return a user's readings (row, column) with NaN for each sentinel, and a line on those of the same values."""
+    """Return a user's readings (row, column) with NaN for each sentinel, and one line per set of sentinel values."""
     values = _find_own_sentinels(columns, readings)
     found = _is_sentinel(columns, readings, values)
     told = _describe_sentinels(values, _count_by_column(columns, found), "left out of the means")
@@ -176,7 +176,7 @@ def find_gaps(series: Series) -> list[Gap]:
 def fill_missing(series: Series) -> Series:
     """Replace sentinels and missing readings by linear interpolation over rows within their column.
 
-    A column of nothing else is left as it is: there is nothing to interpolate from.
+    A column without any measured reading is left unchanged.
     """
     values, measured = series.values.copy(), find_measured(series)
     rows = np.arange(len(values))
@@ -203,14 +203,15 @@ def _list_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{count} in {column}" for column, count in counts.items())
 
 
-LEAST_REGULAR = 0.9  # of the steps; fewer and the series is refused; gaps and repeats are reported
+LEAST_REGULAR = 0.9  # of the steps: with fewer, the series is refused; gaps and repeats are only reported
 
 
 def check_sampling(series: Series) -> None:
-    """Check that readings come at equal steps, by the clock, by days of trade, or by months.
+    """Check that readings are equally spaced: in time, in trading days, or in months.
 
     Raises:
-        DataError: fewer than nine steps in ten are the usual one; names the first other.
+        DataError: the series has one row, most of its timestamps are repeated, or fewer than nine in ten steps are the
+            usual one; names the first other step.
     """
     name, sampling = series.name, series.sampling
     if series.rows < 2:
@@ -232,13 +233,13 @@ def check_sampling(series: Series) -> None:
 
 @dataclass(frozen=True)
 class ColumnSummary:
-    """One column; sentinels and missing readings are counted and are not in the figures, which are in `unit`.
+    """Statistics of one column, in `unit`; sentinels and missing readings are counted but otherwise excluded.
 
     Attributes:
-        unit: as the name tells it; may be empty.
-        missing: readings that are not there.
-        sentinels: readings of the numbers that stand for none.
-        minimum, mean, maximum, std: NaN where there is no reading.
+        unit: the unit in the column's name; may be empty.
+        missing: the number of missing readings.
+        sentinels: the number of sentinels.
+        minimum, mean, maximum, std: NaN if there are no readings.
     """
 
     name: str
@@ -263,8 +264,8 @@ def summarise_columns(series: Series) -> list[ColumnSummary]:
 def _summarise(name: str, column: npt.NDArray[np.float64], sentinels: tuple[float, ...]) -> ColumnSummary:
     missing, marked = np.isnan(column), np.isin(column, sentinels)
     readings = column[~(missing | marked)]
-    with np.errstate(over="ignore", invalid="ignore"):  # of readings that are too large to be any
+    with np.errstate(over="ignore", invalid="ignore"):  # readings that are implausibly large
         figures = [float(f(readings)) for f in (np.min, np.mean, np.max, np.std)] if len(readings) else [np.nan] * 4
-    if figures[0] == figures[2]:  # the mean of equal readings is rounded, and so is not all their deviation
+    if figures[0] == figures[2]:  # the mean of equal readings is rounded, so their deviation may not be 0
         figures[1], figures[3] = figures[0], 0.0
     return ColumnSummary(name, name_target(name)[1], int(missing.sum()), int(marked.sum()), *figures)

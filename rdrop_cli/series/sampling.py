@@ -1,4 +1,4 @@
-"""How far apart readings are: by the clock, by the days of trade, or by the calendar's months and years."""
+"""The sampling interval of a series: a fixed time, trading days, or calendar months and years."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from rdrop_cli.study.units import UNIT_SECONDS, format_count, format_seconds
 CLOCK, WEEKDAYS, MONTHS, MONTH_ENDS = "clock", "weekdays", "months", "month ends"
 TRADING_STARTS, TRADING_ENDS = "first weekdays of months", "last weekdays of months"
 _BY_MONTHS = (MONTHS, MONTH_ENDS, TRADING_STARTS, TRADING_ENDS)
-_MOST_HOLIDAYS = 3  # by which the first and the last trading day of a month are away from its first and last day
+_MOST_HOLIDAYS = 3  # days between the first or last trading day of a month and its first or last day
 _HALF_A_DAY = UNIT_SECONDS["d"] // 2
-TOLERANCE = 0.05  # of a step: a logger may be early or late
+TOLERANCE = 0.05  # of a step, by which a logger may be early or late
 SECOND = np.timedelta64(1, "s")
 
 
@@ -21,12 +21,11 @@ class Sampling:
     """The usual step from one reading to the next.
 
     Attributes:
-        seconds: the median, which gaps and repeats do not move; of months the mean length, and a day of trade is one of
+        seconds: the median step, which gaps and repeats do not change; a month has its mean length, and a trading day
             24 hours.
-        calendar: by what steps are counted: `clock`, `weekdays`, `months`, `month ends` of readings on last days, or
-            the first or last weekdays of months.
-        shift: seconds by which timestamps are moved to find their days: half a day where midnight was local and the
-            timestamps are in UTC.
+        calendar: the unit of steps: `clock`, `weekdays`, `months`, `month ends` for readings on last days, or the first
+            or last weekdays of months.
+        shift: seconds added to timestamps to find their days: half a day if they are local midnights in UTC.
     """
 
     seconds: float
@@ -34,7 +33,7 @@ class Sampling:
     shift: int = 0
 
     def count_steps(self, timestamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.float64]:
-        """Return how many usual steps each reading comes after the one before it: shape (row - 1,)."""
+        """Return the number of usual steps from each reading to the next: shape (row - 1,)."""
         if self.calendar == WEEKDAYS:
             return _count_trading_days(self._find_days(timestamps)) / (self.seconds / UNIT_SECONDS["d"])
         if self.calendar in _BY_MONTHS:
@@ -44,17 +43,17 @@ class Sampling:
         return seconds / self.seconds if self.seconds else np.where(seconds == 0, 1.0, np.inf)
 
     def find_regular(self, timestamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
-        """Return which readings come one usual step after the one before: shape (row - 1,)."""
+        """Return which readings come one usual step after the previous one: shape (row - 1,)."""
         found: npt.NDArray[np.bool_] = np.abs(self.count_steps(timestamps) - 1) <= TOLERANCE
         return found
 
     def find_gaps(self, timestamps: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
-        """Return which readings come later: shape (row - 1,)."""
+        """Return which readings come more than one usual step after the previous one: shape (row - 1,)."""
         found: npt.NDArray[np.bool_] = self.count_steps(timestamps) > 1 + TOLERANCE
         return found
 
     def advance(self, stamps: npt.NDArray[np.datetime64], steps: int) -> npt.NDArray[np.datetime64]:
-        """Return the times so many usual steps after `stamps`, shape (time,): of readings that are not there yet."""
+        """Return the times of future readings, `steps` usual steps after `stamps`: shape (time,)."""
         later: npt.NDArray[np.datetime64]
         days = self._find_days(stamps)
         if self.calendar == WEEKDAYS:
@@ -72,7 +71,7 @@ class Sampling:
         return (timestamps + np.timedelta64(self.shift, "s")).astype("datetime64[D]")
 
     def _add_months(self, days: npt.NDArray[np.datetime64], months: int) -> npt.NDArray[np.datetime64]:
-        """Return the same day of a later month, its last where that is shorter, or the one that readings are on."""
+        """Return the same day of a later month, its last if that is shorter, or the day that the calendar requires."""
         month = days.astype("datetime64[M]") + months
         first, last = month.astype("datetime64[D]"), (month + 1).astype("datetime64[D]") - 1
         found: npt.NDArray[np.datetime64] = np.minimum(first + (days - days.astype("datetime64[M]")), last)
@@ -107,7 +106,7 @@ def find_sampling(timestamps: npt.NDArray[np.datetime64]) -> Sampling:
 
 
 def _find_calendar(timestamps: npt.NDArray[np.datetime64], seconds: float, shift: int) -> Sampling | None:
-    """Return the months or days of trade by which timestamps are apart, whose time of day only summer time moves."""
+    """Return a sampling by months or trading days, or None; the time of day may change only with summer time."""
     moved = timestamps + np.timedelta64(shift, "s")
     days = moved.astype("datetime64[D]")
     if seconds < UNIT_SECONDS["d"] or np.ptp(moved - days) > np.timedelta64(1, "h"):
@@ -124,7 +123,7 @@ def _count_trading_days(days: npt.NDArray[np.datetime64]) -> npt.NDArray[np.floa
 
 
 def _find_trading_days(days: npt.NDArray[np.datetime64]) -> int:
-    """Return how many days of trade days without weekends are usually apart; 0 where the clock says as much."""
+    """Return the usual step in trading days; 0 if days include weekends, or if a fixed time fits as well."""
     if not np.is_busday(days).all() or np.ptp(days) <= np.timedelta64(7, "D"):
         return 0
     passed, by_clock = _count_trading_days(days), measure_seconds(days)
@@ -133,7 +132,7 @@ def _find_trading_days(days: npt.NDArray[np.datetime64]) -> int:
 
 
 def _find_month_calendar(days: npt.NDArray[np.datetime64]) -> str:
-    """Return which days of months these are: all the same, the last, the first or last of trade; empty for others."""
+    """Return the calendar of monthly days: the same day, the last, the first or last trading day; empty for others."""
     months = days.astype("datetime64[M]")
     before = (days - months).astype(np.int64)
     after = ((months + 1).astype("datetime64[D]") - 1 - days).astype(np.int64)

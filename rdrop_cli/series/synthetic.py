@@ -1,9 +1,9 @@
-"""Weather that needs no download: a small stochastic climate model of the Jena station.
+"""Synthetic weather that needs no download: a small stochastic climate model of the Jena station.
 
-Red noise drives pressure, flow, cloud and moisture, and temperature integrates what they do to it (Hasselmann 1976,
-"Stochastic climate models", Tellus 28). It answers with a delay, by advection and by radiation: the other columns tell
-something of tomorrow's temperature, but far from all. The strengths, plain numbers in the formulas, are fitted to the
-station's readings of 2009 to 2016: to means and spreads, memory over days, and the daily cycle of each month.
+Red noise drives pressure, flow, cloud and moisture, and temperature integrates their effects (Hasselmann 1976,
+"Stochastic climate models", Tellus 28). It responds with a delay, through advection and radiation, so the other columns
+predict part of tomorrow's temperature, but far from all. The coefficients, plain numbers in the formulas, are fitted to
+the station's readings of 2009 to 2016: to means and spreads, memory over days, and the daily cycle of each month.
 """
 
 from typing import NamedTuple
@@ -20,13 +20,13 @@ NEW_YEAR = np.datetime64("2009-01-01T00:00:00", "s")
 ROW_SECONDS = 600
 ROW_HOURS = ROW_SECONDS / 3600
 MAX_ROWS = 420_551  # as long as the station's table
-SPIN_UP_ROWS = 60 * 144  # two months: by then no filter remembers that it began at zero
+SPIN_UP_ROWS = 60 * 144  # two months, after which the filters have forgotten their start at zero
 
 LATITUDE_DEG = 50.9
 SOLAR_NOON_HOUR = 12.23  # at 11.6 degrees east, in the Central European Time of the stamps
 DAYS_PER_YEAR = 365.2425
 
-MEMORY_HOURS = {  # what chance drives, and the time in which it forgets (e-folding)
+MEMORY_HOURS = {  # the random processes, with their e-folding times
     "pressure": 60.0,
     "westerly": 30.0,
     "southerly": 30.0,
@@ -40,13 +40,13 @@ MEMORY_HOURS = {  # what chance drives, and the time in which it forgets (e-fold
     "squall": 0.3,
 }
 PRESSURE_SMOOTHING_HOURS = 6.0
-AIR_MASS_HOURS = 40.0  # in which an air mass takes on the climate of the place it has come to
+AIR_MASS_HOURS = 40.0  # in which an air mass takes on the climate of its new place
 GROUND_HOURS = 3.0  # in which the air near the ground follows radiation: the warmest hour is near 15:00
 MIXING_HOURS = 2.0  # in which sunshine stirs the air
 
 
 class Calendar(NamedTuple):
-    """What depends on date and hour alone."""
+    """Quantities that depend only on the date and the hour."""
 
     winter: Array  # +1 in the middle of January, -1 in the middle of July
     climate_degc: Array  # the air mass of an average day, before radiation
@@ -54,20 +54,20 @@ class Calendar(NamedTuple):
 
 
 def generate_weather(seed: int, rows: int = 105_120) -> tuple[NDArray[np.datetime64], Array]:
-    """Generate weather in ten-minute steps from 2009-01-01 00:10:00 on.
+    """Generate weather in ten-minute steps, starting at 2009-01-01 00:10:00.
 
     A pure function of its arguments; a shorter series is the beginning of a longer one with the same seed.
 
     Args:
-        seed: names the weather; 0 or more.
+        seed: of the random processes; 0 or more.
         rows: the length, at most 420,551; 105,120 are two years.
 
     Returns:
-        Stamps, datetime64[s] of shape (row,), and values of shape (row, column). The columns and their units are
-        `WEATHER_COLUMNS`; values have two decimals, as the station's have.
+        Timestamps, datetime64[s] of shape (row,), and values of shape (row, column). The columns and their units are
+        `WEATHER_COLUMNS`; values have two decimals, as in the station's data.
 
     Raises:
-        UsageError: the seed is negative or no integer, or the length is no integer from 1 to 420,551.
+        UsageError: the seed is negative or not an integer, or the length is not an integer from 1 to 420,551.
     """
     _check("seed", seed, least=0)
     _check("rows", rows, least=1, most=MAX_ROWS)
@@ -92,7 +92,7 @@ def generate_weather(seed: int, rows: int = 105_120) -> tuple[NDArray[np.datetim
 
 
 def _check(name: str, value: int, least: int, most: int | None = None) -> None:
-    """Refuse what is no integer within the bounds."""
+    """Check that a value is an integer within the bounds."""
     is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
     if not is_integer or value < least or (most is not None and value > most):
         bounds = f"of {least} or more" if most is None else f"from {least} to {most}"
@@ -100,7 +100,7 @@ def _check(name: str, value: int, least: int, most: int | None = None) -> None:
 
 
 def _read_calendar(stamps: NDArray[np.datetime64]) -> Calendar:
-    """Follow the sun: cos(zenith) = sin(lat) sin(dec) + cos(lat) cos(dec) cos(hour angle)."""
+    """Compute seasons and the sun: cos(zenith) = sin(lat) sin(dec) + cos(lat) cos(dec) cos(hour angle)."""
     day = (stamps - NEW_YEAR).astype(np.float64) / 86_400
 
     def wave_of_year(peak_day: float) -> Array:
@@ -133,7 +133,7 @@ def _relax(forcing: Array, hours: float) -> Array:
 
 
 def _pass_highs_and_lows(noise: dict[str, Array]) -> tuple[Array, Array]:
-    """Return the pressure's departure and its tendency, both of unit variance: red noise, smoothed once more."""
+    """Return the pressure anomaly and its tendency, both of unit variance: red noise, smoothed once more."""
     memory, smoothing = MEMORY_HOURS["pressure"], PRESSURE_SMOOTHING_HOURS
     pressure = _relax(noise["pressure"], smoothing) * np.sqrt(1 + smoothing / memory)
     tendency = np.diff(pressure, prepend=0.0) / ROW_HOURS * np.sqrt(memory * smoothing)
@@ -141,7 +141,7 @@ def _pass_highs_and_lows(noise: dict[str, Array]) -> tuple[Array, Array]:
 
 
 def _drive_flow(pressure: Array, tendency: Array, noise: dict[str, Array]) -> tuple[Array, Array]:
-    """Return the flow above the ground, in units of its spread: its parts towards east and towards north.
+    """Return the eastward and northward flow above the ground, in units of its spread.
 
     Lows come from the west. Ahead of one the pressure falls and the geostrophic wind is southerly; behind it the
     pressure rises and the wind is northerly. Low pressure goes with strong westerlies.
@@ -152,25 +152,26 @@ def _drive_flow(pressure: Array, tendency: Array, noise: dict[str, Array]) -> tu
 
 
 def _cover_sky(pressure: Array, calendar: Calendar, noise: dict[str, Array]) -> Array:
-    """Return the cloud cover, 0 to 1: more in lows and in winter, and seldom half."""
+    """Return the cloud cover, 0 to 1: higher in lows and in winter, and seldom near 0.5."""
     from scipy.special import ndtr
 
     return np.asarray(ndtr(0.3 + 0.3 * calendar.winter - 0.8 * pressure + 1.6 * noise["cloud"]))
 
 
 def _advect(east: Array, north: Array, calendar: Calendar, noise: dict[str, Array]) -> Array:
-    """Return in degC how far the air mass is from the climate.
+    """Return the difference between the air mass and the climate, in degC.
 
-    South wind warms; west wind, off the ocean, warms in winter and cools in summer. Weeks have their regime besides.
+    South wind warms; west wind, from the ocean, warms in winter and cools in summer. A regime that lasts for about a
+    week is added.
     """
     warming = 5.5 * (north - 0.3) + (0.5 + 3.5 * calendar.winter) * (east - 0.7)
     return (1 + 0.07 * calendar.winter) * (_relax(warming, AIR_MASS_HOURS) + 2.2 * noise["regime"])
 
 
 def _radiate(cloud: Array, calendar: Calendar) -> tuple[Array, Array]:
-    """Return in degC what sunshine and thermal radiation do to the air near the ground and to the layer above it.
+    """Return the effect of solar and thermal radiation, in degC, on the air near the ground and the layer above it.
 
-    Cloud dampens both. The morning sun warms a shallow layer and the noon sun a deep one: hence the power below one.
+    Clouds dampen both. The morning sun warms a shallow layer and the noon sun a deep one: hence the power below one.
     """
     balance = calendar.sun**0.6 * (1 - 0.8 * cloud) - 0.25 * (1 - 0.85 * cloud)
     return 18 * _relax(balance, GROUND_HOURS), 26 * _relax(balance, AIR_MASS_HOURS)
@@ -179,16 +180,16 @@ def _radiate(cloud: Array, calendar: Calendar) -> tuple[Array, Array]:
 def _moisten(
     temperature: Array, air_mass: Array, layer: Array, cloud: Array, calendar: Calendar, noise: dict[str, Array]
 ) -> Array:
-    """Return the dew point in degC: the air mass carries it, and dew and fog keep it below the temperature."""
+    """Return the dew point in degC: it moves with the air mass, and dew and fog keep it below the temperature."""
     carried = calendar.climate_degc + 0.85 * air_mass + 0.5 * layer
     carried += 3 * (cloud - 0.5) - 3.4 - 0.4 * calendar.winter + 2.3 * noise["moisture"]
     return temperature - 1.5 * np.logaddexp(0, (temperature - carried) / 1.5)
 
 
 def _measure_wind(east: Array, north: Array, calendar: Calendar, noise: dict[str, Array]) -> dict[str, Array]:
-    """Return wind and gust in m/s and the direction the wind comes from in degrees, as the mast measures them.
+    """Return wind and gust in m/s and the direction the wind comes from in degrees, as measured at the mast.
 
-    By day the stirred air brings the flow down to the mast; at night the mast stands in calmer air.
+    By day, mixing brings the flow down to the mast; at night the air at the mast is calmer.
     """
     stirred = _relax(calendar.sun, MIXING_HOURS)
     east, north = east + 0.3 * noise["eddy_east"], north + 0.3 * noise["eddy_north"]

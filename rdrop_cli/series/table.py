@@ -1,4 +1,4 @@
-"""A multivariate time series in memory, with the record of where it came from."""
+"""A multivariate time series in memory, with the record of its origin."""
 
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -15,17 +15,17 @@ from rdrop_cli.study.units import format_stamp
 
 @dataclass(frozen=True)
 class Source:
-    """Where a series came from, as every run records it.
+    """The origin of a series, as every run records it.
 
     Attributes:
         name: `jena`, `synthetic`, or the stem of the user's file.
         origin: the address, the path or the generator.
-        sha256: of the CSV's bytes, or of the values where there is no file.
-        rows: readings.
-        verified: whether the content is known to be what the name says; None where nothing is published to compare.
+        sha256: of the CSV's bytes, or of the values if there is no file.
+        rows: the number of readings in each column.
+        verified: whether the content is known to match the name; None if nothing is published to compare with.
         where: which rows of a file that has several series, such as `station=Hamburg`; empty for all.
-        reading: the other options by which a file was read; None of a run of an older version.
-        utc: whether the timestamps are in UTC; false where nothing tells their zone.
+        reading: the other options by which a file was read; None for a run of an older version.
+        utc: whether the timestamps are in UTC; false if their zone is unknown.
     """
 
     name: str
@@ -48,17 +48,17 @@ class Source:
 
 @dataclass(frozen=True)
 class Series:
-    """Readings in the order of time.
+    """Readings in time order.
 
     Attributes:
-        timestamps: datetime64[s] of shape (row,), datetime64[us] where readings are less than a second apart.
+        timestamps: datetime64[s] of shape (row,), or datetime64[us] if they have fractions of a second.
         columns: names with their units, e.g. `T (degC)`.
         values: float64 of shape (row, column), NaN where a reading is missing.
-        time_column: the name that the timestamps have in the user's data; empty where they are not the user's.
+        time_column: the name of the timestamps in the user's data; empty for other series.
         excluded: columns of the user's data that are not among these, each with the reason.
-        notes: what was taken for what when the data were read.
-        lines: int64 of shape (row,): the line of the user's file; empty where a row has none.
-        reading: how the user asked for the data to be read.
+        notes: how the data were interpreted when they were read.
+        lines: int64 of shape (row,): the line in the user's file; empty if rows have no lines.
+        reading: the options with which the user had the data read.
     """
 
     timestamps: npt.NDArray[np.datetime64]
@@ -78,17 +78,17 @@ class Series:
 
     @property
     def sha256(self) -> str:
-        """The checksum by which runs know the dataset."""
+        """The checksum by which runs identify the dataset."""
         return self.source.sha256
 
     @property
     def rows(self) -> int:
-        """Readings of each column."""
+        """The number of readings in each column."""
         return len(self.timestamps)
 
     @property
     def own_file(self) -> bool:
-        """Whether the series is the user's, for which the protocols' rows and target mean nothing."""
+        """Whether the series is the user's own, to which the protocols' rows and target do not apply."""
         return bool(self.time_column)
 
     @cached_property
@@ -105,12 +105,12 @@ class Series:
         return f"{self.rows} rows from {format_stamp(self.timestamps[0])} to {format_stamp(self.timestamps[-1])}"
 
     def name_row(self, row: int) -> str:
-        """Return `line 17` for a row of a user's file, `row 15` for one of another series."""
+        """Return `line 17` for a row of a user's file, and `row 15` for a row of another series."""
         return name_row(self.lines, row)
 
 
 def name_row(lines: npt.NDArray[np.int64], row: int) -> str:
-    """Return `line 17` for a row of a text with lines (row,), `row 15` for one of a frame, counted from 0."""
+    """Return `line 17` for a row of a text with lines (row,), and `row 15`, counted from 0, for one of a frame."""
     return f"line {lines[row]}" if len(lines) else f"row {row}"
 
 
@@ -130,4 +130,4 @@ WEATHER_COLUMNS = (
     "max. wv (m/s)",
     "wd (deg)",
 )
-"""In the order of the published file, units included; the stamps' column is not among them."""
+"""In the order of the published file, with units and without the column of timestamps."""

@@ -1,4 +1,4 @@
-"""Windows over a series: which rows belong to which period, and the one standardised matrix they are cut from."""
+"""Windows over a series: the rows of each period, and the one standardised matrix that windows are cut from."""
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,30 +17,30 @@ from rdrop_cli.study.protocol import IN_UNIT, Protocol
 
 @dataclass(frozen=True)
 class Windows:
-    """The standardised readings and the rows before which windows end; no window is ever copied out whole.
+    """The standardised readings, and the rows before which windows end; the windows themselves are not stored.
 
     Attributes:
         matrix: float32 of shape (row, feature), each column standardised with its training mean and deviation.
-        target: float32 of shape (row,), the predicted column likewise; it need not be a feature.
+        target: float32 of shape (row,), the predicted column, also standardised; it need not be a feature.
         labels: float32 of shape (row,), the predicted column as the network learns it: standardised, or in its unit.
         label_size: one unit of the labels in standardised units of the target.
         columns: names of the features.
-        excluded: columns of the series that are no features, each with the reason.
+        excluded: columns of the series that are not features, each with the reason.
         offsets: int32 of shape (time,), rows of a window relative to the row it ends before, all negative.
-        target_offset: row of the target, relative to the same; of the furthest where there are several horizons.
-        timestamps: datetime64[s] of shape (row,).
-        train: the range of rows before which a training window ends.
-        validation, test: int64 of shape (window,), likewise, without windows whose target was filled and not measured,
-            or the newest reading of it: their errors would not be those of a forecast.
-        unmeasured: how many windows are left out so.
-        measured_train: int64 of shape (window,), the rows of `train` whose targets were measured; None for none.
-        target_mean, target_std: in the target's own units; one standardised unit is `target_std` of them.
-        means, stds: float64 of shape (feature,): a feature is its reading less the mean, divided by the deviation.
-        earlier_offsets: rows of the nearer targets, likewise; none where there is one horizon.
-        training: the rows of the training period, by which columns are standardised; none where they are not at hand.
+        target_offset: row of the target relative to the same row; if there are several horizons, of the furthest.
+        timestamps: datetime64 of shape (row,), in the unit of the series.
+        train: the range of rows before which training windows end.
+        validation, test: int64 of shape (window,), rows before which their windows end. Windows whose target, or newest
+            reading of it, was filled and not measured are omitted: their errors would not be errors of a forecast.
+        unmeasured: the number of windows that `validation` and `test` omit.
+        measured_train: int64 of shape (window,), the same selection of the rows of `train`; None if it is empty.
+        target_mean, target_std: in the target's own unit; one standardised unit is `target_std` of it.
+        means, stds: float64 of shape (feature,): a feature is its reading minus the mean, divided by the deviation.
+        earlier_offsets: rows of the nearer targets relative to the same row; empty if there is one horizon.
+        training: the rows of the training period, by which columns are standardised; empty if they are unknown.
 
-    What belongs to targets, labels, forecasts and errors alike, has the shape (window,) of one horizon, and
-    (window, horizon) of several, the nearest first. Forecasts of quantiles have the shape (window, horizon, quantile).
+    Targets, labels, forecasts and errors have the shape (window,) for one horizon, and (window, horizon) for several,
+    the nearest first. Forecasts of quantiles have the shape (window, horizon, quantile).
     """
 
     matrix: npt.NDArray[np.float32]
@@ -66,7 +66,7 @@ class Windows:
 
     @property
     def target_offsets(self) -> npt.NDArray[np.int64]:
-        """Rows of the targets, relative to the row that a window ends before: () of one horizon, or (horizon,)."""
+        """Rows of the targets, relative to the row that a window ends before: () for one horizon, or (horizon,)."""
         return np.array((*self.earlier_offsets, self.target_offset) if self.earlier_offsets else self.target_offset)
 
     def find_targets(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.int64]:
@@ -81,7 +81,7 @@ class Windows:
 
     @cached_property
     def steps_passed(self) -> npt.NDArray[np.float64]:
-        """How many usual steps each reading comes after the first one, shape (row,)."""
+        """The number of usual steps from the first reading to each reading, shape (row,)."""
         steps = self.sampling.count_steps(self.timestamps)
         return np.concatenate([[0.0], np.cumsum(np.where(np.isfinite(steps), steps, 1e9))])
 
@@ -91,13 +91,13 @@ class Windows:
         return -int(self.offsets[-1])
 
     def get_labels(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
-        """Return what the network learns of the windows that end before `rows`: (window,) or (window, horizon)."""
+        """Return the labels of the windows that end before `rows`: (window,) or (window, horizon)."""
         return self.labels[self.find_targets(rows)]
 
     def measure_errors(
         self, outputs: npt.NDArray[np.float32], rows: npt.NDArray[np.int64] | range
     ) -> npt.NDArray[np.float32]:
-        """Return a network's outputs for these windows less the targets: standardised, in the shape of the outputs."""
+        """Return a network's outputs for these windows minus the labels: standardised, in the shape of the outputs."""
         labels = self.get_labels(rows)
         if outputs.ndim == 3:
             labels = labels.reshape(len(labels), -1, 1)
@@ -105,7 +105,7 @@ class Windows:
         return errors
 
     def sample_train_rows(self, count: int) -> npt.NDArray[np.int64]:
-        """Return `count` training rows, evenly spaced: the fixed sample for the error without dropout."""
+        """Return up to `count` evenly spaced training rows: the fixed sample for the training error without dropout."""
         rows = np.asarray(self.train, np.int64) if self.measured_train is None else self.measured_train
         return rows[np.linspace(0, len(rows) - 1, min(count, len(rows))).round().astype(np.int64)]
 
@@ -115,7 +115,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
 
     Raises:
         UsageError: the protocol's lengths do not fit each other.
-        DataError: the target column is not there or constant, the series is too short, or readings are missing.
+        DataError: the target column is missing or constant, the series is too short, or readings are missing.
     """
     if fault := find_target_fault(series, protocol.target):
         raise DataError(fault)
@@ -159,7 +159,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
 
 
 def _find_constant(series: Series, protocol: Protocol) -> tuple[str, ...]:
-    """Return the inputs that never change in training, but for the target and those that the user keeps."""
+    """Return the inputs that are constant in training, except the target and those that the user keeps."""
     never_changes = np.ptp(series.values[protocol.train_start_row : protocol.train_stop_row], axis=0) == 0
     flat = {name for name, constant in zip(series.columns, never_changes, strict=True) if constant}
     flat -= {*series.reading.keep, protocol.target}
@@ -167,10 +167,10 @@ def _find_constant(series: Series, protocol: Protocol) -> tuple[str, ...]:
 
 
 def _select_columns(series: Series, columns: tuple[str, ...]) -> Series:
-    """Return a series of these columns alone.
+    """Return a series with only these columns.
 
     Raises:
-        DataError: one of them is not there.
+        DataError: a column does not exist.
     """
     if columns == series.columns:
         return series
@@ -184,10 +184,10 @@ def _select_columns(series: Series, columns: tuple[str, ...]) -> Series:
 def _keep_measured_windows(
     series: Series, protocol: Protocol, periods: tuple[range, range, range]
 ) -> list[npt.NDArray[np.int64]]:
-    """Return the rows of each period's windows whose targets, and whose newest reading of them, were measured.
+    """Return the rows of each period's windows whose targets, and whose newest reading of the target, were measured.
 
     Raises:
-        DataError: validation or test has none.
+        DataError: validation or test has no such window.
     """
     measured = np.ones(series.rows, bool)
     if protocol.sentinels == "fill":
@@ -205,7 +205,7 @@ def _keep_measured_windows(
 
 
 def _check_order(series: Series, protocol: Protocol) -> None:
-    """Check that validation begins when training has ended, and the test when validation has."""
+    """Check that validation begins after training has ended, and the test after validation has ended."""
     stops = (protocol.train_start_row, protocol.train_stop_row, protocol.val_stop_row, series.rows)
     periods = [series.timestamps[start:stop] for start, stop in pairwise(stops)]
     for before, after in pairwise(periods):
@@ -217,7 +217,7 @@ def _check_order(series: Series, protocol: Protocol) -> None:
 
 
 def find_target_fault(series: Series, target: str) -> str:
-    """Return why a column cannot be predicted; nothing where it can."""
+    """Return why a column cannot be predicted; empty if it can."""
     if target in series.columns:
         return ""
     name = series.source.name
@@ -240,7 +240,7 @@ def _check_missing(series: Series) -> None:
 
 
 def _lay_out_periods(series: Series, protocol: Protocol) -> tuple[range, range, range]:
-    """Return the rows before which training, validation and test windows end, as the book's generators do."""
+    """Return the rows before which training, validation and test windows end, as in the book's code."""
     rows = len(series.values)
     test = protocol.find_test_rows(rows)
     if not test:
@@ -258,10 +258,10 @@ def _standardise(
     """Subtract the training mean and divide by the training deviation, in float64, column by column.
 
     Returns:
-        float32 of shape (row, column), the means and the deviations; 1 for that of a column that never changes.
+        float32 of shape (row, column), the means, and the deviations, which are 1 for constant columns.
 
     Raises:
-        DataError: a column holds readings that are too large or too small, or the target never changes.
+        DataError: readings of a column are too large or too close to each other, or the target is constant.
     """
     values = series.values
     training = values[protocol.train_start_row : protocol.train_stop_row]
@@ -269,7 +269,7 @@ def _standardise(
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         mean = training.mean(axis=0)
         constant = np.ptp(training, axis=0) == 0
-        std = np.where(constant, 1.0, training.std(axis=0))  # which for a constant is the rounding of its mean
+        std = np.where(constant, 1.0, training.std(axis=0))  # for a constant, it would be a rounding error
         for column in range(values.shape[1]):  # one column at a time: no second float64 matrix in memory
             matrix[:, column] = (values[:, column] - mean[column]) / std[column]
     lost = ~(np.isfinite(std) & np.isfinite(matrix).all(axis=0))
@@ -286,12 +286,12 @@ def _standardise(
 
 
 def read_targets(windows: Windows, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float64]:
-    """Return the standardised readings that each window is to forecast: (window,) or (window, horizon)."""
+    """Return the standardised targets of each window: (window,) or (window, horizon)."""
     return windows.target[windows.find_targets(rows)].astype(np.float64)
 
 
 def read_newest(windows: Windows, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float64]:
-    """Return the newest standardised reading of the target in each window, once for each horizon, as `read_targets`."""
+    """Return each window's newest standardised reading of the target, repeated to the shape of `read_targets`."""
     newest = windows.target[np.asarray(rows, np.int64) - windows.step_rows].astype(np.float64)
     repeated: npt.NDArray[np.float64] = np.multiply.outer(newest, np.ones(windows.target_offsets.shape))
     return repeated

@@ -1,4 +1,4 @@
-"""Excel workbooks: the cells of a sheet are read as the lines of a CSV are."""
+"""Read Excel workbooks: the cells of a sheet are read like the lines of a CSV."""
 
 import csv
 import hashlib
@@ -17,17 +17,15 @@ from rdrop_cli.series.frame import read_by_library
 from rdrop_cli.study.reading import Reading
 
 Cells = Sequence[Sequence[object]]
-_GROUPED = re.compile(
-    r"-?[1-9]\d{0,2}\.\d{3}"
-)  # in a text 1.234 may mean 1234; in a cell that holds a number it cannot
+_GROUPED = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")  # in a text 1.234 may mean 1234; in a numeric cell it cannot mean that
 
 
 def read_workbook(content: Content, reading: Reading) -> Table:
-    """Read the first sheet that holds timestamps and numbers, with a note of the others.
+    """Read the first sheet with timestamps and numbers; a note names the others.
 
     Raises:
-        UsageError: an option that only a text has.
-        DataError: it cannot be read, the library that reads it is not installed, or no sheet holds such a table.
+        UsageError: an option applies only to text files.
+        DataError: the file cannot be read, the library that reads it is not installed, or no sheet has such a table.
     """
     sheets = {name: _write_text(cells) for name, cells in _read_sheets(content, reading)}
     name = _choose_sheet(content.label, sheets, reading)
@@ -40,7 +38,7 @@ def read_workbook(content: Content, reading: Reading) -> Table:
 
 
 def _read_sheets(content: Content, reading: Reading) -> Iterator[tuple[str, Cells]]:
-    """Yield the sheets that hold something, each with its rows of cells."""
+    """Yield the name and the rows of cells of each sheet that is not empty."""
     import pandas as pd
 
     read = partial(pd.read_excel, sheet_name=None, header=None, dtype=object, na_filter=False)
@@ -51,7 +49,7 @@ def _read_sheets(content: Content, reading: Reading) -> Iterator[tuple[str, Cell
 
 
 def _choose_sheet(label: str, sheets: dict[str, str], reading: Reading) -> str:
-    """Return the first sheet that has the layout of a series; where none has, say what the longest lacks."""
+    """Return the first sheet with the layout of a series; if none has it, raise the error of the longest sheet."""
     faults: dict[str, RdropError] = {}
     for name, text in sheets.items():
         try:
@@ -70,7 +68,7 @@ def _write_text(cells: Cells) -> str:
 
 
 def _write_cell(cell: object) -> str:
-    """Return what a CSV would have in this place; a line of a text is a row of the sheet."""
+    """Return a cell as a CSV would have it, on one line because each line of the text is a row of the sheet."""
     if isinstance(cell, datetime):
         return str(cell.date() if cell.time() == time() else cell)
     if isinstance(cell, float) and _GROUPED.fullmatch(repr(cell)):

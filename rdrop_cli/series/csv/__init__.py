@@ -1,1 +1,1 @@
-"""Read CSV files as people have them, and say on which line something is wrong."""
+"""Read CSV files in the formats that people use, and name the line of each error."""

@@ -1,4 +1,4 @@
-"""An array that grows by rows in place: twice its size at no time, as the pieces and their concatenation would be."""
+"""An array that grows by rows in place: it never takes twice its size, as concatenating pieces would."""
 
 from typing import Any, Generic, TypeVar
 
@@ -10,7 +10,7 @@ FIRST_ROWS, GROWTH = 1 << 16, 1.5
 
 
 class Grown(Generic[Number]):
-    """Rows of so many columns, or of none: shape (row, column) or (row,)."""
+    """A growing array of shape (row, column), or (row,) if no number of columns is given."""
 
     def __init__(self, dtype: type[Number], *columns: int) -> None:
         self._array: npt.NDArray[Number] = np.empty((0, *columns), dtype)
@@ -20,7 +20,7 @@ class Grown(Generic[Number]):
         return self._rows
 
     def add(self, rows: npt.NDArray[Any]) -> None:
-        """Add rows below the others."""
+        """Append rows."""
         end = self._rows + len(rows)
         if end > len(self._array):
             self._resize(max(FIRST_ROWS, end, int(GROWTH * len(self._array))))
@@ -28,10 +28,10 @@ class Grown(Generic[Number]):
         self._rows = end
 
     def finish(self) -> npt.NDArray[Number]:
-        """Return all rows; nothing can be added any more."""
+        """Return all rows; no more can be added."""
         self._resize(self._rows)
         return self._array
 
     def _resize(self, rows: int) -> None:
-        # The system moves a large block without copying it. Nobody else refers to the array.
+        # The operating system moves a large block without copying it. Nothing else refers to the array.
         self._array.resize((rows, *self._array.shape[1:]), refcheck=False)

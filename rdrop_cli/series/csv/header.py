@@ -1,4 +1,4 @@
-"""Which lines of a file are its header, and what its columns are called."""
+"""Find the header of a file, and name its columns."""
 
 import re
 from collections import Counter
@@ -10,28 +10,28 @@ from rdrop_cli.series.csv.numbers import is_missing, is_number
 from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, find_format
 from rdrop_cli.study.units import is_unit
 
-UNNAMED = "unnamed"  # the first column of a table that pandas wrote with an index that has no name
+UNNAMED = "unnamed"  # the first column of a table that pandas wrote with an unnamed index
 SHOWN_COLUMNS = 6
 MOST_HEADER_ROWS = 3
-# What stands for the unit of a timestamp, and of a record number in files of Campbell's loggers.
+# Placeholders for the unit of a timestamp, and of a record number in files of Campbell's loggers.
 TIME_UNITS = frozenset(("TS", "RN", "YYYY", "MM", "DD", "HH", "hh", "mm"))
-_WIDTH = re.compile(r"\d+[snd]")  # of a column, as the U.S. Geological Survey writes it below its name
+_WIDTH = re.compile(r"\d+[snd]")  # column widths, which the U.S. Geological Survey writes below names
 Row = list[str]
 
 
 def find_width(rows: Sequence[Row]) -> int:
-    """Return the usual number of cells; the last lines count, as they are the readings."""
+    """Return the usual number of cells in the last rows, which hold readings."""
     widths = Counter(len(row) for row in rows[-1000:] if not _is_empty(row))
     return widths.most_common(1)[0][0] if widths else 0
 
 
 def fit_row(row: Row, width: int) -> Row:
-    """Return so many cells of a row, the last of them empty where it has fewer."""
+    """Return the first `width` cells of a row, padded with empty cells if it has fewer."""
     return row[:width] + [""] * (width - len(row))
 
 
 def find_header(rows: Sequence[Row], start: int, width: int) -> tuple[int, list[Row]]:
-    """Return the index of the first row of readings, and the rows of names above it."""
+    """Return the index of the first row of readings, and the header rows above it."""
     full = [fit_row(row, width) for row in rows[start:] if width - 1 <= len(row) and not _is_empty(row)][-200:]
     usual = [_find_usual_kind(column) for column in zip(*full, strict=True)]
     readings = (n for n in range(start, len(rows)) if len(rows[n]) >= width - 1 and _is_reading(rows[n], usual))
@@ -46,12 +46,12 @@ def find_header(rows: Sequence[Row], start: int, width: int) -> tuple[int, list[
         if len(row) < max(2, width - 1) or filled < (max(2, width / 2) if has_names else 1):
             break
         header.insert(0, row)
-        has_names = has_names or filled > 1  # of one cell is a row of units, or the name of an index
+        has_names = has_names or filled > 1  # a row of one cell holds units, or the name of an index
     return first, header if has_names else []
 
 
 def _is_followed_by_a_header(rows: Sequence[Row], first: int) -> bool:
-    """Tell whether an empty row and one of names follow the row: so a station is described above its readings."""
+    """Return whether an empty row and a row of names follow the row, as below the description of a station."""
     if first + 1 >= len(rows) or not _is_empty(rows[first + 1]):
         return False
     below = next((row for row in rows[first + 1 :] if not _is_empty(row)), [])
@@ -63,15 +63,15 @@ def _is_empty(row: Row) -> bool:
 
 
 def _is_reading(row: Row, usual: list[str]) -> bool:
-    """Tell whether a row is one of readings: numbers and timestamps where these usually are."""
+    """Return whether a row holds readings: numbers and timestamps in their usual columns."""
     pairs = [(cell, kind) for cell, kind in zip(row, usual, strict=False) if kind and not is_missing(cell)]
     return bool(pairs) and all(_kind_of(cell) == kind for cell, kind in pairs)
 
 
 def _is_damaged_reading(row: Row, usual: list[str], above: Row) -> bool:
-    """Tell whether a row above the readings is one with a word or without its timestamp, and no row of a header.
+    """Return whether a row above the readings is a reading with a word or without its timestamp, not a header row.
 
-    Numbers are part of a header, heights as it were, where the names above them are repeated. A timestamp never is.
+    Numbers, such as heights, belong to the header if the names above them are repeated. A timestamp never does.
     """
     if any(kind == "time" == _kind_of(cell) for cell, kind in zip(row, usual, strict=False)):
         return True
@@ -81,7 +81,7 @@ def _is_damaged_reading(row: Row, usual: list[str], above: Row) -> bool:
 
 
 def _find_usual_kind(column: Sequence[str]) -> str:
-    """Return what most cells are, but for some of the header's: `number`, `time` or, empty, neither."""
+    """Return the kind of most cells, disregarding some for the header: `number`, `time`, or empty for neither."""
     kinds = Counter(_kind_of(cell) for cell in column if not is_missing(cell))
     below = max(1, kinds.total() - MOST_HEADER_ROWS)
     return next((kind for kind in ("time", "number") if kinds[kind] > below / 2 or kinds[kind] == below), "")
@@ -98,12 +98,12 @@ def _looks_like_timestamp(cell: str) -> bool:
 
 
 def name_columns(header: list[Row], width: int) -> tuple[list[str], list[str]]:
-    """Return distinct names that can be shown, and what was done to come by them."""
+    """Return distinct printable names, and notes on how they were made."""
     notes = []
     if not header:
         return [f"column {number}" for number in range(1, width + 1)], ["no header: columns are named by their number"]
     rows = [[cell.strip().lstrip("\ufeff") for cell in row] for row in header]
-    if len(rows[0]) == width - 1:  # R writes no name for the names of rows
+    if len(rows[0]) == width - 1:  # R writes no name above the names of rows
         rows = [["", *row] for row in rows]
     rows = [[re.sub(r"^#+\s*", "", row[0]), *row[1:]] for row in (fit_row(row, width) for row in rows)]
     below = [row for row in rows[1:] if not all(_WIDTH.fullmatch(cell) for cell in row)]
@@ -134,15 +134,15 @@ def name_columns(header: list[Row], width: int) -> tuple[list[str], list[str]]:
 
 
 def _holds_units(row: Row) -> bool:
-    """Tell whether a row of a header is one of units, and not of further names."""
+    """Return whether a header row holds units, and not further names."""
     cells = [cell for cell in row if cell and cell != "-"]
     return sum(is_unit(cell) or cell[0] in "([" or cell in TIME_UNITS for cell in cells) >= len(cells) / 2
 
 
 def _drop_repeated(cells: Sequence[str]) -> list[str]:
-    """Return the names of a column from top to bottom, without what the one above ends in: `T_Avg` needs no `Avg`.
+    """Return the names of a column from top to bottom, without those that repeat the end of the one above.
 
-    A dash stands for no name, except where the column has no other.
+    For example, `Avg` below `T_Avg` is dropped. A dash means no name, unless the column has no other.
     """
     filled = [cell for cell in cells if cell]
     names = list[str]()
@@ -161,7 +161,7 @@ def find_column(label: str, names: Sequence[str], wanted: str, option: str) -> i
     """Return the index of a column that an option names.
 
     Raises:
-        UsageError: there is none; names the nearest.
+        UsageError: there is no such column; names the nearest.
     """
     if wanted in names:
         return names.index(wanted)

@@ -1,4 +1,4 @@
-"""What stands between the cells of a file, and which column holds what."""
+"""Infer the layout of a file: its separator, and what each column holds."""
 
 import csv
 import re
@@ -20,16 +20,16 @@ MAX_COLUMNS = 10_000
 
 @dataclass(frozen=True)
 class Layout:
-    """What the columns of a file hold.
+    """The separator of a file, and what its columns hold.
 
     Attributes:
         separator: between cells; a blank for any white space.
-        first_line: of the readings, counted from 1.
-        names: of all columns, in file order.
+        first_line: the first line of readings, counted from 1.
+        names: the names of all columns, in file order.
         time: indices of the columns whose cells, joined, are the timestamps.
         numbers: indices of the columns of readings, ascending.
-        notes: what was taken for what, where that is not plain.
-        units: that stand in each cell of a column, behind or before the number, by the column's index.
+        notes: how anything that is not obvious was interpreted.
+        units: the units in each cell of a column, before or after the number, by the column's index.
     """
 
     separator: str
@@ -55,11 +55,11 @@ class Layout:
         return tuple(name for index, name in enumerate(self.names) if index not in {*self.time, *self.numbers})
 
     def without_numbers(self, index: int) -> "Layout":
-        """Return the layout in which a column is taken for text."""
+        """Return the layout with a column treated as text."""
         return replace(self, numbers=tuple(number for number in self.numbers if number != index))
 
     def join_times(self, columns: Sequence[Sequence[str]]) -> Sequence[str]:
-        """Return the texts of the rows' timestamps, of all columns of cells."""
+        """Return the texts of the rows' timestamps, given the cells of all columns."""
         if len(self.time) == 1:
             return columns[self.time[0]]
         names = [self.names[index] for index in self.time]
@@ -68,7 +68,7 @@ class Layout:
 
 
 def split_line(line: str, separator: str) -> Row:
-    """Return the cells of one line; of one whose quotation marks are not closed, as they stand."""
+    """Return the cells of one line, split at every separator if the CSV reader refuses the line."""
     if separator == " ":
         return _split_blanks(line)
     try:
@@ -84,7 +84,7 @@ def _split_blanks(line: str) -> Row:
 
 
 def split_rows(stream: Iterator[str], separator: str) -> Iterator[tuple[list[str], int]]:
-    """Yield the cells of every row, and how many lines are read with it."""
+    """Yield the cells of each row, and the number of lines read so far."""
     if separator == " ":
         for number, line in enumerate(stream, start=1):
             yield _split_blanks(line), number
@@ -95,7 +95,7 @@ def split_rows(stream: Iterator[str], separator: str) -> Iterator[tuple[list[str
 
 
 def _refuse_returns_within_lines(label: str, lines: Sequence[str]) -> None:
-    """Refuse lines that a carriage return ends and a separator begins: columns were added to a file of Windows."""
+    """Refuse a carriage return before a separator: columns were appended to a file with Windows line endings."""
     if not any(line.endswith("\n") for line in lines):
         return
     marks = tuple(mark for mark in SEPARATORS.values() if mark != " ")
@@ -108,10 +108,10 @@ def _refuse_returns_within_lines(label: str, lines: Sequence[str]) -> None:
 
 
 def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
-    """Return the layout of a user's file by its first lines.
+    """Infer the layout of a user's file from its first lines.
 
     Raises:
-        UsageError: there is no such time column; names the nearest.
+        UsageError: a column that an option names does not exist; names the nearest.
         DataError: nothing in the file looks like timestamps, or like numbers.
     """
     if not any(line.strip() for line in lines):
@@ -129,7 +129,7 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
         raise DataError(f"{label}: {width} columns; at most {MAX_COLUMNS} can be read")
     first, header = find_header(rows, start, width)
     if header and len(header[0]) < width and not any(cell.strip() for row in rows[first:] for cell in row[width - 1 :]):
-        width -= 1  # the lines end in a separator, and the header does not
+        width -= 1  # the lines end in a separator, but the header does not
     names, notes = name_columns(header, width)
     above = first - len(header)
     skipped = [number + 1 for number in range(start, above) if lines[number].strip()]
@@ -158,7 +158,7 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
 
 
 def _find_separator(lines: Sequence[str], reading: Reading) -> tuple[int, str]:
-    """Return the index of the first line after `sep=;`, in which Excel names the separator, and the separator."""
+    """Return the index of the first line, after Excel's `sep=;` if there is one, and the separator."""
     declared = re.fullmatch(r"sep=(.)\s*", lines[0].lstrip("\ufeff"), re.IGNORECASE)
     if declared:
         return 1, reading.separator or declared[1]
@@ -166,14 +166,17 @@ def _find_separator(lines: Sequence[str], reading: Reading) -> tuple[int, str]:
 
 
 def choose_separator(lines: Sequence[str]) -> str:
-    """Return what parts most lines into as many cells; of several, the comma last, which numbers have too."""
+    """Return the separator that splits most lines into the same number of cells.
+
+    If several do, the comma comes after tab, semicolon and pipe, because numbers contain it too.
+    """
     filled = [line for line in lines if line.strip()][-300:]
     sample = [line for line in filled if not line.startswith("#")] or filled
     scores = {}
     for place, mark in enumerate(("\t", ";", "|", ",", " ")):
         widths = Counter(len(split_line(line, mark)) for line in sample)
         width, count = widths.most_common(1)[0]
-        named = width - 1 == len(split_line(sample[0], mark)) > 1  # R writes no name for the names of rows
+        named = width - 1 == len(split_line(sample[0], mark)) > 1  # R writes no name above the names of rows
         if width > 1 and (mark != " " or count + named >= len(sample)):
             scores[mark] = (count >= 0.9 * len(sample), mark != " ", count, -place)
     return max(scores, key=lambda mark: scores[mark]) if scores else ","

@@ -1,4 +1,4 @@
-"""How a file writes its numbers: decided by whole columns and the file, never by the single cell."""
+"""Determine how a file writes numbers: from complete columns and the file, never from a single cell."""
 
 import math
 import re
@@ -11,10 +11,10 @@ from rdrop_cli.study.units import is_unit
 
 MISSING = frozenset(
     ("", "NA", "N/A", "n/a", "null", "NULL", "None", "#N/A", "#NA", "<NA>", "\\N", "(null)", "-", "--", "---", "?")
-)  # beside NaN in any case
+)  # and NaN in upper or lower case
 _EXPONENT = r"(?:[eE][+-]?\d+)?"
 _GROUPS = r"\d{1,3}(?:[ '\u00a0\u202f]\d{3})*"
-# By what they show of the two marks; the first that fits.
+# What a number shows about point and comma; the first pattern that matches counts.
 _EVIDENCE = {
     "plain": re.compile(rf"[+-]?\d+{_EXPONENT}"),
     "either .": re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}"),
@@ -34,18 +34,18 @@ _GROUP_MARKS = str.maketrans("", "", " '\u00a0\u202f")
 
 
 def is_missing(cell: str) -> bool:
-    """Tell whether a cell says that there is no reading."""
+    """Return whether a cell stands for a missing reading."""
     return cell in MISSING or cell.strip() in MISSING or cell.strip().lower() in ("nan", "+nan", "-nan")
 
 
 def is_number(cell: str) -> bool:
-    """Tell whether a cell is a number in any way of writing."""
+    """Return whether a cell is a number in any notation."""
     return classify(cell) is not None
 
 
 @lru_cache(maxsize=10_000)
 def classify(cell: str) -> str | None:
-    """Return what a cell shows of the marks of its file; None where it is no number."""
+    """Return what a cell shows about point and comma in its file, or None if it is not a number."""
     text = cell.strip().replace("\u2212", "-")
     if not text.isascii() and not re.fullmatch(r"[\x00-\x7f\u00a0\u202f]*", text):
         return None
@@ -53,20 +53,20 @@ def classify(cell: str) -> str | None:
 
 
 def find_unit(cells: Sequence[str]) -> str:
-    """Return the unit that is written in every cell with its number, `kW` of `2.5 kW`; empty where there is no one."""
+    """Return the unit that every cell has with its number, such as `kW` in `2.5 kW`; empty if there is no such unit."""
     unit = _split_unit(cells[0])[1] if cells else ""
     return unit if unit and all(_split_unit(cell)[1] == unit for cell in cells) else ""
 
 
 def drop_unit(cell: str, unit: str) -> str:
-    """Return a cell without that unit; one that has another, or none, as it is."""
+    """Return a cell without that unit; a cell with another unit or none is unchanged."""
     number, found = _split_unit(cell)
     return number if found == unit else cell
 
 
 @lru_cache(maxsize=10_000)
 def _split_unit(cell: str) -> tuple[str, str]:
-    """Return the number of a cell such as `2.5 kW`, `50 %` or `$ 1,234.50`, and the unit; none of any other cell."""
+    """Split a cell such as `2.5 kW`, `50 %` or `$ 1,234.50` into number and unit; others are returned with no unit."""
     match = _WITH_UNIT.fullmatch(cell.strip().replace("\u2212", "-"))
     sign, before, number, behind = match.groups() if match else ("", "", "", "")
     unit = before or behind.strip()
@@ -77,9 +77,9 @@ def _split_unit(cell: str) -> tuple[str, str]:
 
 @dataclass
 class Evidence:
-    """What the cells of one column show: for each kind the first cell and its line.
+    """What the cells of one column show: for each kind, the first cell and its line.
 
-    `long_plain` is one of four digits and more without any mark: where groups are marked there is none.
+    `long_plain` is whether a number has four digits or more and no mark, so the column does not mark groups of digits.
     """
 
     first: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -89,11 +89,11 @@ class Evidence:
 
     @property
     def is_text(self) -> bool:
-        """Whether most cells that hold something are no numbers."""
+        """Whether most cells that are not missing are not numbers."""
         return self.others > self.numbers
 
     def add(self, cell: str, line: int) -> None:
-        """Look at a cell that is not missing."""
+        """Add a cell that is not missing."""
         kind = classify(cell)
         if kind is None:
             self.others += 1
@@ -104,7 +104,7 @@ class Evidence:
             self.long_plain = True
 
     def decide(self) -> set[str]:
-        """Return the decimal marks that the column proves; both where it contradicts itself."""
+        """Return the decimal marks that the column proves; both if it contradicts itself."""
         kinds = self.first.keys()
         marks = {"." for kind in ("point", "point, grouped") if kind in kinds}
         marks |= {"," for kind in ("comma", "comma, grouped") if kind in kinds}
@@ -147,7 +147,7 @@ def parse_number(cell: str, decimal: str) -> float:
     """Return a finite number, or NaN for a missing reading.
 
     Raises:
-        ValueError: it is neither, with that decimal mark.
+        ValueError: the cell is neither, with that decimal mark.
     """
     if is_missing(cell):
         return math.nan

@@ -1,4 +1,4 @@
-"""Read a CSV of timestamps and numbers in bounded memory, and say exactly where it is not one."""
+"""Read a CSV of timestamps and numbers in bounded memory; errors name the exact place."""
 
 import csv
 from collections.abc import Callable, Iterator, Sequence
@@ -27,17 +27,17 @@ Infer = Callable[[str, Sequence[str], Reading], Layout]
 
 @dataclass(frozen=True)
 class Table:
-    """What a file holds, in its own order.
+    """The contents of a file, in file order.
 
     Attributes:
         timestamps: datetime64[us] of shape (row,).
         columns: names of the columns of readings.
         values: float64 of shape (row, column), NaN where a reading is missing.
-        lines: int64 of shape (row,), of the file.
-        zoned: whether the timestamps name their offset, and are in UTC.
-        time_column: the columns of the timestamps, joined by `+`.
+        lines: int64 of shape (row,), the lines of the file.
+        zoned: whether the timestamps have an offset, and are in UTC.
+        time_column: the names of the columns of timestamps, joined by `+`.
         texts: columns that hold no numbers.
-        notes: what was taken for what.
+        notes: how the file was interpreted.
     """
 
     timestamps: npt.NDArray[np.datetime64]
@@ -51,7 +51,7 @@ class Table:
 
 
 class _NoNumberError(Exception):
-    """A cell that is no number, in a column that was taken for one of numbers."""
+    """A cell that is not a number, in a column of numbers."""
 
     def __init__(self, index: int, line: int, cell: str) -> None:
         super().__init__(cell)
@@ -59,11 +59,11 @@ class _NoNumberError(Exception):
 
 
 def read_csv(content: Content, reading: Reading, infer: Infer = infer_layout) -> Table:
-    """Read a file as its options say, and otherwise as its whole columns tell.
+    """Read a file according to the options; what they leave open is determined from complete columns.
 
     Raises:
-        UsageError: an option names a column that is not there.
-        DataError: naming the file, the line and the column of what is not what it should be.
+        UsageError: an option names a column that does not exist.
+        DataError: the content is invalid; names the file, the line and the column.
     """
     table, encoding = _use_reader(content, reading, infer, lambda reader: reader.read())
     if encoding in ("utf-8", "utf-8-sig", reading.encoding):
@@ -72,13 +72,13 @@ def read_csv(content: Content, reading: Reading, infer: Infer = infer_layout) ->
 
 
 def find_group_column(content: Content, reading: Reading, table: Table) -> tuple[str, list[str]] | None:
-    """Return the column, and its values, within each of which the rows of a table rise in time; None without one."""
+    """Return the column that separates the series of a table in long form, and its values; None if there is none."""
     found, _ = _use_reader(content, reading, infer_layout, lambda reader: reader.find_groups(table.timestamps))
     return found
 
 
 def _use_reader(content: Content, reading: Reading, infer: Infer, use: Callable[["_Reader"], T]) -> tuple[T, str]:
-    """Do something with a reader of the file in its encoding; return what comes of it, and the encoding."""
+    """Call `use` with a reader of the file in its encoding; return the result and the encoding."""
     with refuse_damage(content.label):
         encoding = reading.encoding or detect_encoding(content.label, content.read_head())
         try:
@@ -97,7 +97,7 @@ def _use_reader(content: Content, reading: Reading, infer: Infer, use: Callable[
 
 
 class _Reader:
-    """One file under one encoding."""
+    """Reads one file in one encoding."""
 
     def __init__(self, content: Content, reading: Reading, encoding: str, infer: Infer) -> None:
         self._content, self._reading, self._encoding = content, reading, encoding
@@ -109,10 +109,10 @@ class _Reader:
         self._lines_below = 0
 
     def read(self) -> Table:
-        """Convert under the decimal marks that the first rows tell; once more where later ones tell others."""
+        """Convert with the decimal marks that the first rows show, and again if later rows show others."""
         try:
             decimals = self._survey(CHUNK_ROWS)
-        except DataError:  # not to be told by the first rows
+        except DataError:  # the first rows do not show it
             decimals = self._survey(None)
         while True:
             try:
@@ -127,7 +127,7 @@ class _Reader:
             decimals = found
 
     def find_groups(self, timestamps: npt.NDArray[np.datetime64]) -> tuple[str, list[str]] | None:
-        """Return the first column in long form: of few values, within each of which the timestamps (row,) rise."""
+        """Return the first column of few values within each of which the timestamps (row,) increase, and the values."""
         indices = [index for index in range(len(self._layout.names)) if index not in self._layout.time]
         last: dict[int, dict[str, np.datetime64]] = {index: {} for index in indices}
         for timestamp, (_, cells) in zip(timestamps, self._iterate_rows(), strict=True):
@@ -143,7 +143,7 @@ class _Reader:
         return None
 
     def _take_for_text_or_refuse(self, fault: _NoNumberError) -> None:
-        """Take a column that is mostly no numbers for text; refuse a word among numbers."""
+        """Treat a column in which most cells are not numbers as text; refuse a word among numbers."""
         name = self._layout.names[fault.index]
         if len(self._layout.numbers) > 1 and self._evidence[name].is_text:
             self._layout = self._layout.without_numbers(fault.index)
@@ -155,7 +155,7 @@ class _Reader:
         )
 
     def _survey(self, rows: int | None) -> dict[str, str]:
-        """Return the decimal mark of each column of numbers, as its first rows or, with None, all of them show."""
+        """Return the decimal mark of each column of numbers, from the first `rows` rows or, with None, from all."""
         names = [self._layout.names[index] for index in self._layout.numbers]
         self._evidence = {name: Evidence() for name in names}
         for line, cells in islice(self._iterate_rows(), rows):
@@ -170,10 +170,10 @@ class _Reader:
         return decide_decimals(self._content.label, self._evidence, self._layout.separator)
 
     def _iterate_rows(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield line and cells of every row that holds something, as many cells as there are columns.
+        """Yield the line and the cells, one per column, of each row that is not empty and meets the conditions.
 
         Raises:
-            DataError: a row of another length, or quotation marks that are not closed, by line.
+            DataError: a row has another length, or its quotation marks are not closed; names the line.
         """
         layout, label = self._layout, self._content.label
         width = len(layout.names)
@@ -203,7 +203,7 @@ class _Reader:
                 raise DataError(f"{label}: line {line}: {error}") from error
 
     def _is_text_below(self, found: list[str], rest: Iterator[tuple[list[str], int]]) -> bool:
-        """Tell whether all that follows an empty row are rows of fewer cells: remarks on the readings, not readings."""
+        """Return whether only rows of fewer cells follow an empty row: remarks on the readings, not readings."""
         texts = [found]
         for cells, _ in rest:
             if len(cells) >= len(self._layout.names):
@@ -261,7 +261,7 @@ class _Reader:
     def _convert_numbers(
         self, columns: Sequence[Sequence[str]], lines: Sequence[int], decimals: dict[str, str]
     ) -> npt.NDArray[np.float64]:
-        """Return the readings of some rows, or raise for the first cell that is no number."""
+        """Return the readings of some rows, or raise an error for the first cell that is not a number."""
         converted, faults = [], []
         for index in self._layout.numbers:
             try:
@@ -275,7 +275,7 @@ class _Reader:
     def _convert_column(
         self, index: int, cells: Sequence[str], lines: Sequence[int], decimals: dict[str, str]
     ) -> npt.NDArray[np.float64]:
-        """Return a column's readings; by Python's own parser where every cell is plainly a number."""
+        """Return a column's readings; Python's own parser is used if every cell is a plain number."""
         name = self._layout.names[index]
         decimal, joined = decimals[name], "".join(cells)
         if not self._evidence[name].decide() and ("." in joined or "," in joined):

@@ -1,4 +1,4 @@
-"""Which columns of a file hold its timestamps: one, a date and a time of day, or year to minute."""
+"""Find the columns that hold a file's timestamps: one column, a date and a time of day, or year to minute."""
 
 import re
 from collections.abc import Sequence, Set
@@ -9,7 +9,7 @@ from rdrop_cli.series.csv.numbers import is_missing, is_number
 from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, YEAR_NAMES, TimestampColumn, find_format
 from rdrop_cli.study.reading import Reading
 
-_PARTS = (  # names under which a timestamp is found in several columns
+_PARTS = (  # names of columns that together make a timestamp
     YEAR_NAMES,
     {"month", "mo", "mm", "mnth", "monat", "mois", "mes", "mês", "mese", "maand"},
     {"day", "dd", "dy", "tag", "jour", "día", "dia", "giorno", "dag"},
@@ -25,10 +25,11 @@ def find_time(label: str, names: list[str], sample: list[Row], reading: Reading,
 
     Args:
         sample: rows of readings.
-        line: of the first reading, for errors.
+        line: the line of the first reading, for errors.
 
     Raises:
-        UsageError: there is no such column as the user names; DataError: nothing looks like timestamps.
+        UsageError: the column that the user names does not exist.
+        DataError: nothing looks like timestamps.
     """
     if reading.time:
         return find_time_columns(label, names, reading.time)
@@ -51,7 +52,7 @@ def find_time(label: str, names: list[str], sample: list[Row], reading: Reading,
 
 
 def find_time_columns(label: str, names: Sequence[str], wanted: str) -> tuple[int, ...]:
-    """Return the indices of the column of timestamps, or of `date+hour`.
+    """Return the indices of the column of timestamps, or of several such as `date+hour`.
 
     Raises:
         UsageError: there is no such column; names the nearest.
@@ -61,9 +62,9 @@ def find_time_columns(label: str, names: Sequence[str], wanted: str) -> tuple[in
 
 
 def find_parts(names: Sequence[str]) -> tuple[int, ...]:
-    """Return the indices of year, month and so on, as far as there are columns of these names; none without a year.
+    """Return the indices of the columns year, month and so on, up to the first that is missing.
 
-    In place of month and day there may be the day of the year.
+    The day of the year may replace month and day.
     """
     year, month, day, hour, minute = _PARTS
     has_month = any(_in_part(name, month) for name in names)
@@ -77,7 +78,7 @@ def find_parts(names: Sequence[str]) -> tuple[int, ...]:
 
 
 def join_timestamp(names: Sequence[str], parts: Sequence[str]) -> str:
-    """Join the cells of a timestamp: year, month, day, hour and minute as such, others by a blank."""
+    """Join the cells of a timestamp: year to minute as a date and a time, others by a blank."""
     if len(parts) > 1 and _in_part(names[0], _PARTS[0]):
         if _in_part(names[1], _DAY_OF_YEAR):
             return f"{parts[0]}-{parts[1].zfill(3)} {':'.join(parts[2:])}".rstrip()
@@ -87,17 +88,17 @@ def join_timestamp(names: Sequence[str], parts: Sequence[str]) -> str:
 
 
 def is_of_time(name: str, index: int, cells: list[str]) -> bool:
-    """Tell whether a column is called and filled as one of timestamps, as the end of a length of time is."""
+    """Return whether a column has the name and the cells of timestamps, such as the ends of time intervals."""
     return bool(cells and _TIME_NAME.search(name)) and holds_timestamps(name, index, cells)
 
 
 def holds_timestamps(name: str, index: int, cells: list[str]) -> bool:
-    """Tell whether a column holds timestamps; of numbers only where its name or its place says so too."""
+    """Return whether a column holds timestamps; if they are numbers, its name or position must suggest it too."""
     some = [cell for cell in cells if not is_missing(cell)][:200]
     formats = [find_format(cell) for cell in some]
     if formats.count(None) == len(some) or formats.count(None) > max(1, 0.1 * len(some)):
         return False
-    if set(formats) == {"%d.%m.%y"}:  # or times of day, with points
+    if set(formats) == {"%d.%m.%y"}:  # may also be times of day with points
         try:
             TimestampColumn("", "").add(some, range(len(some)))
         except DataError:
@@ -106,12 +107,12 @@ def holds_timestamps(name: str, index: int, cells: list[str]) -> bool:
 
 
 def _is_digits(cell: str) -> bool:
-    """Tell whether a cell, if it holds anything, may as well be a number as a timestamp."""
+    """Return whether a cell is empty, or may be a number as well as a timestamp."""
     return not cell or is_number(cell)
 
 
 def _find_clock(names: list[str], columns: list[Row], date: int) -> tuple[int, ...]:
-    """Return the column with the time of day that belongs to a date: by its cells, or of digits by its name."""
+    """Return the column with the time of day for a date, found by its cells or, if they are digits, by its name."""
     if any(":" in cell for cell in columns[date][:50]):
         return ()
     for index, cells in enumerate(columns):
@@ -126,5 +127,5 @@ def _find_clock(names: list[str], columns: list[Row], date: int) -> tuple[int, .
 
 
 def _in_part(name: str, options: Set[str]) -> bool:
-    """Tell whether a column, whatever the unit behind its name, is called one of these."""
+    """Return whether a column's name, without its unit, is one of these."""
     return name.partition(" (")[0].lower().strip("<> ") in options

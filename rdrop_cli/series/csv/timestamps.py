@@ -1,4 +1,4 @@
-"""Timestamps as people write them: one order of day and month for the whole column, decided by its values."""
+"""Parse timestamps in common notations: the values decide on one order of day and month for the complete column."""
 
 import datetime
 import re
@@ -19,7 +19,7 @@ ISO, QUARTER, WEEK = "ISO8601", "quarter", "week"
 YEAR, YEAR_MONTH, SHORT_DATE = "%Y", "%Y%m", "%y%m%d"
 YEAR_NAMES = frozenset(("year", "yr", "yy", "yyyy", "jahr", "année", "annee", "año", "ano", "anno", "jaar"))
 DAY_FIRST, MONTH_FIRST = "day first", "month first"
-_DATES = (  # a pattern, and its format: of one order, or of each
+_DATES = (  # a pattern, and its format: one, or one per order
     (r"\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d"),
     (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
     (r"\d{4}\.\d{1,2}\.\d{1,2}", "%Y.%m.%d"),
@@ -55,31 +55,32 @@ _TIMES = (
     (r"\d{1,2}", "%H"),
 )
 _CLOCK = "|".join(pattern for pattern, _ in _TIMES[1:-3])
-# Or of a length of time.
+# A time of day, or an interval between two.
 TIME_OF_DAY = re.compile(rf"(?:{_CLOCK})(?:\s*[-–]\s*(?:{_CLOCK}))?|\d\d\s[-–]\s\d\d")
 _ZONE = r"(?:Z|[+-]\d{2}:?\d{2})"
 _ISO = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?{_ZONE}?)?")
 _COMPACT = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-_EPOCH_UNITS = {9: "s", 10: "s", 12: "ms", 13: "ms", 15: "us", 16: "us", 18: "ns", 19: "ns"}  # by digits: from 1973 on
+_EPOCH_UNITS = {9: "s", 10: "s", 12: "ms", 13: "ms", 15: "us", 16: "us", 18: "ns", 19: "ns"}  # by digits: since 1973
 _QUARTER = re.compile(r"(\d{4})[- ]?Q([1-4])")
 _WEEK = re.compile(r"(\d{4})-?W(\d{2})(?:-?([1-7]))?")
 _MIDNIGHT_24 = re.compile(r"([T ])24((?:[:.]00){0,2}|00)$")
-# The end of a length of time, which is known by its beginning: ` - 01.01.2020 01:00` behind a time of day.
+# The end of an interval, which is identified by its beginning: ` - 01.01.2020 01:00` after a time of day.
 _END = re.compile(r"(?<=:\d\d)\s+[-–]\s+\d[\d.:/ -]*$|(?<=\s\d\d)\s[-–]\s\d\d$|/\d{4}-\d{2}-[\dT:.Z+ -]*$")
 _DAY_OF_WEEK = re.compile(r"^(?:Mon|Tue|Tues|Wed|Wednes|Thu|Thurs|Fri|Sat|Satur|Sun)(?:day)?,? (?=\d|[A-Z])")
 _NAME_OF_UTC = re.compile(r"(?<=:\d\d) ?(?:UTC|GMT)$")
-_NAME_OF_ZONE = re.compile(r"(?<=[\dZ])\[[A-Za-z_/+-]+\]$")  # behind the offset, as Java writes it
+_NAME_OF_ZONE = re.compile(r"(?<=[\dZ])\[[A-Za-z_/+-]+\]$")  # after the offset, as Java writes it
 _BESIDE = ((_END, ""), (_DAY_OF_WEEK, ""), (_NAME_OF_ZONE, ""), (_NAME_OF_UTC, "Z"))
-# What each of these has, and most files nowhere: a dash between blanks, or before the end; other letters than T and Z.
+# What they contain, and most files lack: a dash between blanks, a slash before a year, letters other than T and Z.
 _SIGN_OF_BESIDE = re.compile(r"\s[-–]\s|/\d{4}-|[A-SU-Ya-z]")
 FIRST, LAST = np.datetime64("0001-01-01T00:00:00", "us"), np.datetime64("9999-12-31T23:59:59", "us")
 
 
 @lru_cache(maxsize=10_000)
 def find_format(text: str, order: str = DAY_FIRST) -> str | None:
-    """Return the format of a timestamp, for `strptime`, `ISO8601`, `quarter`, `week`, or `epoch` with its unit.
+    """Return the format of a timestamp: one for `strptime`, `ISO8601`, `quarter`, `week`, or `epoch` with its unit.
 
-    Of a length of time, `01.01.2020 00:00 - 01.01.2020 01:00`, it is that of its beginning. None for no timestamp.
+    For an interval, such as `01.01.2020 00:00 - 01.01.2020 01:00`, return the format of its beginning. Return None if
+    the text is not a timestamp.
     """
     text = text.strip()
     for pattern, replacement in _list_beside(text):
@@ -107,14 +108,14 @@ def find_format(text: str, order: str = DAY_FIRST) -> str | None:
 
 
 def _list_beside(text: str) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Return what may have to be replaced in a text, or in one of several that are joined: nearly always nothing."""
+    """Return the replacements that a text, or several joined ones, may need: nearly always none."""
     return _BESIDE if _SIGN_OF_BESIDE.search(text) else ()
 
 
 def _find_short_format(text: str, order: str) -> str | None:
-    """Return the format of six digits that may be a year and its month; with the month first, a day in two digits each.
+    """Return the format of six digits: `%Y%m` for `DAY_FIRST`, and `%y%m%d`, if it is a date, for `MONTH_FIRST`.
 
-    They are neither day nor month first, but what of the two they are is told by all values alike.
+    Neither format depends on the order of day and month; the two orders keep both open until the values rule one out.
     """
     if order == DAY_FIRST:
         return YEAR_MONTH
@@ -131,18 +132,18 @@ def _find_number_format(text: str) -> str | None:
 
 
 def is_ambiguous(text: str) -> bool:
-    """Tell whether day and month of a timestamp can only be told apart by their values."""
+    """Return whether the format of a timestamp depends on the order of day and month."""
     return find_format(text, DAY_FIRST) != find_format(text, MONTH_FIRST)
 
 
 class TimestampColumn:
-    """Reads a column piece by piece, in each order of day and month that is still possible.
+    """Reads a column in pieces, in each order of day and month that is still possible.
 
     Args:
-        label: of the file, for errors.
-        name: of the column.
-        date_format: that the user names; empty where the values tell.
-        counted: what the numbers of `add` count.
+        label: the name of the file in errors.
+        name: the name of the column.
+        date_format: the format that the user names; empty to determine it from the values.
+        counted: what the numbers of `add` count, such as `line`.
     """
 
     def __init__(self, label: str, name: str, date_format: str = "", counted: str = "line") -> None:
@@ -151,23 +152,23 @@ class TimestampColumn:
         self._pieces: dict[str, list[npt.NDArray[np.datetime64]]] = {DAY_FIRST: [], MONTH_FIRST: []}
         self._faults: dict[str, tuple[int, str]] = {}
         self._ambiguous: str | None = None
-        self._examples: dict[bool, str] = {}  # the first timestamp that names its offset, and the first that does not
+        self._examples: dict[bool, str] = {}  # the first timestamp with an offset, and the first without
 
     @property
     def zoned(self) -> bool:
-        """Whether timestamps name their offset, or count from a time in UTC."""
+        """Whether timestamps have an offset, or count from a time in UTC."""
         return True in self._examples
 
     @property
     def formats(self) -> str:
-        """The formats that were found, joined."""
+        """The formats that were found, joined by commas."""
         return ", ".join(next(iter(self._formats.values()))) or self._given
 
     def add(self, texts: Sequence[str], lines: Sequence[int]) -> None:
         """Read timestamps.
 
         Raises:
-            DataError: naming the line of the first that is none.
+            DataError: a text is not a timestamp; names its line.
         """
         if not self._formats[DAY_FIRST] and not self._given:
             self._ambiguous = next((text for text in texts if is_ambiguous(text)), None)
@@ -184,10 +185,10 @@ class TimestampColumn:
             self._refuse()
 
     def finish(self) -> npt.NDArray[np.datetime64]:
-        """Return all timestamps (row,) in microseconds, in UTC where they name an offset.
+        """Return all timestamps (row,) in microseconds, in UTC if they have an offset.
 
         Raises:
-            DataError: day and month cannot be told apart, or only some timestamps name an offset.
+            DataError: the order of day and month is ambiguous, or only some timestamps have an offset.
         """
         if len(self._examples) == 2:
             raise DataError(
@@ -214,7 +215,7 @@ class TimestampColumn:
         )
 
     def _parse(self, texts: Sequence[str], order: str) -> tuple[npt.NDArray[np.datetime64], int | None]:
-        """Return timestamps, and the index of the first text that is none."""
+        """Return the timestamps, and the index of the first text that is not a timestamp, or None."""
         import pandas as pd
 
         column = pd.Series(list(texts), dtype=object).str.strip()
@@ -257,7 +258,7 @@ class TimestampColumn:
         else:
             try:
                 parsed = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
-            except (ValueError, re.error) as error:  # of the user's form: those that are found here are sound
+            except (ValueError, re.error) as error:  # only the user's format can be invalid
                 raise ValueRefusedError("date_format", form, "a form such as %d.%m.%Y %H:%M", str(error)) from error
             zone = r"[T ]\d{2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$"
             zoned = texts.str.contains(zone).to_numpy(bool) if form == ISO else np.full(len(texts), "%z" in form)
@@ -270,7 +271,7 @@ class TimestampColumn:
 
 
 def _find_day_of_week(text: str) -> str:
-    """Return the Monday of an ISO week, `1990-01-29` of `1990-W05`, or the day that it names; nothing for another."""
+    """Return the Monday of an ISO week, `1990-01-29` for `1990-W05`, or the day named in it; empty for other texts."""
     week = _WEEK.fullmatch(text)
     try:
         return datetime.date.fromisocalendar(int(week[1]), int(week[2]), int(week[3] or 1)).isoformat() if week else ""
@@ -279,13 +280,13 @@ def _find_day_of_week(text: str) -> str:
 
 
 def _find_first_day_of_quarter(text: str) -> str:
-    """Return the first day of a quarter, `1990-04-01` of `1990Q2`; nothing for another text."""
+    """Return the first day of a quarter, `1990-04-01` for `1990Q2`; empty for other texts."""
     quarter = _QUARTER.fullmatch(text)
     return f"{quarter[1]}-{3 * int(quarter[2]) - 2:02}-01" if quarter else ""
 
 
 def _turn_midnight(texts: "pd.Series[str]") -> tuple["pd.Series[str]", npt.NDArray[np.timedelta64]]:
-    """Write `24:00` as the next day's `00:00`."""
+    """Replace `24:00` by `00:00`; return the texts, and the days to add to each."""
     late = texts.str.contains(r"[T ]24(?:(?:[:.]00){0,2}|00)$", regex=True).to_numpy(bool)
     days = np.where(late, np.timedelta64(1, "D"), np.timedelta64(0, "D")).astype("timedelta64[us]")
     if late.any():
@@ -296,10 +297,10 @@ def _turn_midnight(texts: "pd.Series[str]") -> tuple["pd.Series[str]", npt.NDArr
 def localise(
     label: str, naive: npt.NDArray[np.datetime64], timezone: str, lines: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.datetime64]:
-    """Turn local times into UTC; an hour that comes twice is resolved by the order of its rows.
+    """Convert local times to UTC; an hour that occurs twice is resolved by the order of its rows.
 
     Raises:
-        DataError: a time that the zone does not have, or an hour that came twice and is there once.
+        DataError: a time does not exist in the zone, or an hour that occurred twice is in the file once.
     """
     import pandas as pd
 
