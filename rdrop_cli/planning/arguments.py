@@ -1,4 +1,4 @@
-"""Arguments of a Python program: one of another type is refused by its name, before anything trips over it."""
+"""Check the arguments of a Python program: one of the wrong type is refused by name, before it is used."""
 
 from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral, Real
@@ -12,10 +12,10 @@ _NUMBERS = {int: Integral, float: Real}
 
 
 def check_arguments(**given: tuple[object, Any]) -> None:
-    """Check values by their names, each with the type it has to be of, such as `int | None` or `Collection[str]`.
+    """Check values, given by name with the expected type, such as `int | None` or `Collection[str]`.
 
     Raises:
-        ValueRefusedError: one is of another type.
+        ValueRefusedError: a value has another type.
     """
     for name, (value, kind) in given.items():
         if not _fits(value, kind):
@@ -23,14 +23,14 @@ def check_arguments(**given: tuple[object, Any]) -> None:
 
 
 def check_options(options: Mapping[str, object], fields: type, known: Collection[str] = ()) -> None:
-    """Check options by the types of the fields of the same names; a single text may stand for a sequence of them.
+    """Check options against the types of the fields of the same names; a text is also accepted for a sequence of texts.
 
     Args:
-        known: the options that there are; none for all fields.
+        known: the valid options; empty for all fields.
 
     Raises:
-        TypeError: there is no such option.
-        ValueRefusedError: one is of another type.
+        TypeError: an option does not exist.
+        ValueRefusedError: an option has another type.
     """
     kinds = get_type_hints(fields)
     for name in options:
@@ -43,7 +43,7 @@ def _fits(value: object, kind: Any) -> bool:
     origin, parts = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return any(_fits(value, part) for part in parts)
-    if origin is tuple:  # of options of reading, which writes numbers among them as texts
+    if origin is tuple:  # options of `Reading`, which converts numbers in them to texts
         return isinstance(value, str) or _holds_only(value, str | float)
     if origin in (Collection, Sequence):
         return (isinstance(value, str) and origin is Sequence) or _holds_only(value, parts[0])
@@ -53,9 +53,9 @@ def _fits(value: object, kind: Any) -> bool:
 
 
 def _holds_only(value: object, kind: Any) -> bool:
-    """Tell whether something is a list, or another collection of values, all of one kind.
+    """Return whether something is a list or another collection, with values of one type only.
 
-    A generator is none: to look at its values uses them up.
+    Generators are refused, because checking their values would consume them.
     """
     if not isinstance(value, Collection) or isinstance(value, str | bytes | Mapping) or not getattr(value, "ndim", 1):
         return False
@@ -63,7 +63,7 @@ def _holds_only(value: object, kind: Any) -> bool:
 
 
 def _describe(kind: Any) -> list[str]:
-    """Say in words what is expected, but for None, which is what is not given."""
+    """Return descriptions of the expected types, without None, which stands for an argument that is not given."""
     origin, parts = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
         return [words for part in parts if part is not NoneType for words in _describe(part)]

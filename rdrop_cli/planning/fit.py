@@ -1,4 +1,4 @@
-"""Fit a planned run to a series: lengths, splits and target; the protocols' rows are those of the Jena data."""
+"""Fit a planned run to a series: lengths, splits and target; protocols count rows of the Jena data."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -25,25 +25,25 @@ from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import LENGTHS, NEWEST_READING, SAMPLING_SECONDS, Protocol
 from rdrop_cli.study.units import format_seconds
 
-TRAIN_STOP, VAL_STOP = "50%", "75%"  # where the user names no split
+TRAIN_STOP, VAL_STOP = "50%", "75%"  # if the user names no split
 
 
 def plan_on_series(requests: Sequence[Request], series: Series) -> list[RunConfig]:
-    """Return the configurations that are asked for, fitted to the series that all requests share.
+    """Return the requested configurations, fitted to the series that all requests share.
 
     Raises:
         UsageError: see `plan_runs` and `fit_to_series`.
-        DataError: the series is too short, or has no regular sampling.
+        DataError: the series is too short, or is not sampled regularly.
     """
     planned = [(request, plan_runs(request)) for request in requests]
     check_sampling(series)
     fitted = [(request, [fit_to_series(config, request, series) for config in configs]) for request, configs in planned]
     repeated = (config for request, configs in fitted for config in _repeat(configs, request.origins, series))
-    return list(dict.fromkeys(repeated))  # where only masks vary, all seeds of a network without any ask for one run
+    return list(dict.fromkeys(repeated))  # if only masks vary, all seeds of a network without masks are the same run
 
 
 def _repeat(configs: Sequence[RunConfig], origins: int, series: Series) -> Iterator[RunConfig]:
-    """Yield configurations at one origin after the other, so that runs which are cut short have whole origins."""
+    """Yield configurations one origin after another, so an interrupted study has complete origins."""
     at_origins = [roll_origins(config.protocol, origins, series) for config in configs]
     for protocols in zip(*at_origins, strict=True):
         for config, protocol in zip(configs, protocols, strict=True):
@@ -53,11 +53,11 @@ def _repeat(configs: Sequence[RunConfig], origins: int, series: Series) -> Itera
 def fit_to_series(config: RunConfig, request: Request, series: Series) -> RunConfig:
     """Return a planned configuration with its lengths and splits in rows of the series, and the series' checksum.
 
-    On a series of the user's the protocol's lengths are times, the horizon counts from the newest reading, splits are
-    fractions, and the target is the only column where there is but one.
+    On a user's series, the protocol's lengths are times, the horizon counts from the newest reading, splits are
+    fractions, and if there is only one column, it is the target.
 
     Raises:
-        UsageError: a length that is no whole number of rows, a split outside the series, or no target to choose.
+        UsageError: a length is not a whole number of rows, a split is outside the series, or the target is unclear.
         DataError: the user's series is too short.
     """
     own_file, dataset = bool(series.time_column), config.dataset
@@ -79,7 +79,7 @@ def fit_to_series(config: RunConfig, request: Request, series: Series) -> RunCon
 
 
 def _fit_lengths(protocol: Protocol, request: Request, series: Series) -> dict[str, int | tuple[int, ...]]:
-    """Return the lengths that the user or the user's series changes, in rows, by the protocol's fields."""
+    """Return the lengths, in rows by protocol field, that the user or the user's series changes."""
     rows: dict[str, int | tuple[int, ...]] = {}
     for field in ("lookback", "every", "horizon"):
         text, protocol_rows = getattr(request, field), getattr(protocol, LENGTHS[field])
@@ -94,14 +94,14 @@ def _fit_lengths(protocol: Protocol, request: Request, series: Series) -> dict[s
 
 
 def _fit_own_windows(config: RunConfig, series: Series) -> RunConfig:
-    """Return the configuration with the lengths of the network's own windows in rows of the user's series."""
+    """Return the configuration with the lengths of the network's own windows converted to rows of the user's series."""
     lengths = {"lookback": config.lookback_rows, "every": config.step_rows}
     rows = {name: own and _scale_length(name, own, series.sampling_seconds) for name, own in lengths.items()}
     return replace(config, lookback_rows=rows["lookback"], step_rows=rows["every"])
 
 
 def _scale_length(field: str, protocol_rows: int, sampling_seconds: float) -> int:
-    """Return a protocol's length in rows of the user's series; its step is at least one row."""
+    """Return a protocol's length in rows of the user's series; a step is at least one row."""
     seconds = protocol_rows * SAMPLING_SECONDS
     if field == "every" and seconds < sampling_seconds:
         return 1
@@ -162,12 +162,12 @@ def _choose_target(protocol_target: str, series: Series) -> str:
 
 
 def choose_inputs(target: str, request: Request, columns: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the columns that are inputs, in the order of the series; none where all of them are.
+    """Return the columns that are inputs, in the order of the series; empty if all columns are inputs.
 
-    The target's column is one unless a pattern of `exclude` names it.
+    The target is an input unless a pattern in `exclude` matches it.
 
     Raises:
-        UsageError: a pattern names no column, or no input is left.
+        UsageError: a pattern matches no column, or no input is left.
     """
     wanted = {*_match_columns("inputs", request.inputs or ("*",), columns), target}
     excluded = _match_columns("exclude", request.exclude, columns)
@@ -180,7 +180,7 @@ def choose_inputs(target: str, request: Request, columns: tuple[str, ...]) -> tu
 
 
 def _match_columns(field: str, patterns: Sequence[str], columns: tuple[str, ...]) -> set[str]:
-    """Return the columns that any of the patterns names: a whole name, or one with the wildcards `*` and `?`."""
+    """Return the columns that match any of the patterns: complete names, or names with the wildcards `*` and `?`."""
     found: set[str] = set()
     for pattern in patterns:
         matches = {

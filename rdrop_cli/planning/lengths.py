@@ -1,4 +1,4 @@
-"""How users write lengths and splits: times and rows, shares and dates; each becomes rows of a series."""
+"""Convert lengths and splits, which users write as times, rows, shares or dates, to rows of a series."""
 
 import re
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.units import STAMP, UNIT_SECONDS, format_seconds, format_stamp
 
-MOST_HORIZONS = 1000  # of one network: more is a slip of the keyboard
+MOST_HORIZONS = 1000  # of one network: more is probably a typing error
 
 
 def parse_rows(field: str, text: str, sampling_seconds: float) -> int:
     """Return `10d`, `24h`, `90min` or a number of rows in rows of a series with a reading every `sampling_seconds`.
 
     Raises:
-        UsageError: it is no length, or not a whole number of rows.
+        UsageError: the text is not a length, or not a whole number of rows.
     """
     match = re.fullmatch(r"(\d{1,9})(y|mo|d|h|min|s|ms)?", text.strip())
     if not match:
@@ -33,10 +33,10 @@ def parse_rows(field: str, text: str, sampling_seconds: float) -> int:
 def parse_horizons(text: str, sampling_seconds: float) -> tuple[int, ...]:
     """Return `24h`, `6h,12h,24h`, `1h..24h` or `6h..24h/1h` in rows of a series, ascending, each once.
 
-    `1h..24h` are the multiples of its first length up to its last; a length behind `/` is another step.
+    `1h..24h` stands for the multiples of the first length up to the last; a length after `/` sets another step.
 
     Raises:
-        UsageError: it is none of these, or more than are forecast at once; or a length is not a whole number of rows.
+        UsageError: the text has another form or too many horizons, or a length is not a whole number of rows.
     """
     parts = [_expand_horizons(part, sampling_seconds) for part in text.split(",")]
     if sum(map(len, parts)) > MOST_HORIZONS:
@@ -58,10 +58,10 @@ def _expand_horizons(text: str, sampling_seconds: float) -> Sequence[int]:
 
 
 def count_rows(field: str, length: str, seconds: float, sampling_seconds: float) -> int:
-    """Return the rows that `seconds`, which the user knows as `length`, take up.
+    """Return the number of rows in `seconds`, which errors call `length`.
 
     Raises:
-        UsageError: they are not a whole number.
+        UsageError: it is not a whole number.
     """
     rows = round(seconds / sampling_seconds) if sampling_seconds > 0 else 0
     if sampling_seconds <= 0 or abs(rows * sampling_seconds - seconds) > 1e-6:
@@ -71,10 +71,10 @@ def count_rows(field: str, length: str, seconds: float, sampling_seconds: float)
 
 
 def parse_split(field: str, text: str, series: Series) -> int:
-    """Return the row of `200000`, `0.5`, `50%`, `2014-01-01` or `2014-01-01 12:00`; of a date the first not before it.
+    """Return the row of `200000`, `0.5`, `50%`, `2014-01-01` or `2014-01-01 12:00`, the first at or after a date.
 
     Raises:
-        UsageError: it is none of these, or lies outside the series.
+        UsageError: the text has another form, or the row is outside the series.
     """
     row = _find_row(text.strip(), series)
     if row is None:
@@ -86,7 +86,7 @@ def parse_split(field: str, text: str, series: Series) -> int:
 
 
 def parse_fraction(text: str) -> Fraction | None:
-    """Return the fraction that `0.5` or `50%` is, with at most four digits after its point; None for other texts."""
+    """Return the exact fraction for `0.5` or `50%`, with at most four decimals of it; None for other texts."""
     if re.fullmatch(r"0?\.\d{1,4}", text):
         return Fraction(text)
     if re.fullmatch(r"(?:100|\d{1,2}(?:\.\d{1,2})?)\s?%", text):
@@ -95,13 +95,13 @@ def parse_fraction(text: str) -> Fraction | None:
 
 
 def describe_extent(series: Series) -> str:
-    """Return how long a series is: `8760 rows from 2013-01-01 00:00 to 2013-12-31 23:00`."""
+    """Return the extent of a series: `8760 rows from 2013-01-01 00:00 to 2013-12-31 23:00`."""
     first, last = format_stamp(series.timestamps[0]), format_stamp(series.timestamps[-1])
     return f"{len(series.timestamps)} rows from {first} to {last}"
 
 
 def _find_row(text: str, series: Series) -> int | None:
-    """Return the row that a text names, the series' length for a date after the last; None where it names none."""
+    """Return the row that a text names, or None; for a date after the last row, return the length of the series."""
     fraction = parse_fraction(text)
     if fraction is not None:
         return int(len(series.timestamps) * fraction)
@@ -113,7 +113,7 @@ def _find_row(text: str, series: Series) -> int | None:
 def _find_date(text: str, series: Series) -> int | None:
     try:
         date = datetime.fromisoformat(text)
-    except ValueError:  # the thirtieth of February
+    except ValueError:  # such as 30 February
         return None
     late_enough = series.timestamps >= np.datetime64(date, "us")
     return int(late_enough.argmax()) if late_enough.any() else len(series.timestamps)

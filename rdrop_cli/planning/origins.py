@@ -1,23 +1,23 @@
-"""Repeat a study on later rows of its series: rolling origins, so that other periods are measured.
+"""Repeat a study on later rows of its series, to measure other periods: rolling origins.
 
 Training and validation keep their lengths and move together (a rolling origin: Tashman 2000, Int. J. Forecasting 16,
-437-450); an expanding one would give later periods more to train on, and confuse the period with the amount. The first
-origin is the protocol itself. The others follow evenly, one validation period apart where the series has room.
+437-450); an expanding origin would give later periods more training data, and confound the period with the amount. The
+first origin is the protocol itself. The others follow evenly, one validation period apart if the series has room.
 """
 
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.protocol import Protocol
 
-LEAST_STEP = 0.25  # of a validation period: closer ones are hardly other periods
-TEST_SHARE = 0.1  # of a validation period that the last origin keeps for its test
+LEAST_STEP = 0.25  # of a validation period: closer origins hardly measure other periods
+TEST_SHARE = 0.1  # of a validation period, kept for the test of the last origin
 
 
 def roll_origins(protocol: Protocol, origins: int, series: Series) -> list[Protocol]:
-    """Return the protocol at so many origins, the first as it is.
+    """Return the protocol at `origins` origins; the first is the protocol itself.
 
     Raises:
-        UsageError: less than one, or more than the series has room for.
+        UsageError: there are fewer than one, or more than the series has room for.
     """
     if origins < 1:
         raise ValueRefusedError("origins", origins, "at least 1")

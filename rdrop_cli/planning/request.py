@@ -1,4 +1,4 @@
-"""From what the user asks for to the configurations of runs."""
+"""Turn the user's request into configurations of runs."""
 
 import re
 from collections.abc import Sequence
@@ -14,18 +14,18 @@ from rdrop_cli.study.reading import AS_FOUND, Reading
 from rdrop_cli.study.variant import Variant
 from rdrop_cli.study.variants import check_cell_name, find_variant
 
-MOST_SEEDS = 10_000  # more is a slip of the keyboard
+MOST_SEEDS = 10_000  # more is probably a typing error
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user asks to train; None keeps what the protocol or the variant has.
+    """A user's request for training; None keeps the default of the protocol or the variant.
 
-    `lookback`, `every` and `horizon` are texts such as `10d` or a number of rows, the last also several such as
-    `6h,12h,24h` or `1h..24h`; `quantiles` is a text such as `.1,.5,.9`; `train_stop` and `val_stop` such as
-    `2014-01-01`, `50%` or a row; they can only be understood when the series, and so the time of its rows, is known.
-    `inputs` and `exclude` are names of columns, which may have the wildcards `*` and `?`; `reading` says how a user's
-    file is read.
+    `lookback`, `every` and `horizon` are texts such as `10d` or a number of rows; `horizon` may also be several, such
+    as `6h,12h,24h` or `1h..24h`. `train_stop` and `val_stop` are texts such as `2014-01-01`, `50%` or a row. All of
+    these are parsed once the series, and so the time of its rows, is known. `quantiles` is a text such as `.1,.5,.9`.
+    `inputs` and `exclude` are names of columns, with the wildcards `*` and `?`; `reading` says how a user's file is
+    read.
     """
 
     variants: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class Request:
 
 
 class Options(TypedDict, total=False):
-    """The keyword arguments of `rdrop_cli.api`: what a `Request` has besides its variants, dataset and seed."""
+    """The keyword arguments of `rdrop_cli.api`: the fields of a `Request` except its variants, dataset and seed."""
 
     protocol: str
     engine: str
@@ -116,13 +116,13 @@ class Options(TypedDict, total=False):
 
 
 class RunOptions(Options, total=False):
-    """Those of `rdrop_cli.api.plan`, which configures one run."""
+    """The keyword arguments of `rdrop_cli.api.plan`, which configures one run."""
 
     seed: int
 
 
 class StudyOptions(Options, total=False):
-    """Those of `rdrop_cli.api.train_seeds`, which takes the seeds by themselves."""
+    """The keyword arguments of `rdrop_cli.api.train_seeds`, which takes the seeds separately."""
 
     origins: int
 
@@ -131,7 +131,7 @@ def parse_seeds(text: str) -> list[int]:
     """Return the seeds of a text such as `0-4`, `1,3,5` or `0-2,7`, each once.
 
     Raises:
-        UsageError: it is no such text.
+        UsageError: the text has another form, or there are too many seeds or too large ones.
     """
     seeds: list[int] = []
     for part in text.split(","):
@@ -144,12 +144,12 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def plan_runs(request: Request) -> list[RunConfig]:
-    """Return one configuration for each named variant, those that the edition trains when none is named.
+    """Return one configuration per named variant; if none is named, for those that the edition trains.
 
     Lengths and the dataset's checksum are still the defaults; `fit_to_series` replaces them.
 
     Raises:
-        UsageError: an unknown name, a rate that no named variant has, or a value out of range.
+        UsageError: a name is unknown, no named variant has a given rate, or a value is out of range.
     """
     check_choices(request.seed, request.vary, request.engine)
     if request.cell is not None:
@@ -183,7 +183,7 @@ def _change_protocol(protocol: Protocol, request: Request) -> Protocol:
 
 
 def _choose_quantiles(request: Request) -> dict[str, Any]:
-    """Return the quantiles of a request with their loss, by which the best epoch is chosen unless it names another."""
+    """Return the quantiles of a request, and the pinball loss to choose the best epoch unless it names another."""
     if request.quantiles is not None and request.loss != QUANTILE:
         received = f"only the loss {QUANTILE} forecasts them, received {request.quantiles!r}"
         raise UsageError(received, field="quantiles", change=[("loss", QUANTILE)])
@@ -197,7 +197,7 @@ def parse_quantiles(text: str) -> tuple[float, ...]:
     """Return the levels of a text such as `.1,.5,.9`, ascending, each once.
 
     Raises:
-        UsageError: it is no such text, or has no median.
+        UsageError: the text has another form, or does not include the median.
     """
     try:
         levels = sorted({float(part) for part in text.split(",")})
@@ -218,9 +218,9 @@ def _check_rates_are_used(request: Request, variants: list[Variant]) -> None:
 
 
 def _configure(variant: Variant, edition: Edition, protocol: Protocol, request: Request) -> RunConfig:
-    if not variant.is_network:  # chance has no part in it: one run, whatever the seeds
+    if not variant.is_network:  # it is deterministic: one run for all seeds
         request = replace(request, seed=0, vary="", epochs=1, cell=None, engine=AUTO)
-    # What does not vary is that of seed 0's run, and so this very run where nothing is left to vary.
+    # Everything that does not vary is as in the run of seed 0; if nothing varies, the run is that one.
     seed = 0 if request.vary == "masks" and not variant.drops else request.seed
     return RunConfig(
         variant=variant.name,
@@ -245,5 +245,5 @@ def _configure(variant: Variant, edition: Edition, protocol: Protocol, request: 
 
 
 def _choose_rate(default: float, wanted: float | None) -> float:
-    """A variant without a rate keeps having none."""
+    """Return the wanted rate; a variant whose default is 0 does not have the rate, and keeps 0."""
     return default if wanted is None or default == 0 else wanted

@@ -1,4 +1,4 @@
-"""A study file: which networks are trained, with which rates and seeds, and under which protocol."""
+"""Read a study file: the networks to train, their rates and seeds, and the protocol."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,31 +14,31 @@ from rdrop_cli.study.config import MAX_SEED
 from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.variants import find_variant
 
-MOST_RUNS = 10_000  # in a grid: more is a slip of the keyboard
+MOST_RUNS = 10_000  # in a grid: more is probably a typing error
 RATES = ("dropout", "recurrent_dropout")
 GRID_KEYS = ("variants", "cells", *RATES)
-# What a request has besides the grid, by the names that `rdrop train` has for it.
+# The fields of a request apart from the grid, named as in `rdrop train`.
 _READING = {field.name: field for field in fields(Reading)}
 _OF_RUNS = ("variants", "cell", "seed", "reading", *RATES)
 _FIELDS = {field.name: field for field in fields(Request) if field.name not in _OF_RUNS} | _READING
 TABLES = {"study": (*_FIELDS, "seeds"), "grid": GRID_KEYS}
-_KEYS_OF_FIELDS = {"cell": "cells", "seed": "seeds"}  # where a run has one of what the file lists
+_KEYS_OF_FIELDS = {"cell": "cells", "seed": "seeds"}  # a run has one value, and the file a list
 
 
 @dataclass(frozen=True)
 class StudyFile:
-    """A study file, to say where in it something is wrong."""
+    """A study file that locates errors in it."""
 
     toml: TomlFile
 
     def locate(self, message: str, *keys: str) -> UsageError:
-        """Return an error that names the file and the line of a table or a key, where it has such a line."""
+        """Return an error that names the file and, if it exists, the line of a table or a key."""
         line = self.toml.find_line(*keys)
         return UsageError(f"{self.toml.path}: {f'line {line}: ' if line else ''}{message}")
 
     @contextmanager
     def locate_errors(self) -> Iterator[None]:
-        """Raise a refused option as what is wrong with the file's key of that name."""
+        """Turn the error of a refused option into one about the key of that name in the file."""
         try:
             yield
         except UsageError as error:
@@ -55,11 +55,11 @@ def _name_key(field: str, value: str) -> str:
 
 @dataclass(frozen=True)
 class Sweep:
-    """What a study file asks for.
+    """The runs that a study file requests.
 
     Attributes:
-        arms: one request for each network and each pair of rates, none of them twice, all with the same protocol.
-        seeds: each arm is trained with every one.
+        arms: one request per network and pair of rates, without duplicates, all with the same protocol.
+        seeds: each arm is trained with every seed.
     """
 
     file: StudyFile
@@ -68,7 +68,7 @@ class Sweep:
 
     @property
     def requests(self) -> list[Request]:
-        """One request a run, seed by seed, so that a sweep cut short has trained whole grids of fewer seeds."""
+        """One request per run, seed by seed, so an interrupted sweep has complete grids for the first seeds."""
         return [arm.with_seed(seed) for seed in self.seeds for arm in self.arms]
 
 
@@ -76,9 +76,8 @@ def read_sweep(path: Path) -> Sweep:
     """Read a study file.
 
     Raises:
-        UsageError: naming the file, the line and what to do: it is no TOML file, has a table or key that is not
-            known, or asks for what cannot be trained.
-        OSError: it cannot be read.
+        UsageError: the file cannot be read, is not TOML, has an unknown table or key, or requests something that cannot
+            be trained; names the file, the line and what to do.
     """
     file = StudyFile(read_toml(path))
     tables = _read_tables(file)
@@ -94,7 +93,7 @@ def read_sweep(path: Path) -> Sweep:
 
 
 def _read_tables(file: StudyFile) -> dict[str, dict[str, Any]]:
-    """Return the two tables after refusing every name that is not known."""
+    """Return the two tables; refuse unknown names."""
     content = file.toml.content
     for table, keys in content.items():
         if table not in TABLES:
@@ -111,7 +110,7 @@ def _read_tables(file: StudyFile) -> dict[str, dict[str, Any]]:
 
 
 def _suggest(name: str, known: Iterable[str]) -> str:
-    """Say what a name may be meant for: a known one, else a key of some table, else any of the known."""
+    """Suggest a similar known name, else the table of a similar key, else any of the known names."""
     if not find_nearest(name, known):
         for table, keys in TABLES.items():
             if near := find_nearest(name, keys):
@@ -120,7 +119,7 @@ def _suggest(name: str, known: Iterable[str]) -> str:
 
 
 def _read_option(key: str, value: Any) -> Any:
-    """Return the value of a key in [study] as a request takes it."""
+    """Return the value of a key in [study] in the type that a request expects."""
     hint = _FIELDS[key].type
     if get_origin(hint) is Sequence:
         return tuple(_read_list(key, [value] if isinstance(value, str) else value, (str,), "texts in quotes"))
@@ -158,7 +157,7 @@ def _read_rates(name: str, value: Any) -> Sequence[float]:
 
 
 def _expand_grid(grid: dict[str, Any], request: dict[str, Any], seeds: int) -> list[Request]:
-    """Return one request for each variant, cell and pair of rates; a rate that a variant lacks does not multiply it."""
+    """Return one request per variant, cell and pair of rates; only rates that a variant has multiply its requests."""
     names = _read_list("variants", grid["variants"], (str,), "names such as ['baseline', 'dropout']")
     cells: Sequence[str | None] = [None]
     if "cells" in grid:

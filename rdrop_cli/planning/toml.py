@@ -1,4 +1,4 @@
-"""Read a TOML file of options: its tables, the line of each key, and values of the types that options have."""
+"""Read a TOML file of options: its tables, the line of each key, and values in the types of the options."""
 
 import re
 import tomllib
@@ -20,7 +20,7 @@ WORDS = {str: "a text in quotes", int: "a whole number", float: "a number", bool
 
 @dataclass(frozen=True)
 class TomlFile:
-    """A TOML file that has been parsed.
+    """A parsed TOML file.
 
     Attributes:
         content: its tables and keys.
@@ -35,7 +35,7 @@ class TomlFile:
         return find_lines(self.text)
 
     def find_line(self, *keys: str) -> int | None:
-        """Return the line of a table or a key, counted from 1; None where the file has no such line."""
+        """Return the line of a table or a key, counted from 1, or None if the file does not have it."""
         return self._lines.get(keys)
 
 
@@ -43,13 +43,13 @@ def read_toml(path: Path) -> TomlFile:
     """Read a TOML file.
 
     Raises:
-        UsageError: it is no regular file, too large, not UTF-8 or not TOML, or cannot be read.
+        UsageError: it is not a regular file, too large, not UTF-8 or not TOML, or cannot be read.
     """
     try:
         if not path.exists():
             what = f"links to {path.readlink()}, where no file is" if path.is_symlink() else "no such file"
             raise UsageError(f"{path}: {what}")
-        if not path.is_file():  # a pipe would keep the reader for ever
+        if not path.is_file():  # reading a pipe could block forever
             raise UsageError(f"{path}: not a regular file; expected a TOML file")
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -62,17 +62,17 @@ def read_toml(path: Path) -> TomlFile:
         return TomlFile(path, text, tomllib.loads(text))
     except UnicodeDecodeError as error:
         raise UsageError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from error
-    except (ValueError, RecursionError) as error:  # tomllib's own is a ValueError; int() has one for too many digits
+    except (ValueError, RecursionError) as error:  # from tomllib, or from int() for too many digits
         raise UsageError(f"{path}: invalid TOML: {error}; fix or remove the file") from error
 
 
 def read_value(field: str, value: Any, kinds: Sequence[type], is_path: bool = False) -> Any:
-    """Return a value as an option of one of these kinds takes it.
+    """Return a value as an option of one of these types expects it.
 
     Lengths may be numbers or dates, and become texts; a path may begin with `~/`, as in a shell.
 
     Raises:
-        ValueRefusedError: it is of another type, or too large a number.
+        ValueRefusedError: the value has another type, or is too large a number.
     """
     if field in LENGTHS and (type(value) in (int, float) or isinstance(value, date)):
         value = str(value)
@@ -85,7 +85,7 @@ def read_value(field: str, value: Any, kinds: Sequence[type], is_path: bool = Fa
     return value
 
 
-# What can hide a bracket or a line's end, longest first, and the brackets and line ends themselves.
+# Tokens that can contain brackets or line ends, longest first, and the brackets and line ends themselves.
 _TOKENS = re.compile(
     r'''
       """(?:\\.|[^\\])*?"""(?:"{0,2})     # text over several lines; it may end in two quotes of its own
@@ -106,14 +106,14 @@ def find_lines(text: str) -> dict[tuple[str, ...], int]:
         text: valid TOML.
 
     Returns:
-        Lines by (table,) and (table, key); a key outside any table stands as (key,).
+        Lines by (table,) and (table, key), or by (key,) for a key outside any table.
     """
     lines: dict[tuple[str, ...], int] = {}
     header = ""
     for number, statement in _split_statements(text):
         is_header = statement.lstrip().startswith("[")
         header = statement if is_header else header
-        # A statement below its table's header is a whole document: tomllib reads its key, however it is quoted.
+        # A statement below its table's header is a valid document: tomllib reads its key, whether quoted or not.
         content = tomllib.loads(header if is_header else header + statement)
         for name, value in content.items():
             lines.setdefault((name,), number)
@@ -123,7 +123,7 @@ def find_lines(text: str) -> dict[tuple[str, ...], int]:
 
 
 def _split_statements(text: str) -> Iterator[tuple[int, str]]:
-    """Yield each header and each key with its value, which may go over several lines, and the line it begins on."""
+    """Yield each header, and each key with its value (on one or several lines), with the line it begins on."""
     text += "\n"
     start, number, depth = 0, 1, 0
     for token in _TOKENS.finditer(text):
