@@ -13,13 +13,15 @@ from rdrop_cli.series.windows import Windows, read_newest, read_targets
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-MOST_TRAINING_WINDOWS = 100_000  # evenly spaced: neighbours tell the same
+MOST_TRAINING_WINDOWS = 100_000  # evenly spaced: neighbours are nearly the same
 TREES = 300
 
 
 def summarise_windows(windows: Windows, rows: Rows) -> npt.NDArray[np.float32]:
-    """Return of every feature the newest, the mean, the lowest and the highest reading of the window and of its last
-    tenth, and the calendar of the target's time: shape (window, 7 · feature + 4).
+    """Summarise windows in shape (window, 7 · feature + 4).
+
+    Each feature has its newest reading, and the mean, minimum and maximum of the window and of its last tenth; the rest
+    is the calendar at the target's time.
     """
     newest_part = max(1, len(windows.offsets) // 10)
     pieces = []
@@ -34,7 +36,7 @@ def summarise_windows(windows: Windows, rows: Rows) -> npt.NDArray[np.float32]:
 
 
 def fit_boosting(windows: Windows) -> tuple["HistGradientBoostingRegressor", npt.NDArray[np.float64]]:
-    """Fit trees to the change from the newest reading to the target, of one horizon, on the training windows.
+    """Fit trees on the training windows to the change from the newest reading to the target, for one horizon.
 
     Returns:
         the model, and its validation MAE after each number of trees, shape (trees,).

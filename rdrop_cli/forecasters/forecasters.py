@@ -1,4 +1,4 @@
-"""The forecasts without a network by name: fitted on training, tuned on validation, each with arrays as its state."""
+"""Reference forecasts by name: fitted on training, tuned on validation, each with arrays as its state."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -36,13 +36,16 @@ State = dict[str, npt.NDArray[np.float64]]
 
 
 class Forecaster:
-    """A forecast without parameters; others fit some. Forecasts are standardised: (window,) or (window, horizon)."""
+    """The naive forecast, which has no parameters; subclasses fit some.
+
+    Forecasts are standardised, of shape (window,) or (window, horizon).
+    """
 
     def check(self, windows: Windows) -> None:
-        """Raise a UsageError where such windows cannot be forecast."""
+        """Raise a UsageError if the windows cannot be forecast."""
 
     def fit(self, windows: Windows) -> State:
-        """Return what is learnt from the training windows and chosen on the validation windows."""
+        """Return the state that is learnt from the training windows and chosen on the validation windows."""
         return {}
 
     def predict(self, state: State, windows: Windows, rows: Rows) -> Values:
@@ -51,7 +54,7 @@ class Forecaster:
 
 
 class SeasonalNaive(Forecaster):
-    """The newest reading of the same hour."""
+    """The newest reading of the target's time of day."""
 
     def check(self, windows: Windows) -> None:
         count_day_rows(windows)
@@ -62,7 +65,7 @@ class SeasonalNaive(Forecaster):
 
 @dataclass(frozen=True)
 class Seasonal(Forecaster):
-    """Climatology, and with `damped` the share of today's anomaly that is left by then (damped persistence)."""
+    """Climatology; `damped` adds the share of today's anomaly that remains at the target (damped persistence)."""
 
     damped: bool
 
@@ -93,7 +96,7 @@ class Seasonal(Forecaster):
 
 @dataclass(frozen=True)
 class Linear(Forecaster):
-    """Ridge regression on what a design takes from the windows; several horizons share a penalty."""
+    """Ridge regression on the inputs that a design takes from the windows; several horizons share a penalty."""
 
     design: Design
 
@@ -109,7 +112,7 @@ class Linear(Forecaster):
 
 
 class Boosting(Forecaster):
-    """Gradient boosting; its trees are grown again in another process, where the state says how many."""
+    """Gradient boosting; another process grows the trees again and takes their number from the state."""
 
     def __init__(self) -> None:
         self._model: HistGradientBoostingRegressor | None = None
@@ -128,7 +131,7 @@ class Boosting(Forecaster):
 
 
 def fit_climatology(windows: Windows) -> Climatology:
-    """Return the climatology of the training rows, as smooth as the validation windows choose."""
+    """Return the climatology of the training rows, with the smoothing that is best on the validation windows."""
     return Climatology(Seasonal(damped=False).fit(windows)["table"])
 
 

@@ -1,4 +1,4 @@
-"""Linear regression on the windows of a network: ridge on all features, NLinear and DLinear on the target alone."""
+"""Linear regression on the windows of a network: ridge on all features, NLinear and DLinear on the target only."""
 
 from collections.abc import Callable
 
@@ -9,26 +9,26 @@ from rdrop_cli.forecasters.seasonal import Rows, cut_rows
 from rdrop_cli.series.windows import Windows, read_newest, read_targets
 
 Design = Callable[[Windows, npt.NDArray[np.int64]], npt.NDArray[np.float32]]
-MOST_INPUTS = 4096  # the matrix of their products then takes 134 MB
-PENALTIES = tuple(float(10.0**power) for power in range(-4, 3))  # in shares of the mean variance of the inputs
+MOST_INPUTS = 4096  # the matrix of their products takes at most 134 MB
+PENALTIES = tuple(float(10.0**power) for power in range(-4, 3))  # relative to the mean variance of the inputs
 TREND_TIMESTEPS = 25  # of the moving average (Zeng et al. 2023, "Are Transformers Effective …", section 4)
 
 
 def take_window(windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """Return all features at all timesteps, shape (window, input): the newest timesteps where there are too many."""
+    """Return all features at all timesteps, or at the newest if there are too many: shape (window, input)."""
     timesteps = max(1, MOST_INPUTS // windows.matrix.shape[1])
     inputs: npt.NDArray[np.float32] = windows.matrix[rows[:, None] + windows.offsets[-timesteps:]]
     return inputs.reshape(len(rows), -1)
 
 
 def take_changes(windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """Return the target's readings less the newest, shape (window, timestep): NLinear."""
+    """Return the target's earlier readings minus the newest, for NLinear: shape (window, timestep - 1)."""
     readings = _take_target(windows, rows)
     return readings[:, :-1] - readings[:, -1:]
 
 
 def take_trend_and_rest(windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """Return the moving average of the target's readings and what is left, shape (window, 2 · timestep): DLinear."""
+    """Return the moving average of the target's readings and the residuals, for DLinear: (window, 2 · timestep)."""
     readings = _take_target(windows, rows)
     length = min(TREND_TIMESTEPS, readings.shape[1])
     before, after = (length - 1) // 2, length // 2
@@ -45,9 +45,11 @@ def _take_target(windows: Windows, rows: npt.NDArray[np.int64]) -> npt.NDArray[n
 def predict_all(
     design: Design, weights: npt.NDArray[np.float64], windows: Windows, rows: Rows
 ) -> npt.NDArray[np.float64]:
-    """Return the forecasts by several weights of shape (input + 1, regression) or (input + 1, regression, horizon).
+    """Return the forecasts of several regressions.
 
-    The intercept comes last; what the weights give is the change from the newest reading.
+    Args:
+        weights: shape (input + 1, regression) or (input + 1, regression, horizon), the intercept last; they predict the
+            change from the newest reading.
 
     Returns:
         shape (window, regression) or (window, regression, horizon).
@@ -59,7 +61,7 @@ def predict_all(
 
 
 def fit_ridge(design: Design, windows: Windows) -> npt.NDArray[np.float64]:
-    """Fit ridge regressions to the training windows by their normal equations, which are summed piece by piece.
+    """Fit ridge regressions to the training windows by their normal equations, which are summed in pieces.
 
     Returns:
         weights of shape (input + 1, penalty), or (input + 1, penalty, horizon), in the order of `PENALTIES`; the
@@ -83,7 +85,7 @@ def fit_ridge(design: Design, windows: Windows) -> npt.NDArray[np.float64]:
 
 
 def _sum_products(design: Design, windows: Windows) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], int]:
-    """Sum the products of all inputs, the last of which is 1, with each other and with the change to predict."""
+    """Sum the products of all inputs and a constant 1 with each other, and with the change to predict."""
     products: npt.NDArray[np.float64] | None = None
     for piece in cut_rows(windows.train):
         inputs = design(windows, piece)

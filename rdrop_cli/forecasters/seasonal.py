@@ -14,21 +14,21 @@ Values = npt.NDArray[np.float64]
 DAY_SECONDS = 86_400
 WINDOWS_AT_ONCE = 4096
 DAYS, HOURS = 366, 24
-SMOOTHING_DAYS = (7, 15, 30, 60, 90)  # to either side, of which validation chooses
+SMOOTHING_DAYS = (7, 15, 30, 60, 90)  # to either side; validation chooses one
 
 
 def cut_rows(rows: Rows) -> Iterator[npt.NDArray[np.int64]]:
-    """Yield rows in pieces of which the windows fit into memory."""
+    """Yield rows in pieces whose windows fit into memory."""
     ends = np.asarray(rows, np.int64)
     for start in range(0, len(ends), WINDOWS_AT_ONCE):
         yield ends[start : start + WINDOWS_AT_ONCE]
 
 
 def count_day_rows(windows: Windows) -> int:
-    """Return how many readings make a day.
+    """Return the number of readings in a day.
 
     Raises:
-        UsageError: no whole number of them.
+        UsageError: it is not a whole number.
     """
     sampling = windows.sampling
     day_rows = round(DAY_SECONDS / sampling.seconds)
@@ -38,13 +38,13 @@ def count_day_rows(windows: Windows) -> int:
 
 
 def read_season_before(windows: Windows, rows: Rows) -> Values:
-    """Return the newest reading that lies whole days before each target (Hyndman and Athanasopoulos 2021, 5.2).
+    """Return the newest known reading a whole number of days before each target (Hyndman and Athanasopoulos 2021, 5.2).
 
-    It is found by its time, so that a gap changes no hour. Where there is none, as before the first training windows,
-    it is the window's newest reading.
+    It is found by its time, so a gap does not shift the hour. If there is none, as before the first training windows,
+    return the window's newest reading.
 
     Raises:
-        UsageError: no whole number of readings makes a day.
+        UsageError: a day is not a whole number of readings.
     """
     count_day_rows(windows)
     elapsed = (windows.timestamps - windows.timestamps[0]) / np.timedelta64(1, "s")
@@ -57,7 +57,7 @@ def read_season_before(windows: Windows, rows: Rows) -> Values:
 
 
 def _find_rows_at(times: Values, wanted: Values, near: float) -> npt.NDArray[np.int64]:
-    """Return the row of each time, or of as many whole days before as it takes to meet a reading; -1 for none."""
+    """Return the row at each time or, if it has no reading, the fewest whole days before; -1 if there is none."""
     found = np.searchsorted(times, wanted + near, side="right") - 1
     away = (found >= 0) & (wanted - times[found] > near)
     while away.any():
@@ -69,7 +69,7 @@ def _find_rows_at(times: Values, wanted: Values, near: float) -> npt.NDArray[np.
 
 @dataclass(frozen=True)
 class Climatology:
-    """The usual reading of a day of the year and an hour of the day.
+    """The mean reading for each day of the year and hour of the day.
 
     Attributes:
         table: standardised, of shape (day of year, hour of day).
@@ -81,7 +81,7 @@ class Climatology:
     def fit(cls, windows: Windows, days: int) -> "Climatology":
         """Average the readings of the training period over `days` days to either side of each day, in every year.
 
-        Where training is shorter than a year, all of its days count alike and the hour alone matters.
+        If training is shorter than a year, all of its days have equal weight and only the hour matters.
         """
         stamps = windows.timestamps[windows.training]
         day, hour = _find_cells(stamps)
@@ -94,28 +94,28 @@ class Climatology:
             _sum_around(np.bincount(cell, weights, DAYS * HOURS).astype(np.float64).reshape(DAYS, HOURS), days)
             for weights in (values, np.ones_like(values))
         )
-        by_hour = sums.sum(axis=0) / np.maximum(counts.sum(axis=0), 1.0)  # for hours of which a day has no reading
+        by_hour = sums.sum(axis=0) / np.maximum(counts.sum(axis=0), 1.0)  # for hours without readings on a day
         return cls(np.where(counts > 0, sums / np.maximum(counts, 1.0), by_hour))
 
     def look_up(self, timestamps: npt.NDArray[np.datetime64]) -> Values:
-        """Return the usual reading at each time, in their shape."""
+        """Return the mean reading at each time, in the shape of `timestamps`."""
         return self.table[_find_cells(timestamps)]
 
     def predict(self, windows: Windows, rows: Rows) -> Values:
-        """Return the usual reading at the time of each target, (window,) or (window, horizon)."""
+        """Return the mean reading at the time of each target, (window,) or (window, horizon)."""
         return self.look_up(windows.timestamps[windows.find_targets(rows)])
 
     def find_anomaly(self, windows: Windows, rows: Rows) -> Values:
-        """Return how far the newest reading of each window is from the usual one, shape (window,)."""
+        """Return the newest reading of each window minus the mean reading at that time, shape (window,)."""
         newest = np.asarray(rows, np.int64) - windows.step_rows
         return windows.target[newest] - self.look_up(windows.timestamps[newest])
 
 
 def fit_damping(climatology: Climatology, windows: Windows) -> Values:
-    """Return the share of today's anomaly that is left at each target, by least squares over the training windows.
+    """Return the share of today's anomaly that remains at each target, by least squares over the training windows.
 
     Returns:
-        shape (1,) of one horizon, or (horizon,).
+        shape (1,) for one horizon, or (horizon,).
     """
     rows = np.asarray(windows.train, np.int64)
     today = climatology.find_anomaly(windows, rows)
@@ -131,7 +131,7 @@ def _find_cells(timestamps: npt.NDArray[np.datetime64]) -> tuple[npt.NDArray[np.
 
 
 def _sum_around(table: Values, days: int) -> Values:
-    """Sum over the days around each day, across the turn of the year, each day at most once."""
+    """Sum over the days around each day, across the turn of the year, with each day at most once."""
     if 2 * days + 1 >= DAYS:
         return np.broadcast_to(table.sum(axis=0), table.shape).copy()
     wrapped = np.concatenate([table[-days:], table, table[:days]])

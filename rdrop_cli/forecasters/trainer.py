@@ -1,4 +1,4 @@
-"""A reference forecast in the place of a network: one epoch, in which it is fitted."""
+"""Train a reference forecast in place of a network: it is fitted in a single epoch."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ ENGINE = "none"  # no network is computed
 
 
 class ForecasterTrainer:
-    """Fits a reference forecast; see `rdrop_cli.nn.trainer.KerasTrainer` for what each method does."""
+    """Fits a reference forecast; `rdrop_cli.nn.trainer.KerasTrainer` documents the methods."""
 
     engine = ENGINE
     model_name = "forecast.npz"
@@ -30,12 +30,12 @@ class ForecasterTrainer:
         self._state: State = {}
 
     def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float:
-        """Fit on the training windows, choose on the validation windows; return the training error of the sample."""
+        """Fit on the training windows and tune on the validation windows; return the training error of the sample."""
         self._state = self._forecaster.fit(self._windows)
         return float(np.abs(self.measure_errors(self._sample)).mean(dtype=np.float64))
 
     def measure_errors(self, rows: Rows) -> npt.NDArray[np.float32]:
-        """Return how far the forecasts are above the targets, standardised: (window,) or (window, horizon)."""
+        """Return the forecasts minus the targets, standardised: (window,) or (window, horizon)."""
         forecasts = self._forecaster.predict(self._state, self._windows, rows)
         return (forecasts - read_targets(self._windows, rows)).astype(np.float32)
 
@@ -50,12 +50,12 @@ class ForecasterTrainer:
         return describe_machine()
 
     def find_slowness(self) -> None:
-        """Nothing keeps it from being fast."""
+        """Return None: nothing slows the training down."""
 
     def find_hidden_state(self) -> None:
-        """No chance has a part in it."""
+        """Return None: the forecast is deterministic."""
 
     def save_model(self, path: Path) -> None:
-        """Write what was learnt as NumPy's arrays, by name."""
+        """Write the state as named NumPy arrays."""
         with path.open("wb") as file:
             np.savez(file, allow_pickle=False, **self._state)
