@@ -11,16 +11,16 @@ from rdrop_cli.study.variant import DEFAULT_CELL
 from rdrop_cli.study.variants import check_cell, find_variant, label_network
 
 MAX_SEED = 2**31 - 1
-SOURCES = ("weights", "windows", "masks")  # of chance in a run: its initial weights, what it sees when, what it drops
+SOURCES = ("weights", "windows", "masks")  # of randomness in a run: initial weights, order of windows, dropout masks
 AUTO = "auto"
 ENGINES = (AUTO, "native", "jax", "xla", "keras")
 
 
 def check_choices(seed: int, vary: str, engine: str) -> None:
-    """Check what is asked for of every variant, though a reference forecast uses none of it.
+    """Check the options that apply to every variant, although reference forecasts do not use them.
 
     Raises:
-        UsageError: naming the first that cannot be meant.
+        UsageError: an option is invalid; names the first.
     """
     if not 0 <= seed <= MAX_SEED:
         raise ValueRefusedError("seed", seed, f"a whole number from 0 to {MAX_SEED}")
@@ -37,7 +37,7 @@ class RunConfig:
     The text of each annotation documents the field in the JSON Schema of `config.json`.
 
     Raises:
-        UsageError: a value that cannot be trained with, named with what was received.
+        UsageError: a value is invalid; names the field and the value.
     """
 
     variant: Annotated[str, "a network of `rdrop variants`"]
@@ -89,39 +89,39 @@ class RunConfig:
 
     @property
     def is_network(self) -> bool:
-        """Whether a network is trained, and not a reference forecast fitted."""
+        """Whether the run trains a network, instead of fitting a reference forecast."""
         return find_variant(self.variant).is_network
 
     @property
     def own_protocol(self) -> Protocol:
-        """The protocol with the windows that this network has."""
+        """The protocol with this network's own windows, if it has any."""
         return self.protocol.with_windows(self.lookback_rows, self.step_rows)
 
     @property
     def identity(self) -> "RunConfig":
-        """The configuration without what changes no figure: the data's path and what the run is called."""
+        """The configuration without the fields that affect no result: the data's path, summary, name, tags and note."""
         protocol = replace(self.protocol, summary="")
         return replace(self, dataset="", name="", tags=(), note="", protocol=protocol)
 
     def seed_of(self, source: str) -> int:
-        """Return the seed of one source of chance; where another alone varies, it is that of seed 0's run."""
+        """Return the seed of one source of randomness; if only another source varies, it is 0."""
         return self.seed if self.vary in ("", source) else 0
 
     @property
     def title(self) -> str:
-        """What tells this run from others of a study: `dropout s3`, `dropout s3 from row 54000`, `dropout s3 masks`."""
+        """The run's title within a study: `dropout s3`, `dropout s3 from row 54000`, `dropout s3 masks`."""
         start = self.protocol.train_start_row
         parts = [f"{self.full_label} s{self.seed}", f"from row {start}" if start else "", self.vary]
         return " ".join(filter(None, parts))
 
     @property
     def label(self) -> str:
-        """The variant's name, with the cell where that is not the study's."""
+        """The variant's name, with the cell if it is not the variant's own."""
         return label_network(self.variant, self.cell)
 
     @property
     def full_label(self) -> str:
-        """The label, with the rates where they are not the variant's own: `dropout 0.1/0.5`."""
+        """The label, with the rates if they are not the variant's own: `dropout 0.1/0.5`."""
         variant, rates = find_variant(self.variant), (self.dropout, self.recurrent_dropout)
         own = rates == (variant.dropout, variant.recurrent_dropout)
         return label_network(self.variant, self.cell, None if own else rates)

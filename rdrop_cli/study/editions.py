@@ -1,11 +1,11 @@
-"""The editions of the book as data: the protocol of each, its networks and how long it trains them.
+"""The editions of the book as data: the protocol of each, its networks and their numbers of epochs.
 
     edition 1   F. Chollet, Deep Learning with Python, Manning 2017, sections 6.3 and 6.4
     edition 2   the same, 2021, chapter 10
     edition 3   F. Chollet, M. Watson, 2025, chapter 13
 
-What the editions claim of these networks is in `rdrop_cli.analysis.edition_claims`, and what they print in
-`rdrop_cli.analysis.published`.
+The claims of the editions about these networks are in `rdrop_cli.analysis.edition_claims`, and the results that they
+print in `rdrop_cli.analysis.published`.
 """
 
 from collections.abc import Mapping
@@ -22,10 +22,10 @@ class Edition:
     """A protocol and the networks that are trained under it.
 
     Attributes:
-        number: of the edition.
-        networks: the epochs of each, in the order of the book.
+        number: the number of the edition.
+        networks: the epochs of each network, in the order of the book.
         reference: the network without dropout that the others are compared with.
-        trained: those that are trained where none is named.
+        trained: the networks that are trained if none is named.
     """
 
     number: int
@@ -35,7 +35,7 @@ class Edition:
     trained: tuple[str, ...]
 
     def choose_epochs(self, variant: Variant) -> int:
-        """Return the epochs of a network; of one that the edition does not have those of its likes."""
+        """Return the epochs of a network; if the edition does not have it, the default with or without dropout."""
         protocol = self.protocol
         return self.networks.get(variant.name, protocol.epochs_with_dropout if variant.drops else protocol.epochs)
 
@@ -99,7 +99,7 @@ BOOK3 = replace(
 
 
 def _shorten(edition: Edition, name: str, trained: tuple[str, ...]) -> Edition:
-    """Return an edition that is small enough for minutes, with the networks that such short windows have room for."""
+    """Return an edition that trains in minutes, with the networks that its short windows have room for."""
     protocol = replace(
         edition.protocol,
         name=name,
@@ -140,7 +140,7 @@ TRAINED_WITH = (
 
 
 def describe_changes(protocol: Protocol) -> str:
-    """Say how a protocol trains otherwise than the edition of its name, ` (units 16, loss mse)`; else nothing."""
+    """Describe how training differs from the edition of that name, ` (units 16, loss mse)`; empty if it does not."""
     edition = PROTOCOLS.get(protocol.name, protocol)
     values = {name: getattr(protocol, name) for name in TRAINED_WITH}
     changed = [f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value != getattr(edition, name)]
@@ -151,7 +151,7 @@ def find_edition(name: str) -> Edition:
     """Return an edition, or a shortened one, by the name of its protocol.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is no edition of that name.
     """
     name = ALIASES.get(name, name)
     if name not in EDITIONS:

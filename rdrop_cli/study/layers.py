@@ -6,7 +6,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True)
 class RecurrentLayer:
-    """A recurrent layer: its size in multiples of the protocol's units, its activation, and the order it reads in."""
+    """A recurrent layer: its size in multiples of the protocol's units, its activation, and its direction."""
 
     width: int = 1
     activation: str = "tanh"
@@ -15,7 +15,7 @@ class RecurrentLayer:
 
 @dataclass(frozen=True)
 class DenseLayer:
-    """All values of a window at once, flattened, into a dense layer: its size in multiples of the protocol's units."""
+    """A dense layer on the flattened window: its size in multiples of the protocol's units, and its activation."""
 
     width: int = 1
     activation: str = "relu"
@@ -31,7 +31,7 @@ class ConvolutionLayer:
 
 
 class Pooled(StrEnum):
-    """What becomes of the timesteps that are pooled."""
+    """How timesteps are pooled."""
 
     MAXIMUM = "maximum"
     AVERAGE = "average"
@@ -39,7 +39,7 @@ class Pooled(StrEnum):
 
 @dataclass(frozen=True)
 class PoolingLayer:
-    """So many timesteps become one; None pools all that there are."""
+    """A pooling layer over `timesteps` timesteps; None pools all of them."""
 
     timesteps: int | None = None
     pooled: Pooled = Pooled.MAXIMUM

@@ -1,4 +1,4 @@
-"""The ways to drop out of a recurrent layer, as data: where a method's masks multiply, their shape, how long they live.
+"""The methods of dropout in a recurrent layer, as data: where masks multiply, their shape, and their lifetime.
 
 Notation, in Keras's gate order. U_k and W_k are the columns of gate k in the recurrent kernel and in the kernel:
 
@@ -14,15 +14,15 @@ from rdrop_cli.errors import suggest
 
 
 class Site(StrEnum):
-    """What a mask multiplies: the first and the last by a layer of its own, before or after the recurrent one."""
+    """What a mask multiplies; the first and the last use a separate layer before or after the recurrent one."""
 
-    GIVEN_SEQUENCE = "given sequence"  # x before the layer, for all of its readers
+    GIVEN_SEQUENCE = "given sequence"  # x before the layer, for everything that reads it
     LAYER_INPUT = "layer input"  # x where a gate's product reads it
-    RECURRENT_INPUT = "recurrent input"  # h of the step before, where a gate's product reads it; not where z carries it
-    PREVIOUS_STATE = "previous state"  # h of the step before, for every reader: z carries on what the mask left
+    RECURRENT_INPUT = "recurrent input"  # the previous h, where a gate's product reads it; not where z carries it
+    PREVIOUS_STATE = "previous state"  # the previous h, wherever it is read: z carries the masked h
     CANDIDATE = "candidate"  # g
     NEW_STATE = "new state"  # the memory that a step writes: h of a GRU, c of an LSTM
-    STATE_UPDATE = "state update"  # new state where the mask is 1, the step before's where it is 0
+    STATE_UPDATE = "state update"  # new state where the mask is 1, previous state where it is 0
     RECURRENT_KERNEL = "recurrent kernel"  # single weights of U
     RETURNED_OUTPUT = "returned output"  # h after the layer: the recurrence does not see it
 
@@ -35,10 +35,10 @@ class Lifetime(StrEnum):
 
 
 class Scaling(StrEnum):
-    """How training and inference are made to agree on average, with keep = 1 − rate."""
+    """How training and inference are made equal on average, with keep = 1 − rate."""
 
     INVERTED = "inverted"  # kept values are divided by keep in training; inference is the plain layer
-    EXPECTED = "expected"  # masks are 0 or 1 in training; inference puts their mean, keep, in their place
+    EXPECTED = "expected"  # masks are 0 or 1 in training; inference replaces them with their mean, keep
 
 
 @dataclass(frozen=True)
@@ -57,18 +57,18 @@ CELLS = {
 
 @dataclass(frozen=True)
 class Method:
-    """A way to drop out of a recurrent layer.
+    """A method of dropout in a recurrent layer.
 
     Attributes:
         name: what users type.
         paper: short reference.
         description: one line.
         site: what the masks of `recurrent_dropout` multiply.
-        lifetime: of the masks of `recurrent_dropout`. Those of `dropout` always last for the sequence.
-        scaling: of the masks of `recurrent_dropout`. Those of `dropout` are always inverted.
-        per_gate: whether each gate has masks of its own, for x and, where a gate's product reads h, for h.
-        per_sample: whether each sample has masks of its own for x and h, or the batch shares them, which only those
-            can that scale rows of the kernels. Weights can only be dropped for the whole batch.
+        lifetime: of the masks of `recurrent_dropout`; masks of `dropout` always last for the sequence.
+        scaling: of the masks of `recurrent_dropout`; masks of `dropout` are always inverted.
+        per_gate: whether each gate has its own masks for x and, if its product reads h, for h.
+        per_sample: whether each sample has its own masks for x and h. Otherwise the batch shares them, which only masks
+            that scale rows of the kernels can do. Weights can only be dropped for the complete batch.
         cells: the names of the cells that have the method.
     """
 
@@ -83,7 +83,7 @@ class Method:
     cells: tuple[str, ...] = tuple(CELLS)
 
     def __post_init__(self) -> None:
-        """Refuse what the layers would compute as something else.
+        """Refuse a method that the layers cannot compute as described.
 
         Raises:
             ValueError: the batch shares masks that do not scale rows of the kernels.
@@ -95,11 +95,11 @@ class Method:
             )
 
     def count_input_masks(self, cell: Cell) -> int:
-        """Return the number of masks on x: one per gate, or one."""
+        """Return the number of masks on x: one per gate, or one for all."""
         return len(cell.gates) if self.per_gate else 1
 
     def count_recurrent_masks(self, cell: Cell) -> int:
-        """Return the number of masks at `site`: one per gate or state that has its own, or one."""
+        """Return the number of masks at `site`: one per gate or state that has its own, or one for all."""
         if self.site is Site.STATE_UPDATE:
             return len(cell.states)
         return len(cell.gates) if self.per_gate and self.site is Site.RECURRENT_INPUT else 1
@@ -186,7 +186,7 @@ def find_method(name: object, cell: Cell) -> Method:
     """Return a method that a cell has.
 
     Raises:
-        ValueError: there is none of that name, or the cell does not have it.
+        ValueError: there is no method of that name, or the cell does not have it.
     """
     if not isinstance(name, str) or name not in METHODS:
         raise ValueError(f"method={name!r}: {suggest(str(name), METHODS)}")

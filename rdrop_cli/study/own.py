@@ -1,4 +1,4 @@
-"""Networks of the user's own: made by a function, which is named `module:function` or registered by a package."""
+"""The user's own networks: made by a function that is named `module:function` or registered by a package."""
 
 import hashlib
 import importlib.machinery
@@ -14,28 +14,28 @@ GROUP = "rdrop.methods"  # of the entry points that packages register
 
 
 def names_object(name: str) -> bool:
-    """Whether a name is that of an object in a module: `my_module:make_network`."""
+    """Return whether a name refers to an object in a module: `my_module:make_network`."""
     return bool(OBJECT.fullmatch(name))
 
 
 @cache
 def list_registered() -> dict[str, str]:
-    """Return by name the functions, as `module:function`, that installed packages register."""
+    """Return the functions that installed packages register, as `module:function` by name."""
     from importlib.metadata import entry_points
 
     return {entry.name: entry.value for entry in entry_points(group=GROUP)}
 
 
 def find_maker(name: str) -> str | None:
-    """Return, as `module:function`, what makes a network of this name; None where nothing does."""
+    """Return the function that makes a network of this name, as `module:function`, or None if there is none."""
     return name if names_object(name) else list_registered().get(name)
 
 
 def hash_code(maker: str) -> str:
-    """Return the SHA-256 of the file of the module that a maker is in, without importing it.
+    """Return the SHA-256 of the file of a maker's module, without importing it.
 
     Raises:
-        UsageError: there is no such module.
+        UsageError: the module does not exist.
     """
     module = maker.partition(":")[0]
     path = _find_file(module)
@@ -45,11 +45,11 @@ def hash_code(maker: str) -> str:
 
 
 def check_code(maker: str, sha256: str) -> None:
-    """Check that a maker's module is what a run was started with.
+    """Check that a maker's module is the one that a run was started with.
 
     Raises:
-        DataError: it is another.
-        UsageError: there is no such module.
+        DataError: the module has changed.
+        UsageError: the module does not exist.
     """
     found = hash_code(maker)
     if found != sha256:
@@ -60,9 +60,9 @@ def check_code(maker: str, sha256: str) -> None:
 
 
 def read_local_module(maker: str) -> dict[str, bytes]:
-    """Return the file of a maker's module and those of the packages it is in, by their paths from the current folder.
+    """Return the files of a maker's module and of its parent packages, by their paths from the current folder.
 
-    Nothing where the module is not of the current folder: it is installed.
+    Return no files if the module is not in the current folder: then it is installed.
     """
     parts = maker.partition(":")[0].split(".")
     packages = [Path(*parts[:depth], "__init__.py") for depth in range(1, len(parts) + 1)]
@@ -73,7 +73,7 @@ def read_local_module(maker: str) -> dict[str, bytes]:
 
 
 def _find_file(module: str) -> Path | None:
-    """Return a module's file, first in the current folder, without importing the packages that it is in."""
+    """Return a module's file, searching the current folder first, without importing its parent packages."""
     places = [str(Path.cwd()), *sys.path]
     for part in module.split("."):
         spec = importlib.machinery.PathFinder.find_spec(part, places)

@@ -1,4 +1,4 @@
-"""How a study is set up: which rows are windows, what is predicted, how long is trained."""
+"""The set-up of a study: its windows and periods, its target, and its training."""
 
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
@@ -27,8 +27,8 @@ LENGTHS = {
     "train_stop": "train_stop_row",
     "val_stop": "val_stop_row",
 }
-MOST_NAMED = 4  # horizons one by one
-SAMPLING_SECONDS = 600  # from row to row of the Jena data, in whose rows the protocols are written
+MOST_NAMED = 4  # horizons; more are named as a range
+SAMPLING_SECONDS = 600  # between rows of the Jena data, in which the protocols give lengths
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Protocol:
     """A named set-up; rows are readings of the series as they come (ten minutes apart in the Jena data).
 
     A window that ends before row i holds rows i - lookback, i - lookback + step, …, i - step. Its target is the
-    target column at row i + horizon where the horizon counts from the window's end, as in edition 1, and at row
-    i - step + horizon where it counts from the newest reading, as in editions 2 and 3 and on a user's own data. Of
-    several horizons the largest decides where windows end, so that each has all of its targets. Rows from
+    target column at row i + horizon if the horizon counts from the window's end, as in edition 1, and at row
+    i - step + horizon if it counts from the newest reading, as in editions 2 and 3 and on a user's own data. If there
+    are several horizons, the largest determines where windows end, so each window has all of its targets. Rows from
     `train_start_row` to below `train_stop_row` are for training and give the mean and the standard deviation;
-    validation starts one lookback after them, and the test after `val_stop_row` likewise.
+    validation starts one lookback after them, and the test one lookback after `val_stop_row`.
 
     The text of each annotation documents the field in the JSON Schema of a run's files.
     """
@@ -146,7 +146,7 @@ class Protocol:
             )
 
     def has_room(self, rows: int) -> bool:
-        """Tell whether each period of a series of `rows` rows has room for a window."""
+        """Return whether each period of a series of `rows` rows has room for a window."""
         return bool(self.train_rows and self.validation_rows and self.find_test_rows(rows))
 
     @property
@@ -156,8 +156,9 @@ class Protocol:
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """Shape of a network's forecast of one window: () of one horizon, (horizon,) of several, or with quantiles
-        (horizon, quantile) of any number.
+        """Shape of a network's forecast for one window.
+
+        It is () for one horizon and (horizon,) for several, or (horizon, quantile) if the network forecasts quantiles.
         """
         if self.quantiles:
             return len(self.horizons), len(self.quantiles)
@@ -165,7 +166,7 @@ class Protocol:
 
     @property
     def target_offsets(self) -> tuple[int, ...]:
-        """Rows from the row that a window ends before to each target; below 0 for one that lies in the last step."""
+        """Rows from the row that a window ends before to each target; negative for a target within the last step."""
         last_step = self.step_rows if self.horizon_from == NEWEST_READING else 0
         return tuple(rows - last_step for rows in self.horizons)
 
@@ -188,22 +189,22 @@ class Protocol:
     def train_rows(self) -> range:
         """Rows before which training windows end.
 
-        The generators of edition 1 begin one row after the first that fits, but for training, and keep the rows that
-        windows end before below the period's end. `timeseries_dataset_from_array` begins at the first that fits and
-        keeps a window's newest reading below the end. Targets lie beyond it with both.
+        The generators of edition 1 begin one row after the first that fits, except for training, and windows end before
+        a row of the period. `timeseries_dataset_from_array` begins at the first that fits, and the newest reading of a
+        window lies in the period. In both cases targets may lie beyond the period.
         """
         return self._lay_out(self.train_start_row, self.train_stop_row, gap=0)
 
     @property
     def validation_rows(self) -> range:
-        """Rows before which validation windows end, likewise."""
+        """Rows before which validation windows end; see `train_rows`."""
         return self._lay_out(self.train_stop_row, self.val_stop_row)
 
     def find_test_rows(self, rows: int) -> range:
-        """Return the rows before which test windows end in a series of `rows` rows, likewise.
+        """Return the rows before which test windows end in a series of `rows` rows; see `train_rows`.
 
-        The dataset is given the readings without the last ones, which are targets alone, and so leaves out as many
-        windows again as one is long.
+        The dataset receives the readings without the last ones, which are only targets, so it omits another lookback of
+        windows.
         """
         unused = self.lookback_rows if self.layout == DATASET else 1
         return self._lay_out(self.val_stop_row, rows - self.target_offset - unused)
@@ -219,13 +220,13 @@ class Protocol:
         return self.find_test_rows(0).start + 1 - self.find_test_rows(0).stop
 
     def shift(self, rows: int) -> "Protocol":
-        """Return the same protocol with training and validation so many rows later: another origin of the study."""
+        """Return the protocol with training and validation `rows` rows later: another origin of the study."""
         bounds = ("train_start_row", "train_stop_row", "val_stop_row")
         return replace(self, **{field: getattr(self, field) + rows for field in bounds})
 
     @property
     def at_first_origin(self) -> "Protocol":
-        """The protocol with training from row 0: equal for all origins of one study."""
+        """The protocol with training from row 0, which is the same for all origins of a study."""
         return self.shift(-self.train_start_row) if self.train_start_row else self
 
     @property
@@ -235,12 +236,12 @@ class Protocol:
 
     @property
     def epoch_steps(self) -> int:
-        """Training steps in an epoch; the last one of a pass has the windows that are left."""
+        """Training steps in an epoch; the last one of a pass has the remaining windows."""
         return ceil(len(self.train_rows) / self.batch_size) if self.sampling == PASSES else self.steps_per_epoch
 
     @property
     def epoch_windows(self) -> int:
-        """Windows that an epoch trains on, drawn ones with repetitions."""
+        """Windows that an epoch trains on, counting repetitions among drawn ones."""
         return len(self.train_rows) if self.sampling == PASSES else self.steps_per_epoch * self.batch_size
 
     def with_windows(self, lookback_rows: int | None, step_rows: int | None) -> "Protocol":
@@ -248,9 +249,9 @@ class Protocol:
         return replace(self, lookback_rows=lookback_rows or self.lookback_rows, step_rows=step_rows or self.step_rows)
 
     def describe_horizon(self, sampling_seconds: float) -> str:
-        """Return how far ahead the targets are, and of what; in times of a series with a reading so often.
+        """Return how far ahead the targets are, and from where, as times in a series with this sampling interval.
 
-        The book's 24 hours count from the window's end, which is one step after its newest reading: both are named.
+        The book's 24 hours count from the window's end, one step after its newest reading: both are named.
         """
         lead, horizon = (_list_lengths(rows, sampling_seconds) for rows in (self.leads, self.horizons))
         count = f"{len(self.horizons)} horizons, " if len(self.horizons) > MOST_NAMED else ""
@@ -263,7 +264,7 @@ class Protocol:
 
 
 def _list_lengths(rows: tuple[int, ...], sampling_seconds: float) -> str:
-    """Render lengths, of many the ends: `6 h, 12 h, 24 h`, `1 h to 24 h`."""
+    """Render a few lengths one by one, and many as a range: `6 h, 12 h, 24 h`, `1 h to 24 h`."""
     lengths = [format_seconds(each * sampling_seconds) for each in rows]
     return ", ".join(lengths) if len(rows) <= MOST_NAMED else f"{lengths[0]} to {lengths[-1]}"
 

@@ -1,4 +1,4 @@
-"""How a user's file is read, where the file itself does not say or says it wrongly."""
+"""Options for reading a user's file, for properties that cannot be detected or are detected wrongly."""
 
 from dataclasses import asdict, dataclass, fields
 from typing import Annotated, Any
@@ -10,12 +10,12 @@ SEPARATORS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space":
 
 @dataclass(frozen=True)
 class Reading:
-    """The options of reading; what is empty is decided by the whole file, and told.
+    """The options for reading a file; empty ones are determined from the complete file and reported.
 
     The text of each annotation documents the field in the JSON Schema of `config.json`.
 
     Raises:
-        UsageError: a value that cannot be meant.
+        UsageError: a value is invalid.
     """
 
     time: Annotated[str, "the column of timestamps; several that make one together are joined by `+`"] = ""
@@ -58,7 +58,7 @@ class Reading:
         return {name: value for name, value in asdict(self).items() if value != getattr(default, name)}
 
     def __str__(self) -> str:
-        """Say what is set, but for `where`, as `missing=-1|-9, resample=1h`; nothing where all is as found."""
+        """Return the options that are set, except `where`: `missing=-1|-9, resample=1h`; empty if none is."""
         options = {name: value for name, value in self.to_json().items() if name != "where"}
         joined = ("|".join(sorted(value)) if isinstance(value, tuple) else value for value in options.values())
         return ", ".join(f"{name}={value}" for name, value in zip(options, joined, strict=True))
@@ -68,7 +68,7 @@ class Reading:
         """Rebuild the options from `to_json`.
 
         Raises:
-            DataError: an option that is not known, or of another type.
+            DataError: an option is unknown, or has another type.
         """
         kinds = {field.name: type(field.default) for field in fields(cls)}
         for name, item in value.items():

@@ -1,4 +1,4 @@
-"""What a network that is compared is, as plain data: its layers, its method of dropout and its cells."""
+"""A variant, a network to compare, as plain data: its layers, its method of dropout and its cells."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,23 +21,23 @@ class Place(StrEnum):
 
 @dataclass(frozen=True)
 class Variant:
-    """A network by name: its layers, below a dense unit that gives the forecast.
+    """A named network: its layers, followed by a dense layer that outputs the forecast.
 
     Attributes:
         name: what users type.
         summary: one line.
         paper: short reference.
-        dropout: default rate; 0 means that it has none.
-        recurrent_dropout: the same, for the masks of the recurrent layer's method.
-        method: a name of `rdrop_cli.study.methods`; None stands for Keras's own layer, untouched.
+        dropout: default rate; 0 if it has none.
+        recurrent_dropout: default rate of the masks of the recurrent layer's method; 0 if it has none.
+        method: a name of `rdrop_cli.study.methods`; None for Keras's own layer.
         dropout_at: where the masks of `dropout` act.
         stack: the layers, first to last.
-        bidirectional: whether each recurrent one is a pair that reads forwards and backwards.
-        cell: of its recurrent layers where none is named.
-        only_cell: whether it is built with no other: its name says so, or it has none.
-        one_horizon: whether it cannot forecast several at once.
-        lookback_rows, step_rows: of windows of its own, in rows of the Jena data; None for the protocol's.
-        maker: the function of the user's own that makes it, `module:function`; costs are estimated by `stack`.
+        bidirectional: whether each recurrent layer is a pair that reads forwards and backwards.
+        cell: the cell of its recurrent layers if none is named.
+        only_cell: whether no other cell is possible: the name determines it, or there is no recurrent layer.
+        one_horizon: whether it cannot forecast several horizons at once.
+        lookback_rows, step_rows: of its own windows, in rows of the Jena data; None for the protocol's.
+        maker: the user's own function that makes it, `module:function`; its cost is estimated from `stack`.
     """
 
     name: str
@@ -58,12 +58,12 @@ class Variant:
 
     @property
     def drops(self) -> bool:
-        """Whether it is regularised."""
+        """Whether it has dropout."""
         return self.dropout > 0 or self.recurrent_dropout > 0
 
     @property
     def shares_input_mask(self) -> bool:
-        """Whether it has Keras's layers, which share an input mask among the gates where the recurrent rate is 0."""
+        """Whether it has Keras's layers, whose gates share an input mask if the recurrent rate is 0."""
         keeps_layers = self.method is None and not self.maker and bool(self.recurrent_layers)
         return keeps_layers and self.dropout_at is Place.ARGUMENT
 
@@ -74,12 +74,12 @@ class Variant:
 
     @property
     def recurrent_layers(self) -> tuple[RecurrentLayer, ...]:
-        """Those of its layers that are recurrent, first to last."""
+        """Its recurrent layers, first to last."""
         return tuple(layer for layer in self.stack if isinstance(layer, RecurrentLayer))
 
     @property
     def least_timesteps(self) -> int:
-        """Timesteps that a window needs, for each layer to be given one at least."""
+        """Timesteps that a window needs so that each layer receives at least one."""
         least = 1
         for layer in reversed(self.stack):
             if isinstance(layer, ConvolutionLayer):
@@ -89,7 +89,7 @@ class Variant:
         return least
 
     def count_products(self, timesteps: int, features: int, units: int, gates: int = 1) -> int:
-        """Return the products for one window, in recurrent layers of so many gates: what training it costs, about."""
+        """Return the approximate cost of training: products for one window, with `gates` gates per recurrent layer."""
         products, width = 0, features
         for layer in self.stack:
             match layer:

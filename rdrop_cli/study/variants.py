@@ -163,16 +163,16 @@ REFERENCES = {
         ("gradient-boosting", "trees on a summary of the window; needs the boosting extra", "Friedman 2001"),
     )
 }
-"""Forecasts without a network, against which networks are measured; see `rdrop_cli.forecasters`."""
+"""Reference forecasts, which networks are compared with; see `rdrop_cli.forecasters`."""
 
-STUDY = ("baseline", "dropout")  # what edition 1 compares, and `rdrop train` trains where nothing is named
+STUDY = ("baseline", "dropout")  # compared by edition 1, and the default of `rdrop train`
 
 
 def find_variant(name: str) -> Variant:
-    """Return a variant by name, or a network of the user's own.
+    """Return a variant by name, or the user's own network.
 
     Raises:
-        UsageError: there is none of that name; the message proposes the nearest.
+        UsageError: there is no variant of that name; the message suggests the nearest.
     """
     known = VARIANTS | REFERENCES
     if name not in known and (maker := find_maker(name)):
@@ -183,10 +183,10 @@ def find_variant(name: str) -> Variant:
 
 
 def check_cell_name(cell: str) -> None:
-    """Check that there is such a cell.
+    """Check that a cell exists.
 
     Raises:
-        UsageError: there is none.
+        UsageError: it does not.
     """
     if cell not in CELLS:
         raise ValueRefusedError("cell", cell, f"one of {', '.join(CELLS)}")
@@ -196,7 +196,7 @@ def check_cell(variant: Variant, cell: str) -> None:
     """Check that a variant can be built with a cell.
 
     Raises:
-        UsageError: it cannot, or there is no such cell.
+        UsageError: it cannot, or the cell does not exist.
     """
     check_cell_name(cell)
     if cell not in variant.cells:
@@ -206,18 +206,19 @@ def check_cell(variant: Variant, cell: str) -> None:
 
 
 def find_own_cell(variant: str) -> str:
-    """Return the cell that a variant has where none is named; the study's for a variant of another version."""
+    """Return the cell of a variant if none is named; for a variant of another version, the default cell."""
     return VARIANTS[variant].cell if variant in VARIANTS else DEFAULT_CELL
 
 
 def find_chosen_cell(variant: str, cell: str) -> str | None:
-    """Return the cell if it was chosen; None if it is the variant's own, which others to compare need not have."""
+    """Return the cell, or None if it is the variant's own, which other variants to compare need not have."""
     return None if cell == find_own_cell(variant) else cell
 
 
 def label_network(variant: str, cell: str, rates: tuple[float, float] | None = None) -> str:
-    """Return a network's label: `dropout`; with another cell than its own, `dropout-lstm`; with its dropout and
-    recurrent dropout where `rates` are given, `dropout-lstm 0.2/0.5`.
+    """Return a network's label, such as `dropout`, or `dropout-lstm` with a cell that is not its own.
+
+    If `rates` are given, dropout and recurrent dropout are appended: `dropout-lstm 0.2/0.5`.
     """
     chosen = find_chosen_cell(variant, cell)
     network = f"{variant}-{chosen}" if chosen else variant
@@ -225,7 +226,7 @@ def label_network(variant: str, cell: str, rates: tuple[float, float] | None = N
 
 
 def explain_input_mask(label: str, variant: str, rates: Iterable[tuple[float, float]]) -> str:
-    """Say that networks of one variant differ in more than their rates, where they do."""
+    """Return a note if networks of one variant differ in more than their rates, else an empty text."""
     recurrent = {bool(recurrent_rate) for rate, recurrent_rate in rates if rate}
     if len(recurrent) < 2 or variant not in VARIANTS or not VARIANTS[variant].shares_input_mask:
         return ""
