@@ -11,15 +11,15 @@ from rdrop_cli.system import import_matplotlib, pause_collection
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")  # else one run takes all of a GPU's memory
 os.environ["KERAS_BACKEND"] = "tensorflow"
-os.environ["KERAS_NNX_ENABLED"] = "false"  # of JAX: without flax, `true` or `keras.json` would end the import
+os.environ["KERAS_NNX_ENABLED"] = "false"  # for JAX: if on, here or in `keras.json`, the import fails without flax
 
 
 @contextmanager
 def mute_native_stderr() -> Iterator[None]:
-    """Send what native code writes to stderr nowhere.
+    """Discard what native code writes to stderr.
 
-    TensorFlow's libraries greet with notes on instruction sets and missing GPUs before any log level is read. An
-    import that fails raises as ever.
+    TensorFlow's libraries print notes on instruction sets and missing GPUs before they read any log level. A failed
+    import still raises.
     """
     sys.stderr.flush()
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
@@ -37,5 +37,5 @@ with mute_native_stderr(), pause_collection():
     import keras  # noqa: F401
     import tensorflow
 
-# A program that trains several networks compiles a function for each, which TensorFlow takes for an accident.
+# A program that trains several networks compiles a function for each, which TensorFlow would warn about.
 tensorflow.get_logger().setLevel("ERROR")

@@ -1,7 +1,7 @@
-"""One timestep of a GRU and of an LSTM, with the masks of any method multiplied in where its site says.
+"""One timestep of a GRU and of an LSTM, with the masks of any method applied at its site.
 
 All products share one order of gates: z, r, h for the GRU, and i, f, c, o for the LSTM, as in Keras's weights. Arrays
-are of TensorFlow or JAX: only operators touch them.
+may be TensorFlow's or JAX's: the code uses only operators on them.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,13 +13,13 @@ from rdrop_cli.study.methods import Site
 
 @dataclass(frozen=True)
 class CallMasks:
-    """The masks of one call; an empty tuple where nothing is dropped.
+    """The masks of one call; an empty tuple if nothing is dropped.
 
     Attributes:
         inputs: for x, each (batch, feature), or (1, feature) if the batch shares it; one for all gates or one per gate.
         recurrent: for the method's site, one for all, or one per gate or state. Each is (batch, units), or (1, units)
-            if the batch shares it, or (batch, time, units) if drawn anew at every timestep, or for a recurrent kernel
-            (units, gates · units).
+            if the batch shares it, or (batch, time, units) if a new one is drawn at every timestep, or for a recurrent
+            kernel (units, gates · units).
     """
 
     inputs: tuple[Any, ...]
@@ -34,7 +34,7 @@ class StepMasks:
     masks: Any
 
     def at(self, site: Site) -> Any:
-        """Return the masks, if this is their site."""
+        """Return the masks if this is their site, else none."""
         return self.masks if site is self.site else ()
 
     def multiply(self, site: Site, value: Any) -> Any:
@@ -44,19 +44,19 @@ class StepMasks:
         return value
 
     def update(self, old: Sequence[Any], new: Sequence[Any]) -> list[Any]:
-        """Replace old states by new ones, where the masks on state updates are 1."""
+        """Replace old states by new ones wherever the masks on state updates are 1."""
         masks = self.at(Site.STATE_UPDATE)
         return [m * n + (1 - m) * o for m, o, n in zip(masks, old, new, strict=True)] if len(masks) else list(new)
 
 
 @dataclass(frozen=True)
 class Recurrence:
-    """What a step needs besides its inputs.
+    """The weights and activations of a step.
 
     Attributes:
         kernel: (units, gates · units).
         bias: (gates · units,), added to the products of h; None if there is none (always for the LSTM).
-        activation: of the candidate and, in the LSTM, of the cell state.
+        activation: of the candidate and, in the LSTM, the cell state.
         gate_activation: of all gates.
         reset_after: whether a GRU resets the product of h rather than h itself.
     """
@@ -73,10 +73,10 @@ def multiply_by_gate(values: Any, kernel: Any, masks: Sequence[Any], gates: int,
 
     Args:
         values: (…, n).
-        kernel: (n, gates · units); (gates, n, units) for masks that are one array.
-        masks: none, one for all gates, or one per gate; each broadcasts to `values`. Or all in one array, of which
-            the first axis is the gate: one product computes all.
-        gates: their number.
+        kernel: (n, gates · units), or (gates, n, units) if the masks are one array.
+        masks: none, one for all gates, or one per gate; each broadcasts to `values`. Or one array of all masks, whose
+            first axis is the gate: then one product computes all gates.
+        gates: number of gates.
         bias: (gates · units,) or None.
     """
     if len(kernel.shape) > 2:

@@ -22,20 +22,20 @@ from rdrop_cli.study.protocol import MAE, MSE, QUANTILE
 from rdrop_cli.study.protocol import Protocol as TrainingProtocol
 
 Rows = npt.NDArray[np.int64] | range
-XLA_SLOWER = "3 to 8"  # training steps at the book's size, by network (docs/speed.md)
+XLA_SLOWER = "3 to 8"  # times, for training steps at the book's size; depends on the network (docs/speed.md)
 MakeEngine = Callable[[RunConfig, keras.Sequential, keras.optimizers.Optimizer, Windows], "Engine"]
-GRAPH_BATCH = 1024  # windows gathered at once; more only cost memory
+GRAPH_BATCH = 1024  # windows gathered at once; more would only cost memory
 
 
 class Engine(Protocol):
-    """Computes a model for training and for measuring. Between its calls the model's variables hold the weights.
+    """Computes a model for training and for measuring. Between calls the model's variables hold the weights.
 
     Attributes:
-        name: what a run records.
-        reason: why this engine.
+        name: the name that a run records.
+        reason: why this engine was chosen.
         device: `CPU`, or the name of the GPU.
-        instruction_set: that it was compiled for; None where TensorFlow chooses.
-        slowness: what keeps a faster engine away, and what to do about it; None if nothing does.
+        instruction_set: the one that the engine was compiled for; None if TensorFlow chooses.
+        slowness: why the compiled kernel is unavailable, and what to do about it; None if that does not apply.
     """
 
     name: str
@@ -48,24 +48,24 @@ class Engine(Protocol):
     def device(self) -> str: ...
 
     def train_steps(self, first: int, last: int) -> Iterator[float]:
-        """Train the steps [first, last), counted over the whole run; yield the loss of each, dropout on."""
+        """Train the steps [first, last), counted over the whole run; yield the loss of each, with dropout on."""
         ...
 
     def predict(self, rows: Rows) -> npt.NDArray[np.float32]:
-        """Return the forecasts of the windows that end before `rows`, dropout off, in the scale of the labels.
+        """Return the forecasts of the windows that end before `rows`, with dropout off, in the scale of the labels.
 
-        Their shape is (window,) of one horizon and (window, horizon) of several, and of quantiles always (window,
-        horizon, quantile): the protocol's `output_shape` behind the windows. Quantiles are as the network gives them,
-        which may cross; whoever uses them sorts them.
+        Their shape is (window,) for one horizon, (window, horizon) for several, and always (window, horizon, quantile)
+        for quantiles: the windows, then the protocol's `output_shape`. Quantiles are the network's raw outputs and may
+        cross; callers sort them.
         """
         ...
 
     def sample(self, rows: Rows, count: int) -> npt.NDArray[np.float32]:
-        """Return `count` forecasts of each window, dropout on: their shape behind (count,).
+        """Return `count` forecasts of each window, with dropout on: (count, …), then the shape as in `predict`.
 
-        Output i has the masks of sample i of a batch in training step 0, whatever the window; where a batch shares its
-        masks, or may, those of step i. They are a function of the run's seed, and last as long as in training. Nothing
-        but dropout is as in training, and the variables stay as they are.
+        Output i has the masks of sample i of a batch in training step 0, whatever the window; if a batch shares its
+        masks, or may, it has those of step i. The masks are a function of the run's seed, and last as long as in
+        training. Everything except dropout is as in inference, and the variables do not change.
 
         Raises:
             RdropError: a layer changes its variables when dropout is on.
@@ -76,12 +76,13 @@ class Engine(Protocol):
 def choose_engine(
     config: RunConfig, model: keras.Sequential, optimizer: keras.optimizers.Optimizer, windows: Windows
 ) -> Engine:
-    """Return the engine that is asked for; for `auto` the kernel where it can compute the model, else XLA.
+    """Return the requested engine; for `auto` the kernel if it can compute the model, else XLA.
 
-    That holds on a machine with a GPU too: it takes longer over the many small steps of one small network.
+    The kernel is preferred even on a machine with a GPU, which takes longer for the many small steps of one small
+    network.
 
     Raises:
-        RdropError: the kernel or JAX is asked for and cannot compute this model on this machine.
+        RdropError: the kernel or JAX is requested and cannot compute this model on this machine.
     """
     if config.engine in ("xla", "keras"):
         return GraphEngine(config.engine, f"engine {config.engine} was asked for", config, model, optimizer, windows)
@@ -100,10 +101,10 @@ def choose_engine(
 
 
 def make_batch() -> MakeEngine:
-    """Return what makes engines of runs that JAX computes together.
+    """Return a function that makes the engines of runs that JAX computes together.
 
     Raises:
-        RdropError: JAX is not installed, or cannot compute a model.
+        RdropError: JAX is not installed; the returned function raises it if JAX cannot compute a model.
     """
     try:
         from rdrop_cli.nn.batched.engine import Batch
@@ -124,10 +125,11 @@ def make_batch() -> MakeEngine:
 
 
 def check_training(protocol: TrainingProtocol) -> None:
-    """Check that the kernel, and JAX, can train so.
+    """Check that the kernel and JAX support the protocol's optimizer, loss and clipping.
 
     Raises:
-        UnsupportedModelError: they have RMSprop and Adam, the mean absolute, squared or pinball error, no clipping.
+        UnsupportedModelError: the protocol has something other than RMSprop or Adam, the mean absolute, squared or
+            pinball error, and no clipping.
     """
     for field, known in (("optimizer", tuple(UPDATES)), ("loss", (MAE, MSE, QUANTILE)), ("clip_norm", (None,))):
         if getattr(protocol, field) not in known:
@@ -135,11 +137,11 @@ def check_training(protocol: TrainingProtocol) -> None:
 
 
 def compute_loss(name: str, errors: tf.Tensor, quantiles: tuple[float, ...] = ()) -> tf.Tensor:
-    """Return the mean loss of errors, in the labels' scale.
+    """Return the mean loss of errors, in the scale of the labels.
 
     `huber` is quadratic up to an error of 1. `quantile` is the pinball loss (Koenker and Bassett 1978, Econometrica 46,
-    33-50): (1 - τ) e of a forecast that is e too high, and τ e of one that is e too low, τ being the level of its
-    quantile, by the errors' last axis.
+    33-50): (1 - τ) e for a forecast that is e too high, and τ e for one that is e too low, where τ is the quantile's
+    level. The last axis of the errors is the quantile.
     """
     sizes, levels = tf.abs(errors), tf.constant(quantiles, errors.dtype)
     losses = {
@@ -207,7 +209,7 @@ class GraphEngine:
             return self._compute(x, training=True)
 
     def _compute(self, x: tf.Tensor, *, training: bool) -> tf.Tensor:
-        """Return the outputs of (window, time, feature), shaped as the protocol has it, and float32 as the labels."""
+        """Return the outputs for (window, time, feature), in the protocol's shape, and float32 like the labels."""
         outputs = tf.cast(self._model(x, training=training), tf.float32)
         return tf.reshape(outputs, [-1, *self._config.protocol.output_shape])
 
@@ -218,7 +220,7 @@ class GraphEngine:
             outputs = self._compute(x, training=True)
             targets = tf.reshape(y, [-1, len(protocol.horizons), 1]) if protocol.quantiles else y
             loss = compute_loss(protocol.loss, outputs - targets, protocol.quantiles)
-            # Of regularisers, and what a layer's add_loss adds: of any shape, and in the dtype of its layer.
+            # From regularisers and a layer's add_loss: each has any shape, and the dtype of its layer.
             penalties = [tf.reduce_sum(tf.cast(each, loss.dtype)) for each in self._model.losses]
             penalised = tf.add_n([loss, *penalties])
         variables = self._model.trainable_variables

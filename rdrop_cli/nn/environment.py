@@ -1,4 +1,4 @@
-"""What a run was computed with: recorded, because another machine or version gives other last digits."""
+"""The software and hardware that compute a run: recorded because the last digits depend on them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from rdrop_cli.system import count_cores
 
 @contextmanager
 def standard_precision() -> Iterator[None]:
-    """Compute in float32, whatever `keras.json` or the caller's notebook has set; restore their settings afterwards."""
+    """Compute in float32, whatever `keras.json` or the caller's notebook has set; restore these settings afterwards."""
     floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
@@ -26,12 +26,12 @@ def standard_precision() -> Iterator[None]:
 
 
 def count_threads() -> int:
-    """Return the threads that a step may use: the cores that this process has now."""
+    """Return the number of threads that a step may use: the cores available to this process now."""
     return count_cores()
 
 
 def describe_environment(**of_engine: str | None) -> Environment:
-    """Return versions, the threads that a step may use, and what is known of the engine."""
+    """Return versions, the threads that a step may use, and the given fields of the engine."""
     return replace(
         describe_machine(),
         tensorflow=tf.__version__,

@@ -1,7 +1,7 @@
-"""A run's epochs as event files, the form that TensorBoard reads.
+"""A run's epochs as event files, the format that TensorBoard reads.
 
-The checkpoint stays the truth: every session begins a new file with the history so far and removes the old ones, so
-that no epoch stands there twice, whatever a kill has left. The records are TensorFlow's own and need no TensorBoard.
+The checkpoint is authoritative: every session begins a new file with the history so far and removes the old ones, so
+no epoch appears twice, even after a kill. TensorFlow writes the records; TensorBoard is not needed.
 """
 
 import time
@@ -19,23 +19,23 @@ from rdrop_cli.runs.history import Epoch, History
 
 FOLDER = "tensorboard"
 PREFIX = "events.out.tfevents."
-VERSION = "brain.Event:2"  # of the records, and the first of them
+VERSION = "brain.Event:2"  # version of the records; the first record holds it
 
 Event, Summary, SessionLog = tf.compat.v1.Event, tf.compat.v1.Summary, tf.compat.v1.SessionLog
 
 
 def has_event_log(folder: RunFolder) -> bool:
-    """Whether a run was begun with event files."""
+    """Whether a run was started with event files."""
     return (folder.path / FOLDER).is_dir()
 
 
 class EventLog:
-    """Scalars by epoch, and the configuration as text; to be left as a context, which closes the file.
+    """Scalars by epoch, and the configuration as text; a context manager that closes the file.
 
     `loss`, `val_loss` and `train_mae` are standardised errors, `val_mae_in_unit` is in the target's own unit; networks
-    of quantiles and of several horizons have more, see `Epoch.list_extra_figures`. The form holds float32. An epoch's
-    wall time is the run's creation plus the seconds that its epochs have taken: what TensorBoard shows as relative time
-    is time at work, and the same whether the run was stopped in between or not.
+    with quantiles or several horizons have more, see `Epoch.list_extra_figures`. The format stores float32. An epoch's
+    wall time is the run's creation plus the seconds that its epochs took, so TensorBoard's relative time is training
+    time, whether or not the run was interrupted.
     """
 
     def __init__(self, folder: RunFolder, target_std: float, leads: Sequence[int]) -> None:
@@ -56,10 +56,10 @@ class EventLog:
                 self._writer.close()
 
     def begin(self, history: History) -> None:
-        """Put a new file with the history so far in the place of what is there.
+        """Replace any existing files by a new one with the history so far.
 
         Raises:
-            RdropError: the folder is a link, or cannot be written; DataError: the run does not tell its beginning.
+            RdropError: the folder is a link, or cannot be written; DataError: the run's creation time is not valid.
         """
         if self._path.is_symlink():
             raise RdropError(f"{self._path}: is a link; a run is written only in its own folder")
@@ -70,14 +70,14 @@ class EventLog:
         with _name_in_errors(self._path):
             self._writer = tf.io.TFRecordWriter(str(self._path / f"{PREFIX}{time.time_ns()}.rdrop"))
         self._write(Event(wall_time=self._wall_time, file_version=VERSION))
-        # Makes a reader that is looking on forget what it has of an earlier session's file.
+        # Makes a reader that is watching discard what it has read from an earlier session's file.
         self._write(Event(wall_time=self._wall_time, step=0, session_log=SessionLog(status=SessionLog.START)))
         self._write_summary(0, [_describe_as_text("config", self._folder.config_path.read_text(encoding="utf-8"))])
         for epoch in history.epochs:
             self.add(epoch)
 
     def add(self, epoch: Epoch) -> None:
-        """Append one epoch, readable from then on."""
+        """Append one epoch and flush it, so that readers see it at once."""
         self._wall_time += epoch.seconds
         scalars = {
             "loss": epoch.loss,
@@ -100,7 +100,7 @@ class EventLog:
 
 @contextmanager
 def _name_in_errors(path: Path) -> Iterator[None]:
-    """Raise as ours what TensorFlow says of a file; a full disk it calls exhausted resources, as it does memory."""
+    """Raise TensorFlow's file errors as `RdropError`; it reports a full disk as exhausted resources, like memory."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -117,7 +117,7 @@ def _read_creation(folder: RunFolder) -> float:
 
 
 def _describe_as_text(tag: str, text: str) -> tf.compat.v1.Summary.Value:
-    """Return a text for TensorBoard's page of texts, which takes an indented one as it stands."""
+    """Return a text for TensorBoard's text page, indented so that it is shown verbatim."""
     metadata = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "text"})
     indented = "".join(f"    {line}\n" for line in text.splitlines())
     return Summary.Value(tag=tag, metadata=metadata, tensor=tf.make_tensor_proto(indented, dtype=tf.string))

@@ -22,9 +22,9 @@ from rdrop_cli.study.methods import CELLS, Cell, Lifetime, Method, Site, find_me
 
 
 class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
-    """What `DropoutGRU` and `DropoutLSTM` add to Keras's layer of that cell, which comes next in their bases.
+    """Base of `DropoutGRU` and `DropoutLSTM`, combined with Keras's layer of the cell as their second base.
 
-    Weights, states, padding, saving and options stay Keras's; only the loop over time is replaced.
+    Weights, states, padding, saving and options remain Keras's; only the loop over time is replaced.
     """
 
     kind: Cell
@@ -44,10 +44,10 @@ class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
         Args:
             units: size of the state.
             method: name of a method that the cell has, see `rdrop_cli.study.methods`.
-            dropout: rate of the masks on x: constant over time, one per gate or one for all as the method says.
-            recurrent_dropout: rate of the method's own masks. Neither rate changes what the other does.
+            dropout: rate of the masks on x: constant over time, one per gate or one for all, depending on the method.
+            recurrent_dropout: rate of the method's own masks. Neither rate affects the masks of the other.
             seed: of the masks; None takes one from Python's generator, as Keras's layers do.
-            **kwargs: what Keras's layer takes, except `use_cudnn`: cuDNN has no masks.
+            **kwargs: arguments of Keras's layer, except `use_cudnn`: cuDNN has no masks.
 
         Raises:
             ValueError: a rate is outside [0, 1), or the cell does not have the method.
@@ -71,12 +71,12 @@ class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
 
     @property
     def seed_generator(self) -> keras.random.SeedGenerator:
-        """What training calls draw from, and only they."""
+        """The generator that training calls draw from; other calls do not."""
         return self.cell.seed_generator
 
     @property
     def sampler(self) -> MaskSampler:
-        """What draws the masks of this layer."""
+        """The sampler that draws the masks of this layer."""
         return MaskSampler(
             self.method, self.kind, self.units, self.dropout, self.recurrent_dropout, backwards=self.go_backwards
         )
@@ -86,7 +86,7 @@ class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
         return {**super().get_config(), "method": self.method.name}
 
     def inner_loop(self, sequences: Any, initial_state: Any, mask: Any, training: bool | None = False) -> Any:
-        """Return last output, outputs and last states, in place of Keras's method of this name.
+        """Return the last output, all outputs and the last states, replacing Keras's method of this name.
 
         Raises:
             ValueError: a state is not of shape (batch, units), or the padding mask not of shape (batch, time).
@@ -125,7 +125,7 @@ class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
         )
 
     def _find_masks(self, sequences: Any, training: bool | None) -> CallMasks:
-        """Return new masks for a training call, and at inference what takes their place."""
+        """Return new masks for a training call, or their replacement at inference."""
         if not training:
             return self.sampler.average()
         if not self.sampler.seeds_per_call:
@@ -135,7 +135,7 @@ class MethodRNN(keras.layers.RNN):  # type: ignore[misc]
         return self.sampler.draw(state, batch, timesteps, sequences.shape[-1], self.compute_dtype)
 
     def _check_shapes(self, initial_state: Any, mask: Any) -> None:
-        """Refuse states and padding masks that would broadcast to something else, or not at all."""
+        """Refuse states and padding masks that would broadcast wrongly or not at all."""
         if len(initial_state) != len(self.kind.states):
             raise ValueError(
                 f"initial_state: expected {len(self.kind.states)} of shape (batch, {self.units}), "
@@ -181,10 +181,10 @@ class DropoutLSTM(MethodRNN, keras.layers.LSTM):  # type: ignore[misc]
 def _fold_masks(
     method: Method, masks: CallMasks, kernel: Any, recurrent_kernel: Any, gates: int
 ) -> tuple[CallMasks, Any, Any]:
-    """Multiply the masks that a whole batch shares into the kernels, once per call instead of at every timestep.
+    """Multiply the masks that a batch shares into the kernels, once per call instead of at every timestep.
 
     Returns:
-        The masks left over, the kernel, the recurrent kernel.
+        The remaining masks, the kernel, the recurrent kernel.
     """
     if method.site is Site.RECURRENT_KERNEL:
         for mask in masks.recurrent:
@@ -197,7 +197,7 @@ def _fold_masks(
 
 
 def _scale_rows(kernel: Any, masks: Sequence[Any], gates: int) -> Any:
-    """Scale the rows of each gate's columns of a kernel by its mask, (1, n): x ∘ m times U is x times diag(m) U."""
+    """Scale the rows of each gate's columns of a kernel by its mask, (1, n): (x ∘ m) U equals x (diag(m) U)."""
     if not masks:
         return kernel
     columns = split_columns(kernel, gates)

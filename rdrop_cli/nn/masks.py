@@ -1,17 +1,17 @@
 """Draw the masks of a training call, as functions of shape, rate and seed.
 
-One call of a layer with G gates owns 4 G consecutive values of its seed generator's counter, whichever rates are on:
+One call of a layer with G gates reserves 4 G consecutive values of its seed generator's counter if any rate is on:
 
     counter + 0 …          masks on x, one per gate (or one)
     counter + G …          masks of `recurrent_dropout`, one per gate or state (or one)
     counter + 2 G … 4 G    the same for a layer that reads backwards
 
-So neither rate changes what the other draws, and the two directions of `Bidirectional`, whose generators start from
+So neither rate changes the masks of the other, and the two directions of `Bidirectional`, whose generators start from
 the same seed, have different masks.
 
-The bits are those of Philox, read in the way `tf.nn.experimental.stateless_dropout` reads them, but through whole
-integers: TensorFlow's stateless floats come out differently under XLA (tensorflow#117644), its integers do not. A mask
-is therefore the same in eager mode, in a graph, and compiled, and the same as Keras's uncompiled layer would draw.
+The bits are Philox's, used as `tf.nn.experimental.stateless_dropout` uses them, but drawn as integers: TensorFlow's
+stateless floats differ under XLA (tensorflow#117644), its integers do not. A mask is therefore the same in eager mode,
+in a graph, and compiled, and the same as Keras's uncompiled layer draws.
 """
 
 import math
@@ -49,7 +49,7 @@ class MaskSampler:
 
     @property
     def seeds_per_call(self) -> int:
-        """By how much a training call moves the counter of the layer's seed generator; 0 if both rates are 0."""
+        """The number of counter values of the seed generator that a training call uses; 0 if both rates are 0."""
         return 4 * len(self.cell.gates) if self.dropout or self.recurrent_dropout else 0
 
     def draw(self, state: Any, batch: Any, timesteps: Any, features: int, dtype: str) -> CallMasks:
@@ -87,7 +87,7 @@ class MaskSampler:
         )
 
     def average(self) -> CallMasks:
-        """Return what takes the masks' place at inference: nothing where scaling is inverted, else their mean."""
+        """Return what replaces the masks at inference: nothing if scaling is inverted, else their mean."""
         if self.method.scaling is Scaling.INVERTED or not self.recurrent_dropout:
             return CallMasks((), ())
         return CallMasks((), (1 - self.recurrent_dropout,) * self.method.count_recurrent_masks(self.cell))

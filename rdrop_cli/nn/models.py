@@ -23,11 +23,11 @@ PLACES_BEFORE = (Place.DROPOUT_BEFORE, Place.LOCKED_BEFORE, Place.SPATIAL_BEFORE
 
 @standard_precision()
 def build_model(config: RunConfig, timesteps: int, features: int) -> keras.Model:
-    """Build the variant's layers → Dense on (batch, time, feature), giving its forecasts (batch, output).
+    """Build the variant's layers and a Dense layer, from (batch, time, feature) to forecasts (batch, output).
 
-    Initial weights depend on the seed and the layer only, so the variants of one seed begin alike wherever their
-    shapes agree. Every layer is named: a checkpoint finds its variables by these names, and Keras would number
-    unnamed ones by how many a process has made before.
+    Initial weights depend only on the seed and the layer, so the variants of one seed start with the same weights
+    wherever shapes agree. Every layer is named: a checkpoint finds its variables by these names, and Keras would
+    number unnamed ones by how many the process has made before.
     """
     variant = find_variant(config.variant)
     if variant.maker:
@@ -51,7 +51,7 @@ def build_model(config: RunConfig, timesteps: int, features: int) -> keras.Model
 
 
 def _make_dropout_layer(place: Place, rate: float, features: int) -> keras.layers.Layer:
-    """Make the layer that drops before or after the recurrent one."""
+    """Make the dropout layer before or after the recurrent one."""
     if place is Place.SPATIAL_BEFORE:
         return keras.layers.SpatialDropout1D(rate, name="dropout_before")
     if place is Place.DROPOUT_AFTER:
@@ -61,7 +61,7 @@ def _make_dropout_layer(place: Place, rate: float, features: int) -> keras.layer
 
 
 def _make_stack(config: RunConfig) -> list[keras.layers.Layer]:
-    """Make the variant's layers: a recurrent one before another gives a state for each timestep, else its last."""
+    """Make the variant's layers; the last recurrent layer returns its last state, those before it all states."""
     variant = find_variant(config.variant)
     recurrent = [depth for depth, spec in enumerate(variant.stack) if isinstance(spec, RecurrentLayer)]
     layers: list[keras.layers.Layer] = []
@@ -97,7 +97,7 @@ def _initialise_kernel(config: RunConfig, name: str) -> keras.initializers.Initi
 
 
 def _make_recurrent(config: RunConfig, spec: RecurrentLayer, number: int, gives_sequence: bool) -> keras.layers.Layer:
-    """Make a recurrent layer of the stack, the first being number 1, or a pair that reads in both directions."""
+    """Make recurrent layer `number` of the stack, from 1: one layer, or a pair that reads in both directions."""
     name = config.cell if number == 1 else f"{config.cell}_{number}"
     options = {
         "units": spec.width * config.protocol.units,
@@ -112,7 +112,7 @@ def _make_recurrent(config: RunConfig, spec: RecurrentLayer, number: int, gives_
 
 
 def _make_recurrent_layer(config: RunConfig, name: str, **options: Any) -> keras.layers.RNN:
-    """Make one recurrent layer: Keras's own, untouched, or ours with the variant's method."""
+    """Make one recurrent layer: Keras's own, unchanged, or ours with the variant's method."""
     variant, seed = find_variant(config.variant), config.seed_of("weights")
     options |= {
         "name": name,

@@ -1,4 +1,4 @@
-"""Build a network with a function of the user's own."""
+"""Build a network with a user's own function."""
 
 import importlib
 import math
@@ -13,17 +13,17 @@ from rdrop_cli.nn.randomness import derive_seed
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.own import check_code
 
-UNCALLED = ("train_step", "test_step", "predict_step", "compute_loss")  # of a model: only `fit` and the like call them
+UNCALLED = ("train_step", "test_step", "predict_step", "compute_loss")  # only `fit` and similar methods call them
 
 
 def build_own_network(config: RunConfig, maker: str, timesteps: int, features: int) -> keras.Model:
-    """Call a function of timesteps and features, and return the Keras model that it makes.
+    """Call the user's function with timesteps and features, and return the Keras model that it makes.
 
-    Initial weights are a function of the run's seed: the generators of Python, NumPy and TensorFlow are set before the
-    call, and the numbers by which Keras names layers begin anew, since a checkpoint finds variables by their names.
+    Initial weights are a function of the run's seed: the generators of Python, NumPy and TensorFlow are seeded before
+    the call. The numbers by which Keras names layers are reset, because a checkpoint finds variables by their names.
 
     Raises:
-        UsageError: the function cannot be imported, or returns something else.
+        UsageError: the function cannot be imported, or does not return a model that can be trained.
         DataError: its code has changed since the run was started.
         RdropError: it fails.
     """
@@ -36,7 +36,7 @@ def build_own_network(config: RunConfig, maker: str, timesteps: int, features: i
         if isinstance(model, keras.Sequential) and not model.built:
             model.build((None, timesteps, features))
         if isinstance(model, keras.Model):
-            model.get_config()  # or it could not be saved
+            model.get_config()  # fails now if the model could not be saved later
     except Exception as error:
         raise RdropError(f"{maker}({timesteps}, {features}) failed: {describe_exception(error)}") from error
     _check(maker, model, (timesteps, features), math.prod(config.protocol.output_shape))
@@ -54,7 +54,7 @@ def _import(maker: str) -> Any:
 
 
 def _check(maker: str, model: object, window: tuple[int, int], outputs: int) -> None:
-    """Check that a function made what can be trained: from (batch, time, feature) to (batch, output)."""
+    """Check that a function returned a trainable model from (batch, time, feature) to (batch, output)."""
     if not isinstance(model, keras.Model):
         raise UsageError(f"{maker}: expected a function that returns a Keras model, received {type(model).__name__}")
     if own := [name for name in UNCALLED if getattr(type(model), name) is not getattr(keras.Model, name)]:

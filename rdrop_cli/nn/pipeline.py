@@ -1,4 +1,4 @@
-"""Batches of windows by `tf.data`, gathered from the one standardised matrix."""
+"""Batches of windows with `tf.data`, gathered from the standardised matrix."""
 
 from collections.abc import Iterator
 
@@ -16,14 +16,14 @@ class WindowPipeline:
 
     def __init__(self, windows: Windows) -> None:
         self.windows = windows
-        with tf.device("CPU"):  # the gather runs beside the training step, also where that runs on a GPU
+        with tf.device("CPU"):  # gathering runs in parallel with the training step, even if that runs on a GPU
             self._matrix = tf.constant(windows.matrix)
             self._labels = tf.constant(windows.labels)
 
     def stream_training(
         self, seed: int, first_step: int, last_step: int, batch_size: int, sampling: str = DRAWN
     ) -> tf.data.Dataset:
-        """Yield (step, x, y) for the steps [first_step, last_step); each is a function of seed and step alone."""
+        """Yield (step, x, y) for the steps [first_step, last_step); each is a function of only seed and step."""
         if sampling == PASSES:
             return self._stream_passes(Passes(seed, self.windows.train, batch_size), range(first_step, last_step))
 
@@ -42,7 +42,7 @@ class WindowPipeline:
         return batches.map(lambda step, rows: (step, *self._gather(rows)), num_parallel_calls=1).prefetch(4)
 
     def stream_rows(self, rows: npt.NDArray[np.int64] | range, batch_size: int) -> tf.data.Dataset:
-        """Yield the windows that end before given rows, in order, the last batch filled up with its last row."""
+        """Yield the windows that end before given rows, in order; the last batch is padded with its last row."""
         rows = np.asarray(rows, np.int64)
         filled = np.pad(rows, (0, -len(rows) % batch_size), mode="edge")
         batches = tf.data.Dataset.from_tensor_slices(filled.reshape(-1, batch_size))

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-DRAWS_PER_STEP = 1 << 12  # more than any layer draws in one call, so that no two steps share a counter
+DRAWS_PER_STEP = 1 << 12  # more than any layer draws in one call, so no two steps share a counter
 
 
 def derive_seed(seed: int, purpose: str) -> int:
@@ -19,7 +19,7 @@ def derive_seed(seed: int, purpose: str) -> int:
 def draw_rows(seed: int, step: tf.Tensor, rows: range, batch_size: int) -> tf.Tensor:
     """Draw the rows before which the windows of a step end, uniformly from `rows`: int64 of shape (batch,).
 
-    The algorithm is named, so that every machine draws the same windows for the same seed and step.
+    The algorithm is fixed, so every machine draws the same windows for the same seed and step.
     """
     return tf.random.stateless_uniform(
         (batch_size,),
@@ -32,7 +32,7 @@ def draw_rows(seed: int, step: tf.Tensor, rows: range, batch_size: int) -> tf.Te
 
 
 class Passes:
-    """Every row once an epoch, in an order that is a function of the seed and the epoch."""
+    """Every row once per epoch, in an order that is a function of the seed and the epoch."""
 
     def __init__(self, seed: int, rows: range, batch_size: int) -> None:
         self._seed, self._rows, self._batch_size = derive_seed(seed, "passes"), rows, batch_size
@@ -40,14 +40,14 @@ class Passes:
         self._epoch = -1
 
     def find_rows(self, step: int) -> npt.NDArray[np.int64]:
-        """Return the rows of a step, counted from 0 over the whole run; the last batch of an epoch has what is left."""
+        """Return the rows of a step, counted from 0 over the whole run; the last batch of an epoch may be smaller."""
         epoch, place = divmod(step, self._steps)
         if epoch != self._epoch:
             self._epoch, self._order = epoch, self._shuffle(epoch)
         return self._order[place * self._batch_size : (place + 1) * self._batch_size]
 
     def _shuffle(self, epoch: int) -> npt.NDArray[np.int64]:
-        """Return the rows in the order of random numbers, which are the same bits on every machine and version."""
+        """Return the rows sorted by random numbers, whose bits are the same on every machine and version."""
         numbers = np.random.Philox(key=[self._seed, epoch]).random_raw(len(self._rows))
         order: npt.NDArray[np.int64] = self._rows.start + np.argsort(numbers, kind="stable").astype(np.int64)
         return order
@@ -61,10 +61,10 @@ def is_seed_state(variable: keras.Variable) -> bool:
 class MaskSeeds:
     """Sets the state of every seed generator in a model from the run's seed and the step.
 
-    Keras's recurrent layers keep a counter that every call advances, those in inference too, and that no weights
-    file holds. Set anew before each training step, it is no state at all: evaluating more or fewer windows moves
-    nothing, and a resumed run draws what an uninterrupted one does. Each generator has a stream of its own, also
-    where layers were given the same seed (both directions of `Bidirectional` are).
+    Keras's recurrent layers keep a counter that every call advances, even in inference, and that no weights file
+    holds. Setting it before each training step removes this hidden state: evaluating more or fewer windows changes no
+    mask, and a resumed run draws the same masks as an uninterrupted one. Each generator has its own stream, even if
+    layers have the same seed (as both directions of `Bidirectional` do).
     """
 
     def __init__(self, model: keras.Model, seed: int) -> None:
@@ -72,7 +72,7 @@ class MaskSeeds:
         self._streams = [(state, derive_seed(seed, f"masks {i}")) for i, state in enumerate(states)]
 
     def find_stream(self, generator: keras.random.SeedGenerator) -> int:
-        """Return the seed that a generator of the model has throughout the run; its counter tells the step."""
+        """Return the seed that a generator of the model has throughout the run; its counter depends on the step."""
         return next(stream for state, stream in self._streams if state is generator.state)
 
     def set_step(self, step: tf.Tensor) -> None:

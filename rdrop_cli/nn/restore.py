@@ -1,4 +1,4 @@
-"""The network of a finished run, ready to predict: what training used, on any windows."""
+"""Load the network of a finished run, ready to predict on any windows with the engines of training."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,27 +17,27 @@ from rdrop_cli.study.config import AUTO, RunConfig
 from rdrop_cli.study.protocol import MAE, QUANTILE
 from rdrop_cli.study.variants import find_variant
 
-PURPOSE = "forecast"  # of the seed of its masks, which are none that training drew
+PURPOSE = "forecast"  # purpose of the mask seed: forecasts draw other masks than training
 
 
 @standard_precision()
 def restore_engine(config: RunConfig, path: Path, windows: Windows) -> Engine:
-    """Return the engine that predicts with a saved network: the kernel where it can, whatever trained it.
+    """Return the engine that predicts with a saved network: the kernel if possible, whichever engine trained it.
 
     Raises:
-        DataError: the file cannot be read as a network, or its windows are of another shape.
-        UsageError, RdropError: the user's function that makes the network is not there, or fails.
+        DataError: the file cannot be read as a network, or the network expects windows of another shape.
+        UsageError, RdropError: the user's function that makes the network is missing, or fails.
     """
     expected = len(windows.offsets), windows.matrix.shape[1]
     own = build_model(config, *expected) if find_variant(config.variant).maker else None
     try:
         model = _read_network(path, own)
-    except Exception as error:  # whatever Keras, h5py and zipfile trip over
+    except Exception as error:  # whatever Keras, h5py or zipfile raises
         raise DataError(f"{path}: cannot be read as a network ({type(error).__name__})") from error
     if model.input_shape[1:] != expected:
         shapes = " × ".join(map(str, model.input_shape[1:])), " × ".join(map(str, expected))
         raise DataError(f"{path}: reads windows of {shapes[0]} (timesteps × inputs), received {shapes[1]}")
-    # To predict takes no optimizer and no loss: none of those that the kernel cannot train with keeps it away.
+    # Prediction needs no optimizer and no loss: set ones that the kernel supports, whichever trained the network.
     loss = QUANTILE if config.protocol.quantiles else MAE
     protocol = replace(config.protocol, optimizer="rmsprop", loss=loss, clip_norm=None)
     seed = derive_seed(config.seed_of("masks"), PURPOSE)
@@ -46,7 +46,7 @@ def restore_engine(config: RunConfig, path: Path, windows: Windows) -> Engine:
 
 
 def _read_network(path: Path, own: keras.Model | None) -> keras.Model:
-    """Return a saved network; into one of the user's own, whose layers Keras may not know, read the weights alone."""
+    """Return a saved network; for a user's own, whose layers Keras may not know, load only the weights into it."""
     if own is None:
         return keras.models.load_model(path, compile=False)
     own.load_weights(path)

@@ -1,4 +1,4 @@
-"""What it takes to call a network with its dropout on, and with nothing else as in training."""
+"""Call a network with dropout on and everything else as in inference."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +11,11 @@ from rdrop_cli.nn.layers import MethodRNN
 from rdrop_cli.nn.randomness import is_seed_state
 from rdrop_cli.study.methods import Site
 
-KNOWN = ("keras", "rdrop_cli")  # packages whose layers share no masks, unless their arguments say so
+KNOWN = ("keras", "rdrop_cli")  # packages whose layers share no masks unless their arguments say so
 
 
 def shares_masks(model: keras.Model) -> bool:
-    """Whether the samples of a batch have masks in common, or may: nothing is known of a layer of the user's own."""
+    """Whether the samples of a batch share masks, or may: nothing is known about a user's own layers."""
     return any(_may_share(layer) for layer in model._flatten_layers())
 
 
@@ -30,7 +30,7 @@ def _may_share(layer: keras.layers.Layer) -> bool:
 
 @contextmanager
 def use_averages(model: keras.Model) -> Iterator[None]:
-    """Have batch normalisation use its averages, as in inference: a frozen one does, in training calls too."""
+    """Make batch normalisation use its moving averages, as in inference; a frozen layer does so in training calls."""
     layers = [layer for layer in model._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)]
     frozen = [layer for layer in layers if layer.trainable]
     for layer in frozen:
@@ -44,10 +44,10 @@ def use_averages(model: keras.Model) -> Iterator[None]:
 
 @contextmanager
 def keep_variables(model: keras.Model) -> Iterator[None]:
-    """Give the variables back what they held before; not the seeds, which are set anew before they are used.
+    """Restore the variables afterwards, except the seeds, which are set before each use.
 
     Raises:
-        RdropError: one was changed, so that more than dropout was on.
+        RdropError: a variable was changed, so more than dropout was on.
     """
     kept = [(variable, variable.numpy()) for variable in model.variables if not is_seed_state(variable)]
     try:

@@ -1,4 +1,4 @@
-"""A network in training: one epoch at a time, its errors on any windows, and its state as plain arrays."""
+"""Train a network epoch by epoch, measure its errors on any windows, and exchange its state as plain arrays."""
 
 import time
 from collections.abc import Callable
@@ -26,7 +26,7 @@ ZIP_YEARS = range(1980, 2108)
 
 
 def make_optimizer(protocol: Protocol) -> keras.optimizers.Optimizer:
-    """Make the protocol's optimizer, with Keras's defaults for all that a protocol does not say."""
+    """Make the protocol's optimizer, with Keras's defaults for everything that a protocol does not set."""
     kinds = {
         "rmsprop": keras.optimizers.RMSprop,
         "adam": keras.optimizers.Adam,
@@ -41,7 +41,7 @@ def make_optimizer(protocol: Protocol) -> keras.optimizers.Optimizer:
 class KerasTrainer:
     """Trains a Keras model with the protocol's optimizer and loss: in the study RMSprop on the mean absolute error.
 
-    All randomness is a function of the seed and the step (`randomness`), so the state is the variables alone.
+    All randomness is a function of the seed and the step (`randomness`), so the variables are the complete state.
     """
 
     def __init__(self, config: RunConfig, windows: Windows, make_engine: MakeEngine = choose_engine) -> None:
@@ -56,11 +56,11 @@ class KerasTrainer:
 
     @property
     def engine(self) -> str:
-        """What computes the network: `native`, `jax`, `xla` or `keras`."""
+        """The engine that computes the network: `native`, `jax`, `xla` or `keras`."""
         return self._engine.name
 
     def describe_environment(self) -> Environment:
-        """Return what decides a run's last digits: versions, device, threads, instruction set, and why this engine."""
+        """Return versions, device, threads and instruction set, which affect last digits, and the engine's reason."""
         engine = self._engine
         return describe_environment(
             jax=version("jax") if engine.name == "jax" else None,
@@ -70,14 +70,14 @@ class KerasTrainer:
         )
 
     def find_slowness(self) -> str | None:
-        """Say what would make the run faster: how to have the kernel; None where nothing keeps it away."""
+        """Return why the compiled kernel is unavailable and how to get it, or None if that does not slow the run."""
         return self._engine.slowness
 
     def find_hidden_state(self) -> str | None:
-        """Say of a network of the user's own that its runs cannot be repeated; None where they can.
+        """Return why the runs of a user's own network cannot be repeated, or None if they can.
 
-        Two steps are trained, then once more from the same state, and by a network that is made anew. If weights
-        differ, there is random state that neither variables nor the seed hold.
+        Two steps are trained twice from the same state, and once by a second instance of the network. If the weights
+        differ, there is random state that neither the variables nor the seed hold.
 
         Raises:
             RdropError: the network cannot be trained.
@@ -99,13 +99,13 @@ class KerasTrainer:
         )
 
     def _train_two_steps(self, start: State) -> State:
-        """Return the state after the first two steps from a state."""
+        """Return the state after training the first two steps from a given state."""
         self.set_state(start)
         self.train_steps(0, 2, lambda *_: None)
         return self.get_state()
 
     def train_epoch(self, epoch: int, on_step: Callable[[int, float], None]) -> float:
-        """Train the steps of an epoch, counted from 1; return the mean loss, measured with dropout on.
+        """Train the steps of an epoch, counted from 1; return their mean loss, with dropout on.
 
         `on_step` receives the step within the epoch, from 1, and its loss.
         """
@@ -113,7 +113,7 @@ class KerasTrainer:
         return self.train_steps((epoch - 1) * steps, epoch * steps, on_step)
 
     def train_steps(self, first: int, last: int, on_step: Callable[[int, float], None]) -> float:
-        """Train the steps [first, last), counted from 0 over the whole run; return their mean loss, dropout on."""
+        """Train the steps [first, last), counted from 0 over the run; return their mean loss, with dropout on."""
         total = 0.0
         for i, loss in enumerate(self._engine.train_steps(first, last), start=1):
             total += loss
@@ -121,7 +121,7 @@ class KerasTrainer:
         return total / (last - first)
 
     def measure_errors(self, rows: npt.NDArray[np.int64] | range) -> npt.NDArray[np.float32]:
-        """Return how far the forecasts are above the targets, standardised, dropout off, in their shape."""
+        """Return forecasts minus targets, standardised, with dropout off, in the shape of the forecasts."""
         return self._windows.measure_errors(self._engine.predict(rows), rows)
 
     def get_state(self) -> State:
@@ -129,7 +129,7 @@ class KerasTrainer:
         return {variable.path: variable.numpy() for variable in self._stateful_variables()}
 
     def set_state(self, state: State) -> None:
-        """Restore what `get_state` returned, here or in another process.
+        """Restore a state that `get_state` returned, here or in another process.
 
         Raises:
             KeyError: a variable is missing; ValueError: a shape differs.
@@ -141,7 +141,7 @@ class KerasTrainer:
         """Write the model as a `.keras` file.
 
         Raises:
-            RdropError: the clock says a year that a zip archive, which the file is, cannot record.
+            RdropError: the clock shows a year that the file, a zip archive, cannot record.
         """
         year = time.localtime().tm_year
         if year not in ZIP_YEARS:

@@ -14,7 +14,7 @@ def flatten(variables: Sequence[keras.Variable]) -> FloatArray:
 
 
 def assign(variables: Sequence[keras.Variable], values: FloatArray) -> None:
-    """Give the variables their values, (values,)."""
+    """Assign the values, (values,), to the variables."""
     position = 0
     for variable in variables:
         size = int(np.prod(variable.shape))
@@ -23,7 +23,7 @@ def assign(variables: Sequence[keras.Variable], values: FloatArray) -> None:
 
 
 def list_slots(model: keras.Model, optimizer: keras.optimizers.Optimizer) -> list[list[keras.Variable]]:
-    """Return what the optimizer keeps of each weight, kind by kind; Keras has the kinds of one weight together."""
-    slots = optimizer.variables[2:]  # behind its count of steps and its rate
+    """Return the optimizer's slots, kind by kind; Keras stores the kinds of one weight together."""
+    slots = optimizer.variables[2:]  # after its step count and learning rate
     kinds = len(slots) // len(model.trainable_variables)
     return [slots[kind::kinds] for kind in range(kinds)]

@@ -1,4 +1,4 @@
-"""The engine that computes runs of equal networks together; each run has its part of it, with the interface of one."""
+"""The engine that computes runs of equal networks together; each run gets its own `Engine` object."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -22,11 +22,11 @@ from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import MSE, PASSES
 
-STEPS_AT_ONCE = 50  # in one call, and between two looks at whether somebody wants to stop
+STEPS_AT_ONCE = 50  # in one call; a request to stop is noticed between calls
 
 
 class Batch:
-    """Runs that are added one by one, then computed together where their networks allow it."""
+    """Runs that are added one by one, then computed together if their networks allow it."""
 
     def __init__(self) -> None:
         self._groups: list[_Group] = []
@@ -52,12 +52,12 @@ class Batch:
 
 
 class BatchedEngine:
-    """One run of a batch, as an `Engine`; whichever run is asked first computes for all.
+    """One run of a batch, as an `Engine`; the first run to request steps computes them for all.
 
     Attributes:
-        name: what a run records.
-        instruction_set: TensorFlow's and JAX's to choose.
-        slowness: nothing keeps a faster engine away.
+        name: the name that a run records.
+        instruction_set: None, because TensorFlow and JAX choose it.
+        slowness: None.
     """
 
     name = "jax"
@@ -80,7 +80,7 @@ class BatchedEngine:
         return "CPU" if device.platform == "cpu" else device.device_kind
 
     def train_steps(self, first: int, last: int) -> Iterator[float]:
-        """Train the steps [first, last), yielding the loss of each; the variables are Keras's again at the end."""
+        """Train the steps [first, last), yielding the loss of each; at the end update Keras's variables."""
         return self._group.train_steps(self._place, first, last)
 
     def predict(self, rows: IntArray | range) -> FloatArray:
@@ -88,7 +88,7 @@ class BatchedEngine:
         return self._group.predict(self._place, np.asarray(rows, np.int64))
 
     def sample(self, rows: IntArray | range, count: int) -> FloatArray:
-        """Return `count` outputs of each window, dropout on, see `rdrop_cli.nn.engines.Engine.sample`."""
+        """Return `count` forecasts of each window, with dropout on, see `rdrop_cli.nn.engines.Engine.sample`."""
         return self._group.sample(self._place, np.asarray(rows, np.int64), count)
 
 
@@ -104,18 +104,18 @@ class _Member:
 
     @property
     def variables(self) -> list[list[keras.Variable]]:
-        """Its weights, and what the optimizer keeps of each, kind by kind."""
+        """The run's weights, then the optimizer's slots, kind by kind."""
         return [self.model.trainable_variables, *list_slots(self.model, self.optimizer)]
 
 
 @dataclass
 class _Epoch:
-    """Steps [first, last) of all runs of a group, computed as far as somebody has asked.
+    """Steps [first, last) of all runs of a group, computed as far as requested.
 
     Attributes:
         state: weights and slots of all runs, (run, parameters) each, after the steps computed so far.
-        losses: (step, run) of these.
-        taken: the runs that have taken their part.
+        losses: of the steps computed so far, (step, run).
+        taken: the runs that have requested these steps.
     """
 
     first: int
@@ -126,14 +126,14 @@ class _Epoch:
 
 
 class _Group:
-    """Runs whose networks are equal but for seeds and rates."""
+    """Runs whose networks are equal except for seeds and rates."""
 
     def __init__(self, members: list[_Member]) -> None:
         self.members = members
         self._runs: Runs | None = None
         self._epoch: _Epoch | None = None
         self._passes: list[Passes] = []
-        self._predicted: FloatArray | None = None  # the weights of which these are the outputs
+        self._predicted: FloatArray | None = None  # the weights that `_outputs` belong to
         self._outputs: dict[bytes, FloatArray] = {}
 
     def takes(self, member: _Member) -> bool:
@@ -146,7 +146,7 @@ class _Group:
         return first.windows is member.windows and first.config.protocol == member.config.protocol
 
     def add(self, member: _Member) -> int:
-        """Take a run in and return its place."""
+        """Add a run and return its index."""
         self.members.append(member)
         return len(self.members) - 1
 
@@ -176,12 +176,12 @@ class _Group:
     def sample(self, place: int, rows: IntArray, count: int) -> FloatArray:
         member, runs = self.members[place], self._provide_runs()
         weights = flatten(member.model.trainable_variables)
-        if shares_masks(member.model):  # a batch has one mask: each sample is that of a step
+        if shares_masks(member.model):  # a batch shares one mask, so each sample uses the mask of another step
             return self._shape(np.concatenate([runs.sample(weights, place, rows, step, 1) for step in range(count)]))
         return self._shape(runs.sample(weights, place, rows, 0, count))
 
     def _shape(self, outputs: FloatArray) -> FloatArray:
-        """Return outputs with the axes of the protocol behind those of samples and windows."""
+        """Reshape outputs: the axes of samples and windows, then those of the protocol."""
         last, leading = (
             self.members[0].config.protocol.output_shape,
             outputs.ndim - len(self._provide_runs().network.output_shape),
@@ -189,7 +189,7 @@ class _Group:
         return outputs.reshape(*outputs.shape[:leading], *last)
 
     def _find_weights(self, place: int, weights: FloatArray) -> FloatArray:
-        """Return the weights of all runs: those of the epoch that they will take, else what they have now."""
+        """Return the weights of all runs: those after the epoch if this run has them already, else the current ones."""
         epoch = self._epoch
         if epoch and len(epoch.losses) == epoch.last - epoch.first and np.array_equal(epoch.state[0][place], weights):
             return epoch.state[0]
@@ -219,7 +219,7 @@ class _Group:
         epoch.losses += list(losses)
 
     def _find_rows(self, steps: IntArray) -> tuple[IntArray, FloatArray]:
-        """Return the rows by which the windows are known, (step, run, batch), and which of a batch count."""
+        """Return the rows before which windows end, (step, run, batch), and sample weights (step, batch), 0 or 1."""
         protocol, train = self.members[0].config.protocol, self.members[0].windows.train
         seeds = [member.config.seed_of("windows") for member in self.members]
         if protocol.sampling != PASSES:

@@ -1,6 +1,6 @@
-"""The networks that the kernel computes, as functions of JAX: one run's weights in, its output or loss out.
+"""The networks that the kernel computes, as JAX functions from one run's weights to its output or loss.
 
-`vmap` makes of them the functions of many runs. The masks have the bits that Keras's layers and the kernel draw.
+`vmap` extends them to many runs. The masks have the same bits as those of Keras's layers and the kernel.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ NOTHING = Masks()
 
 
 def list_masks(description: Description) -> list[Masks]:
-    """Return the masks of a network, none among them, in the order in which `Draws` counts them."""
+    """Return all masks of a network, including empty ones, in the order in which `Draws` uses them."""
     layers = [layer for stage in description.stages for layer in stage.layers[: stage.directions]]
     of_layers = [masks for layer in layers for masks in (layer.input, layer.recurrent)]
     return [*(stage.given for stage in description.stages), *of_layers, description.returned]
@@ -37,12 +37,12 @@ def list_masks(description: Description) -> list[Masks]:
 
 @dataclass
 class Draws:
-    """The masks of one run at one step, or what takes their place at inference.
+    """The masks of one run at one step, or their replacement at inference.
 
     Attributes:
-        seeds: uint32 of shape (mask, 2), all masks of `list_masks` one after the other; None at inference.
-        scales: of shape (`list_masks`, 3): the rate, what is kept, and the average at inference.
-        specs: of the network, with the counts that all runs share.
+        seeds: uint32 of shape (mask, 2), for all masks of `list_masks` in order; None at inference.
+        scales: of shape (`list_masks`, 3): the rate, the factor of kept values, and the average at inference.
+        specs: the network's `list_masks`, with the counts that all runs share.
     """
 
     seeds: Any
@@ -55,7 +55,7 @@ class Draws:
         return self.seeds is not None
 
     def draw(self, shape: tuple[int, ...]) -> tuple[Any, ...]:
-        """Return the masks of the next of `specs`, each of that shape; at inference none, or their averages."""
+        """Return the masks of the next entry of `specs`, each of this shape; at inference their averages, or none."""
         place, spec = self._used, self.specs[self._used]
         self._used += 1
         rate, kept, average = self.scales[place]
@@ -95,7 +95,7 @@ def compute_output(description: Description, parameters: Any, x: Any, draws: Dra
 
 
 def _run_stage(stage: Stage, parameters: Any, x: Any, draws: Draws) -> Any:
-    """Return all states (batch, time, units) of a layer or a pair, or the last one (batch, units)."""
+    """Return all states (batch, time, units) of a layer or a pair, or the last state (batch, units)."""
     outputs = [_run_layer(layer, stage.every_state, parameters, x, draws) for layer in stage.layers[: stage.directions]]
     return jnp.concatenate(outputs, axis=-1)
 
@@ -153,7 +153,7 @@ def _find_weights(layer: Layer, gates: int, biases: int, parameters: Any) -> tup
 
 
 def _draw_masks(layer: Layer, gates: int, samples: int, timesteps: int, draws: Draws) -> tuple[Any, Any]:
-    """Return a layer's masks on what it is given, and those at its site, each with the shape that they are drawn in."""
+    """Return a layer's masks on its input, and those at its site, in the shapes in which they are drawn."""
     drawn = 1 if layer.shared else samples
     inputs = draws.draw((drawn, layer.features))
     if layer.site == MaskSite.WEIGHTS:
@@ -162,7 +162,7 @@ def _draw_masks(layer: Layer, gates: int, samples: int, timesteps: int, draws: D
 
 
 def _scale_rows(kernel: Any, masks: Sequence[Any]) -> Any:
-    """Scale the rows of each gate's columns by its mask (1, n), which a whole batch shares."""
+    """Scale the rows of each gate's columns by its mask (1, n), which the batch shares."""
     if not masks:
         return kernel
     units = kernel.shape[1] // len(masks)
@@ -170,7 +170,7 @@ def _scale_rows(kernel: Any, masks: Sequence[Any]) -> Any:
 
 
 def compute_loss(description: Description, parameters: Any, x: Any, labels: Any, weights: Any, draws: Draws) -> Any:
-    """Return the loss of one run on a batch; `weights`, (batch,), are 0 for samples that fill up the batch."""
+    """Return the loss of one run on a batch; `weights`, (batch,), are 0 for samples that pad the batch, else 1."""
     outputs = compute_output(description, parameters, x, draws)
     if description.quantiles:
         levels = jnp.asarray(description.quantiles, jnp.float32)

@@ -1,6 +1,6 @@
 """The bits of `tf.random.stateless_uniform(alg="philox")`, on arrays of NumPy or JAX.
 
-Philox 4x32-10 (Salmon et al. 2011) makes four words of a counter; element e of a tensor is word e % 4 of counter
+Philox 4x32-10 (Salmon et al. 2011) makes four words from each counter; element e of a tensor is word e % 4 of counter
 e // 4. JAX's own generators give other bits.
 """
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 ROUNDS = 10
 FACTORS = (np.uint32(0xD2511F53), np.uint32(0xCD9E8D57))
 WEYL = (np.uint32(0x9E3779B9), np.uint32(0xBB67AE85))
-SCRAMBLE = (np.uint32(0x3EC8F720), np.uint32(0x02461E29))  # the key by which TensorFlow scrambles a seed
+SCRAMBLE = (np.uint32(0x3EC8F720), np.uint32(0x02461E29))  # the key with which TensorFlow scrambles a seed
 HALF, LOW = np.uint32(16), np.uint32(0xFFFF)
 
 
@@ -21,9 +21,9 @@ def draw_bits(first: Any, second: Any, count: int, xp: Any = np) -> Any:
 
     Args:
         first: uint32 of shape (…,).
-        second: likewise.
-        count: of words.
-        xp: numpy or jax.numpy, whichever the seed is of.
+        second: uint32 of shape (…,).
+        count: number of words.
+        xp: the module of the seed's arrays: numpy or jax.numpy.
     """
     first, second = first[..., None], second[..., None]
     nothing = xp.zeros_like(first)
@@ -48,13 +48,13 @@ def _mix(counter: tuple[Any, ...], key: tuple[Any, Any]) -> tuple[Any, ...]:
     for _ in range(ROUNDS):
         (high_a, low_a), (high_c, low_c) = _multiply(a, FACTORS[0]), _multiply(c, FACTORS[1])
         a, b, c, d = high_c ^ b ^ key_0, low_c, high_a ^ d ^ key_1, low_a
-        with np.errstate(over="ignore"):  # the key is a number, not an array, while a seed is scrambled
+        with np.errstate(over="ignore"):  # when a seed is scrambled, the key is a number, not an array
             key_0, key_1 = key_0 + WEYL[0], key_1 + WEYL[1]
     return a, b, c, d
 
 
 def _multiply(a: Any, b: np.uint32) -> tuple[Any, Any]:
-    """Return the upper and the lower 32 bits of a product, through halves: JAX has no wider integers by default."""
+    """Return the upper and lower 32 bits of a product from 16-bit halves: JAX has no 64-bit integers by default."""
     a_high, a_low, b_high, b_low = a >> HALF, a & LOW, b >> HALF, b & LOW
     middle = a_high * b_low + (a_low * b_low >> HALF)
     rest = a_low * b_high + (middle & LOW)

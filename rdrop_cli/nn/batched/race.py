@@ -1,4 +1,4 @@
-"""Whether runs are faster together on a GPU or one by one on the processor: both train for a moment."""
+"""Time whether runs are faster together on a GPU or one by one on the CPU, by training briefly both ways."""
 
 import time
 from collections.abc import Callable
@@ -13,12 +13,15 @@ from rdrop_cli.nn.trainer import KerasTrainer
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import AUTO, RunConfig
 
-SECONDS = 0.5  # that each side trains
-RUNS_TIMED = 16  # together, at most: more of them take longer to build than to train
+SECONDS = 0.5  # of training, each way
+RUNS_TIMED = 16  # at most, together: more would take longer to build than to train
 
 
 def is_faster_together(config: RunConfig, windows: Windows, runs: int) -> bool:
-    """Whether JAX has a GPU on which that many runs of a network take less time than by the kernel, one by one."""
+    """Whether JAX has a GPU that trains this many runs faster together than the kernel does one by one.
+
+    If the kernel cannot compute the network, any GPU counts as faster.
+    """
     if all(device.platform == "cpu" for device in jax.devices()):
         return False
     alone = KerasTrainer(replace(config, engine=AUTO), windows)
@@ -35,7 +38,7 @@ def train_alone(trainer: KerasTrainer, steps: int) -> None:
 
 
 def train_together(config: RunConfig, windows: Windows, runs: int) -> Callable[[int], None]:
-    """Return what trains runs of a network, differing in seed, by some steps more."""
+    """Return a function that trains runs of a network, differing in seed, for a number of further steps."""
     batch, seeds = Batch(), range(runs)
     trainers = [KerasTrainer(replace(config, seed=seed), windows, batch.add) for seed in seeds]
     done = 0
@@ -50,7 +53,7 @@ def train_together(config: RunConfig, windows: Windows, runs: int) -> Callable[[
 
 
 def _time_step(train: Callable[[int], None]) -> float:
-    """Return the seconds of a training step, compiled before."""
+    """Return the seconds of a training step, without compilation."""
     steps = 1
     train(steps)
     while (seconds := time_steps(train, steps)) < SECONDS:
@@ -59,7 +62,7 @@ def _time_step(train: Callable[[int], None]) -> float:
 
 
 def time_steps(train: Callable[[int], None], steps: int) -> float:
-    """Return the seconds that some steps take."""
+    """Return the seconds that a number of steps take."""
     start = time.perf_counter()
     train(steps)
     return time.perf_counter() - start

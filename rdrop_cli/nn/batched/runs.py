@@ -1,4 +1,4 @@
-"""Runs of one network side by side on the device that JAX has: many steps, or predictions, in one call."""
+"""Runs of one network side by side on JAX's device: many steps or predictions in one call."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,8 +13,8 @@ from rdrop_cli.nn.native.description import Description
 from rdrop_cli.nn.native.network import FloatArray, IntArray
 from rdrop_cli.nn.randomness import DRAWS_PER_STEP
 
-SEED_MODULUS = 2**31 - 2  # Keras reduces its 64-bit states so
-WINDOWS_AT_ONCE = 16384  # predicted in one call, by all runs together
+SEED_MODULUS = 2**31 - 2  # by which Keras reduces its 64-bit states
+WINDOWS_AT_ONCE = 16384  # predicted in one call, over all runs together
 
 Update = Callable[..., tuple[Any, ...]]
 
@@ -24,16 +24,16 @@ class DifferentNetworksError(Exception):
 
 
 def merge_descriptions(descriptions: Sequence[Description]) -> tuple[Description, FloatArray, IntArray]:
-    """Merge the networks of runs into one, whose masks each run scales in its own way.
+    """Merge the networks of runs into one whose masks each run scales in its own way.
 
-    A run without masks where others have some has masks of rate 0: ones.
+    A run that lacks masks which others have gets masks of rate 0, which are all ones.
 
     Returns:
-        The network; the rate, what is kept and the average at inference of each run's masks, (run, masks, 3); their
-        streams, (run, masks).
+        The network; the rate, the factor of kept values and the average at inference of each run's masks, (run, masks,
+        3); the streams of the masks, (run, masks).
 
     Raises:
-        DifferentNetworksError: the networks differ in more than their masks' rates and streams.
+        DifferentNetworksError: the networks differ in more than the rates and streams of their masks.
     """
     merged = max(descriptions, key=lambda each: sum(masks.count for masks in list_masks(each)))
     template = list_masks(merged)
@@ -59,18 +59,18 @@ def _describe_structure(description: Description) -> list[Any]:
 
 
 class Runs:
-    """The runs of one network, in float32: each one's numbers are those of the run alone, to rounding."""
+    """The runs of one network, in float32; each gets the same numbers as when computed alone, up to rounding."""
 
     def __init__(
         self, descriptions: Sequence[Description], matrix: FloatArray, offsets: npt.NDArray[np.int32], update: Update
     ) -> None:
-        """Take the runs' networks to the device.
+        """Load the runs' networks onto the device.
 
         Args:
             descriptions: of the runs' networks.
             matrix: the readings of all windows, (row, feature).
-            offsets: rows of a window relative to the row that it is known by, (time,).
-            update: of the weights: (done, weights, gradients, *slots) to (weights, *slots), arrays of (parameters,).
+            offsets: rows of a window relative to the row before which it ends, (time,).
+            update: function from (done, weights, gradients, *slots) to (weights, *slots), arrays of (parameters,).
 
         Raises:
             DifferentNetworksError: the runs cannot be computed together.
@@ -93,15 +93,15 @@ class Runs:
         steps: IntArray,
         at_once: int,
     ) -> tuple[tuple[FloatArray, ...], FloatArray]:
-        """Train some steps, in one call.
+        """Train a number of steps in one call.
 
         Args:
-            state: the weights, (run, parameters), and what the optimizer keeps of each, likewise.
-            rows: by which the windows are known, (step, run, batch).
-            labels: what their targets are, (step, run, batch) or (step, run, batch, target).
-            weights: of the samples, (step, batch): 0 where the batch is filled up.
-            steps: their numbers over the whole run, from 0, (step,).
-            at_once: that a call is compiled for, at least as many.
+            state: the weights and the optimizer's slots, (run, parameters) each.
+            rows: the rows before which the windows end, (step, run, batch).
+            labels: the targets of the windows, (step, run, batch) or (step, run, batch, target).
+            weights: of the samples, (step, batch): 0 for samples that pad the batch, else 1.
+            steps: numbers of the steps over the whole run, from 0, (step,).
+            at_once: number of steps that the call is compiled for, at least `len(steps)`.
 
         Returns:
             The new state, and the losses (step, run).
@@ -115,7 +115,7 @@ class Runs:
         return tuple(np.array(part) for part in state), np.asarray(losses)[: len(steps)]
 
     def predict(self, parameters: FloatArray, rows: IntArray) -> FloatArray:
-        """Return the outputs (run, window), or (run, window, output), for the windows of `rows`, without dropout."""
+        """Return the outputs (run, window) or (run, window, output) for the windows of `rows`, without dropout."""
         at_once = max(WINDOWS_AT_ONCE // len(parameters), 1)
         filled = np.pad(rows, (0, -len(rows) % at_once), mode="edge").astype(np.int32)
         with jax.default_matmul_precision("highest"):

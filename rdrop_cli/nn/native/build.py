@@ -1,4 +1,4 @@
-"""The kernel's library: the one that came with the package, or one compiled and kept in the user's cache folder."""
+"""The kernel's library: the one that comes with the package, or one compiled into the user's cache folder."""
 
 from pathlib import Path
 
@@ -16,16 +16,16 @@ from rdrop_cli.nn.native.compiler import (
     write_checksum,
 )
 
-READY = Path(__file__).with_name("ready")  # in wheels for Linux on x86-64: the hook that builds them fills it
+READY = Path(__file__).with_name("ready")  # only in wheels for Linux on x86-64; filled by their build hook
 
 
 def find_ready_library(instruction_set: str) -> Path | None:
-    """Return the library that came with the package, or None.
+    """Return the library that comes with the package, or None if there is none.
 
-    Who can write it can write the package's Python, too: it is as trusted as that, and no owner is looked at.
+    Its owner is not checked: anyone who can write it can also write the package's Python code.
 
     Raises:
-        OSError: it is damaged.
+        OSError: the library is damaged.
     """
     library = READY / name_library(instruction_set)
     if library.exists() and not is_whole(library):
@@ -36,9 +36,9 @@ def find_ready_library(instruction_set: str) -> Path | None:
 def build_library(instruction_set: str) -> Path:
     """Return the kernel's shared library, compiling it if this machine has not done so before.
 
-    The name of the file is a function of all that its content depends on: sources, flags, compiler, instruction set.
-    Processes that ask at the same time wait for one of them to compile. A file that is damaged, or that another user
-    could have written, is compiled again.
+    The file name depends on everything that determines its content: sources, flags, compiler, instruction set. If
+    several processes need it at the same time, one compiles and the others wait. A file that is damaged, or that
+    another user could have written, is compiled again.
 
     Args:
         instruction_set: of `find_instruction_set`.
@@ -72,7 +72,7 @@ def build_library(instruction_set: str) -> Path:
 
 
 def _is_sound(library: Path) -> bool:
-    """Whether a library is there, whole, and this user's own."""
+    """Whether a library exists, is intact, and is the user's own."""
     try:
         return is_own(library) and is_whole(library)
     except FileNotFoundError:

@@ -19,7 +19,7 @@ struct StepMasks {
   float kept;
 };
 
-// What the elementwise part of a layer depends on, constant to the compiler: the masks' site and the activation.
+// The masks' site and the activation, as compile-time constants for the elementwise part of a layer.
 template <Site SITE, Activation ACTIVATION>
 struct Kind {
   static constexpr bool UPDATES = SITE == UPDATE;
@@ -29,7 +29,7 @@ struct Kind {
   INLINE_MEMBER Pack<COUNT> multiply(Site here, int64_t u, const Pack<COUNT>& value) const {
     return here == SITE ? value * factor<COUNT>(0, u) : value;
   }
-  // Where a state's mask is 1 the new value takes the old one's place.
+  // The new value replaces the old one where the state's mask is 1.
   template <int COUNT>
   INLINE_MEMBER Pack<COUNT> update(int64_t state, int64_t u, const Pack<COUNT>& old, const Pack<COUNT>& value) const {
     if (!UPDATES) return value;
@@ -65,7 +65,7 @@ static inline void call_with_kind(const StepMasks& masks, int64_t activation, co
     case CANDIDATE: return call(std::integral_constant<Site, CANDIDATE>{});
     case WRITTEN: return call(std::integral_constant<Site, WRITTEN>{});
     case UPDATE: return call(std::integral_constant<Site, UPDATE>{});
-    default: return call(std::integral_constant<Site, NOWHERE>{});  // masks on what products read are no cell's matter
+    default: return call(std::integral_constant<Site, NOWHERE>{});  // masks on inputs of products are applied outside
   }
 }
 
@@ -74,7 +74,7 @@ struct Gru {
   static constexpr int X_SUM[] = {0, 1, 2}, H_SUM[] = {0, 1, 3};  // which sum a gate's products of x and h add to
   enum { H, Z, R, Q, G };                                         // rows of a record
 
-  // Of the units from u on.
+  // Advances the units from u on.
   template <int COUNT, class Kind>
   INLINE void advance(const Pack<COUNT> (&sum)[4], Lanes* now, Lanes* next, int64_t units, int64_t u,
                       const Kind& kind) {
@@ -85,7 +85,8 @@ struct Gru {
     kind.update(0, u, old, kind.multiply(WRITTEN, u, written)).save(next + u);
   }
 
-  // From the gradient of the new state to those of the four sums, and to what passes to the old state past the gates.
+  // Computes from the gradient of the new state those of the four sums, and the part of the old state's gradient that
+  // does not pass through the sums.
   template <int COUNT, class Kind>
   INLINE void differentiate(const Lanes* now, Lanes* d_state, int64_t units, int64_t u, const Kind& kind,
                             Pack<COUNT> (&delta)[4]) {

@@ -1,6 +1,6 @@
-"""The compiler of the kernel, and what it is told: all that makes a library from the sources, kept or not.
+"""Compile the kernel: find the compiler and its options, and name and check the library.
 
-Run as a script it needs nothing but the package's errors: the wheel is built with it, before anything is installed.
+The module imports only the package's errors, because the wheel is built with it before anything is installed.
 """
 
 import hashlib
@@ -17,30 +17,30 @@ from rdrop_cli.errors import RdropError
 SOURCES = (Path(__file__).with_name("network.cpp"), *sorted(Path(__file__).parent.glob("*.h")))
 COMPILERS = ("c++", "g++", "clang++")
 # No -ffast-math: under GCC before 13 a library linked with it makes the whole process flush denormals to zero, and the
-# NaN of a diverged run must be seen. Contraction is the part of it that is wanted: one rounding for a * b + c.
+# NaN of a diverged run must be detected. Only contraction is wanted of it: one rounding for a * b + c.
 FLAGS = ("-std=gnu++17", "-O3", "-ffp-contract=fast", "-fPIC", "-shared", "-pthread")
-BUILD_TIMEOUT_S = 900  # it takes half a minute; more on a machine that is busy
+BUILD_TIMEOUT_S = 900  # compiling takes half a minute, longer on a busy machine
 VERSION_TIMEOUT_S = 60
 
-# The levels of x86-64 (System V ABI), best first, and what Linux calls that which each adds to the one below.
+# The levels of x86-64 (System V ABI), best first, and Linux's names of the features that each adds to the one below.
 LEVELS = {
     "x86-64-v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
     "x86-64-v3": {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"},
     "x86-64-v2": {"cx16", "lahf_lm", "popcnt", "sse4_1", "sse4_2", "ssse3"},
 }
-NATIVE = "native"  # what the compiler finds, on processors without such levels
+NATIVE = "native"  # whatever the compiler detects, on processors without these levels
 FORCED = "RDROP_INSTRUCTION_SET"
 
 
 class NativeUnavailableError(RdropError):
-    """The kernel cannot be had on this machine; the message says why."""
+    """The kernel is unavailable on this machine; the message says why."""
 
 
 def find_instruction_set() -> str:
     """Return the instruction set to compile for: RDROP_INSTRUCTION_SET if set, else the best that the processor has.
 
     Raises:
-        NativeUnavailableError: the processor does not have the one that is asked for.
+        NativeUnavailableError: the processor does not have the requested one.
     """
     available = list_instruction_sets()
     forced = os.environ.get(FORCED)
@@ -52,10 +52,10 @@ def find_instruction_set() -> str:
 
 
 def find_compiler() -> list[str]:
-    """Return the command of the C++ compiler: CXX if that is set, else the first of `COMPILERS` on the path.
+    """Return the command of the C++ compiler: CXX if set, else the first of `COMPILERS` on the path.
 
     Raises:
-        NativeUnavailableError: there is none.
+        NativeUnavailableError: no compiler is found.
     """
     chosen = os.environ.get("CXX", "").strip()
     for command in [_split_command(chosen)] if chosen else [[name] for name in COMPILERS]:
@@ -70,7 +70,7 @@ def find_compiler() -> list[str]:
 
 
 def _split_command(text: str) -> list[str]:
-    """Split a command such as `ccache g++` as a shell does; the path of a program may have spaces without quotes."""
+    """Split a command such as `ccache g++` as a shell does; the path of a program may contain unquoted spaces."""
     if shutil.which(text):
         return [text]
     try:
@@ -86,7 +86,7 @@ def compile_library(instruction_set: str, library: Path) -> None:
 
     Args:
         instruction_set: of `find_instruction_set`.
-        library: the file, which is written over.
+        library: the file, which is overwritten.
 
     Raises:
         NativeUnavailableError: there is no compiler, or it fails.
@@ -99,17 +99,17 @@ def compile_library(instruction_set: str, library: Path) -> None:
 
 
 def name_library(instruction_set: str) -> str:
-    """Return the file name of a library that comes with the package: a function of what is compiled, and how."""
+    """Return the file name of a packaged library, which depends on instruction set, sources and flags."""
     return f"network-{instruction_set}-{_digest_sources()}.so"
 
 
 def write_checksum(library: Path) -> None:
-    """Write beside a library what tells later whether it is whole."""
+    """Write a library's checksum beside it."""
     locate_checksum(library).write_text(_compute_checksum(library), encoding="utf-8")
 
 
 def is_whole(library: Path) -> bool:
-    """Whether a library is as it was made: loading a part of one would end the process."""
+    """Whether a library matches its checksum: loading a truncated one would kill the process."""
     try:
         return locate_checksum(library).read_text(encoding="utf-8") == _compute_checksum(library)
     except FileNotFoundError:
@@ -117,15 +117,15 @@ def is_whole(library: Path) -> bool:
 
 
 def locate_checksum(library: Path) -> Path:
-    """Return the file beside a library that has its checksum."""
+    """Return the path of a library's checksum, beside it."""
     return library.with_suffix(".sha256")
 
 
 def digest_build(instruction_set: str) -> str:
-    """Digest all that a library depends on that is compiled here.
+    """Digest everything that determines the content of a library compiled on this machine.
 
     Raises:
-        NativeUnavailableError: there is no compiler, or it does not tell its version.
+        NativeUnavailableError: there is no compiler, or it does not report its version.
     """
     version = _run([*find_compiler(), "--version"], VERSION_TIMEOUT_S)
     processor = _describe_processor() if instruction_set == NATIVE else []
@@ -149,7 +149,7 @@ def _read_processor_flags() -> set[str]:
 
 
 def _make_command(instruction_set: str) -> list[str]:
-    """Name the processor to compile for, in the way each family's compilers understand."""
+    """Return the command without files; the option for the instruction set depends on the processor family."""
     option = "-mcpu" if platform.machine() in ("aarch64", "arm64") else "-march"
     return [*find_compiler(), *FLAGS, f"{option}={instruction_set}"]
 
@@ -167,7 +167,7 @@ def _digest(parts: list[object]) -> str:
 
 
 def _describe_processor() -> list[str]:
-    """Return the model and the instruction sets that `native` may stand for; a cache folder may be on many machines."""
+    """Return the model and instruction sets behind `native`, because several machines may share a cache folder."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux
@@ -176,7 +176,7 @@ def _describe_processor() -> list[str]:
 
 
 def _run(command: list[str], timeout_s: float) -> str:
-    """Run a command, in English and without what is typed meanwhile; return what it printed."""
+    """Run a command with English messages and without standard input; return its standard output."""
     try:
         done = subprocess.run(
             command,

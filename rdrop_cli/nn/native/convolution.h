@@ -1,21 +1,21 @@
-// A convolution over time, or pooling, of a block of sequences. Each timestep that it gives reads some that follow one
-// another; a dense layer on a flattened window is a convolution over all of them at once.
+// A convolution over time, or pooling, of a block of sequences. Each output timestep reads consecutive input timesteps;
+// a dense layer on a flattened window is a convolution that reads all of them at once.
 #pragma once
 #include "layer.h"
 
-// What a stage of network.cpp is; description.py's `Kind`.
+// The kind of a stage of network.cpp; description.py's `Kind`.
 enum StageKind : int64_t { RECURRENT, CONVOLUTION, MAXIMUM, AVERAGE };
 
-// With ReLU: the way back knows its slope from the values, which dropout behind it may have made 0 or scaled.
+// With ReLU: the backward pass finds its slope from the outputs, even if dropout after it made them 0 or scaled them.
 struct Convolution {
-  LayerSpec spec;       // of which features, units (its filters) and weights count
-  int64_t taps, steps;  // timesteps that each of its own reads, and those that it is given
+  LayerSpec spec;       // only features, units (its filters) and weights are used
+  int64_t taps, steps;  // timesteps that each output timestep reads, and timesteps of the input
   std::vector<float> forward, back;  // packed weights
   const float* bias = nullptr;
 
   int64_t outputs() const { return steps - taps + 1; }
 
-  // Take the weights, (tap, feature, unit) and the biases behind them.
+  // Takes the weights, (tap, feature, unit), and the biases after them.
   void prepare(const float* parameters, bool differentiates_x) {
     const float* kernel = parameters + spec.weights;
     bias = kernel + taps * spec.features * spec.units;
@@ -86,7 +86,7 @@ struct Convolution {
   }
 };
 
-// The maximum, or the average, of timesteps that follow one another; what is left over at the end is not read.
+// The maximum, or the average, of consecutive timesteps; a remainder at the end is not read.
 struct Pooling {
   bool average;
   int64_t features, taps, steps;
@@ -105,7 +105,7 @@ struct Pooling {
       }
   }
 
-  // Of alike values the gradient of a maximum goes to the first.
+  // The gradient of a maximum goes to the first of equal values.
   void differentiate(Steps x, Steps d_output, Steps d_x) const {
     for (int64_t t = 0; d_x.data && t < steps / taps; t++)
       for (int64_t k = 0; k < features; k++)

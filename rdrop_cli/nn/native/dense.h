@@ -1,4 +1,4 @@
-// The dense units, each of which gives a forecast, and the mean of their losses over a batch.
+// The dense units, each of which gives a forecast, and their mean loss over a batch.
 #pragma once
 #include <cmath>
 #include <vector>
@@ -7,21 +7,21 @@
 
 // description.py's `Dense`.
 struct DenseSpec {
-  int64_t weights;  // where they begin among the network's parameters, (width, outputs), the biases behind them
+  int64_t weights;  // their index in the network's parameters: (width, outputs), then the biases
   int64_t outputs;
-  int64_t squares;    // the loss: mean squared instead of absolute error
-  int64_t quantiles;  // or the pinball loss of so many outputs for each target, of these levels; 0: neither
+  int64_t squares;    // whether the loss is the mean squared instead of the mean absolute error
+  int64_t quantiles;  // number of outputs per target if the loss is the pinball loss at these levels, else 0
   const float* levels;
 };
 
-// Of a block, by output.
+// The outputs of a block and their gradients.
 struct DenseRoom {
   std::vector<Lanes> y, d_y;
 };
 
 struct Dense {
   DenseSpec spec;
-  int64_t width;  // of what they are given
+  int64_t width;  // of their input
 
   int64_t biases() const { return spec.weights + width * spec.outputs; }
   float value(const DenseRoom& room, int64_t o, int lane) const { return room.y[o][lane / VEC][lane % VEC]; }
@@ -40,7 +40,7 @@ struct Dense {
     }
   }
 
-  // Returns the sum of the losses of computed outputs for `targets`, (batch, target), and leaves their gradients.
+  // Returns the summed loss of the outputs for `targets`, (batch, target), and stores the outputs' gradients in `room`.
   double compare(const Samples& samples, const float* targets, DenseRoom& room) const {
     const int64_t per_target = spec.quantiles ? spec.quantiles : 1, count = spec.outputs / per_target;
     const float share = 1.f / (samples.size * spec.outputs);
@@ -59,7 +59,7 @@ struct Dense {
     return loss;
   }
 
-  // Adds the weights' gradients to `gradients`, and leaves those of what the units are given.
+  // Adds the weights' gradients to `gradients`, and stores those of the input in `d_x`.
   void differentiate(const float* parameters, const Lanes* x, const DenseRoom& room, float* gradients,
                      Lanes* d_x) const {
     const float* weight = parameters + spec.weights;

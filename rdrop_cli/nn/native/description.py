@@ -1,4 +1,4 @@
-"""A network as the kernel is told of it: its layers and masks in C's layout, and what they have to fit."""
+"""The description of a network for the kernel: layers and masks in C's layout, with checks of their sizes."""
 
 import ctypes
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ class Masks(ctypes.Structure):
     """`MaskSpec` of masks.h: masks that a training call draws, `count` of one shape; none by default.
 
     Mask i of a step has the seed (stream, step · 2¹² + first + i), and is 0 with probability `rate`, else `kept`.
-    `average` takes their place in inference.
+    `average` replaces the masks in inference.
     """
 
     _fields_ = (
@@ -30,7 +30,7 @@ class Cell(IntEnum):
 
 
 class Kind(IntEnum):
-    """`StageKind` of convolution.h: what a stage is."""
+    """`StageKind` of convolution.h."""
 
     RECURRENT = 0
     CONVOLUTION = 1
@@ -58,9 +58,9 @@ class MaskSite(IntEnum):
 
 
 class Layer(ctypes.Structure):
-    """`LayerSpec` of layer.h: a recurrent layer; its weights in Keras's shapes follow one another from `weights`.
+    """`LayerSpec` of layer.h: a recurrent layer; its weights begin at `weights`, in Keras's order and shapes.
 
-    Of a convolution, its features, units (the filters) and weights count; of pooling, its features and as many units.
+    A convolution uses only features, units (its filters) and weights; pooling only features and units, which are equal.
     """
 
     _fields_ = (
@@ -75,10 +75,10 @@ class Layer(ctypes.Structure):
 
 
 class Stage(ctypes.Structure):
-    """`StageSpec` of network.cpp: a layer, or two in opposite directions; masks on what they read.
+    """`StageSpec` of network.cpp: a layer, or two in opposite directions, and the masks on their input.
 
-    A convolution, with ReLU, or pooling reads `taps` timesteps for each that it gives; `every_state` says whether these
-    may be several.
+    A convolution (with ReLU) or pooling reads `taps` timesteps for each timestep of its output; `every_state` says
+    whether the output may have several.
     """
 
     _fields_ = (
@@ -89,7 +89,7 @@ class Stage(ctypes.Structure):
 
 
 class Dense(ctypes.Structure):
-    """`DenseSpec` of dense.h: the dense units, whose weights (width, outputs) and biases begin at `weights`."""
+    """`DenseSpec` of dense.h: the dense units; weights (width, outputs), then biases, begin at `weights`."""
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in ("weights", "outputs", "squares", "quantiles")),
@@ -113,14 +113,14 @@ class Description:
     """Layers over time and dense units on their last state, trained on the mean absolute, squared or pinball error.
 
     Attributes:
-        stages: first to last; all but the last give every state, the last one its last state.
+        stages: first to last; the last gives only its last state, all others give every state.
         timesteps: of a sequence.
-        parameters: number of all weights, which are in one array: a layer's in Keras's order and shapes.
-        dense: where among them the dense units' weights begin, their biases behind them.
-        returned: masks on what the dense units are given.
+        parameters: number of weights, all in one array; those of a layer are in Keras's order and shapes.
+        dense: index of the dense units' weights in that array; their biases follow.
+        returned: masks on the input of the dense units.
         squares: whether the loss is the mean squared error.
-        outputs: dense units, each with a forecast of its own.
-        quantiles: levels whose pinball loss is the loss; all of one target follow one another. Empty: it is another.
+        outputs: number of dense units; each gives one forecast.
+        quantiles: levels of the pinball loss; all outputs for one target are consecutive. Empty for another loss.
     """
 
     stages: list[Stage]
@@ -134,25 +134,25 @@ class Description:
 
     @property
     def output_shape(self) -> tuple[int, ...]:
-        """What the network gives of one sequence: () of one output, (outputs,) of several."""
+        """Shape of the output for one sequence: () for one output, (outputs,) for several."""
         return () if self.outputs == 1 else (self.outputs,)
 
     @property
     def target_shape(self) -> tuple[int, ...]:
-        """What it is trained on for one sequence: () of one target, (target,) of several."""
+        """Shape of the targets of one sequence: () for one target, (target,) for several."""
         targets = self.outputs // max(1, len(self.quantiles))
         return () if targets == 1 else (targets,)
 
     @property
     def features(self) -> int:
-        """Of a timestep of a sequence."""
+        """Number of features per timestep of a sequence."""
         return int(self.stages[0].layers[0].features)
 
     def check(self) -> None:
-        """Refuse sizes that would have the kernel read or write where nothing is.
+        """Refuse sizes that would make the kernel read or write out of bounds.
 
         Raises:
-            ValueError: they do not fit each other.
+            ValueError: sizes do not fit each other.
         """
         given, steps = self.features, self.timesteps
         for i, stage in enumerate(self.stages):
@@ -177,7 +177,7 @@ class Description:
             raise ValueError(f"{self.outputs} outputs are not {len(self.quantiles)} quantiles of each target")
 
     def to_spec(self) -> Spec:
-        """Return it in C's layout; it has to be kept for as long as C reads it."""
+        """Return the description in C's layout; keep a reference to it for as long as C reads it."""
         levels = (ctypes.c_float * len(self.quantiles))(*self.quantiles)
         dense = Dense(self.dense, self.outputs, int(self.squares), len(self.quantiles), levels)
         stages = (Stage * len(self.stages))(*self.stages)
@@ -185,7 +185,7 @@ class Description:
 
 
 def count_steps(stage: Stage, steps: int) -> int:
-    """Return how many timesteps a stage gives where it is given so many."""
+    """Return how many timesteps a stage outputs for `steps` timesteps of input; 0 if they are too few."""
     if stage.kind == Kind.RECURRENT:
         return steps if stage.every_state else 1
     if not 1 <= stage.taps <= steps:

@@ -1,4 +1,4 @@
-"""The engine that computes a whole training step, and predictions, by the kernel; Keras holds the weights between."""
+"""The engine that computes training steps and predictions with the kernel; between calls Keras holds the weights."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,18 +17,18 @@ from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import MSE, PASSES
 
-BATCH = 8192  # windows between two looks at whether somebody wants to stop
+BATCH = 8192  # windows in one call; a request to stop is noticed between calls
 
 
 class NativeEngine:
-    """Computes a recurrent network by the kernel.
+    """Computes a recurrent network with the kernel.
 
     Attributes:
-        name: what a run records.
-        reason: why it computes this model.
-        device: the kernel's.
-        slowness: nothing keeps a faster engine away.
-        instruction_set: that the kernel was compiled for.
+        name: the name that a run records.
+        reason: why this engine was chosen.
+        device: `CPU`.
+        slowness: None.
+        instruction_set: the one that the kernel was compiled for.
     """
 
     name = "native"
@@ -40,11 +40,11 @@ class NativeEngine:
     def __init__(
         self, config: RunConfig, model: keras.Model, optimizer: keras.optimizers.Optimizer, windows: Windows
     ) -> None:
-        """Describe the model to the kernel, which is compiled first if need be.
+        """Describe the model to the kernel, which is compiled first if necessary.
 
         Raises:
-            NativeUnavailableError: the kernel cannot be had on this machine.
-            UnsupportedModelError: it cannot compute the model.
+            NativeUnavailableError: the kernel is unavailable on this machine.
+            UnsupportedModelError: the kernel cannot compute the model.
         """
         self._library, masks = load_library(), MaskSeeds(model, config.seed_of("masks"))
         self.instruction_set = self._library.instruction_set
@@ -57,7 +57,7 @@ class NativeEngine:
         self._find_rows = self._choose_sampling(config)
 
     def _choose_sampling(self, config: RunConfig) -> Callable[[int], IntArray]:
-        """Return what gives the rows before which the windows of a step end."""
+        """Return the function from a step to the rows before which its windows end."""
         seed, rows, batch_size = config.seed_of("windows"), self._windows.train, config.protocol.batch_size
         if config.protocol.sampling == PASSES:
             return Passes(seed, rows, batch_size).find_rows
@@ -65,7 +65,7 @@ class NativeEngine:
         return lambda step: self._library.draw_integers(seed, step, rows, batch_size)
 
     def train_steps(self, first: int, last: int) -> Iterator[float]:
-        """Train the steps [first, last), yielding the loss of each; the variables are Keras's again at the end."""
+        """Train the steps [first, last), yielding the loss of each; at the end update Keras's variables."""
         optimizer, windows = self._optimizer, self._windows
         slots = list_slots(self._model, optimizer)
         weights, moments = flatten(self._model.trainable_variables), [flatten(variables) for variables in slots]
@@ -76,7 +76,7 @@ class NativeEngine:
                 loss, gradients = self._network.differentiate(
                     weights, self._find_sequences(rows), windows.get_labels(rows), step=step, threads=count_threads()
                 )
-                with np.errstate(over="ignore", invalid="ignore"):  # a run that diverges is seen by its loss
+                with np.errstate(over="ignore", invalid="ignore"):  # its loss shows that a run diverges
                     self._update(optimizer, np.float32(before + done), weights, gradients, *moments)
                 done += 1
                 yield loss
@@ -91,9 +91,9 @@ class NativeEngine:
         return self._predict(np.asarray(rows, np.int64))
 
     def sample(self, rows: IntArray | range, count: int) -> FloatArray:
-        """Return `count` outputs of each window, dropout on, see `rdrop_cli.nn.engines.Engine.sample`."""
+        """Return `count` forecasts of each window, with dropout on, see `rdrop_cli.nn.engines.Engine.sample`."""
         rows = np.asarray(rows, np.int64)
-        if shares_masks(self._model):  # a batch has one mask: each sample is that of a step
+        if shares_masks(self._model):  # a batch shares one mask, so each sample uses the mask of another step
             same = np.zeros(len(rows), np.int64)
             return np.stack([self._predict(rows, same, step) for step in range(count)])
         draws = np.repeat(np.arange(count, dtype=np.int64), len(rows))

@@ -1,8 +1,8 @@
-// What a network's arithmetic costs at the least: multiply-adds at the peak of the core, and activations.
+// The minimum cost of a network's arithmetic: multiply-adds at the core's peak rate, and activations.
 #pragma once
 #include "lanes.h"
 
-// A value that the compiler can neither foresee nor drop.
+// Keeps the compiler from predicting a value or removing it.
 static inline void pin(Vec& value) {
 #if defined(__x86_64__)
   asm volatile("" : "+x"(value));
@@ -13,7 +13,7 @@ static inline void pin(Vec& value) {
 #endif
 }
 
-// At least `count` multiply-adds, in as many independent sums as the latency of one needs.
+// Does at least `count` multiply-adds, in enough independent sums to hide the latency.
 static inline void work_multiply_adds(int64_t count) {
   constexpr int SUMS = 12;
   Vec sum[SUMS] = {}, factor = fill(0.5f), term = fill(1.f);
@@ -22,7 +22,7 @@ static inline void work_multiply_adds(int64_t count) {
     for (Vec& s : sum) s = s * factor + term, pin(s);
 }
 
-// At least as many activations, as many at once as the cells compute.
+// Computes at least this many activations, as many at once as the cells do.
 static inline void work_activations(int64_t sigmoids, int64_t tanhs) {
   typedef Pack<AT_ONCE * VECS> Values;
   Values x = 0.f;

@@ -1,4 +1,4 @@
-"""A Keras model as the kernel's network: the same weights, and the masks that its layers would draw."""
+"""The description of a Keras model for the kernel: its weights, and the masks that its layers would draw."""
 
 import math
 from collections.abc import Callable
@@ -56,14 +56,14 @@ def describe_model(model: keras.Model, find_stream: FindStream) -> Description:
     """Describe a model to the kernel.
 
     Args:
-        model: layers over time: recurrent, convolutions, pooling, or a dense one on the flattened window; dropout
-            layers before, between and after; and dense units.
-        find_stream: the seed that a generator has throughout a run, see `rdrop_cli.nn.randomness.MaskSeeds`.
+        model: layers over time (recurrent, convolution, pooling, or dense on the flattened window), with dropout layers
+            before, between and after them, and dense units at the end.
+        find_stream: returns the seed that a generator has throughout a run, see `rdrop_cli.nn.randomness.MaskSeeds`.
 
     Raises:
-        UnsupportedModelError: the kernel cannot compute it.
+        UnsupportedModelError: the kernel cannot compute the model.
     """
-    # Very types, here and below: a subclass may compute something else between the same weights.
+    # Exact types, here and below: a subclass may compute something else with the same weights.
     if type(model) is not keras.Sequential:
         raise UnsupportedModelError(f"{model.name} is a {type(model).__name__}, not a plain stack of layers")
     _, timesteps, features = model.input_shape
@@ -81,11 +81,11 @@ class _Reader:
     """Reads a model's layers from first to last.
 
     Attributes:
-        width: features or units of what the next layer is given.
-        timesteps: of the same.
-        stages: so far.
-        given: masks on what the next layer is given, and whether they are drawn for each timestep.
-        dense: where the dense units' weights begin, once they have been read.
+        width: features or units of the next layer's input.
+        timesteps: of the next layer's input.
+        stages: those read so far.
+        given: masks on the next layer's input; `given_per_step` says whether each timestep has its own.
+        dense: index of the dense units' weights; None until they are read.
     """
 
     model: keras.Sequential
@@ -105,7 +105,7 @@ class _Reader:
             position += math.prod(variable.shape)
 
     def read(self, layer: Any) -> None:
-        """Take in one layer.
+        """Read one layer.
 
         Raises:
             UnsupportedModelError: the kernel cannot compute it.
@@ -128,18 +128,18 @@ class _Reader:
             self._read_recurrent(layer)
 
     def _locate(self, layer: Any, weights: Any) -> int:
-        """Return where a layer's weights begin among all that are trained."""
+        """Return the index of a layer's weights in the array of all trained weights."""
         if weights.path not in self._offsets:
             raise UnsupportedModelError(f"the kernel cannot compute {layer.name} because its weights are not trained")
         return self._offsets[weights.path]
 
     @property
     def _gives_sequence(self) -> bool:
-        """Whether the next layer is given a sequence, and not one state."""
+        """Whether the next layer's input is a sequence, not a single state."""
         return not self._is_flat and (not self.stages or bool(self.stages[-1].every_state))
 
     def _read_dense_over_time(self, layer: Any) -> None:
-        """Take in a dense layer on a flattened sequence: a convolution that reads all timesteps at once."""
+        """Read a dense layer on a flattened sequence: a convolution that reads all timesteps at once."""
         self._refuse_unmet(layer, self._want_of_weights(layer, keras.activations.relu))
         self._is_flat = False
         self._add(Kind.CONVOLUTION, self.timesteps, layer.units, self._locate(layer, layer.kernel), every_state=False)
@@ -228,7 +228,7 @@ class _Reader:
         )
         for i, direction in enumerate(directions):
             stage.layers[i] = self._describe_layer(direction)
-            # Keras gives the states of a layer that reads backwards in the order of reading, but turns a pair's round.
+            # Keras returns the states of a backward layer in the order of reading, but in a pair it reverses them.
             stage.layers[i].in_reading_order = int(not pair)
         self.stages.append(stage)
         self.given, self.given_per_step = Masks(), False
@@ -259,7 +259,7 @@ class _Reader:
         method, gates = layer.method, len(layer.kind.gates)
         if method.site not in SITES:
             raise UnsupportedModelError(f"the kernel has no masks on the {method.site}")
-        first = 2 * gates * layer.go_backwards  # as `rdrop_cli.nn.masks` numbers them
+        first = 2 * gates * layer.go_backwards  # numbered as in `rdrop_cli.nn.masks`
         described.site = SITES[method.site]
         described.per_step = int(method.lifetime is Lifetime.STEP)
         described.shared = int(not method.per_sample)
@@ -275,7 +275,7 @@ class _Reader:
             described.site = MaskSite.NOWHERE
 
     def _add_keras_dropout(self, described: Layer, layer: Any) -> None:
-        """Add the masks of Keras's own layer, which draws those on x before those on h.
+        """Add the masks of Keras's own layer, which draws the masks on x before those on h.
 
         With recurrent_dropout off and Keras's default implementation (2), all gates share one mask on x.
         """
@@ -291,7 +291,7 @@ class _Reader:
     def _describe_masks(
         self, layer: Any, first: int, count: int, rate: float, scaling: Scaling = Scaling.INVERTED
     ) -> Masks:
-        if rate == 1:  # Keras's Dropout then drops all, and its cells nothing
+        if rate == 1:  # Keras's Dropout then drops everything, its cells nothing
             raise UnsupportedModelError(f"the kernel cannot compute {layer.name} because of its rate of 1")
         inverted = scaling is Scaling.INVERTED
         return Masks(

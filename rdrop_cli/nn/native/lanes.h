@@ -1,6 +1,6 @@
 // Vectors of float32 "lanes", one sequence of a batch in each: elementary functions, and bits that mask lanes.
 //
-// They are the vector extensions of GCC and Clang, as wide as the machine's registers. The functions are written out
+// They use the vector extensions of GCC and Clang, as wide as the machine's registers. The functions are written out
 // because a compiler's own come only with -ffast-math, which loses NaN, and which under GCC before 13 makes the whole
 // process flush denormals to zero as soon as the library is loaded.
 #pragma once
@@ -14,10 +14,10 @@
 #define INLINE_MEMBER __attribute__((always_inline)) inline
 #define INLINE static INLINE_MEMBER
 
-// Floats in a vector, vectors in a block of sequences, units whose elementary functions are computed at once, as many
-// as hide their latency; rows of a product, and rows and columns of an outer product, whose sums fit into the registers.
-// A block of two vectors uses a weight once loaded twice; of one it needs half of the nearest cache, where AVX-512 takes
-// a weight from memory within a multiply-add.
+// Floats in a vector; vectors in a block of sequences; units whose elementary functions are computed at once, enough to
+// hide their latency; rows of a product, and rows and columns of an outer product, whose sums fit into the registers.
+// A block of two vectors uses each loaded weight twice. A block of one needs half as much of the nearest cache: that is
+// for AVX-512, where a multiply-add takes a weight directly from memory.
 #if defined(__AVX512F__)
 constexpr int VEC = 16, VECS = 1, AT_ONCE = 4, PRODUCT_ROWS = 16, OUTER_ROWS = 8, OUTER_COLUMNS = 3;
 #elif defined(__AVX__)
@@ -40,7 +40,7 @@ struct Lanes {
 
 static inline Vec fill(float value) { return Vec{} + value; }
 
-// COUNT vectors of which each operation is done before the next: long chains of operations run side by side.
+// COUNT vectors. Each operation is done on all of them before the next, so long chains of operations run in parallel.
 template <int COUNT>
 struct Pack {
   Vec v[COUNT];
@@ -49,7 +49,7 @@ struct Pack {
   INLINE_MEMBER Pack(float value) {
     for (Vec& each : v) each = fill(value);
   }
-  // The values of COUNT / VECS units, one after the other.
+  // The values of COUNT / VECS consecutive units.
   INLINE_MEMBER explicit Pack(const Lanes* from) {
     for (int i = 0; i < COUNT; i++) v[i] = from[i / VECS][i % VECS];
   }
@@ -80,7 +80,7 @@ struct Pack {
   }
 };
 
-// One bit for each lane: of a mask on a unit in a block of sequences.
+// A mask on one unit in a block of sequences: one bit per lane.
 typedef uint32_t Bits;
 constexpr Bits ALL_LANES = LANES == 32 ? ~0u : (1u << LANES) - 1;
 
@@ -95,7 +95,7 @@ INLINE Vec keep(Bits bits, int v, Vec value) {
 #endif
 }
 
-// The lanes, of the VEC / 2 that 64-bit words stand for, whose low 32 bits, cut to 23, are at least `least`.
+// One bit per 64-bit word, VEC / 2 of them: whether its low 23 bits are at least `least`.
 static inline Bits find_large(Longs words, uint64_t least) {
   words &= 0x7fffff;
 #if defined(__AVX512F__)
@@ -120,10 +120,10 @@ static inline Longs multiply_low(Longs words, uint32_t by) {
 #endif
 }
 
-// The high 32 bits of each word in its low ones; what is left in the high ones does not matter.
+// Moves the high 32 bits of each word to the low ones; the new high bits are unspecified.
 static inline Longs take_high(Longs words) {
 #if defined(__AVX512F__)
-  return (Longs)_mm512_shuffle_epi32((__m512i)words, (_MM_PERM_ENUM)0xf5);  // not on the port that multiplies
+  return (Longs)_mm512_shuffle_epi32((__m512i)words, (_MM_PERM_ENUM)0xf5);  // not on the multiplication port
 #else
   return words >> 32;
 #endif
@@ -137,7 +137,7 @@ static inline Longs xor3(Longs a, Longs b, Longs c) {
 #endif
 }
 
-// x, but not outside [-most, most]; NaN stays NaN.
+// x limited to [-most, most]; NaN stays NaN.
 template <int COUNT>
 INLINE Pack<COUNT> clamp(const Pack<COUNT>& x, float most) {
 #if defined(__AVX512F__)
@@ -155,7 +155,7 @@ INLINE Pack<COUNT> clamp(const Pack<COUNT>& x, float most) {
 template <int COUNT>
 INLINE Pack<COUNT> reciprocal(const Pack<COUNT>& x) {
 #if defined(__AVX512F__)
-  // A fifth of a division's time, with a step of Newton's.
+  // An estimate and one step of Newton's method: a fifth of a division's time.
   const Pack<COUNT> guess = x.map([](Vec v) { return (Vec)_mm512_rcp14_ps((__m512)v); });
   return guess + guess * (1.f - x * guess);
 #else
@@ -214,7 +214,7 @@ INLINE Pack<COUNT> slope(Activation activation, const Pack<COUNT>& value) {
   return value.map([](Vec v) { return v > 0.f ? fill(1.f) : Vec{}; });
 }
 
-// A value that several sums take: loaded once, where compilers would rather load it for each.
+// Has a value that several sums use loaded once; compilers would load it for each sum.
 static inline Vec in_register(Vec value) {
 #if defined(__AVX512F__)
   asm("" : "+v"(value));
@@ -240,7 +240,7 @@ static inline float total(const Lanes& lanes) {
 template <int COUNT>
 static inline void find_totals(const Vec* v, float* totals) {
 #if defined(__AVX512F__)
-  // Halves of pairs are added until WIDE vectors have become one, their totals in their order.
+  // Halves of pairs are added until WIDE vectors have become one, which holds their totals in order.
   constexpr int FEW = COUNT < VEC ? COUNT : VEC, WIDE = FEW <= VEC / 2 ? VEC / 2 : VEC;
   const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
   const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));

@@ -12,19 +12,19 @@ enum CellKind : int64_t { GRU, LSTM };
 struct LayerSpec {
   int64_t cell, features, units, activation;
   int64_t backwards;   // reads the last timestep first
-  int64_t in_reading_order;  // the states that it gives are: the first read is the first
-  int64_t site, per_step, shared;  // of recurrent masks: what they multiply; drawn at each timestep; by the batch
-  int64_t weights;     // where its kernel, recurrent kernel and bias begin among the network's parameters
+  int64_t in_reading_order;  // whether it outputs its states in the order of reading
+  int64_t site, per_step, shared;  // of recurrent masks: what they multiply; new at each timestep; shared by the batch
+  int64_t weights;     // index of its kernel, recurrent kernel and bias in the network's parameters
   MaskSpec input, recurrent;
 };
 
-// What a pass over one block of sequences needs; kept from call to call.
+// Buffers for a pass over one block of sequences; reused between calls.
 struct LayerRoom {
   std::vector<Lanes> records, seen_x, seen_h, deltas, d_state, tile;
   std::vector<Bits> input_bits, recurrent_bits;
 };
 
-// Where a layer's states go, or their gradients come from: all of them, or the last alone.
+// Where a layer's states go, or their gradients come from: all of them, or only the last.
 struct Given {
   Steps steps;
   bool every;
@@ -34,7 +34,7 @@ typedef std::function<void(int64_t)> Ready;
 
 struct Layer {
   LayerSpec spec;
-  bool training = false, keeps = false;  // draws masks; keeps the records of all timesteps, for the way back
+  bool training = false, keeps = false;  // draws masks; keeps the records of all timesteps, for the backward pass
   int64_t step = 0, timesteps = 0;
   std::vector<float> forward, back_to_h, back_to_x, bias;  // packed
   std::vector<float> kernel_scale, recurrent_scale;        // masks that the batch shares; empty: none
@@ -54,7 +54,7 @@ struct Layer {
   int64_t time_of(int64_t j) const { return spec.backwards ? timesteps - 1 - j : j; }
   int64_t given_at(int64_t j) const { return spec.in_reading_order ? j : time_of(j); }
 
-  // Take this step's weights, multiplied by the masks that a whole batch shares.
+  // Takes this step's weights, multiplied by the masks that the batch shares.
   void prepare(const float* parameters, bool train, bool keep, int64_t at_step, int64_t steps, bool differentiates_x) {
     training = train, keeps = keep, step = at_step, timesteps = steps;
     if (spec.cell == GRU)
@@ -87,7 +87,7 @@ struct Layer {
                      : differentiate_cell<Lstm>(room, x, d_output, d_x, gradients);
   }
 
-  // Of masked weights to those of the weights.
+  // Turns the gradients of masked weights into those of the weights.
   void unscale(float* gradients) const {
     float *kernel = gradients + spec.weights, *recurrent = kernel + spec.features * columns();
     for (size_t i = 0; i < kernel_scale.size(); i++) kernel[i] *= kernel_scale[i];
@@ -165,7 +165,7 @@ struct Layer {
     return room.recurrent_bits.data() + (draws_each_step() ? j * spec.recurrent.count * spec.units : 0);
   }
 
-  // Of what the gates read of the state, at the j-th timestep read.
+  // The masks on the state as the gates read it, at the j-th timestep read.
   RowMasks read_masks(const LayerRoom& room, int64_t j) const {
     bool reads = masks_state() && (spec.site == READ || spec.site == PREVIOUS);
     return {reads ? bits_at(room, j) : nullptr, spec.recurrent.count, spec.units, (float)spec.recurrent.kept};
@@ -210,7 +210,7 @@ struct Layer {
     const float* weight = forward.data();
     for_each_tile<PRODUCT_ROWS>(spec.units, [&](int64_t u, auto count) {
       constexpr int COUNT = decltype(count)::value;
-      fetch_rows(now + u, Cell::ROWS, COUNT);  // written behind the products; by then they are in the nearest cache
+      fetch_rows(now + u, Cell::ROWS, COUNT);  // written after the products, when they are in the nearest cache
       Lanes sum[4][COUNT];
       for (int gate = 0; gate < Cell::GATES; gate++) {
         const Terms of_x_and_h[] = {{x[gate], spec.features}, {h[gate], spec.units}};
@@ -222,7 +222,7 @@ struct Layer {
     });
   }
 
-  // Of `count` units from u on, whose sums are at sum[which * count + i].
+  // Advances `count` units from u on, whose sums are at sum[which * count + i].
   template <class Cell>
   void finish(const Lanes* sum, int64_t count, Lanes* now, Lanes* next, int64_t u, const StepMasks& masks) const {
     call_with_kind(masks, spec.activation, [&](const auto& kind) {
@@ -234,8 +234,8 @@ struct Layer {
     });
   }
 
-  // From a timestep's products to the elementwise part of the one before it, tile by tile: what that part needs comes
-  // from the outer caches, and is fetched while the products of its tile are computed.
+  // Goes from a timestep's products to the elementwise part of the timestep before, tile by tile: that part reads data
+  // from the outer caches, which is prefetched while the products of its tile are computed.
   template <class Cell>
   void differentiate_cell(LayerRoom& room, Steps x, const Given& d_output, Steps d_x, float* gradients) const {
     const int64_t units = spec.units;
@@ -295,7 +295,7 @@ struct Layer {
     });
   }
 
-  // Those of the timesteps [begin, begin + steps) in the order of reading.
+  // Adds those of the timesteps [begin, begin + steps) in the order of reading.
   template <class Cell>
   void add_weight_gradients(LayerRoom& room, Steps x, int64_t begin, int64_t steps, float* kernel) const {
     const int64_t units = spec.units, stride = pad(rows());
@@ -323,7 +323,7 @@ struct Layer {
     for_each_group(read_masks(room, begin), Cell::GATES, add_h);
   }
 
-  // The gates that read the same values.
+  // Calls work(first gate, number of gates) for the gates that read the same values.
   template <class Work>
   static void for_each_group(const RowMasks& masks, int64_t gates, const Work& work) {
     const int64_t size = masks.group(gates);

@@ -1,6 +1,6 @@
 // Masks as TensorFlow draws them: the bits of tf.random.stateless_uniform(alg="philox"), computed where they are used.
 //
-// Philox 4x32-10 (Salmon et al. 2011) makes four words of a counter; element e of a tensor is word e % 4 of counter
+// Philox 4x32-10 (Salmon et al. 2011) makes four words from a counter; element e of a tensor is word e % 4 of counter
 // e / 4. A mask is 1 where the low 23 bits of its word, as a fraction, are at least the rate.
 #pragma once
 #include <cmath>
@@ -13,7 +13,7 @@ constexpr uint32_t PHILOX_A = 0xD2511F53, PHILOX_B = 0xCD9E8D57, WEYL_A = 0x9E37
 struct Generator {
   uint32_t key[2], high[2];
 
-  // As TensorFlow scrambles the two words of a stateless seed.
+  // Scrambles the two words of a stateless seed as TensorFlow does.
   static Generator from_seed(uint64_t first, uint64_t second) {
     Generator scramble = {{0x3ec8f720, 0x02461e29}, {(uint32_t)second, (uint32_t)(second >> 32)}};
     uint32_t mix[4];
@@ -30,7 +30,7 @@ struct Generator {
     words[0] = a, words[1] = b, words[2] = c, words[3] = d;
   }
 
-  // For COUNT times VEC / 2 counters, a word in the low half of each 64 bits: COUNT chains of operations side by side.
+  // The same for COUNT times VEC / 2 counters, in COUNT parallel chains; each word is in the low half of 64 bits.
   template <int COUNT>
   void draw(const Longs (&counter)[COUNT], Longs (&words)[COUNT][4]) const {
     for (int i = 0; i < COUNT; i++)
@@ -48,7 +48,7 @@ struct Generator {
 // `count` masks that a training call draws, one seed each; description.py's `Masks`.
 struct MaskSpec {
   int64_t stream, first, count;  // seed i of step s is (stream, s * DRAWS_PER_STEP + first + i), as Keras reduces it
-  double rate, kept, average;    // 0 with probability `rate`, else `kept`; `average` in inference, where that is not 1
+  double rate, kept, average;    // 0 with probability `rate`, else `kept`; `average` in inference if that is not 1
 
   Generator generator(int64_t step, int64_t i) const {
     constexpr int64_t DRAWS_PER_STEP = 1 << 12, MODULUS = INT32_MAX - 1;
@@ -57,10 +57,10 @@ struct MaskSpec {
   uint64_t least() const { return std::ceil((double)(float)rate * (1 << 23)); }
 };
 
-// Which samples of a batch the lanes stand for; the last one of a batch fills up its block.
+// The samples of a batch that are in the lanes of a block; the last sample of the batch pads its block.
 struct Samples {
   int64_t first, size;
-  const int64_t* draws = nullptr;  // (size,): whose masks each has, in the place of its own
+  const int64_t* draws = nullptr;  // (size,): the sample whose masks each has instead of its own
   int lanes() const { return size - first < LANES ? size - first : LANES; }
   int64_t at(int lane) const { return first + (lane < lanes() ? lane : lanes() - 1); }
   int64_t draw(int lane) const { return draws ? draws[at(lane)] : at(lane); }
@@ -73,7 +73,7 @@ static inline void draw_bits(const Generator& generator, uint64_t least, int64_t
   Longs group[PARTS];
   memcpy(group, start, sizeof group);
   for (Longs& part : group) part /= 4;
-  Bits begins_at[4] = {};  // lanes by the word of a group that their first element is
+  Bits begins_at[4] = {};  // lanes by the word of a group at which they start
   for (int lane = 0; lane < LANES; lane++) begins_at[start[lane] % 4] |= 1u << lane;
   memset(bits, 0, count * sizeof *bits);
   const int64_t end = begins_at[0] == ALL_LANES ? count : count + 3;
@@ -94,7 +94,7 @@ static inline void draw_bits(const Generator& generator, uint64_t least, int64_t
   }
 }
 
-// Draw each of the spec's masks, (sample, timesteps, count) in TensorFlow, at one timestep: bits[mask][count].
+// Draws each of the spec's masks, (sample, timesteps, count) in TensorFlow, at one timestep: bits[mask][count].
 static inline void draw_masks(const MaskSpec& spec, int64_t step, const Samples& samples, int64_t timesteps, int64_t t,
                               int64_t count, Bits* bits) {
   alignas(64) int64_t start[LANES];
@@ -103,7 +103,7 @@ static inline void draw_masks(const MaskSpec& spec, int64_t step, const Samples&
     draw_bits(spec.generator(step, i), spec.least(), count, start, bits + i * count);
 }
 
-// A mask that a whole batch shares, element by element: scale[e] is 0 or `kept`.
+// Draws a mask that the batch shares, element by element: scale[e] is 0 or `kept`.
 static inline void draw_shared_mask(const MaskSpec& spec, int64_t step, int64_t i, int64_t count, float* scale) {
   Generator generator = spec.generator(step, i);
   uint32_t words[4], least = spec.least();

@@ -1,8 +1,8 @@
 // Layers over time and dense units over a batch on a CPU, forward and backward, in float32.
 //
-// The batch is cut into blocks of LANES sequences, and arrays are laid out [unit][lane]: each operation is on whole
-// vectors whatever the number of units. One thread takes a block through all timesteps and layers, forwards and back,
-// and the blocks' gradients are added up in the blocks' order: the number of threads cannot change a bit of the result.
+// The batch is cut into blocks of LANES sequences, and arrays are laid out [unit][lane]: operations are on full vectors
+// for any number of units. One thread takes a block through all timesteps and layers, forward and backward, and the
+// blocks' gradients are added up in the order of the blocks, so results are bit-identical for any number of threads.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -16,13 +16,13 @@
 #include "floor.h"
 #include "layer.h"
 
-constexpr int64_t AHEAD = 8;  // timesteps by which the rows of a window are fetched before they are gathered
+constexpr int64_t AHEAD = 8;  // how many timesteps ahead of gathering the rows of a window are prefetched
 
 // description.py's `Stage`: one layer, or two recurrent ones that read the same sequences in opposite directions.
 struct StageSpec {
-  int64_t kind, taps;  // taps: timesteps that each of a convolution's or a pooling's reads
+  int64_t kind, taps;  // taps: timesteps that each output timestep of a convolution or a pooling reads
   int64_t directions, every_state;
-  int64_t given_per_step;  // the masks on what it is given are drawn for each timestep
+  int64_t given_per_step;  // whether the masks on its input are drawn for each timestep
   MaskSpec given;
   LayerSpec layers[2];
 };
@@ -31,7 +31,7 @@ struct StageSpec {
 struct NetworkSpec {
   int64_t stages, timesteps, parameters;
   DenseSpec dense;
-  MaskSpec returned;  // on what the dense units are given
+  MaskSpec returned;  // on the input of the dense units
   const StageSpec* first;
 };
 
@@ -39,14 +39,14 @@ struct NetworkSpec {
 struct Call {
   int64_t threads, size, step, stride;
   const float* parameters;
-  const float* rows;      // (any, features); sequence i's timestep t is row starts[i] + t * stride
+  const float* rows;      // (any, features); timestep t of sequence i is row starts[i] + t * stride
   const int64_t* starts;  // (size,)
-  const int64_t* draws;   // (size,): with which sample's masks each is predicted; null: without dropout
+  const int64_t* draws;   // (size,): the sample whose masks each prediction has; null: no dropout
 };
 
 struct Stage {
   StageSpec spec;
-  int64_t steps;              // timesteps that it is given
+  int64_t steps;              // timesteps of its input
   std::vector<Layer> layers;  // recurrent ones
   Convolution convolution;
   int64_t features() const { return spec.layers[0].features; }
@@ -56,9 +56,9 @@ struct Stage {
   int64_t steps_given() const { return is(RECURRENT) ? steps : is(CONVOLUTION) ? steps - spec.taps + 1 : steps / spec.taps; }
 };
 
-// What one thread needs for a block.
+// Buffers of one thread for a block.
 struct Room {
-  std::vector<std::vector<Lanes>> x, d_x;  // by stage, and behind them the dense units'
+  std::vector<std::vector<Lanes>> x, d_x;  // by stage, then those of the dense units
   std::vector<std::vector<Bits>> given_bits;
   std::vector<LayerRoom> layers;
   std::vector<Terms> read;
@@ -66,8 +66,8 @@ struct Room {
   DenseRoom dense;
 };
 
-// Numbers below 2^-126 become 0 in a thread while this lives: gradients fade over time, and computing with such numbers
-// takes a hundred times as long.
+// Flushes numbers below 2^-126 to 0 in a thread while the object exists: gradients fade over time, and computing with
+// such numbers takes a hundred times as long.
 class FlushDenormals {
 #if defined(__x86_64__)
   unsigned before = _mm_getcsr();
@@ -152,7 +152,7 @@ class Network {
     return width;
   }
 
-  // Steps of stage i's input; behind the last stage, the one step that the dense units read.
+  // Timesteps of stage i's input; after the last stage, the one timestep that the dense units read.
   int64_t steps_at(int64_t i) const { return i < spec.stages ? stages[i].steps : 1; }
   int64_t stride_at(int64_t i) const { return pad(i < spec.stages ? stages[i].features() : width()); }
   Steps x_of(Room& room, int64_t i) const { return {room.x[i].data(), stride_at(i)}; }
@@ -186,7 +186,7 @@ class Network {
   template <class Work>
   void share_blocks(const Call& call, const Work& work) {
     int64_t blocks = (call.size + LANES - 1) / LANES, threads = std::min(call.threads, blocks);
-    for (int64_t i = 0; i < threads; i++) {  // here, where lack of memory can be reported
+    for (int64_t i = 0; i < threads; i++) {  // here, because helper threads cannot report a lack of memory
       if (!rooms[i]) rooms[i] = std::make_unique<Room>();
       make_room(*rooms[i]);
     }
@@ -198,7 +198,7 @@ class Network {
     std::vector<std::thread> helpers;
     try {
       for (int64_t i = 1; i < threads; i++) helpers.emplace_back(take_blocks, std::ref(*rooms[i]));
-    } catch (const std::system_error&) {  // the system grants no more threads: those there are do all the work
+    } catch (const std::system_error&) {  // the system grants no more threads: the existing ones do all the work
     }
     take_blocks(*rooms[0]);
     for (auto& helper : helpers) helper.join();
@@ -217,13 +217,13 @@ class Network {
       for (const Layer& layer : stages[i].layers) {
         layer.run(*layer_room++, samples, x, {output, (bool)stages[i].spec.every_state}, ready);
         output.data += layer.spec.units;
-        ready = [](int64_t) {};  // a second layer finds all timesteps
+        ready = [](int64_t) {};  // for a second layer all timesteps are ready
       }
     }
     drop_given(spec.stages, 0, samples, room);
   }
 
-  // What makes timestep t of stage i's input ready: gathered, and multiplied by its masks.
+  // Returns a function that makes timestep t of stage i's input ready: gathers it and multiplies it by its masks.
   Ready prepare_input(int64_t i, const Call& call, const Samples& samples, Room& room) const {
     const int64_t features = stages[0].features(), stride = call.stride * features;
     const int64_t ahead = (stages[0].reads_backwards() ? -AHEAD : AHEAD) * stride;
@@ -233,7 +233,7 @@ class Network {
       float* to = (float*)x_of(room, i).at(t);
       for (int lane = 0; i == 0 && lane < LANES; lane++) {
         const float* row = first[lane] + t * stride;
-        __builtin_prefetch(row + ahead), __builtin_prefetch(row + ahead + features - 1);  // outside, they do nothing
+        __builtin_prefetch(row + ahead), __builtin_prefetch(row + ahead + features - 1);  // harmless if outside
         for (int64_t k = 0; k < features; k++) to[k * LANES + lane] = row[k];
       }
       drop_given(i, t, samples, room);
@@ -244,7 +244,7 @@ class Network {
   bool given_anew(int64_t i) const { return i < spec.stages && stages[i].spec.given_per_step; }
   int64_t width_at(int64_t i) const { return i < spec.stages ? stages[i].features() : width(); }
 
-  // Multiply timestep t of what stage i is given by its masks, drawn for each timestep or, where the first is read, once.
+  // Multiplies timestep t of stage i's input by its masks, drawn for each timestep, or once when the first one is read.
   void drop_given(int64_t i, int64_t t, const Samples& samples, Room& room) const {
     const MaskSpec& masks = given_spec(i);
     if (!training || !masks.count) return;
@@ -288,7 +288,7 @@ class Network {
 };
 
 extern "C" {
-// Null where there is no memory for it.
+// Returns null if there is not enough memory.
 Network* network_create(const NetworkSpec& spec) try {
   return new Network(spec);
 } catch (const std::bad_alloc&) {
@@ -297,7 +297,7 @@ Network* network_create(const NetworkSpec& spec) try {
 
 void network_free(Network* network) { delete network; }
 
-// Both return 0, or 1 where there is not enough memory.
+// Both return 0, or 1 if there is not enough memory.
 int64_t network_predict(Network* network, const Call& call, float* output) try {
   network->predict(call, output);
   return 0;
@@ -313,7 +313,7 @@ int64_t network_differentiate(Network* network, const Call& call, const float* t
   return 1;
 }
 
-// As tf.random.stateless_uniform((count,), (seed, step), minval, maxval, tf.int64, alg="philox").
+// Draws as tf.random.stateless_uniform((count,), (seed, step), minval, maxval, tf.int64, alg="philox") does.
 void random_integers(int64_t seed, int64_t step, int64_t minval, int64_t maxval, int64_t count, int64_t* out) {
   Generator generator = Generator::from_seed(seed, step);
   uint32_t words[4];

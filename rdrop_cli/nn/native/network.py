@@ -1,4 +1,4 @@
-"""The compiled kernel on NumPy arrays: a recurrent network on a batch. Checks what it is given: C++ does not."""
+"""The compiled kernel on NumPy arrays: a recurrent network on a batch. Arguments are checked here, not in C++."""
 
 import ctypes
 import os
@@ -30,7 +30,7 @@ class _Call(ctypes.Structure):
 
 @dataclass(frozen=True)
 class Sequences:
-    """A batch of sequences, as places in one matrix: sequence i's timestep t is row starts[i] + t · stride.
+    """A batch of sequences in one matrix: timestep t of sequence i is row starts[i] + t · stride.
 
     Attributes:
         rows: (row, feature).
@@ -44,21 +44,21 @@ class Sequences:
 
     @classmethod
     def from_batch(cls, batch: FloatArray) -> "Sequences":
-        """Make them of an array of shape (batch, time, feature)."""
+        """Make sequences from an array of shape (batch, time, feature)."""
         size, timesteps, features = batch.shape
         return cls(batch.reshape(-1, features), np.arange(size, dtype=np.int64) * timesteps, 1)
 
 
 class Library:
-    """A compiled kernel, loaded.
+    """A loaded, compiled kernel.
 
     Attributes:
-        instruction_set: that it was compiled for.
-        lanes: sequences that it computes side by side.
+        instruction_set: the one that it was compiled for.
+        functions: its C functions, called through ctypes.
     """
 
     def __init__(self, path: Path, instruction_set: str) -> None:
-        """Load it.
+        """Load a library.
 
         Raises:
             OSError: it cannot be loaded, or is not the kernel.
@@ -73,7 +73,7 @@ class Library:
             raise OSError(str(error)) from error
 
     def draw_integers(self, seed: int, step: int, bounds: range, count: int) -> IntArray:
-        """Draw integers within bounds as `tf.random.stateless_uniform` does by Philox from the seed (seed, step)."""
+        """Draw integers within bounds, as `tf.random.stateless_uniform` does with Philox and seed (seed, step)."""
         drawn = np.empty(count, np.int64)
         arguments = (seed, step, bounds.start, bounds.stop, count)
         self.functions.random_integers(*map(ctypes.c_int64, arguments), _locate(drawn))
@@ -87,26 +87,26 @@ class Library:
         return drawn
 
     def multiply_and_add(self, count: int) -> None:
-        """Do that many multiply-adds, at the peak of the core that this thread has."""
+        """Do this many multiply-adds, at the peak rate of this thread's core."""
         self.functions.floor_multiply_adds(ctypes.c_int64(count))
 
     def activate(self, sigmoids: int, tanhs: int) -> None:
-        """Compute that many activations, of values at hand."""
+        """Compute this many activations, of values in registers."""
         self.functions.floor_activations(ctypes.c_int64(sigmoids), ctypes.c_int64(tanhs))
 
 
 class Network:
     """A network on a batch, in float32.
 
-    No result depends on `threads`, not by a bit. Methods release Python's lock; calls of one network must take turns.
+    Results are bit-identical for any `threads`. Methods release the GIL, but calls of one network must not overlap.
     """
 
     def __init__(self, library: Library, description: Description) -> None:
-        """Describe a network to a library that is to compute it.
+        """Describe a network to the library that computes it.
 
         Raises:
             ValueError: sizes do not fit each other.
-            MemoryError: there is not enough.
+            MemoryError: there is not enough memory.
         """
         description.check()
         self.description = description
@@ -127,13 +127,13 @@ class Network:
         step: int = 0,
         draws: IntArray | None = None,
     ) -> FloatArray:
-        """Return the outputs, (batch,) or (batch, outputs), without dropout: no window is copied, nothing is kept.
+        """Return the outputs, (batch,) or (batch, outputs), without dropout; windows are not copied.
 
         With `draws`, (batch,), dropout is on: each sequence has the masks of that sample of the training step `step`.
 
         Raises:
-            ValueError: shapes or types do not fit, or a sequence leaves its matrix.
-            MemoryError: there is not enough.
+            ValueError: shapes or types do not fit, or a sequence exceeds its matrix.
+            MemoryError: there is not enough memory.
         """
         call = self._fill_call(parameters, sequences, threads, step=step)
         if draws is not None:
@@ -147,18 +147,18 @@ class Network:
     def differentiate(
         self, parameters: FloatArray, sequences: Sequences, targets: FloatArray, *, step: int, threads: int
     ) -> tuple[float, FloatArray]:
-        """Return the loss, dropout on, and its gradients, (parameters,).
+        """Return the loss, with dropout on, and its gradients, (parameters,).
 
         Args:
             parameters: all weights.
             sequences: the batch, not empty.
-            targets: (batch,), or (batch, target) of several.
-            step: of which the masks are.
-            threads: to compute with, the caller's among them.
+            targets: (batch,), or (batch, target) if there are several.
+            step: training step, which determines the masks.
+            threads: number of threads, including the caller's.
 
         Raises:
-            ValueError: shapes or types do not fit, or a sequence leaves its matrix.
-            MemoryError: there is not enough.
+            ValueError: shapes or types do not fit, or a sequence exceeds its matrix.
+            MemoryError: there is not enough memory.
         """
         call = self._fill_call(parameters, sequences, threads, step=step)
         _check(targets, (len(sequences.starts), *self.description.target_shape))
@@ -184,16 +184,16 @@ class Network:
 
 @cache
 def load_library() -> Library:
-    """Return the kernel for this machine: ready in the package, or compiled if that has not been done before.
+    """Return the kernel for this machine: the one in the package, or one compiled on first use.
 
     Raises:
-        NativeUnavailableError: it cannot be had; the message says why.
+        NativeUnavailableError: the kernel is unavailable; the message says why.
     """
     instruction_set, unusable = find_instruction_set(), ""
     try:
         if ready := find_ready_library(instruction_set):
             return Library(ready, instruction_set)
-    except OSError as error:  # damaged, or made for a newer system: this one compiles its own
+    except OSError as error:  # damaged, or built for a newer system: compile another
         unusable = f"{error}; "
     try:
         path = build_library(instruction_set)
@@ -208,7 +208,7 @@ def load_library() -> Library:
 
 
 def _is_noexec(path: Path) -> bool:
-    """Whether no program may be loaded from a file's disk, as on some machines from `/tmp`."""
+    """Whether a file's disk is mounted noexec, as `/tmp` is on some machines."""
     return hasattr(os, "ST_NOEXEC") and bool(os.statvfs(path).f_flag & os.ST_NOEXEC)
 
 

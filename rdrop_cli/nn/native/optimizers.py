@@ -1,6 +1,6 @@
 """The updates of Keras's optimizers on flat arrays, in the order of Keras's operations, without momentum or decay.
 
-Arrays of NumPy are changed in place, those of JAX are not; both are returned.
+NumPy arrays are changed in place, JAX arrays are not; the new values are returned in both cases.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def update_adam(
     *,
     sqrt: Callable[[Any], Any] = np.sqrt,
 ) -> tuple[Any, Any, Any]:
-    """Return the new weights, momentum and velocity, (parameters,) each; `done` updates (float32) came before."""
+    """Return the new weights, momentum and velocity, (parameters,) each, after `done` (float32) earlier updates."""
     one = np.float32(1)
     powers = [np.float32(beta) ** (done + one) for beta in (optimizer.beta_1, optimizer.beta_2)]
     alpha = np.float32(optimizer.learning_rate) * sqrt(one - powers[1]) / (one - powers[0])

@@ -1,8 +1,8 @@
 // Products of packed weights with lanes, and outer products that sum over lanes and timesteps.
 //
 // A product is cut into tiles of a few rows, whose sums stay in registers; weights are packed in the order in which the
-// tiles read them. The number of a tile's rows is a constant to the compiler, those of units and features are not: one
-// library is for every size.
+// tiles read them. The number of rows in a tile is a compile-time constant; the numbers of units and features are not,
+// so one library works for every size.
 #pragma once
 #include <type_traits>
 
@@ -20,7 +20,7 @@ static inline void call_with_constant(int64_t count, const Work& work) {
   }
 }
 
-// Calls work(first row, number of rows) for tiles as even as they can be.
+// Calls work(first row, number of rows) for tiles of sizes as equal as possible.
 template <class Work>
 static inline void for_each_tile(int64_t rows, int64_t most, const Work& work) {
   int64_t tiles = (rows + most - 1) / most;
@@ -31,7 +31,7 @@ static inline void for_each_tile(int64_t rows, int64_t most, const Work& work) {
   }
 }
 
-// The same, the number of rows a constant to the compiler.
+// The same, with the number of rows as a compile-time constant.
 template <int MOST, class Work>
 static inline void for_each_tile(int64_t rows, const Work& work) {
   for_each_tile(rows, MOST, [&](int64_t row, int64_t count) {
@@ -39,7 +39,8 @@ static inline void for_each_tile(int64_t rows, const Work& work) {
   });
 }
 
-// Append weight[i * row + k * term], i over `rows` of a tile and k over the terms of their sums, as find_products reads.
+// Appends weight[i * row + k * term], i over the `rows` of a tile and k over the terms of their sums, in the order in
+// which find_products reads.
 static inline float* pack(const float* weight, int64_t rows, int64_t row, int64_t terms, int64_t term, float* packed) {
   for (int64_t k = 0; k < terms; k++)
     for (int64_t i = 0; i < rows; i++) *packed++ = weight[i * row + k * term];
@@ -52,8 +53,8 @@ struct Terms {
   int64_t count;
 };
 
-// sum[i] = bias[i] + sum over k of packed weight (k, i) * v[k], v the terms of `count` operands, one after another; no
-// bias: null. Returns the weight behind the last.
+// sum[i] = bias[i] + sum over k of packed weight (k, i) * v[k], where v are the terms of `count` operands in turn and
+// `bias` may be null. Returns the position after the last weight.
 template <int COUNT>
 INLINE const float* find_products(Lanes (&sum)[COUNT], const float* bias, const float* weight, const Terms* operands,
                                   int64_t count) {
@@ -68,13 +69,13 @@ INLINE const float* find_products(Lanes (&sum)[COUNT], const float* bias, const 
   return weight;
 }
 
-// Masks on the rows of a product, one for all gates or one for each; none: bits is null.
+// Masks on the rows of a product, one for all gates or one for each; `bits` is null if there are none.
 struct RowMasks {
   const Bits* bits;
   int64_t count, rows;
   float kept;
 
-  // How many gates are given the same: one if each has a mask of its own, else all.
+  // How many gates read the same values: one if each has its own mask, else all.
   int64_t group(int64_t gates) const { return bits && count > 1 ? 1 : gates; }
 
   Vec apply(int64_t gate, int64_t row, int v, Vec value) const {
@@ -94,7 +95,7 @@ static inline void apply_masks(const RowMasks& masks, const Lanes* in, int64_t g
 
 // out[k] += sum over gates of mask[k] * sum over n of weight (k, n) * delta[gate][n]
 //
-// Calls before(k, count) ahead of the sums of each tile of rows, and after(k, count) behind them.
+// Calls before(k, count) before the sums of each tile of rows, and after(k, count) after them.
 template <int GATES, class Before, class After>
 static inline void project_back(const float* weight, const RowMasks& masks, const Terms (&delta)[GATES], Lanes* out,
                                 const Before& before, const After& after) {
@@ -137,7 +138,7 @@ struct MaskedRows {
 };
 
 // grad[k * columns + n] += sum over lanes and timesteps j of value (j, k) * delta[gate].at(j)[n], for the gates from
-// `first` on that read the same values: the rows read(j), masked. A tile of them is copied, so that the sums run through
+// `first` on that read the same values: the rows read(j), masked. A tile of them is copied so that the sums run through
 // contiguous memory.
 template <class Read>
 static inline void add_outer(int64_t steps, int64_t rows, const Read& read, Lanes* tile, const Steps* delta,

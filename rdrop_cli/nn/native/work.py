@@ -1,4 +1,4 @@
-"""How much arithmetic a training step of a network is, whatever computes it."""
+"""The amount of arithmetic in a training step of a network, whatever computes it."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from rdrop_cli.nn.native.description import Activation, Cell, Description, Kind,
 
 @dataclass(frozen=True)
 class Work:
-    """Operations on single numbers: what no implementation can do without."""
+    """Operations on single numbers that every implementation needs."""
 
     multiply_adds: int
     sigmoids: int
@@ -15,9 +15,9 @@ class Work:
 
 
 def count_work(description: Description, batch_size: int) -> Work:
-    """Count the products with weights, forward and back, and the activations, of a training step.
+    """Count the products with weights, forward and backward, and the activations of a training step.
 
-    Masks, gates, pooling, the dense units, the loss and the optimizer are left out: a hundredth of it.
+    Masks, gates, pooling, the dense units, the loss and the optimizer are left out: they add about a hundredth.
     """
     multiply_adds, sigmoids, tanhs, steps = 0, 0, 0, description.timesteps
     for i, stage in enumerate(description.stages):
@@ -35,7 +35,7 @@ def count_work(description: Description, batch_size: int) -> Work:
 
 
 def _count_multiply_adds(layer: Layer, *, is_first: bool) -> int:
-    """Of a timestep: forward and for the weights' gradients all products, and back those whose gradient is wanted."""
+    """Count one timestep: all products forward and for the weights' gradients, and backward those that are needed."""
     columns = layer.units * (3 if layer.cell == Cell.GRU else 4)
     back = layer.units + (0 if is_first else layer.features)
     return int(columns * (2 * (layer.features + layer.units) + back))
