@@ -1,4 +1,4 @@
-"""Capture a training call of a network block by block: each recurrent layer with the dropout layers beside it."""
+"""Capture a training call of a network block by block: each recurrent layer with its adjacent dropout layers."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,19 +20,19 @@ Values = npt.NDArray[np.floating[Any]]
 
 DROPOUT_LAYERS = (keras.layers.Dropout, keras.layers.SpatialDropout1D)
 RECURRENT_LAYERS = (keras.layers.RNN, keras.layers.Bidirectional)
-OPEN = 50.0  # a gate's bias at which it is 1 in float32; at its negative it is 0
+OPEN = 50.0  # with this bias a gate is 1 in float32; with its negative it is 0
 PROBE_RATE = 0.5
 PROBE_SHAPE = (16, 3, 1)
 
 
 @dataclass(frozen=True, eq=False)
 class CapturedBlock:
-    """A recurrent layer, and what stands beside it, in a training call.
+    """A recurrent layer and its adjacent dropout layers in a training call.
 
     Attributes:
         layer: the recurrent layer.
-        given: (batch, time, feature), before any dropout layer.
-        returned: (batch, time, units) or (batch, units), after any dropout layer.
+        given: its input, (batch, time, feature), before any dropout layer.
+        returned: its output, (batch, time, units) or (batch, units), after any dropout layer.
         masks: in the order of the layers.
     """
 
@@ -45,10 +45,10 @@ class CapturedBlock:
 def capture_blocks(model: keras.Sequential, sequences: npt.ArrayLike) -> list[CapturedBlock]:
     """Call a network in training, up to its last recurrent layer and the dropout after it, and return its blocks.
 
-    A `Bidirectional` layer, which has to be the last recurrent one, gives a block for each direction.
+    A `Bidirectional` layer, which has to be the last recurrent one, gives one block per direction.
 
     Args:
-        model: recurrent layers, with dropout layers before or after, and what follows them.
+        model: recurrent layers, with dropout layers before or after them, then any other layers.
         sequences: (batch, time, feature).
     """
     blocks: list[CapturedBlock] = []
@@ -74,15 +74,15 @@ def capture_blocks(model: keras.Sequential, sequences: npt.ArrayLike) -> list[Ca
 
 
 def list_directions(layer: Any) -> list[Any]:
-    """Return a recurrent layer in a list, or the two of a `Bidirectional` one."""
+    """Return a recurrent layer in a list, or the two layers of a `Bidirectional` one."""
     return [layer.forward_layer, layer.backward_layer] if isinstance(layer, keras.layers.Bidirectional) else [layer]
 
 
 def changes_memory(layer: Any) -> bool:
-    """Measure whether a training call of a recurrent layer changes what all its gates are set to carry on.
+    """Measure whether the masks of a recurrent layer change its memory (h of a GRU, c of an LSTM).
 
-    In a copy of the layer all weights are 0 and the gates' biases such that the memory (h of a GRU, c of an LSTM)
-    passes from timestep to timestep as it is; only a mask can change it then.
+    In a copy of the layer, all weights are 0 and the biases set the gates so that the memory passes from timestep to
+    timestep unchanged; only a mask can change it then.
     """
     kind = find_cell(layer)
     rates = {name: PROBE_RATE if getattr(layer, name) else 0.0 for name in ("dropout", "recurrent_dropout")}
@@ -99,7 +99,7 @@ def changes_memory(layer: Any) -> bool:
 
 
 def _capture_dropout_layer(layer: Any, values: tf.Tensor, before: bool) -> tuple[tf.Tensor, tuple[MaskRecord, ...]]:
-    """Return what the layer makes of values in training, and its mask: what it makes of ones from the same seed."""
+    """Return the layer's output for values in training, and its mask: its output for ones from the same seed."""
     if not layer.rate:
         return values, ()
     state = tf.identity(layer.seed_generator.state.value)
@@ -114,5 +114,5 @@ def _capture_dropout_layer(layer: Any, values: tf.Tensor, before: bool) -> tuple
 
 
 def _name_readers(masks: tuple[MaskRecord, ...], cell: Cell) -> tuple[MaskRecord, ...]:
-    """Say of masks on a sequence that every gate of the cell behind reads it."""
+    """Return masks on a sequence with all gates of the next cell as their readers."""
     return tuple(replace(mask, gates=cell.gates) for mask in masks)

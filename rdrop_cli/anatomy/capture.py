@@ -1,7 +1,7 @@
-"""Obtain the masks of a training call of a recurrent layer, from the state its seed generator had before the call.
+"""Obtain the masks of a training call of a recurrent layer from the state of its seed generator before the call.
 
-No layer is changed or hooked for it: masks are a function of that state. This works for calls inside a compiled
-training step too, where the tensors themselves are out of reach.
+Masks are a function of that state, so no layer is changed or hooked. This also works for calls inside a compiled
+training step, whose tensors cannot be accessed.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from rdrop_cli.study.methods import CELLS, METHODS, Cell, Lifetime, Method, Site
 
 @dataclass(frozen=True)
 class CapturedCall:
-    """The output of a training call, as the layer returned it, and its masks in the order they were drawn."""
+    """The output of a training call, as the layer returned it, and its masks in the order in which they were drawn."""
 
     output: Any
     masks: tuple[MaskRecord, ...]
@@ -35,10 +35,10 @@ def capture_call(layer: Any, sequences: Any, **call: Any) -> CapturedCall:
     Args:
         layer: of `rdrop_cli.nn.layers`, or Keras's own GRU or LSTM.
         sequences: (batch, time, feature).
-        **call: other arguments of the call, as `mask` or `initial_state`.
+        **call: other arguments of the call, such as `mask` or `initial_state`.
 
     Raises:
-        TypeError: the layer is another one.
+        TypeError: the layer is of another type.
     """
     find_cell(layer)
     state = tf.identity(layer.cell.seed_generator.state.value)
@@ -49,16 +49,16 @@ def capture_call(layer: Any, sequences: Any, **call: Any) -> CapturedCall:
 def redraw_masks(
     layer: Any, state: npt.ArrayLike, shape: tuple[int, int, int], *, jit_compile: bool = False
 ) -> tuple[MaskRecord, ...]:
-    """Return the masks that a layer multiplied by in a training call.
+    """Return the masks that a layer applied in a training call.
 
     Args:
         layer: of `rdrop_cli.nn.layers`, or Keras's own GRU or LSTM.
         state: of the layer's seed generator before the call: seed and counter.
         shape: of the sequences: batch, time, feature.
-        jit_compile: whether the call was compiled by XLA, where TensorFlow gives Keras's layers other numbers.
+        jit_compile: whether XLA compiled the call; TensorFlow then gives Keras's layers other random numbers.
 
     Raises:
-        TypeError: the layer is another one.
+        TypeError: the layer is of another type.
     """
     find_cell(layer)
     state = tf.constant(np.asarray(state), tf.int64)
@@ -69,7 +69,7 @@ def redraw_masks(
     generator = keras.random.SeedGenerator(seed=0)
     generator.state.assign(state)
     redraw = tf.function(_redraw_keras_masks, jit_compile=True) if jit_compile else _redraw_keras_masks
-    # Keras multiplies h and x as `gal` does; without recurrent_dropout it has one mask on x for all gates.
+    # Keras masks h and x as `gal` does; without recurrent_dropout it has one mask on x for all gates.
     drawn = CallMasks(*redraw(layer, generator, batch, features))
     return _describe(layer.name, METHODS["gal"], find_cell(layer), drawn)
 
@@ -78,7 +78,7 @@ def find_cell(layer: Any) -> Cell:
     """Return the kind of cell of a recurrent layer.
 
     Raises:
-        TypeError: the layer is another one.
+        TypeError: the layer is of another type.
     """
     for name, kind in (("gru", keras.layers.GRU), ("lstm", keras.layers.LSTM)):
         if isinstance(layer, kind):
@@ -87,7 +87,7 @@ def find_cell(layer: Any) -> Cell:
 
 
 def _redraw_keras_masks(layer: Any, generator: Any, batch: int, features: int) -> tuple[Any, Any]:
-    """Draw in the order of Keras's cells, x first, then h; rates of 0 and, as Keras has it, 1 draw nothing."""
+    """Draw in the order of Keras's cells, x first, then h; rates of 0 and, as in Keras, 1 draw nothing."""
     cell = layer.cell
     count = cell.dropout_mask_count if cell.implementation == 1 else 1
 
@@ -99,7 +99,7 @@ def _redraw_keras_masks(layer: Any, generator: Any, batch: int, features: int) -
 
 
 def _describe(layer: str, method: Method, cell: Cell, masks: CallMasks) -> tuple[MaskRecord, ...]:
-    """Say of each mask what it multiplies."""
+    """Return a record for each mask, with what it multiplies."""
     inputs = [
         MaskRecord(layer, "dropout", Site.LAYER_INPUT, "x", gates, Lifetime.SEQUENCE, mask.numpy())
         for gates, mask in zip(_share(cell.gates, len(masks.inputs)), masks.inputs, strict=True)
@@ -114,7 +114,7 @@ def _describe(layer: str, method: Method, cell: Cell, masks: CallMasks) -> tuple
 
 
 def _share(gates: tuple[str, ...], masks: int) -> list[tuple[str, ...]]:
-    """Return the gates of each of 0, 1 or as many masks as there are gates."""
+    """Return the gates that each mask serves; there are no masks, one, or one per gate."""
     each: list[tuple[str, ...]] = [(gate,) for gate in gates]
     return [gates] if masks == 1 else each[:masks]
 

@@ -1,4 +1,4 @@
-"""What a layer does differently: from its own rates, from what one expects at inference, and from Gal's method."""
+"""How a layer differs from its own rates, from the behaviour expected at inference, and from Gal's method."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -11,11 +11,11 @@ from rdrop_cli.anatomy.readout import TOLERANCE
 from rdrop_cli.anatomy.record import MaskRecord
 from rdrop_cli.study.methods import CELLS, METHODS, Lifetime, Site
 
-DOCUMENTED = METHODS["gal"]  # what Keras's arguments `dropout` and `recurrent_dropout` name
+DOCUMENTED = METHODS["gal"]  # the method that Keras's arguments `dropout` and `recurrent_dropout` stand for
 
 
 def render_examination(found: Examination) -> dict[str, Any]:
-    """Render what was found for scripts."""
+    """Render an examination as a dictionary for scripts."""
     return {
         **found.anatomy.to_json(),
         "asked": dict(found.asked),
@@ -33,14 +33,14 @@ def render_examination(found: Examination) -> dict[str, Any]:
 
 
 def describe_fused(fused: Mapping[str, bool | None]) -> str:
-    """Say in words what was found of a library's fused kernel; nothing where it cannot be told."""
+    """Describe how a layer uses its library's fused kernel; empty if that is unknown."""
     if fused["taken"]:
         return "used, given dropped inputs at inference too" if fused["drops"] else "used"
     return {True: "asked for; the backend has none", False: "not asked for", None: ""}[fused["asked"]]
 
 
 def list_shared(found: Sequence[Examination]) -> Iterator[str]:
-    """Yield in words which layers of a network have the same masks."""
+    """Yield a sentence for each pair of layers of a network that have the same masks."""
     for one, other in combinations(found, 2):
         targets = {
             mask.target
@@ -54,7 +54,7 @@ def list_shared(found: Sequence[Examination]) -> Iterator[str]:
 
 
 def list_differences(found: Examination) -> Iterator[str]:
-    """Yield in words what a layer does that its rates, or Gal's method, do not say."""
+    """Yield a sentence for each difference of a layer from its rates or from Gal's method."""
     yield from found.unread
     yield from _compare_rates(found)
     if not found.repeats:
@@ -71,7 +71,7 @@ def list_differences(found: Examination) -> Iterator[str]:
 
 
 def _compare_rates(found: Examination) -> Iterator[str]:
-    """Yield where the rate of an argument's masks is not the argument."""
+    """Yield each argument whose masks have a rate other than the argument."""
     for argument, other in (("dropout", "recurrent_dropout"), ("recurrent_dropout", "dropout")):
         asked, measured = found.asked.get(argument, 0.0), found.measured[argument]
         if abs(asked - measured) < ROUNDED:

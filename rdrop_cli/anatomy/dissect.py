@@ -1,4 +1,4 @@
-"""Prove what a network's recurrent layers do in training: their masks, and whose equations their output follows."""
+"""Prove what a network's recurrent layers do in training: their masks, and which equations their output follows."""
 
 from dataclasses import replace
 from typing import Any
@@ -18,18 +18,18 @@ from rdrop_cli.study.methods import Site
 from rdrop_cli.study.variant import Place
 from rdrop_cli.study.variants import find_variant
 
-# Small, and all different, so that a shape says which axes it has. Over more timesteps a masked carry outgrows float32.
+# Small, and all different, so that a shape identifies its axes. Over more timesteps a masked carry outgrows float32.
 BATCH, TIMESTEPS, FEATURES, UNITS = 32, 12, 5, 8
 
 
 def dissect(config: RunConfig) -> Anatomy:
-    """Build a run's network and look into its first training step, on random sequences and with random weights.
+    """Build a run's network and examine its first training step, on random sequences and with random weights.
 
-    The masks are those of the seed generators at that step. Weights and sequences are random because initial biases
-    are zero and would hide differences between methods. Of several recurrent layers it is the worst error that counts.
+    The masks are those of the seed generators at that step. Weights are random because initial biases are zero and
+    would hide differences between methods. If there are several recurrent layers, the largest error counts.
 
     Raises:
-        UsageError: the network has layers that are not recurrent, or a Dropout layer beside masks of the recurrence.
+        UsageError: the network has layers that are not recurrent, or both a Dropout layer and recurrent masks.
     """
     variant = find_variant(config.variant)
     mixes = variant.recurrent_dropout > 0 and variant.dropout_at is not Place.ARGUMENT
@@ -58,7 +58,7 @@ def dissect(config: RunConfig) -> Anatomy:
 def _measure_block(block: CapturedBlock, config: RunConfig) -> dict[str, float]:
     """Return the error of each method, and of the cell without masks, for one recurrent layer.
 
-    A method gets the masks of a dropout layer before as its masks on x, and those of one after as its own.
+    The masks of a dropout layer before the recurrent one serve as a method's masks on x, those of one after as its own.
     """
     layer = block.layer
     options: dict[str, Any] = {"activation": ACTIVATIONS[layer.activation.__name__]}
@@ -80,11 +80,11 @@ def _measure_block(block: CapturedBlock, config: RunConfig) -> dict[str, float]:
 
 
 def _select(block: CapturedBlock, **wanted: Any) -> list[npt.NDArray[Any]]:
-    """Return the masks of a block whose fields have the wanted values, in the order in which the layer reads."""
+    """Return the masks of a block whose fields have the given values, with time in the layer's order of reading."""
     found = [mask for mask in block.masks if all(getattr(mask, name) == value for name, value in wanted.items())]
     return [_put_in_reading_order(block.layer, mask.array) for mask in found]
 
 
 def _put_in_reading_order(layer: Any, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Turn an array's time axis, if it has one, into the order in which the layer reads."""
+    """Put an array's time axis, if it has one, into the layer's order of reading."""
     return array[:, ::-1] if layer.go_backwards and array.ndim == 3 else array

@@ -1,4 +1,4 @@
-"""Say what a dropout layer does, from the masks that it returned: what one draw serves, its rate, and when it acts."""
+"""Find what a dropout layer does from the masks that it returned: which values share a draw, its rate, when it acts."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SERVES = {  # by the axes that share a draw: the batch, time, features
     ("time", "feature"): "one draw for each sample serves all its values",
 }
 AXES = ("batch", "time", "feature")
-TOLERANCE = 5e-3  # of a scale, which half precision rounds
+TOLERANCE = 5e-3  # for a scale, which half precision rounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,10 +23,10 @@ class DropoutLayer:
     """What a dropout layer did.
 
     Attributes:
-        name: the layer's.
-        rate: that it was made with.
-        masks: (call, batch, time, feature), as each call multiplied ones.
-        repeats: whether they are the same again from the same seed.
+        name: of the layer.
+        rate: the rate that it was made with.
+        masks: (call, batch, time, feature): the output of each call for ones.
+        repeats: whether the same seed gives the same masks again.
         clean_at_inference: whether nothing is dropped at inference.
         trainable: the number of its trainable parameters.
     """
@@ -45,32 +45,32 @@ class DropoutLayer:
 
     @property
     def tells(self) -> bool:
-        """Whether some values were dropped and some kept: draws that are all the same do not show what they serve."""
+        """Whether some values were dropped and some kept: else it is unknown which values share a draw."""
         return 0 < self.share_of_zeros < 1
 
     @property
     def shared(self) -> tuple[str, ...]:
-        """The axes along which one draw serves all; none if that cannot be told."""
+        """The axes along which all values share a draw; empty if that is unknown."""
         same = ((self.masks == self.masks.take([0], axis=i)).all() for i in range(1, self.masks.ndim))
         return tuple(name for name, is_same in zip(AXES, same, strict=True) if is_same and self.tells)
 
     @property
     def noise_shape(self) -> tuple[int | None, ...] | None:
-        """The argument of Keras's Dropout that shares draws like this."""
+        """The `noise_shape` of Keras's Dropout that shares draws in the same way; None if that is unknown."""
         return tuple(1 if name in self.shared else None for name in AXES) if self.tells else None
 
     @property
     def redraws(self) -> bool | None:
-        """Whether calls draw other masks than the first; None if that cannot be told."""
+        """Whether later calls draw other masks than the first; None if that is unknown."""
         return bool((self.masks != self.masks[0]).any()) if self.tells else None
 
     @property
     def scale(self) -> float | None:
-        """What kept values are multiplied by; None if there are none."""
+        """The factor of kept values; None if there are none."""
         return float(self.masks.max()) or None
 
     def conclude(self) -> str:
-        """Say in words what one draw serves."""
+        """Return in a sentence which values share a draw."""
         if not self.tells:
             dropped = "everything" if self.scale is None else "nothing"
             return f"{dropped} was dropped in {len(self.masks)} calls, so that what one draw serves cannot be told"
@@ -78,7 +78,7 @@ class DropoutLayer:
         return f"{within}, in all samples" if "batch" in self.shared else within
 
     def describe_evidence(self) -> Iterator[str]:
-        """Yield the lines about what was measured."""
+        """Yield the lines that describe the measurements."""
         size = " × ".join(map(str, self.masks.shape[1:]))
         kept = "nothing kept" if self.scale is None else f"kept × {self.scale:.4g}"
         yield f"  mask on (batch, time, feature), {size}: {self.share_of_zeros:.0%} zeros, {kept}"
@@ -91,7 +91,7 @@ class DropoutLayer:
             yield f"  differs: {difference}"
 
     def list_differences(self) -> Iterator[str]:
-        """Yield what it does that one would not expect."""
+        """Yield a sentence for each unexpected behaviour."""
         if not self.clean_at_inference:
             yield "it drops at inference, where nothing is to be dropped"
         if self.scale and self.rate < 1 and abs(self.scale * (1 - self.rate) - 1) > TOLERANCE:
@@ -102,7 +102,7 @@ class DropoutLayer:
             yield "a second training call has the mask of the first"
 
     def to_json(self) -> dict[str, Any]:
-        """Render it for scripts."""
+        """Render the layer as a dictionary for scripts."""
         return {
             "rate": self.rate,
             "shared_axes": list(self.shared),
@@ -121,8 +121,8 @@ def examine_dropout(entry: Mapping[str, Any], outputs: Mapping[str, Array]) -> D
     """Examine a dropout layer.
 
     Args:
-        entry: what the probe says of it.
-        outputs: by name: of the training calls `masks` and `again`, (call, batch, time, feature); at `inference`,
+        entry: the probe's facts about the layer.
+        outputs: by name: of the training calls `masks` and `again`, (call, batch, time, feature); of `inference`,
             (batch, time, feature).
     """
     masks = np.asarray(outputs["masks"], np.float64)

@@ -1,4 +1,4 @@
-"""Say what a layer of any library does, from its outputs in the probe's calls: its masks and its method."""
+"""Find the masks and the method of a layer of any library from its outputs in the probe's calls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from rdrop_cli.study.methods import CELLS, METHODS, Scaling, Site
 Outputs = Mapping[str, Array]
 SIGMAS = 4
 KERNELS = {"x": "kernel", "h": "recurrent kernel"}
-ROUNDED = 1e-3  # of a rate that is read from a mask
+ROUNDED = 1e-3  # tolerance for a rate that is read from a mask
 MEMORY_MASKED = "something multiplies the memory that is no mask"
 WEIGHTS_MASKED = {
     "x": "single weights of the kernel are masked",
@@ -37,11 +37,11 @@ WEIGHTS_MASKED = {
 
 @dataclass(frozen=True, eq=False)
 class Reading:
-    """What a layer did if the mask of its memory is where it was read.
+    """What a layer did, assuming a given mask of its memory.
 
     Attributes:
-        anatomy: its masks, and how far it is from each method under them.
-        unread: what no mask explains, in words.
+        anatomy: its masks, and its distance from each method under them.
+        unread: descriptions of what no mask explains.
         untested: the number of masks whose zeros are in none of the samples that were compared.
     """
 
@@ -51,7 +51,7 @@ class Reading:
 
     @property
     def rank(self) -> tuple[int, bool, int, float]:
-        """Less for what explains more; by errors last, as those of readings that agree are rounding."""
+        """Lower if the reading explains more; errors come last, because in readings that agree they are rounding."""
         errors = self.anatomy.max_abs_error.values()
         return len(self.unread), not self.anatomy.agreeing, self.untested, min(errors)
 
@@ -61,16 +61,16 @@ class Examination:
     """What a layer did in the probe's calls.
 
     Attributes:
-        anatomy: its masks, and how far it is from each method under them.
+        anatomy: its masks, and its distance from each method under them.
         asked: the rates that it was made with.
-        unread: what was found that is no mask, in words.
-        repeats: whether its masks are the same again from the same seed.
-        redraws: whether a second training call draws others; None where nothing is dropped.
-        inference_error: from the method's equations without masks, or from the plain cell's if it follows none.
-        units: it has so many, and reads as many features.
-        trainable: the number of its trainable parameters then.
-        fused: of its library's fused kernel, cuDNN's: whether it is `asked` for, whether on a GPU it would be `taken`,
-            and whether at inference it `drops`; None where that cannot be told.
+        unread: descriptions of effects that are not masks.
+        repeats: whether the same seed gives the same masks again.
+        redraws: whether a second training call draws other masks; None if nothing is dropped.
+        inference_error: distance from the method's equations without masks, or from the plain cell if it follows none.
+        units: number of units, and of features that it reads.
+        trainable: the number of its trainable parameters at that size.
+        fused: about its library's fused kernel (cuDNN's): whether it is `asked` for, whether on a GPU it would be
+            `taken`, and whether at inference it `drops`; None if unknown.
     """
 
     anatomy: Anatomy
@@ -85,7 +85,7 @@ class Examination:
 
     @property
     def active(self) -> bool:
-        """Whether it drops anything in training."""
+        """Whether the layer drops anything in training."""
         return bool(self.anatomy.masks or self.unread)
 
     @property
@@ -95,7 +95,7 @@ class Examination:
 
     @property
     def fused_drops(self) -> bool:
-        """Whether on a GPU something would be dropped at inference."""
+        """Whether something would be dropped at inference on a GPU."""
         return bool(self.fused["taken"] and self.fused["drops"])
 
     @property
@@ -108,11 +108,11 @@ def examine(entry: Mapping[str, Any], outputs: Outputs) -> Examination:
     """Examine a layer.
 
     Args:
-        entry: what the probe says of it.
+        entry: the probe's facts about the layer.
         outputs: (batch, time, units), by name of call.
 
     Raises:
-        ValueError: it has an activation for which there are no equations.
+        ValueError: the layer has an activation for which there are no equations.
     """
     cell = str(entry["cell"])
     if entry["activation"] != "tanh" or entry["gate_activation"] != "sigmoid":
@@ -142,9 +142,9 @@ def examine(entry: Mapping[str, Any], outputs: Outputs) -> Examination:
 
 
 def measure_rate(masks: Sequence[MaskRecord], argument: str, asked: Mapping[str, float]) -> float:
-    """Return the rate of an argument's masks: from the scale of what they keep; from their zeros, if they do not scale.
+    """Return the rate of an argument's masks: from the scale of kept values, or from the zeros if those are not scaled.
 
-    Where as many zeros are to be expected at the rate that was asked for, it is that.
+    If the number of zeros agrees with the requested rate, it is that rate.
     """
     arrays = [mask.array for mask in masks if mask.argument == argument]
     if not arrays:
@@ -160,7 +160,7 @@ def measure_rate(masks: Sequence[MaskRecord], argument: str, asked: Mapping[str,
 
 
 def _read(entry: Mapping[str, Any], outputs: Outputs, memory: Memory) -> Reading:
-    """Read the masks, and compare every method under them, given the mask of the memory."""
+    """Read the masks, given the mask of the memory, and compare every method under them."""
     cell, name, asked = entry["cell"], entry["name"], entry["asked"]
     gates = CELLS[cell].gates
     on_x, on_h = read_masks(cell, outputs, memory, reset_after=entry["reset_after"])
@@ -186,35 +186,35 @@ def _read(entry: Mapping[str, Any], outputs: Outputs, memory: Memory) -> Reading
     dropping = [mask for mask in records if (mask.array == 0).any()]
     untested = sum(not (_pick(mask, seen).array == 0).any() for mask in dropping)
     if not seen.any() or (dropping and untested == len(dropping)):
-        # Where nothing is dropped every reading is that of a plain cell, and agrees.
+        # If nothing is dropped, every reading is that of a plain cell, and agrees.
         unread.append("no sample that drops anything shows all of its masks")
         seen[:] = True
     return Reading(_compare(entry, outputs, tuple(records), seen), tuple(unread), untested)
 
 
 def _find_whole(by_gate: Mapping[str, Array]) -> npt.NDArray[np.bool_]:
-    """Return the samples, (batch,), whose masks can be seen whole.
+    """Return for each sample, (batch,), whether its masks can be seen completely.
 
-    A unit that is 0 throughout hides some of a mask on x. What it hides of a mask on h has no effect, unless it is only
-    the returned output that is 0.
+    A unit that is always 0 hides part of a mask on x. The part of a mask on h that it hides has no effect, unless only
+    the returned output is 0.
     """
     every = np.stack(list(by_gate.values()))
     if is_one(every, axis=0):
         every = merge(every, axis=0)[None]
-    # At the first timestep there is nothing to read of h.
+    # At the first timestep h is 0 and shows nothing.
     every = merge(every, axis=2)[:, :, None] if is_one(every, axis=2) else every[:, :, 1:]
     return np.asarray(~np.isnan(every).any(axis=(0, 2, 3)))
 
 
 def _pick(mask: MaskRecord, seen: npt.NDArray[np.bool_]) -> MaskRecord:
-    """Return a mask for the samples (batch,) named; as it is if all share it."""
+    """Return a mask for the selected samples, (batch,); unchanged if all samples share it."""
     return replace(mask, array=mask.array[seen]) if len(mask.array) == len(seen) else mask
 
 
 def _compare(
     entry: Mapping[str, Any], outputs: Outputs, masks: tuple[MaskRecord, ...], seen: npt.NDArray[np.bool_]
 ) -> Anatomy:
-    """Hold the call with random weights against every method under these masks, for the samples (batch,) named."""
+    """Compare the call with random weights to every method under these masks, for the selected samples, (batch,)."""
     x, weights, options = _prepare(entry)
     returned, x, whole = outputs["random"][seen], x[seen], masks
     masks = tuple(_pick(mask, seen) for mask in masks)
@@ -248,7 +248,7 @@ def _compare(
 
 
 def _measure_inference(entry: Mapping[str, Any], outputs: Outputs, anatomy: Anatomy) -> float:
-    """Return how far the output at inference is from the followed method's, whose masks may leave their mean there."""
+    """Return the distance of the output at inference from the layer's method, which may use the mean of its masks."""
     x, weights, options = _prepare(entry)
     method = METHODS.get(anatomy.method or "")
     expected = method is not None and method.scaling is Scaling.EXPECTED

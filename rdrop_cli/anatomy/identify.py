@@ -1,8 +1,8 @@
 """Which method a layer follows: its output in training against the reference of every method, under the same masks.
 
-A method that wants more masks than were captured (one per gate, sample or timestep, where the layer had one for all)
-gets the captured zeros shifted along the units; one that wants fewer gets the first. So a layer whose masks do not
-differ between samples is not taken for one whose masks do.
+A method that needs more masks than were captured (one per gate, sample or timestep, but the layer had one for all)
+gets the captured zeros shifted along the units; a method that needs fewer gets the first ones. So a layer whose masks
+are the same for all samples is not mistaken for one whose masks differ.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -33,7 +33,7 @@ def measure_plain_error(
         cell: `gru` or `lstm`.
         x: (batch, time, feature), before any dropout layer.
         weights: as in `measure_errors`.
-        output: what came out of the last layer.
+        output: of the last layer.
         before: masks of a dropout layer on x, (batch, feature), or (batch, time, feature) if drawn at every timestep.
         after: masks of a dropout layer on the output, (batch, units), or (batch, time, units).
         options: other arguments of the reference.
@@ -64,13 +64,13 @@ def measure_errors(
         cell: `gru` or `lstm`.
         x: (batch, time, feature).
         weights: kernel, recurrent kernel, bias, as the layer's `get_weights` returns them.
-        output: what the layer returned in training: (batch, time, units), or (batch, units) at the last timestep.
+        output: of the layer in training: (batch, time, units), or (batch, units) at the last timestep.
         input_masks: those on x, as captured: none, one, or one per gate.
         recurrent_masks: those of `recurrent_dropout`, as captured.
         dropout: rate of the masks on x.
-        recurrent_dropout: rate of the others.
-        options: other arguments of the reference: `activation`, and of a GRU `reset_after`.
-        after: masks on the output, where they are none of a method's own; as in `measure_plain_error`.
+        recurrent_dropout: rate of the recurrent masks.
+        options: other arguments of the reference: `activation`, and for a GRU `reset_after`.
+        after: masks on the output that belong to no method; as in `measure_plain_error`.
     """
     kind = CELLS[cell]
     shape = (*x.shape[:2], np.shape(output)[-1])
@@ -102,8 +102,8 @@ def measure_rested_error(
         method: its name.
         x: (batch, time, feature).
         weights: as in `measure_errors`.
-        output: as in `measure_errors`.
-        kept: what takes the masks' place, if the method leaves their mean there.
+        output: as in `measure_errors`, but at inference.
+        kept: the mean of the masks, if the method uses it in their place; else None.
         options: other arguments of the reference.
     """
     masks = [] if kept is None else [np.asarray(kept)] * METHODS[method].count_recurrent_masks(CELLS[cell])
@@ -120,7 +120,7 @@ def _run_reference(
     rank: int,
     options: Mapping[str, Any],
 ) -> Array:
-    """Return the reference's outputs at all timesteps if rank is 3, else at the last."""
+    """Return the reference's outputs at all timesteps if rank is 3, else at the last one."""
     run: Callable[..., Array] = run_gru if cell == "gru" else run_lstm
     outputs = run(method, x, weights, input_masks, recurrent_masks, **options)
     return outputs if rank == 3 else outputs[:, -1]
@@ -141,9 +141,10 @@ def _largest_difference(output: npt.ArrayLike, expected: Array) -> float:
 def arrange_input_masks(
     masks: Sequence[npt.ArrayLike], method: Method, cell: Cell, batch: int, rate: float
 ) -> list[Array]:
-    """Return masks on x of a method, each (batch, feature) or (1, feature), that drop what the captured ones drop.
+    """Return a method's masks on x, each (batch, feature) or (1, feature), with the zeros of the captured masks.
 
-    Of masks that change over time, (batch, time, feature), they are the first timestep's: no method's masks on x do.
+    If the captured masks change over time, (batch, time, feature), the first timestep is used: no method's masks on x
+    change.
     """
     if not masks:
         return []
@@ -155,14 +156,14 @@ def arrange_input_masks(
 def arrange_recurrent_masks(
     masks: Sequence[npt.ArrayLike], method: Method, cell: Cell, shape: tuple[int, int, int], rate: float
 ) -> list[Array]:
-    """Return masks of `recurrent_dropout` in the form of a method that drop what the captured ones drop.
+    """Return a method's masks of `recurrent_dropout` with the zeros of the captured masks.
 
     Args:
         masks: as captured, of any method.
-        method: whose form to give them.
+        method: determines the number and shapes of the masks.
         cell: of the layer.
         shape: batch, time, units.
-        rate: gives the kept values, where the method scales them.
+        rate: determines the kept values if the method scales them.
     """
     if not masks:
         return []
@@ -186,11 +187,11 @@ def arrange_recurrent_masks(
 
 
 def _scale_kept(rate: float) -> float:
-    """Return what kept values are multiplied by; at a rate of 1 there are none."""
+    """Return the factor of kept values; 1 at a rate of 1, which keeps none."""
     return 1 / (1 - rate) if rate < 1 else 1.0
 
 
 def _spread(keep: Keep, axis: int, size: int) -> Keep:
-    """Give an axis another size: the first ones of it, or all of them and then again, shifted along the units."""
+    """Resize an axis: take its first entries, or all of them and then copies shifted along the units."""
     had = keep.shape[axis]
     return np.stack([np.roll(keep.take(i % had, axis), i // had, axis=-1) for i in range(size)], axis)

@@ -1,4 +1,4 @@
-"""Run the probe in a Python of its own, with the libraries of this environment or of another."""
+"""Run the probe in a separate Python process, with the libraries of this environment or of another."""
 
 import json
 import os
@@ -17,19 +17,19 @@ from rdrop_cli.anatomy.examine import MEMORY_MASKED, WEIGHTS_MASKED, Examination
 from rdrop_cli.errors import RdropError, UsageError
 
 RATES = ({"dropout": 0.25, "recurrent_dropout": 0.0}, {"dropout": 0.0, "recurrent_dropout": 0.4})
-BOTH = {"dropout": 0.25, "recurrent_dropout": 0.4}  # different, so that an exchange shows
+BOTH = {"dropout": 0.25, "recurrent_dropout": 0.4}  # different, to detect swapped rates
 SECONDS = 600
 
 Found = Examination | DropoutLayer | str  # the last is why a layer could not be examined
 
-# Imports the probe from its folder, which then leaves the path, and hands it the request's and the answer's paths.
+# Imports the probe from its folder, removes the folder from the path, and passes the paths of request and answer.
 START = "import sys; sys.path.insert(0, sys.argv[1]); from probe.run import main; del sys.path[0]; main(*sys.argv[2:])"
-# One thread: the calls are tiny, and threads that wait for each other take the machine from others.
+# One thread: the calls are tiny, and threads that wait for each other would take cores from other processes.
 THREADS = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
 
 
 class StoppedError(RdropError):
-    """The probe took too long, or was killed: that says nothing of the layers."""
+    """The probe took too long or was killed, which says nothing about the layers."""
 
 
 def examine_elsewhere(
@@ -39,19 +39,19 @@ def examine_elsewhere(
     environment: Mapping[str, str] | None = None,
     seconds: float = SECONDS,
 ) -> tuple[dict[str, str], list[tuple[dict[str, Any], Found]]]:
-    """Examine layers in a Python of their own; return its versions, and of each layer what was found, or its error.
+    """Examine layers in a separate process; return its versions, and for each layer the result or the error.
 
-    A layer that masks single weights, or its states each for itself, is called again, as often as it takes to see each.
+    A layer that masks single weights, or its two states separately, is called again in more ways, to see each mask.
 
     Args:
-        subjects: as the probe takes them; none for the layers of all libraries that are there.
-        python: another environment's; None for this one.
+        subjects: in the probe's format; empty for the layers of all installed libraries.
+        python: of another environment; None for this one.
         environment: variables to set.
-        seconds: that the probe may take.
+        seconds: time limit of the probe.
 
     Raises:
         UsageError: there is no such Python.
-        RdropError: the probe does not run there; StoppedError: it did not end.
+        RdropError: the probe fails there; StoppedError: it took too long or was killed.
     """
     versions, found = _ask(subjects, python, environment or {}, seconds, thorough=False)
     hiding = {_key(entry): entry["wanted"] for entry, each in found if _hides_masks(each)}
@@ -65,12 +65,12 @@ def examine_elsewhere(
 
 
 def _key(entry: Mapping[str, Any]) -> str:
-    """Return what tells a layer from others: what was wanted, its name, and its rates."""
+    """Return a key that identifies a layer: the request, its name, and its rates."""
     return json.dumps([entry["wanted"], entry.get("name"), entry["asked"]])
 
 
 def _hides_masks(found: Found) -> bool:
-    """Whether it takes a thorough probe to see the masks of a layer."""
+    """Whether only a thorough probe shows the masks of a layer."""
     if not isinstance(found, Examination):
         return False
     return WEIGHTS_MASKED["h"] in found.unread or (found.anatomy.cell == "lstm" and MEMORY_MASKED in found.unread)
@@ -122,8 +122,8 @@ def _run(command: list[str], environment: Mapping[str, str], seconds: float) -> 
 
     Raises:
         UsageError: there is no such Python.
-        StoppedError: it did not end.
-        RdropError: it failed; with the last line that it wrote.
+        StoppedError: the probe took too long or was killed.
+        RdropError: the probe failed; the message has the last line that it wrote.
     """
     try:
         done = subprocess.run(

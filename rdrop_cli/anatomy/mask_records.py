@@ -1,4 +1,4 @@
-"""Record the masks that were read out of a layer's outputs: each in its least shape, and what it multiplies."""
+"""Record the masks that were read from a layer's outputs: each in its smallest shape, and what it multiplies."""
 
 import warnings
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from rdrop_cli.study.methods import CELLS, Lifetime, Site
 
 
 def record_weights(name: str, cell: str, by_gate: Mapping[str, Array], asked: Mapping[str, float]) -> MaskRecord:
-    """Return the mask on the recurrent kernel, (units, gates · units), from what each unit shows of each other."""
+    """Return the mask on the recurrent kernel, (units, gates · units), from what each unit shows of every other."""
     gates = CELLS[cell].gates
     columns = []
     for gate in gates:
@@ -20,13 +20,13 @@ def record_weights(name: str, cell: str, by_gate: Mapping[str, Array], asked: Ma
         reader = (np.arange(len(shown)) - np.arange(len(shown))[:, None]) % len(shown)
         columns.append(np.take_along_axis(shown, reader.T, axis=0).T)
     weights = np.concatenate(columns, axis=1)
-    # Rows that are the same come back as one.
+    # `_condense` merges equal rows into one.
     array = np.broadcast_to(_condense(weights[:, None], asked)[0], weights.shape)
     return MaskRecord(name, "recurrent_dropout", Site.RECURRENT_KERNEL, "U", gates, Lifetime.SEQUENCE, array)
 
 
 def record_memory(name: str, cell: str, memory: Memory, asked: Mapping[str, float]) -> Iterator[MaskRecord]:
-    """Yield the mask that multiplies the memory."""
+    """Yield the masks that multiply the memory: none, one, or one for each state of an LSTM."""
     if memory.site is None:
         return
     kind = CELLS[cell]
@@ -42,7 +42,7 @@ def record_memory(name: str, cell: str, memory: Memory, asked: Mapping[str, floa
 
 
 def _fill_unseen(mask: Array) -> Array:
-    """Return a mask of 0 and 1 that is 0 as often where it cannot be seen, and has no effect, as where it can."""
+    """Fill the unseen values of a mask of 0 and 1, which have no effect, with as many zeros as the seen ones have."""
     unseen = np.isnan(mask)
     if set(np.unique(mask[~unseen])) != {0.0, 1.0}:
         return mask
@@ -53,7 +53,7 @@ def _fill_unseen(mask: Array) -> Array:
 def record_reads(
     name: str, cell: str, target: str, by_gate: Mapping[str, Array], asked: Mapping[str, float]
 ) -> Iterator[MaskRecord]:
-    """Yield the masks through which gates read x or h: one for those that have the same."""
+    """Yield the masks through which gates read x or h, one for each group of gates with the same mask."""
     groups = _group_gates(CELLS[cell].gates, by_gate)
     for readers, mask in groups:
         array, lifetime = _condense(mask, asked)
@@ -65,9 +65,9 @@ def record_reads(
 
 
 def _group_gates(gates: tuple[str, ...], by_gate: Mapping[str, Array]) -> list[tuple[tuple[str, ...], Array]]:
-    """Return the gates that have the same mask, (batch, time, units), and it.
+    """Return the groups of gates that have the same mask, each with its mask, (batch, time, units).
 
-    Some of the gates are told to share one only if it differs between samples: a few values may be the same by chance.
+    A group of only some gates needs a mask that differs between samples: a few values may be equal by chance.
     """
     every = np.stack([by_gate[gate] for gate in gates])
     if is_one(every, axis=0):
@@ -85,9 +85,9 @@ def _group_gates(gates: tuple[str, ...], by_gate: Mapping[str, Array]) -> list[t
 
 
 def _condense(mask: Array, asked: Mapping[str, float]) -> tuple[Array, Lifetime]:
-    """Return a mask (batch, time, units) in its least shape, with its two values exact, and how long it lasts.
+    """Return a mask (batch, time, units) in its smallest shape, with its two values exact, and its lifetime.
 
-    Where it cannot be seen it has no effect, and is taken for kept.
+    Unseen values have no effect, and count as kept.
     """
     lifetime = Lifetime.SEQUENCE if is_one(mask, axis=1) else Lifetime.STEP
     if lifetime is Lifetime.SEQUENCE:
@@ -104,15 +104,15 @@ def _condense(mask: Array, asked: Mapping[str, float]) -> tuple[Array, Lifetime]
 
 
 def is_one(masks: Array, axis: int) -> bool:
-    """Whether masks along an axis are the same, wherever they can be seen, and drop something."""
+    """Whether the masks along an axis are equal wherever they can be seen."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where none can be seen
+        warnings.simplefilter("ignore")  # NumPy warns where no mask can be seen
         apart = np.nanmax(masks, axis) - np.nanmin(masks, axis)
     return not bool((apart > TOLERANCE).any())
 
 
 def merge(masks: Array, axis: int) -> Array:
-    """Return masks that are the same as one, seen where any of them is."""
+    """Merge equal masks along an axis into one, which is seen wherever any of them is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return np.asarray(np.nanmax(masks, axis))

@@ -1,4 +1,4 @@
-"""What is dropped where, for people: each layer's cell unrolled over time, those of a family side by side."""
+"""Draw where values are dropped: each layer's cell unrolled over time, with cells of a family side by side."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,18 +26,19 @@ if TYPE_CHECKING:
 
     from rdrop_cli.anatomy.record import MaskRecord
 
-COLUMNS = 3  # as many as the width of a page has room for
+COLUMNS = 3  # as many as fit on the width of a page
 PANEL_INCHES, UNIT_INCHES = 2.75, 0.72  # width of a panel; distance of two states
 LEGEND_INCHES = 1.1
-HEADROOM = 0.6  # of a family's heading, with the distance of two states as the unit
-STACKED_ABOVE, PAIR_ABOVE = 1.9, 2.75  # a second layer's states over those of the first
-SIDE, MARGIN, TITLE, PAPER_BELOW = 0.35, 0.15, 0.55, 0.27  # as these, with the distance of two states as the unit
+# Lengths in units of the distance of two states.
+HEADROOM = 0.6  # of a family's heading
+STACKED_ABOVE, PAIR_ABOVE = 1.9, 2.75  # height of a second layer's states above those of the first
+SIDE, MARGIN, TITLE, PAPER_BELOW = 0.35, 0.15, 0.55, 0.27
 HUES = (PALETTE[1], PALETTE[0], PALETTE[2], PALETTE[3])
-# By the number of masks that share a hue, one for each gate: how far each is mixed with black (-1) or white (1).
+# By the number of masks that share a hue (one per gate): how much each is mixed with black (-1) or white (1).
 SHADES = {1: (0.0,), 2: (-0.3, 0.35), 3: (-0.45, 0.0, 0.45), 4: (-0.55, -0.15, 0.25, 0.6)}
 
 
-# A family by the sites of its masks, in the order in which families are drawn; the first that has a site of a panel's.
+# Families and the sites of their masks, in drawing order; a panel is in the first family that has one of its sites.
 FAMILIES = {
     "masks on h, where the gates read it": {Site.RECURRENT_INPUT},
     "masks on the memory": {Site.PREVIOUS_STATE, Site.NEW_STATE, Site.STATE_UPDATE},
@@ -55,11 +56,11 @@ class Panel:
 
     Attributes:
         title: its name.
-        line: what is said below it.
+        line: the line of text below the title.
         cell: `gru` or `lstm`.
-        layers: names of its recurrent layers, in their order.
-        masks: that were captured.
-        pair: whether its layers read the same sequence, in both directions.
+        layers: names of its recurrent layers, in order.
+        masks: the captured masks.
+        pair: whether its layers read the same sequence in opposite directions.
     """
 
     title: str
@@ -71,13 +72,13 @@ class Panel:
 
     @property
     def family(self) -> str:
-        """The heading of those that have their masks in the same place."""
+        """The heading of the panels that have their masks in the same place."""
         sites = {mask.site for mask in self.masks}
         return next(family for family, of_family in FAMILIES.items() if of_family & sites or not of_family)
 
 
 class MaskColours:
-    """Gives each mask a colour by its content: two arrows have the same one only if their masks are the same."""
+    """Gives each mask a colour by its content: two arrows have the same colour only if their masks are equal."""
 
     def __init__(self, masks: Sequence["MaskRecord"]) -> None:
         self._colours: dict[bytes, str] = {}
@@ -97,12 +98,12 @@ class MaskColours:
 def draw_anatomies(panels: Sequence[Panel], path: Path) -> None:
     """Draw networks or layers by family, each as its cell unrolled over three timesteps.
 
-    An arrow is solid where nothing is dropped; else it is dashed and has its mask's colour, the same over time only if
-    the mask is.
+    An arrow is solid if nothing is dropped there; else it is dashed in its mask's colour, which changes over time if
+    the mask does.
 
     Args:
         panels: at least one.
-        path: the picture; its ending chooses the format.
+        path: of the picture; its suffix chooses the format.
     """
     rows = list(_arrange_rows(panels))
     heights = [UNIT_INCHES * (max(map(_measure_height, row)) + HEADROOM * bool(heading)) for heading, row in rows]
@@ -120,7 +121,7 @@ def draw_anatomies(panels: Sequence[Panel], path: Path) -> None:
 
 
 def _arrange_rows(panels: Sequence[Panel]) -> Iterator[tuple[str, list[Panel]]]:
-    """Yield the rows of panels, and the family's heading with its first one; one family needs none."""
+    """Yield rows of panels, each with a heading: the family in its first row if there are several, else empty."""
     families = {family: [panel for panel in panels if panel.family == family] for family in FAMILIES}
     present = [(family, members) for family, members in families.items() if members]
     for family, members in present:
@@ -129,7 +130,7 @@ def _arrange_rows(panels: Sequence[Panel]) -> Iterator[tuple[str, list[Panel]]]:
 
 
 def _draw_panel(axes: "Axes", panel: Panel, headroom: float, named_arrows: bool) -> float:
-    """Draw a panel, with room above it, and return where that ends."""
+    """Draw a panel with headroom above it, and return the height at which the headroom ends."""
     layers = list(_stack_layers(panel))
     for layer in layers:
         draw_layer(axes, layer)
@@ -146,7 +147,7 @@ def _draw_panel(axes: "Axes", panel: Panel, headroom: float, named_arrows: bool)
 
 
 def _stack_layers(panel: Panel) -> Iterator[UnrolledLayer]:
-    """Yield a panel's layers, first to last, each above the one before; of a pair both read x."""
+    """Yield a panel's layers, first to last, each above the one before; in a pair both read x."""
     colours, both_read_x = MaskColours(panel.masks), panel.pair
     for i, name in enumerate(panel.layers):
         beside = [mask for mask in panel.masks if mask.site in (Site.GIVEN_SEQUENCE, Site.RETURNED_OUTPUT)]
@@ -163,19 +164,19 @@ def _stack_layers(panel: Panel) -> Iterator[UnrolledLayer]:
 
 
 def _measure_height(panel: Panel) -> float:
-    """Return how high a panel is, where the distance of two states is 1."""
+    """Return the height of a panel, in units of the distance of two states."""
     above = PAIR_ABOVE if panel.pair else STACKED_ABOVE
     return INPUTS_BELOW + (len(panel.layers) - 1) * above + OUTPUT_ABOVE + TITLE + 2 * MARGIN
 
 
 def _read_mask(mask: "MaskRecord", t: int) -> bytes:
-    """Return what a mask holds at a timestep."""
+    """Return the content of a mask at a timestep."""
     array = mask.array[:, t] if mask.array.ndim == 3 else mask.array
     return bytes(f"{array.shape}", "ascii") + array.tobytes()
 
 
 def _shade(hue: str, count: int) -> list[str]:
-    """Return as many shades of a hue, dark to light."""
+    """Return `count` shades of a hue, dark to light."""
     import_matplotlib()
     from matplotlib.colors import to_hex, to_rgb
 
@@ -187,7 +188,7 @@ def _shade(hue: str, count: int) -> list[str]:
 
 
 def _explain_arrows(panels: Sequence[Panel]) -> list[Any]:
-    """Return the legend, with only what the panels have."""
+    """Return the legend's entries, only for what the panels contain."""
     from matplotlib.lines import Line2D
 
     sites = {mask.site for panel in panels for mask in panel.masks}

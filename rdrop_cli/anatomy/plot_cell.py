@@ -1,4 +1,4 @@
-"""One recurrent layer, unrolled over three timesteps: what flows where, and which mask it meets.
+"""Draw one recurrent layer, unrolled over three timesteps: which values flow where, and through which masks.
 
 h0 ─── carried on ──→ h1 ────────→ h2 ────────→ h3 → y
   ╲ read     written ╱  ╲        ╱   ╲        ╱
@@ -22,11 +22,11 @@ Point = tuple[float, float]
 ColourOf = Callable[["MaskRecord", int], str]
 
 TIMESTEPS = 3
-GATES_BELOW = 0.9  # the gates' height under the states; the distance of two states is 1
+GATES_BELOW = 0.9  # how far the gates are below the states; the distance of two states is 1
 INPUTS_BELOW = 1.85
 OUTPUT_ABOVE = 0.85
-BETWEEN_GATES = 0.085  # parallel arrows, where each gate has a mask of its own
-NODE, TEXT = 9.5, 8.0  # points that an arrow keeps from the middle of a state or gates, and of a text
+BETWEEN_GATES = 0.085  # between parallel arrows, if each gate has its own mask
+NODE, TEXT = 9.5, 8.0  # distance of an arrow, in points, from the middle of a state or gates, and of a text
 BESIDE_NODE = {1: 9.5, 2: 16.0}  # the same beside a state, by the number of names in it
 PLAIN: dict[str, Any] = {"color": "#555555", "linestyle": "-", "linewidth": 1.2}
 DASHED: dict[str, Any] = {"linestyle": (0, (2.0, 0.7)), "linewidth": 2.0}
@@ -36,15 +36,15 @@ SUBSCRIPTS = "₀₁₂₃"
 
 @dataclass(frozen=True)
 class UnrolledLayer:
-    """What is drawn of a layer.
+    """A layer to draw.
 
     Attributes:
         cell: `gru` or `lstm`.
-        masks: those of the layer, and of dropout layers beside it.
-        colour_of: gives a mask's colour at a timestep.
-        origin: where the leftmost state is.
-        inputs_below: how far under the states its input comes from.
-        reads_x: whether that is x, and not what the layer below returns.
+        masks: those of the layer, and of adjacent dropout layers.
+        colour_of: returns a mask's colour at a timestep.
+        origin: position of the leftmost state.
+        inputs_below: how far below the states its inputs start.
+        reads_x: whether the input is x, not the output of the layer below.
         is_last: whether its last state is the output.
         backwards: whether it reads from right to left.
     """
@@ -59,16 +59,16 @@ class UnrolledLayer:
     backwards: bool = False
 
     def find(self, *sites: Site) -> list["MaskRecord"]:
-        """Return the masks at some sites."""
+        """Return the masks at the given sites."""
         return [mask for mask in self.masks if mask.site in sites]
 
     def place_state(self, t: int) -> Point:
-        """Return where the state after timestep t is; 0 is the initial one."""
+        """Return the position of the state after timestep t; t = 0 is the initial state."""
         x, y = self.origin
         return x + (TIMESTEPS - t if self.backwards else t), y
 
     def place_gates(self, t: int) -> Point:
-        """Return where the gates of timestep t are, counted from 0 in the order of reading."""
+        """Return the position of the gates of timestep t, counted from 0 in the order of reading."""
         x, y = self.place_state(t)
         return x + (-0.5 if self.backwards else 0.5), y - GATES_BELOW
 
@@ -89,13 +89,13 @@ def draw_layer(axes: "Axes", layer: UnrolledLayer) -> None:
 
 
 def _name_gates(cell: str) -> Iterator[str]:
-    """Yield the letters of a cell's gates; the candidate is g, as in the equations, not h or c, as in the weights."""
+    """Yield the letters of a cell's gates; the candidate is g as in the equations, not h or c as in the weights."""
     for gate in CELLS[cell].gates:
         yield "g" if gate in CELLS[cell].states else gate
 
 
 def name_arrows(axes: "Axes", layer: UnrolledLayer) -> None:
-    """Write beside the arrows of the last timestep what they are."""
+    """Write names beside the arrows of the last timestep."""
     x, y = layer.place_state(TIMESTEPS - 1)
     style: dict[str, Any] = {"fontsize": 8, "fontstyle": "italic", "color": "#333333"}
     axes.text(x + 0.5, y + 0.2, "carried on", ha="center", va="bottom", **style)
@@ -104,7 +104,7 @@ def name_arrows(axes: "Axes", layer: UnrolledLayer) -> None:
 
 
 def _draw_input(axes: "Axes", layer: UnrolledLayer, t: int) -> None:
-    """Draw what leads into the gates from below, through a dropout layer where there is one."""
+    """Draw the arrows from below into the gates, through a dropout layer if there is one."""
     gates = layer.place_gates(t)
     start = gates[0], layer.origin[1] - layer.inputs_below
     if layer.reads_x:
@@ -117,7 +117,7 @@ def _draw_input(axes: "Axes", layer: UnrolledLayer, t: int) -> None:
 
 
 def _draw_recurrence(axes: "Axes", layer: UnrolledLayer, t: int) -> None:
-    """Draw what leads from one state to the next: what the gates read, what they write, and what is carried on."""
+    """Draw the arrows from one state to the next: read by the gates, written by them, and carried on."""
     before, gates, after = layer.place_state(t), layer.place_gates(t), layer.place_state(t + 1)
     aside = (BESIDE_NODE[len(CELLS[layer.cell].states)],) * 2
     weights = layer.find(Site.RECURRENT_KERNEL)
@@ -128,13 +128,13 @@ def _draw_recurrence(axes: "Axes", layer: UnrolledLayer, t: int) -> None:
     _draw_arrows(axes, gates, after, layer, t, Site.CANDIDATE, Site.NEW_STATE, Site.STATE_UPDATE)
     carried = Site.PREVIOUS_STATE, Site.NEW_STATE, Site.STATE_UPDATE
     _draw_arrows(axes, before, after, layer, t, *carried, ends=aside)
-    for mask in layer.find(Site.STATE_UPDATE)[:1]:  # where it drops the new value, the old one comes through
+    for mask in layer.find(Site.STATE_UPDATE)[:1]:  # the old value passes where it drops the new one
         bend = {"connectionstyle": f"arc3,rad={0.45 if layer.backwards else -0.45}"}
         _draw_arrow(axes, before, after, aside, {"color": layer.colour_of(mask, t), **DASHED, **bend})
 
 
 def _draw_output(axes: "Axes", layer: UnrolledLayer) -> None:
-    """Draw what leads to the output, through a dropout layer where there is one."""
+    """Draw the arrow to the output, through a dropout layer if there is one."""
     x, y = layer.place_state(TIMESTEPS)
     axes.text(x, y + OUTPUT_ABOVE, "y", ha="center", va="center")
     after = layer.find(Site.RETURNED_OUTPUT)
@@ -153,7 +153,7 @@ def _draw_arrows(
     *sites: Site,
     ends: tuple[float, float] = (NODE, NODE),
 ) -> None:
-    """Draw an arrow for each mask at these sites, side by side; a solid one where there is none."""
+    """Draw an arrow for each mask at these sites, side by side; one solid arrow if there is no mask."""
     masks = layer.find(*sites)
     if not masks:
         _draw_arrow(axes, start, end, ends, PLAIN)
@@ -167,7 +167,7 @@ def _draw_arrows(
 
 
 def _draw_through_bar(axes: "Axes", start: Point, end: Point, colour: str, ends: tuple[float, float]) -> None:
-    """Draw a vertical arrow through a dropout layer of its own: masked from there on."""
+    """Draw a vertical arrow through a separate dropout layer: masked from there on."""
     (x, low), (_, high) = start, end
     middle = low + 0.4 * (high - low)
     axes.plot([x, x], [low + 0.2 * (high - low), middle], **PLAIN)

@@ -1,7 +1,7 @@
-"""Read masks out of the outputs of the probe's calls: the equations of a timestep, solved for the mask.
+"""Read masks from the outputs of the probe's calls: the equations of a timestep, solved for the mask.
 
-A value is a mask if, wherever it can be seen, it is 0 or one other number. Where it cannot be seen (a unit that is 0
-hides what multiplies it) it is NaN. Arrays are (batch, time, units) unless said otherwise.
+Values are a mask if, wherever they can be seen, they are 0 or one other number. Unseen values are NaN: a unit that is 0
+hides its factor. Arrays are (batch, time, units) unless stated otherwise.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,22 +13,22 @@ from rdrop_cli.anatomy.probe.calls import GAIN, LEVEL
 from rdrop_cli.anatomy.reference import Array
 from rdrop_cli.study.methods import CELLS, Site
 
-TOLERANCE = 5e-3  # of a mask that is read through a saturating function in float32
-LEAST_SEEN = 0.02  # share of a mask that has to be visible for it to count as one
-MOST_VALUES = 4  # of a mask, in a message
-HALF = 0.5  # of every gate that reads nothing
+TOLERANCE = 5e-3  # for a mask that is read through a saturating function in float32
+LEAST_SEEN = 0.02  # share of values that must be seen for them to count as a mask
+MOST_VALUES = 4  # in a message
+HALF = 0.5  # value of every gate that reads nothing
 CANDIDATE_LEVEL = float(np.tanh(LEVEL))
 MEMORY_SITES = (Site.NEW_STATE, Site.CANDIDATE, Site.PREVIOUS_STATE, Site.STATE_UPDATE, Site.RETURNED_OUTPUT)
 
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """What multiplies the memory on its way from one timestep to the next.
+    """The mask on the memory between one timestep and the next.
 
     Attributes:
-        site: where; None for nothing.
-        mask: on h of a GRU, on c of an LSTM.
-        on_h: that on h of an LSTM, if it has a mask of its own.
+        site: of the mask; None if there is no mask.
+        mask: on h of a GRU, or c of an LSTM.
+        on_h: the mask on h of an LSTM, if h has its own.
     """
 
     site: Site | None
@@ -38,12 +38,12 @@ class Memory:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """A timestep with the memory's mask taken out.
+    """A timestep with the memory's mask removed.
 
     Attributes:
         before: the memory that is carried on.
-        after: what the equations make of it.
-        read: h, as the gates' products get it.
+        after: the memory that the equations give.
+        read: h as the gates' products read it.
         factor: of the candidate.
     """
 
@@ -63,14 +63,14 @@ def is_mask(values: Array) -> bool:
 
 
 def drops_nothing(values: Array) -> bool:
-    """Whether values are 1, wherever they can be seen."""
+    """Whether values are 1 wherever they can be seen."""
     return bool(np.allclose(values[~np.isnan(values)], 1.0, atol=TOLERANCE))
 
 
 def list_values(values: Array) -> list[float]:
-    """Return the different values that can be seen, largest last, the smallest `MOST_VALUES` of many.
+    """Return the distinct values that can be seen, in ascending order, at most the smallest `MOST_VALUES`.
 
-    Each stands for all that are near.
+    Each stands for all values near it.
     """
     seen = np.sort(values[~np.isnan(values)].ravel())
     starts = np.flatnonzero(np.diff(seen, prepend=-np.inf) > TOLERANCE)
@@ -78,7 +78,7 @@ def list_values(values: Array) -> list[float]:
 
 
 def find_memories(cell: str, outputs: Array) -> Iterator[Memory]:
-    """Yield what explains the call in which no gate reads anything: nothing, or each mask that does.
+    """Yield explanations of the call in which no gate reads anything: no mask, or each mask that explains it.
 
     Args:
         cell: `gru` or `lstm`.
@@ -101,19 +101,19 @@ def read_masks(
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """Return by gate the masks through which it reads x, and those through which it reads h.
 
-    Each is (shift, batch, time, units): as a unit shows it that reads the feature, or the unit, of its own number, the
-    number before, and so on. It is the same for every shift unless single weights are masked.
+    Each is (shift, batch, time, units): at shift 0 each unit reads the feature or unit of its own number, at shift 1
+    the one before, and so on. All shifts show the same mask unless single weights are masked.
 
     Args:
         cell: `gru` or `lstm`.
         outputs: by name of the probe's call.
-        memory: one of `find_memories`.
+        memory: the mask of the memory, one of `find_memories` or `find_updates`.
         reset_after: whether a GRU resets the product of h rather than h itself.
     """
     on_x: dict[str, Array] = {}
     on_h: dict[str, Array] = {}
     with np.errstate(all="ignore"):
-        for gate in reversed(CELLS[cell].gates):  # of a GRU the candidate comes first, through which r is seen
+        for gate in reversed(CELLS[cell].gates):  # for a GRU the candidate comes first, because it shows r
             through_h = _hide_zeros(on_h["h"][0]) if gate == "r" and not reset_after else None
             for reads, found in (("h", on_h), ("x", on_x)):
                 shifts = sum(name.startswith(f"{reads} {gate} ") for name in outputs)
@@ -131,7 +131,7 @@ def _read_mask(
     shift: int,
     through_h: Array | None,
 ) -> Array:
-    """Return the mask through which a gate reads x or h, by the number of what is read."""
+    """Return the mask through which a gate reads x or h; its last axis is the feature or unit that is read."""
     call = outputs[f"{reads} {gate} {shift}"]
     step = _split_step(cell, call, memory, opened=gate != "o")
     value = step.read if reads == "h" else np.full_like(step.read, LEVEL)
@@ -146,25 +146,25 @@ def _read_mask(
 
 
 def _hide_zeros(mask: Array) -> Array:
-    """Return a mask that is NaN where it hides what it multiplies."""
+    """Return a mask with NaN in place of zeros, which hide what they multiply."""
     return np.where(np.abs(mask) > TOLERANCE, mask, np.nan)
 
 
 def _run_clean(cell: str, timesteps: int) -> Array:
-    """Return the output (time,) of the call `memory` without any mask."""
+    """Return the output, (time,), of the call `memory` without any mask."""
     memory = CANDIDATE_LEVEL * (1 - HALF ** np.arange(1, timesteps + 1))
     return np.asarray(memory if cell == "gru" else np.tanh(memory))
 
 
 def _round_mask(mask: Array) -> Array:
-    """Return a mask with its two values exact, as far as they can be told: 0, and the mean of the others."""
+    """Return a mask with two exact values, 0 and the mean of the others, and NaN where it cannot be seen."""
     kept = np.abs(mask) > TOLERANCE
     scale = float(np.nanmean(mask[kept])) if kept.any() else 1.0
     return np.where(np.isnan(mask), np.nan, np.where(kept, scale, 0.0))
 
 
 def _solve_memory(cell: str, outputs: Array, site: Site) -> Array:
-    """Return the mask at a site of the memory, if it is there that one multiplies."""
+    """Return the mask on the memory, assuming that it is at this site."""
     written = HALF * CANDIDATE_LEVEL
     with np.errstate(all="ignore"):
         if site is Site.RETURNED_OUTPUT:
@@ -181,7 +181,7 @@ def _solve_memory(cell: str, outputs: Array, site: Site) -> Array:
 
 
 def _split_step(cell: str, outputs: Array, memory: Memory, *, opened: bool) -> Step:
-    """Take the memory's mask out of the outputs of a call; `opened`: whether an LSTM's h shows its c."""
+    """Remove the memory's mask from the outputs of a call; `opened` says whether an LSTM's h shows its c."""
     kept, ones = _hide_zeros(memory.mask), np.ones_like(outputs)
     returned = outputs / kept if memory.site is Site.RETURNED_OUTPUT else outputs
     state = returned if cell == "gru" or not opened else np.arctanh(returned)
@@ -206,21 +206,21 @@ def _split_step(cell: str, outputs: Array, memory: Memory, *, opened: bool) -> S
 
 
 def _solve_gru(gate: str, reads: str, step: Step, through_h: Array | None) -> Array:
-    """Return what a gate got from what it reads: GAIN times the mask times the value.
+    """Return a gate's input from the values that it reads: GAIN times the mask times the value.
 
-    `through_h` is the mask through which the candidate reads h, if it is h that shows r.
+    `through_h` is the mask through which the candidate reads h, if r is seen through h.
     """
     if gate == "z":
         written = step.factor * CANDIDATE_LEVEL
         return _logit((step.after - written) / (step.before - written))
     got = np.arctanh((step.after - HALF * step.before) / (HALF * step.factor)) - LEVEL
     if gate == "h":
-        return np.asarray(got / HALF if reads == "h" else got)  # r is half open, and resets what is read of h
+        return np.asarray(got / HALF if reads == "h" else got)  # r is half open, and multiplies what is read from h
     return _logit(got / (LEVEL if through_h is None else GAIN * through_h * step.read))
 
 
 def _solve_lstm(gate: str, step: Step, opened: Array) -> Array:
-    """Return what a gate got from what it reads, as `_solve_gru`; `opened` is how far gate o is open, if it is read."""
+    """Return a gate's input from the values that it reads, like `_solve_gru`; `opened`: value of gate o, if read."""
     match gate:
         case "c":
             got = np.arctanh((step.after - HALF * step.before) / (HALF * step.factor)) - LEVEL
@@ -233,7 +233,7 @@ def _solve_lstm(gate: str, step: Step, opened: Array) -> Array:
 
 
 def _shift(values: Array) -> Array:
-    """Return the values of the timestep before; 0 at the first."""
+    """Return the values of the previous timestep; 0 at the first."""
     return np.concatenate([np.zeros_like(values[:, :1]), values[:, :-1]], axis=1)
 
 

@@ -1,4 +1,4 @@
-"""What is found of a layer: its masks, and how far its output is from each method's."""
+"""The findings about a layer: its masks, and the distance of its output from each method's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from rdrop_cli.study.methods import Lifetime, Site
 
-ROUNDING = 1e-5  # of float32 layers against a float64 reference, relative to the largest output (or 1)
-PLAIN = "none"  # the name of the cell without masks of its own
+ROUNDING = 1e-5  # error of float32 layers against a float64 reference, relative to the largest output (or 1)
+PLAIN = "none"  # name of the cell without masks of its own
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,9 @@ class MaskRecord:
     Attributes:
         layer: name of the layer that drew it.
         argument: the rate it belongs to: `dropout` or `recurrent_dropout`, or `rate` of a dropout layer.
-        site: what kind of value it multiplies.
-        target: that value: x, h, c, g (the candidate), U (the recurrent kernel) or y (what the layer returned).
-        gates: the gates whose product it changes; empty where it multiplies no gate's input.
+        site: the kind of value that it multiplies.
+        target: that value: x, h, c, g (the candidate), U (the recurrent kernel) or y (the layer's output).
+        gates: the gates whose product it changes; empty if it multiplies no gate's input.
         lifetime: how long it stays the same.
         array: (batch, feature) or (batch, units), with batch 1 if all samples share it; (batch, time, units) if drawn
             at every timestep; (units, gates · units) for U.
@@ -46,10 +46,10 @@ class Anatomy:
         cell: `gru` or `lstm`.
         max_abs_error: by method, and for the cell without masks of its own: the largest difference between the
             layers' outputs and the reference's under the same masks.
-        scale: the largest output, or 1: what an error is to be held against.
-        layers: names of the recurrent layers, in their order.
-        masks: of all recurrent layers and the dropout layers beside them.
-        layers_changing_memory: names of the layers whose masks multiply what the cell carries on.
+        scale: the largest output, or 1 if that is larger: errors are relative to it.
+        layers: names of the recurrent layers, in order.
+        masks: of all recurrent layers and the adjacent dropout layers.
+        layers_changing_memory: names of the layers whose masks multiply the state that the cell carries on.
     """
 
     variant: str
@@ -62,21 +62,21 @@ class Anatomy:
 
     @property
     def agreeing(self) -> tuple[str, ...]:
-        """The methods whose reference the layers follow to rounding."""
+        """The methods whose reference the layers follow up to rounding."""
         return tuple(name for name, error in self.max_abs_error.items() if error <= ROUNDING * self.scale)
 
     @property
     def method(self) -> str | None:
-        """The method that the layers follow; None if it is none of them, or masks cannot tell several apart.
+        """The method that the layers follow; None if they follow none, or several that their masks do not separate.
 
-        Where no mask of `recurrent_dropout` was drawn, methods with the same masks on x are the same, and the first
-        stands for them: the cell without masks if it agrees, then Gal's.
+        If no mask of `recurrent_dropout` was drawn, methods with the same masks on x are equal, and the first stands
+        for all: the cell without masks if it agrees, then Gal's.
         """
         told_apart = len(self.agreeing) == 1 or not any(m.argument == "recurrent_dropout" for m in self.masks)
         return self.agreeing[0] if self.agreeing and told_apart else None
 
     def to_json(self) -> dict[str, Any]:
-        """Render it for scripts."""
+        """Render the anatomy as a dictionary for scripts."""
         return {
             "variant": self.variant,
             "cell": self.cell,
@@ -90,11 +90,11 @@ class Anatomy:
 
 
 def describe_mask(mask: MaskRecord, others: Sequence[MaskRecord], *, changes_memory: bool) -> dict[str, Any]:
-    """Say of a mask what was measured of it, in words and numbers for scripts.
+    """Return the measurements of a mask, as words and numbers for scripts.
 
     Args:
         mask: the mask.
-        others: all masks of the network, among them those of other gates.
+        others: all masks of the network, including those of other gates.
         changes_memory: whether the masks of its layer change the memory.
     """
     kept = mask.array[mask.array != 0]
@@ -115,7 +115,7 @@ def describe_mask(mask: MaskRecord, others: Sequence[MaskRecord], *, changes_mem
 
 
 def _compare_gates(mask: MaskRecord, others: Sequence[MaskRecord]) -> str | None:
-    """Say whether gates share a mask or have separate ones; None where it multiplies nothing that a gate reads."""
+    """Return whether gates share a mask or have separate ones; None if it multiplies no gate's input."""
     if not mask.gates:
         return None
     if mask.site is Site.RECURRENT_KERNEL:
@@ -137,5 +137,5 @@ def _is_shared_by_samples(mask: MaskRecord) -> bool:
 
 
 def _drop_the_same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
-    """Whether two masks are one; those that drop nothing tell nothing."""
+    """Whether two masks are equal and drop something; masks that drop nothing prove nothing."""
     return bool((one == 0).any()) and np.array_equal(one, other)

@@ -1,15 +1,15 @@
-"""Every method for GRU and LSTM in plain float64 NumPy: a second implementation to hold the layers against.
+"""Every method for GRU and LSTM in plain float64 NumPy: a second implementation to compare the layers with.
 
-It shares no code with the layers, and no table: each method's change to the plain equations is written out where the
-equation is. Gates are in Keras's order, z, r, h and i, f, c, o. A mask multiplies as it is given, scale included.
+It shares no code and no table with the layers: each method's change to the plain equations is written out at the
+equation. Gates are in Keras's order, z, r, h and i, f, c, o. Masks include their scale.
 
     gal, batch-shared, naive-step   m_k ∘ h in the product of each gate k             Gal and Ghahramani 2016
     gal-tied                        m ∘ h in the product of every gate                Gal and Ghahramani 2016
     moon                            LSTM c ← m ∘ (f ∘ c + i ∘ g), GRU h ← m ∘ h_new   Moon et al. 2015
     semeniuta-step, -sequence       m ∘ g in place of g                               Semeniuta et al. 2016
-    zoneout                         h ← m ∘ h_new + (1 − m) ∘ h_old, c alike          Krueger et al. 2017
+    zoneout                         h ← m ∘ h_new + (1 − m) ∘ h_old, same for c       Krueger et al. 2017
     dropconnect                     M ∘ U in place of U                               Merity et al. 2018
-    masked-carry                    m ∘ h in place of h, in z ∘ h too                 the GRU of Keras 3.0 to 3.7
+    masked-carry                    m ∘ h in place of h, even in z ∘ h                the GRU of Keras 3.0 to 3.7
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ Activation = Callable[[Array], Array]
 
 
 def rectify(a: Array) -> Array:
-    """Return a where it is positive, else 0: ReLU."""
+    """Return the ReLU: a where it is positive, else 0."""
     return np.maximum(a, 0.0)
 
 
@@ -48,10 +48,10 @@ def run_gru(
         weights: kernel (feature, 3·units), recurrent kernel (units, 3·units), bias (2, 3·units), or (3·units,) if not
             `reset_after`.
         input_masks: for x, constant over time: none, one for all gates or one per gate; broadcast to (batch, feature).
-        recurrent_masks: of the method: none, or one per gate or one, as its equation has them; they broadcast to
-            (batch, units), or to (batch, time, units) if they have a time axis, or are (units, 3·units) for U.
+        recurrent_masks: of the method: none, one, or one per gate, as in its equation; they broadcast to (batch,
+            units), or to (batch, time, units) if they have a time axis, or are (units, 3·units) for U.
         initial_h: broadcasts to (batch, units).
-        reset_after: Keras's default, where r multiplies the product of h; else r multiplies h.
+        reset_after: Keras's default, in which r multiplies the product of h; else r multiplies h.
         activation: of the candidate.
     """
     kernel, recurrent_kernel, bias = (np.asarray(w, np.float64) for w in weights)
@@ -98,7 +98,7 @@ def run_lstm(
     """Return the outputs h of an LSTM at all timesteps: (batch, time, units).
 
     Args:
-        method: a name from the table above, but `masked-carry`: what an LSTM carries is c, and h is only read.
+        method: a name from the table above except `masked-carry`: an LSTM carries c, and h is only read.
         x: (batch, time, feature).
         weights: kernel (feature, 4·units), recurrent kernel (units, 4·units), bias (4·units,).
         input_masks: as in `run_gru`.
@@ -136,7 +136,7 @@ def run_lstm(
 
 
 def _project(x: Array, kernel: Array, masks: Sequence[npt.ArrayLike], gates: int) -> list[Array]:
-    """Return (x ∘ w_k) W_k of each gate: (batch, time, units)."""
+    """Return (x ∘ m_k) W_k for each gate k: (batch, time, units)."""
     columns = np.split(kernel, gates, axis=1)
     if not masks:
         return [x @ w for w in columns]
@@ -145,7 +145,7 @@ def _project(x: Array, kernel: Array, masks: Sequence[npt.ArrayLike], gates: int
 
 
 def _masks_at(masks: Sequence[npt.ArrayLike], t: int) -> list[Array]:
-    """Return the masks that hold at a timestep; those with a time axis have one for each."""
+    """Return the masks of a timestep; those with a time axis have one for each."""
     arrays = [np.asarray(m, np.float64) for m in masks]
     return [m[:, t] if m.ndim == 3 else m for m in arrays]
 

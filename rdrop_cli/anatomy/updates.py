@@ -1,8 +1,8 @@
-"""Read which timesteps an LSTM skips, in h and in c each for itself: the zoneout of both.
+"""Read which timesteps an LSTM skips in h and in c separately: the zoneout of both.
 
-Where h keeps an old value it hides c, so that no single call shows both masks. The calls `show t` show those of h: c is
-written anew at each timestep, and gate o opens at t only, so that h then either changes or not. The calls `write t`
-show those of c: only timestep t writes, and whatever c keeps of it h shows when it is next updated.
+When h keeps an old value it hides c, so no single call shows both masks. The calls `show t` show the masks on h: c is
+rewritten at each timestep, and gate o opens only at t, so h changes at t unless it is masked. The calls `write t` show
+the masks on c: only timestep t writes, and the next update of h shows whether c kept it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ def find_updates(outputs: Mapping[str, Array]) -> Iterator[Memory]:
     """
     if "show 0" not in outputs:
         return
-    closed = HALF * np.tanh(CANDIDATE_LEVEL)  # what h shows of c while gate o reads nothing
+    closed = HALF * np.tanh(CANDIDATE_LEVEL)  # value of h while gate o reads nothing
     updated = np.stack([outputs[f"show {t}"][:, t] > closed + TOLERANCE for t in range(TIMESTEPS)], axis=1)
     on_c = np.full(updated.shape, np.nan)
     for t in range(TIMESTEPS - 1):

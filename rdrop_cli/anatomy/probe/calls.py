@@ -1,7 +1,7 @@
-"""The calls by which a layer shows its masks: weights, sequences, and whether it trains.
+"""The calls that make a layer show its masks: weights, sequences, and whether it trains.
 
-Every call starts from the same seed and a new layer, so that all calls have the same masks, and a mask can be read
-where the weights of one call lay it open. Gates and weights are in Keras's order and layout.
+Every call starts from the same seed and a new layer, so all calls have the same masks, and each mask can be read from
+the call whose weights expose it. Gates and weights are in Keras's order and layout.
 """
 
 from typing import Any, Dict, Optional, Tuple
@@ -11,9 +11,9 @@ import numpy as np
 BATCH, TIMESTEPS, UNITS = 32, 6, 8
 GAIN = 0.5  # from a value to the one gate that shows it
 LEVEL = 0.5  # of constant inputs and biases
-SHIFTS = 2  # of what a unit reads
-OPEN = 50.0  # a gate's bias at which it is 1 in float32; at its negative it is 0
-LARGEST = 0.7  # of random inputs, which a layer below has to pass on through two tanh
+SHIFTS = 2  # of the features or units that units read
+OPEN = 50.0  # with this bias a gate is 1 in float32; with its negative it is 0
+LARGEST = 0.7  # of random inputs, because a layer below has to pass them on through two tanh
 GATES = {"gru": "zrh", "lstm": "ifco"}
 CANDIDATE = {"gru": "h", "lstm": "c"}
 
@@ -29,20 +29,20 @@ class RefusedError(ValueError):
 def design_calls(cell: str, units: int, reset_after: bool, thorough: bool = False) -> Dict[str, Call]:
     """Return by name the weights, inputs and mode of each call.
 
-    `memory`: the gates read nothing. `x z 0`: gate z alone reads x, and each unit reads the feature of its number;
-    `x z 1`: that before it, so that what one unit hides another shows. `h z 0`: gate z alone reads h. `random`: all
-    read all; `again`: that call once more, from the same seed; `next`: the call after it, of the same layer;
-    `inference`: that call without training.
+    `memory`: the gates read nothing. `x z 0`: only gate z reads x, and each unit reads the feature of its own number;
+    `x z 1`: each unit reads the feature before, so a value that one unit hides is shown by another. `h z 0`: only gate
+    z reads h. `random`: all gates read everything; `again`: the same call from the same seed; `next`: the second such
+    call of one layer; `inference`: the same call without training.
 
-    A thorough design shows single weights, by a call for each shift, and both states of an LSTM where one hides the
-    other. `write 3`: x is 0 but at timestep 3, and c keeps what is written there. `show 3`: c is constant, and gate o
-    opens at timestep 3.
+    A thorough design also shows single weights, with a call for each shift, and both states of an LSTM if one hides
+    the other. `write 3`: x is 0 except at timestep 3, and c keeps what is written then. `show 3`: c is constant, and
+    gate o opens at timestep 3.
     """
     shifts = units if thorough else SHIFTS
     steady = np.full((BATCH, TIMESTEPS, units), LEVEL)
     calls: Dict[str, Call] = {"memory": (make_weights(cell, units), steady, True)}
     for gate in GATES[cell]:
-        # Where h shows r it is masked itself, and has to show r wherever it can.
+        # If r is seen through h, which is masked itself, all shifts are needed to see r wherever possible.
         for shift in range(units if gate == "r" and not reset_after else shifts):
             matrix = np.roll(np.eye(units), shift, axis=1)
             for reads, name in (("x", "kernel"), ("h", "recurrent")):
@@ -65,7 +65,7 @@ def design_calls(cell: str, units: int, reset_after: bool, thorough: bool = Fals
 
 
 def _design_state_calls(units: int) -> Dict[str, Call]:
-    """Return the calls `write t` and `show t` for each timestep; every unit reads all features, lest a mask hide x."""
+    """Return the calls `write t` and `show t`; every unit reads all features, so that no mask can hide x."""
     calls: Dict[str, Call] = {}
     every, columns = np.ones((units, units)), slice_columns("lstm", units)
     for t in range(TIMESTEPS):
@@ -88,9 +88,9 @@ def make_weights(
     kernel: Optional[Array] = None,
     recurrent: Optional[Array] = None,
 ) -> Weights:
-    """Return weights that are 0 but for the candidate's bias and for what one gate reads.
+    """Return weights that are 0 except for the candidate's bias and the inputs of one gate.
 
-    All gates are half open, but for the LSTM's output gate: it is open, so that h shows c, unless it is the one read.
+    All gates are half open except the LSTM's output gate, which is open so that h shows c, unless it is `gate`.
     """
     columns = slice_columns(cell, units)
     size = len(columns) * units
@@ -107,7 +107,7 @@ def make_weights(
         weights["kernel"][:, columns[gate]] = GAIN * kernel
     if recurrent is not None:
         weights["recurrent"][:, columns[gate]] = GAIN * recurrent
-    if gate == "r" and reset_after:  # r is seen by what it resets: a bias of its own, or h itself
+    if gate == "r" and reset_after:  # r is seen through what it resets: a separate bias, or h itself
         weights["recurrent_bias"][columns["h"]] = LEVEL
     elif gate == "r":
         weights["recurrent"][:, columns["h"]] = GAIN * np.eye(units)
@@ -115,5 +115,5 @@ def make_weights(
 
 
 def slice_columns(cell: str, units: int) -> Dict[str, slice]:
-    """Return by gate its columns in a kernel."""
+    """Return the columns of each gate in a kernel."""
     return {gate: slice(i * units, (i + 1) * units) for i, gate in enumerate(GATES[cell])}

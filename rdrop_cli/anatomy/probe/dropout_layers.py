@@ -1,4 +1,4 @@
-"""Dropout layers of Keras, beside or between recurrent ones, each made anew for every call."""
+"""Dropout layers of Keras, next to or between recurrent ones; each series of calls makes a new one."""
 
 import inspect
 from typing import Any, Dict, Tuple
@@ -8,11 +8,11 @@ import numpy as np
 from .calls import BATCH, TIMESTEPS, UNITS, Array, RefusedError
 from .keras_layers import Maker, count_trainable, is_symbolic, seed_all
 
-LEAST_CALLS, MOST_CALLS = 8, 200  # until one of them drops something, where one draw serves many values
+LEAST_CALLS, MOST_CALLS = 8, 200  # until values are dropped and kept: many may share one draw
 
 
 def is_dropout(keras: Any, layer: Any) -> bool:
-    """Whether a layer, or a class of layers, is Keras's Dropout or one of its kind."""
+    """Whether a layer, or a class of layers, is Keras's Dropout or a subclass of it."""
     return issubclass(layer if inspect.isclass(layer) else type(layer), keras.layers.Dropout)
 
 
@@ -24,10 +24,10 @@ class DropoutSubject:
         self.shape = choose_shape(make())
 
     def run_calls(self) -> Tuple[Dict[str, Any], Dict[str, Array]]:
-        """Return what is known of the layer, and its outputs by name of call.
+        """Return facts about the layer, and its outputs by name of call.
 
         Raises:
-            TypeError: the layer computes nothing by itself.
+            TypeError: the layer can be called only in a graph.
         """
         if is_symbolic(self.keras):
             raise TypeError("a dropout layer of this Keras can be called in a graph only")
@@ -40,7 +40,7 @@ class DropoutSubject:
         return {"name": self.name, "rates": rates, "dropout_layer": True, "trainable": count_trainable(layer)}, outputs
 
     def _draw_masks(self, layer: Any) -> Array:
-        """Return what calls returned, (call, batch, time, feature): as many as show values dropped and others kept."""
+        """Return the outputs of enough calls to show dropped and kept values, (call, batch, time, feature)."""
         masks = [self._call(layer) for _ in range(LEAST_CALLS)]
         while len(masks) < MOST_CALLS and layer.rate and 0 in (np.count_nonzero(masks), np.sum(np.equal(masks, 0))):
             masks.append(self._call(layer))
@@ -57,10 +57,10 @@ class DropoutSubject:
 
 
 def choose_shape(layer: Any) -> Tuple[int, ...]:
-    """Return the shape of inputs for a dropout layer, with the sizes that its noise_shape names.
+    """Return the shape of inputs for a dropout layer, with the sizes that its noise_shape sets.
 
     Raises:
-        RefusedError: it names other axes than batch, time and features.
+        RefusedError: noise_shape has other axes than batch, time and features.
     """
     named = tuple(getattr(layer, "noise_shape", None) or (None, None, None))
     if len(named) != 3:

@@ -1,4 +1,4 @@
-"""Find the layers that a request wants: a library's own, those of a class or a function, those of a saved network."""
+"""Find the requested layers: a library's own, those that a class or function makes, or those of a saved network."""
 
 import importlib
 import importlib.util
@@ -15,13 +15,13 @@ LIBRARIES = ("keras", "tf_keras", "torch")
 
 Rates = Dict[str, float]
 Subject = Union[KerasSubject, TorchSubject, DropoutSubject]
-Found = List[Tuple[Any, str, Maker]]  # the layer's Keras, or None of PyTorch; its name; what makes another
+Found = List[Tuple[Any, str, Maker]]  # the layer's Keras, or None for PyTorch; its name; its factory
 
 
 def find_subjects(wanted: Dict[str, str], rates: Rates) -> Iterator[Tuple[str, Callable[[], Subject]]]:
-    """Yield the layers that a request wants, with these rates unless they have their own: names, and what makes each.
+    """Yield the name and the factory of each requested layer, with these rates unless it has its own.
 
-    What makes one raises whatever is wrong with that layer alone.
+    A factory raises the errors that concern only its layer.
     """
     if wanted["kind"] == "library":
         makers = list_library_layers(wanted["name"], wanted["cell"], rates)
@@ -30,13 +30,13 @@ def find_subjects(wanted: Dict[str, str], rates: Rates) -> Iterator[Tuple[str, C
     else:
         makers = list_model_layers(wanted["name"])
     for number, (keras, name, make) in enumerate(makers):
-        # Layers of one network have different seeds, unless they were given the same one.
+        # Layers of one network get different seeds, unless the user gave them the same one.
         seed = 1000 + number
         yield name, partial(start_subject, keras, make, name, seed)
 
 
 def start_subject(keras: Any, make: Maker, name: str, seed: int) -> Subject:
-    """Return the subject that a layer is; `keras` is None for one of PyTorch."""
+    """Return the subject for a layer; `keras` is None for PyTorch."""
     if keras is None:
         return TorchSubject(make, name, seed)
     if is_dropout(keras, make()):
@@ -45,13 +45,13 @@ def start_subject(keras: Any, make: Maker, name: str, seed: int) -> Subject:
 
 
 def list_libraries() -> List[str]:
-    """Return the libraries that are there; TensorFlow's own Keras counts where no other is."""
+    """Return the installed libraries, including TensorFlow's own Keras if Keras itself is missing."""
     found = [name for name in LIBRARIES if importlib.util.find_spec(name)]
     return found if "keras" in found or not importlib.util.find_spec("tensorflow") else ["tensorflow", *found]
 
 
 def list_settings(wanted: Dict[str, str], rates: List[Rates]) -> List[Rates]:
-    """Return the rates to make layers with; none, once, if they have their own."""
+    """Return the rates to make layers with; one empty setting if the layers have their own."""
     takes_rates = wanted["kind"] == "library" or (
         wanted["kind"] == "object" and inspect.isclass(find_object(wanted["name"]))
     )
@@ -59,36 +59,36 @@ def list_settings(wanted: Dict[str, str], rates: List[Rates]) -> List[Rates]:
 
 
 def find_object(name: str) -> Any:
-    """Return what `module:name` names."""
+    """Return the object that `module:name` names."""
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
 def import_library(name: str) -> Any:
-    """Return a library; of TensorFlow, the Keras that it has."""
+    """Import a library and return it; for TensorFlow, return its Keras."""
     module = importlib.import_module(name)
     return module.keras if name == "tensorflow" else module
 
 
 def list_library_layers(library: str, cell: str, rates: Rates) -> Found:
-    """Return a library's own layers of a kind of cell."""
+    """Return a library's own layers for a kind of cell."""
     module, kind = import_library(library), cell.upper()
     if library != "torch":
         # Before TensorFlow 2 the default is a hard sigmoid, for which there are no equations.
         options: Dict[str, Any] = {"return_sequences": True, "recurrent_activation": "sigmoid"}
         return [(module, kind, lambda: getattr(module.layers, kind)(UNITS, **{**options, **rates}))]
     if rates["recurrent_dropout"]:
-        return []  # it has no such argument
+        return []  # PyTorch has no such argument
     make = partial(getattr(module.nn, kind), UNITS, UNITS, batch_first=True, dropout=rates["dropout"])
     return [(None, f"nn.{kind} num_layers={count}", partial(make, num_layers=count)) for count in (1, 2)]
 
 
 def list_object_layers(name: str, rates: Rates) -> Found:
-    """Return the layers that a class or a function of the user's own makes."""
+    """Return the layers that a user's class or function makes."""
     made: Any = find_object(name)
     make: Callable[..., Any] = made
     if inspect.isclass(made):
-        of_torch = hasattr(made, "forward") and not hasattr(made, "get_config")  # Keras's are modules too, on PyTorch
+        of_torch = hasattr(made, "forward") and not hasattr(made, "get_config")  # Keras's layers are modules on PyTorch
         if not of_torch and any(kind.__name__ == "Dropout" for kind in made.__mro__):
             return [] if rates["recurrent_dropout"] else list_made(name, partial(make, rates["dropout"]))
         accepted = inspect.signature(made).parameters
@@ -97,11 +97,11 @@ def list_object_layers(name: str, rates: Rates) -> Found:
         sizes = (UNITS, UNITS) if of_torch else (UNITS,)
         return list_made(name, partial(make, *sizes, **rates))
     needed = [each for each in inspect.signature(made).parameters.values() if each.default is each.empty]
-    return list_made(name, partial(make, *(TIMESTEPS, UNITS)[: len(needed)]))  # of a network: timesteps and features
+    return list_made(name, partial(make, *(TIMESTEPS, UNITS)[: len(needed)]))  # a network needs timesteps and features
 
 
 def list_made(name: str, make: Maker) -> Found:
-    """Return the layers of what a function makes: a layer, or a network or a pair of layers."""
+    """Return the layers that a function makes: a single layer, or those of a network or a pair."""
     one = make()
     if hasattr(one, "named_parameters") and not hasattr(one, "get_config"):
         return [(None, name, make)]
@@ -114,7 +114,7 @@ def find_keras(layer: Any) -> Any:
     """Return the library that a layer's class comes from.
 
     Raises:
-        TypeError: it is no layer.
+        TypeError: it is not a layer.
     """
     for kind in type(layer).__mro__:
         root = kind.__module__.partition(".")[0]
@@ -124,13 +124,13 @@ def find_keras(layer: Any) -> Any:
 
 
 def list_model_layers(path: str) -> Found:
-    """Return the layers of a saved network that recur or drop."""
+    """Return the recurrent and dropout layers of a saved network."""
     keras = import_library(next(name for name in list_libraries() if name != "torch"))
     return list_layers(keras, keras.models.load_model(path, compile=False))
 
 
 def list_layers(keras: Any, layer: Any) -> Found:
-    """Return the layers of a network that recur or drop, in order, those of nested networks and pairs too."""
+    """Return the recurrent and dropout layers of a network in order, including those of nested networks and pairs."""
     if hasattr(layer, "layers"):
         parts = layer.layers
     elif hasattr(layer, "forward_layer"):
@@ -141,12 +141,12 @@ def list_layers(keras: Any, layer: Any) -> Found:
 
 
 def may_drop(keras: Any, layer: Any) -> bool:
-    """Whether a layer, or the one that it wraps, recurs or is of a kind that drops, also one that is not examined."""
+    """Whether a layer, or the one that it wraps, is recurrent or any kind of dropout, even one that is not examined."""
     if hasattr(layer, "layer"):
         return may_drop(keras, layer.layer)
     return isinstance(layer, keras.layers.RNN) or any("Dropout" in kind.__name__ for kind in type(layer).__mro__)
 
 
 def copy_layer(layer: Any) -> Any:
-    """Return another layer with the configuration of one."""
+    """Return a new layer with the same configuration."""
     return type(layer).from_config(layer.get_config())

@@ -1,4 +1,4 @@
-"""Whether a layer would use its library's fused kernel, cuDNN's, on a GPU: told without one."""
+"""Determine without a GPU whether a layer would use its library's fused kernel (cuDNN's) on one."""
 
 import importlib
 import sys
@@ -9,7 +9,7 @@ import numpy as np
 
 from .calls import Array
 
-# What a backend of Keras 3 asks before it takes cuDNN's kernel, and that kernel.
+# Functions that a backend of Keras 3 calls before it takes cuDNN's kernel, and that kernel.
 ON_GPU = ("_is_gpu_available", "_is_cuda_cudnn_available")
 KERNELS = {"gru": "_cudnn_gru", "lstm": "_cudnn_lstm"}
 
@@ -17,22 +17,22 @@ KERNELS = {"gru": "_cudnn_gru", "lstm": "_cudnn_lstm"}
 def find_fused(
     keras: Any, cell: str, layer: Any, run: Callable[[Array, bool], Array], sequences: Array
 ) -> Dict[str, Optional[bool]]:
-    """Say of a layer of Keras, each None where it cannot be told:
+    """Return `asked`, `taken` and `drops` of a Keras layer; each is None if it is unknown.
 
-    `asked`: whether it asks its backend for the fused kernel when it trains; `taken`: whether the backend, asked so on
-    a GPU, takes cuDNN's; `drops`: whether that kernel is given dropped inputs at inference.
+    `asked`: whether the layer asks its backend for the fused kernel in training; `taken`: whether on a GPU the backend
+    then takes cuDNN's; `drops`: whether that kernel receives dropped inputs at inference.
 
     Args:
-        keras: its library.
+        keras: the layer's library.
         cell: `gru` or `lstm`.
-        layer: a new one.
-        run: calls it with sequences, and whether it trains.
+        layer: a new layer.
+        run: calls the layer with sequences and whether it trains.
         sequences: (batch, time, feature).
     """
     for name in ("_could_use_gpu_kernel", "could_use_cudnn"):  # TensorFlow 2
         if hasattr(layer, name):
             return {"asked": bool(getattr(layer, name)), "taken": bool(getattr(layer, name)), "drops": None}
-    if not hasattr(keras, "ops"):  # Keras 2, where cuDNN's kernel has a layer of its own
+    if not hasattr(keras, "ops"):  # Keras 2, in which cuDNN's kernel is a separate layer
         return {"asked": False, "taken": False, "drops": None}
     backend = importlib.import_module("keras").src.backend
     function = getattr(backend, cell)
@@ -52,7 +52,7 @@ def find_fused(
 
 
 def _is_taken(function: Callable[..., Any], cell: str, call: Callable[[Any], Any], received: Any) -> bool:
-    """Whether a backend's function takes cuDNN's kernel where it finds a GPU: it is told of one that is not there."""
+    """Whether a backend's function takes cuDNN's kernel if there is a GPU, which is simulated."""
     taken = []
 
     def note(*_: Any, **__: Any) -> Any:
@@ -70,7 +70,7 @@ def _is_taken(function: Callable[..., Any], cell: str, call: Callable[[Any], Any
 
 
 def _find_jax_kernels() -> Any:
-    """Return the module of JAX by which its backend calls cuDNN, if there is one."""
+    """Return the module of JAX through which Keras's backend calls cuDNN, or None if there is none."""
     if "jax" not in sys.modules:
         return None
     try:
@@ -80,7 +80,7 @@ def _find_jax_kernels() -> Any:
 
 
 def _pretend_on_gpu(tensor: Any) -> Any:
-    """Return a tensor of PyTorch that says it is on a GPU."""
+    """Return a PyTorch tensor that reports a GPU as its device."""
     torch: Any = sys.modules["torch"]
 
     class OnGpu(torch.Tensor):  # type: ignore[misc]
@@ -91,7 +91,7 @@ def _pretend_on_gpu(tensor: Any) -> Any:
 
 @contextmanager
 def _replace(module: Any, **replaced: Any) -> Iterator[None]:
-    """Give those names of a module that it has other values, for a while."""
+    """Replace attributes of a module temporarily; names that it lacks are ignored."""
     kept = {name: getattr(module, name) for name in replaced if hasattr(module, name)}
     for name in kept:
         setattr(module, name, replaced[name])

@@ -1,4 +1,4 @@
-"""Recurrent layers of Keras 2, Keras 3 and tf.keras, each made anew for every call."""
+"""Recurrent layers of Keras 2, Keras 3 and tf.keras; every call makes a new one."""
 
 import random
 import sys
@@ -34,17 +34,17 @@ class KerasSubject:
         self.trainable = count_trainable(layer)
 
     def call(self, weights: Weights, sequences: Array, training: bool, calls: int = 1) -> Array:
-        """Return the outputs of the last of some calls of a new layer."""
+        """Call a new layer `calls` times and return the last outputs."""
         run = self.prepare(self.start(), weights)
         return [run(sequences, training) for _ in range(calls)][-1]
 
     def find_fused(self, weights: Weights, sequences: Array) -> Dict[str, Any]:
-        """Say what `fused.find_fused` says."""
+        """Return the result of `fused.find_fused` for a new layer."""
         layer = self.start()
         return find_fused(self.keras, self.cell, layer, self.prepare(layer, weights), sequences)
 
     def start(self) -> Any:
-        """Return a new layer, with its random state as it always is at first."""
+        """Return a new layer with the same initial random state every time."""
         if is_symbolic(self.keras):
             return self._start_session()
         seed_all(self._seed)
@@ -53,7 +53,7 @@ class KerasSubject:
         return layer
 
     def prepare(self, layer: Any, weights: Weights) -> Run:
-        """Give a new layer its weights, and return what calls it."""
+        """Set the weights of a new layer and return a function that calls it."""
         layer.set_weights(self._arrange(weights))
         if is_symbolic(self.keras):
             return lambda sequences, training: np.asarray(self._compute([sequences, int(training)])[0])
@@ -73,7 +73,7 @@ class KerasSubject:
         return layer
 
     def _start_session(self) -> Any:
-        """Return the layer of a graph that is built once, in a new session: that begins the random numbers anew."""
+        """Return the layer of a graph that is built once, in a new session, which restarts the random numbers."""
         backend, tensorflow = self.keras.backend, sys.modules["tensorflow"]
         if not hasattr(self, "_built"):
             backend.clear_session()
@@ -95,10 +95,10 @@ class KerasSubject:
 
 
 def is_symbolic(keras: Any) -> bool:
-    """Whether a Keras computes nothing until a session runs it: that on TensorFlow 1, and all before 2.4."""
+    """Whether a Keras computes only when a session runs it: any on TensorFlow 1, and all before 2.4."""
     if hasattr(keras, "ops"):
         return False
-    if keras.__name__ == "keras":  # that of TensorFlow has no version of its own in some releases
+    if keras.__name__ == "keras":  # TensorFlow's Keras has no version in some releases
         numbers = tuple(int(number) for number in keras.__version__.split("-")[0].split(".")[:2])
         if numbers < (2, 4):
             return True
@@ -106,10 +106,10 @@ def is_symbolic(keras: Any) -> bool:
 
 
 def check_kind(layer: Any) -> None:
-    """Refuse a layer without units, which a cell in a loop, a wrapper, and most that drop are.
+    """Refuse a layer without units, such as a cell in a loop, a wrapper, or most dropout layers.
 
     Raises:
-        RefusedError: it has none.
+        RefusedError: the layer has no units.
     """
     if not hasattr(layer, "units"):
         kind = type(layer).__name__
@@ -120,7 +120,7 @@ def check_precision(layer: Any) -> None:
     """Refuse a layer that computes in half precision, in which masks cannot be read.
 
     Raises:
-        RefusedError: it does.
+        RefusedError: the layer computes in half precision.
     """
     computes_in = str(getattr(layer, "compute_dtype", "float32"))
     if "float16" in computes_in:
@@ -133,7 +133,7 @@ def count_trainable(layer: Any) -> int:
 
 
 def seed_all(seed: int) -> None:
-    """Seed every generator that a layer may draw from without saying so."""
+    """Seed every global generator that a layer may draw from."""
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 -- a layer may use it
     if "tensorflow" in sys.modules:
@@ -144,10 +144,10 @@ def seed_all(seed: int) -> None:
 
 
 def find_cell(units: int, shapes: List[Tuple[int, ...]]) -> str:
-    """Return `gru` or `lstm`, by the shapes of a built layer's weights.
+    """Return `gru` or `lstm`, depending on the shapes of a built layer's weights.
 
     Raises:
-        ValueError: it has other weights.
+        ValueError: the weights have other shapes.
     """
     for cell, gates in GATES.items():
         columns = len(gates) * units

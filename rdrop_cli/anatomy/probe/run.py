@@ -1,4 +1,4 @@
-"""Answer a request: make the calls of each layer that it wants, and leave what they returned."""
+"""Answer a request: call each requested layer and write the outputs."""
 
 import importlib
 import json
@@ -19,7 +19,7 @@ NAMED = ("keras", "tf_keras", "tensorflow", "torch", "jax")
 
 
 def run_calls(subject: Subject, thorough: bool) -> Tuple[Dict[str, Any], Dict[str, Array]]:
-    """Return what is known of a subject, and its outputs by name of call."""
+    """Return facts about a subject, and its outputs by name of call."""
     if isinstance(subject, DropoutSubject):
         return subject.run_calls()
     calls = design_calls(subject.cell, subject.units, subject.reset_after, thorough)
@@ -39,9 +39,9 @@ def list_versions() -> Dict[str, str]:
 
 
 def describe_error(error: Exception) -> str:
-    """Return an error in one line: a refusal as it is, else its type and what its message says first."""
+    """Return an error in one line: a refusal's message, else the type and the start of the message."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or ["no message"]
-    # Keras writes first where it was, and then what it was.
+    # Keras writes first where the error occurred, then what it was.
     message = lines[lines[0].startswith("Exception encountered") and len(lines) > 1]
     return message if isinstance(error, RefusedError) else f"{type(error).__name__}: {message}"
 
@@ -49,7 +49,7 @@ def describe_error(error: Exception) -> str:
 def examine_subjects(
     wanted: Dict[str, str], settings: List[Rates], thorough: bool
 ) -> Iterator[Tuple[Dict[str, Any], Dict[str, Array]]]:
-    """Yield what is known of each layer that is wanted, and its outputs; or its error, once for all rates."""
+    """Yield facts about each requested layer and its outputs, or its error, once for all rates."""
     rates: Rates = {}
     failed: Set[str] = set()
     try:
@@ -60,13 +60,13 @@ def examine_subjects(
                 try:
                     subject = start()
                     facts, outputs = run_calls(subject, thorough)
-                except Exception as error:  # the layers after it are examined all the same
+                except Exception as error:  # the layers after it are still examined
                     failed.add(name)
                     yield {"name": name, "asked": rates, "error": describe_error(error)}, {}
                     continue
                 own = not rates or isinstance(subject, DropoutSubject)
                 yield {"asked": facts["rates"] if own else rates, **facts}, outputs
-    except Exception as error:  # whatever a stranger's code raises is what is to be shown
+    except Exception as error:  # report whatever the user's code raises
         yield {"asked": rates, "error": describe_error(error)}, {}
 
 
@@ -85,7 +85,7 @@ def answer(request: Dict[str, Any]) -> Tuple[Dict[str, Any], Dict[str, Array]]:
 
 
 def main(request_path: str, answer_path: str) -> None:
-    """Read a request, call the layers, and leave the answer."""
+    """Read a request, call the layers, and write the answer."""
     warnings.simplefilter("ignore")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")

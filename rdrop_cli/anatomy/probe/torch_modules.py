@@ -1,4 +1,4 @@
-"""Recurrent modules of PyTorch, and modules around one, each made anew for every call."""
+"""Recurrent modules of PyTorch, and modules that contain one; every call makes a new one."""
 
 import sys
 from typing import Any, Dict, List
@@ -13,7 +13,7 @@ NAMES = {"weight_ih": "kernel", "weight_hh": "recurrent", "bias_ih": "bias", "bi
 
 
 class TorchSubject:
-    """The only layer of a recurrent module, or the second of two, given x by the first."""
+    """The only layer of a recurrent module, or the second of two, which receives x from the first."""
 
     activation, gate_activation, reset_after, backwards = "tanh", "sigmoid", True, False
 
@@ -28,7 +28,7 @@ class TorchSubject:
         self.trainable = sum(each.numel() for each in self._start().parameters())
 
     def call(self, weights: Weights, sequences: Array, training: bool, calls: int = 1) -> Array:
-        """Return the outputs of the last of some calls of a new module."""
+        """Call a new module `calls` times and return the last outputs."""
         module = self._start()
         module.train(training)
         self._assign(module, self.layers - 1, weights)
@@ -44,7 +44,7 @@ class TorchSubject:
         return outputs if by_batch else outputs.swapaxes(0, 1)
 
     def find_fused(self, weights: Weights, sequences: Array) -> Dict[str, Any]:
-        """It cannot be told: PyTorch chooses in its library."""
+        """Return None for every entry: PyTorch chooses the kernel inside its library."""
         return {"asked": None, "taken": None, "drops": None}
 
     def _start(self) -> Any:
@@ -52,7 +52,7 @@ class TorchSubject:
         return self._make()
 
     def _make_passing(self) -> Weights:
-        """Return the weights of a layer that passes on the tanh of x, or its tanh twice if it is an LSTM."""
+        """Return the weights of a layer that passes on tanh(x), or tanh(tanh(x)) for an LSTM."""
         weights, columns = make_weights(self.cell, self.units), slice_columns(self.cell, self.units)
         weights["bias"][:] = 0.0
         weights["kernel"][:, columns[CANDIDATE[self.cell]]] = np.eye(self.units)
@@ -62,7 +62,7 @@ class TorchSubject:
         return weights
 
     def _assign(self, module: Any, layer: int, weights: Weights) -> None:
-        """Give a layer its weights: those that are trained, which what drops weights calls raw."""
+        """Set a layer's trained weights, which modules that drop weights name `_raw`."""
         columns = slice_columns(self.cell, self.units)
         parameters = dict(module.named_parameters())
         with self.torch.no_grad():
@@ -75,10 +75,10 @@ class TorchSubject:
 
 
 def find_recurrent(torch: Any, module: Any) -> Any:
-    """Return the recurrent module that a module is, or has.
+    """Return the recurrent module that a module is or contains.
 
     Raises:
-        ValueError: it has none, or several, or another kind.
+        ValueError: it contains none, several, or one of another kind.
     """
     found: List[Any] = [each for each in module.modules() if isinstance(each, torch.nn.RNNBase)]
     if len(found) != 1 or found[0].mode not in ("GRU", "LSTM") or found[0].bidirectional:
