@@ -1,4 +1,4 @@
-"""The book's whole study in one process, as its notebook runs it: one network after the other."""
+"""The book's complete study in one process, as in its notebook: one network after the other."""
 
 import json
 import sys

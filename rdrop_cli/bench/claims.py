@@ -1,7 +1,7 @@
-"""What the book says about speed, measured by Keras's defaults on this machine.
+"""The book's statements about speed, measured with Keras's defaults on this machine.
 
-A claim is about the ratio of two rates. It holds where both quartiles of the rounds lie in its region, does not hold
-where both lie outside on one side, and is undecided else. What needs a GPU is not measured without one.
+A claim is about the ratio of two rates. It holds if both quartiles over the rounds lie in its region, does not hold if
+both lie outside on the same side, and is undecided otherwise. Claims that need a GPU are not measured without one.
 """
 
 import math
@@ -24,7 +24,7 @@ class Way:
 
     Attributes:
         implementation: `keras`, or `keras-unrolled`.
-        device: `cpu` hides a GPU; `gpu` needs one; `any` takes what is there.
+        device: `cpu` hides a GPU; `gpu` needs one; `any` uses a GPU if there is one.
     """
 
     request: Request
@@ -34,10 +34,10 @@ class Way:
 
 @dataclass(frozen=True)
 class SpeedClaim:
-    """A sentence of the book: trained windows a second of `faster` are so many times those of `slower`.
+    """A statement of the book about the training rate of `faster` divided by that of `slower`.
 
     Attributes:
-        region: open, in which the ratio lies where the sentence is true.
+        region: the open interval of the ratio in which the statement is true.
     """
 
     id: str
@@ -50,7 +50,7 @@ class SpeedClaim:
 
 _DROPPED = Request(variants=("lstm-dropout",), protocol="book2", dataset="synthetic")
 _PLAIN = replace(_DROPPED, dropout=0.0, recurrent_dropout=0.0)
-WAYS = {  # what takes the device that is there comes first, and tells whether that is a GPU
+WAYS = {  # the first way uses any device, and shows whether it is a GPU
     "with recurrent dropout": Way(_DROPPED),
     "lstm on the cpu": Way(_PLAIN, device=CPU),
     "lstm on the gpu": Way(_PLAIN, device=GPU),
@@ -89,7 +89,7 @@ def measure_claims(
     """Train each way in turns, round by round, and return by claim the ratio of the rates and the verdict.
 
     Returns:
-        `claims` by id, and `windows_per_second` by way; of a way that needs a GPU that is not there, none.
+        `claims` by id, and `windows_per_second` by way; ways that need a GPU are left out if there is none.
     """
     with ExitStack() as stack:
         teams: dict[str, tuple[RunConfig, Team]] = {}
@@ -114,7 +114,7 @@ def measure_claims(
 
 
 def judge_speed(claim: SpeedClaim, rates: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """Return a claim's ratio by the rates of each round, and its verdict."""
+    """Return a claim's ratio, from the rates of each round, and its verdict."""
     found: dict[str, Any] = {"text": claim.text, "editions": claim.editions, "ratio": None, "verdict": "not-measured"}
     if {claim.faster, claim.slower} <= rates.keys():
         ratio = Spread.of([one / other for one, other in zip(rates[claim.faster], rates[claim.slower], strict=True)])

@@ -1,4 +1,4 @@
-"""Compare the implementations: each made ready, then round by round each in turn, so that noise falls on all alike."""
+"""Compare the implementations: prepare each, then measure in turns, round by round, so noise affects all equally."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from rdrop_cli.errors import RdropError
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.system import clean_environment
 
-TEAMS = {  # which implementation, and whether it has a process on each core or one on all
+TEAMS = {  # the implementation, and whether it has one process per core, else one on all cores
     "book": ("book", False),
     "keras": ("keras", False),
     "rdrop": ("rdrop", True),
@@ -22,7 +22,7 @@ TEAMS = {  # which implementation, and whether it has a process on each core or 
 }
 WORKER = [sys.executable, "-P", "-m", "rdrop_cli.bench.worker"]
 WARM_UP_STEPS = 5
-WINDOWS = 12_800  # measured in a round, a hundred of the book's batches
+WINDOWS = 12_800  # measured per round: a hundred of the book's batches
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Spread:
 
 @dataclass
 class Team:
-    """The processes of one implementation: one on all cores, or one a core that work side by side."""
+    """The processes of one implementation: one on all cores, or one per core, in parallel."""
 
     name: str
     processes: list["subprocess.Popen[str]"]
@@ -51,11 +51,11 @@ class Team:
     peak_mb: float = 0.0
 
     def run(self, action: str, amount: int) -> float:
-        """Let all processes do an amount each, at once; return what they did together in a second."""
+        """Have all processes do `amount` each, in parallel; return their total amount per second."""
         return sum(amount / float(answer["seconds"]) for answer in self._order(action, amount))
 
     def spend(self, action: str, amount: int) -> float:
-        """Let all processes do an amount each; return the seconds of a processor for one, of a thread each."""
+        """Have all processes do `amount` each; return the CPU seconds per unit of their main threads, summed."""
         return sum(float(answer["cpu_seconds"]) for answer in self._order(action, amount)) / amount
 
     def _order(self, action: str, amount: int) -> list[dict[str, Any]]:
@@ -66,7 +66,7 @@ class Team:
         return answers
 
     def summarise(self) -> dict[str, Any]:
-        """Return medians and quartiles; rates are of all processes of the team together."""
+        """Return medians and quartiles; rates are totals over the team's processes."""
         return {
             "processes": len(self.processes),
             "engine": self.ready[0]["engine"],
@@ -82,8 +82,8 @@ def race(
 ) -> dict[str, dict[str, Any]]:
     """Compare the implementations on one variant; return the rates, the time to the first step and the memory of each.
 
-    The book's way and Keras's defaults get one process on all cores; rdrop one on each core, as `--jobs` gives it, and
-    in a turn of its own one process on all cores, as a single run has it.
+    The book's way and Keras's defaults get one process on all cores. rdrop gets one process per core, as with `--jobs`,
+    and in a separate turn one process on all cores, as in a single run.
     """
     with ExitStack() as stack:
         teams = []
@@ -105,7 +105,7 @@ def race(
 def make_ready(
     name: str, implementation: str, config: RunConfig, data_dir: Path, shares: list[list[int]], device: str = "any"
 ) -> Iterator[Team]:
-    """Start an implementation's processes one after the other, so that each is alone on its way to the first step.
+    """Start an implementation's processes one after the other, so that each runs alone until its first step.
 
     With the device `cpu` they see no GPU.
     """
@@ -122,7 +122,7 @@ def make_ready(
 
 
 def make_order(implementation: str, config: RunConfig, data_dir: Path, cores: list[int]) -> dict[str, Any]:
-    """Return what a process of `WORKER` is told first."""
+    """Return the first message to a process of `WORKER`."""
     order = {"implementation": implementation, "config": config.to_json(), "data_dir": str(data_dir)}
     return order | {"cores": cores}
 
@@ -131,7 +131,7 @@ def make_order(implementation: str, config: RunConfig, data_dir: Path, cores: li
 def start_process(
     command: list[str], order: dict[str, Any], stderr: IO[str] | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
-    """Start a process and send it its order; end it with the block."""
+    """Start a process and send it its order; kill it at the end of the block."""
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr, env=clean_environment(), text=True
     )
@@ -153,7 +153,7 @@ def receive(process: "subprocess.Popen[str]") -> dict[str, Any]:
     """Return a process's next answer.
 
     Raises:
-        RdropError: it has ended.
+        RdropError: the process has ended.
     """
     assert process.stdout is not None
     line = process.stdout.readline()

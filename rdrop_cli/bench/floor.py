@@ -1,4 +1,4 @@
-"""A training step beside its floor: the network's multiply-adds at the peak of the core, and its activations."""
+"""Compare a training step with its floor: the network's multiply-adds at the core's peak rate, and its activations."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.variants import VARIANTS
 
-FLOOR = ("multiply_and_add", "activate")  # what a worker does of a step's floor
+FLOOR = ("multiply_and_add", "activate")  # a worker's actions that make up a step's floor
 
 
 def list_all_networks() -> list[RunConfig]:
@@ -25,10 +25,10 @@ def list_all_networks() -> list[RunConfig]:
 def measure_floors(
     configs: Sequence[RunConfig], data_dir: Path, core: int, rounds: int, steps: int, note: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
-    """Return, by network, the milliseconds of a step and of its floor, and how many times the floor a step takes.
+    """Return, by network, the milliseconds of a step and of its floor, and their ratio.
 
-    All are of a processor's time on one core: step and floor take turns, and each round's ratio is its own, so that
-    what else the machine does falls on both.
+    All are CPU time on one core. Step and floor take turns, and each round gives a ratio, so other load on the machine
+    affects both.
     """
     measured = {}
     for config in configs:
@@ -46,5 +46,5 @@ def measure_floors(
 
 
 def spend_floor(team: Team, steps: int) -> float:
-    """Return the seconds of a processor that the bare arithmetic of a step takes."""
+    """Return the CPU seconds of a step's bare arithmetic."""
     return sum(team.spend(part, steps) for part in FLOOR)

@@ -1,4 +1,4 @@
-"""How the cost of a training step grows with the size of what is trained."""
+"""Measure how the cost of a training step grows with the size of the network, the batch and the number of seeds."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ Growth = dict[str, list[tuple[int, float]]]
 def measure_growth(
     config: RunConfig, data_dir: Path, cores: list[int], steps: int, note: Callable[[str], None]
 ) -> Growth:
-    """Return (size, milliseconds) by dimension: of one step on one core, and of one step of every seed on all cores."""
+    """Return (size, milliseconds) by dimension: for one step on one core, or one step of every seed on all cores."""
     protocol = config.protocol
 
     def measure(changed: RunConfig, shares: list[list[int]]) -> float:

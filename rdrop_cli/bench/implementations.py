@@ -25,16 +25,16 @@ class Implementation(Protocol):
     """A way to train and to measure."""
 
     def train(self, steps: int) -> None:
-        """Train some steps more."""
+        """Train a number of further steps."""
         ...
 
     def measure(self, windows: int) -> None:
-        """Compute the error on that many validation windows."""
+        """Compute the error on this many validation windows."""
         ...
 
 
 class Book:
-    """The book's way (section 6.3): a Python generator cuts every window out of a float64 array, and `fit` eats it."""
+    """The book's way (section 6.3): a Python generator cuts every window from a float64 array and feeds `fit`."""
 
     def __init__(self, config: RunConfig, windows: Windows) -> None:
         self._windows, self._batch = windows, config.protocol.batch_size
@@ -51,7 +51,7 @@ class Book:
         self._model.evaluate(self._validation, steps=max(1, windows // self._batch), verbose=0)
 
     def complete(self, config: RunConfig, path: Path) -> None:
-        """Do the book's whole run: every epoch with its validation, the test, and the model in a file."""
+        """Do the book's complete run: every epoch with its validation, the test, and saving the model."""
         validation, test = self._windows.validation, self._windows.test
         self._model.fit(
             self._training,
@@ -84,10 +84,10 @@ class Book:
 
 
 class KerasDefaults:
-    """What Keras's documentation leads to: `timeseries_dataset_from_array` into `fit`.
+    """The way of Keras's documentation: `fit` on `timeseries_dataset_from_array`.
 
-    Every setting is its default, but for `jit_compile` where XLA is wanted, which by default is not used on a CPU, and
-    for `unroll` where the loop over time is to be unrolled.
+    All settings are defaults, except `jit_compile` to use XLA, which Keras does not use on a CPU by default, and
+    `unroll` to unroll the loop over time.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class KerasDefaults:
         self._model = _compile_keras_model(config, windows, jit_compile, unroll)
         self._training = self._make_dataset(windows, windows.train, shuffle=True).repeat()
         self._validation = self._make_dataset(windows, _span(windows.validation), shuffle=False).repeat()
-        if unroll:  # Keras refuses to unroll over a number of timesteps that a dataset does not tell
+        if unroll:  # Keras cannot unroll if the dataset does not state the number of timesteps
             shape = (-1, len(windows.offsets), windows.matrix.shape[1])
             self._training, self._validation = (
                 dataset.map(lambda batch, targets: (keras.ops.reshape(batch, shape), targets))
@@ -111,7 +111,7 @@ class KerasDefaults:
         self._model.evaluate(self._validation, steps=max(1, windows // self._batch), verbose=0)
 
     def _make_dataset(self, windows: Windows, rows: range, *, shuffle: bool) -> Any:
-        """The window that ends before row i begins at i + offsets[0]; `targets[j]` is of that beginning at j."""
+        """Make a dataset; a window that ends before row i begins at i + offsets[0], `targets[j]` is for one at j."""
         first, lead = rows.start + windows.offsets[0], -windows.offsets[0] + windows.target_offset
         return keras.utils.timeseries_dataset_from_array(
             windows.matrix[first : rows.stop],
@@ -143,11 +143,11 @@ class Rdrop:
         return count_work(describe_model(self._trainer.model, find_stream), self._config.protocol.batch_size)
 
     def multiply_and_add(self, steps: int) -> None:
-        """Do the multiply-adds of that many steps, and nothing else."""
+        """Do only the multiply-adds of this many steps."""
         load_library().multiply_and_add(steps * self._work.multiply_adds)
 
     def activate(self, steps: int) -> None:
-        """Compute the activations of that many steps, and nothing else."""
+        """Compute only the activations of this many steps."""
         load_library().activate(steps * self._work.sigmoids, steps * self._work.tanhs)
 
     def train(self, steps: int) -> None:
@@ -191,5 +191,5 @@ def unroll_recurrence(model: keras.Model) -> keras.Model:
 
 
 def _span(rows: npt.NDArray[np.int64]) -> range:
-    """Return rows, of which none is left out, as a range."""
+    """Return consecutive rows as a range."""
     return range(int(rows[0]), int(rows[-1]) + 1)

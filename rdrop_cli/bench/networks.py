@@ -1,4 +1,4 @@
-"""The networks that are measured, the windows that they are measured on, and what each peer can compute of them."""
+"""The networks to measure, their windows, and which of them each peer can compute."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from rdrop_cli.study.variants import find_variant
 if TYPE_CHECKING:
     from rdrop_cli.series.windows import Windows
 
-# Variant and cell: what Keras has, then each method of recurrent dropout.
+# Variant and cell: those that Keras has, then each method of recurrent dropout.
 COMPARED = (
     *(("baseline", "gru"), ("dropout", "gru"), ("baseline", "lstm"), ("dropout", "lstm")),
     *(("stacked", "gru"), ("bidirectional", "gru")),
@@ -41,7 +41,7 @@ def list_networks() -> list[RunConfig]:
 
 
 def describe_network(config: RunConfig) -> dict[str, Any]:
-    """Return what a peer without rdrop needs to build a network that Keras has."""
+    """Return the description from which a peer without rdrop builds a network that Keras has."""
     variant = find_variant(config.variant)
     return {
         "cell": config.cell,
@@ -56,12 +56,12 @@ def describe_network(config: RunConfig) -> dict[str, Any]:
 
 
 def can_compute(peer: Peer, config: RunConfig) -> bool:
-    """Tell whether a peer has a network, or one like it but for `find_omission`."""
+    """Whether a peer can compute a network, without its parts that `find_omission` names."""
     return peer.compares_methods or find_variant(config.variant).method is None
 
 
 def find_omission(peer: Peer, config: RunConfig) -> str:
-    """Return what a peer leaves out of a network; empty if it computes the whole."""
+    """Return the parts of a network that a peer leaves out; empty if it computes everything."""
     if peer.name != "torch":
         return ""
     variant = find_variant(config.variant)

@@ -1,6 +1,6 @@
-"""One process of a peer: builds a network with Keras on JAX or with PyTorch, then trains or measures what it is told.
+"""One process of a peer: builds a network with Keras on JAX or with PyTorch, then trains or measures on request.
 
-The Python of the peer's own environment runs this file. rdrop is not installed there, so nothing of it is imported.
+The Python of the peer's own environment runs this file. rdrop is not installed there, so the file imports none of it.
 """
 
 import json
@@ -17,17 +17,17 @@ import numpy.typing as npt
 
 Batch = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 TRIED_STEPS = 3
-RMSPROP = {"lr": 0.001, "alpha": 0.9, "eps": 1e-7}  # Keras's defaults, by PyTorch's names
+RMSPROP = {"lr": 0.001, "alpha": 0.9, "eps": 1e-7}  # Keras's defaults under PyTorch's names
 
 
 def serve(prepare: Callable[[dict[str, Any]], tuple[Any, dict[str, Any]]]) -> None:
     """Read an order; then answer each line of stdin, `[action, amount]`, with the seconds that it took.
 
     Args:
-        prepare: returns what trains and measures as the order says, and the first answer.
+        prepare: returns the implementation for the order, which trains and measures, and the first answer.
     """
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print belongs to stderr, not between the answers
+    os.dup2(2, 1)  # libraries print to stderr, not between the answers
     implementation, ready = prepare(json.loads(sys.stdin.readline()))
     _answer(answers, ready)
     for line in sys.stdin:
@@ -44,7 +44,7 @@ def _answer(stream: Any, value: dict[str, Any]) -> None:
 
 
 class WindowBatches:
-    """Batches of windows, each cut by one operation of NumPy; endless."""
+    """Endless batches of windows, each cut by one NumPy operation."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         self._matrix, self._target = (np.load(Path(order["folder"]) / f"{name}.npy") for name in ("matrix", "target"))
@@ -64,7 +64,7 @@ class WindowBatches:
             yield self._cut(rng.integers(self._train[0], self._train[1], self._size))
 
     def stream_validation(self) -> Iterator[Batch]:
-        """Yield the validation windows in their order, full batches only, again and again."""
+        """Yield the validation windows in order, in full batches only, endlessly."""
         first, last = self._validation
         while True:
             for row in range(first, last - self._size + 1, self._size):
@@ -78,7 +78,7 @@ class WindowBatches:
 
 
 class KerasOnJax:
-    """Keras's own layers and `fit`, every setting its default, computed by JAX."""
+    """Keras's own layers and `fit` with default settings, on JAX."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         os.environ["KERAS_BACKEND"] = "jax"
@@ -104,9 +104,9 @@ class KerasOnJax:
 
 
 class PyTorch:
-    """`nn.GRU` or `nn.LSTM` and the usual loop; without dropout within a layer, which they have not, and with tanh.
+    """`nn.GRU` or `nn.LSTM` and the usual loop, with tanh and without dropout within a layer, which they lack.
 
-    With so small a network, more threads may well be slower. The first training call tries one and all.
+    With so small a network, more threads may be slower, so the first training call tries one thread and all.
     """
 
     def __init__(self, order: dict[str, Any]) -> None:
@@ -163,7 +163,7 @@ class PyTorch:
 
 
 def prepare_peer(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Build the network of an order, on its cores only."""
+    """Build the network of an order, restricted to the order's cores."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, order["cores"])
     os.environ["OMP_NUM_THREADS"] = str(len(order["cores"]))

@@ -1,4 +1,4 @@
-"""What people would use in place of rdrop, and the environment of each: made once by pip and kept."""
+"""The peers of rdrop, and the environment of each, which pip makes once."""
 
 import os
 import subprocess
@@ -13,21 +13,21 @@ from rdrop_cli.files import make_folder, write_text
 from rdrop_cli.locks import hold_lock
 from rdrop_cli.system import clean_environment
 
-TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # wheels without the gigabytes for GPUs
+TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # wheels without the gigabytes of GPU libraries
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A way to train recurrent networks that people would use.
+    """Another way to train recurrent networks, to compare rdrop with.
 
     Attributes:
-        name: what users type.
-        label: the head of its column.
+        name: the name that users type.
+        label: heading of its column.
         summary: one line.
-        requirements: of its environment, pinned; none where it is computed in rdrop's own, which has TensorFlow.
-        index: where pip looks beside the usual package index; may be empty.
+        requirements: of its environment, pinned; empty if it runs in rdrop's own, which has TensorFlow.
+        index: package index that pip uses in addition to the usual one; may be empty.
         megabytes: to download for its environment.
-        compares_methods: whether it computes rdrop's Keras layers, and so the methods that Keras does not have.
+        compares_methods: whether it computes rdrop's Keras layers, and so also the methods that Keras lacks.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Peer:
 
 
 def _pin(*packages: str) -> tuple[str, ...]:
-    """Return requirements of the versions that rdrop itself runs with."""
+    """Return requirements with the versions that rdrop itself uses."""
     return tuple(f"{package}=={version(package)}" for package in packages)
 
 
@@ -63,7 +63,7 @@ PEERS = {
 
 
 def find_peers(names: Sequence[str]) -> list[Peer]:
-    """Return the peers of these names, all where there is none, in the order of `PEERS`.
+    """Return the peers with these names, or all if no name is given, in the order of `PEERS`.
 
     Raises:
         ValueRefusedError: there is no such peer.
@@ -75,10 +75,10 @@ def find_peers(names: Sequence[str]) -> list[Peer]:
 
 
 def make_environment(peer: Peer, folder: Path, note: Callable[[str], None]) -> Path:
-    """Return the Python of a peer's environment, making that in `folder` unless it is there with these versions.
+    """Return the Python of a peer's environment; make the environment in `folder` unless it exists with these versions.
 
     Raises:
-        RdropError: it cannot be made; the message says why, by pip's last line.
+        RdropError: the environment cannot be made; the message contains the last line of the output.
         OSError: the folder cannot be written.
     """
     place = folder / peer.name

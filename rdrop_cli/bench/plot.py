@@ -1,4 +1,4 @@
-"""How the cost of a training step grows: a panel a dimension, beside a line of strict proportion."""
+"""Plot how the cost of a training step grows: one panel per dimension, with a line of exact proportion."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ def draw_growth(growth: dict[str, list[tuple[int, float]]], path: Path) -> None:
 
     Args:
         growth: by dimension, sizes ascending.
-        path: the picture; its ending chooses the format.
+        path: of the picture; its suffix chooses the format.
     """
     with draw_figure(path, ncols=len(growth), figsize=(3.2 * len(growth), 3.8), sharey=True) as (figure, axes):
         for panel, (dimension, points) in zip(axes, growth.items(), strict=True):

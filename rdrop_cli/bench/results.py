@@ -1,4 +1,4 @@
-"""From rates to what a user waits for: ratios, and the projected time of the whole study."""
+"""Compute from measured rates the ratios between implementations, and the projected time of the complete study."""
 
 from typing import Any
 
@@ -8,12 +8,12 @@ Race = dict[str, dict[str, Any]]  # by implementation, as `race` returns it
 
 
 def summarise(races: dict[str, Race], configs: dict[str, RunConfig], windows: dict[str, int]) -> dict[str, Any]:
-    """Return the races with the ratios between them.
+    """Return the races, the projected time of the study by implementation, and the ratios between implementations.
 
     Args:
         races: by variant, `baseline` and `dropout`.
         configs: of the study's runs, by variant.
-        windows: validation and test windows of the protocol.
+        windows: number of validation and of test windows of the protocol.
     """
     seconds = {name: project_study_seconds(name, races, configs, windows) for name in ("book", "keras", "rdrop")}
     speedup: dict[str, Any] = {
@@ -40,15 +40,15 @@ def summarise(races: dict[str, Race], configs: dict[str, RunConfig], windows: di
 def project_study_seconds(
     name: str, races: dict[str, Race], configs: dict[str, RunConfig], windows: dict[str, int]
 ) -> float:
-    """Return the time of the whole study: training, validation after each epoch, and the test, for both variants.
+    """Return the seconds of the complete study: training, validation after each epoch and the test, for both variants.
 
-    The book's way and Keras's defaults train one variant after the other, on all cores. rdrop trains them side by side;
+    The book's way and Keras's defaults train one variant after the other, on all cores. rdrop trains them in parallel;
     when the shorter run has ended, the longer one gets its cores. It also measures the training error without dropout
     and the daily errors, which the others do not.
     """
 
     def alone(team: str, variant: str) -> float:
-        """Seconds of a variant's run, if it stays one of as many processes as the team has."""
+        """Return the seconds of a variant's run if all processes of the team run throughout."""
         config, result = configs[variant], races[variant][team]
         measured = config.epochs * windows["validation"] + windows["test"]
         if name == "rdrop":

@@ -1,4 +1,4 @@
-"""rdrop beside its peers, network by network: all of them ready, then each in turn, so that noise falls on all."""
+"""Compare rdrop with its peers by network: prepare all, then measure in turns, so noise affects all equally."""
 
 import subprocess
 import tempfile
@@ -25,7 +25,7 @@ TRAINING, PREDICTION = "train_steps_per_second", "windows_per_second"
 
 @dataclass(frozen=True)
 class Amounts:
-    """How much is measured: rounds, and in each of them training steps and windows to predict."""
+    """The amount to measure: rounds, and the training steps and windows to predict in each."""
 
     rounds: int
     steps: int
@@ -34,11 +34,11 @@ class Amounts:
 
 @dataclass(frozen=True)
 class Competitor:
-    """Who takes part in a race.
+    """A participant in a race.
 
     Attributes:
         python: of its own environment; None for rdrop's.
-        without: what it leaves out of the network.
+        without: the parts of the network that it leaves out.
     """
 
     name: str
@@ -47,10 +47,10 @@ class Competitor:
 
 
 class Comparison:
-    """Races rdrop and its peers, each in one process on all cores. Who fails is out, and the others go on.
+    """Races rdrop and its peers, each in one process on all cores. One that fails is dropped, and the others continue.
 
     Attributes:
-        failures: one line each.
+        failures: one line per failure.
     """
 
     def __init__(self, data_dir: Path, cores: list[int], amounts: Amounts, note: Callable[[str], None]) -> None:
@@ -82,7 +82,7 @@ class Comparison:
         return networks
 
     def _find_pythons(self, peers: Sequence[Peer], cache_dir: Path) -> dict[str, Path | None]:
-        """Return each peer's Python, None for rdrop's own, after making the environments."""
+        """Make the environments and return each peer's Python, None for rdrop's own."""
         pythons: dict[str, Path | None] = {}
         for peer in peers:
             try:
@@ -94,7 +94,7 @@ class Comparison:
     def _race(
         self, config: RunConfig, competitors: Sequence[Competitor], readings: dict[str, Any]
     ) -> dict[str, dict[str, Any]]:
-        """Return the rates of one network by competitor; they start together, as their start is not measured."""
+        """Return the rates of one network by competitor; all start at once because the start is not measured."""
         with ExitStack() as stack:
             logs = {each.name: stack.enter_context(tempfile.TemporaryFile("w+")) for each in competitors}
             teams = {each.name: Team(each.name, [], []) for each in competitors}
@@ -134,7 +134,7 @@ class Comparison:
     def _start(
         self, competitor: Competitor, config: RunConfig, readings: dict[str, Any], log: IO[str]
     ) -> AbstractContextManager["subprocess.Popen[str]"]:
-        """Return a competitor's process, in its own environment or in rdrop's."""
+        """Return a context with a competitor's process, in its own environment or in rdrop's."""
         order = make_order(competitor.name, config, self._data_dir, self._cores)
         if competitor.python is None:
             return start_process(WORKER, order, log)
@@ -147,9 +147,9 @@ class Comparison:
 
 
 def compute_ratios(rates: dict[str, dict[str, Any]]) -> dict[str, dict[str, float]]:
-    """Return how many times as fast as Keras's defaults and as the fastest peer rdrop is, by kind of rate.
+    """Return, by kind of rate, how many times as fast rdrop is as Keras's defaults and as the fastest peer.
 
-    A peer that leaves out something of the network is no measure for it. What was not measured is not there.
+    Peers that leave out part of the network do not count. Ratios that were not measured are missing.
     """
     ratios: dict[str, dict[str, float]] = {}
     for kind in (TRAINING, PREDICTION):
@@ -161,7 +161,7 @@ def compute_ratios(rates: dict[str, dict[str, Any]]) -> dict[str, dict[str, floa
 
 
 def _write_readings(windows: Windows, folder: Path) -> dict[str, Any]:
-    """Write the standardised readings for peers that have no rdrop; return what tells them the windows."""
+    """Write the standardised readings for peers without rdrop; return the part of the order that describes windows."""
     np.save(folder / "matrix.npy", windows.matrix)
     np.save(folder / "target.npy", windows.target)
     return {

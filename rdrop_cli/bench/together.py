@@ -1,4 +1,4 @@
-"""A training step of many runs as one computation, by JAX, beside one run by the kernel."""
+"""Compare a training step of many runs as one computation, by JAX, with that of one run by the kernel."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -14,7 +14,7 @@ WARM_UP_STEPS = 2  # the first compiles
 def measure_together(
     config: RunConfig, windows: Windows, counts: Sequence[int], rounds: int, steps: int, note: Callable[[str], None]
 ) -> dict[str, Any]:
-    """Return the milliseconds of a step by number of runs, and of the kernel's on all cores, in turns by round."""
+    """Return the milliseconds of a step by number of runs, and of the kernel's step on all cores, measured in turns."""
     import jax
 
     from rdrop_cli.nn.batched.race import time_steps, train_alone, train_together

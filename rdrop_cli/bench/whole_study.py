@@ -1,4 +1,4 @@
-"""The study as a user waits for it, from the first import to the last file: rdrop's command against the book's way."""
+"""Time the complete study, from the first import to the last file: rdrop's commands against the book's way."""
 
 import json
 import subprocess
@@ -19,7 +19,7 @@ BOOK = [sys.executable, "-P", "-m", "rdrop_cli.bench.book"]
 
 
 def measure_study(data_dir: Path, epochs: int | None, note: Callable[[str], None]) -> dict[str, Any]:
-    """Train both networks of the study each way, one way after the other; return the seconds of each.
+    """Train both networks of the study in both ways, one after the other; return the seconds of each way.
 
     rdrop's way is `rdrop train` and `rdrop plot`, as in `make study`. Both read the parsed series, which has to be in
     `data_dir`, and both train, validate after each epoch, test, and save the networks.

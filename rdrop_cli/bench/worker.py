@@ -1,4 +1,4 @@
-"""One process of the benchmark: makes itself ready, then trains or measures what it is told, by JSON lines."""
+"""One process of the benchmark: prepares itself, then trains or measures on request, by JSON lines."""
 
 import os
 import time
@@ -11,7 +11,7 @@ from rdrop_cli.runs.schema import parse_config
 
 
 def main() -> None:
-    """Read implementation, configuration and cores, and do a first step; then do what is ordered."""
+    """Read implementation, configuration and cores, do a first step, then answer requests."""
     started = time.monotonic() - _seconds_since_start()
 
     def prepare(order: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def _make_implementation(order: dict[str, Any]) -> Any:
-    """Import, load and build: part of the time to the first step."""
+    """Import, load and build the implementation, which counts in the time to the first step."""
     import rdrop_cli.nn  # noqa: F401 -- mutes TensorFlow, which the next line imports
     from rdrop_cli.bench.implementations import IMPLEMENTATIONS
     from rdrop_cli.series.load import load_dataset
@@ -46,7 +46,7 @@ def _has_gpu() -> bool:
 
 
 def _seconds_since_start() -> float:
-    """Seconds since this process was started, by Linux's account; 0 where there is none."""
+    """Return the seconds since this process started, according to Linux's /proc; 0 on other systems."""
     try:
         ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
         return float(Path("/proc/uptime").read_text().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")
