@@ -309,12 +309,13 @@ def calibrate(
 
 
 def judge(runs_dir: str | Path = "runs", names: Sequence[str] = ()) -> "StudyVerdict":
-    """Judge the study's claims over seeds, by the runs of a folder or by the named ones.
+    """Judge the study's claims over seeds, by the runs of a folder or by the named ones, at the folder's planned looks.
 
     Raises:
         RdropError: a named run does not exist.
+        DataError: the folder's plan of looks is damaged.
     """
-    from rdrop_cli.analysis.verdict import judge_runs
+    from rdrop_cli.analysis.looks import judge_runs
 
     check_arguments(runs_dir=(runs_dir, PATH), names=(names, NAMES))
     return judge_runs([*map(str, names)], Path(runs_dir))

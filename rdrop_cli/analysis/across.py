@@ -100,12 +100,6 @@ class AcrossVerdict:
         }
 
 
-def name_datasets(collections: Mapping[str, Collection]) -> tuple[str, str]:
-    """Return the key of a study in the ledger of looks: the checksums of all its data, and its protocol."""
-    runs = [collection.used[0] for collection in collections.values()]
-    return "+".join(sorted(run.dataset.sha256 for run in runs)), runs[0].protocol.name if runs else ""
-
-
 def judge_datasets(collections: Mapping[str, Collection], plan: Plan) -> AcrossVerdict:
     """Judge the collections of several datasets, by name, together.
 

@@ -1,26 +1,70 @@
 """The plan of a study's looks, its ledger, and the next step of a study that trains until it is decided.
 
-The ledger is `looks.json` in the runs folder: for each data and protocol, the looks that were planned, and the looks
-that were taken. A plan is fixed when its first look is reached: a plan made after seeing the seeds does not bound the
-chance of a false decision.
+The ledger is `looks.json` in the runs folder: for each study, the looks that were planned, and the looks that were
+taken. A plan is fixed when its first look is reached: a plan made after seeing the seeds does not bound the chance of a
+false decision.
 """
 
 import json
 from collections.abc import Collection as Names
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from rdrop_cli.analysis.across import AcrossVerdict, name_datasets
+from rdrop_cli.analysis.across import AcrossVerdict
+from rdrop_cli.analysis.collect import Collection, collect_runs
 from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.judged import OPEN, StudyVerdict
+from rdrop_cli.analysis.verdict import judge_collection
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import read_small_text, write_json
 from rdrop_cli.locks import hold_lock
 
 LEDGER = "looks.json"
 LOCK, FOR_AS_LONG_AS_IT_TAKES = f".{LEDGER}.lock", -1.0  # of two looks at the same time, neither is lost
+
+
+@dataclass(frozen=True)
+class Study:
+    """The key of a study in the ledger; if it has several datasets, each text is the sum of theirs.
+
+    Attributes:
+        sha256: checksum of the data.
+        protocol: name of the protocol.
+        target: the predicted column.
+        where: the chosen rows of a file that has several series; empty: all.
+    """
+
+    sha256: str
+    protocol: str
+    target: str
+    where: str
+
+
+def identify_study(collections: Iterable[Collection]) -> Study:
+    """Return the key of the study that the collections of its datasets belong to; each has at least one run."""
+    runs = [collection.used[0] for collection in collections]
+    return Study(
+        sha256="+".join(sorted(run.dataset.sha256 for run in runs)),
+        protocol=runs[0].protocol.name if runs else "",
+        target="+".join(sorted({run.protocol.target for run in runs})),
+        where="+".join(sorted(filter(None, (run.dataset.where for run in runs)))),
+    )
+
+
+def judge_runs(names: Sequence[str], runs_dir: Path, plan: Plan | None = None) -> StudyVerdict:
+    """Collect runs as `collect_runs` does and judge them together, by a plan, else by the one of their folder.
+
+    Raises:
+        RdropError: a name is no run.
+        DataError: the ledger is damaged.
+    """
+    collection = collect_runs(names, runs_dir)
+    if plan is None:
+        plan = choose_plan(runs_dir, identify_study([collection]), None) if collection.used else Plan()
+    return judge_collection(collection, plan)
 
 
 @dataclass(frozen=True)
@@ -58,14 +102,14 @@ def choose_next_seeds(judged: StudyVerdict, claims: Names[str]) -> NextSeeds:
     return NextSeeds("train", following, undecided)
 
 
-def choose_plan(runs_dir: Path, sha256: str, protocol: str, looks: tuple[int, ...] | None) -> Plan:
+def choose_plan(runs_dir: Path, study: Study, looks: tuple[int, ...] | None) -> Plan:
     """Return the plan of a study: the requested one, else the one in the ledger, else the default plan.
 
     Raises:
         UsageError: the requested plan differs from the one that was fixed before its first look.
         DataError: the ledger is damaged.
     """
-    entry = _find_entry(_read_ledger(runs_dir), sha256, protocol)
+    entry = _find_entry(_read_ledger(runs_dir), study)
     if entry is None or looks is None:
         return Plan(looks) if looks else Plan(tuple(entry["looks"])) if entry else Plan()
     planned, seen = tuple(entry["looks"]), max((taken["seeds"] for taken in entry["taken"]), default=0)
@@ -85,18 +129,18 @@ def record_look(runs_dir: Path, judged: StudyVerdict | AcrossVerdict) -> None:
         DataError: the ledger is damaged.
         OSError: it cannot be written.
     """
-    collections = {"": judged.collection} if isinstance(judged, StudyVerdict) else judged.collections
+    collections = [judged.collection] if isinstance(judged, StudyVerdict) else judged.collections.values()
     with hold_lock(runs_dir / LOCK, timeout_s=FOR_AS_LONG_AS_IT_TAKES):
-        _add_look(runs_dir, judged, *name_datasets(collections))
+        _add_look(runs_dir, judged, identify_study(collections))
 
 
-def _add_look(runs_dir: Path, judged: StudyVerdict | AcrossVerdict, sha256: str, protocol: str) -> None:
+def _add_look(runs_dir: Path, judged: StudyVerdict | AcrossVerdict, study: Study) -> None:
     ledger, now = _read_ledger(runs_dir), datetime.now(UTC).isoformat(timespec="seconds")
-    entry = _find_entry(ledger, sha256, protocol)
+    entry = _find_entry(ledger, study)
     if entry is None:
-        entry = {"sha256": sha256, "protocol": protocol, "looks": [], "fixed_at": now, "taken": []}
+        entry = {"fixed_at": now, "taken": []}
         ledger["studies"].append(entry)
-    entry["looks"] = list(judged.plan.looks)
+    entry |= asdict(study) | {"looks": list(judged.plan.looks)}
     decided = [verdict.claim.id for verdict in judged.claims if verdict.verdict != "undecided"]
     look = {"seeds": len(judged.seeds), "decided": decided}
     if look not in [{name: taken[name] for name in look} for taken in entry["taken"]]:
@@ -123,5 +167,9 @@ def _read_ledger(runs_dir: Path) -> dict[str, Any]:
     return dict(ledger)
 
 
-def _find_entry(ledger: dict[str, Any], sha256: str, protocol: str) -> dict[str, Any] | None:
-    return next((each for each in ledger["studies"] if (each["sha256"], each["protocol"]) == (sha256, protocol)), None)
+def _find_entry(ledger: dict[str, Any], study: Study) -> dict[str, Any] | None:
+    """Return the entry of a study; an entry of older versions has no target and rows, and fits any of its data."""
+    key = asdict(study).items()
+    return next(
+        (each for each in ledger["studies"] if all(each.get(name, value) == value for name, value in key)), None
+    )

@@ -8,12 +8,11 @@ valid at every look of the plan (`joint_test`).
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
-from pathlib import Path
 
 from rdrop_cli.analysis.answers import Answer, answer_questions
 from rdrop_cli.analysis.asked import Asked, RunsBySeed, measure_numbers, measure_or_none, measure_seeds
 from rdrop_cli.analysis.claims import SIGN_BOUND, Claim, Region
-from rdrop_cli.analysis.collect import Collection, collect_runs
+from rdrop_cli.analysis.collect import Collection
 from rdrop_cli.analysis.edition_claims import CLAIM_IDS, list_claims
 from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.joint_test import Plan
@@ -25,19 +24,10 @@ from rdrop_cli.analysis.published import load_printed_like, load_published_like
 from rdrop_cli.analysis.questions import Question
 from rdrop_cli.analysis.run import RunCurves
 from rdrop_cli.analysis.variance import account_for_variance
-from rdrop_cli.errors import ValueRefusedError, suggest
+from rdrop_cli.errors import ValueRefusedError, find_nearest
 from rdrop_cli.runs.history import is_still_improving
 
 _ROUNDING = 1e-9
-
-
-def judge_runs(names: Sequence[str], runs_dir: Path, plan: Plan | None = None) -> StudyVerdict:
-    """Collect runs as `collect_runs` does and judge them together.
-
-    Raises:
-        RdropError: a name is no run.
-    """
-    return judge_collection(collect_runs(names, runs_dir), plan or Plan())
 
 
 def judge_collection(collection: Collection, plan: Plan) -> StudyVerdict:
@@ -252,4 +242,6 @@ def check_claim_ids(ids: Iterable[str], field: str = "require") -> None:
     """
     for claim_id in ids:
         if claim_id not in CLAIM_IDS:
-            raise ValueRefusedError(field, claim_id, f"one of {', '.join(CLAIM_IDS)}", suggest(claim_id, CLAIM_IDS))
+            near = find_nearest(claim_id, CLAIM_IDS)
+            hint = f"did you mean {near!r}?" if near else ""
+            raise ValueRefusedError(field, claim_id, f"one of {', '.join(CLAIM_IDS)}", hint)

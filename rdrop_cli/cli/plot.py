@@ -132,7 +132,7 @@ def _plot_rates(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> 
 
 
 def _plot_claims(names: list[str], runs_dir: Path, path: Path) -> None:
-    from rdrop_cli.analysis.verdict import judge_runs
+    from rdrop_cli.analysis.looks import judge_runs
     from rdrop_cli.report.pictures import draw_forest
     from rdrop_cli.runs.comparable import describe_skipped
 

@@ -163,7 +163,7 @@ def judge_and_tell(
     """
     from rdrop_cli.analysis.collect import collect_runs
     from rdrop_cli.analysis.confirm import confirm_best
-    from rdrop_cli.analysis.looks import choose_plan
+    from rdrop_cli.analysis.looks import choose_plan, identify_study
     from rdrop_cli.analysis.verdict import judge_collection
     from rdrop_cli.runs.comparable import describe_skipped
 
@@ -172,8 +172,7 @@ def judge_and_tell(
         note(f"skipped: {line}")
     if not collection.networks:
         raise RdropError(f"no run in {runs_dir} can be judged; start some with `rdrop train --seeds 0-7`")
-    run = collection.used[0]
-    plan = choose_plan(runs_dir, run.dataset.sha256, run.protocol.name, looks)
+    plan = choose_plan(runs_dir, identify_study([collection]), looks)
     if confirm is not None:
         return confirm_best(collection, plan, confirm)
     judged = judge_collection(collection, plan)
@@ -187,12 +186,12 @@ def judge_all_datasets(names: Sequence[str], runs_dir: Path, looks: tuple[int, .
     Raises:
         UsageError: there are fewer than two datasets, or another plan of looks was fixed before.
     """
-    from rdrop_cli.analysis.across import judge_datasets, name_datasets
+    from rdrop_cli.analysis.across import judge_datasets
     from rdrop_cli.analysis.collect import collect_datasets
-    from rdrop_cli.analysis.looks import choose_plan
+    from rdrop_cli.analysis.looks import choose_plan, identify_study
 
     collections = collect_datasets(names, runs_dir)
-    judged = judge_datasets(collections, choose_plan(runs_dir, *name_datasets(collections), looks))
+    judged = judge_datasets(collections, choose_plan(runs_dir, identify_study(collections.values()), looks))
     _record(runs_dir, judged)
     return judged
 

@@ -1,6 +1,7 @@
 """Runs as one small archive, from which the verdict and the pictures of curves can be made again.
 
 It has the settings and results of runs, without networks, checkpoints and readings: a twentieth of the folders' size.
+The plan of looks of their folder belongs to it: by another one the same runs may be judged differently.
 """
 
 import json
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
 
+from rdrop_cli.analysis.looks import LEDGER
 from rdrop_cli.errors import DataError
 from rdrop_cli.files import is_plain_path, replace_atomically, to_json
 from rdrop_cli.runs.folder import RunFolder
@@ -25,11 +27,11 @@ KEPT = (
 )
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same time for every file, so the same runs give the same bytes
 MAX_BYTES = 1 << 30  # unpacked
-MAX_FILES = 100_000 * len(KEPT)
+MAX_FILES = 100_000 * len(KEPT) + 1
 
 
 def write_archive(folders: Sequence[RunFolder], path: Path) -> None:
-    """Write the settings and results of runs to a zip file.
+    """Write the settings and results of runs, and the plan of looks of their folder, to a zip file.
 
     Raises:
         OSError: the file cannot be written, or a run cannot be read.
@@ -38,9 +40,16 @@ def write_archive(folders: Sequence[RunFolder], path: Path) -> None:
         for folder in sorted(folders, key=lambda folder: folder.run_id):
             for name in KEPT:
                 if (file := folder.path / name).is_file():
-                    info = zipfile.ZipInfo(f"{folder.run_id}/{name}", EPOCH)
-                    info.external_attr = 0o644 << 16
-                    archive.writestr(info, _read_to_share(file), zipfile.ZIP_DEFLATED, 9)
+                    _add(archive, f"{folder.run_id}/{name}", _read_to_share(file))
+        for ledger in {folder.path.parent / LEDGER for folder in folders}:
+            if ledger.is_file():
+                _add(archive, LEDGER, ledger.read_bytes())
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    info = zipfile.ZipInfo(name, EPOCH)
+    info.external_attr = 0o644 << 16
+    archive.writestr(info, content, zipfile.ZIP_DEFLATED, 9)
 
 
 def _read_to_share(file: Path) -> bytes:
@@ -88,5 +97,6 @@ def _check(path: Path, infos: Sequence[zipfile.ZipInfo]) -> None:
             raise DataError(f"{path}: holds {name!r:.80} {counts[name]} times; write archives with ‹archive›")
         if info.compress_type not in BOUNDED_METHODS:
             raise DataError(f"{path}: {name!r:.80} is not packed by deflate; write archives with ‹archive›")
-        if not (is_plain_path(name) and name.count("/") == 1 and name.endswith(tuple(f"/{kept}" for kept in KEPT))):
+        of_run = is_plain_path(name) and name.count("/") == 1 and name.endswith(tuple(f"/{kept}" for kept in KEPT))
+        if not of_run and name != LEDGER:
             raise DataError(f"{path}: {name!r:.80} is no figure of a run; write archives with ‹archive›")

@@ -7,7 +7,7 @@ import pytest
 from rdrop_cli.analysis.across import AcrossVerdict, judge_datasets
 from rdrop_cli.analysis.collect import collect_datasets, collect_runs
 from rdrop_cli.analysis.joint_test import Plan
-from rdrop_cli.analysis.verdict import judge_runs
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
 from rdrop_cli.report.across import summarise_across, write_across

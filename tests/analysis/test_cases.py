@@ -10,8 +10,9 @@ from rdrop_cli.analysis.claims import CLAIMS
 from rdrop_cli.analysis.collect import Attempts, collect_runs
 from rdrop_cli.analysis.confirm import confirm_best
 from rdrop_cli.analysis.joint_test import Plan
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.analysis.questions import LEVEL
-from rdrop_cli.analysis.verdict import judge_collection, judge_runs
+from rdrop_cli.analysis.verdict import judge_collection
 from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.text import write_page
 from rdrop_cli.report.words import explain_claim

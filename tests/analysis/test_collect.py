@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from rdrop_cli.analysis.collect import Attempts, collect_runs
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.analysis.network import Network, label_networks
 from rdrop_cli.analysis.run import pack_daily_errors, read_daily_errors, unpack_daily_errors
-from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.report.words import describe_runs
 from rdrop_cli.runs import index

@@ -11,8 +11,8 @@ import pytest
 import rdrop_cli.report.check_verdict
 from rdrop_cli.analysis.edition_claims import EDITION_1, EDITION_2, list_claims
 from rdrop_cli.analysis.judged import StudyVerdict
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.analysis.published import PRINTED_IN_DEGC, PRINTED_SHARES, load_published
-from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
 from rdrop_cli.report.text import write_page

@@ -14,7 +14,7 @@ from rdrop_cli.analysis.coverage import (
     unpack_daily_coverage,
 )
 from rdrop_cli.analysis.joint_test import Plan
-from rdrop_cli.analysis.verdict import judge_runs
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.errors import DataError
 from rdrop_cli.report.summary import summarise
 from rdrop_cli.report.text import write_page

@@ -8,9 +8,9 @@ from scipy import stats
 
 from rdrop_cli.analysis.asked import Asked, measure_numbers
 from rdrop_cli.analysis.intervals import bet_against_share
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.analysis.period import Layout, measure_origins
 from rdrop_cli.analysis.questions import BASELINE, BELOW_NAIVE, DROPOUT, LEVEL
-from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.text import write_page
 from rdrop_cli.runs.comparable import choose_newest

@@ -8,10 +8,11 @@ import pytest
 
 from rdrop_cli.analysis.collect import Collection
 from rdrop_cli.analysis.joint_test import Plan
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.analysis.measures import find_overfit_onset, measure_jitter
 from rdrop_cli.analysis.network import Network
 from rdrop_cli.analysis.published import find_published, load_published, match_published
-from rdrop_cli.analysis.verdict import judge_collection, judge_runs
+from rdrop_cli.analysis.verdict import judge_collection
 from rdrop_cli.errors import UsageError
 from rdrop_cli.report.words import describe_published
 from rdrop_cli.runs.document import Environment

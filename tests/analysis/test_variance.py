@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from rdrop_cli.analysis.collect import collect_runs
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.analysis.measures import measure_level
 from rdrop_cli.analysis.variance import account_for_variance
-from rdrop_cli.analysis.verdict import judge_runs
 from rdrop_cli.report.text import write_page
 from rdrop_cli.runs.comparable import choose_newest
 from tests.analysis.made_runs import save_later_origins, save_made_study, save_varied

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from math import inf
 from threading import Thread
 
@@ -12,13 +13,15 @@ from rdrop_cli.analysis.claims import CLAIMS, Region
 from rdrop_cli.analysis.edition_claims import EDITION_1
 from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.joint_test import ALPHA, Plan
-from rdrop_cli.analysis.looks import LEDGER, choose_next_seeds, choose_plan, record_look
-from rdrop_cli.analysis.verdict import check_claim_ids, judge_runs, place
+from rdrop_cli.analysis.looks import LEDGER, Study, choose_next_seeds, choose_plan, judge_runs, record_look
+from rdrop_cli.analysis.verdict import check_claim_ids, place
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import to_json
 from rdrop_cli.report.summary import summarise
 from rdrop_cli.report.words import explain_claim, list_unjudged
 from tests.analysis.made_runs import SHA256, save_made_run, save_made_study
+
+STUDY = Study(SHA256, "book", "T (degC)", "")
 
 
 @pytest.fixture(scope="module")
@@ -159,29 +162,54 @@ def test_the_ledger_keeps_the_plan_and_the_looks_once(tmp_path):
     record_look(tmp_path, judge_runs([], tmp_path, Plan((6, 12))))
     record_look(tmp_path, judge_runs([], tmp_path, Plan((6, 12))))
     save_made_study(tmp_path, range(2, 6))
-    record_look(tmp_path, judge_runs([], tmp_path, choose_plan(tmp_path, SHA256, "book", None)))
+    record_look(tmp_path, judge_runs([], tmp_path, choose_plan(tmp_path, STUDY, None)))
     record_look(tmp_path, judge_runs(["baseline-s0", "baseline-s1"], tmp_path, Plan((6, 12))))
     record_look(tmp_path, judge_runs([], tmp_path, Plan((6, 12))))  # between two looks each is the same once more
     (study,) = json.loads((tmp_path / LEDGER).read_text())["studies"]
     assert (study["looks"], [look["seeds"] for look in study["taken"]]) == ([6, 12], [2, 6])
     assert "baseline-overfits" in study["taken"][1]["decided"]
-    assert choose_plan(tmp_path, SHA256, "book", (6, 12)) == Plan((6, 12))
-    assert choose_plan(tmp_path, "another", "book", None) == Plan()
+    assert choose_plan(tmp_path, STUDY, (6, 12)) == Plan((6, 12))
+    assert choose_plan(tmp_path, replace(STUDY, sha256="another"), None) == Plan()
     with pytest.raises(UsageError, match=r"looks: .*looks.json has others, 6,12, fixed on .* looked at with 6 seeds"):
-        choose_plan(tmp_path, SHA256, "book", (6, 8))
+        choose_plan(tmp_path, STUDY, (6, 8))
+
+
+@pytest.mark.parametrize("other", [{"target": "p (mbar)"}, {"where": "station=north"}, {"protocol": "book2"}])
+def test_each_target_and_each_series_of_a_file_has_its_own_plan(tmp_path, other):
+    save_made_study(tmp_path, range(6))
+    record_look(tmp_path, judge_runs([], tmp_path, Plan((6, 12))))
+    assert choose_plan(tmp_path, replace(STUDY, **other), (7, 9)) == Plan((7, 9))
+    assert choose_plan(tmp_path, replace(STUDY, **other), None) == Plan()
+
+
+def test_a_plan_of_an_older_version_counts_for_the_study_that_looks_first(tmp_path):
+    entry = {
+        "sha256": SHA256,
+        "protocol": "book",
+        "looks": [6, 12],
+        "fixed_at": "2026-01-01T00:00:00+00:00",
+        "taken": [],
+    }
+    (tmp_path / LEDGER).write_text(json.dumps({"schema_version": 1, "studies": [entry]}))
+    save_made_study(tmp_path, range(6))
+    judged = judge_runs([], tmp_path)
+    assert judged.plan == Plan((6, 12))
+    record_look(tmp_path, judged)
+    assert choose_plan(tmp_path, STUDY, None) == Plan((6, 12))
+    assert choose_plan(tmp_path, replace(STUDY, target="p (mbar)"), None) == Plan()
 
 
 def test_before_its_first_look_a_plan_may_change(tmp_path):
     save_made_study(tmp_path, range(2))
     record_look(tmp_path, judge_runs([], tmp_path))
-    assert choose_plan(tmp_path, SHA256, "book", (6, 12)) == Plan((6, 12))
+    assert choose_plan(tmp_path, STUDY, (6, 12)) == Plan((6, 12))
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"studies": [{"looks": []}]}', '{"studies": 3}'])
 def test_a_damaged_ledger_is_named(tmp_path, content):
     (tmp_path / LEDGER).write_text(content)
     with pytest.raises(DataError, match=r"looks\.json: is no ledger of looks"):
-        choose_plan(tmp_path, SHA256, "book", None)
+        choose_plan(tmp_path, STUDY, None)
 
 
 def test_of_two_looks_at_once_neither_is_lost(tmp_path, monkeypatch):

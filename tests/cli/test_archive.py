@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from rdrop_cli import api
 from rdrop_cli.errors import DataError
 from rdrop_cli.export.archive import KEPT, unpack_archive, write_archive
 from rdrop_cli.runs.find import list_run_folders
-from tests.analysis.made_runs import save_made_run
+from tests.analysis.made_runs import save_made_run, save_made_study
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results.zip"
 BOOK2_RESULTS = RESULTS.with_name("results-book2.zip")
@@ -35,6 +36,23 @@ def test_an_archive_has_the_figures_of_every_run_and_no_network(runs_dir, tmp_pa
         files = {path.name for path in (tmp_path / folder.run_id).iterdir()}
         assert files == {path.name for path in folder.path.iterdir()} & set(KEPT)
         assert (tmp_path / folder.run_id / "metrics.json").read_bytes() == folder.metrics_path.read_bytes()
+
+
+def test_an_archive_is_judged_by_the_plan_of_its_folder(rdrop, tmp_path):
+    runs_dir, archive, claims = tmp_path / "runs", tmp_path / "runs.zip", []
+    save_made_study(runs_dir, range(6))
+    planned = rdrop("verdict", "--runs-dir", runs_dir, "--looks", "6,12", "--json").out
+    assert rdrop("export", "--archive", archive, "--runs-dir", runs_dir).code == 0
+    assert rdrop("verdict", "--from", archive, "--json").out == planned
+    assert "holds" in {claim["verdict"] for claim in json.loads(planned)["claims"]}
+    for source in (["--runs-dir", runs_dir], ["--from", archive]):
+        picture = tmp_path / f"claims-{len(claims)}.svg"
+        assert rdrop("plot", "--claims", *source, "-o", picture).code == 0
+        claims.append(picture.read_text().count("holds"))
+    assert claims[0] == claims[1] > 0
+    assert {each.id: each.verdict for each in api.judge(runs_dir).claims} == {
+        claim["id"]: claim["verdict"] for claim in json.loads(planned)["claims"]
+    }
 
 
 @pytest.mark.parametrize("origin", ["/home/somebody/load.csv", r"C:\Users\somebody\load.csv"])

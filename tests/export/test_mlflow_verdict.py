@@ -2,7 +2,7 @@
 
 import pytest
 
-from rdrop_cli.analysis.verdict import judge_runs
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.cli.app import run_command
 from rdrop_cli.export.mlflow_store import log_records
 from rdrop_cli.export.mlflow_verdict import describe_verdict

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rdrop_cli.analysis.verdict import judge_runs
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.report.html import write_report
 from tests.analysis.made_runs import save_later_origins, save_made_run, save_made_study, save_varied
 from tests.report.chromium import PROGRAM, Chromium

@@ -15,7 +15,7 @@ import rdrop_cli.report.check_verdict
 from rdrop_cli.analysis.across import judge_datasets
 from rdrop_cli.analysis.collect import collect_datasets
 from rdrop_cli.analysis.joint_test import Plan
-from rdrop_cli.analysis.verdict import judge_runs
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.files import to_json
 from rdrop_cli.runs.folder import RunFolder
 from tests.analysis.made_runs import (

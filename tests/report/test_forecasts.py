@@ -2,7 +2,7 @@
 
 import shutil
 
-from rdrop_cli.analysis.verdict import judge_runs
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.report.html import render_report
 from tests.analysis.made_runs import save_made_study
 from tests.forecast.conftest import plant  # noqa: F401 -- a small study

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from rdrop_cli.analysis.verdict import judge_runs
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.cli.app import run_command
 from rdrop_cli.report.account import list_spreads
 from rdrop_cli.report.html import render_report, write_report

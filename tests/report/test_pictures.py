@@ -12,7 +12,7 @@ from matplotlib.text import Text
 
 from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.judged import StudyVerdict, find_claim
-from rdrop_cli.analysis.verdict import judge_runs
+from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.plots.style import colour_of
 from rdrop_cli.report.pictures import NARROW, WIDE, draw_curves, draw_forest, draw_pairs, draw_shares
 from rdrop_cli.report.text import draw_bar, find_axis, wrap
