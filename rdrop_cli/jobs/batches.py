@@ -24,21 +24,20 @@ def choose_batches(tasks: Sequence[Task], jobs: int | None, windows: dict[Protoc
         if config.is_network and config.engine in ("jax", AUTO) and config.own_protocol in windows:
             groups.setdefault((config.own_protocol, config.cell, config.engine), []).append(place)
     chosen = [
-        places
+        places if engine == "jax" else _keep_faster_together(tasks, places, windows[protocol])
         for (protocol, _, engine), places in groups.items()
-        if engine == "jax" or _is_faster_together([tasks[place] for place in places], windows[protocol])
     ]
     size = jobs or RUNS_AT_ONCE
     return [places[first : first + size] for places in chosen for first in range(0, len(places), size)]
 
 
-def _is_faster_together(tasks: Sequence[Task], windows: Windows) -> bool:
-    if len(tasks) == 1 or find_spec("jax") is None or not list_gpus():
-        return False
-    from rdrop_cli.nn.batched.race import is_faster_together
-    from rdrop_cli.nn.native.keras_network import UnsupportedModelError
+def _keep_faster_together(tasks: Sequence[Task], places: list[int], windows: Windows) -> list[int]:
+    """Return the places of the tasks that JAX supports, if a GPU computes them faster together; else none."""
+    if len(places) == 1 or find_spec("jax") is None or not list_gpus():
+        return []
+    from rdrop_cli.nn.batched.race import is_faster_together, is_supported
 
-    try:
-        return is_faster_together(tasks[0].config, windows, len(tasks))
-    except UnsupportedModelError:
-        return False
+    by_variant = {tasks[place].config.variant: tasks[place].config for place in places}
+    supported = {name for name, config in by_variant.items() if is_supported(config, windows)}
+    kept = [place for place in places if tasks[place].config.variant in supported]
+    return kept if len(kept) > 1 and is_faster_together(tasks[kept[0]].config, windows, len(kept)) else []

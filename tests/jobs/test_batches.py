@@ -13,8 +13,8 @@ from rdrop_cli.training.loop import Callback
 SMALL = {"dataset": "synthetic", "protocol": "demo", "epochs": 1, "steps_per_epoch": 2, "units": 2, "batch_size": 4}
 
 
-def plan(tmp_path, *variants, engine="jax", seeds=(0, 1), jobs=None):
-    request = Request(variants=variants, engine=engine, **SMALL)
+def plan(tmp_path, *variants, engine="jax", seeds=(0, 1), jobs=None, **options):
+    request = Request(variants=variants, engine=engine, **SMALL, **options)
     execution = Execution(tmp_path / "runs", tmp_path, jobs)
     return plan_training([request.with_seed(seed) for seed in seeds], execution, skip_complete=True), execution
 
@@ -40,6 +40,20 @@ def test_on_a_machine_with_a_gpu_a_race_decides(tmp_path, monkeypatch, faster, e
     assert choose_batches(planned.tasks, None, planned.windows) == expected
     single, _ = plan(tmp_path, "baseline", engine="auto", seeds=(0,))
     assert choose_batches(single.tasks, None, single.windows) == []
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("variants", "options", "expected"),
+    [(("baseline", "dense"), {}, [[0, 2]]), (("baseline",), {"optimizer": "nadam"}, []), (("dense",), {}, [])],
+)
+def test_a_gpu_gets_only_what_jax_can_compute(tmp_path, monkeypatch, variants, options, expected):
+    from rdrop_cli.nn.batched import race
+
+    monkeypatch.setattr(batches, "list_gpus", lambda: {"0": "GPU-0"})
+    monkeypatch.setattr(race, "is_faster_together", lambda config, windows, runs: True)
+    planned, _ = plan(tmp_path, *variants, engine="auto", **options)
+    assert choose_batches(planned.tasks, None, planned.windows) == expected
 
 
 def test_a_race_without_a_gpu_is_lost(tmp_path):

@@ -8,7 +8,9 @@ from functools import partial
 import jax
 import numpy as np
 
+from rdrop_cli.errors import RdropError
 from rdrop_cli.nn.batched.engine import Batch
+from rdrop_cli.nn.engines import make_batch
 from rdrop_cli.nn.trainer import KerasTrainer
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import AUTO, RunConfig
@@ -17,10 +19,19 @@ SECONDS = 0.5  # of training, each way
 RUNS_TIMED = 16  # at most, together: more would take longer to build than to train
 
 
+def is_supported(config: RunConfig, windows: Windows) -> bool:
+    """Whether JAX can compute the network of a run, and train it under its protocol."""
+    try:
+        KerasTrainer(config, windows, make_batch())
+    except RdropError:
+        return False
+    return True
+
+
 def is_faster_together(config: RunConfig, windows: Windows, runs: int) -> bool:
     """Whether JAX has a GPU that trains this many runs faster together than the kernel does one by one.
 
-    If the kernel cannot compute the network, any GPU counts as faster.
+    JAX has to support them. If the kernel is not available, any GPU counts as faster.
     """
     if all(device.platform == "cpu" for device in jax.devices()):
         return False
