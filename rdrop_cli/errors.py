@@ -1,6 +1,7 @@
 """Errors with one line for the user: it names the thing, what was received, and what to do."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 
@@ -51,8 +52,18 @@ def make_printable(text: str) -> str:
 
 
 def tell_extra(extra: str) -> str:
-    """Return the command that installs an extra."""
-    return f"pip install 'rdrop-cli[{extra}]'"
+    """Return the command that installs the packages of an extra.
+
+    It does not name rdrop itself, which is not on the package index: anybody could publish a package of its name there.
+    """
+    from importlib.metadata import PackageNotFoundError, requires
+
+    try:
+        requirements = [text.partition(";") for text in requires("rdrop-cli") or ()]
+    except PackageNotFoundError:  # run from its sources
+        return f"pip install '.[{extra}]' in the folder of its sources"
+    packages = [name.strip() for name, _, marker in requirements if re.search(rf"extra == ['\"]{extra}['\"]", marker)]
+    return f"pip install {' '.join(map(shlex.quote, packages))}"
 
 
 def describe_exception(error: Exception) -> str:

@@ -40,7 +40,7 @@ def test_without_the_extra_it_is_named(train, monkeypatch):
     monkeypatch.setattr("rdrop_cli.jobs.connection.find_spec", lambda name: None)
     result = train(NOBODY)
     assert result.code == 1
-    assert "--scheduler: needs the cluster extra: pip install 'rdrop-cli[cluster]'" in result.err
+    assert "--scheduler: needs the cluster extra: pip install 'dask-jobqueue>=" in result.err
 
 
 def test_nobody_at_the_address_is_one_line(train, tmp_path, monkeypatch):

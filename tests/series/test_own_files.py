@@ -1044,7 +1044,7 @@ def test_a_missing_library_is_named_with_what_installs_it(
     path = tmp_path / {"parquet": "load.parquet", "excel": "load.xlsx", "zstd": "load.csv.zst"}[kind]
     write_as(kind, path)
     monkeypatch.setitem(sys.modules, library, None)
-    with pytest.raises(DataError, match=r"pip install 'rdrop-cli\[files\]'"):
+    with pytest.raises(DataError, match=r"pip install 'openpyxl>=[\d.]+' 'pyarrow>=[\d.]+' 'zstandard>=[\d.]+'"):
         load_dataset(str(path), tmp_path / "data")
 
 
