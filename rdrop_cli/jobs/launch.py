@@ -24,7 +24,7 @@ from rdrop_cli.runs.comparable import find_same_configurations
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run
 from rdrop_cli.runs.folder import RunFolder, check_writable
-from rdrop_cli.series.content import is_address
+from rdrop_cli.series.content import STDIN, is_address
 from rdrop_cli.series.load import NAMED, load_dataset, locate_dataset
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows, make_windows
@@ -94,6 +94,8 @@ def plan_training(
         UsageError, DataError: a request cannot be trained.
     """
     first = plan_runs(requests[0])[0]
+    if first.dataset == STDIN:
+        raise ValueRefusedError("dataset", STDIN, "a file, which runs can find again; save standard input to one")
     if series is None:
         series = load_dataset(first.dataset, execution.data_dir, first.reading)
     configs = plan_on_series(requests, series)

@@ -105,6 +105,14 @@ def test_progress_is_a_plain_line_an_epoch_where_there_is_no_terminal(rdrop, wea
     assert "baseline-s0-" in result.out
 
 
+def test_standard_input_is_refused_for_no_run_would_find_it_again(rdrop, tmp_path):
+    result = rdrop("train", "--dataset", "-", "--runs-dir", tmp_path)
+    assert result.code == 2
+    assert (
+        "--dataset: expected a file, which runs can find again; save standard input to one, received '-'" in result.err
+    )
+
+
 def test_what_is_odd_in_the_data_is_told(rdrop, weather_csv, tmp_path):
     text = weather_csv.read_text().splitlines()
     cells = text[5].split(",")
