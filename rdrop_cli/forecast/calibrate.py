@@ -49,8 +49,8 @@ def calibrate_runs(
         dataset: the data to forecast from; None for the readings that the run folders keep.
         uncertainty: the combinations of sources to measure; empty for all that are worth comparing.
         samples: masks of dropout for each window and run.
-        keep: whether to keep the coverage of each run in its folder, for the verdict; it is kept only with the default
-            period, data, sources and samples.
+        keep: whether to keep the coverage of each run of `runs_dir` in its folder, for the verdict; only with the
+            default period, data, sources and samples.
 
     Raises:
         UsageError: arguments are invalid; DataError: the data cannot be forecast; RdropError: there is no such run.
@@ -73,7 +73,7 @@ def calibrate_runs(
             found.append(_measure(ensemble, ensemble.label, str(sources), judged, references))
         of_references = [_measure(ensemble, name, "residual", each, references) for name, each in references.items()]
         if keep and is_usual:
-            notes += keep_coverage(forecaster, rows)
+            notes += keep_coverage(forecaster, rows, runs_dir)
     return [*found, *of_references], list(dict.fromkeys(notes))
 
 

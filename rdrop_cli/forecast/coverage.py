@@ -25,10 +25,16 @@ PERIOD = "test"
 Rows = npt.NDArray[np.int64]
 
 
-def keep_coverage(forecaster: Forecaster, rows: Rows) -> list[str]:
-    """Keep the coverage of each run of an ensemble in its folder; return a note for each that cannot be written."""
+def keep_coverage(forecaster: Forecaster, rows: Rows, runs_dir: Path) -> list[str]:
+    """Keep the coverage of each run of an ensemble in its folder; return a note for each that is not written.
+
+    Only runs in `runs_dir` are written.
+    """
     notes = []
     for number, run in enumerate(forecaster.ensemble.runs):
+        if run.folder.path.resolve().parent != runs_dir.resolve():
+            notes.append(f"{run.folder.path}: not in {runs_dir}, so its coverage is not kept")
+            continue
         coverage = measure_coverage(forecaster.take_run(number), rows)
         try:
             _write(run.folder, coverage)

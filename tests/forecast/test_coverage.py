@@ -67,6 +67,16 @@ def test_other_periods_samples_and_sources_leave_nothing(plant, tmp_path):
     assert not list(tmp_path.glob("runs/*/daily_coverage.csv"))
 
 
+def test_a_run_outside_the_runs_folder_is_measured_and_not_written(plant, tmp_path):
+    (path,) = (plant / "runs").glob("baseline-*")
+    outside = shutil.copytree(path, tmp_path / "elsewhere" / path.name)
+    (tmp_path / "runs").mkdir()
+    with pytest.warns(UserWarning, match=r"not in .*runs, so its coverage is not kept"):
+        measured = api.calibrate([str(outside)], tmp_path / "runs", plant)
+    assert measured
+    assert not (outside / "daily_coverage.csv").exists()
+
+
 def test_the_record_has_it_and_damage_is_found(folder):
     whole = verify_run(folder)
     assert (whole.faults, whole.notes) == ([], [])
@@ -81,7 +91,7 @@ def test_the_record_has_it_and_damage_is_found(folder):
 def test_a_folder_that_cannot_be_written_is_told_and_measured_all_the_same(folder, plant):
     folder.daily_coverage_path.unlink()
     with folder.lock(), pytest.warns(UserWarning, match=r"daily_coverage.csv is not kept \(.*locked by process"):
-        found = api.calibrate([str(folder.path)], plant / "runs", plant)
+        found = api.calibrate([str(folder.path)], folder.path.parent, plant)
     assert found[0].sources == "masks"
     assert not folder.daily_coverage_path.exists()
 
