@@ -52,8 +52,8 @@ def rm(
     if not as_json:
         rows = [(run["run_id"], run["status"], _format_bytes(run["bytes"])) for run in doomed]
         print_table((Column("run"), Column("status"), Column("size", right=True)), rows)
-    if not dry_run and folders:
-        if not yes:
+    if not dry_run:
+        if folders and not yes:
             _ask(f"Delete {_count(doomed)} from {runs_dir.resolve()}?")
         remove_runs(folders, runs_dir)
     if as_json:

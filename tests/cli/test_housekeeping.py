@@ -93,6 +93,14 @@ def test_rates_are_shown_where_runs_of_one_variant_differ_in_them(rdrop, save_ru
     assert "0.2/0.5" in out
 
 
+def test_a_killed_removal_is_ended_by_the_next_even_if_that_finds_no_run(rdrop, runs_dir):
+    (runs_dir / "baseline-s0-a").rename(runs_dir / ".removed-baseline-s0-a-1234")
+    rdrop("rm", "--variant", "moon", "--dry-run", "--runs-dir", runs_dir)
+    assert (runs_dir / ".removed-baseline-s0-a-1234").exists()
+    assert rdrop("rm", "--variant", "moon", "--runs-dir", runs_dir).code == 0
+    assert not (runs_dir / ".removed-baseline-s0-a-1234").exists()
+
+
 @pytest.mark.usefixtures("warm_processes")
 def test_no_color_leaves_a_terminal_without_escapes(runs_dir):
     assert "\x1b" in run_on_terminal("runs", "--runs-dir", runs_dir, NO_COLOR="")[1]
