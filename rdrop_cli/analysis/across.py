@@ -30,7 +30,7 @@ from rdrop_cli.analysis.judged import (
     describe_region,
     find_claim,
 )
-from rdrop_cli.analysis.verdict import Page, ask_page, explain_reason, judge_page, list_bounds, place
+from rdrop_cli.analysis.verdict import Page, ask_page, denies, explain_reason, judge_page, list_bounds, place
 from rdrop_cli.errors import UsageError
 from rdrop_cli.runs.history import MARGIN_SHARE
 from rdrop_cli.study.editions import Edition
@@ -160,7 +160,11 @@ def _judge(claim: Claim, answers: Mapping[str, Answer], studies: Mapping[str, St
     answer = answers.get(question.id) or Answer(question)
     verdict = place(answer.interval, region, question.is_share)
     by_dataset = {name: each for name, study in studies.items() if (each := study.find(claim.id)).has_answer}
-    return JoinedClaim(claim, answer, region, verdict, explain_reason(answer, {}, region, verdict), by_dataset)
+    reason = explain_reason(answer, {}, region, verdict)
+    improving = {seed for each in by_dataset.values() for seed in each.improving}
+    if denies(verdict, region) and any(answer.by_seed.get(seed) == 0.0 for seed in improving):
+        verdict, reason = "undecided", "still-improving"
+    return JoinedClaim(claim, answer, region, verdict, reason, by_dataset)
 
 
 def _describe(joined: JoinedClaim) -> dict[str, Any]:

@@ -131,7 +131,7 @@ def _judge(
     verdict = place(answer.interval, region, question.is_share)
     reason = explain_reason(answer, asked[question.id].runs, region, verdict)
     improving = _find_improving(answer, asked[question.id]) if question.needs_turn else ()
-    if improving and _denies(verdict, region):
+    if improving and denies(verdict, region):
         verdict, reason = "undecided", "still-improving"
     return ClaimVerdict(
         claim=claim,
@@ -158,7 +158,7 @@ def _find_improving(answer: Answer, asked: Asked) -> tuple[int, ...]:
     )
 
 
-def _denies(verdict: Verdict, region: Region) -> bool:
+def denies(verdict: Verdict, region: Region) -> bool:
     """Return whether a verdict on a share says that few seeds show it."""
     return verdict == ("holds" if region.high < inf else "does-not-hold")
 

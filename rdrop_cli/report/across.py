@@ -35,6 +35,8 @@ def write_across(judged: AcrossVerdict) -> Iterator[str]:
     missing = [joined.claim.id for joined in judged.claims if not joined.by_dataset]
     if missing:
         yield from wrap(f"Not judged, {UNJUDGED['no-runs']}: {'; '.join(missing)}.")
+    if late := [joined.claim.id for joined in judged.claims if joined.reason == "still-improving"]:
+        yield from wrap(f"Joined, undecided since runs were still improving at their end: {'; '.join(late)}.")
     for name, study in judged.studies.items():
         for note in write_notes(study):
             yield from wrap(f"{name}: {note}")

@@ -787,12 +787,16 @@ def check_answers(compare: Comparison, asked: list[Asked], plan: list[int]) -> l
 
 def check_joined(compare: Comparison, verdict: Any, intervals: dict[str, Pair | None]) -> None:
     """Recompute the joint claims: the verdict on each, and the number of datasets in which it holds."""
-    kinds = {question["id"]: question["kind"] for question in verdict["questions"]}
+    questions = {question["id"]: question for question in verdict["questions"]}
     for claim in verdict["claims"]:
-        name, key = f"joined {claim['id']}", claim["question"]
-        found = place(intervals.get(key), claim["region"], kinds.get(key) == "share")
-        compare.expect(f"{name}: verdict", claim["verdict"], found)
+        name, question = f"joined {claim['id']}", questions.get(claim["question"], {"kind": "", "by_seed": {}})
         of_datasets = [each for page in verdict["datasets"] for each in page["claims"] if each["id"] == claim["id"]]
+        found = place(intervals.get(claim["question"]), claim["region"], question["kind"] == "share")
+        late = {str(seed) for each in of_datasets for seed in each["still_improving"]}
+        denied = "holds" if claim["region"][1] is not None else "does-not-hold"
+        if found == denied and any(question["by_seed"].get(seed) == 0 for seed in late):
+            found = "undecided"  # such runs cannot show that they do not overfit
+        compare.expect(f"{name}: verdict", claim["verdict"], found)
         judged = [each["verdict"] for each in of_datasets if each["seeds"]]
         holds = judged.count("holds")
         compare.expect(f"{name}: datasets", (claim["holds_in"], claim["datasets"]), (holds, len(judged)))

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from rdrop_cli.analysis.across import AcrossVerdict, judge_datasets
@@ -11,7 +12,8 @@ from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
 from rdrop_cli.report.across import summarise_across, write_across
-from tests.analysis.made_runs import save_datasets, save_made_study
+from rdrop_cli.report.check_verdict import check, read_runs
+from tests.analysis.made_runs import save_datasets, save_made_run, save_made_study
 
 
 def judge(folder, gains, **how):
@@ -83,3 +85,17 @@ def test_the_page_is_told_in_80_columns_and_as_json(tmp_path):
     claims = {claim["id"]: claim for claim in document["claims"]}
     assert (claims["baseline-overfits"]["holds_in"], claims["baseline-overfits"]["datasets"]) == (2, 2)
     assert claims["same-mask-matters"]["datasets"] == 0
+
+
+def test_that_a_network_does_not_overfit_is_not_said_of_runs_that_still_improve_jointly_either(tmp_path):
+    for number, name in enumerate(("north", "south")):
+        for seed in range(8):
+            falling = np.linspace(0.4, 0.25, 40) + 1e-6 * seed
+            data = {"dataset": name, "sha256": f"{number}" * 64}
+            save_made_run(tmp_path, f"dropout-s{seed}-{name}", "dropout", seed, falling, falling - 0.01, **data)
+    judged = judge_datasets(collect_datasets([], tmp_path), Plan())
+    claim = judged.find("most-seeds-do-not-overfit")
+    assert {each.reason for each in claim.by_dataset.values()} == {"still-improving"}
+    assert (claim.verdict, claim.reason) == ("undecided", "still-improving")
+    assert "still improving at their end: most-seeds-do-not-overfit" in " ".join(write_across(judged))
+    assert check(json.loads(to_json(judged.to_json())), read_runs(tmp_path)).different == []
