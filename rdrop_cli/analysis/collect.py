@@ -53,6 +53,7 @@ class Collection:
 
     Attributes:
         used: metrics of the runs, one per network, seed and origin; the first origin comes first.
+        folders: the folder of each of them, by run id; named runs may lie outside the runs folder.
         networks: curves at the first origin by network, seeds ascending.
         later: the same at each later origin, by how many rows later it begins; errors in the unit of the first origin.
         validation_rows: length of the validation period, which determines how far origins overlap.
@@ -67,6 +68,7 @@ class Collection:
     """
 
     used: tuple[Metrics, ...] = ()
+    folders: Mapping[str, RunFolder] = field(default_factory=dict)
     networks: Networks = field(default_factory=dict)
     later: Mapping[int, Networks] = field(default_factory=dict)
     validation_rows: int = 0
@@ -160,6 +162,7 @@ def _collect_like(
     at_first = [run.metrics for run in varied if run.metrics.protocol.train_start_row == first]
     return Collection(
         used=tuple(run.metrics for run in used),
+        folders={run.metrics.run_id: run.folder for run in used},
         networks=networks,
         later={start - first: at_origin for start, at_origin in later},
         validation_rows=reference.metrics.protocol.val_stop_row - reference.metrics.protocol.train_stop_row,

@@ -1,7 +1,7 @@
 """Whether networks forecast better than the best reference forecast on the test period (Diebold and Mariano 1995)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from rdrop_cli.analysis.measures import measure_level
 from rdrop_cli.analysis.network import Network, label_networks, read_network
 from rdrop_cli.analysis.period import BLOCK_DAYS, LEAST_BLOCKS
 from rdrop_cli.analysis.run import DailyErrors, read_daily_errors
-from rdrop_cli.errors import RdropError
+from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.runs.comparable import Run, keep_first_origin, read_runs
 from rdrop_cli.runs.difference import explain_other_task
 from rdrop_cli.runs.document import Metrics
@@ -51,16 +51,20 @@ class Skill:
     days: int
 
 
-def measure_skill(runs: Sequence[Metrics], runs_dir: Path) -> Skill | None:
+def measure_skill(
+    runs: Sequence[Metrics], runs_dir: Path, folders: Mapping[str, RunFolder] | None = None
+) -> Skill | None:
     """Compare the best network of a command with the best reference forecast of the runs folder on the same data.
 
     Validation chooses both: the network by its level, among the networks with the most seeds. The test period of the
     first origin decides. None if there is no network or no reference forecast, or if the test period is shorter than
     eight weeks.
 
+    Args:
+        folders: the folders of the networks' runs by run id, for those that are not in the runs folder.
+
     Raises:
-        NotComparedError: a run has no daily errors, or its days differ.
-        DataError: daily errors are damaged.
+        NotComparedError: the daily errors of a run are missing or damaged, or its days differ.
     """
     networks = [run for run in keep_first_origin(runs) if run.is_network]
     references = _find_references(networks[0], runs_dir) if networks else []
@@ -71,7 +75,7 @@ def measure_skill(runs: Sequence[Metrics], runs_dir: Path) -> Skill | None:
     other = _read_daily(best.folder)
     if len(other.days) < LEAST_BLOCKS * BLOCK_DAYS:
         return None
-    daily = [_read_daily(RunFolder(runs_dir / run.run_id)) for run in members]
+    daily = [_read_daily((folders or {}).get(run.run_id, RunFolder(runs_dir / run.run_id))) for run in members]
     for run, each in zip(members, daily, strict=True):
         if each.days != other.days:
             raise NotComparedError(f"the test days of {run.run_id} are not those of {best.folder.run_id}")
@@ -152,7 +156,10 @@ def _read_best(run: Metrics) -> float:
 
 
 def _read_daily(folder: RunFolder) -> DailyErrors:
-    daily = read_daily_errors(folder.daily_test_errors_path, "test_mae")
+    try:
+        daily = read_daily_errors(folder.daily_test_errors_path, "test_mae")
+    except DataError as error:
+        raise NotComparedError(f"{folder.run_id}: {error}") from error
     if daily is None:
         raise NotComparedError(f"{folder.run_id} has no {folder.daily_test_errors_path.name}")
     return daily

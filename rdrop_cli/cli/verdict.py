@@ -114,7 +114,7 @@ def print_skill(judged: "StudyVerdict", runs_dir: Path) -> None:
     from rdrop_cli.report.summary import describe_skill
     from rdrop_cli.report.text import wrap
 
-    if line := describe_skill(judged.collection.used, runs_dir):
+    if line := describe_skill(judged.collection.used, runs_dir, judged.collection.folders):
         typer.echo("\n".join(["", *wrap(line)]))
 
 

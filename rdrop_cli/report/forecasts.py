@@ -13,7 +13,6 @@ from rdrop_cli.plots import calibration, forecast
 from rdrop_cli.plots.calibration import draw_calibration
 from rdrop_cli.plots.forecast import draw_forecast
 from rdrop_cli.runs.comparable import keep_first_origin
-from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.uncertainty.calibration import Calibration
 
 MOST_RUNS, SAMPLES = 3, 30  # more would take minutes
@@ -36,7 +35,7 @@ def find_section(judged: StudyVerdict, runs_dir: Path) -> Section | None:
     collection = judged.collection
     network = collection.claimed.get(DROPOUT) or next((row.network for row in judged.networks), None)
     members = [run for run in keep_first_origin(collection.used) if read_network(run) == network]
-    folders = [RunFolder(runs_dir / run.run_id) for run in members]
+    folders = [collection.folders[run.run_id] for run in members]
     kept = [str(folder.path) for folder in folders if folder.readings_path.is_file() and folder.model_path.is_file()]
     if not kept:
         return None

@@ -1,6 +1,6 @@
 """The answer of a verdict in one paragraph, and notes on the runs behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rdrop_cli.analysis.answers import Answer
@@ -22,6 +22,7 @@ from rdrop_cli.report.words import (
     format_share,
 )
 from rdrop_cli.runs.document import Metrics
+from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.study.units import format_count
 from rdrop_cli.study.units import format_error as format_in_unit
 from rdrop_cli.study.variants import explain_input_mask, label_network
@@ -283,16 +284,13 @@ def _describe_attempts(row: NetworkRow) -> list[str]:
     return [f"{row.label}: {judged} seeds are judged; {what}."]
 
 
-def describe_skill(runs: Sequence[Metrics], runs_dir: Path) -> str:
+def describe_skill(runs: Sequence[Metrics], runs_dir: Path, folders: Mapping[str, RunFolder] | None = None) -> str:
     """Say whether the best network beats the best reference forecast on the test period, or why it is unknown.
 
     Empty if there is nothing to compare.
-
-    Raises:
-        DataError: daily errors are damaged.
     """
     try:
-        skill = measure_skill(runs, runs_dir)
+        skill = measure_skill(runs, runs_dir, folders)
     except NotComparedError as error:
         return f"test: not compared with the reference forecasts: {error}"
     if skill is None:

@@ -141,3 +141,23 @@ def test_how_a_network_is_trained_is_no_matter_of_a_reference_forecast(runs_dir)
     document["protocol"] |= {"lookback_rows": 720}
     path.write_text(json.dumps(document))
     assert measure_skill(used, runs_dir) is None
+
+
+def test_a_run_outside_the_folder_is_compared_by_its_own_errors(runs_dir, tmp_path):
+    shutil.copytree(runs_dir, tmp_path / "there")
+    for path in (tmp_path / "there").glob("dropout-*/daily_test_errors.csv"):
+        header, *lines = path.read_text().splitlines()
+        halved = [(*line.split(",")[:2], str(float(line.split(",")[2]) / 2)) for line in lines]
+        path.write_text("\n".join([header, *map(",".join, halved)]) + "\n")
+    collection = collect_runs(sorted(map(str, (tmp_path / "there").glob("dropout-*"))), runs_dir)
+    assert measure_skill(collection.used, runs_dir).difference > -0.1
+    assert measure_skill(collection.used, runs_dir, collection.folders).difference < -1
+
+
+def test_damaged_errors_of_the_test_are_told_and_cost_no_report(runs_dir):
+    (path,) = runs_dir.glob("dropout-s3-*/daily_test_errors.csv")
+    path.write_text(path.read_text() + "x,y\n")
+    told = describe_skill(collect_runs([], runs_dir).used, runs_dir)
+    assert told.startswith(
+        f"test: not compared with the reference forecasts: {path.parent.name}: daily_test_errors.csv: "
+    )
