@@ -8,7 +8,7 @@ false decision.
 import json
 from collections.abc import Collection as Names
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -146,6 +146,26 @@ def _add_look(runs_dir: Path, judged: StudyVerdict | AcrossVerdict, study: Study
     if look not in [{name: taken[name] for name in look} for taken in entry["taken"]]:
         entry["taken"].append({"at": now, **look})
         write_json(runs_dir / LEDGER, ledger)
+
+
+def join_ledgers(runs_dirs: Sequence[Path]) -> dict[str, Any]:
+    """Return the ledgers of several runs folders as one.
+
+    Raises:
+        UsageError: two of them have different plans for the same study.
+        DataError: one of them is damaged.
+    """
+    names, found = [field.name for field in fields(Study)], dict[tuple[str | None, ...], dict[str, Any]]()
+    for runs_dir in runs_dirs:
+        for entry in _read_ledger(runs_dir)["studies"]:
+            same = found.setdefault(tuple(entry.get(name) for name in names), entry)
+            if same["looks"] != entry["looks"]:
+                raise UsageError(
+                    f"{runs_dir / LEDGER} plans other looks than {runs_dirs[0] / LEDGER}; export them apart"
+                )
+            if len(entry["taken"]) > len(same["taken"]):
+                same |= entry
+    return {"schema_version": 1, "studies": list(found.values())}
 
 
 def _read_ledger(runs_dir: Path) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PureWindowsPath
 
-from rdrop_cli.analysis.looks import LEDGER
-from rdrop_cli.errors import DataError
+from rdrop_cli.analysis.looks import LEDGER, join_ledgers
+from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import is_plain_path, replace_atomically, to_json
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.series.archive import BOUNDED_METHODS
@@ -34,16 +34,23 @@ def write_archive(folders: Sequence[RunFolder], path: Path) -> None:
     """Write the settings and results of runs, and the plan of looks of their folder, to a zip file.
 
     Raises:
+        UsageError: runs of several folders have the same id, or plans of looks for the same study that differ.
+        DataError: one of several plans is damaged.
         OSError: the file cannot be written, or a run cannot be read.
     """
+    folders = list({folder.path.resolve(): folder for folder in folders}.values())  # named by its id and its path: once
+    if twice := [run_id for run_id, count in Counter(folder.run_id for folder in folders).items() if count > 1]:
+        raise UsageError(f"{twice[0]} is named in several folders, and an archive holds an id once", field="archive")
+    parents = sorted({folder.path.resolve().parent for folder in folders})
+    ledgers = [parent for parent in parents if (parent / LEDGER).is_file()]
+    joined = f"{to_json(join_ledgers(ledgers))}\n".encode() if len(ledgers) > 1 else b""
     with replace_atomically(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for folder in sorted(folders, key=lambda folder: folder.run_id):
             for name in KEPT:
                 if (file := folder.path / name).is_file():
                     _add(archive, f"{folder.run_id}/{name}", _read_to_share(file))
-        for ledger in {folder.path.parent / LEDGER for folder in folders}:
-            if ledger.is_file():
-                _add(archive, LEDGER, ledger.read_bytes())
+        if ledgers:
+            _add(archive, LEDGER, joined or (ledgers[0] / LEDGER).read_bytes())
 
 
 def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:

@@ -200,3 +200,19 @@ def test_the_cost_of_a_run_that_is_named_by_its_folder_is_drawn_wherever_it_is(r
     result = rdrop("plot", "--cost", run, "--runs-dir", tmp_path / "elsewhere", "-o", tmp_path / "cost.svg")
     assert (result.code, result.out) == (0, f"{tmp_path}/cost.svg\n"), result.err
     assert "naive-step" in (tmp_path / "cost.svg").read_text()
+
+
+def test_runs_of_several_folders_are_one_archive_that_can_be_read_or_none(rdrop, tmp_path):
+    for number in range(2):
+        save_made_run(tmp_path / f"{number}", f"baseline-s{number}", seed=number)
+        assert rdrop("verdict", "--runs-dir", tmp_path / f"{number}").code == 0
+    archive, named = tmp_path / "both.zip", [tmp_path / "0" / "baseline-s0", tmp_path / "1" / "baseline-s1"]
+    by_id = ["baseline-s0", "--runs-dir", tmp_path / "0"]
+    assert rdrop("export", "--archive", archive, *named, *by_id).code == 0
+    assert "baseline seeds 0-1" in rdrop("verdict", "--from", archive).out
+    save_made_run(tmp_path / "1", "baseline-s0")
+    refused = rdrop("export", "--archive", tmp_path / "twice.zip", named[0], tmp_path / "1" / "baseline-s0")
+    assert (refused.code, (tmp_path / "twice.zip").exists()) == (2, False)
+    assert "baseline-s0 is named in several folders" in refused.err
+    rdrop("verdict", "--runs-dir", tmp_path / "1", "--looks", "6,12")
+    assert rdrop("export", "--archive", archive, *named).code == 2
