@@ -32,6 +32,7 @@ def describe_verdict(judged: StudyVerdict) -> Record:
         for name, value in _list(row.answer)
     }
     params = {"protocol": protocol, "data_sha256": sha256, "alpha": str(ALPHA), "margin": str(judged.margin)}
+    params |= {"target": runs[0].protocol.target} | ({"where": runs[0].dataset.where} if runs[0].dataset.where else {})
     params["looks"] = ",".join(map(str, judged.plan.looks))
     params |= {verdict.id: verdict.verdict for verdict in judged.claims}
     return Record(

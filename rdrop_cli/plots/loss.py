@@ -209,7 +209,7 @@ def _label_axes(axes: "Axes", runs: list[Metrics], in_unit: bool, characters: in
 def describe_setting(runs: Sequence[Metrics]) -> str:
     """Return a title: the target, the data and the protocols of the runs."""
     quantity, _ = name_target(runs[0].protocol.target)
-    datasets = sorted({run.dataset.sha256: run.dataset.name for run in reversed(runs)}.values())
+    datasets = sorted({(run.dataset.sha256, run.dataset.where): run.dataset.label for run in reversed(runs)}.values())
     trained = [run for run in runs if run.is_network] or runs  # training settings do not affect reference forecasts
     protocols = sorted({f"{run.protocol.name} protocol{describe_changes(run.protocol)}" for run in trained})
     unverified = any(run.dataset.verified is False for run in runs)

@@ -242,7 +242,7 @@ def _format(value: float | None, digits: int) -> str:
 def _describe_dataset(dataset: Dataset) -> dict[str, Any]:
     checked = {True: "the published file", False: "NOT the published file", None: "nothing published to compare with"}
     return {
-        "name": dataset.name,
+        "name": dataset.label,
         "from": _name_origin(dataset.origin),
         "readings": dataset.rows,
         "SHA-256": dataset.sha256,

@@ -108,7 +108,7 @@ def describe_runs(collection: Collection) -> str:
     cell = shown[0].chosen_cell
     warning = " (not the published file)" if collection.is_published_data is False else ""
     protocol = f"{first.protocol.name} protocol{describe_changes(first.protocol)}"
-    setting = f"{first.dataset.name} data{warning}, {protocol}"
+    setting = f"{first.dataset.label} data{warning}, {protocol}"
     if collection.later:
         setting += f", {1 + len(collection.later)} periods"
     return f"{', '.join(seeds)}; {setting}{f', {cell} cell' if cell else ''}"

@@ -83,7 +83,7 @@ class Run:
             "run": metrics.run_id,
             "name": metrics.name,
             "network": f"{metrics.label_with_rates}, seed {metrics.seed}",
-            "data": f"{metrics.dataset.name}, {metrics.protocol.target}",
+            "data": f"{metrics.dataset.label}, {metrics.protocol.target}",
             "status": f"{metrics.status}, {metrics.epochs}",
             "best validation MAE": f"{format_error(best.val_mae_in_unit, metrics.unit)} in epoch {best.epoch}"
             if best

@@ -14,11 +14,13 @@ import pytest
 
 from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.cli.app import run_command
+from rdrop_cli.export.mlflow_verdict import describe_verdict
+from rdrop_cli.plots.loss import describe_setting
 from rdrop_cli.report.account import list_spreads
 from rdrop_cli.report.html import render_report, write_report
 from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.pictures import thin_out
-from rdrop_cli.report.words import VERDICTS, format_answer
+from rdrop_cli.report.words import VERDICTS, describe_runs, format_answer
 from tests.analysis.made_runs import SHA256, save_later_origins, save_made_run, save_made_study, save_varied
 
 VOID = {"meta", "img", "source", "link", "br", "hr", "input"}
@@ -226,6 +228,16 @@ def test_everything_from_files_is_escaped(tmp_path: Path) -> None:
     for picture in read_pictures(page):
         ElementTree.fromstring(picture)
         assert b"<script" not in picture
+
+
+def test_the_rows_of_a_file_of_several_series_are_named_wherever_its_data_are(tmp_path: Path) -> None:
+    data = {"name": "air", "sha256": SHA256, "origin": "air.csv", "rows": 9, "verified": None, "where": "site=Nord"}
+    folder = save_made_run(tmp_path, "run", document={"dataset": data})
+    judged = judge_runs([], tmp_path)
+    assert "; air site=Nord data, " in describe_runs(judged.collection)
+    assert Page(render_report(judged)).text.count("air site=Nord") > 1
+    assert "air site=Nord data" in describe_setting([folder.read_metrics()])
+    assert describe_verdict(judged).params["where"] == "site=Nord"
 
 
 def test_a_target_without_a_unit_has_no_columns_in_it(tmp_path: Path) -> None:
