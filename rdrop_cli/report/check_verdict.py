@@ -56,8 +56,12 @@ def read_runs(path: Path) -> dict[str, Run]:
     runs = dict[str, Run]()
     for name, content in files.items():
         if name.endswith("metrics.json"):
-            metrics = json.loads(content)
             folder = name.removesuffix("metrics.json")
+            try:
+                metrics = json.loads(content)
+                metrics.setdefault("target_std", metrics.get("degc_per_unit"))  # its name in the first runs
+            except (ValueError, AttributeError):
+                continue  # a damaged run is in no verdict
             rows = read_rows(files.get(f"{folder}daily_errors.csv"))
             days = [(row["day"], float(row["windows"]), float(row["val_mae"])) for row in rows]
             coverage = read_rows(files.get(f"{folder}daily_coverage.csv"))
@@ -495,6 +499,17 @@ def place(interval: Pair | None, region: list[float | None], is_share: bool) -> 
     return "does-not-hold" if interval[1] <= low + room or interval[0] >= high - room else "undecided"
 
 
+def choose_p(question: Any, region: list[float | None]) -> float | None:
+    """Return the largest p of the bounds if the estimate lies between them, else the p of the nearest one."""
+    p = {of_bound["bound"]: float(of_bound["p"]) for of_bound in question["p"] if of_bound["bound"] in region}
+    if not p or not question["looked"]:
+        return None
+    low, high = (-math.inf if region[0] is None else region[0], math.inf if region[1] is None else region[1])
+    if low < question["estimate"] < high:
+        return max(p.values())
+    return p[min(sorted(p), key=lambda bound: abs(bound - question["estimate"]))]
+
+
 class Comparison:
     """Counts the numbers that agree, and keeps the differences."""
 
@@ -572,12 +587,29 @@ def decide_seeds(question: Any, means: dict[int, float]) -> dict[int, float]:
 
 
 def check_networks(compare: Comparison, verdict: Any, grouped: dict[str, dict[int, Run]]) -> None:
+    questions = {question["id"]: question for question in verdict["questions"]}
     for row in verdict["networks"]:
         label, runs = row["label"], grouped[row["label"]]
         compare.expect(f"{label}: seeds", row["seeds"], sorted(runs))
         levels = [level(metrics["history"]["val_loss"]) for metrics, _ in runs.values()]
         compare.expect(f"{label}: level", row["level"], statistics.fmean([error for error, _ in levels] or [math.nan]))
         compare.expect(f"{label}: turn", row["turn"], statistics.fmean([turn for _, turn in levels] or [math.nan]))
+        tests = [metrics["test"]["mae"] for metrics, _ in runs.values() if metrics["test"]]
+        compare.expect(f"{label}: test", row["test"], statistics.fmean(tests) if tests else None)
+        long_enough = [metrics for metrics, _ in runs.values() if len(metrics["history"]["val_loss"]) >= 10]
+        shown, of = sum(overfit(metrics)[2] for metrics in long_enough), len(long_enough)
+        told = row["overfitting"]
+        compare.expect(f"{label}: overfitting", (told["seeds"], told["of"]), (shown, of))
+        exact = bound_at_tail(shown, of, ALPHA / 2) if of else None
+        compare.expect(f"{label}: overfitting, interval", told["interval"], exact)
+        answer = questions.get(row["question"], {"estimate": None, "interval": None})
+        compare.expect(f"{label}: difference", row["difference"], answer["estimate"])
+        compare.expect(f"{label}: difference, interval", row["interval"], answer["interval"])
+        if row["difference"] is not None:
+            low, high = answer["interval"] or (-math.inf, math.inf)
+            compare.expect(
+                f"{label}: effect", row["effect"], "lower" if high < 0 else "higher" if low > 0 else "undecided"
+            )
 
 
 def incomplete_gamma(a: float, x: float) -> float:
@@ -664,6 +696,11 @@ def check_claim(
 ) -> None:
     """Recompute the verdict on a claim, the onset of overfitting, and which runs were still improving."""
     question = next((each for each in questions if each["id"] == claim["question"]), None)
+    if question:
+        for name in ("estimate", "interval"):
+            compare.expect(f"{claim['id']}: {name}", claim[name], question[name])
+        compare.expect(f"{claim['id']}: seeds", claim["seeds"], [int(seed) for seed in question["by_seed"]])
+        compare.expect(f"{claim['id']}: p", claim["p"], choose_p(question, claim["region"]))
     found = place(interval, claim["region"], question is not None and question["kind"] == "share")
     if claim["onset"] and question:
         until = find_rare_epochs(question["id"])
@@ -807,6 +844,10 @@ def check_joined(compare: Comparison, verdict: Any, intervals: dict[str, Pair | 
 def check(verdict: Any, runs: dict[str, Run]) -> Comparison:
     """Recompute a verdict over one or several datasets, and return the comparison."""
     compare, pages = Comparison(), verdict.get("datasets", [verdict])
+    lacking = [run["run_id"] for page in pages for run in page["runs"] if run["run_id"] not in runs]
+    if lacking:
+        compare.different += [f"{run_id}: the verdict lists it, and it is missing or damaged" for run_id in lacking]
+        return compare
     layouts = [{origin: group_by_network(page, runs, origin) for origin in page["origins"]} for page in pages]
     asked = [ask_page(page, runs, layout) for page, layout in zip(pages, layouts, strict=True)]
     joined = join_pages(verdict, runs, asked) if "datasets" in verdict else []
@@ -827,7 +868,11 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 2:
         sys.stderr.write("usage: check_verdict.py VERDICT.json RUNS (a folder, .zip or .tar.gz)\n")
         return 2
-    verdict, runs = json.loads(Path(arguments[0]).read_text(encoding="utf-8")), read_runs(Path(arguments[1]))
+    try:
+        verdict, runs = json.loads(Path(arguments[0]).read_text(encoding="utf-8")), read_runs(Path(arguments[1]))
+    except (OSError, ValueError, tarfile.TarError, zipfile.BadZipFile) as error:
+        sys.stderr.write(f"check_verdict.py: {' and '.join(arguments)} cannot be read: {error}\n")
+        return 1
     compare = check(verdict, runs)
     for line in compare.different:
         sys.stdout.write(f"DIFFERS {line}\n")

@@ -103,10 +103,35 @@ def forget_a_run(verdict: Any) -> None:
     verdict["runs"].pop()
 
 
+def change_claim(verdict: Any) -> None:
+    verdict["claims"][10]["estimate"] += 1e-4
+
+
+def change_p_of_a_claim(verdict: Any) -> None:
+    verdict["claims"][10]["p"] /= 2
+
+
+def change_test(verdict: Any) -> None:
+    verdict["networks"][0]["test"] -= 1e-3
+
+
+def change_overfitting(verdict: Any) -> None:
+    verdict["networks"][0]["overfitting"]["seeds"] += 1
+
+
+def change_effect(verdict: Any) -> None:
+    next(row for row in verdict["networks"] if row["effect"] == "undecided")["effect"] = "lower"
+
+
 @pytest.mark.parametrize(
     "change",
     [
         change_estimate,
+        change_claim,
+        change_p_of_a_claim,
+        change_test,
+        change_overfitting,
+        change_effect,
         change_interval,
         change_p,
         change_verdict,
@@ -198,3 +223,25 @@ def test_claims_on_intervals_come_to_the_same(tmp_path: Path) -> None:
     change_coverage(verdict)
     (tmp_path / "verdict.json").write_text(to_json(verdict))
     assert len(check(tmp_path / "verdict.json", tmp_path / "runs")[1]) == 2
+
+
+def test_a_damaged_run_is_passed_over_and_one_that_is_missing_is_told(study: Path, tmp_path: Path) -> None:
+    runs = shutil.copytree(study / "runs", tmp_path / "runs")
+    (runs / "damaged").mkdir()
+    (runs / "damaged" / "metrics.json").write_text('{"schema')
+    assert check(study / "verdict.json", runs)[0] == 0
+    first = json.loads((study / "verdict.json").read_text())["runs"][0]["run_id"]
+    shutil.rmtree(runs / first)
+    code, lines = check(study / "verdict.json", runs)
+    assert (code, lines[0]) == (1, f"DIFFERS {first}: the verdict lists it, and it is missing or damaged")
+
+
+def test_the_first_runs_are_checked_too(tmp_path: Path) -> None:
+    runs = Path(__file__).parents[1] / "fixtures" / "schema-1" / "runs"
+    (tmp_path / "verdict.json").write_text(to_json(judge_runs([], runs).to_json()))
+    assert check(tmp_path / "verdict.json", runs)[0] == 0
+
+
+def test_what_cannot_be_read_is_told_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rdrop_cli.report.check_verdict.main([str(tmp_path / "none.json"), str(tmp_path)]) == 1
+    assert "cannot be read: " in capsys.readouterr().err
