@@ -16,7 +16,7 @@ def confirm_best(collection: Collection, plan: Plan, first_fresh: int) -> StudyV
     """Choose the best network of each cell on the seeds below `first_fresh`, and judge it on the others.
 
     Raises:
-        UsageError: there is no seed on one side, or nothing to choose from.
+        UsageError: there is no seed on one side, nothing to choose from, or no fresh seed of what was chosen.
     """
     choosing = _keep_seeds(collection, lambda seed: seed < first_fresh)
     fresh = _keep_seeds(collection, lambda seed: seed >= first_fresh)
@@ -29,6 +29,13 @@ def confirm_best(collection: Collection, plan: Plan, first_fresh: int) -> StudyV
             "expected three networks or more, of which another than the reference is best", field="confirm"
         )
     references = find_references(collection)
+    unseen = [network for network in chosen if not {network, references[network]} <= set(fresh.networks)]
+    if len(unseen) == len(chosen):
+        names = " and ".join(dict.fromkeys(each.name for one in unseen for each in (one, references[one])))
+        raise UsageError(
+            f"{unseen[0].name} is the best on the seeds below {first_fresh}; train {names} from seed {first_fresh} on",
+            field="confirm",
+        )
     compared = {*chosen, *(references[network] for network in chosen)}
     networks = {network: runs for network, runs in fresh.networks.items() if network in compared}
     used = tuple(run for run in fresh.used if read_network(run) in compared)

@@ -59,13 +59,20 @@ def summarise(judged: StudyVerdict) -> str:
 
 def _summarise_confirmation(judged: StudyVerdict, confirmation: Confirmation) -> str:
     """Say how the networks chosen on other seeds perform on these."""
-    first, parts = confirmation.first_fresh, []
+    first, parts, confirmed = confirmation.first_fresh, [], set[Network]()
     words = {"lower": "has a lower error than", "higher": "has a higher error than"}
     for row in judged.networks:
         if row.network in confirmation.chosen and row.answer is not None and row.answer.estimate is not None:
             found = words.get(row.effect, "cannot be told apart from")
             best = f"{row.label}, the best of {confirmation.chosen[row.network]} networks on the seeds below {first}"
             parts.append(f"{best}, {found} {row.reference} on those from {first} on: {format_answer(row.answer)}.")
+            confirmed.add(row.network)
+    parts += [
+        f"{network.name}, the best of {among} networks on the seeds below {first}, shares none from {first} on with "
+        "its reference."
+        for network, among in confirmation.chosen.items()
+        if network not in confirmed
+    ]
     return " ".join([*parts, f"The chance that a decision here is wrong is at most {format_share(ALPHA)}."])
 
 

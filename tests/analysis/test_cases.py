@@ -3,6 +3,8 @@
 The numbers are those of the audit that they come from; the faults of its first section stand beneath.
 """
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.analysis.questions import LEVEL
 from rdrop_cli.analysis.verdict import judge_collection
+from rdrop_cli.errors import UsageError
 from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.text import write_page
 from rdrop_cli.report.words import explain_claim
@@ -249,6 +252,20 @@ def test_a_winner_is_called_chosen_until_fresh_seeds_confirm_it():
     assert confirmed.networks[0].effect == "lower"
     best = "dropout 0.5/0.5, the best of 4 networks on the seeds below 8, has a lower error than baseline on those"
     assert summarise(confirmed).startswith(best)
+
+
+def test_what_was_chosen_but_not_trained_on_fresh_seeds_is_told(tmp_path):
+    for place, (variant, level) in enumerate({"baseline": 0.27, "dropout": 0.26, "naive-step": 0.28}.items()):
+        for cell in ("gru", "lstm"):
+            for seed in range(2 if (variant, cell) == ("dropout", "lstm") else 4):
+                curve = flat(10 * seed + place, level=level)
+                save_made_run(tmp_path, f"{variant}-{cell}-{seed}", variant, seed, curve, document={"cell": cell})
+    told = summarise(confirm_best(judge_runs([], tmp_path).collection, Plan(), 2))
+    assert "dropout-lstm 0.2/0.2, the best of 3 networks on the seeds below 2, shares none from 2 on with its" in told
+    for seed in (2, 3):
+        shutil.rmtree(tmp_path / f"dropout-gru-{seed}")
+    with pytest.raises(UsageError, match=r"train dropout 0\.2/0\.2 and baseline and dropout-lstm .* from seed 2 on"):
+        confirm_best(judge_runs([], tmp_path).collection, Plan(), 2)
 
 
 def test_a_note_says_that_the_input_mask_is_another_without_a_recurrent_rate():
