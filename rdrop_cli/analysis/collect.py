@@ -124,23 +124,31 @@ def _read_networks(folders: Sequence[RunFolder]) -> tuple[list[Run], list[Skippe
 def collect_datasets(names: Sequence[str], runs_dir: Path) -> dict[str, Collection]:
     """Collect the runs of each dataset and target separately, as `collect_runs` does, by the dataset's name.
 
+    Each names the skipped runs of its own data, and those that cannot be read, whose data are not known.
+
     Raises:
         RdropError: a name is no run.
     """
-    readable, _ = _read_networks(find_runs(names, runs_dir))
+    readable, unreadable = _read_networks(find_runs(names, runs_dir))
     fit, _ = _keep_fit(readable)
     references = dict[tuple[str, str, str], Run]()
     for run in fit:
-        dataset, target = run.metrics.dataset, run.metrics.protocol.target
         if not run.metrics.vary:
-            references.setdefault((dataset.sha256, dataset.where, target), run)
+            references.setdefault(_read_dataset(run), run)
     labels = Counter(run.metrics.dataset.label for run in references.values())
     found = {}
     for (sha256, _, target), run in sorted(references.items(), key=lambda item: item[1].metrics.created_at):
         label = run.metrics.dataset.label
         name = label if labels[label] == 1 else f"{label}, {target} ({sha256[:6]})"
-        found[name] = _collect_like(run, readable, fit, ())
+        own = [each for each in readable if _read_dataset(each) == _read_dataset(run)]
+        fit_of_it, unfit = _keep_fit(own)
+        found[name] = _collect_like(run, own, fit_of_it, (*unreadable, *unfit))
     return found
+
+
+def _read_dataset(run: Run) -> tuple[str, str, str]:
+    """Return what makes a dataset: the file, the rows of it, and the target."""
+    return run.metrics.dataset.sha256, run.metrics.dataset.where, run.metrics.protocol.target
 
 
 def _collect_like(

@@ -181,7 +181,7 @@ def judge_and_tell(
 
 
 def judge_all_datasets(names: Sequence[str], runs_dir: Path, looks: tuple[int, ...] | None = None) -> "AcrossVerdict":
-    """Judge the runs of all datasets together by the plan of looks of their folder, and record the look.
+    """Judge the runs of all datasets together by the plan of looks of their folder; record the look, note skipped runs.
 
     Raises:
         UsageError: there are fewer than two datasets, or another plan of looks was fixed before.
@@ -189,8 +189,12 @@ def judge_all_datasets(names: Sequence[str], runs_dir: Path, looks: tuple[int, .
     from rdrop_cli.analysis.across import judge_datasets
     from rdrop_cli.analysis.collect import collect_datasets
     from rdrop_cli.analysis.looks import choose_plan, identify_study
+    from rdrop_cli.runs.comparable import describe_skipped
 
     collections = collect_datasets(names, runs_dir)
+    skipped = dict.fromkeys(run for collection in collections.values() for run in collection.skipped)
+    for line in describe_skipped(list(skipped)):
+        note(f"skipped: {line}")
     judged = judge_datasets(collections, choose_plan(runs_dir, identify_study(collections.values()), looks))
     _record(runs_dir, judged)
     return judged

@@ -362,3 +362,15 @@ def test_several_datasets_are_judged_together(rdrop, tmp_path):
     assert "remove --confirm" in refused.err
     required = rdrop("verdict", "--across-datasets", "--require", "same-mask-matters", "--runs-dir", tmp_path)
     assert required.code == 3
+
+
+def test_what_several_datasets_skip_is_told(rdrop, tmp_path):
+    for number, name in enumerate(("north", "south")):
+        data = {"dataset": name, "sha256": f"{number}" * 64}
+        save_made_run(tmp_path, f"baseline-{name}", day=2, **data)
+        save_made_run(tmp_path, f"small-{name}", seed=1, protocol={"units": 3}, **data)
+    save_made_run(tmp_path, "failed", seed=2, status="failed", failure="no memory", **data)
+    result = rdrop("verdict", "--across-datasets", "--json", "--runs-dir", tmp_path)
+    listed = {each["name"]: [run["run"] for run in each["skipped"]] for each in json.loads(result.out)["datasets"]}
+    assert listed == {"north": ["small-north"], "south": ["failed", "small-south"]}
+    assert result.err.count("skipped: ") == 3
