@@ -21,6 +21,8 @@ from rdrop_cli.analysis.verdict import judge_collection
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import read_small_text, write_json
 from rdrop_cli.locks import hold_lock
+from rdrop_cli.study.editions import PROTOCOLS
+from rdrop_cli.study.protocol import Protocol
 
 LEDGER = "looks.json"
 LOCK, FOR_AS_LONG_AS_IT_TAKES = f".{LEDGER}.lock", -1.0  # of two looks at the same time, neither is lost
@@ -35,12 +37,22 @@ class Study:
         protocol: name of the protocol.
         target: the predicted column.
         where: the chosen rows of a file that has several series; empty: all.
+        settings: how the protocol differs from the edition of its name, such as in its horizon; empty: it does not.
     """
 
     sha256: str
     protocol: str
     target: str
     where: str
+    settings: str = ""
+
+
+def describe_settings(protocol: Protocol) -> str:
+    """Describe how a protocol differs from the edition of its name, wherever its origin lies: `horizon_rows 72`."""
+    edition = PROTOCOLS[protocol.name].to_json() if protocol.name in PROTOCOLS else {}
+    own = protocol.at_first_origin.to_json()
+    changed = [name for name in own if name not in ("name", "summary", "target") and own[name] != edition.get(name)]
+    return ", ".join(f"{name} {own[name]}" for name in sorted(changed))
 
 
 def identify_study(collections: Iterable[Collection]) -> Study:
@@ -51,6 +63,7 @@ def identify_study(collections: Iterable[Collection]) -> Study:
         protocol=runs[0].protocol.name if runs else "",
         target="+".join(sorted({run.protocol.target for run in runs})),
         where="+".join(sorted(filter(None, (run.dataset.where for run in runs)))),
+        settings=" + ".join(sorted({describe_settings(run.protocol) for run in runs} - {""})),
     )
 
 
@@ -188,7 +201,7 @@ def _read_ledger(runs_dir: Path) -> dict[str, Any]:
 
 
 def _find_entry(ledger: dict[str, Any], study: Study) -> dict[str, Any] | None:
-    """Return the entry of a study; an entry of older versions has no target and rows, and fits any of its data."""
+    """Return the entry of a study; an entry of older versions lacks some of the key, and fits any of its data."""
     key = asdict(study).items()
     return next(
         (each for each in ledger["studies"] if all(each.get(name, value) == value for name, value in key)), None

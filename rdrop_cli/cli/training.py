@@ -68,7 +68,7 @@ def train_until_decided(request: Request, execution: Execution, claims: Sequence
     """
     from rdrop_cli.analysis.collect import collect_runs
     from rdrop_cli.analysis.joint_test import FIRST_LOOK
-    from rdrop_cli.analysis.looks import Study, choose_next_seeds, choose_plan, record_look
+    from rdrop_cli.analysis.looks import Study, choose_next_seeds, choose_plan, describe_settings, record_look
     from rdrop_cli.analysis.verdict import judge_collection
 
     seeds, series = FIRST_LOOK, None
@@ -78,7 +78,7 @@ def train_until_decided(request: Request, execution: Execution, claims: Sequence
         requests = [request.with_seed(seed) for seed in range(seeds)]
         plan = plan_training(requests, execution, skip_complete=True, series=series)
         source, protocol = plan.series.source, plan.configs[0].protocol
-        study = Study(source.sha256, protocol.name, protocol.target, source.where)
+        study = Study(source.sha256, protocol.name, protocol.target, source.where, describe_settings(protocol))
         looks = choose_plan(execution.runs_dir, study, tuple(range(FIRST_LOOK, max_seeds + 1)))
         results = train(plan, execution) if series is None else _train_tasks(plan, execution)
         series = plan.series

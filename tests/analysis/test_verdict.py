@@ -10,10 +10,20 @@ import pytest
 
 from rdrop_cli.analysis import looks
 from rdrop_cli.analysis.claims import CLAIMS, Region
+from rdrop_cli.analysis.collect import collect_runs
 from rdrop_cli.analysis.edition_claims import EDITION_1
 from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.joint_test import ALPHA, Plan
-from rdrop_cli.analysis.looks import LEDGER, Study, choose_next_seeds, choose_plan, judge_runs, record_look
+from rdrop_cli.analysis.looks import (
+    LEDGER,
+    Study,
+    choose_next_seeds,
+    choose_plan,
+    describe_settings,
+    identify_study,
+    judge_runs,
+    record_look,
+)
 from rdrop_cli.analysis.verdict import check_claim_ids, place
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import to_json
@@ -172,6 +182,17 @@ def test_the_ledger_keeps_the_plan_and_the_looks_once(tmp_path):
     assert choose_plan(tmp_path, replace(STUDY, sha256="another"), None) == Plan()
     with pytest.raises(UsageError, match=r"looks: .*looks.json has others, 6,12, fixed on .* looked at with 6 seeds"):
         choose_plan(tmp_path, STUDY, (6, 8))
+
+
+def test_each_horizon_has_its_own_plan_at_all_origins(tmp_path):
+    save_made_study(tmp_path / "day", range(6))
+    save_made_run(tmp_path / "half", "half", protocol={"horizon_rows": 72})
+    (day,), (half,) = ([collect_runs([], tmp_path / name)] for name in ("day", "half"))
+    assert identify_study([day]) == STUDY
+    assert identify_study([half]) == replace(STUDY, settings="horizon_rows 72")
+    assert identify_study([day, half]).settings == "horizon_rows 72"
+    protocol = half.used[0].protocol
+    assert describe_settings(protocol.shift(144)) == describe_settings(protocol)
 
 
 @pytest.mark.parametrize("other", [{"target": "p (mbar)"}, {"where": "station=north"}, {"protocol": "book2"}])
