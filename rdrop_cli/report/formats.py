@@ -27,6 +27,10 @@ _TEX = {
     "}": r"\}",
     "–": "--",
     "°": r"\textdegree{}",
+    "α": r"\ensuremath{\alpha}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
 }
 _TEX |= {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
 
@@ -84,7 +88,7 @@ def _list_networks(judged: StudyVerdict) -> list[tuple[str, ...]]:
             row.label,
             format_attempts(row.attempts),
             f"{row.level:.4f}",
-            f"{row.overfitting[0]} of {row.overfitting[1]}",
+            f"{row.overfitting[0]} of {row.overfitting[1]}" if row.overfitting[1] else "–",
             format_answer(row.answer) if row.answer else "–",
             f"{row.effect}, chosen on these seeds" if row.is_chosen else row.effect,
         )

@@ -17,6 +17,7 @@ from rdrop_cli.cli.app import run_command
 from rdrop_cli.export.mlflow_verdict import describe_verdict
 from rdrop_cli.plots.loss import describe_setting
 from rdrop_cli.report.account import list_spreads
+from rdrop_cli.report.formats import write_latex, write_markdown
 from rdrop_cli.report.html import render_report, write_report
 from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.pictures import thin_out
@@ -238,6 +239,17 @@ def test_the_rows_of_a_file_of_several_series_are_named_wherever_its_data_are(tm
     assert Page(render_report(judged)).text.count("air site=Nord") > 1
     assert "air site=Nord data" in describe_setting([folder.read_metrics()])
     assert describe_verdict(judged).params["where"] == "site=Nord"
+
+
+def test_tables_have_only_what_latex_can_set_and_a_dash_for_runs_too_short_to_overfit(tmp_path: Path) -> None:
+    data = {"name": "a<b|c", "sha256": SHA256, "origin": "air.csv", "rows": 9, "verified": None}
+    save_made_run(tmp_path, "run", val_loss=[0.3, 0.29, 0.28], document={"dataset": data})
+    judged = judge_runs([], tmp_path)
+    latex = write_latex(judged)
+    assert r"a\textless{}b\textbar{}c data" in latex
+    assert r"\ensuremath{\alpha} = 0.05" in latex
+    assert latex.isascii()
+    assert "0 of 0" not in write_markdown(judged)
 
 
 def test_a_target_without_a_unit_has_no_columns_in_it(tmp_path: Path) -> None:
