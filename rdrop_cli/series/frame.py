@@ -9,7 +9,7 @@ import numpy as np
 from rdrop_cli.errors import DataError, UsageError, tell_extra
 from rdrop_cli.series.content import Content
 from rdrop_cli.series.csv.header import find_column
-from rdrop_cli.series.csv.read import Table
+from rdrop_cli.series.csv.read import Table, find_groups
 from rdrop_cli.series.csv.time_columns import find_parts, find_time_columns, holds_timestamps, join_timestamp
 from rdrop_cli.series.csv.timestamps import TimestampColumn
 from rdrop_cli.study.reading import Reading
@@ -28,9 +28,14 @@ def read_parquet(content: Content, reading: Reading) -> Table:
         UsageError: an option applies only to text files.
         DataError: the file cannot be read, or the library that reads it is not installed.
     """
+    return read_frame(content.label, open_parquet(content, reading), reading)
+
+
+def open_parquet(content: Content, reading: Reading) -> "pd.DataFrame":
+    """Return the frame in a Parquet file; see `read_parquet`."""
     import pandas as pd
 
-    return read_frame(content.label, read_by_library(content, reading, TEXT_OPTIONS, pd.read_parquet), reading)
+    return read_by_library(content, reading, TEXT_OPTIONS, pd.read_parquet)
 
 
 def read_by_library(
@@ -63,19 +68,8 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
         UsageError: an option names a column that does not exist.
         DataError: the frame has no timestamps, no rows or no numbers.
     """
-    import pandas as pd
-
-    if isinstance(frame.index, pd.DatetimeIndex):
-        frame = frame.reset_index(names=str(frame.index.name or "time"), allow_duplicates=True)  # checked below
-    frame = frame.rename(columns=str)
+    frame = _select_rows(label, frame, reading)
     names = [str(name) for name in frame.columns]
-    if len(set(names)) < len(names):
-        raise DataError(f"{label}: column names must differ; received {', '.join(names)[:120]}")
-    for name, value in reading.conditions.items():
-        find_column(label, names, name, "where")
-        frame = frame[frame[name].astype(str) == value]
-    if frame.empty:
-        raise DataError(f"{label}: no readings")
     times = _find_times(label, frame, reading)
     time = "+".join(times)
     timestamps, zoned = _convert_times(label, _join_times(frame, times), reading)
@@ -96,6 +90,35 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
         time_column=time,
         texts=tuple(name for name in names if name not in (*times, *numbers)),
     )
+
+
+def find_group_column(
+    label: str, frame: "pd.DataFrame", reading: Reading, table: Table
+) -> tuple[str, list[str]] | None:
+    """Return the column of a frame in long form that separates the series of its table, and its values, or None."""
+    frame = _select_rows(label, frame, reading)
+    times = _find_times(label, frame, reading)
+    names = [str(name) for name in frame.columns if name not in times]
+    rows = zip(*(_write_texts(frame[name]) for name in names), strict=True)
+    return find_groups(dict(enumerate(names)), rows, table.timestamps)
+
+
+def _select_rows(label: str, frame: "pd.DataFrame", reading: Reading) -> "pd.DataFrame":
+    """Return a frame with its index of timestamps as a column, names that are texts, and the rows that are chosen."""
+    import pandas as pd
+
+    if isinstance(frame.index, pd.DatetimeIndex):
+        frame = frame.reset_index(names=str(frame.index.name or "time"), allow_duplicates=True)  # checked below
+    frame = frame.rename(columns=str)
+    names = [str(name) for name in frame.columns]
+    if len(set(names)) < len(names):
+        raise DataError(f"{label}: column names must differ; received {', '.join(names)[:120]}")
+    for name, value in reading.conditions.items():
+        find_column(label, names, name, "where")
+        frame = frame[frame[name].astype(str) == value]
+    if frame.empty:
+        raise DataError(f"{label}: no readings")
+    return frame
 
 
 def _holds_numbers(column: "pd.Series[Any]") -> bool:

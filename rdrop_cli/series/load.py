@@ -1,6 +1,7 @@
 """Load a dataset by its name: `jena`, `synthetic`, a file, an address, or standard input."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +14,13 @@ from rdrop_cli.series.cache import read_through_cache
 from rdrop_cli.series.content import Content, hide_login, is_address, open_content
 from rdrop_cli.series.csv.header import UNNAMED
 from rdrop_cli.series.csv.read import Table, find_group_column, read_csv
-from rdrop_cli.series.frame import hash_table, read_frame, read_parquet
+from rdrop_cli.series.frame import find_group_column as find_group_in_frame
+from rdrop_cli.series.frame import hash_table, open_parquet, read_frame, read_parquet
 from rdrop_cli.series.jena import load_jena
 from rdrop_cli.series.order import put_in_order
 from rdrop_cli.series.synthetic import generate_weather
 from rdrop_cli.series.table import WEATHER_COLUMNS, Series, Source
-from rdrop_cli.series.workbook import read_workbook
+from rdrop_cli.series.workbook import read_workbook, take_sheet
 from rdrop_cli.study.reading import Reading
 
 if TYPE_CHECKING:
@@ -111,7 +113,8 @@ def load_frame(frame: "pd.DataFrame", reading: Reading | None = None) -> Series:
     reading = reading or Reading()
     table = read_frame(FRAME, frame, reading)
     checksum, utc = hash_table(table), _is_in_utc(table, reading)
-    table = put_in_order(FRAME, table, reading, lambda: None)
+    groups = partial(find_group_in_frame, FRAME, frame, reading, table)
+    table = put_in_order(FRAME, table, reading, groups)
     source = Source(FRAME, "a data frame", checksum, len(table.values), None, reading=str(reading), utc=utc)
     return _make_series(FRAME, table, source, reading)
 
@@ -127,7 +130,9 @@ def _is_in_utc(table: Table, reading: Reading) -> bool:
 
 
 def _find_groups(content: Content, reading: Reading, table: Table) -> tuple[str, list[str]] | None:
-    return find_group_column(content, reading, table) if content.kind == "text" and len(table.lines) else None
+    if content.kind == "parquet":
+        return find_group_in_frame(content.label, open_parquet(content, reading), reading, table)
+    return find_group_column(take_sheet(content, reading)[0] if content.kind == "excel" else content, reading, table)
 
 
 def _make_series(label: str, table: Table, source: Source, reading: Reading) -> Series:

@@ -27,14 +27,19 @@ def read_workbook(content: Content, reading: Reading) -> Table:
         UsageError: an option applies only to text files.
         DataError: the file cannot be read, the library that reads it is not installed, or no sheet has such a table.
     """
+    sheet, others = take_sheet(content, reading)
+    table = read_csv(sheet, reading)
+    return replace(table, notes=(others, *table.notes)) if others else table
+
+
+def take_sheet(content: Content, reading: Reading) -> tuple[Content, str]:
+    """Return the sheet that `read_workbook` reads, as text, and a note on the others; empty if there are none."""
     sheets = {name: _write_text(cells) for name, cells in _read_sheets(content, reading)}
     name = _choose_sheet(content.label, sheets, reading)
     text = sheets.pop(name).encode()
-    table = read_csv(
-        replace(content, file=io.BytesIO(text), kind="text", sha256=hashlib.sha256(text).hexdigest()), reading
-    )
+    sheet = replace(content, file=io.BytesIO(text), kind="text", sha256=hashlib.sha256(text).hexdigest())
     others = ", ".join(map(repr, sheets))
-    return replace(table, notes=(f"sheet: {name!r}; not read: {others}", *table.notes)) if others else table
+    return sheet, f"sheet: {name!r}; not read: {others}" if others else ""
 
 
 def _read_sheets(content: Content, reading: Reading) -> Iterator[tuple[str, Cells]]:

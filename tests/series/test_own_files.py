@@ -1059,3 +1059,17 @@ def test_the_options_of_reading_survive_json() -> None:
 def test_the_named_datasets_take_no_options_of_reading(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="time: is for a file of your own"):
         load_dataset("synthetic", tmp_path, Reading(time="utc"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "xlsx", "frame"])
+def test_the_stations_of_a_long_form_are_never_averaged(tmp_path: Path, kind: str) -> None:
+    hours = pd.date_range("2020-01-01", periods=50, freq="1h")
+    frame = pd.DataFrame({"time": hours.repeat(2), "station": ["north", "south"] * 50, "load": range(0, 500, 5)})
+    path = tmp_path / f"long.{kind}"
+    if kind != "frame":
+        write = {"csv": frame.to_csv, "parquet": frame.to_parquet, "xlsx": frame.to_excel}[kind]
+        write(path, index=False)
+    with pytest.raises(DataError, match=r"'station' tells apart \(north, south\); choose one .* 'station=north'"):
+        load_frame(frame, Reading(resample="5h")) if kind == "frame" else load_dataset(
+            str(path), tmp_path, Reading(resample="5h")
+        )

@@ -1,7 +1,7 @@
 """Read a CSV of timestamps and numbers in bounded memory; errors name the exact place."""
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TypeVar
@@ -48,6 +48,28 @@ class Table:
     time_column: str = ""
     texts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def find_groups(
+    names: Mapping[int, str], rows: Iterable[Sequence[str]], timestamps: npt.NDArray[np.datetime64]
+) -> tuple[str, list[str]] | None:
+    """Return the first column of few values within each of which the timestamps (row,) increase, and the values.
+
+    Args:
+        names: of the columns to choose from, by their index in each row.
+    """
+    last: dict[int, dict[str, np.datetime64]] = {index: {} for index in names}
+    for timestamp, cells in zip(timestamps, rows, strict=True):
+        for index in list(last):
+            seen, value = last[index], cells[index].strip()
+            if (value in seen and seen[value] >= timestamp) or len(seen) > MOST_GROUPS:
+                del last[index]
+            else:
+                seen[value] = timestamp
+    for index, seen in last.items():
+        if 2 <= len(seen) <= len(timestamps) / 3:
+            return names[index], sorted(seen)
+    return None
 
 
 class _NoNumberError(Exception):
@@ -128,19 +150,8 @@ class _Reader:
 
     def find_groups(self, timestamps: npt.NDArray[np.datetime64]) -> tuple[str, list[str]] | None:
         """Return the first column of few values within each of which the timestamps (row,) increase, and the values."""
-        indices = [index for index in range(len(self._layout.names)) if index not in self._layout.time]
-        last: dict[int, dict[str, np.datetime64]] = {index: {} for index in indices}
-        for timestamp, (_, cells) in zip(timestamps, self._iterate_rows(), strict=True):
-            for index in list(last):
-                seen, value = last[index], cells[index].strip()
-                if (value in seen and seen[value] >= timestamp) or len(seen) > MOST_GROUPS:
-                    del last[index]
-                else:
-                    seen[value] = timestamp
-        for index, seen in last.items():
-            if 2 <= len(seen) <= len(timestamps) / 3:
-                return self._layout.names[index], sorted(seen)
-        return None
+        names = {index: name for index, name in enumerate(self._layout.names) if index not in self._layout.time}
+        return find_groups(names, (cells for _, cells in self._iterate_rows()), timestamps)
 
     def _take_for_text_or_refuse(self, fault: _NoNumberError) -> None:
         """Treat a column in which most cells are not numbers as text; refuse a word among numbers."""
