@@ -64,6 +64,7 @@ _EPOCH_UNITS = {9: "s", 10: "s", 12: "ms", 13: "ms", 15: "us", 16: "us", 18: "ns
 _QUARTER = re.compile(r"(\d{4})[- ]?Q([1-4])")
 _WEEK = re.compile(r"(\d{4})-?W(\d{2})(?:-?([1-7]))?")
 _MIDNIGHT_24 = re.compile(r"([T ])24((?:[:.]00){0,2}|00)$")
+_ENDS_IN_HOUR = re.compile(rf"^{ISO}$|%H[%MS0:.]*$")  # formats of which a text may end in 24:00
 # The end of an interval, which is identified by its beginning: ` - 01.01.2020 01:00` after a time of day.
 _END = re.compile(r"(?<=:\d\d)\s+[-–]\s+\d[\d.:/ -]*$|(?<=\s\d\d)\s[-–]\s\d\d$|/\d{4}-\d{2}-[\dT:.Z+ -]*$")
 _DAY_OF_WEEK = re.compile(r"^(?:Mon|Tue|Tues|Wed|Wednes|Thu|Thurs|Fri|Sat|Satur|Sun)(?:day)?,? (?=\d|[A-Z])")
@@ -221,7 +222,9 @@ class TimestampColumn:
         column = pd.Series(list(texts), dtype=object).str.strip()
         for pattern, replacement in _list_beside("".join(texts)):
             column = column.str.replace(pattern, replacement, regex=True)
-        column, days = _turn_midnight(column)
+        days = np.zeros(len(column), "timedelta64[us]")
+        if not self._given or _ENDS_IN_HOUR.search(self._given):
+            column, days = _turn_midnight(column)
         found = np.full(len(column), np.datetime64("NaT", "us"))
         left, untried, tried = np.arange(len(column)), self._list_known(order), set[str]()
         while len(left):
