@@ -96,11 +96,11 @@ def load_file(name: str, data_dir: Path, reading: Reading) -> Series:
         # The same bytes can be read in several ways.
         key = hashlib.sha256(f"{content.sha256} {content.kind} {reading.to_json()}".encode()).hexdigest()
         table = read_through_cache(data_dir / "cache", key, lambda: _read(content, reading))
-        utc = _is_in_utc(table, reading)
+        utc, counters = _is_in_utc(table, reading), _find_counters(table)
         table = put_in_order(content.label, table, reading, lambda: _find_groups(content, reading, table))
         where = ", ".join(sorted(reading.where))
         source = Source(content.name, content.origin, content.sha256, len(table.values), None, where, str(reading), utc)
-        return _make_series(content.label, table, source, reading)
+        return _make_series(content.label, table, source, reading, counters)
 
 
 def load_frame(frame: "pd.DataFrame", reading: Reading | None = None) -> Series:
@@ -112,11 +112,11 @@ def load_frame(frame: "pd.DataFrame", reading: Reading | None = None) -> Series:
     """
     reading = reading or Reading()
     table = read_frame(FRAME, frame, reading)
-    checksum, utc = hash_table(table), _is_in_utc(table, reading)
+    checksum, utc, counters = hash_table(table), _is_in_utc(table, reading), _find_counters(table)
     groups = partial(find_group_in_frame, FRAME, frame, reading, table)
     table = put_in_order(FRAME, table, reading, groups)
     source = Source(FRAME, "a data frame", checksum, len(table.values), None, reading=str(reading), utc=utc)
-    return _make_series(FRAME, table, source, reading)
+    return _make_series(FRAME, table, source, reading, counters)
 
 
 def _read(content: Content, reading: Reading) -> Table:
@@ -135,13 +135,15 @@ def _find_groups(content: Content, reading: Reading, table: Table) -> tuple[str,
     return find_group_column(take_sheet(content, reading)[0] if content.kind == "excel" else content, reading, table)
 
 
-def _make_series(label: str, table: Table, source: Source, reading: Reading) -> Series:
+def _make_series(label: str, table: Table, source: Source, reading: Reading, counters: dict[str, str]) -> Series:
+    """Return a series; `counters` are the columns that were no readings before rows were ordered and averaged."""
+    counters = counters | _find_counters(table)
     parts = table.time_column.split("+") if table.time_column not in table.columns else []
     excluded = dict.fromkeys(table.texts, "text")
     for name, column in zip(table.columns, table.values.T, strict=True):
         if np.isnan(column).all():
             excluded[name] = "empty"
-        elif name not in reading.keep and name not in parts and (reason := _find_counter(name, column)):
+        elif name not in reading.keep and name not in parts and (reason := counters.get(name)):
             excluded[name] = f"{reason}; ‹keep› {name!r}" if " " in name else f"{reason}; ‹keep› {name}"
     kept = [index for index, name in enumerate(table.columns) if name not in excluded]
     if not kept:  # the only readings may be counts
@@ -163,6 +165,12 @@ def _make_series(label: str, table: Table, source: Source, reading: Reading) -> 
         lines=table.lines,
         reading=reading,
     )
+
+
+def _find_counters(table: Table) -> dict[str, str]:
+    """Return the columns that are not readings, each with the reason."""
+    found = {name: _find_counter(name, column) for name, column in zip(table.columns, table.values.T, strict=True)}
+    return {name: reason for name, reason in found.items() if reason}
 
 
 def _find_counter(name: str, column: npt.NDArray[np.float64]) -> str | None:

@@ -1073,3 +1073,12 @@ def test_the_stations_of_a_long_form_are_never_averaged(tmp_path: Path, kind: st
         load_frame(frame, Reading(resample="5h")) if kind == "frame" else load_dataset(
             str(path), tmp_path, Reading(resample="5h")
         )
+
+
+def test_means_of_a_column_that_counts_the_rows_are_no_input(tmp_path: Path) -> None:
+    times = [time for hour, time in enumerate(HOURS) if hour != 7]  # one step has fewer readings than the others
+    frame = pd.DataFrame({"time": times, "No": range(len(times)), "load": READINGS[: len(times)]})
+    frame.to_csv(tmp_path / "counted.csv", index=False)
+    for resample in ("", "2h", "5h"):
+        read = load_dataset(str(tmp_path / "counted.csv"), tmp_path, Reading(resample=resample))
+        assert read.columns == load_frame(frame, Reading(resample=resample)).columns == ("load",)
