@@ -73,7 +73,8 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
     times = _find_times(label, frame, reading)
     time = "+".join(times)
     timestamps, zoned = _convert_times(label, _join_times(frame, times), reading)
-    numbers = [n for n in names if n not in times and n not in reading.conditions and _holds_numbers(frame[n])]
+    chosen = {*times, *(name for name, _ in reading.conditions)}
+    numbers = [name for name in names if name not in chosen and _holds_numbers(frame[name])]
     if not numbers:
         raise DataError(f"{label}: no column of numbers beside {time!r}")
     values = np.column_stack([_read_numbers(frame[name]) for name in numbers])
@@ -113,11 +114,13 @@ def _select_rows(label: str, frame: "pd.DataFrame", reading: Reading) -> "pd.Dat
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
         raise DataError(f"{label}: column names must differ; received {', '.join(names)[:120]}")
-    for name, value in reading.conditions.items():
+    for name, value in reading.conditions:
         find_column(label, names, name, "where")
         frame = frame[frame[name].astype(str) == value]
     if frame.empty:
-        raise DataError(f"{label}: no readings")
+        raise DataError(
+            f"{label}: no readings" + (f" with ‹where› {', '.join(reading.where)}" if reading.where else "")
+        )
     return frame
 
 

@@ -48,9 +48,9 @@ class Reading:
             _check_timezone(self.timezone)
 
     @property
-    def conditions(self) -> dict[str, str]:
-        """The values that rows must have, by column."""
-        return {name: value for name, _, value in (condition.partition("=") for condition in self.where)}
+    def conditions(self) -> tuple[tuple[str, str], ...]:
+        """The columns and the values that rows must have in them; one column may be named several times."""
+        return tuple((name, value) for name, _, value in (condition.partition("=") for condition in self.where))
 
     def to_json(self) -> dict[str, Any]:
         """Return the options that are set."""

@@ -1082,3 +1082,12 @@ def test_means_of_a_column_that_counts_the_rows_are_no_input(tmp_path: Path) -> 
     for resample in ("", "2h", "5h"):
         read = load_dataset(str(tmp_path / "counted.csv"), tmp_path, Reading(resample=resample))
         assert read.columns == load_frame(frame, Reading(resample=resample)).columns == ("load",)
+
+
+def test_rows_must_have_every_value_that_is_named(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"time": HOURS, "station": ["north", "south"] * 30, "load": READINGS})
+    frame.to_csv(tmp_path / "long.csv", index=False)
+    both = Reading(where=("station=north", "station=south"))
+    for load in (lambda: load_frame(frame, both), lambda: load_dataset(str(tmp_path / "long.csv"), tmp_path, both)):
+        with pytest.raises(DataError, match=r"no readings with .* station=north, station=south"):
+            load()

@@ -194,7 +194,7 @@ def _find_units(sample: list[Row], time: tuple[int, ...], reading: Reading) -> d
 def _find_numbers(
     label: str, names: list[str], sample: list[Row], time: tuple[int, ...], reading: Reading, units: Mapping[int, str]
 ) -> tuple[int, ...]:
-    chosen = {find_column(label, names, name, "where") for name in reading.conditions}
+    chosen = {find_column(label, names, name, "where") for name, _ in reading.conditions}
     numbers = []
     for index in range(len(names)):
         cells = [

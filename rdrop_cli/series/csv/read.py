@@ -189,7 +189,7 @@ class _Reader:
         layout, label = self._layout, self._content.label
         width = len(layout.names)
         conditions = [
-            (find_column(label, layout.names, name, "where"), value) for name, value in self._reading.conditions.items()
+            (find_column(label, layout.names, name, "where"), value) for name, value in self._reading.conditions
         ]
         with self._content.open_text(self._encoding) as stream:
             for _ in range(layout.first_line - 1):
