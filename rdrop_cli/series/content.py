@@ -10,12 +10,12 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import IO, BinaryIO, cast
+from typing import IO, Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from rdrop_cli.errors import DataError, ValueRefusedError, tell_extra
@@ -25,6 +25,7 @@ from rdrop_cli.series.download import fetch
 STDIN = "-"
 MAX_FETCHED_BYTES = 4 << 30
 SNIFFED_BYTES = 1 << 20
+PACKED_BYTES = 1 << 10  # of zstd at once: they can unpack to 32 MiB
 PACKED = (".gz", ".xz", ".zst", ".bz2", ".zip")
 MAGIC = {
     b"\x1f\x8b": "gzip",
@@ -115,6 +116,37 @@ class _Unclosed(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         return self._file.readinto(buffer)  # type: ignore[attr-defined,no-any-return]
+
+
+class _Zstandard(io.RawIOBase):
+    """The unpacked bytes of a zstd file of one or several frames; the library's reader does not tell if one is cut off.
+
+    Raises:
+        EOFError: the last frame is cut off.
+    """
+
+    def __init__(self, file: BinaryIO, begin: Callable[[], Any]) -> None:
+        self._file, self._begin = file, begin
+        self._frame: Any = None
+        self._packed = self._unpacked = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        while not self._unpacked:
+            self._packed = self._packed or self._file.read(PACKED_BYTES)
+            if not self._packed:
+                if self._frame:
+                    raise EOFError("its end is missing")
+                return 0
+            self._frame = self._frame or self._begin()
+            self._unpacked = self._frame.decompress(self._packed)
+            self._packed = self._frame.unused_data if self._frame.eof else b""
+            self._frame = None if self._frame.eof else self._frame
+        taken, self._unpacked = self._unpacked[: len(buffer)], self._unpacked[len(buffer) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
 
 
 @contextmanager
@@ -210,7 +242,7 @@ def _open_zstandard(label: str, file: BinaryIO) -> IO[bytes]:
         import zstandard
     except ImportError as error:
         raise DataError(f"{label}: is packed by zstd; unpack it, or {tell_extra('files')}") from error
-    return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file, closefd=False))
+    return io.BufferedReader(_Zstandard(file, zstandard.ZstdDecompressor().decompressobj))
 
 
 def detect_encoding(label: str, head: bytes) -> str:

@@ -1091,3 +1091,19 @@ def test_rows_must_have_every_value_that_is_named(tmp_path: Path) -> None:
     for load in (lambda: load_frame(frame, both), lambda: load_dataset(str(tmp_path / "long.csv"), tmp_path, both)):
         with pytest.raises(DataError, match=r"no readings with .* station=north, station=south"):
             load()
+
+
+def test_a_zstd_file_that_is_cut_off_is_refused(tmp_path: Path) -> None:
+    zstandard = pytest.importorskip("zstandard")
+    times = pd.date_range("2000-01-01", periods=20_000, freq="1h")
+    text = "utc,load\n" + "".join(f"{time},{n * 7919 % 10007}\n" for n, time in enumerate(times))
+    half = text.index("\n", len(text) // 2) + 1
+    pack = zstandard.ZstdCompressor().compress
+    path = tmp_path / "load.csv.zst"
+    path.write_bytes(pack(text[:half].encode()) + pack(text[half:].encode()))
+    assert load_dataset(str(path), tmp_path).rows == len(times)
+    whole = path.read_bytes()
+    for size in range(len(whole) // 10, len(whole), len(whole) // 10):
+        path.write_bytes(whole[:size])
+        with pytest.raises(DataError, match="damaged or cut off"):
+            load_dataset(str(path), tmp_path)
