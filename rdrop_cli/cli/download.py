@@ -25,7 +25,9 @@ def download(
         typer.Option("--example", metavar="FILE", help="Write a small made series of hourly load to FILE instead."),
     ] = None,
     data_dir: DataDir = DEFAULT_DATA_DIR,
-    force: Annotated[bool, typer.Option("--force", help="Fetch again what is already there.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Fetch again what is already there; with --example, replace another file.")
+    ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
@@ -37,9 +39,11 @@ def download(
     if example:
         if as_json:
             raise UsageError("--example writes a file and has no JSON to print; remove --json")
+        if source:
+            raise UsageError("--example makes its series and fetches none; remove --from")
         from rdrop_cli.series.example import write_example
 
-        typer.echo(f"{example}: {write_example(example)} rows of hourly load, made by rdrop and not measured")
+        typer.echo(f"{example}: {write_example(example, force)} rows of hourly load, made by rdrop and not measured")
         return
     series = None if source or force else _load_if_sound(data_dir)
     if series is None:

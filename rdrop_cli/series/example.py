@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.errors import UsageError
 from rdrop_cli.files import replace_atomically
 from rdrop_cli.series.synthetic import generate_weather
 from rdrop_cli.series.table import WEATHER_COLUMNS
@@ -19,10 +20,13 @@ COMFORT_DEGC = 16.0  # houses are heated below it, and cooled from 5 °C above i
 NOISE_MEMORY_HOURS = 12.0
 
 
-def write_example(path: Path) -> int:
+def write_example(path: Path, replace: bool = False) -> int:
     """Write two years of `utc,region,load_MW,T (degC),wind (m/s)`, always the same bytes; return the number of rows.
 
+    Another file is only replaced if the caller says so.
+
     Raises:
+        UsageError: there is another file.
         OSError: the file cannot be written.
     """
     timestamps, weather = generate_weather(SEED, 24 * DAYS * ROWS_PER_HOUR)
@@ -32,8 +36,11 @@ def write_example(path: Path) -> int:
         f"{str(hour).replace('T', ' ')},made,{mw:.0f},{t:.1f},{speed:.1f}"
         for hour, mw, t, speed in zip(hours, _make_load(hours, degc), degc, wind, strict=True)
     ]
+    text = "\n".join(["utc,region,load_MW,T (degC),wind (m/s)", *lines, ""]).encode()
+    if path.is_file() and not replace and path.read_bytes() != text:
+        raise UsageError(f"{path} exists and is not the example; name another file", field="example")
     with replace_atomically(path) as temporary:
-        temporary.write_text("\n".join(["utc,region,load_MW,T (degC),wind (m/s)", *lines, ""]), encoding="utf-8")
+        temporary.write_bytes(text)
     return len(lines)
 
 

@@ -58,3 +58,14 @@ def test_the_second_address_is_tried_when_the_first_answers_with_a_web_page(rdro
 def test_a_plain_csv_is_as_good_as_a_zip(rdrop, small_jena, weather_csv, tmp_path):
     with serve(offer(weather_csv.read_bytes())) as server:
         assert rdrop("download", "--from", server.url, "--data-dir", tmp_path / "data").code == 0
+
+
+def test_the_example_replaces_no_other_file(rdrop, tmp_path):
+    file = tmp_path / "load.csv"
+    file.write_text("the user's own")
+    refused = rdrop("download", "--example", file)
+    assert (refused.code, file.read_text()) == (2, "the user's own")
+    assert "exists and is not the example" in refused.err
+    assert rdrop("download", "--example", file, "--force").code == 0
+    assert rdrop("download", "--example", file).code == 0
+    assert rdrop("download", "--example", file, "--from", "elsewhere.csv").code == 2
