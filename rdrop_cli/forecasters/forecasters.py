@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.errors import UsageError
 from rdrop_cli.forecasters.boosting import fit_boosting, summarise_windows
 from rdrop_cli.forecasters.linear import (
     PENALTIES,
@@ -99,6 +100,14 @@ class Linear(Forecaster):
     """Ridge regression on the inputs that a design takes from the windows; several horizons share a penalty."""
 
     design: Design
+
+    def check(self, windows: Windows) -> None:
+        if self.design is take_changes and len(windows.offsets) < 2:
+            raise UsageError(
+                "nlinear needs windows of two timesteps, whose change it reads; they have one",
+                field="lookback",
+                change=("lookback", "every"),
+            )
 
     def fit(self, windows: Windows) -> State:
         weights = fit_ridge(self.design, windows)

@@ -281,3 +281,12 @@ def test_a_series_without_days_is_refused_before_its_run_has_a_folder(tmp_path):
     with pytest.raises(UsageError, match="seasonal-naive needs readings that divide a day"):
         api.train(config, series, tmp_path / "runs")
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_window_of_one_reading_has_no_change_to_learn_from():
+    windows = make_windows_of(make_weather()[:1500], replace(PROTOCOL, lookback_rows=1, **SHORT))
+    with pytest.raises(UsageError, match="nlinear needs windows of two timesteps"):
+        FORECASTERS["nlinear"]().check(windows)
+    for name in ("ridge", "dlinear"):
+        FORECASTERS[name]().check(windows)
+        assert FORECASTERS[name]().fit(windows)
