@@ -5,6 +5,8 @@ Training and validation keep their lengths and move together (a rolling origin: 
 first origin is the protocol itself. The others follow evenly, one validation period apart if the series has room.
 """
 
+from math import ceil
+
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.protocol import Protocol
@@ -25,9 +27,9 @@ def roll_origins(protocol: Protocol, origins: int, series: Series) -> list[Proto
         return [protocol]
     validation = protocol.val_stop_row - protocol.train_stop_row
     room = series.rows - protocol.least_rows - int(TEST_SHARE * validation)
-    step = min(validation, room // (origins - 1))
-    if step < LEAST_STEP * validation:
-        most = 1 + max(0, int(room / (LEAST_STEP * validation)))
+    step, least_step = min(validation, room // (origins - 1)), ceil(LEAST_STEP * validation)
+    if step < least_step:
+        most = 1 + max(0, room // least_step)
         raise UsageError(
             f"{series.source.name} has room for {most}, received {origins}: it has "
             f"{series.rows - protocol.val_stop_row} rows after validation, which takes {validation} itself; end both "

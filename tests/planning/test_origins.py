@@ -71,3 +71,14 @@ def test_runs_are_planned_origin_by_origin_and_what_has_no_masks_once(book_serie
         plan_on_series([Request(variants=("baseline",), vary="masks")], book_series)
     with pytest.raises(UsageError, match="vary: expected one of weights, windows, masks, received 'noise'"):
         plan_on_series([Request(vary="noise").with_seed(1)], book_series)
+
+
+@pytest.mark.parametrize("spare", range(236, 248))
+def test_as_many_origins_as_a_refusal_names_have_room(tiny_series: Series, spare: int) -> None:
+    protocol = Protocol("made", "", lookback_rows=24, step_rows=1, horizon_rows=24, train_stop_row=60, val_stop_row=301)
+    rows = protocol.least_rows + 24 + spare
+    series = replace(tiny_series, timestamps=np.datetime64("2009-01-01", "s") + 600 * np.arange(rows))
+    with pytest.raises(UsageError, match="has room for") as refusal:
+        roll_origins(protocol, 9, series)
+    most = int(str(refusal.value).partition("has room for ")[2].partition(",")[0])
+    assert len(roll_origins(protocol, most, series)) == most
