@@ -1,8 +1,9 @@
 """Prepare a run so that its derived files can be made again."""
 
-from rdrop_cli.errors import RdropError
+from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.runs.checkpoint import list_checkpoints, read_checkpoint
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.record import RECORD
 
 
 def prepare_repair(folder: RunFolder) -> None:
@@ -21,8 +22,19 @@ def prepare_repair(folder: RunFolder) -> None:
             damaged.append(path)
     if not epochs:
         raise RdropError(f"{folder.run_id}: no checkpoint is whole, so nothing can be made again; train the run anew")
-    if epochs < config.epochs - len(damaged) and not config.protocol.patience:
+    has_ended = epochs >= config.epochs - len(damaged) or config.protocol.patience or _was_complete(folder)
+    if not has_ended:
         raise RdropError(f"{folder.run_id}: is not complete; resume it, which makes all its files again")
     with folder.lock():
         for path in damaged:
             path.unlink()
+
+
+def _was_complete(folder: RunFolder) -> bool:
+    """Whether a run was complete: it has a record or says so; its newest checkpoints may be lost since."""
+    if (folder.path / RECORD).exists():
+        return True
+    try:
+        return folder.read_metrics().status == "completed"
+    except DataError:
+        return False

@@ -187,6 +187,17 @@ def test_a_repair_keeps_the_checkpoints_that_are_whole(folder: RunFolder) -> Non
     assert verify_run(folder).faults == []
 
 
+@pytest.mark.parametrize("lost", [".", RECORD, "metrics.json"])
+def test_a_complete_run_without_its_newest_checkpoint_is_repaired(folder: RunFolder, lost: str) -> None:
+    list_checkpoints(folder.checkpoints_path)[0].unlink()
+    if lost != ".":
+        (folder.path / lost).unlink()
+    prepare_repair(folder)
+    with folder.lock():
+        run(folder)
+    assert verify_run(folder).faults == []
+
+
 def test_what_cannot_be_repaired_is_refused_and_left(folder: RunFolder, tmp_path: Path) -> None:
     stopped = make_folder(tmp_path / "other")
     with pytest.raises(KeyboardInterrupt), stopped.lock():
