@@ -77,7 +77,8 @@ def verify_run(folder: RunFolder) -> Verification:
         config = folder.read_config()
     except DataError as error:
         found.blame(folder.config_path.name, _shorten(folder, error))
-    if not folder.metrics_path.exists() and not list_checkpoints(folder.checkpoints_path):
+    was_recorded = (folder.path / RECORD).exists()
+    if not (was_recorded or folder.metrics_path.exists() or list_checkpoints(folder.checkpoints_path)):
         found.notes.append(f"has no {folder.metrics_path.name} yet: it was stopped before its first epoch ended")
         return found
     try:

@@ -174,6 +174,12 @@ def test_a_run_that_was_stopped_is_whole(tmp_path: Path) -> None:
     assert name_faults(verify_run(folder)) == ["metrics.json"]
 
 
+def test_a_complete_run_that_lost_metrics_and_checkpoints_did_not_stop_early(folder: RunFolder) -> None:
+    shutil.rmtree(folder.checkpoints_path)
+    folder.metrics_path.unlink()
+    assert name_faults(verify_run(folder)) == ["metrics.json", *FILES[:2]]
+
+
 MakeRun = Callable[[], RunFolder]
 
 
