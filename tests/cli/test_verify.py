@@ -1,5 +1,6 @@
 """Real runs verified, trained again to the bit, damaged and repaired."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 from rdrop_cli.files import write_text
 from rdrop_cli.runs.checkpoint import Checkpoint, list_checkpoints, read_checkpoint, save_checkpoint
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.history import History
 from rdrop_cli.runs.record import RECORD, write_record
 from rdrop_cli.training import replay
 from tests.cli.conftest import SMALL
+from tests.standin import make_folder, run
 from tests.torture.kills import fingerprint
 
 
@@ -55,6 +58,19 @@ def test_a_replay_has_the_same_bits(rdrop, runs_dir, folder, epochs, words):
     assert found["replay"] == f"{words}: the same to the bit"
     assert (found["whole"], found["files"], found["faults"]) == (True, 10, [])
     assert before == {path: path.read_bytes() for path in runs_dir.rglob("*") if path.is_file()}
+
+
+def test_a_replay_compares_the_figures_that_an_older_run_has(tmp_path):
+    again = make_folder(tmp_path)
+    run(again)
+    older = RunFolder(Path(shutil.copytree(again.path, tmp_path / "older")))
+    for path in reversed(list_checkpoints(older.checkpoints_path)):
+        made = read_checkpoint(path)
+        epochs = [dataclasses.replace(epoch, val_mse=None) for epoch in made.history.epochs]
+        save_checkpoint(older.checkpoints_path, Checkpoint(made.state, made.best, History(epochs)))
+    pairs = list(replay._list_pairs(older, again, replay._read_checkpoints(older), is_whole=False))
+    assert next(name for name, *_ in pairs) == "history.csv"
+    assert [replay._measure_difference(one, other) for _, one, other in pairs] == [0] * 3
 
 
 def test_a_changed_file_is_named_with_the_exit_code(rdrop, runs_dir, folder):
