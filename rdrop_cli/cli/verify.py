@@ -82,6 +82,9 @@ def repair(
     runs: Annotated[
         list[str], typer.Argument(metavar="RUN", help="Run ids or folders.", autocompletion=complete_run_ids)
     ],
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME|CSV", help="Place of the data, if the runs' own was moved.")
+    ] = None,
     runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     quiet: Quiet = False,
@@ -98,7 +101,7 @@ def repair(
         if verification.is_whole and not verification.lacks_record:
             note(f"{folder.run_id}: is whole")
         else:
-            _make_again(folder, execution, {fault.file for fault in verification.faults})
+            _make_again(folder, execution, dataset, {fault.file for fault in verification.faults})
             verification = verify_run(folder)
             _print(verification)
         found.append(verification)
@@ -107,8 +110,10 @@ def repair(
         raise typer.Exit(DAMAGED)
 
 
-def _make_again(folder: "RunFolder", execution: Any, damaged: Collection[str]) -> None:
+def _make_again(folder: "RunFolder", execution: Any, dataset: str | None, damaged: Collection[str]) -> None:
     """Resume from the newest intact checkpoint, which trains lost epochs again and writes all derived files.
+
+    Nothing is removed before the data are there.
 
     The coverage of intervals, which takes longest, is measured again only if its file is damaged or not in the record.
     """
@@ -121,10 +126,11 @@ def _make_again(folder: "RunFolder", execution: Any, damaged: Collection[str]) -
     coverage = folder.daily_coverage_path
     was_recorded = is_recorded(folder, coverage.name)
     is_lost = coverage.name in damaged if was_recorded else coverage.exists()
+    plan = plan_resume(folder, execution, dataset)
     prepare_repair(folder)
     if is_lost:
         coverage.unlink(missing_ok=True)
-    results = train(plan_resume(folder, execution), execution)
+    results = train(plan, execution)
     for failed in results.failures:
         raise RdropError(failed.failure or f"{folder.run_id}: could not be made again")
     if is_lost:

@@ -202,6 +202,20 @@ def test_a_repair_leaves_what_is_whole_and_refuses_what_it_cannot_make(rdrop, ru
     assert error.startswith("rdrop: ")
 
 
+def test_a_repair_without_the_data_removes_nothing(rdrop, tmp_path):
+    folder = make_folder(tmp_path)
+    run(folder)
+    config = json.loads(folder.config_path.read_text())
+    folder.config_path.write_text(json.dumps(config | {"dataset": str(tmp_path / "moved.csv")}))
+    folder.daily_coverage_path.write_text("measured before")
+    (folder.path / RECORD).write_text("damaged")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    result = rdrop("repair", folder.run_id, "--runs-dir", tmp_path)
+    assert (result.code, result.err.partition(": ")[2].startswith("--dataset: ")) == (2, True)
+    assert "--dataset" in rdrop("repair", "--help").out
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_a_run_that_is_at_work_is_passed_over(rdrop, runs_dir, folder):
     with folder.lock():
         result = rdrop("verify", "--runs-dir", runs_dir)
