@@ -133,8 +133,9 @@ class RunFolder:
         """Lock the run for this process; the kernel releases the lock when the process ends, however it ends.
 
         Raises:
-            RdropError: another process (named with its host) holds the run, or has removed it.
+            RdropError: another process (named with its host) holds the run, or has removed it; or the run is a link.
         """
+        self._refuse_links()
         with ExitStack() as held:
             try:
                 held.enter_context(hold_lock(self.lock_path, LOOK_SECONDS))
@@ -152,10 +153,14 @@ class RunFolder:
         """Return the error for a run that was removed or renamed."""
         return RdropError(f"{self.run_id}: run is not in {self.path.parent} any more; it was removed or renamed")
 
+    def _refuse_links(self) -> None:
+        """Refuse to write outside this folder, and outside the folder of runs that it is in."""
+        for path in (self.path, self.checkpoints_path):
+            if path.is_symlink():
+                raise RdropError(f"{path}: is a link; a run is written only in its own folder")
+
     def _clean_up(self) -> None:
-        """Remove the half-written files of a killed process, and refuse to write outside this folder."""
-        if self.checkpoints_path.is_symlink():
-            raise RdropError(f"{self.checkpoints_path}: is a link; a run is written only in its own folder")
+        """Remove the half-written files of a killed process."""
         remove_temporaries(self.path)
         remove_temporaries(self.checkpoints_path)
 

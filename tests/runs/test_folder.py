@@ -35,6 +35,17 @@ def test_a_new_runs_id_tells_variant_seed_and_time(tmp_path: Path, tiny_config: 
     assert datetime.now(UTC) - datetime.fromisoformat(folder.read_created_at()) < timedelta(minutes=1)
 
 
+def test_a_run_elsewhere_that_a_link_names_is_not_written(tmp_path: Path, tiny_config: RunConfig) -> None:
+    there = create_run_folder(tmp_path / "elsewhere", tiny_config)
+    (tmp_path / "runs").mkdir()
+    link = tmp_path / "runs" / there.run_id
+    link.symlink_to(there.path)
+    assert list_run_folders(tmp_path / "runs") == [RunFolder(link)]
+    with pytest.raises(RdropError, match="is a link; a run is written only in its own folder"), RunFolder(link).lock():
+        pass
+    assert [path.name for path in there.path.iterdir()] == ["config.json"]
+
+
 def test_a_new_run_holds_all_that_is_needed_to_run_it_again(tmp_path: Path, tiny_config: RunConfig) -> None:
     folder = create_run_folder(tmp_path, tiny_config)
     assert folder.read_config() == tiny_config
