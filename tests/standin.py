@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from rdrop_cli.errors import RdropError
 from rdrop_cli.files import write_json
 from rdrop_cli.runs.document import Environment
 from rdrop_cli.runs.folder import MODEL_NAME, RunFolder, create_run_folder
@@ -15,7 +16,7 @@ from rdrop_cli.series.table import Source
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import Protocol
-from rdrop_cli.training.loop import Callback, DivergedError, TrainingLoop
+from rdrop_cli.training.loop import Callback, TrainingLoop
 from rdrop_cli.training.together import run_together
 
 EPOCHS = 4
@@ -122,6 +123,6 @@ def run(folder, windows=None, trainer=None, reporter=None, log=None, setting=SET
     """Run to the end, or go on, and return the metrics."""
     windows, trainer, reporter = windows or make_windows(), trainer or RandomWalk(), reporter or Silence()
     (outcome,) = run_together([TrainingLoop(folder, windows, setting, trainer, reporter, log)])
-    if isinstance(outcome, DivergedError):
+    if isinstance(outcome, RdropError):
         raise outcome
     return outcome

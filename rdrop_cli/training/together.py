@@ -2,21 +2,23 @@
 
 from collections.abc import Sequence
 
+from rdrop_cli.errors import RdropError
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.training.loop import DivergedError, TrainingLoop
 
 
-def run_together(loops: Sequence[TrainingLoop]) -> list[Metrics | DivergedError]:
+def run_together(loops: Sequence[TrainingLoop]) -> list[Metrics | RdropError]:
     """Train runs to their last epoch, those that lag behind first; return their metrics or errors, in order.
 
-    The caller holds the locks of the folders. A run whose loss is not finite ends as failed; the others continue.
-
-    Raises:
-        DataError: a checkpoint cannot be read, or belongs to another configuration.
+    The caller holds the locks of the folders. A run whose loss is not finite ends as failed, and one whose checkpoints
+    cannot be read, or belong to another configuration, does not start; the others continue.
     """
-    failures: dict[TrainingLoop, DivergedError] = {}
+    failures: dict[TrainingLoop, RdropError] = {}
     for loop in loops:
-        loop.begin()
+        try:
+            loop.begin()
+        except RdropError as error:
+            failures[loop] = error
     while going := [loop for loop in loops if not loop.has_ended and loop not in failures]:
         epoch = min(loop.epochs_done for loop in going)
         for loop in going:

@@ -65,10 +65,11 @@ def train_runs(
 ) -> list[Metrics | RdropError]:
     """Train runs of one protocol, several of them together with JAX; return their metrics or errors, in order.
 
-    A run whose loss is not finite ends as failed; the others continue.
+    A run whose loss is not finite ends as failed, and one that another process holds or whose checkpoints are damaged
+    does not start; the others continue.
 
     Raises:
-        DataError, RdropError, MemoryError: as for `train_run`, except that a loss that is not finite is returned.
+        DataError, RdropError, MemoryError: as for `train_run`, except that the error of one run is returned.
     """
     for order in orders:
         if series.source.sha256 != order.config.dataset_sha256:
@@ -82,20 +83,20 @@ def train_runs(
     with delay_signals() as check_signals, _raise_memory_error(), _prepare_precision(first), ExitStack() as held:
         trainers = _make_trainers([order.config for order in orders], windows)
         check_signals()
-        loops = []
+        loops: list[TrainingLoop | RdropError] = []
         for order, trainer in zip(orders, trainers, strict=True):
             for trouble in filter(None, (trainer.find_slowness(), trainer.find_hidden_state())):
                 order.callback.note(trouble)
             setting = _describe_setting(order.config, series.source, windows, trainer)
-            folder = order.make_folder()
-            held.enter_context(folder.lock())
-            if tensorboard and not order.config.is_network:
-                order.callback.note(
-                    f"{folder.run_id}: a reference forecast has no epochs, so no event files are written"
-                )
-            log = held.enter_context(_open_event_log(order.config, folder, setting.target_std, tensorboard))
-            loops.append(TrainingLoop(folder, windows, setting, trainer, order.callback, log, check_signals))
-        return list(run_together(loops))
+            try:
+                folder = order.make_folder()
+                held.enter_context(folder.lock())
+                log = held.enter_context(_open_event_log(order, folder, setting.target_std, tensorboard))
+                loops.append(TrainingLoop(folder, windows, setting, trainer, order.callback, log, check_signals))
+            except RdropError as error:
+                loops.append(error)
+        outcomes = iter(run_together([loop for loop in loops if isinstance(loop, TrainingLoop)]))
+        return [next(outcomes) if isinstance(loop, TrainingLoop) else loop for loop in loops]
 
 
 def _prepare_precision(config: RunConfig) -> AbstractContextManager[None]:
@@ -134,10 +135,13 @@ def _describe_standardisation(windows: Windows, protocol: Protocol) -> Standardi
 
 
 def _open_event_log(
-    config: RunConfig, folder: RunFolder, target_std: float, wanted: bool
+    order: Order, folder: RunFolder, target_std: float, wanted: bool
 ) -> "AbstractContextManager[EventLog] | AbstractContextManager[None]":
     """Return the event log of a network's run if it is wanted or the run already has one."""
+    config = order.config
     if not config.is_network:
+        if wanted:
+            order.callback.note(f"{folder.run_id}: a reference forecast has no epochs, so no event files are written")
         return nullcontext()
     from rdrop_cli.nn.events import EventLog, has_event_log
 

@@ -182,6 +182,17 @@ def test_runs_together_are_the_runs_alone_and_one_that_fails_stops_no_other(tmp_
         assert (outcome.history, outcome.best) == (alone.history, alone.best)
 
 
+def test_a_run_without_a_readable_checkpoint_stops_no_other_that_is_computed_with_it(tmp_path, windows):
+    damaged, whole = (make_folder(tmp_path) for _ in range(2))
+    with pytest.raises(KeyboardInterrupt):
+        run(damaged, windows, RandomWalk(stop_at_step=7))
+    for path in damaged.checkpoints_path.iterdir():
+        path.write_bytes(b"damaged")
+    outcomes = run_together([make_loop(folder, windows, RandomWalk()) for folder in (damaged, whole)])
+    assert str(outcomes[0]).startswith("no readable checkpoint")
+    assert outcomes[1].status == "completed"
+
+
 def test_a_run_in_a_folder_whose_name_cannot_be_printed_can_be_read(tmp_path, windows):
     folder = RunFolder(make_folder(tmp_path).path.rename(tmp_path / "a\nb"))
     run(folder, windows, RandomWalk())
