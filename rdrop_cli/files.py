@@ -33,8 +33,11 @@ def replace_atomically(path: Path) -> Iterator[Path]:
     removed first.
 
     Raises:
-        OSError: the file cannot be written; `path` is unchanged and the temporary file is removed.
+        OSError: the file cannot be written, or `path` is a pipe or a device, such as /dev/null; `path` is unchanged and
+            the temporary file is removed.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "is no regular file, and would be replaced by one", str(path))
     temporary = path.with_name(f".{path.stem[:STEM_CHARACTERS]}.{secrets.token_hex(TOKEN_BYTES)}.tmp{path.suffix}")
     with _work_in(path.parent):
         try:

@@ -53,6 +53,15 @@ def test_a_file_that_was_not_there_comes_whole(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "new.json").read_bytes()) == {"a": 1}
 
 
+def test_a_pipe_or_a_device_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="is no regular file"):
+        write_text(pipe, "new")
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
 def test_an_exception_in_between_leaves_the_old_file_alone(path: Path, error: type[BaseException]) -> None:
     def write_and_fail() -> None:
