@@ -25,16 +25,19 @@ class Moments:
     Attributes:
         rows: the rows before which they end, shape (window,).
         incomplete: number of windows of the period that are left out because of a gap or a missing reading.
+        unkept: the part of the period of which the run folder keeps no window; empty if there is none.
     """
 
     rows: Rows
     incomplete: int = 0
+    unkept: str = ""
 
     def describe_incomplete(self) -> list[str]:
-        """Say how many windows are left out, if any."""
-        if not self.incomplete:
-            return []
-        return [f"left out: {format_count(self.incomplete, 'window')} with a gap or a missing reading"]
+        """Say which windows are left out, if any."""
+        lines = [f"{self.unkept}; name the data to forecast from all"] if self.unkept else []
+        if self.incomplete:
+            lines.append(f"left out: {format_count(self.incomplete, 'window')} with a gap or a missing reading")
+        return lines
 
 
 def find_newest(windows: Windows) -> Moments:
@@ -51,7 +54,7 @@ def find_moment(windows: Windows, date: str) -> Moments:
 
     Raises:
         UsageError: it is not a date, or lies outside the readings.
-        DataError: the window has a gap or a missing reading.
+        DataError: the window has a gap or a missing reading, or the run folder does not keep it.
     """
     stamp = _parse_date("at", date)
     stamps = windows.timestamps
@@ -62,6 +65,9 @@ def find_moment(windows: Windows, date: str) -> Moments:
         raise UsageError(
             f"{date}: there are windows from {format_stamp(start)} to {format_stamp(stamps.max())}", field="at"
         )
+    hole = find_hole(windows)
+    if hole and hole[0] < stamp < hole[1]:
+        raise DataError(f"{date}: {_describe_hole(*hole)}; name the data with ‹dataset›")
     newest = before[stamps[before] == stamps[before].max()]  # two if kept validation ends after the test begins
     complete = newest[find_complete(windows, newest + windows.step_rows)]
     return _take_one(windows, int((complete if len(complete) else newest)[-1]))
@@ -87,11 +93,41 @@ def find_period(windows: Windows, period: str, every: str | None, until: np.date
     if until is not None:
         rows = rows[find_origins(windows, rows) < until]
     complete = rows[find_complete(windows, rows)]
+    unkept = _find_unkept(windows, period)
     if not len(complete):
-        raise UsageError(f"{period}: holds no window; {describe_extent(windows)}", field="period")
+        found = f"{unkept}; name the data with ‹dataset›" if unkept else describe_extent(windows)
+        raise UsageError(f"{period}: holds no window; {found}", field="period")
     origins = find_origins(windows, complete)
     last = np.append(origins[1:] != origins[:-1], True)  # of two (see `find_moment`), the one whose target may be kept
-    return Moments(complete[last], len(rows) - len(complete))
+    return Moments(complete[last], len(rows) - len(complete), unkept)
+
+
+def find_hole(windows: Windows) -> tuple[np.datetime64, np.datetime64] | None:
+    """Return the newest readings of the windows before and after those that a run's folder does not keep.
+
+    They are those between the end of the validation and the kept part of the test. None if there are none, or if the
+    windows are not those of a folder.
+    """
+    if len(windows.train) or not len(windows.validation) or not len(windows.test):
+        return None
+    first = int(windows.test[0] + windows.offsets[0])
+    if first <= 0 or windows.steps_passed[first] - windows.steps_passed[first - 1] <= 2 * windows.step_rows:
+        return None
+    return windows.timestamps[first - 1], find_origins(windows, windows.test[:1])[0]
+
+
+def _describe_hole(before: np.datetime64, after: np.datetime64) -> str:
+    return f"the run folder keeps no windows between {format_stamp(before)} and {format_stamp(after)}"
+
+
+def _find_unkept(windows: Windows, period: str) -> str:
+    """Say of which part of `FROM..TO` the folder keeps no windows; empty for other periods, or if it keeps all."""
+    hole = None if period in PERIODS else find_hole(windows)
+    if hole is None:
+        return ""
+    start, stop = _parse_bounds(period)
+    inside = (start is None or start < hole[1]) and (stop is None or stop > hole[0])
+    return _describe_hole(*hole) if inside else ""
 
 
 def describe_extent(windows: Windows) -> str:
@@ -179,11 +215,16 @@ def _describe_fault(windows: Windows, first: int, last: int) -> str:
     )
 
 
-def _find_between(windows: Windows, period: str) -> Rows:
+def _parse_bounds(period: str) -> tuple[np.datetime64 | None, np.datetime64 | None]:
     bounds = re.fullmatch(rf"({STAMP})?\.\.({STAMP})?", period)
     if not bounds:
         raise ValueRefusedError("period", period, "test, validation or FROM..TO, such as 2016-01-01..2016-02-01")
     start, stop = (_parse_date("period", bound) if bound else None for bound in bounds.groups())
+    return start, stop
+
+
+def _find_between(windows: Windows, period: str) -> Rows:
+    start, stop = _parse_bounds(period)
     stamps, inside = windows.timestamps, np.ones(len(windows.timestamps), bool)
     if start is not None:
         inside &= stamps >= start

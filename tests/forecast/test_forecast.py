@@ -13,6 +13,7 @@ from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.files import write_json
 from rdrop_cli.forecast.frame import round_as_float32
 from rdrop_cli.forecast.moments import (
+    find_hole,
     find_moment,
     find_observed,
     find_origins,
@@ -89,6 +90,23 @@ def test_no_target_of_kept_readings_lies_across_the_cut_between_the_periods(layo
         assert sum(not each for each in known[:, -1]) == 2 * leads[-1] // step
     for origin in origins:
         assert find_origins(kept, find_moment(kept, str(origin)).rows) == origin
+
+
+def test_a_moment_of_which_the_folder_keeps_no_window_is_not_forecast_from_an_older_one():
+    windows = make_tiny_windows(TINY_PROTOCOL)
+    kept = keep_newest(windows, np.zeros((366, 24)), 7).windows
+    before, after = find_hole(kept)
+    inside = format_stamp(before + (after - before) / 2)
+    with pytest.raises(DataError, match=r"the run folder keeps no windows between .*; name the data with dataset"):
+        find_moment(kept, inside)
+    with pytest.raises(UsageError, match="holds no window; the run folder keeps no windows between"):
+        find_period(kept, f"{inside}..{inside}", None)
+    assert "keeps no windows between" in find_period(kept, f"{inside}..", None).describe_incomplete()[0]
+    assert find_period(kept, f"{format_stamp(after)}..", None).describe_incomplete() == []
+    for stamp in (before, after):
+        assert find_origins(kept, find_moment(kept, format_stamp(stamp)).rows) == stamp
+    assert find_hole(windows) is None
+    assert find_hole(keep_newest(windows, np.zeros((366, 24)), 10_000).windows) is None
 
 
 def test_a_moment_has_the_fractions_of_a_second_with_which_it_is_printed(tiny_series, tiny_protocol):
