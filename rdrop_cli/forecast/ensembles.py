@@ -12,6 +12,7 @@ from rdrop_cli.runs.comparable import (
     keep_newest_of_each_seed,
     keep_usual_settings,
     read_runs,
+    read_settings,
 )
 from rdrop_cli.runs.difference import Explain, explain_difference, explain_more_than_origin
 from rdrop_cli.runs.document import Metrics
@@ -65,12 +66,13 @@ def choose_ensembles(
 
     Raises:
         RdropError: a named run failed or is not complete, or there is none.
-        UsageError: a reference forecast is named, or runs of several studies are.
+        UsageError: a reference forecast is named, or runs that cannot forecast together: of several studies, of other
+            epochs, or twice of one seed.
     """
     explain = explain_more_than_origin if every_origin else explain_difference
     if not names:
         return _choose_newest(runs_dir, explain)
-    chosen: dict[str, Run] = {}
+    chosen: dict[Path, Run] = {}
     skipped: list[Skipped] = []
     for name in names:
         if (name in VARIANTS or find_maker(name)) and not (Path(name) / "config.json").is_file():
@@ -78,12 +80,12 @@ def choose_ensembles(
             skipped += others
         else:
             found = [_find_complete(name, runs_dir)]
-        chosen |= {str(run.folder.path): run for run in found}
+        chosen |= {run.folder.path.resolve(): run for run in found}
     runs = list(chosen.values())
     _, differing = keep_comparable(runs, runs[0], explain)
     if differing:
         raise UsageError(f"{differing[0]}; forecast them one after the other")
-    return _group(runs), skipped
+    return _group(runs), list(dict.fromkeys(skipped))
 
 
 def _choose_newest(runs_dir: Path, explain: Explain) -> tuple[list[Ensemble], list[Skipped]]:
@@ -91,17 +93,26 @@ def _choose_newest(runs_dir: Path, explain: Explain) -> tuple[list[Ensemble], li
     complete = [run for run in runs if run.metrics.status == "completed" and run.metrics.is_network]
     if not complete:
         raise RdropError(f"no network in {runs_dir} is complete; start one with `rdrop train`")
-    found, skipped = _find_seeds(complete[0].metrics.variant, runs_dir, explain)
+    found, skipped = _find_seeds(complete[0].metrics.variant, runs_dir, explain, of_newest=True)
     return _group(found), skipped
 
 
-def _find_seeds(variant: str, runs_dir: Path, explain: Explain) -> tuple[list[Run], list[Skipped]]:
-    """Return the newest complete run of each seed of a variant, among runs that do not differ from the newest."""
+def _find_seeds(
+    variant: str, runs_dir: Path, explain: Explain, of_newest: bool = False
+) -> tuple[list[Run], list[Skipped]]:
+    """Return the newest complete run of each seed of a variant, among runs that do not differ from the newest.
+
+    Args:
+        of_newest: whether to take the rates and epochs of the newest run; else those that most runs have.
+    """
     runs, unreadable = read_runs(list_run_folders(runs_dir))
     complete = [run for run in runs if run.metrics.variant == variant and run.metrics.status == "completed"]
     if not complete:
         raise RdropError(f"no run of {variant} in {runs_dir} is complete; start one with `rdrop train {variant}`")
     comparable, differing = keep_comparable(complete, complete[0], explain)
+    if of_newest:
+        settings = read_settings(complete[0].metrics)
+        comparable = [run for run in comparable if read_settings(run.metrics) == settings]
     usual, unusual = keep_usual_settings(comparable)
     newest, _ = keep_newest_of_each_seed(usual)
     return newest, [*unreadable, *differing, *unusual]
@@ -130,9 +141,22 @@ def _group(runs: Sequence[Run]) -> list[Ensemble]:
     groups: dict[str, dict[int, list[Run]]] = {}
     for run in runs:
         label = run.metrics.short_label.replace(" ", "-")
-        groups.setdefault(label, {}).setdefault(run.metrics.protocol.train_start_row, []).append(run)
+        members = groups.setdefault(label, {}).setdefault(run.metrics.protocol.train_start_row, [])
+        for other in members:
+            _check_seeds(other, run)
+        members.append(run)
     return [
         Ensemble(label, tuple(sorted(by_origin[row], key=lambda run: (run.metrics.seed, run.folder.run_id))))
         for label, by_origin in groups.items()
         for row in sorted(by_origin)
     ]
+
+
+def _check_seeds(one: Run, other: Run) -> None:
+    """Refuse two runs of a network that differ in more than the seed, or not even in it."""
+    epochs = one.metrics.epochs.planned, other.metrics.epochs.planned
+    names = f"{one.folder.run_id} and {other.folder.run_id}"
+    if epochs[0] != epochs[1]:
+        raise UsageError(f"{names} were trained for {epochs[0]} and {epochs[1]} epochs; forecast them one by one")
+    if one.metrics.seed == other.metrics.seed:
+        raise UsageError(f"{names} are both of seed {one.metrics.seed}, which has no spread; name one of them")

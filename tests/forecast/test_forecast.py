@@ -11,6 +11,7 @@ import pytest
 from rdrop_cli import api
 from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.files import write_json
+from rdrop_cli.forecast.ensembles import choose_ensembles
 from rdrop_cli.forecast.frame import round_as_float32
 from rdrop_cli.forecast.moments import (
     find_hole,
@@ -312,6 +313,29 @@ def copy_run(plant: Path, to: Path, **changes) -> Path:
 def test_runs_without_a_forecast_are_named(plant, tmp_path, changes, words):
     with pytest.raises(RdropError, match=words):
         api.forecast([str(copy_run(plant, tmp_path, **changes))], tmp_path)
+
+
+def test_runs_that_differ_in_more_than_the_seed_or_not_in_it_do_not_forecast_together(plant, tmp_path):
+    runs_dir, first = tmp_path / "runs", find_run("dropout-s0", plant / "runs")
+    shutil.copytree(find_run("dropout-s1", plant / "runs").path, runs_dir / "other")
+    longer = to_builtins(first.read_metrics().epochs) | {"planned": 9}
+    copy_run(plant, tmp_path, created_at="2080-01-01T00:00:00+00:00").rename(runs_dir / "again")
+    copy_run(plant, tmp_path, created_at="2090-01-01T00:00:00+00:00", epochs=longer).rename(runs_dir / "longer")
+    with pytest.raises(UsageError, match="again and longer were trained for 2 and 9 epochs; forecast them one by one"):
+        choose_ensembles(["again", "longer"], runs_dir)
+    with pytest.raises(UsageError, match="are both of seed 0"):
+        choose_ensembles(["again", str(first.path)], runs_dir)
+    twice = [str(runs_dir / "again"), str(runs_dir / ".." / "runs" / "again")]
+    for names, expected in (([], ["longer"]), (["dropout"], ["again", "other"]), (twice, ["again"])):
+        ((ensemble,), _) = choose_ensembles(names, runs_dir)
+        assert [run.folder.path.name for run in ensemble.runs] == expected
+
+
+def test_a_run_that_cannot_be_read_is_named_once_for_several_networks(plant, tmp_path):
+    shutil.copytree(plant / "runs", tmp_path / "runs")
+    write_json(copy_run(plant, tmp_path / "runs") / "metrics.json", {})
+    _, skipped = choose_ensembles(["baseline", "dropout"], tmp_path / "runs")
+    assert [each.run for each in skipped] == ["run"]
 
 
 def test_a_folder_of_an_older_version_says_what_is_missing(plant, tmp_path):
