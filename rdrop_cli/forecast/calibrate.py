@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rdrop_cli.errors import UsageError
 from rdrop_cli.forecast.coverage import PERIOD, keep_coverage
-from rdrop_cli.forecast.data import open_data
+from rdrop_cli.forecast.data import open_each
 from rdrop_cli.forecast.ensembles import Ensemble, choose_ensembles
 from rdrop_cli.forecast.forecast import SAMPLES
 from rdrop_cli.forecast.intervals import Forecaster
@@ -61,8 +61,7 @@ def calibrate_runs(
     ensembles, skipped = choose_ensembles(names, runs_dir)
     is_usual = dataset is None and not chosen and (period, samples) == (PERIOD, SAMPLES)
     found, of_references, notes = list[Judgement](), list[Judgement](), describe_skipped(skipped)
-    for ensemble in ensembles:
-        data = open_data(ensemble, dataset, data_dir)
+    for ensemble, data in zip(ensembles, open_each(ensembles, dataset, data_dir), strict=True):
         moments = find_period(data.windows, period, None)
         notes += moments.describe_incomplete()
         rows = choose_known(data.windows, moments.rows, period)

@@ -1,5 +1,6 @@
 """The windows that a network forecasts: those that its run keeps, or those of its dataset or a newer file."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows, make_windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import IN_UNIT, Protocol
+from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.units import format_count, format_seconds
 
 if TYPE_CHECKING:
@@ -46,8 +48,26 @@ class Data:
     is_cut: bool = False
 
 
-def open_data(ensemble: Ensemble, dataset: "str | pd.DataFrame | None", data_dir: Path) -> Data:
+def open_each(ensembles: Sequence[Ensemble], dataset: "str | pd.DataFrame | None", data_dir: Path) -> Iterator[Data]:
+    """Yield the data of each ensemble, as `open_data` returns them.
+
+    A dataset is read once: standard input has no more the second time, and an address might answer otherwise.
+    """
+    read: dict[Reading | None, Series] = {}
+    for ensemble in ensembles:
+        yield open_data(ensemble, dataset, data_dir, read)
+
+
+def open_data(
+    ensemble: Ensemble,
+    dataset: "str | pd.DataFrame | None",
+    data_dir: Path,
+    read: "dict[Reading | None, Series] | None" = None,
+) -> Data:
     """Return the windows that the run folder keeps or, with `dataset`, those of a dataset, a file or a data frame.
+
+    Args:
+        read: the dataset as it was read for other ensembles, to which it is added.
 
     Raises:
         DataError: the folder keeps no windows, or the file does not fit the network: other columns, units or sampling.
@@ -62,10 +82,15 @@ def open_data(ensemble: Ensemble, dataset: "str | pd.DataFrame | None", data_dir
             )
         return Data(kept.windows, kept.windows, kept.climatology, kept.is_cut)
     config = ensemble.config
-    if isinstance(dataset, str):
-        series = load_dataset(dataset, data_dir, None if dataset in NAMED else config.reading)
-    else:
-        series = load_frame(dataset, reading=config.reading)
+    reading = None if isinstance(dataset, str) and dataset in NAMED else config.reading
+    read = {} if read is None else read
+    if reading not in read:
+        read[reading] = (
+            load_dataset(dataset, data_dir, reading)
+            if isinstance(dataset, str)
+            else load_frame(dataset, reading=reading)
+        )
+    series = read[reading]
     if series.source.sha256 == config.dataset_sha256:
         windows = make_windows(series, config.own_protocol)
         return Data(windows, windows, fit_climatology(windows).table)

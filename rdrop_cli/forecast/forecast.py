@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdrop_cli.errors import DataError, UsageError
-from rdrop_cli.forecast.data import Data, open_data
+from rdrop_cli.forecast.data import Data, open_each
 from rdrop_cli.forecast.ensembles import Ensemble, choose_ensembles
 from rdrop_cli.forecast.intervals import Distribution, Forecaster
 from rdrop_cli.forecast.moments import Moments, find_moment, find_newest, find_origins, find_period
@@ -99,7 +99,7 @@ def forecast_runs(
     """
     named = parse_sources(uncertainty) if uncertainty is not None else None
     ensembles, skipped = choose_ensembles(names, runs_dir, when.is_backtest)
-    opened = [open_data(ensemble, dataset, data_dir) for ensemble in ensembles]
+    opened = list(open_each(ensembles, dataset, data_dir))
     if when.is_backtest:
         _check_origins(ensembles)
         _check_whole_tests(ensembles, opened)

@@ -338,6 +338,17 @@ def test_a_run_that_cannot_be_read_is_named_once_for_several_networks(plant, tmp
     assert [each.run for each in skipped] == ["run"]
 
 
+@pytest.mark.parametrize("call", [api.forecast, api.calibrate])
+def test_standard_input_is_read_once_for_several_networks(plant, monkeypatch, call):
+    path, options = plant / "plant.csv", {"period": "2020-09-01..2020-09-02", "uncertainty": ["residual"]}
+    options |= {"uncertainty": "none"} if call is api.forecast else {}
+    names = [find_run(name, plant / "runs").path for name in ("baseline-s0", "dropout-s0")]
+    with path.open() as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        found = call(names, plant / "runs", plant, dataset="-", **options)
+    assert str(found) == str(call(names, plant / "runs", plant, dataset=path, **options))
+
+
 def test_a_folder_of_an_older_version_says_what_is_missing(plant, tmp_path):
     folder = copy_run(plant, tmp_path)
     (folder / "readings.npz").unlink()
