@@ -89,7 +89,8 @@ def find_period(windows: Windows, period: str, every: str | None, until: np.date
         apart = parse_rows("every", every, windows.sampling.seconds)
         if not apart:
             raise ValueRefusedError("every", every, "a length of at least one reading")
-        rows = rows[(rows[-1] - rows) % apart == 0]
+        passed = windows.steps_passed[rows - windows.step_rows]  # a gap takes time but no rows
+        rows = rows[np.floor(passed[-1] - passed + 0.5) % apart == 0]
     if until is not None:
         rows = rows[find_origins(windows, rows) < until]
     complete = rows[find_complete(windows, rows)]

@@ -110,6 +110,16 @@ def test_a_moment_of_which_the_folder_keeps_no_window_is_not_forecast_from_an_ol
     assert find_hole(keep_newest(windows, np.zeros((366, 24)), 10_000).windows) is None
 
 
+@pytest.mark.parametrize("missing", [0, 5])
+def test_forecasts_of_a_period_keep_their_distance_across_a_gap(missing):
+    windows = make_tiny_windows(TINY_PROTOCOL)
+    step = windows.timestamps[1] - windows.timestamps[0]
+    later = np.where(np.arange(len(windows.timestamps)) < 350, 0, missing) * step
+    gappy = replace(windows, timestamps=windows.timestamps + later)
+    apart = np.diff(find_origins(gappy, find_period(gappy, "..", "2h").rows))
+    assert (apart % np.timedelta64(2, "h") == np.timedelta64(0)).all()
+
+
 def test_a_moment_has_the_fractions_of_a_second_with_which_it_is_printed(tiny_series, tiny_protocol):
     stamps = np.datetime64("2020-01-01", "us") + np.arange(tiny_series.rows) * np.timedelta64(250, "ms")
     windows = make_windows(replace(tiny_series, timestamps=stamps), tiny_protocol)
