@@ -130,19 +130,21 @@ def collect_datasets(names: Sequence[str], runs_dir: Path) -> dict[str, Collecti
         RdropError: a name is no run.
     """
     readable, unreadable = _read_networks(find_runs(names, runs_dir))
-    fit, _ = _keep_fit(readable)
-    references = dict[tuple[str, str, str], Run]()
-    for run in fit:
-        if not run.metrics.vary:
-            references.setdefault(_read_dataset(run), run)
-    labels = Counter(run.metrics.dataset.label for run in references.values())
+    by_dataset = dict[tuple[str, str, str], list[Run]]()
+    for run in readable:
+        by_dataset.setdefault(_read_dataset(run), []).append(run)
+    studies = []
+    for own in by_dataset.values():
+        fit, unfit = _keep_fit(own)
+        reference = next((run for run in fit if not run.metrics.vary), None)
+        if reference is not None:
+            studies.append((reference, own, fit, unfit))
+    labels = Counter(reference.metrics.dataset.label for reference, *_ in studies)
     found = {}
-    for (sha256, _, target), run in sorted(references.items(), key=lambda item: item[1].metrics.created_at):
-        label = run.metrics.dataset.label
-        name = label if labels[label] == 1 else f"{label}, {target} ({sha256[:6]})"
-        own = [each for each in readable if _read_dataset(each) == _read_dataset(run)]
-        fit_of_it, unfit = _keep_fit(own)
-        found[name] = _collect_like(run, own, fit_of_it, (*unreadable, *unfit))
+    for reference, own, fit, unfit in sorted(studies, key=lambda study: study[0].metrics.created_at):
+        dataset, target = reference.metrics.dataset, reference.metrics.protocol.target
+        name = dataset.label if labels[dataset.label] == 1 else f"{dataset.label}, {target} ({dataset.sha256[:6]})"
+        found[name] = _collect_like(reference, own, fit, (*unreadable, *unfit))
     return found
 
 
