@@ -32,7 +32,7 @@ def keep_coverage(forecaster: Forecaster, rows: Rows, runs_dir: Path) -> list[st
     """
     notes = []
     for number, run in enumerate(forecaster.ensemble.runs):
-        if run.folder.path.resolve().parent != runs_dir.resolve():
+        if not run.folder.is_in(runs_dir):
             notes.append(f"{run.folder.path}: not in {runs_dir}, so its coverage is not kept")
             continue
         coverage = measure_coverage(forecaster.take_run(number), rows)

@@ -139,10 +139,9 @@ def find_run_to_resume(name: str, runs_dir: Path) -> RunFolder:
         RdropError: no run or several runs match, or the run is not in `runs_dir`, the only folder that is written.
     """
     folder = find_run(name, runs_dir)
-    parent = folder.path.resolve().parent
-    if parent != runs_dir.resolve():
+    if not folder.is_in(runs_dir):
         message = f"{folder.path}: not in {runs_dir}, the only folder that is written"
-        raise RdropError(message, change=[("runs_dir", str(parent))])
+        raise RdropError(message, change=[("runs_dir", str(folder.path.resolve().parent))])
     return folder
 
 

@@ -124,6 +124,10 @@ class RunFolder:
             return run
         return replace(run, status="running" if self.is_locked() else "interrupted")
 
+    def is_in(self, runs_dir: Path) -> bool:
+        """Whether this folder is in a runs folder, wherever links in either path lead."""
+        return self.path.resolve().parent == runs_dir.resolve()
+
     def is_locked(self) -> bool:
         """Whether a live process is working on the run, according to a file lock rather than a stored status."""
         return is_lock_held(self.lock_path)

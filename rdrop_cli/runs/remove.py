@@ -38,7 +38,7 @@ def check_removable(folder: RunFolder, runs_dir: Path) -> None:
     """
     if folder.path.is_symlink():
         raise RdropError(f"{folder.path}: is a link to {folder.path.resolve()}; delete the run where it is")
-    if folder.path.resolve().parent != runs_dir.resolve():
+    if not folder.is_in(runs_dir):
         parent = folder.path.resolve().parent
         raise RdropError(f"{folder.path}: not in {runs_dir}", change=[("runs_dir", str(parent))])
     if folder.is_locked():
