@@ -85,6 +85,11 @@ class Collection:
         return self.used[0].dataset.verified if self.used else None
 
     @property
+    def reading(self) -> str:
+        """The options by which the file was read, except the chosen rows; empty if as found, or if no run says it."""
+        return next((run.dataset.reading for run in self.used if run.dataset.reading is not None), "")
+
+    @property
     def edition(self) -> Edition:
         """The edition of the protocol; the first edition for a user's own protocol."""
         return EDITIONS.get(self.used[0].protocol.name, BOOK) if self.used else BOOK

@@ -38,6 +38,7 @@ class Study:
         target: the predicted column.
         where: the chosen rows of a file that has several series; empty: all.
         settings: how the protocol differs from the edition of its name, such as in its horizon; empty: it does not.
+        reading: the other options by which the file was read; empty: as found.
     """
 
     sha256: str
@@ -45,6 +46,7 @@ class Study:
     target: str
     where: str
     settings: str = ""
+    reading: str = ""
 
 
 def describe_settings(protocol: Protocol) -> str:
@@ -57,6 +59,7 @@ def describe_settings(protocol: Protocol) -> str:
 
 def identify_study(collections: Iterable[Collection]) -> Study:
     """Return the key of the study that the collections of its datasets belong to; each has at least one run."""
+    collections = list(collections)
     runs = [collection.used[0] for collection in collections]
     return Study(
         sha256="+".join(sorted(run.dataset.sha256 for run in runs)),
@@ -64,6 +67,7 @@ def identify_study(collections: Iterable[Collection]) -> Study:
         target="+".join(sorted({run.protocol.target for run in runs})),
         where="+".join(sorted(filter(None, (run.dataset.where for run in runs)))),
         settings=" + ".join(sorted({describe_settings(run.protocol) for run in runs} - {""})),
+        reading=" + ".join(sorted({collection.reading for collection in collections} - {""})),
     )
 
 
@@ -150,8 +154,9 @@ def record_look(runs_dir: Path, judged: StudyVerdict | AcrossVerdict) -> None:
 def _add_look(runs_dir: Path, judged: StudyVerdict | AcrossVerdict, study: Study) -> None:
     ledger, now = _read_ledger(runs_dir), datetime.now(UTC).isoformat(timespec="seconds")
     entry = _find_entry(ledger, study)
-    if entry is None:
-        entry = {"fixed_at": now, "taken": []}
+    if entry is None or not asdict(study).items() <= entry.items():  # one of older versions may be another study's
+        older = entry or {"fixed_at": now, "taken": []}
+        entry = {**older, "taken": list(older["taken"])}
         ledger["studies"].append(entry)
     entry |= asdict(study) | {"looks": list(judged.plan.looks)}
     decided = [verdict.claim.id for verdict in judged.claims if verdict.verdict != "undecided"]
@@ -201,8 +206,7 @@ def _read_ledger(runs_dir: Path) -> dict[str, Any]:
 
 
 def _find_entry(ledger: dict[str, Any], study: Study) -> dict[str, Any] | None:
-    """Return the entry of a study; an entry of older versions lacks some of the key, and fits any of its data."""
-    key = asdict(study).items()
-    return next(
-        (each for each in ledger["studies"] if all(each.get(name, value) == value for name, value in key)), None
-    )
+    """Return the entry of a study; an entry of older versions lacks some of the key, and fits all of its data."""
+    key = asdict(study)
+    fitting = [each for each in ledger["studies"] if all(each.get(name, value) == value for name, value in key.items())]
+    return max(fitting, key=lambda each: len(key.keys() & each.keys()), default=None)

@@ -78,7 +78,8 @@ def train_until_decided(request: Request, execution: Execution, claims: Sequence
         requests = [request.with_seed(seed) for seed in range(seeds)]
         plan = plan_training(requests, execution, skip_complete=True, series=series)
         source, protocol = plan.series.source, plan.configs[0].protocol
-        study = Study(source.sha256, protocol.name, protocol.target, source.where, describe_settings(protocol))
+        settings, reading = describe_settings(protocol), source.reading or ""
+        study = Study(source.sha256, protocol.name, protocol.target, source.where, settings, reading)
         looks = choose_plan(execution.runs_dir, study, tuple(range(FIRST_LOOK, max_seeds + 1)))
         results = train(plan, execution) if series is None else _train_tasks(plan, execution)
         series = plan.series

@@ -51,6 +51,7 @@ def save_made_run(
     vary: str = "",
     document: dict[str, Any] | None = None,
     edition: str = "book",
+    reading: str | None = "",
 ) -> RunFolder:
     """Leave the folder of a run; `day` orders runs by age, `document` overwrites parts of metrics.json."""
     if val_loss is None:
@@ -64,7 +65,7 @@ def save_made_run(
         variant, seed, dropout, recurrent, len(values) or 20, plan, dataset, sha256, cell=cell, vary=vary
     )
     setting = Setting(
-        source=Source(dataset, "made", sha256, 420_551, verified),
+        source=Source(dataset, "made", sha256, 420_551, verified, reading=reading),
         target_std=8.84,
         naive_val_mae=0.29,
         naive_test_mae=0.3,

@@ -195,29 +195,47 @@ def test_each_horizon_has_its_own_plan_at_all_origins(tmp_path):
     assert describe_settings(protocol.shift(144)) == describe_settings(protocol)
 
 
-@pytest.mark.parametrize("other", [{"target": "p (mbar)"}, {"where": "station=north"}, {"protocol": "book2"}])
-def test_each_target_and_each_series_of_a_file_has_its_own_plan(tmp_path, other):
+@pytest.mark.parametrize(
+    "other", [{"target": "p (mbar)"}, {"where": "station=north"}, {"protocol": "book2"}, {"reading": "resample=1h"}]
+)
+def test_each_target_series_and_reading_of_a_file_has_its_own_plan(tmp_path, other):
     save_made_study(tmp_path, range(6))
     record_look(tmp_path, judge_runs([], tmp_path, Plan((6, 12))))
     assert choose_plan(tmp_path, replace(STUDY, **other), (7, 9)) == Plan((7, 9))
     assert choose_plan(tmp_path, replace(STUDY, **other), None) == Plan()
 
 
-def test_a_plan_of_an_older_version_counts_for_the_study_that_looks_first(tmp_path):
+def test_the_same_file_read_otherwise_is_another_study(tmp_path):
+    for name, readings in {"found": [""], "hourly": ["resample=1h"], "older": [None, "resample=1h"]}.items():
+        for seed, reading in enumerate(readings):
+            save_made_run(tmp_path / name, f"run-{seed}", "baseline", seed, reading=reading)
+    found, hourly, older = (collect_runs([], tmp_path / name) for name in ("found", "hourly", "older"))
+    assert identify_study([found]) == STUDY
+    assert identify_study([hourly]) == identify_study([older]) == replace(STUDY, reading="resample=1h")
+    assert identify_study([found, hourly]).reading == "resample=1h"
+
+
+def test_a_plan_of_an_older_version_counts_for_every_study_that_it_may_be_of(tmp_path):
     entry = {
         "sha256": SHA256,
         "protocol": "book",
         "looks": [6, 12],
         "fixed_at": "2026-01-01T00:00:00+00:00",
-        "taken": [],
+        "taken": [{"at": "2026-01-02T00:00:00+00:00", "seeds": 6, "decided": []}],
     }
     (tmp_path / LEDGER).write_text(json.dumps({"schema_version": 1, "studies": [entry]}))
     save_made_study(tmp_path, range(6))
     judged = judge_runs([], tmp_path)
     assert judged.plan == Plan((6, 12))
     record_look(tmp_path, judged)
+    record_look(tmp_path, judged)
+    older, own = json.loads((tmp_path / LEDGER).read_text())["studies"]
+    assert older == entry
+    assert [own["target"], *(look["seeds"] for look in own["taken"])] == [STUDY.target, 6, 6]
     assert choose_plan(tmp_path, STUDY, None) == Plan((6, 12))
-    assert choose_plan(tmp_path, replace(STUDY, target="p (mbar)"), None) == Plan()
+    for other in ({"target": "p (mbar)"}, {"reading": "resample=1h"}):  # its six seeds may have been those
+        with pytest.raises(UsageError, match="looked at with 6 seeds"):
+            choose_plan(tmp_path, replace(STUDY, **other), (7, 9))
 
 
 def test_before_its_first_look_a_plan_may_change(tmp_path):
