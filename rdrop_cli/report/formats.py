@@ -53,15 +53,13 @@ def write_latex(judged: StudyVerdict) -> str:
 
 def describe_protocol(judged: StudyVerdict) -> str:
     """Describe the study for a reader of the table: data, protocol, seeds, test, error rate, margin, looks."""
-    run, looks = judged.collection.used[0], judged.plan.looks
+    run, looks, runs = judged.collection.used[0], judged.plan.looks, describe_runs(judged.collection)
     protocol = run.protocol
-    settings = (
-        f"windows of {protocol.lookback_rows} rows, every {protocol.step_rows}, "
-        f"target {', '.join(map(str, protocol.leads))} after the newest reading; "
-        f"{protocol.epoch_steps} steps of {protocol.batch_size} windows an epoch; {protocol.units} units"
-    )
+    settings = f"{protocol.epoch_steps} steps of {protocol.batch_size} windows an epoch; {protocol.units} units"
+    if protocol.described_windows not in runs:
+        settings = f"{protocol.described_windows}; {settings}"
     return (
-        f"{describe_runs(judged.collection)}. Data SHA-256 {run.dataset.sha256[:12]}; {settings}. "
+        f"{runs}. Data SHA-256 {run.dataset.sha256[:12]}; {settings}. "
         f"Errors are standardised; a margin of {judged.margin:.4f} counts as a difference. "
         f"Intervals and p are simultaneous over all questions and all looks "
         f"(joint sign-flip max-T test, α = {ALPHA:g}, looks at {looks[0]} to {looks[-1]} seeds)."

@@ -13,7 +13,7 @@ from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.outlook import Outlook
 from rdrop_cli.analysis.questions import Question
 from rdrop_cli.runs.history import MARGIN_SHARE
-from rdrop_cli.study.editions import describe_changes
+from rdrop_cli.study.editions import describe_changes, describe_task
 from rdrop_cli.study.units import format_count
 
 NONE = "–"
@@ -107,11 +107,11 @@ def describe_runs(collection: Collection) -> str:
         seeds.append(format_count(others, "more network"))
     cell = shown[0].chosen_cell
     warning = " (not the published file)" if collection.is_published_data is False else ""
-    protocol = f"{first.protocol.name} protocol{describe_changes(first.protocol)}"
-    setting = f"{first.dataset.label} data{warning}, {protocol}"
-    if collection.later:
-        setting += f", {1 + len(collection.later)} periods"
-    return f"{', '.join(seeds)}; {setting}{f', {cell} cell' if cell else ''}"
+    read = f" read with {collection.reading}" if collection.reading else ""
+    setting = [f"{first.dataset.label} data{warning}{read}"]
+    setting += [f"{first.protocol.name} protocol{describe_changes(first.protocol)}", describe_task(first.protocol)]
+    setting += [f"{1 + len(collection.later)} periods" if collection.later else "", f"{cell} cell" if cell else ""]
+    return f"{', '.join(seeds)}; {', '.join(filter(None, setting))}"
 
 
 def name_seeds(seeds: Sequence[int]) -> str:

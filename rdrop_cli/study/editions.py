@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rdrop_cli.errors import ValueRefusedError
-from rdrop_cli.study.protocol import DATASET, IN_UNIT, MSE, NEWEST_READING, PASSES, Protocol
+from rdrop_cli.study.protocol import DATASET, IN_UNIT, MSE, NEWEST_READING, PASSES, QUANTILES, Protocol
 from rdrop_cli.study.variant import Variant
 from rdrop_cli.study.variants import STUDY, find_variant
 
@@ -145,6 +145,28 @@ def describe_changes(protocol: Protocol) -> str:
     values = {name: getattr(protocol, name) for name in TRAINED_WITH}
     changed = [f"{name.replace('_', ' ')} {value}" for name, value in values.items() if value != getattr(edition, name)]
     return f" ({', '.join(changed)})" if changed else ""
+
+
+def describe_task(protocol: Protocol) -> str:
+    """Describe how the task differs from the edition's of that name, wherever its origin lies; empty if it does not.
+
+    Lengths are in rows of the series: `target p (mbar), training to row 90000, validation to row 150000`.
+    """
+    told, usual = (_list_task(each.at_first_origin) for each in (protocol, PROTOCOLS.get(protocol.name, protocol)))
+    return ", ".join(part for part, other in zip(told, usual, strict=True) if part != other)
+
+
+def _list_task(protocol: Protocol) -> tuple[str, ...]:
+    levels = "" if protocol.quantiles == QUANTILES else ", ".join(f"{level:g}" for level in protocol.quantiles)
+    return (
+        f"target {protocol.target}",
+        protocol.described_windows,
+        f"training to row {protocol.train_stop_row}, validation to row {protocol.val_stop_row}",
+        f"inputs {', '.join(protocol.inputs)}" if protocol.inputs else "",
+        "the calendar as input" if protocol.calendar else "",
+        f"sentinels {protocol.sentinels}",
+        f"quantiles {levels}" if levels else "",
+    )
 
 
 def find_edition(name: str) -> Edition:

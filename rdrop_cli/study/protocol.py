@@ -259,6 +259,14 @@ class Protocol:
         from_end = "" if self.horizon_from == NEWEST_READING else f"{horizon} after the window, "
         return f"{count}{from_end}{from_newest}"
 
+    @property
+    def described_windows(self) -> str:
+        """The windows and targets in rows: `windows of 1440 rows, every 6, target 150 after the newest reading`."""
+        leads = self.leads
+        several = f"{len(leads)} targets, {leads[0]} to {leads[-1]}"
+        targets = several if len(leads) > MOST_NAMED else f"target {', '.join(map(str, leads))}"
+        return f"windows of {self.lookback_rows} rows, every {self.step_rows}, {targets} after the newest reading"
+
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 

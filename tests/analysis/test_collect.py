@@ -13,6 +13,7 @@ from rdrop_cli.analysis.run import pack_daily_errors, read_daily_errors, unpack_
 from rdrop_cli.errors import DataError, RdropError
 from rdrop_cli.report.words import describe_runs
 from rdrop_cli.runs import index
+from rdrop_cli.study.protocol import QUANTILES
 from tests.analysis.made_runs import save_daily_errors, save_made_run, save_made_study
 from tests.runs.many import make_runs
 
@@ -260,6 +261,34 @@ def test_what_was_changed_of_a_protocol_is_told_with_its_name(tmp_path):
         "book protocol (units 16, steps per epoch 170)"
     )
     assert describe_runs(collect_runs([], tmp_path / "whole")).endswith("book protocol")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"target": "p (mbar)"}, ", target p (mbar)"),
+        ({"horizon_rows": 72}, ", windows of 1440 rows, every 6, target 78 after the newest reading"),
+        (
+            {"earlier_horizon_rows": (6, 12, 18, 24)},
+            ", windows of 1440 rows, every 6, 5 targets, 12 to 150 after the newest reading",
+        ),
+        ({"val_stop_row": 290_000}, ", training to row 200000, validation to row 290000"),
+        ({"inputs": ("T (degC)",), "calendar": True}, ", inputs T (degC), the calendar as input"),
+        ({"sentinels": "fill"}, ", sentinels fill"),
+        ({"loss": "quantile", "quantiles": QUANTILES}, " (loss quantile)"),
+        ({"loss": "quantile", "quantiles": (0.1, 0.5, 0.9)}, " (loss quantile), quantiles 0.1, 0.5, 0.9"),
+    ],
+)
+def test_what_is_forecast_is_told_where_it_is_not_what_the_edition_forecasts(tmp_path, changes, told):
+    save_made_run(tmp_path, "run", "baseline", 0, protocol=changes)
+    assert describe_runs(collect_runs([], tmp_path)) == f"baseline seed 0; jena data, book protocol{told}"
+
+
+def test_the_options_of_reading_and_other_origins_are_told(tmp_path):
+    save_made_study(tmp_path, range(1), ("baseline",), reading="resample=1h")
+    save_made_study(tmp_path, range(1), ("baseline",), origin=80_000, reading="resample=1h")
+    told = "baseline seed 0; jena data read with resample=1h, book protocol, 2 periods"
+    assert describe_runs(collect_runs([], tmp_path)) == told
 
 
 def test_daily_errors_come_out_of_the_index_as_they_are_in_the_file(tmp_path):

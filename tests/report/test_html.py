@@ -252,6 +252,13 @@ def test_tables_have_only_what_latex_can_set_and_a_dash_for_runs_too_short_to_ov
     assert "0 of 0" not in write_markdown(judged)
 
 
+@pytest.mark.parametrize("horizon_rows", [144, 72])
+def test_the_caption_of_a_table_tells_the_windows_once(tmp_path, horizon_rows):
+    save_made_run(tmp_path, "run", "baseline", 0, protocol={"horizon_rows": horizon_rows})
+    told = f"windows of 1440 rows, every 6, target {horizon_rows + 6} after the newest reading"
+    assert write_markdown(judge_runs([], tmp_path)).count(told) == 1
+
+
 def test_a_target_without_a_unit_has_no_columns_in_it(tmp_path: Path) -> None:
     save_made_run(tmp_path, "run", protocol={"target": "price"})
     page = Page(render_report(judge_runs([], tmp_path)))
