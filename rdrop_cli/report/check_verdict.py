@@ -19,15 +19,99 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-ALPHA, ALPHA_RARE, MARGIN_SHARE, RARE = 0.05, 0.01, 0.02, 0.2
+ALPHA, ALPHA_RARE, MARGIN_SHARE, HALF, RARE = 0.05, 0.01, 0.02, 0.5, 0.2
 ALPHA_SIGNS = ALPHA - ALPHA_RARE
-BLOCK_DAYS, BOOK_EPOCHS, NOMINAL = 14, 30, 0.8
+BLOCK_DAYS, BOOK_EPOCHS, NOMINAL, SLACK = 14, 30, 0.8, 0.05
 TOLERANCE = 1e-7
 
 Curve = list[float]
 Pair = tuple[float, float]
 Daily = list[tuple[str, float, float]]  # day, windows, error
 Run = tuple[Any, Daily]  # metrics, and the daily errors
+Region = list[float | None]  # None for an open end
+
+
+def list_interval_claims(variant: str) -> dict[str, tuple[str, str]]:
+    return {
+        "dropout-intervals-narrow": (f"coverage-of-masks {variant}", "narrow"),
+        "residual-intervals-true": (f"coverage-of-masks,residual {variant}", "true"),
+        "conformal-intervals-true": (f"coverage-of-masks,residual,conformal {variant}", "true"),
+        "adaptive-intervals-true": (f"coverage-of-masks,residual,adaptive-conformal {variant}", "true"),
+    }
+
+
+# The claims of edition 1, and those of editions 2 and 3: the question of each, and the name of its region.
+CLAIMS: dict[int, dict[str, tuple[str, str]]] = {
+    1: {
+        "baseline-overfits": ("baseline-overfits-early", "most"),
+        "dropout-does-not-overfit": ("dropout-overfits", "rare"),
+        "steadier-scores": ("jitter-difference", "below"),
+        "best-not-much-lower": ("level-difference", "alike"),
+        "longer-to-converge": ("takes-longer", "most"),
+        "same-mask-matters": ("step-mask-level-difference", "above"),
+        "layer-before-hinders": ("layer-before-level-difference", "above"),
+        "beats-naive": ("below-naive", "most"),
+        "most-seeds-do-not-overfit": ("dropout-overfits", "few"),
+        "better-optimum": ("level-difference", "below"),
+        "resists-over-training": ("end-difference", "below"),
+        "smaller-gap": ("narrower-gap", "most"),
+        "dense-not-below-naive": ("above-naive dense", "not below"),
+        "stacked-better": ("level-difference stacked - dropout", "below"),
+        "reversed-worse-than-naive": ("above-naive gru-reversed", "above"),
+        "bidirectional-as-good": ("level-difference bidirectional - baseline", "alike"),
+        "bidirectional-sooner": ("sooner bidirectional - baseline", "most"),
+        "conv-worse-than-naive": ("above-naive conv", "above"),
+        "conv-gru-not-as-good": ("level-difference conv-gru - dropout", "above"),
+        **list_interval_claims("dropout"),
+    },
+    2: {
+        "lstm-beats-naive": ("test-above-1-naive lstm", "below"),
+        "lstm-validation": ("lowest-above-naive lstm", "below"),
+        "dense-not-below-naive": ("above-naive dense", "not below"),
+        "conv-worse-than-naive": ("above-naive conv-average", "above"),
+        "conv-worse-than-dense": ("level-difference conv-average - dense", "above"),
+        "lstm-overfits": ("overfits-early lstm", "most"),
+        "lstm-dropout-no-overfit": ("overfits-by-20 lstm-dropout", "rare"),
+        "lstm-dropout-better": ("test-difference lstm-dropout - lstm", "below"),
+        "lstm-dropout-validation": ("lowest-above-naive lstm-dropout", "below"),
+        "gru-stacked-best": ("test-difference gru-stacked - lstm-dropout", "below"),
+        "ten-percent-at-best": ("test-above-0.9-naive gru-stacked", "not below"),
+        "bidirectional-worse": ("level-difference lstm-bidirectional - lstm", "above"),
+        "bidirectional-sooner": ("sooner lstm-bidirectional - lstm", "most"),
+        **list_interval_claims("lstm-dropout"),
+    },
+}
+EDITION_2 = "book2", "book3", "demo2", "demo3"  # protocols
+
+
+def bound_region(name: str, margin: float) -> Region:
+    """Return the ends of a region by its name."""
+    regions: dict[str, Region] = {
+        "most": [HALF, None],
+        "few": [None, HALF],
+        "rare": [None, RARE],
+        "below": [None, 0.0],
+        "above": [0.0, None],
+        "not below": [-margin, None],
+        "alike": [-margin, margin],
+        "narrow": [None, -SLACK],
+        "true": [-SLACK, SLACK],
+    }
+    return regions[name]
+
+
+def list_claims(runs: dict[str, Run], page: Any) -> dict[str, tuple[str, str]]:
+    """Return the claims of the edition whose protocol the runs of a page follow; none if it confirms a choice."""
+    if page["confirmed_from_seed"] is not None:
+        return {}
+    return CLAIMS[2 if runs[page["runs"][0]["run_id"]][0]["protocol"]["name"] in EDITION_2 else 1]
+
+
+def list_bounds(question: str, claims: dict[str, tuple[str, str]], margin: float) -> Curve:
+    """Return the bounds that are tested: those of the claims about a question, or zero for a network of the table."""
+    regions = [bound_region(region, margin) for about, region in claims.values() if about == question]
+    bounds = {bound for region in regions or [[0.0]] for bound in region if bound is not None}
+    return sorted(bounds & {HALF} if is_share(question) else bounds)
 
 
 class Look(NamedTuple):
@@ -212,6 +296,21 @@ BY_KIND: dict[str, Callable[[list[Any]], float]] = {
     "test-above-1-naive": lambda runs: runs[0]["test"]["mae"] - runs[0]["naive"]["test_mae"],
     "test-above-0.9-naive": lambda runs: runs[0]["test"]["mae"] - 0.9 * runs[0]["naive"]["test_mae"],
 }
+
+
+SHARES = (
+    *("sooner", "overfits-early", "baseline-overfits-early"),
+    *("takes-longer", "below-naive", "narrower-gap"),
+)
+
+
+def is_share(question: str) -> bool:
+    return question.split()[0] in SHARES or find_rare_epochs(question) is not None
+
+
+def needs_turn(question: str) -> bool:
+    """Return whether a run that was still improving cannot answer no: the questions on overfitting."""
+    return "overfits" in question.split()[0]
 
 
 def find_rare_epochs(question: str) -> int | None:
@@ -436,12 +535,12 @@ def lay_out(starts: list[int], rows: int) -> Pair:
     return overlap, trace**2 / squared
 
 
-def intersect_looks(is_share: bool, looks: list[Look], index: int) -> Pair:
+def intersect_looks(of_share: bool, looks: list[Look], index: int) -> Pair:
     """Return the interval of values that no look excludes, for one question."""
-    low, high = (0.0, 1.0) if is_share else (-math.inf, math.inf)
+    low, high = (0.0, 1.0) if of_share else (-math.inf, math.inf)
     for look in looks:
         seen, wide, ends = look.seen[index], look.wide, (-math.inf, math.inf)
-        if is_share:
+        if of_share:
             ends = bound_share(int(sum(seen)), len(seen), look.boundary)
         elif len(seen) * (1 - 1e-9) > max(wide**2, 1):
             t = wide * math.sqrt((len(seen) - 1) / (len(seen) - wide**2))
@@ -458,7 +557,7 @@ def adjust_p(looks: list[Look], column: int, plan: list[int]) -> float:
 
 
 def bound_question(
-    question: Any,
+    question: str,
     looks: list[Look],
     index: int,
     p: dict[float, float],
@@ -474,34 +573,35 @@ def bound_question(
         half: half the width of the interval over periods.
         reach: share of seeds at each origin.
     """
-    mean, is_share, bets = statistics.fmean(values), question["kind"] == "share", find_rare_epochs(question["id"])
-    low, high = intersect_looks(is_share, looks, index)
+    mean, of_share, bets = statistics.fmean(values), is_share(question), find_rare_epochs(question)
+    low, high = intersect_looks(of_share, looks, index)
     if bets:
         high = bisect(lambda share: bet(shown, share) - 1 / ALPHA_RARE, 0.02, 1 - 1e-15)
     for bound in [bound for bound, each in p.items() if each <= ALPHA]:
         low, high = (max(low, bound), max(high, bound)) if mean > bound else (min(low, bound), min(high, bound))
     for bound in {*p, RARE} if bets else ():
         p[bound] = min(p.get(bound, 1.0), ALPHA / ALPHA_RARE / bet(shown, bound))
-    if (low, high) == (0.0, 1.0) if is_share else math.isinf(low) or math.isinf(high):
+    if (low, high) == (0.0, 1.0) if of_share else math.isinf(low) or math.isinf(high):
         return None, None
     if reach:
         return (low, high), (min(low, *reach), max(high, *reach))
     return (low, high), (mean - math.hypot(max(0.0, mean - low), half), mean + math.hypot(max(0.0, high - mean), half))
 
 
-def place(interval: Pair | None, region: list[float | None], is_share: bool) -> str:
+def place(interval: Pair | None, region: Region, of_share: bool) -> str:
     low, high = (-math.inf if region[0] is None else region[0], math.inf if region[1] is None else region[1])
     if interval is None or (interval[0] == interval[1] and interval[0] in (low, high)):
         return "undecided"
-    room = 1e-9 if is_share else 0.0
+    room = 1e-9 if of_share else 0.0
     if interval[0] >= low - room and interval[1] <= high + room:
         return "holds"
     return "does-not-hold" if interval[1] <= low + room or interval[0] >= high - room else "undecided"
 
 
-def choose_p(question: Any, region: list[float | None]) -> float | None:
+def choose_p(question: Any, region: Region) -> float | None:
     """Return the largest p of the bounds if the estimate lies between them, else the p of the nearest one."""
-    p = {of_bound["bound"]: float(of_bound["p"]) for of_bound in question["p"] if of_bound["bound"] in region}
+    ends = [end for end in region if end is not None]
+    p = {of["bound"]: float(of["p"]) for of in question["p"] if any(abs(of["bound"] - e) <= TOLERANCE for e in ends)}
     if not p or not question["looked"]:
         return None
     low, high = (-math.inf if region[0] is None else region[0], math.inf if region[1] is None else region[1])
@@ -579,9 +679,9 @@ def average(at_origins: dict[int, dict[int, float]]) -> dict[int, float]:
     return {seed: statistics.fmean(of_seed[seed] for of_seed in at_origins.values()) for seed in seeds}
 
 
-def decide_seeds(question: Any, means: dict[int, float]) -> dict[int, float]:
+def decide_seeds(question: str, means: dict[int, float]) -> dict[int, float]:
     """Return the number of every seed; for a share, whether most of its origins show it."""
-    if question["kind"] == "mean":
+    if not is_share(question):
         return means
     return {seed: float(mean > 0.5) for seed, mean in means.items() if mean != 0.5}
 
@@ -603,6 +703,8 @@ def check_networks(compare: Comparison, verdict: Any, grouped: dict[str, dict[in
         exact = bound_at_tail(shown, of, ALPHA / 2) if of else None
         compare.expect(f"{label}: overfitting, interval", told["interval"], exact)
         answer = questions.get(row["question"], {"estimate": None, "interval": None})
+        if "networks" in answer:
+            compare.expect(f"{label}: compared", answer["networks"], [row["reference"], label])
         compare.expect(f"{label}: difference", row["difference"], answer["estimate"])
         compare.expect(f"{label}: difference, interval", row["interval"], answer["interval"])
         if row["difference"] is not None:
@@ -690,36 +792,45 @@ def spread_over_periods(
 def check_claim(
     compare: Comparison,
     claim: Any,
-    questions: list[Any],
-    at_origins: dict[int, dict[str, dict[int, Run]]],
+    region: Region,
+    asked: "Asked | None",
     interval: Pair | None,
+    at_origins: dict[int, dict[str, dict[int, Run]]],
 ) -> None:
     """Recompute the verdict on a claim, the onset of overfitting, and which runs were still improving."""
-    question = next((each for each in questions if each["id"] == claim["question"]), None)
-    if question:
-        for name in ("estimate", "interval"):
-            compare.expect(f"{claim['id']}: {name}", claim[name], question[name])
-        compare.expect(f"{claim['id']}: seeds", claim["seeds"], [int(seed) for seed in question["by_seed"]])
-        compare.expect(f"{claim['id']}: p", claim["p"], choose_p(question, claim["region"]))
-    found = place(interval, claim["region"], question is not None and question["kind"] == "share")
-    if claim["onset"] and question:
-        until = find_rare_epochs(question["id"])
-        shown = next(iter(measure_origins(question, at_origins).values()))
-        runs = {str(seed): at_origins[0][question["networks"][0]][seed][0] for seed, x in shown.items() if x}
-        onsets = {seed: onset(run["history"]["val_loss"][:until]) for seed, run in runs.items()}
-        known = {seed: epoch for seed, epoch in onsets.items() if epoch}
-        compare.expect(f"{claim['id']}: onset", claim["onset"], known)
-    if claim["still_improving"] and question:  # such a run cannot show that it does not overfit
-        (label,) = question["networks"]
-        late = [
-            seed
-            for seed in claim["still_improving"]
-            if any(is_late(grouped[label][seed][0]) for grouped in at_origins.values() if seed in grouped[label])
-        ]
-        compare.expect(f"{claim['id']}: still improving", claim["still_improving"], late)
-        denied = "holds" if claim["region"][1] is not None else "does-not-hold"
-        found = "undecided" if found == denied else found
-    compare.expect(f"{claim['id']}: verdict", claim["verdict"], found)
+    name, found, late, onsets = claim["id"], "undecided", list[int](), dict[str, int]()
+    if asked:
+        question, found = asked.question, place(interval, region, is_share(asked.id))
+        for figure in ("estimate", "interval"):
+            compare.expect(f"{name}: {figure}", claim[figure], question[figure])
+        compare.expect(f"{name}: seeds", claim["seeds"], [int(seed) for seed in question["by_seed"]])
+        compare.expect(f"{name}: p", claim["p"], choose_p(question, region))
+    if asked and needs_turn(asked.id):
+        (label,) = asked.question["networks"]
+        late = list_late(asked, at_origins)
+        shown = next(iter(asked.found.values()))
+        curves = {seed: at_origins[0][label][seed][0]["history"]["val_loss"] for seed, x in shown.items() if x}
+        found_at = {seed: onset(curve[: find_rare_epochs(asked.id)]) for seed, curve in curves.items()}
+        onsets = {str(seed): epoch for seed, epoch in found_at.items() if epoch}
+    compare.expect(f"{name}: onset", claim["onset"], onsets)
+    compare.expect(f"{name}: still improving", claim["still_improving"], late)
+    compare.expect(f"{name}: verdict", claim["verdict"], "undecided" if late and denies(found, region) else found)
+
+
+def list_late(asked: "Asked", at_origins: dict[int, dict[str, dict[int, Run]]]) -> list[int]:
+    """Return the seeds that do not overfit and have a run that was still improving: more epochs might show it."""
+    (label,) = asked.question["networks"]
+    grouped = [of_origin[label] for of_origin in at_origins.values()]
+    return [
+        seed
+        for seed, x in asked.numbers.items()
+        if not x and any(is_late(runs[seed][0]) for runs in grouped if seed in runs)
+    ]
+
+
+def denies(verdict: str, region: Region) -> bool:
+    """Return whether a verdict on a share says that few seeds show it."""
+    return verdict == ("holds" if region[1] is not None else "does-not-hold")
 
 
 class Asked(NamedTuple):
@@ -729,12 +840,18 @@ class Asked(NamedTuple):
         found: numbers by origin and seed; for a joint question, by dataset and seed.
         rows: length of the validation period, which determines how far origins overlap.
         by_day: daily numbers of the runs of each seed.
+        bounds: those that are tested.
     """
 
     question: Any
     found: dict[int, dict[int, float]]
     rows: int
     by_day: dict[int, Daily]
+    bounds: Curve
+
+    @property
+    def id(self) -> str:
+        return str(self.question["id"])
 
     @property
     def means(self) -> dict[int, float]:
@@ -742,7 +859,7 @@ class Asked(NamedTuple):
 
     @property
     def numbers(self) -> dict[int, float]:
-        return decide_seeds(self.question, self.means)
+        return decide_seeds(self.id, self.means)
 
     @property
     def estimates(self) -> Curve:
@@ -751,36 +868,36 @@ class Asked(NamedTuple):
     @property
     def is_covered(self) -> bool:
         """Whether its interval covers the period, which only a mean's can."""
-        name = self.question["id"]
-        in_period = len(self.found) > 1 or "level-difference" in name or find_sources(name) is not None
-        return bool(self.question["kind"] == "mean" and in_period)
+        in_period = len(self.found) > 1 or "level-difference" in self.id or find_sources(self.id) is not None
+        return not is_share(self.id) and in_period
 
 
 def ask_page(page: Any, runs: dict[str, Run], at_origins: dict[int, dict[str, dict[int, Run]]]) -> list[Asked]:
-    asked = []
+    asked, claims, margin = [], list_claims(runs, page), MARGIN_SHARE * naive_error(page, runs)
     for question in page["questions"]:
         found = measure_origins(question, at_origins)
         sides = [at_origins[0][label] for label in question["networks"]]
         seeds = set.intersection(*map(set, sides)) if sides else set[int]()
         by_day = {seed: differ_by_day(question["id"], [side[seed] for side in sides]) for seed in seeds}
-        asked.append(Asked(question, found, period_rows(page, runs), by_day))
+        bounds = list_bounds(question["id"], claims, margin)
+        asked.append(Asked(question, found, period_rows(page, runs), by_day, bounds))
     return asked
 
 
 def join_pages(verdict: Any, runs: dict[str, Run], pages: list[list[Asked]]) -> list[Asked]:
     """Return the joint questions: a seed's number in each dataset, in units of its naive error."""
-    joined = []
+    joined, claims = [], list_claims(runs, verdict["datasets"][0])
     for question in verdict["questions"]:
         found = dict[int, dict[int, float]]()
         for place_, (page, asked) in enumerate(zip(verdict["datasets"], pages, strict=True)):
-            is_error = question["kind"] == "mean" and not find_sources(question["id"])
+            is_error = not is_share(question["id"]) and not find_sources(question["id"])
             unit = naive_error(page, runs) if is_error else 1.0
             same = next((each for each in asked if each.question["id"] == question["id"]), None)
             if same and same.numbers:
                 found[place_] = {seed: value / unit for seed, value in same.numbers.items()}
         shared = set.intersection(*map(set, found.values()))
         found = {place_: {seed: of_seed[seed] for seed in sorted(shared)} for place_, of_seed in found.items()}
-        joined.append(Asked(question, found, 1, {}))
+        joined.append(Asked(question, found, 1, {}, list_bounds(question["id"], claims, MARGIN_SHARE)))
     return joined
 
 
@@ -792,12 +909,11 @@ def check_answers(compare: Comparison, asked: list[Asked], plan: list[int]) -> l
     """Recompute the answers to all questions together; return the deciding intervals."""
     numbers = [each.numbers for each in asked]
     table = [[of_question.get(seed) for of_question in numbers] for seed in sorted(set().union(*numbers))]
-    bounds = [(q, each["bound"]) for q, of in enumerate(asked) for each in of.question["p"]]
-    columns = [(q, bound) for q, bound in bounds if not find_rare_epochs(asked[q].question["id"]) or bound != RARE]
-    looks = take_looks(table, columns, [q for q, each in enumerate(asked) if each.question["kind"] == "mean"], plan)
+    columns = [(q, bound) for q, each in enumerate(asked) for bound in each.bounds]
+    looks = take_looks(table, columns, [q for q, each in enumerate(asked) if not is_share(each.id)], plan)
     compared, intervals = sum(each.is_covered for each in asked), list[Pair | None]()
     for index, each in enumerate(asked):
-        question, name, estimates = each.question, each.question["id"], each.estimates
+        question, name, estimates = each.question, each.id, each.estimates
         values, period, several = list(numbers[index].values()) or [math.nan], None, len(estimates) > 1
         if several and each.is_covered:
             period = bound_origins(each.found, each.rows, compared)
@@ -806,39 +922,38 @@ def check_answers(compare: Comparison, asked: list[Asked], plan: list[int]) -> l
         p = {bound: adjust_p(looks, column, plan) for column, (q, bound) in enumerate(columns) if q == index}
         reach = estimates if several and not each.is_covered else []
         half, shown = period[1] if period else 0.0, list(each.means.values())
-        known, interval = bound_question(question, looks, index, p, values, shown, half, reach)
+        known, interval = bound_question(name, looks, index, p, values, shown, half, reach)
         intervals.append(interval)
         compare.expect(f"{name}: by seed", list(question["by_seed"].values()), list(numbers[index].values()))
         compare.expect(f"{name}: estimate", question["estimate"], statistics.fmean(values))
-        exact = bound_at_tail(int(sum(values)), len(values), ALPHA / 2) if question["kind"] == "share" else None
+        exact = bound_at_tail(int(sum(values)), len(values), ALPHA / 2) if is_share(name) else None
+        compare.expect(f"{name}: kind", question["kind"], "share" if is_share(name) else "mean")
+        compare.expect(f"{name}: looked", question["looked"], looks[-1].seeds if looks else 0)
         compare.expect(f"{name}: exact interval", question["exact_interval"], exact)
         compare.expect(f"{name}: interval of the seeds", question["seeds_interval"], known)
         compare.expect(f"{name}: interval", question["interval"], interval)
         told = question["origins"] or question["period"] or {"error": None, "half": None}
         compare.expect(f"{name}: period", (told["error"], told["half"]), period or (None, None))
         compare.expect(f"{name}: origins", told.get("estimates", []), estimates if several else [])
-        for of_bound in question["p"]:
-            compare.expect(f"{name}: p at {of_bound['bound']}", of_bound["p"], p.get(of_bound["bound"]))
+        compare.expect(f"{name}: p", [(of["bound"], of["p"]) for of in question["p"]], sorted(p.items()))
     return intervals
 
 
-def check_joined(compare: Comparison, verdict: Any, intervals: dict[str, Pair | None]) -> None:
-    """Recompute the joint claims: the verdict on each, and the number of datasets in which it holds."""
-    questions = {question["id"]: question for question in verdict["questions"]}
-    for claim in verdict["claims"]:
-        name, question = f"joined {claim['id']}", questions.get(claim["question"], {"kind": "", "by_seed": {}})
-        of_datasets = [each for page in verdict["datasets"] for each in page["claims"] if each["id"] == claim["id"]]
-        found = place(intervals.get(claim["question"]), claim["region"], question["kind"] == "share")
-        late = {str(seed) for each in of_datasets for seed in each["still_improving"]}
-        denied = "holds" if claim["region"][1] is not None else "does-not-hold"
-        if found == denied and any(question["by_seed"].get(seed) == 0 for seed in late):
-            found = "undecided"  # such runs cannot show that they do not overfit
-        compare.expect(f"{name}: verdict", claim["verdict"], found)
-        judged = [each["verdict"] for each in of_datasets if each["seeds"]]
-        holds = judged.count("holds")
-        compare.expect(f"{name}: datasets", (claim["holds_in"], claim["datasets"]), (holds, len(judged)))
-        least = bound_at_tail(holds, len(judged), ALPHA / 2)[0] if judged else 0.0
-        compare.expect(f"{name}: least share", claim["least_share"], least)
+def check_joined(
+    compare: Comparison, claim: Any, region: Region, asked: Asked | None, interval: Pair | None, pages: list[Any]
+) -> None:
+    """Recompute the verdict on a joint claim, and the number of datasets in which it holds."""
+    name, found = f"joined {claim['id']}", place(interval, region, asked is not None and is_share(asked.id))
+    of_datasets = [each for page in pages for each in page["claims"] if each["id"] == claim["id"]]
+    late = {seed for each in of_datasets for seed in each["still_improving"]}
+    if asked and denies(found, region) and any(asked.numbers.get(seed) == 0 for seed in late):
+        found = "undecided"  # such runs cannot show that they do not overfit
+    compare.expect(f"{name}: verdict", claim["verdict"], found)
+    judged = [each["verdict"] for each in of_datasets if each["seeds"]]
+    holds = judged.count("holds")
+    compare.expect(f"{name}: datasets", (claim["holds_in"], claim["datasets"]), (holds, len(judged)))
+    least = bound_at_tail(holds, len(judged), ALPHA / 2)[0] if judged else 0.0
+    compare.expect(f"{name}: least share", claim["least_share"], least)
 
 
 def check(verdict: Any, runs: dict[str, Run]) -> Comparison:
@@ -856,12 +971,35 @@ def check(verdict: Any, runs: dict[str, Run]) -> Comparison:
         compare.expect("margin", page["plan"]["margin"], MARGIN_SHARE * naive_error(page, runs))
         check_networks(compare, page, layout[0])
         check_variance(compare, page, runs, layout)
-        of_page = {each.question["id"]: intervals.pop(0) for each in questions}
-        for claim in page["claims"]:
-            check_claim(compare, claim, page["questions"], layout, of_page.get(claim["question"]))
+        of_page = {each.id: (each, intervals.pop(0)) for each in questions}
+        margin = MARGIN_SHARE * naive_error(page, runs)
+        for claim, about, region in match_claims(compare, page, list_claims(runs, page), margin):
+            of_claim, interval = of_page.get(about, (None, None))
+            check_claim(compare, claim, region, of_claim, interval, layout)
     if joined:
-        check_joined(compare, verdict, {each.question["id"]: intervals.pop(0) for each in joined})
+        of_joined = {each.id: (each, intervals.pop(0)) for each in joined}
+        for claim, about, region in match_claims(compare, verdict, list_claims(runs, pages[0]), MARGIN_SHARE):
+            of_claim, interval = of_joined.get(about, (None, None))
+            check_joined(compare, claim, region, of_claim, interval, pages)
     return compare
+
+
+def match_claims(
+    compare: Comparison, page: Any, claims: dict[str, tuple[str, str]], margin: float
+) -> list[tuple[Any, str, Region]]:
+    """Return what a page says of each claim of the edition, with its question and its region."""
+    told = {claim["id"]: claim for claim in page["claims"]}
+    compare.different += [f"{name}: the verdict omits this claim" for name in claims if name not in told]
+    compare.different += [
+        f"{name}: no claim of the edition that the runs follow" for name in told if name not in claims
+    ]
+    found = [
+        (told[name], about, bound_region(region, margin)) for name, (about, region) in claims.items() if name in told
+    ]
+    for claim, about, region in found:
+        compare.expect(f"{claim['id']}: question", claim["question"], about)
+        compare.expect(f"{claim['id']}: region", claim["region"], region)
+    return found
 
 
 def main(arguments: list[str]) -> int:

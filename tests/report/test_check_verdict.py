@@ -13,11 +13,16 @@ import pytest
 
 import rdrop_cli.report.check_verdict
 from rdrop_cli.analysis.across import judge_datasets
-from rdrop_cli.analysis.collect import collect_datasets
+from rdrop_cli.analysis.collect import collect_datasets, collect_runs
+from rdrop_cli.analysis.confirm import confirm_best
+from rdrop_cli.analysis.edition_claims import list_claims
 from rdrop_cli.analysis.joint_test import Plan
+from rdrop_cli.analysis.judged import describe_region
 from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.files import to_json
+from rdrop_cli.report.check_verdict import CLAIMS, EDITION_2, bound_region
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.study.editions import EDITIONS
 from tests.analysis.made_runs import (
     save_daily_coverage,
     save_datasets,
@@ -123,9 +128,55 @@ def change_effect(verdict: Any) -> None:
     next(row for row in verdict["networks"] if row["effect"] == "undecided")["effect"] = "lower"
 
 
+def find_claim(verdict: Any, claim_id: str) -> Any:
+    return next(claim for claim in verdict["claims"] if claim["id"] == claim_id)
+
+
+def move_a_region(verdict: Any) -> None:
+    find_claim(verdict, "best-not-much-lower").update(region=[-1.0, 1.0], p=None, verdict="holds")
+
+
+def forget_a_bound(verdict: Any) -> None:
+    verdict["questions"][3]["p"].pop(0)
+
+
+def forget_onsets(verdict: Any) -> None:
+    find_claim(verdict, "baseline-overfits")["onset"] = {}
+
+
+def forget_a_claim(verdict: Any) -> None:
+    verdict["claims"].pop(3)
+
+
+def judge_by_another_question(verdict: Any) -> None:
+    other = find_claim(verdict, "resists-over-training")
+    names = "question", "estimate", "interval", "p", "seeds", "verdict"
+    find_claim(verdict, "better-optimum").update({name: other[name] for name in names})
+
+
+def call_a_mean_a_share(verdict: Any) -> None:
+    verdict["questions"][3]["kind"] = "share"
+
+
+def claim_a_later_look(verdict: Any) -> None:
+    verdict["questions"][0]["looked"] += 1
+
+
+def compare_with_another(verdict: Any) -> None:
+    next(row for row in verdict["networks"] if row["effect"] == "undecided")["reference"] = "dense"
+
+
 @pytest.mark.parametrize(
     "change",
     [
+        move_a_region,
+        forget_a_bound,
+        forget_onsets,
+        forget_a_claim,
+        judge_by_another_question,
+        call_a_mean_a_share,
+        claim_a_later_look,
+        compare_with_another,
         change_estimate,
         change_claim,
         change_p_of_a_claim,
@@ -147,6 +198,40 @@ def test_it_finds_what_is_wrong(study: Path, tmp_path: Path, change: Callable[[A
     code, lines = check(tmp_path / "verdict.json", study / "runs")
     assert code == 1
     assert lines[0].startswith("DIFFERS ")
+
+
+def test_it_finds_the_runs_that_were_still_improving_itself(tmp_path: Path) -> None:
+    save_made_study(tmp_path / "runs", range(7))
+    falling = [0.4 - 0.005 * epoch for epoch in range(40)]
+    save_made_run(tmp_path / "runs", "late", "dropout", 7, falling, falling)
+    judged = judge_runs([], tmp_path / "runs", Plan((8,)))
+    claim = judged.find("most-seeds-do-not-overfit")
+    assert (claim.verdict, claim.reason, claim.improving) == ("undecided", "still-improving", (7,))
+    (tmp_path / "verdict.json").write_text(to_json(judged.to_json()))
+    assert check(tmp_path / "verdict.json", tmp_path / "runs") == (0, [ANY])
+    verdict = json.loads((tmp_path / "verdict.json").read_text())
+    find_claim(verdict, "most-seeds-do-not-overfit").update(still_improving=[], verdict="holds", reason="decided")
+    (tmp_path / "verdict.json").write_text(json.dumps(verdict))
+    code, lines = check(tmp_path / "verdict.json", tmp_path / "runs")
+    assert (code, len(lines)) == (1, 3)
+
+
+def test_a_confirmed_choice_comes_to_the_same(tmp_path: Path) -> None:
+    variants = "baseline", "dropout", "naive-step"
+    save_made_study(tmp_path / "runs", range(11), variants, noise_of_seeds=0.001, moved_by=-0.01)
+    judged = confirm_best(collect_runs([], tmp_path / "runs"), Plan(), 3)
+    assert "lower" in [row.effect for row in judged.networks]
+    (tmp_path / "verdict.json").write_text(to_json(judged.to_json()))
+    assert check(tmp_path / "verdict.json", tmp_path / "runs") == (0, [ANY])
+
+
+@pytest.mark.parametrize("protocol", EDITIONS)
+def test_it_knows_the_claims_of_every_edition(protocol: str) -> None:
+    claims = list_claims(EDITIONS[protocol])
+    known = CLAIMS[2 if protocol in EDITION_2 else 1]
+    assert {name: (question, bound_region(region, 0.006)) for name, (question, region) in known.items()} == {
+        claim.id: (claim.question.id, describe_region(claim.region(0.006))) for claim in claims
+    }
 
 
 def test_other_looks_and_more_seeds_than_flips_are_tried_for_come_to_the_same(tmp_path: Path) -> None:
