@@ -94,6 +94,10 @@ class Collection:
         """The edition of the protocol; the first edition for a user's own protocol."""
         return EDITIONS.get(self.used[0].protocol.name, BOOK) if self.used else BOOK
 
+    def find_run(self, network: Network) -> Metrics | None:
+        """Return a run of a network."""
+        return next((run for run in self.used if read_network(run) == network), None)
+
     @property
     def curves(self) -> RunCurves:
         """Any run, for the figures that all have in common: the unit, and the naive forecast's error."""

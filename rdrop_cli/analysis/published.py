@@ -16,6 +16,7 @@ from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.editions import BOOK, EDITIONS, Edition
 from rdrop_cli.study.variants import find_own_cell
 
+JENA = "jena"  # the data of all editions
 PUBLISHED_NAIVE_VAL_MAE = 0.29  # as printed: 2.57 °C
 PUBLISHED_TARGET_STD = 8.84  # standard deviation of T (degC) over rows 0–199,999 of the Jena data
 PUBLISHED_SEED = 0  # no seed was set; the field needs a value
@@ -103,7 +104,8 @@ def _list_unlike_published(run: Metrics) -> list[str]:
 def _list_unlike(run: Metrics, edition: Edition) -> list[str]:
     book, protocol = edition.protocol.to_json(), run.protocol.to_json()
     unlike = [name for name in book if name not in FREE_FIELDS and protocol[name] != book[name]]
-    return unlike if run.cell == find_own_cell(run.variant) else ["cell", *unlike]
+    own_cell, own_data = run.cell == find_own_cell(run.variant), run.dataset.name == JENA
+    return [*([] if own_data else ["dataset"]), *([] if own_cell else ["cell"]), *unlike]
 
 
 def _build_run(model: str, rows: list[dict[str, str]]) -> RunCurves:

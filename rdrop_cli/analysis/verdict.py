@@ -6,7 +6,7 @@ valid at every look of the plan (`joint_test`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from rdrop_cli.analysis.answers import Answer, answer_questions
@@ -68,8 +68,9 @@ def ask_page(collection: Collection) -> Page:
     asked = {claim.question.id: _ask(claim.question, claims, collection, margin) for claim in claims}
     keys = dict[Network, str]()
     for network, difference in ask_differences(collection).items():
-        keys[network] = _find_same(network, claims, collection) or difference.question.id
-        asked.setdefault(keys[network], difference)
+        own = _tell_apart(difference, asked, network)
+        keys[network] = _find_same(network, claims, collection) or own.question.id
+        asked.setdefault(keys[network], own)
     return Page(collection, margin, asked, keys)
 
 
@@ -79,8 +80,8 @@ def judge_page(page: Page, answered: Mapping[str, Answer], plan: Plan) -> StudyV
     if not collection.networks:
         return StudyVerdict(collection, plan, margin, (), ())
     answers = {key: answered.get(key) or Answer(each.question) for key, each in asked.items()}
-    published = load_published_like(collection.used[0]) if collection.used else {}
-    printed = load_printed_like(collection.used[0]) if collection.used else {}
+    like = next(map(collection.find_run, collection.claimed.values()), None)
+    published, printed = (load_published_like(like), load_printed_like(like)) if like else ({}, {})
     return StudyVerdict(
         collection,
         plan,
@@ -107,6 +108,14 @@ def _ask(question: Question, claims: Sequence[Claim], collection: Collection, ma
     labels = label_networks(collection.networks)
     named = tuple(labels[network] for network in networks)
     return Asked(question, origins, list_bounds(question, claims, margin), named, collection.validation_rows)
+
+
+def _tell_apart(difference: Asked, asked: Mapping[str, Asked], network: Network) -> Asked:
+    """Return a question of the table under an id that no claim's question has about networks of other cells."""
+    question = difference.question
+    if question.id not in asked or asked[question.id].networks == difference.networks:
+        return difference
+    return replace(difference, question=replace(question, id=f"{question.id}, {network.cell}"))
 
 
 def _find_same(network: Network, claims: Sequence[Claim], collection: Collection) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from rdrop_cli.analysis.collect import Collection
 from rdrop_cli.analysis.intervals import measure_half_width
 from rdrop_cli.analysis.judged import ClaimVerdict, StudyVerdict
 from rdrop_cli.analysis.measures import WINDOW_EPOCHS, measure_end, measure_level
@@ -184,8 +185,7 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
     collection = judged.collection
     looks, labels = tell_apart(list_shown(judged)), label_networks(collection.networks)
     scale, unit = _choose_unit(collection.curves)
-    published = load_published_like(collection.used[0]) if collection.used else {}
-    overlaid = {each: published[each.variant] for each in looks if each.is_of_the_study and each.variant in published}
+    overlaid = _find_published(collection, [network for network in looks if network.is_of_the_study])
     with draw_figure(path, figsize=(width, 5.0 if width == WIDE else 5.8)) as (figure, axes):
         opacity = BAND_OPACITY if len(looks) <= FEW_BANDS else FAINT_OPACITY
         for network, look in looks.items():
@@ -210,6 +210,13 @@ def draw_curves(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
         axes.set_ylabel(f"validation error{unit}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         _explain_lines(figure, axes.get_legend_handles_labels()[0], width)
+
+
+def _find_published(collection: Collection, networks: Sequence[Network]) -> dict[Network, RunCurves]:
+    """Return the published run of each network that has one."""
+    like = {network: run for network in networks if (run := collection.find_run(network))}
+    published = {network: load_published_like(run).get(network.variant) for network, run in like.items()}
+    return {network: curves for network, curves in published.items() if curves}
 
 
 def _limit_curves(axes: "Axes", runs: Sequence[RunCurves], scale: float, epochs: int) -> None:

@@ -21,7 +21,7 @@ from rdrop_cli.runs.metrics import Setting, build_metrics
 from rdrop_cli.series.table import Source
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.editions import PROTOCOLS
-from tests.analysis.made_runs import save_made_study
+from tests.analysis.made_runs import save_made_run, save_made_study
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +159,14 @@ def test_runs_that_are_not_like_the_published_ones_are_not_compared_with_them(ot
 
 def test_sentinels_and_epochs_may_differ_from_the_published_ones():
     assert list(match_published([book_run(sentinels="fill", epochs=5, name="mine")])) == ["dropout"]
+
+
+def test_nothing_was_published_of_other_data_and_of_other_cells(tmp_path):
+    save_made_study(tmp_path / "weather", range(2), dataset="synthetic")
+    assert {claim.published for claim in judge_runs([], tmp_path / "weather").claims} == {None}
+    for cell, day in (("gru", 1), ("lstm", 2)):  # the claims are about the newest run's cell
+        for variant in ("baseline", "dropout"):
+            save_made_run(tmp_path / "cells", f"{variant}-{cell}", variant, day=day, document={"cell": cell})
+    judged = judge_runs([], tmp_path / "cells")
+    assert {network.cell for network in judged.collection.claimed.values()} == {"lstm"}
+    assert {claim.published for claim in judged.claims} == {None}

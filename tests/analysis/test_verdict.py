@@ -11,6 +11,7 @@ import pytest
 from rdrop_cli.analysis import looks
 from rdrop_cli.analysis.claims import CLAIMS, Region
 from rdrop_cli.analysis.collect import collect_runs
+from rdrop_cli.analysis.confirm import confirm_best
 from rdrop_cli.analysis.edition_claims import EDITION_1
 from rdrop_cli.analysis.intervals import Interval
 from rdrop_cli.analysis.joint_test import ALPHA, Plan
@@ -29,7 +30,7 @@ from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import to_json
 from rdrop_cli.report.summary import summarise
 from rdrop_cli.report.words import explain_claim, list_unjudged
-from tests.analysis.made_runs import SHA256, save_made_run, save_made_study
+from tests.analysis.made_runs import SHA256, make_book_curve, save_made_run, save_made_study
 
 STUDY = Study(SHA256, "book", "T (degC)", "")
 
@@ -139,6 +140,37 @@ def test_an_unknown_claim_is_refused_with_those_that_there_are():
     check_claim_ids([CLAIMS[0].id])
     with pytest.raises(UsageError, match=r"expected one of baseline-overfits, .*received 'overfits'"):
         check_claim_ids(["overfits"])
+
+
+def save_two_cells(runs_dir):
+    """Leave a baseline and a bidirectional network of both cells: the LSTM, which is newer, is worse."""
+    for seed in range(8):
+        for cell, day, moved in (("gru", 1, -0.01), ("lstm", 2, 0.02)):
+            for variant in ("baseline", "bidirectional"):
+                val_loss, train_mae = make_book_curve("baseline", seed + 50 * day + len(variant))
+                val_loss = val_loss + (moved if variant == "bidirectional" else 0.0)
+                run_id = f"{variant}-s{seed}-{cell}"
+                save_made_run(runs_dir, run_id, variant, seed, val_loss, train_mae, day=day, document={"cell": cell})
+
+
+def test_a_network_of_another_cell_than_the_claims_has_its_own_answer(tmp_path):
+    save_two_cells(tmp_path)
+    judged = judge_runs([], tmp_path)
+    rows = {row.label: row for row in judged.networks}
+    assert judged.find("bidirectional-as-good").answer == rows["bidirectional-lstm"].answer
+    assert rows["bidirectional-lstm"].effect == "higher"
+    assert rows["bidirectional"].effect == "lower"
+    assert rows["bidirectional"].answer.estimate == pytest.approx(-0.01, abs=0.002)
+    assert len(judged.answers) == len(judged.to_json()["questions"]) == 4
+
+
+def test_a_choice_that_a_claim_is_about_too_is_confirmed(tmp_path):
+    for seed in range(4):
+        for variant, moved in (("baseline", 0.0), ("bidirectional", -0.01), ("stacked", 0.01)):
+            val_loss, train_mae = make_book_curve("baseline", seed)
+            save_made_run(tmp_path, f"{variant}-s{seed}", variant, seed, val_loss + moved, train_mae)
+    told = summarise(confirm_best(collect_runs([], tmp_path), Plan(), 2))
+    assert "bidirectional, the best of 3 networks on the seeds below 2, cannot be told apart from baseline" in told
 
 
 def test_what_to_train_next_is_the_next_look_that_can_decide(tmp_path, eight):
