@@ -159,8 +159,11 @@ def _judge(claim: Claim, answers: Mapping[str, Answer], studies: Mapping[str, St
     question, region = claim.question, claim.region(MARGIN_SHARE)
     answer = answers.get(question.id) or Answer(question)
     verdict = place(answer.interval, region, question.is_share)
-    by_dataset = {name: each for name, study in studies.items() if (each := study.find(claim.id)).has_answer}
+    found = {name: study.find(claim.id) for name, study in studies.items()}
+    by_dataset = {name: each for name, each in found.items() if each.has_answer}
     reason = explain_reason(answer, {}, region, verdict)
+    if not by_dataset:
+        reason = next((each.reason for each in found.values() if each.reason != "no-runs"), "no-runs")
     improving = {seed for each in by_dataset.values() for seed in each.improving}
     if denies(verdict, region) and any(answer.by_seed.get(seed) == 0.0 for seed in improving):
         verdict, reason = "undecided", "still-improving"

@@ -81,6 +81,9 @@ class Judged(Protocol):
     @property
     def claim(self) -> Claim: ...
 
+    @property
+    def reason(self) -> Reason: ...
+
 
 Found = TypeVar("Found", bound=Judged)
 

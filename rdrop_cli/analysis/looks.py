@@ -63,7 +63,7 @@ def identify_study(collections: Iterable[Collection]) -> Study:
     runs = [collection.used[0] for collection in collections]
     return Study(
         sha256="+".join(sorted(run.dataset.sha256 for run in runs)),
-        protocol=runs[0].protocol.name if runs else "",
+        protocol="+".join(sorted({run.protocol.name for run in runs})),
         target="+".join(sorted({run.protocol.target for run in runs})),
         where="+".join(sorted(filter(None, (run.dataset.where for run in runs)))),
         settings=" + ".join(sorted({describe_settings(run.protocol) for run in runs} - {""})),

@@ -43,7 +43,7 @@ def write_page(judged: StudyVerdict, explain: bool = False) -> Iterator[str]:
     if asked:
         yield ""
         yield from _write_claims(judged, asked, explain)
-    if unjudged := list_unjudged(judged, lambda claim: claim.id):
+    if unjudged := list_unjudged(judged.claims, lambda claim: claim.id):
         yield ""
         for line in unjudged:
             yield from wrap(line)
@@ -152,7 +152,7 @@ def _write_networks(judged: StudyVerdict) -> Iterator[str]:
             yield row.label
         label = row.label if len(row.label) <= width else ""
         yield f"{label:<{width}}{format_attempts(row.attempts):>9}{row.level:>9.4f}{overfit:>9}{test:>9}"
-        yield f"  {describe_comparison(row)}"
+        yield from wrap(describe_comparison(row), indent="  ")
 
 
 def _explain_rule(judged: StudyVerdict) -> str:

@@ -1,13 +1,13 @@
 """A verdict as text: formats of numbers, and sentences about one claim or one network."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 
 from rdrop_cli.analysis.answers import Answer
 from rdrop_cli.analysis.claims import Claim
 from rdrop_cli.analysis.collect import Attempts, Collection
 from rdrop_cli.analysis.intervals import Interval
-from rdrop_cli.analysis.judged import ClaimVerdict, Reason, StudyVerdict
+from rdrop_cli.analysis.judged import ClaimVerdict, Judged, Reason, StudyVerdict
 from rdrop_cli.analysis.network import label_networks
 from rdrop_cli.analysis.networks import NetworkRow
 from rdrop_cli.analysis.outlook import Outlook
@@ -167,13 +167,14 @@ def describe_published(judged: StudyVerdict) -> list[str]:
     return [f"The published runs, one of each network, {'; they '.join(parts)}."] if parts else []
 
 
-def list_unjudged(judged: StudyVerdict, name: Callable[[Claim], str]) -> list[str]:
+def list_unjudged(claims: Iterable[Judged], name: Callable[[Claim], str]) -> list[str]:
     """Name the claims that no seed answers, one sentence per reason."""
+    claims = list(claims)
     by_reason = {
-        words: [name(verdict.claim) for verdict in judged.claims if verdict.reason == reason]
+        words: [name(verdict.claim) for verdict in claims if verdict.reason == reason]
         for reason, words in UNJUDGED.items()
     }
-    return [f"Not judged, {words}: {'; '.join(claims)}." for words, claims in by_reason.items() if claims]
+    return [f"Not judged, {words}: {'; '.join(names)}." for words, names in by_reason.items() if names]
 
 
 def explain_improving(verdict: ClaimVerdict) -> str:

@@ -8,7 +8,7 @@ import pytest
 from rdrop_cli.analysis.across import AcrossVerdict, judge_datasets
 from rdrop_cli.analysis.collect import collect_datasets, collect_runs
 from rdrop_cli.analysis.joint_test import Plan
-from rdrop_cli.analysis.looks import judge_runs
+from rdrop_cli.analysis.looks import identify_study, judge_runs
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import to_json
 from rdrop_cli.report.across import summarise_across, write_across
@@ -85,6 +85,42 @@ def test_the_page_is_told_in_80_columns_and_as_json(tmp_path):
     claims = {claim["id"]: claim for claim in document["claims"]}
     assert (claims["baseline-overfits"]["holds_in"], claims["baseline-overfits"]["datasets"]) == (2, 2)
     assert claims["same-mask-matters"]["datasets"] == 0
+
+
+def test_a_claim_on_networks_that_only_some_datasets_have_is_told(tmp_path):
+    save_datasets(tmp_path, {"north": 0.01, "south": 0.01})
+    extra = {"dataset": "south", "sha256": "1" * 64, "suffix": "-south", "noise_of_seeds": 0.0005}
+    save_made_study(tmp_path, range(8), ("naive-step",), **extra)
+    judged = judge_datasets(collect_datasets([], tmp_path), Plan())
+    claim = judged.find("same-mask-matters")
+    assert (claim.holding, len(claim.by_dataset)) == (1, 1)
+    assert "In some of them: same-mask-matters (1 of 1)." in summarise_across(judged)
+    page = "\n".join(write_across(judged))
+    assert "\nsame-mask-matters         undecided     – " in page
+    told = " ".join(page.split())
+    assert "without runs: layer-before-hinders; " in told
+    assert "not measured by `rdrop calibrate`: dropout-intervals-narrow; " in told
+    assert {claim.reason for claim in judged.claims if "intervals" in claim.claim.id} == {"not-measured"}
+
+
+def test_joined_differences_are_in_per_cent_and_ten_datasets_fit_in_80_columns(tmp_path):
+    judged = judge(tmp_path, {f"data-{number}": 0.003 * number for number in range(10)})
+    lines = list(write_across(judged))
+    assert max(map(len, lines)) <= 80
+    estimate = 100 * judged.find("better-optimum").answer.estimate
+    (line,) = [line for line in lines if line.startswith("better-optimum ")]
+    assert f" {estimate:+.2f} % [" in line
+    assert line.endswith(" 9/10, 55 %")
+
+
+def test_the_order_of_datasets_under_several_protocols_does_not_change_their_plan(tmp_path):
+    for number, (name, edition) in enumerate({"north": "book", "south": "demo"}.items()):
+        data = {"dataset": name, "sha256": f"{number}" * 64, "edition": edition}
+        save_made_study(tmp_path, range(2), suffix=f"-{name}", **data)
+    collections = list(collect_datasets([], tmp_path).values())
+    study = identify_study(collections)
+    assert study == identify_study(reversed(collections))
+    assert study.protocol == "book+demo"
 
 
 def test_that_a_network_does_not_overfit_is_not_said_of_runs_that_still_improve_jointly_either(tmp_path):

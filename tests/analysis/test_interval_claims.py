@@ -58,7 +58,7 @@ def judged(runs_dir, unmeasured):  # after the verdict without
 
 def test_what_was_not_measured_is_not_judged_and_the_command_named(unmeasured):
     assert {unmeasured.find(name).reason for name in IDS} == {"not-measured"}
-    (line,) = [line for line in list_unjudged(unmeasured, lambda claim: claim.id) if "calibrate" in line]
+    (line,) = [line for line in list_unjudged(unmeasured.claims, lambda claim: claim.id) if "calibrate" in line]
     assert line.startswith("Not judged, not measured by `rdrop calibrate`: dropout-int")
     assert "`rdrop calibrate` does it" in explain_claim(unmeasured.find(IDS[0]), unmeasured)
     assert not any(key.startswith("coverage-of-") for key in unmeasured.answers)

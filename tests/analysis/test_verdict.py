@@ -126,7 +126,7 @@ def test_runs_that_are_too_short_are_not_called_none(tmp_path):
     judged = judge_runs([], tmp_path)
     assert judged.find("best-not-much-lower").reason == "too-short"
     assert judged.find("same-mask-matters").reason == "no-runs"
-    lines = list_unjudged(judged, lambda claim: claim.id)
+    lines = list_unjudged(judged.claims, lambda claim: claim.id)
     assert [line.split(":")[0] for line in lines] == [
         "Not judged, without runs",
         "Not judged, their runs are too short",
