@@ -161,7 +161,7 @@ def _judge(claim: Claim, answers: Mapping[str, Answer], studies: Mapping[str, St
     verdict = place(answer.interval, region, question.is_share)
     found = {name: study.find(claim.id) for name, study in studies.items()}
     by_dataset = {name: each for name, each in found.items() if each.has_answer}
-    reason = explain_reason(answer, {}, region, verdict)
+    reason = explain_reason(answer, Asked(question, {}, ()), region, verdict)
     if not by_dataset:
         reason = next((each.reason for each in found.values() if each.reason != "no-runs"), "no-runs")
     improving = {seed for each in by_dataset.values() for seed in each.improving}

@@ -36,6 +36,15 @@ class Asked:
         """The runs of the first origin."""
         return next(iter(self.origins.values()), {})
 
+    @property
+    def has_short_runs(self) -> bool:
+        """Whether a run has too few epochs; the others alone would be a choice of runs by their outcome.
+
+        Runs of a network differ in length only if patience ended those that got worse.
+        """
+        runs = (run for by_seed in self.origins.values() for of_seed in by_seed.values() for run in of_seed)
+        return any(run.epochs < self.question.least_epochs for run in runs)
+
 
 @dataclass(frozen=True)
 class Numbers:
@@ -59,14 +68,11 @@ class Numbers:
 
 
 def measure_numbers(asked: Asked) -> Numbers:
-    """Measure every seed at every origin."""
-    question = asked.question
-    found = {
-        start: numbers
-        for start, runs in asked.origins.items()
-        if (numbers := measure_seeds(question.measure, runs, question.least_epochs))
-    }
-    return combine(question.is_share, found)
+    """Measure every seed at every origin; there are no numbers if a run is too short."""
+    if asked.has_short_runs:
+        return Numbers()
+    measured = {start: measure_seeds(asked.question.measure, runs) for start, runs in asked.origins.items()}
+    return combine(asked.question.is_share, {start: numbers for start, numbers in measured.items() if numbers})
 
 
 def combine(is_share: bool, found: Mapping[int, Mapping[int, float]]) -> Numbers:
@@ -107,16 +113,10 @@ def _measure_one(asked: Asked, found: Numbers, compared: int) -> Period | Origin
     return measure_period([measure_or_none(by_day, asked.runs[seed]) for seed in found.by_seed], compared)
 
 
-def measure_seeds(measure: Measure, runs: RunsBySeed, least_epochs: int = 1) -> dict[int, float]:
+def measure_seeds(measure: Measure, runs: RunsBySeed) -> dict[int, float]:
     """Measure every seed, in ascending order; seeds without a number are skipped."""
-    numbers = {}
-    for seed, of_seed in sorted(runs.items()):
-        if (
-            min(run.epochs for run in of_seed) >= least_epochs
-            and (value := measure_or_none(measure, of_seed)) is not None
-        ):
-            numbers[seed] = value
-    return numbers
+    numbers = {seed: measure_or_none(measure, of_seed) for seed, of_seed in sorted(runs.items())}
+    return {seed: number for seed, number in numbers.items() if number is not None}
 
 
 def measure_or_none(measure: Callable[[Runs], Found], runs: Runs) -> Found | None:

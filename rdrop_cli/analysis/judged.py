@@ -31,7 +31,7 @@ class ClaimVerdict:
     Attributes:
         region: where the answer has to lie, at the margin of these runs.
         reason: why it is undecided, or `decided`; `no-runs`: no seed has complete runs of all networks that it needs;
-            `too-short`: no seed has only runs that are long enough; `not-measured`: the intervals were not measured;
+            `too-short`: a run is not long enough; `not-measured`: the intervals were not measured;
             `still-improving`: `improving` is not empty, and the answer would be that a network does not overfit.
         p: of the deciding bound of the region, from the seeds alone; None if there was no look.
         published: the same number of the published runs; None if there is none.

@@ -40,7 +40,7 @@ class Question:
         onset: for a share: the first epoch at which a seed shows it, as a measure; reported, not judged.
         by_day: for a mean: the same by day, which shows how much depends on the period; None if there is no such data.
         bets_on_rarity: whether the share may be shown to be small.
-        least_epochs: runs with fewer have no answer.
+        least_epochs: there is no answer if a run has fewer.
         needs_turn: whether a run that was still improving at its end is too short to answer no.
     """
 

@@ -138,7 +138,7 @@ def _judge(
 ) -> ClaimVerdict:
     question, region = claim.question, claim.region(margin)
     verdict = place(answer.interval, region, question.is_share)
-    reason = explain_reason(answer, asked[question.id].runs, region, verdict)
+    reason = explain_reason(answer, asked[question.id], region, verdict)
     improving = _find_improving(answer, asked[question.id]) if question.needs_turn else ()
     if improving and denies(verdict, region):
         verdict, reason = "undecided", "still-improving"
@@ -188,13 +188,12 @@ def place(interval: Interval | None, region: Region, is_share: bool = False) -> 
     return "undecided"
 
 
-def explain_reason(answer: Answer, runs: RunsBySeed, region: Region, verdict: Verdict) -> Reason:
+def explain_reason(answer: Answer, asked: Asked, region: Region, verdict: Verdict) -> Reason:
     """Say why a claim is undecided, or that it is decided."""
     if not answer.by_seed:
-        short = all(min(run.epochs for run in of_seed) < answer.question.least_epochs for of_seed in runs.values())
-        if runs and answer.question.in_points:
+        if asked.runs and answer.question.in_points:
             return "not-measured"
-        return "too-short" if runs and short else "no-runs"
+        return "too-short" if asked.has_short_runs else "no-runs"
     if verdict != "undecided":
         return "decided"
     if answer.interval is None:
@@ -227,9 +226,9 @@ def _measure_published(question: Question, runs: RunsBySeed, published: Mapping[
 
 def _measure_size(asked: Asked) -> tuple[float, float, float] | None:
     question = asked.question
-    if question.size is None:
+    if question.size is None or asked.has_short_runs:
         return None
-    found = [measure_seeds(question.size[1], runs, question.least_epochs) for runs in asked.origins.values()]
+    found = [measure_seeds(question.size[1], runs) for runs in asked.origins.values()]
     sizes = [size for of_seed in found for size in of_seed.values()]
     return (sum(sizes) / len(sizes), min(sizes), max(sizes)) if sizes else None
 
@@ -237,9 +236,9 @@ def _measure_size(asked: Asked) -> tuple[float, float, float] | None:
 def _find_onsets(asked: Asked) -> dict[int, float]:
     """Return the first epoch of overfitting of each seed at the first origin, unless noise hides it."""
     question = asked.question
-    if question.onset is None:
+    if question.onset is None or asked.has_short_runs:
         return {}
-    numbers = measure_seeds(question.measure, asked.runs, question.least_epochs)
+    numbers = measure_seeds(question.measure, asked.runs)
     return measure_seeds(question.onset, {seed: asked.runs[seed] for seed, shown in numbers.items() if shown})
 
 

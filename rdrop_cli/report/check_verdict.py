@@ -322,14 +322,10 @@ def find_rare_epochs(question: str) -> int | None:
 
 
 def measure(question: str, runs: list[Any]) -> float | None:
-    """Return the number of a seed; None if its runs are too short."""
+    """Return the number of a seed; None if the coverage of its intervals was not measured."""
     if sources := find_sources(question):
         return measure_excess(runs[0], sources)
-    rare = find_rare_epochs(question)
-    least = rare or 10
-    if min(len(run["history"]["val_loss"]) for run in runs) < least:
-        return None
-    if rare:
+    if rare := find_rare_epochs(question):
         return float(overfit(runs[0], rare)[2])
     if (kind := question.split()[0]) not in BY_KIND:
         sys.exit(f"check_verdict.py does not know the question {question}: take the one of the rdrop that asked it")
@@ -664,6 +660,10 @@ def measure_origins(question: Any, at_origins: dict[int, dict[str, dict[int, Run
     sides = {origin: [grouped[label] for label in question["networks"]] for origin, grouped in at_origins.items()}
     seeds = {origin: set.intersection(*map(set, of_origin)) for origin, of_origin in sides.items()}
     common = set.intersection(*filter(None, seeds.values()))
+    runs = [side[seed][0] for of in sides.values() for side in of for seed in common & set(side)]
+    least = 1 if find_sources(question["id"]) else find_rare_epochs(question["id"]) or 10
+    if any(len(run["history"]["val_loss"]) < least for run in runs):
+        return {}  # patience ended it: the others would be a choice of runs by their outcome
     found = dict[int, dict[int, float]]()
     for origin in (origin for origin in sides if seeds[origin]):
         of_seed = {seed: measure(question["id"], [side[seed][0] for side in sides[origin]]) for seed in sorted(common)}

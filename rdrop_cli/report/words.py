@@ -18,8 +18,8 @@ from rdrop_cli.study.units import format_count
 
 NONE = "–"
 UNJUDGED: dict[Reason, str] = {
-    "no-runs": "without runs",
-    "too-short": "their runs are too short",
+    "no-runs": "no seed has runs of all their networks",
+    "too-short": "some of their runs are too short",
     "not-measured": "not measured by `rdrop calibrate`",
 }
 VERDICTS = {"holds": "holds", "does-not-hold": "does not hold", "undecided": "undecided"}
@@ -133,7 +133,7 @@ def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
         needed = f"the intervals of {question.needs[0]} are not measured; `rdrop calibrate` does it"
         return f"{VERDICTS[verdict.verdict]}: {needed}."
     if not verdict.has_answer:
-        return f"{VERDICTS[verdict.verdict]}: {_name_missing(question)}."
+        return f"{VERDICTS[verdict.verdict]}: {_name_missing(question, verdict.reason)}."
     parts = [f"{VERDICTS[verdict.verdict]}: {question.number}: {format_answer(answer)}"]
     if (
         question.is_error
@@ -187,8 +187,10 @@ def format_p(p: float) -> str:
     return f"{p:.2g}"
 
 
-def _name_missing(question: Question) -> str:
+def _name_missing(question: Question, reason: Reason) -> str:
     needs = " and ".join(question.needs)
+    if reason == "too-short":
+        return f"a run of {needs} has fewer than {question.least_epochs} epochs"
     runs = "complete runs" if len(question.needs) > 1 else "a complete run"
     return f"no seed has {runs} of {needs}, at the study's rates and of at least {question.least_epochs} epochs"
 
@@ -258,10 +260,9 @@ def _explain_period(verdict: ClaimVerdict) -> str:
             f"How much of it depends on this {which} period is unknown: the runs share fewer than eight weeks of daily "
             f"{what}."
         )
-    return (
-        f"The interval covers the period too: over {period.blocks} blocks of two weeks the difference has a standard "
-        f"error of {format_size(period.error, question)}."
-    )
+    covered = "The interval covers the period too: over" if verdict.answer.interval else "Over"
+    error = format_size(period.error, question)
+    return f"{covered} {period.blocks} blocks of two weeks the difference has a standard error of {error}."
 
 
 def format_size(error: float, question: Question) -> str:
@@ -299,7 +300,8 @@ def describe_comparison(row: NetworkRow) -> str:
     if row.answer is None:
         return "reference"
     if row.answer.estimate is None:
-        return f"no seed of at least {row.answer.question.least_epochs} epochs in common with {row.reference}"
+        least = row.answer.question.least_epochs
+        return f"not compared with {row.reference}: this needs the same seeds, with {least} epochs or more each"
     words = {"undecided": f"undecided against {row.reference}"}
     chosen = "; chosen on these seeds" if row.is_chosen else ""
     periods = f" over {len(row.answer.origins.estimates)} periods" if row.answer.origins else ""

@@ -98,7 +98,7 @@ def test_a_claim_on_networks_that_only_some_datasets_have_is_told(tmp_path):
     page = "\n".join(write_across(judged))
     assert "\nsame-mask-matters         undecided     – " in page
     told = " ".join(page.split())
-    assert "without runs: layer-before-hinders; " in told
+    assert "no seed has runs of all their networks: layer-before-hinders; " in told
     assert "not measured by `rdrop calibrate`: dropout-intervals-narrow; " in told
     assert {claim.reason for claim in judged.claims if "intervals" in claim.claim.id} == {"not-measured"}
 

@@ -128,12 +128,25 @@ def test_runs_that_are_too_short_are_not_called_none(tmp_path):
     assert judged.find("same-mask-matters").reason == "no-runs"
     lines = list_unjudged(judged.claims, lambda claim: claim.id)
     assert [line.split(":")[0] for line in lines] == [
-        "Not judged, without runs",
-        "Not judged, their runs are too short",
+        "Not judged, no seed has runs of all their networks",
+        "Not judged, some of their runs are too short",
         "Not judged, not measured by `rdrop calibrate`",
     ]
     assert "best-not-much-lower" in lines[1]
     assert "best-not-much-lower" not in lines[0]
+
+
+def test_runs_that_patience_ended_are_not_left_out_of_a_share(tmp_path):
+    """The runs that overfit end early: those that are left would show that no run does."""
+    for seed in range(24):
+        val_loss, train_mae = make_book_curve("dropout" if seed % 2 else "baseline", seed)
+        done = {"done": len(val_loss), "planned": 40, "ended_by": "plan" if seed % 2 else "patience"}
+        save_made_run(tmp_path, f"dropout-s{seed}", "dropout", seed, val_loss, train_mae, document={"epochs": done})
+    judged = judge_runs([], tmp_path)
+    claim = judged.find("most-seeds-do-not-overfit")
+    assert (claim.verdict, claim.reason, claim.size) == ("undecided", "too-short", None)
+    assert explain_claim(claim, judged) == "undecided: a run of dropout has fewer than 30 epochs."
+    assert judged.networks[0].overfitting == (12, 24)
 
 
 def test_an_unknown_claim_is_refused_with_those_that_there_are():

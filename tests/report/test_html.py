@@ -283,7 +283,7 @@ def test_runs_too_short_to_be_judged_have_a_page_that_says_so(tmp_path: Path, ep
     page = Page(render_report(judge_runs([], tmp_path)))
     text = " ".join(page.text.split())
     assert "The runs are too short to be judged: train for at least 10 epochs." in text
-    assert "Against no seed of at least 10 epochs in common with baseline" in text
+    assert "not compared with baseline: this needs the same seeds, with 10 epochs or more each" in text
     assert "Claim by claim" not in text
     assert len(read_pictures(page)) == pictures  # the pairs of seeds need an end of five epochs
 
