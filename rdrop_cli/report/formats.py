@@ -7,6 +7,7 @@ from rdrop_cli.analysis.judged import StudyVerdict
 from rdrop_cli.report.summary import summarise, write_notes
 from rdrop_cli.report.words import (
     VERDICTS,
+    describe_looks,
     describe_runs,
     format_answer,
     format_attempts,
@@ -53,7 +54,7 @@ def write_latex(judged: StudyVerdict) -> str:
 
 def describe_protocol(judged: StudyVerdict) -> str:
     """Describe the study for a reader of the table: data, protocol, seeds, test, error rate, margin, looks."""
-    run, looks, runs = judged.collection.used[0], judged.plan.looks, describe_runs(judged.collection)
+    run, runs = judged.collection.used[0], describe_runs(judged.collection)
     protocol = run.protocol
     settings = f"{protocol.epoch_steps} steps of {protocol.batch_size} windows an epoch; {protocol.units} units"
     if protocol.described_windows not in runs:
@@ -62,7 +63,7 @@ def describe_protocol(judged: StudyVerdict) -> str:
         f"{runs}. Data SHA-256 {run.dataset.sha256[:12]}; {settings}. "
         f"Errors are standardised; a margin of {judged.margin:.4f} counts as a difference. "
         f"Intervals and p are simultaneous over all questions and all looks "
-        f"(joint sign-flip max-T test, α = {ALPHA:g}, looks at {looks[0]} to {looks[-1]} seeds)."
+        f"(joint sign-flip max-T test, α = {ALPHA:g}, looks {describe_looks(judged.plan.looks)})."
     )
 
 

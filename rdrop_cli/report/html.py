@@ -30,6 +30,7 @@ from rdrop_cli.report.words import (
     DISCLOSURE,
     VERDICTS,
     describe_comparison,
+    describe_looks,
     describe_published,
     describe_runs,
     explain_claim,
@@ -106,10 +107,9 @@ def _name_dates(runs: Sequence[Metrics]) -> str:
 
 
 def _describe_rule(judged: StudyVerdict) -> str:
-    looks = judged.plan.looks
     return (
-        f"One test decides all questions of this page together (joint sign flips of the seeds), with looks at "
-        f"{looks[0]} to {looks[-1]} seeds: the chance that any decision is wrong "
+        f"One test decides all questions of this page together (joint sign flips of the seeds), with looks "
+        f"{describe_looks(judged.plan.looks)}: the chance that any decision is wrong "
         f"is at most {format_share(ALPHA)}. Intervals are simultaneous. "
         f"A claim holds if its interval lies inside its region. "
         f"Errors are standardised; {judged.margin:.4f}, {format_share(MARGIN_SHARE)} of the naive forecast’s error, "

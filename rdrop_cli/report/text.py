@@ -14,6 +14,7 @@ from rdrop_cli.report.words import (
     NONE,
     VERDICTS,
     describe_comparison,
+    describe_looks,
     describe_published,
     describe_runs,
     explain_claim,
@@ -156,13 +157,9 @@ def _write_networks(judged: StudyVerdict) -> Iterator[str]:
 
 
 def _explain_rule(judged: StudyVerdict) -> str:
-    looks = judged.plan.looks
-    times = (
-        f"at every seed from {looks[0]} to {looks[-1]}" if len(looks) > 10 else f"at {', '.join(map(str, looks))} seeds"
-    )
     return (
-        f"How it is judged: one sign-flip test of all questions together, {times}. A claim holds if its interval lies "
-        f"inside its region, and does not hold if it lies outside. "
+        f"How it is judged: one sign-flip test of all questions together, {describe_looks(judged.plan.looks)}. "
+        f"A claim holds if its interval lies inside its region, and does not hold if it lies outside. "
         f"Errors are standardised; the margin is {judged.margin:.4f}, "
         f"{format_share(judged.margin / judged.collection.curves.naive_val_mae)} of the naive forecast's "
         f"error. {DISCLOSURE}"

@@ -126,6 +126,13 @@ def name_seeds(seeds: Sequence[int]) -> str:
     return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(names)}"
 
 
+def describe_looks(looks: Sequence[int]) -> str:
+    """Render a plan of looks: `at every seed from 8 to 32`, or `at 6, 12, 24 seeds`."""
+    first, last = looks[0], looks[-1]
+    is_every = first < last and len(looks) == last - first + 1
+    return f"at every seed from {first} to {last}" if is_every else f"at {', '.join(map(str, looks))} seeds"
+
+
 def explain_claim(verdict: ClaimVerdict, judged: StudyVerdict) -> str:
     """Explain a verdict: the measured number, the result, and the conclusion."""
     question, answer = verdict.claim.question, verdict.answer

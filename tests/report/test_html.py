@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from rdrop_cli.analysis.joint_test import Plan
 from rdrop_cli.analysis.looks import judge_runs
 from rdrop_cli.cli.app import run_command
 from rdrop_cli.export.mlflow_verdict import describe_verdict
@@ -21,6 +22,7 @@ from rdrop_cli.report.formats import write_latex, write_markdown
 from rdrop_cli.report.html import render_report, write_report
 from rdrop_cli.report.periods import describe_periods
 from rdrop_cli.report.pictures import thin_out
+from rdrop_cli.report.text import write_page
 from rdrop_cli.report.words import VERDICTS, describe_runs, format_answer
 from tests.analysis.made_runs import SHA256, save_later_origins, save_made_run, save_made_study, save_varied
 
@@ -250,6 +252,23 @@ def test_tables_have_only_what_latex_can_set_and_a_dash_for_runs_too_short_to_ov
     assert r"\ensuremath{\alpha} = 0.05" in latex
     assert latex.isascii()
     assert "0 of 0" not in write_markdown(judged)
+
+
+@pytest.mark.parametrize(
+    ("looks", "told"),
+    [
+        (tuple(range(8, 33)), "looks at every seed from 8 to 32"),
+        (tuple(range(8, 33, 2)), "looks at 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32 seeds"),
+        ((6, 12), "looks at 6, 12 seeds"),
+        ((8,), "looks at 8 seeds"),
+    ],
+)
+def test_the_looks_are_told_as_they_were_planned(tmp_path: Path, looks: tuple[int, ...], told: str) -> None:
+    save_made_run(tmp_path, "run", "baseline", 0)
+    judged = judge_runs([], tmp_path, Plan(looks))
+    assert told in write_markdown(judged)
+    assert told in render_report(judged)
+    assert told.removeprefix("looks ") in " ".join(" ".join(write_page(judged, explain=True)).split())
 
 
 @pytest.mark.parametrize("horizon_rows", [144, 72])
