@@ -92,7 +92,7 @@ def test_a_table_for_a_paper_has_the_protocol_in_its_caption(rdrop, eight_seeds)
     markdown = rdrop("verdict", "--runs-dir", eight_seeds, "--format", "markdown").out
     assert "| baseline-overfits | 8 of 8 seeds [50 %, 100 %] | 0.017 | yes reproduced | holds |" in markdown
     assert "500 steps of 128 windows an epoch; 32 units" in markdown
-    assert "joint sign-flip max-T test, α = 0.05, looks at 8 to 32 seeds" in markdown
+    assert "joint sign-flip max-T test, α = 0.05, looks at every seed from 8 to 32" in markdown
     latex = rdrop("verdict", "--runs-dir", eight_seeds, "--format", "latex").out
     assert r"baseline-overfits & 8 of 8 seeds [50 \%, 100 \%] & 0.017 & yes reproduced & holds \\" in latex
     assert latex.startswith(r"\begin{table}")
