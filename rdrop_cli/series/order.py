@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FindGroups = Callable[[], tuple[str, list[str]] | None]
 MOST_SWAPS = 0.01  # of the rows
 MOST_REPEATS = 0.2
+MOST_DRIFT = 0.01  # of a step, by which a logger's clock may be slow
 SHOWN_GROUPS = 4
 
 
@@ -143,10 +144,15 @@ def _resample(table: Table, length: str) -> Table:
         raise ValueRefusedError(
             "resample", length, f"at most the length of the series, {format_seconds(round(extent))}"
         )
+    usual = find_sampling(np.unique(table.timestamps)).seconds
+    if seconds < (1 - MOST_DRIFT) * usual:  # steps without readings would be filled by interpolation
+        raise ValueRefusedError(
+            "resample", length, f"at least the time from one reading to the next, {format_seconds(usual)}"
+        )
     values, told = drop_sentinels(table.columns, table.values)
     frame = pd.DataFrame(values, index=pd.DatetimeIndex(table.timestamps))
     means = frame.resample(pd.Timedelta(seconds=seconds)).mean()
-    means, partial = _leave_out_partial(means, pd.DatetimeIndex(frame.index), pd.Timedelta(seconds=seconds))
+    means, partial = _leave_out_partial(means, pd.DatetimeIndex(frame.index), pd.Timedelta(seconds=seconds), usual)
     table = replace(
         table,
         timestamps=means.index.to_numpy().astype("datetime64[us]"),
@@ -158,10 +164,13 @@ def _resample(table: Table, length: str) -> Table:
 
 
 def _leave_out_partial(
-    means: "pd.DataFrame", times: "pd.DatetimeIndex", length: "pd.Timedelta"
+    means: "pd.DataFrame", times: "pd.DatetimeIndex", length: "pd.Timedelta", usual: float
 ) -> tuple["pd.DataFrame", list[str]]:
-    """Return the means without an incomplete first or last one, and a line on each that is omitted."""
-    usual = find_sampling(np.unique(times.to_numpy())).seconds
+    """Return the means without an incomplete first or last one, and a line on each that is omitted.
+
+    Args:
+        usual: the seconds from one reading to the next.
+    """
     late = (times[0] - means.index[0]).total_seconds() >= (1 - TOLERANCE) * usual
     early = (means.index[-1] + length - times[-1]).total_seconds() > (1 + TOLERANCE) * usual
     if len(means) <= late + early:

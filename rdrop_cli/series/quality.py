@@ -1,5 +1,6 @@
 """Data quality: sentinels, missing readings, repeated times and gaps are reported, and filled only on request."""
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -8,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.series.sampling import measure_seconds
+from rdrop_cli.series.sampling import CLOCK, measure_seconds
 from rdrop_cli.series.table import Series
 from rdrop_cli.study.units import format_seconds, name_target
 
@@ -224,10 +225,14 @@ def check_sampling(series: Series) -> None:
     if regular.mean() < LEAST_REGULAR:
         row = int((~regular).argmax()) + 1
         found = format_seconds(float(measure_seconds(series.timestamps)[row - 1]))
+        length = format_seconds(math.ceil(sampling.seconds)).replace(" ", "")
+        by_clock = sampling.calendar == CLOCK  # only such steps are all equally long
+        advice = (
+            f"average equal steps with ‹resample› {length}" if by_clock else "add the missing rows, with empty cells"
+        )
         raise DataError(
             f"{name}: no regular sampling: {series.name_row(row)} comes {found} after the row before it, the usual "
-            f"step is {sampling}, and only {regular.mean():.0%} of the steps are; average equal steps with "
-            f"‹resample› {format_seconds(round(sampling.seconds) or 1).replace(' ', '')}"
+            f"step is {sampling}, and only {regular.mean():.0%} of the steps are; {advice}"
         )
 
 

@@ -592,6 +592,21 @@ def test_a_step_longer_than_the_series_is_refused(load: Load) -> None:
         load(*PLAIN, resample="999999999d")
 
 
+@pytest.mark.parametrize(("length", "minutes"), [("59min", 60), ("30min", 60), ("1s", 60), ("30d", 1440 * 31)])
+def test_a_step_shorter_than_the_sampling_is_refused_as_it_would_make_readings_up(
+    load: Load, length: str, minutes: int
+) -> None:
+    times = [np.datetime64("2014-01-01", "s") + 60 * minutes * n for n in range(60)]
+    said = refuse(load, "utc,MW", *(f"{t},{n % 7}.5" for n, t in enumerate(times)), error=UsageError, resample=length)
+    usual = "1 h" if minutes == 60 else "31 d"
+    assert said.startswith(f"resample: expected at least the time from one reading to the next, {usual}, received")
+
+
+def test_a_step_as_long_as_a_sampling_that_drifts_is_averaged(load: Load) -> None:
+    times = [np.datetime64("2014-01-01", "s") + 3601 * n for n in range(60)]
+    assert load("utc,MW", *(f"{t},{n % 7}.5" for n, t in enumerate(times)), resample="1h").rows == 60
+
+
 def test_sentinels_are_left_out_of_averages_and_told(load: Load) -> None:
     times = [np.datetime64("2014-01-01", "s") + 600 * n for n in range(360)]
     readings = [-9999 if n < 8 else 20 + n % 6 for n in range(360)]

@@ -12,6 +12,7 @@ from rdrop_cli.series.load import load_dataset
 from rdrop_cli.series.quality import check_sampling
 from rdrop_cli.series.sampling import Sampling, find_sampling
 from rdrop_cli.series.table import Series
+from rdrop_cli.study.reading import Reading
 
 
 def load_minutes(folder: Path, minutes: list[int], blank_after: int | None = None) -> Series:
@@ -38,6 +39,24 @@ def test_one_step_in_ten_may_be_another_and_two_may_not(tmp_path: Path) -> None:
         "load: no regular sampling: line 6 comes 37 min after the row before it, the usual step is 1 h, and only 80% "
         "of the steps are; average equal steps with resample 1h"
     )
+
+
+@pytest.mark.parametrize("calendar", ["trading days", "months"])
+def test_averages_are_no_advice_for_steps_of_a_calendar(tmp_path: Path, calendar: str) -> None:
+    days = np.arange("2015-01-01", "2016-01-01", dtype="datetime64[D]")
+    steps = days[np.is_busday(days)] if calendar == "trading days" else np.arange("2000", "2020", dtype="datetime64[M]")
+    some = np.delete(steps, np.arange(3, len(steps), 7)).astype("datetime64[m]")
+    said = refuse(load_minutes(tmp_path, [int(n) for n in (some - np.datetime64("2014-01-01", "m")).astype(int)]))
+    assert said.endswith("of the steps are; add the missing rows, with empty cells")
+
+
+def test_the_length_that_is_advised_is_long_enough(tmp_path: Path) -> None:
+    path = tmp_path / "load.csv"
+    seconds = np.cumsum([2.4, 2.4, 2.4, 7.3] * 40)
+    times = [np.datetime64("2014-01-01", "ms") + int(1000 * second) for second in seconds]
+    path.write_text("\n".join(["utc,MW", *(f"{time},{n % 7}" for n, time in enumerate(times))]) + "\n")
+    assert refuse(load_dataset(str(path), tmp_path)).endswith("average equal steps with resample 3s")
+    assert load_dataset(str(path), tmp_path, Reading(resample="3s")).rows > 100
 
 
 def test_lines_are_counted_with_the_blank_ones(tmp_path: Path) -> None:
