@@ -9,7 +9,7 @@ import numpy as np
 from rdrop_cli.errors import DataError, UsageError, tell_extra
 from rdrop_cli.series.content import Content
 from rdrop_cli.series.csv.header import find_column
-from rdrop_cli.series.csv.read import Table, find_groups
+from rdrop_cli.series.csv.read import Table, drop_numbers, find_groups
 from rdrop_cli.series.csv.time_columns import find_parts, find_time_columns, holds_timestamps, join_timestamp
 from rdrop_cli.series.csv.timestamps import TimestampColumn
 from rdrop_cli.study.reading import Reading
@@ -78,8 +78,7 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
     if not numbers:
         raise DataError(f"{label}: no column of numbers beside {time!r}")
     values = np.column_stack([_read_numbers(frame[name]) for name in numbers])
-    for text in reading.missing:
-        values[values == _to_number(text)] = np.nan
+    values = drop_numbers(values, reading.missing)
     if np.isinf(values).any():
         raise DataError(f"{label}: column {numbers[int(np.isinf(values).any(axis=0).argmax())]!r}: holds infinity")
     return Table(
@@ -140,13 +139,6 @@ def _read_numbers(column: "pd.Series[Any]") -> np.ndarray:
         return values
     different, places = np.unique(values.astype(kind), return_inverse=True)
     return different.astype(str).astype(np.float64)[places]
-
-
-def _to_number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan
 
 
 def _find_times(label: str, frame: "pd.DataFrame", reading: Reading) -> list[str]:

@@ -120,6 +120,32 @@ def test_numbers_that_stand_for_nothing_are_missing_where_they_are_named(load: L
     assert np.isnan(series.values[:, 0]).tolist() == [True, False, True]
 
 
+@pytest.mark.parametrize("missing", ["-999.9", "-999.90", "-999,9"])
+@pytest.mark.parametrize("cell", ["-999.9", "-999.90", "-999,9", "-999,90"])
+@pytest.mark.parametrize("rows", [(0, 1), (7,)])
+def test_cells_that_stand_for_nothing_do_not_tell_the_decimal_mark(
+    load: Load, missing: str, cell: str, rows: tuple[int, ...]
+) -> None:
+    lines = [f"{time};{str(mw).replace('.', ',')}" for time, mw in zip(HOURS, READINGS, strict=True)]
+    for row in rows:
+        lines[row] = f"{HOURS[row]};{cell}"
+    series = load("utc;MW", *lines, missing=(missing,))
+    assert np.flatnonzero(np.isnan(series.values[:, 0])).tolist() == list(rows)
+    assert np.delete(series.values[:, 0], rows).tolist() == np.delete(READINGS, rows).tolist()
+
+
+def test_numbers_that_stand_for_nothing_do_not_tell_that_thousands_are_not_grouped(load: Load) -> None:
+    lines = [f'{time},"1,{n:03}"' for n, time in enumerate(HOURS)]
+    said = refuse(load, "utc,MW", *lines[:-1], f"{HOURS[-1]},-9999", missing=("-9999",))
+    assert "'1,000' may be 1000 or 1.000" in said
+
+
+def test_a_reading_that_can_be_read_in_two_ways_is_not_taken_for_a_number_that_stands_for_nothing(load: Load) -> None:
+    lines = [f"{time};{str(mw).replace('.', ',')}" for time, mw in zip(HOURS, READINGS, strict=True)]
+    lines[7] = f"{HOURS[7]};-1.000"  # a thousand, among decimal commas
+    assert load("utc;MW", *lines, missing=("-1",)).values[7, 0] == -1000
+
+
 def test_a_column_without_any_reading_is_excluded(load: Load) -> None:
     series = load("when,a,b", "2014-01-01,,2", "2014-01-02,NA,3")
     assert (series.columns, series.excluded) == (("b",), {"a": "empty"})

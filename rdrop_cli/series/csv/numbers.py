@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -29,6 +30,8 @@ _STRICT = {
     ".": re.compile(rf"[+-]?(?:(?:\d+|{_GROUPS}|\d{{1,3}}(?:,\d{{3}})+)(?:\.\d*)?|\.\d+){_EXPONENT}"),
     ",": re.compile(rf"[+-]?(?:(?:\d+|{_GROUPS}|\d{{1,3}}(?:\.\d{{3}})+)(?:,\d*)?|,\d+){_EXPONENT}"),
 }
+# The decimal mark of numbers that can be read in one way only.
+_CLEAR_MARKS = {"plain": ".", "point": ".", "comma": ","}
 _WITH_UNIT = re.compile(r"([+-]?)([$€£]?)\s*([+-]?[\d.,](?:[\d.,' \u00a0\u202f]*[\d.,])?(?:[eE][+-]?\d+)?)\s*(\D*)")
 _GROUP_MARKS = str.maketrans("", "", " '\u00a0\u202f")
 
@@ -36,6 +39,29 @@ _GROUP_MARKS = str.maketrans("", "", " '\u00a0\u202f")
 def is_missing(cell: str) -> bool:
     """Return whether a cell stands for a missing reading."""
     return cell in MISSING or cell.strip() in MISSING or cell.strip().lower() in ("nan", "+nan", "-nan")
+
+
+def stands_for_nothing(cell: str, missing: tuple[str, ...]) -> bool:
+    """Return whether a cell is missing, or one of the texts or numbers that the user says stand for no reading.
+
+    A number is compared by the decimal mark that it shows itself: a logger may write -999.90 among decimal commas. One
+    that can be read in two ways is compared as text.
+    """
+    if not missing or is_missing(cell):
+        return is_missing(cell)
+    text = cell.strip()
+    mark = _CLEAR_MARKS.get(classify(text) or "")
+    return text in missing or (mark is not None and parse_number(text, mark) in list_numbers(missing))
+
+
+@lru_cache
+def list_numbers(missing: tuple[str, ...]) -> frozenset[float]:
+    """Return the numbers among the texts that stand for no reading."""
+    found = set[float]()
+    for text in missing:
+        with suppress(ValueError):
+            found.add(parse_number(text, ",") if classify(text) == "comma" else float(text))
+    return frozenset(found)
 
 
 def is_number(cell: str) -> bool:

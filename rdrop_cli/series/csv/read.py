@@ -14,7 +14,14 @@ from rdrop_cli.series.content import Content, detect_encoding, guess_code_page, 
 from rdrop_cli.series.csv.grown import Grown
 from rdrop_cli.series.csv.header import find_column
 from rdrop_cli.series.csv.layout import SAMPLED_LINES, Layout, infer_layout, split_rows
-from rdrop_cli.series.csv.numbers import Evidence, decide_decimals, drop_unit, is_missing, parse_number
+from rdrop_cli.series.csv.numbers import (
+    Evidence,
+    decide_decimals,
+    drop_unit,
+    list_numbers,
+    parse_number,
+    stands_for_nothing,
+)
 from rdrop_cli.series.csv.timestamps import TimestampColumn
 from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.units import format_count
@@ -70,6 +77,13 @@ def find_groups(
         if 2 <= len(seen) <= len(timestamps) / 3:
             return names[index], sorted(seen)
     return None
+
+
+def drop_numbers(values: npt.NDArray[np.float64], missing: tuple[str, ...]) -> npt.NDArray[np.float64]:
+    """Return readings of any shape with NaN for each number that stands for no reading."""
+    for number in list_numbers(missing):
+        values[values == number] = np.nan
+    return values
 
 
 class _NoNumberError(Exception):
@@ -171,9 +185,13 @@ class _Reader:
         self._evidence = {name: Evidence() for name in names}
         for line, cells in islice(self._iterate_rows(), rows):
             for index, name in zip(self._layout.numbers, names, strict=True):
-                if not is_missing(cells[index]):
-                    self._evidence[name].add(cells[index], line)
+                self._note_evidence(name, cells[index], line)
         return self._decide()
+
+    def _note_evidence(self, name: str, cell: str, line: int) -> None:
+        """Note what a cell shows of how its column writes numbers; one that stands for no reading shows nothing."""
+        if not stands_for_nothing(cell, self._reading.missing):
+            self._evidence[name].add(cell, line)
 
     def _decide(self) -> dict[str, str]:
         if self._reading.decimal:
@@ -287,33 +305,25 @@ class _Reader:
         self, index: int, cells: Sequence[str], lines: Sequence[int], decimals: dict[str, str]
     ) -> npt.NDArray[np.float64]:
         """Return a column's readings; Python's own parser is used if every cell is a plain number."""
-        name = self._layout.names[index]
+        name, missing = self._layout.names[index], self._reading.missing
         decimal, joined = decimals[name], "".join(cells)
         if not self._evidence[name].decide() and ("." in joined or "," in joined):
             for cell, line in zip(cells, lines, strict=True):
-                self._evidence[name].add(cell, line)
+                self._note_evidence(name, cell, line)
         if decimal == "." and joined.isascii() and "_" not in joined:
             try:
                 values = np.array([float(cell) for cell in cells])
                 if np.isfinite(values).all():
-                    return self._drop_missing(values)
+                    return drop_numbers(values, missing)
             except ValueError:
                 pass
         values = np.empty(len(cells))
         for row, cell in enumerate(cells):
             try:
-                values[row] = np.nan if cell.strip() in self._reading.missing else parse_number(cell, decimal)
+                values[row] = np.nan if stands_for_nothing(cell, missing) else parse_number(cell, decimal)
             except ValueError as error:
                 raise _NoNumberError(index, lines[row], cell) from error
-        return self._drop_missing(values)
-
-    def _drop_missing(self, values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        for text in self._reading.missing:
-            try:
-                values[values == float(text)] = np.nan
-            except ValueError:
-                continue
-        return values
+        return drop_numbers(values, missing)
 
     def _list_notes(self, decimals: dict[str, str], formats: str) -> tuple[str, ...]:
         notes = list(self._layout.notes)
