@@ -791,6 +791,23 @@ def test_a_dash_names_a_column_that_has_no_other_name(load: Load, headers: list[
     assert load(*headers, *rows).columns == columns
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_cells_in_quotes_may_have_several_lines_in_the_header_and_below(load: Load, end: str, separator: str) -> None:
+    lines = [
+        separator.join((str(time), str(mw), f'"valve{end}{separator}stuck"'))
+        for time, mw in zip(HOURS, READINGS, strict=True)
+    ]
+    series = load(separator.join(("utc", f'"load{end}total (MW)"', "remark")), *lines)
+    assert is_as_plain(series)
+    assert (series.columns, series.excluded) == (("load total (MW)",), {"remark": "text"})
+    assert series.name_row(3) == "line 9"
+
+
+def test_a_quotation_mark_in_a_title_opens_no_cell(load: Load) -> None:
+    assert is_as_plain(load('"Load of 2014', "", *PLAIN))
+
+
 def test_a_station_may_be_described_in_a_table_of_its_own_above(load: Load) -> None:
     above = [
         "Name;Number;Height",

@@ -102,7 +102,7 @@ def name_columns(header: list[Row], width: int) -> tuple[list[str], list[str]]:
     notes = []
     if not header:
         return [f"column {number}" for number in range(1, width + 1)], ["no header: columns are named by their number"]
-    rows = [[cell.strip().lstrip("\ufeff") for cell in row] for row in header]
+    rows = [[" ".join(cell.splitlines()).strip().lstrip("\ufeff") for cell in row] for row in header]
     if len(rows[0]) == width - 1:  # R writes no name above the names of rows
         rows = [["", *row] for row in rows]
     rows = [[re.sub(r"^#+\s*", "", row[0]), *row[1:]] for row in (fit_row(row, width) for row in rows)]

@@ -4,18 +4,19 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 
 from rdrop_cli.errors import DataError
 from rdrop_cli.series.csv.header import Row, find_column, find_header, find_width, fit_row, list_names, name_columns
-from rdrop_cli.series.csv.numbers import find_unit, is_missing, is_number
+from rdrop_cli.series.csv.numbers import find_unit, is_number, stands_for_nothing
 from rdrop_cli.series.csv.time_columns import find_time, is_of_time, join_timestamp
 from rdrop_cli.study.reading import SEPARATORS, Reading
 from rdrop_cli.study.units import format_count, name_target
 
 SAMPLED_LINES = 2000
 MAX_COLUMNS = 10_000
+MOST_LINES_OF_ROW = 100  # in quotes; a quotation mark that is closed later is a stray one
 
 
 @dataclass(frozen=True)
@@ -94,15 +95,36 @@ def split_rows(stream: Iterator[str], separator: str) -> Iterator[tuple[list[str
         yield cells, rows.line_num
 
 
-def _refuse_returns_within_lines(label: str, lines: Sequence[str]) -> None:
-    """Refuse a carriage return before a separator: columns were appended to a file with Windows line endings."""
+def _split_sample(lines: Sequence[str], separator: str) -> tuple[list[Row], list[int]]:
+    """Return the cells of each row, which may have several lines in quotes, and the line on which it begins."""
+    rows, numbers = list[Row](), list[int]()
+    index = 0
+    while index < len(lines):
+        row, count = split_line(lines[index], separator), 1
+        if separator != " " and '"' in lines[index]:
+            reader = csv.reader(lines[index : index + MOST_LINES_OF_ROW], strict=True, delimiter=separator)
+            with suppress(csv.Error):  # a stray quotation mark, as in a title
+                row, count = next(reader), reader.line_num
+        rows.append(row)
+        numbers.append(index + 1)
+        index += count
+    return rows, numbers
+
+
+def _refuse_returns_within_lines(label: str, lines: Sequence[str], numbers: Sequence[int]) -> None:
+    """Refuse a carriage return before a separator: columns were appended to a file with Windows line endings.
+
+    Args:
+        numbers: the lines on which rows begin; a carriage return in quotes is part of a cell.
+    """
     if not any(line.endswith("\n") for line in lines):
         return
     marks = tuple(mark for mark in SEPARATORS.values() if mark != " ")
-    for number, (line, following) in enumerate(pairwise(lines), start=1):
+    for number in numbers[1:]:
+        line, following = lines[number - 2 : number]
         if line.endswith("\r") and following.startswith(marks):
             raise DataError(
-                f"{label}: line {number} has a carriage return before {following[:20].rstrip()!r}, "
+                f"{label}: line {number - 1} has a carriage return before {following[:20].rstrip()!r}, "
                 "which is part of the line; remove it, as `tr -d '\\r'` does"
             )
 
@@ -116,9 +138,9 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
     """
     if not any(line.strip() for line in lines):
         raise DataError(f"{label}: is empty; expected column names and lines of a timestamp and numbers")
-    _refuse_returns_within_lines(label, lines)
     start, separator = _find_separator(lines, reading)
-    rows = [split_line(line, separator) for line in lines]
+    rows, begins = _split_sample(lines, separator)
+    _refuse_returns_within_lines(label, lines, begins)
     width = find_width(rows[start:])
     if width < 2:
         raise DataError(
@@ -132,9 +154,8 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
         width -= 1  # the lines end in a separator, but the header does not
     names, notes = name_columns(header, width)
     above = first - len(header)
-    skipped = [number + 1 for number in range(start, above) if lines[number].strip()]
-    if skipped:
-        notes.append(f"above the header: {format_count(len(skipped), 'line')}, not read")
+    if skipped := sum(any(cell.strip() for cell in row) for row in rows[start:above]):
+        notes.append(f"above the header: {format_count(skipped, 'line')}, not read")
     sample = [
         fit_row(row, width) for row in rows[first:] if any(cell.strip() for cell in row) and len(row) > width // 2
     ]
@@ -143,7 +164,8 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
             f"{label}: no readings below the header; expected lines of a timestamp and numbers, "
             "told apart by ‹separator›, ‹time› and ‹date_format› where the file does not tell"
         )
-    time = find_time(label, names, sample, reading, first + 1)
+    first_line = begins[first]
+    time = find_time(label, names, sample, reading, first_line)
     units = _find_units(sample, time, reading)
     for index, unit in units.items():
         names[index] = names[index] if name_target(names[index])[1] else f"{names[index]} ({unit})"
@@ -154,7 +176,7 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
         raise DataError(f"{label}: no column of numbers beside the timestamps{only}")
     if units := {index: unit for index, unit in units.items() if index in numbers}:
         notes.append(f"a unit in each cell: {list_names([names[index] for index in units])}")
-    return Layout(separator, first + 1, tuple(names), time, numbers, tuple(notes), units)
+    return Layout(separator, first_line, tuple(names), time, numbers, tuple(notes), units)
 
 
 def _find_separator(lines: Sequence[str], reading: Reading) -> tuple[int, str]:
@@ -184,8 +206,7 @@ def choose_separator(lines: Sequence[str]) -> str:
 
 def _find_units(sample: list[Row], time: tuple[int, ...], reading: Reading) -> dict[int, str]:
     columns = [
-        [c for c in cells if not is_missing(c) and c.strip() not in reading.missing]
-        for cells in zip(*sample, strict=True)
+        [cell for cell in cells if not stands_for_nothing(cell, reading.missing)] for cells in zip(*sample, strict=True)
     ]
     found = {index: find_unit(cells) for index, cells in enumerate(columns) if index not in time}
     return {index: unit for index, unit in found.items() if unit}
@@ -197,9 +218,7 @@ def _find_numbers(
     chosen = {find_column(label, names, name, "where") for name, _ in reading.conditions}
     numbers = []
     for index in range(len(names)):
-        cells = [
-            row[index] for row in sample if not is_missing(row[index]) and row[index].strip() not in reading.missing
-        ]
+        cells = [row[index] for row in sample if not stands_for_nothing(row[index], reading.missing)]
         share = sum(index in units or is_number(cell) for cell in cells) / len(cells) if cells else 1
         if index not in (*time, *chosen) and share >= 0.5 and not is_of_time(names[index], index, cells):
             numbers.append(index)
