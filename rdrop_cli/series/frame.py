@@ -1,6 +1,7 @@
 """Convert data frames, from a Python program or from Parquet files, to tables of timestamps and numbers."""
 
 import hashlib
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from rdrop_cli.errors import DataError, UsageError, tell_extra
 from rdrop_cli.series.content import Content
-from rdrop_cli.series.csv.header import find_column
+from rdrop_cli.series.csv.header import find_column, join_names
 from rdrop_cli.series.csv.read import Table, drop_numbers, find_groups
 from rdrop_cli.series.csv.time_columns import find_parts, find_time_columns, holds_timestamps, join_timestamp
 from rdrop_cli.series.csv.timestamps import TimestampColumn
@@ -104,18 +105,16 @@ def find_group_column(
 
 
 def _select_rows(label: str, frame: "pd.DataFrame", reading: Reading) -> "pd.DataFrame":
-    """Return a frame with its index of timestamps as a column, names that are texts, and the rows that are chosen."""
-    import pandas as pd
-
-    if isinstance(frame.index, pd.DatetimeIndex):
-        frame = frame.reset_index(names=str(frame.index.name or "time"), allow_duplicates=True)  # checked below
-    frame = frame.rename(columns=str)
+    """Return a frame with an index of times or names as columns, names that are texts, and the rows that are chosen."""
+    frame = frame.set_axis(_name_columns(frame), axis=1)
+    if index_names := _name_index(frame.index):
+        frame = frame.reset_index(names=index_names, allow_duplicates=True)  # checked below
     names = [str(name) for name in frame.columns]
     if len(set(names)) < len(names):
         raise DataError(f"{label}: column names must differ; received {', '.join(names)[:120]}")
     for name, value in reading.conditions:
         find_column(label, names, name, "where")
-        frame = frame[frame[name].astype(str) == value]
+        frame = frame[frame[name].astype(str).str.strip() == value]
     if frame.empty:
         raise DataError(
             f"{label}: no readings" + (f" with ‹where› {', '.join(reading.where)}" if reading.where else "")
@@ -123,10 +122,42 @@ def _select_rows(label: str, frame: "pd.DataFrame", reading: Reading) -> "pd.Dat
     return frame
 
 
+def _name_columns(frame: "pd.DataFrame") -> list[str]:
+    """Return the names of the columns; those of several levels are joined as the header rows of a CSV are."""
+    if frame.columns.nlevels == 1:
+        return [str(name) for name in frame.columns]
+    names = [[re.sub(r"Unnamed: \d+_level_\d+", "", str(part)).strip() for part in name] for name in frame.columns]
+    return join_names([list(row) for row in zip(*names, strict=True)])
+
+
+def _name_index(index: "pd.Index[Any]") -> list[str]:
+    """Return names for the levels of an index that holds more than numbers of rows; empty for other indexes."""
+    from pandas.api.types import is_numeric_dtype
+
+    if index.nlevels > 1:
+        return [f"index {number}" if name is None else str(name) for number, name in enumerate(index.names, start=1)]
+    name = "" if index.name is None else str(index.name)
+    column = index[:100].to_series()
+    is_time = _is_time(column) or holds_timestamps(name, 1, _write_texts(column)) or bool(find_parts([name]))
+    if is_time or (name and not is_numeric_dtype(index)):
+        return [name or "time"]
+    return []
+
+
+def _is_time(column: "pd.Series[Any]") -> bool:
+    """Return whether a column is of times or periods by its type."""
+    import pandas as pd
+    from pandas.api.types import is_datetime64_any_dtype
+
+    return is_datetime64_any_dtype(column) or isinstance(column.dtype, pd.PeriodDtype)
+
+
 def _holds_numbers(column: "pd.Series[Any]") -> bool:
     """Return whether a column holds real numbers; booleans and complex numbers count as text, as in a CSV."""
-    from pandas.api.types import is_bool_dtype, is_complex_dtype, is_numeric_dtype
+    from pandas.api.types import infer_dtype, is_bool_dtype, is_complex_dtype, is_numeric_dtype, is_object_dtype
 
+    if is_object_dtype(column):  # databases return decimal numbers as objects
+        return infer_dtype(column) in ("decimal", "integer", "floating", "mixed-integer-float")
     return is_numeric_dtype(column) and not is_bool_dtype(column) and not is_complex_dtype(column)
 
 
@@ -134,7 +165,7 @@ def _read_numbers(column: "pd.Series[Any]") -> np.ndarray:
     """Return a column's numbers; float32 becomes its shortest decimal number, -99.9 instead of -99.90000153."""
     values = column.to_numpy(np.float64, copy=True, na_value=np.nan)
     own: Any = column.dtype
-    kind = np.dtype(getattr(own, "numpy_dtype", own))
+    kind = np.dtype(getattr(own, "numpy_dtype", getattr(own, "subtype", own)))  # nullable, sparse
     if kind.kind != "f" or kind.itemsize >= values.itemsize:
         return values
     different, places = np.unique(values.astype(kind), return_inverse=True)
@@ -142,13 +173,13 @@ def _read_numbers(column: "pd.Series[Any]") -> np.ndarray:
 
 
 def _find_times(label: str, frame: "pd.DataFrame", reading: Reading) -> list[str]:
-    from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
+    from pandas.api.types import is_numeric_dtype
 
     names = [str(name) for name in frame.columns]
     if reading.time:
         return [names[index] for index in find_time_columns(label, names, reading.time)]
     for name in names:
-        if is_datetime64_any_dtype(frame[name]):
+        if _is_time(frame[name]):
             return [name]
     parts = find_parts(names)
     for index, name in sorted(enumerate(names), key=lambda column: is_numeric_dtype(frame[column[1]])):
@@ -159,7 +190,7 @@ def _find_times(label: str, frame: "pd.DataFrame", reading: Reading) -> list[str
             if not holds_timestamps(name, index, texts):  # a few invalid cells are reported later, by row
                 continue
         return [names[part] for part in parts] if index in parts[:1] else [name]
-    raise DataError(f"{label}: no column of timestamps; name it with ‹time›, or make it the index")
+    raise DataError(f"{label}: no column of timestamps; name it with ‹time›, or make it a DatetimeIndex")
 
 
 def _join_times(frame: "pd.DataFrame", names: list[str]) -> "pd.Series[Any]":
@@ -179,16 +210,15 @@ def _write_texts(column: "pd.Series[Any]") -> list[str]:
 
 def _convert_times(label: str, column: "pd.Series[Any]", reading: Reading) -> tuple[np.ndarray, bool]:
     import pandas as pd
-    from pandas.api.types import is_datetime64_any_dtype
 
-    if is_datetime64_any_dtype(column):
+    if _is_time(column):
         if column.isna().any():
             raise DataError(f"{label}: column {str(column.name)!r}: row {int(column.isna().argmax())} has no time")
-        zoned = getattr(column.dt, "tz", None) is not None
-        return pd.to_datetime(column, utc=True).to_numpy("datetime64[us]"), zoned
-    times = TimestampColumn(label, str(column.name), reading.date_format, "row")
-    times.add(_write_texts(column), range(len(column)))
-    return times.finish(), times.zoned
+        times = pd.to_datetime(column.dt.to_timestamp() if isinstance(column.dtype, pd.PeriodDtype) else column)
+        return pd.to_datetime(times, utc=True).to_numpy("datetime64[us]"), getattr(times.dtype, "tz", None) is not None
+    texts = TimestampColumn(label, str(column.name), reading.date_format, "row")
+    texts.add(_write_texts(column), range(len(column)))
+    return texts.finish(), texts.zoned
 
 
 def hash_table(table: Table) -> str:

@@ -98,8 +98,7 @@ def load_file(name: str, data_dir: Path, reading: Reading) -> Series:
         table = read_through_cache(data_dir / "cache", key, lambda: _read(content, reading))
         utc, counters = _is_in_utc(table, reading), _find_counters(table)
         table = put_in_order(content.label, table, reading, lambda: _find_groups(content, reading, table))
-        where = ", ".join(sorted(reading.where))
-        source = Source(content.name, content.origin, content.sha256, len(table.values), None, where, str(reading), utc)
+        source = _describe_source(content.name, content.origin, content.sha256, table, reading, utc)
         return _make_series(content.label, table, source, reading, counters)
 
 
@@ -115,13 +114,17 @@ def load_frame(frame: "pd.DataFrame", reading: Reading | None = None) -> Series:
     checksum, utc, counters = hash_table(table), _is_in_utc(table, reading), _find_counters(table)
     groups = partial(find_group_in_frame, FRAME, frame, reading, table)
     table = put_in_order(FRAME, table, reading, groups)
-    source = Source(FRAME, "a data frame", checksum, len(table.values), None, reading=str(reading), utc=utc)
+    source = _describe_source(FRAME, "a data frame", checksum, table, reading, utc)
     return _make_series(FRAME, table, source, reading, counters)
 
 
 def _read(content: Content, reading: Reading) -> Table:
     read = {"text": read_csv, "excel": read_workbook, "parquet": read_parquet}[content.kind]
     return read(content, reading)
+
+
+def _describe_source(name: str, origin: str, sha256: str, table: Table, reading: Reading, utc: bool) -> Source:
+    return Source(name, origin, sha256, len(table.values), None, ", ".join(sorted(reading.where)), str(reading), utc)
 
 
 def _is_in_utc(table: Table, reading: Reading) -> bool:

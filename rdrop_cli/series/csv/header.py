@@ -106,11 +106,7 @@ def name_columns(header: list[Row], width: int) -> tuple[list[str], list[str]]:
     if len(rows[0]) == width - 1:  # R writes no name above the names of rows
         rows = [["", *row] for row in rows]
     rows = [[re.sub(r"^#+\s*", "", row[0]), *row[1:]] for row in (fit_row(row, width) for row in rows)]
-    below = [row for row in rows[1:] if not all(_WIDTH.fullmatch(cell) for cell in row)]
-    of_names, of_units = [[row for row in below if _holds_units(row) is holds] for holds in (False, True)]
-    names = [" ".join(_drop_repeated(cells)) for cells in zip(rows[0], *of_names, strict=True)]
-    for units in of_units:
-        names = [_add_unit(name, unit) for name, unit in zip(names, units, strict=True)]
+    names = join_names(rows)
     if len(rows) > 1:
         notes.append(f"header: {len(rows)} rows, joined")
     if names[0] == "" or re.fullmatch(r"Unnamed: 0", names[0]):
@@ -131,6 +127,16 @@ def name_columns(header: list[Row], width: int) -> tuple[list[str], list[str]]:
     if repeated:
         notes.append(f"repeated names: {list_names(repeated)}; numbered")
     return distinct, notes
+
+
+def join_names(rows: Sequence[Row]) -> list[str]:
+    """Return the name of each column from its cells in the header rows, of which some may hold units."""
+    below = [row for row in rows[1:] if not all(_WIDTH.fullmatch(cell) for cell in row)]
+    of_names, of_units = [[row for row in below if _holds_units(row) is holds] for holds in (False, True)]
+    names = [" ".join(_drop_repeated(cells)) for cells in zip(rows[0], *of_names, strict=True)]
+    for units in of_units:
+        names = [_add_unit(name, unit) for name, unit in zip(names, units, strict=True)]
+    return names
 
 
 def _holds_units(row: Row) -> bool:
