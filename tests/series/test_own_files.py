@@ -262,7 +262,8 @@ FORMS = (
     "%Y/%m/%d %H:%M", "%d-%m-%Y %H:%M", "%Y%m%d%H", "%Y%m%d%H%M", "%Y%m%d%H%M%S", "%Y%m%d:%H%M", "%d-%b-%Y %H:%M",
     "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S+00:00", "%d/%m/%Y %H.%M.%S", "%Y-%m-%d %H", "%d.%m.%y %H:%M",
     "%Y%m%dT%H%M%SZ", "%Y-%m-%d %H:%M:%S UTC", "%a; %d %b %Y %H:%M:%S GMT", "%A; %d.%m.%Y %H:%M",
-    "%Y-%m-%dT%H:%MZ[UTC]",
+    "%Y-%m-%dT%H:%MZ[UTC]", "%Y-%m-%d %H:%M:%S+00", "%Y-%m-%d %H:%M +0000", "%d/%m/%Y %H:%M:%S.000 +00:00",
+    "%Y-%m-%d %H:%M:%S;000", "%d-%b-%y %H:%M", "%m/%d/%Y; %I:%M:%S\u202f%p",
 )  # fmt: skip
 
 
@@ -282,6 +283,65 @@ def test_the_name_of_a_zone_behind_an_offset_is_nothing(load: Load) -> None:
 def test_times_since_1970_are_read_by_their_length(load: Load, factor: int, places: int) -> None:
     stamps = [f"{int(time.astype(int)) * factor}{'.0' if places else ''}" for time in HOURS]
     assert is_as_plain(load("timestamp,MW", *(f"{s},{mw}" for s, mw in zip(stamps, READINGS, strict=True))))
+
+
+@pytest.mark.parametrize("offset", ["{}", "{}30", "{}:30"])
+@pytest.mark.parametrize("blank", ["", " "])
+@pytest.mark.parametrize("sign", ["+", "-"])
+def test_an_offset_is_of_hours_or_minutes_after_a_blank_or_none(load: Load, offset: str, blank: str, sign: str) -> None:
+    shown = blank + sign + offset.format("03")
+    shift = np.timedelta64(180 + 30 * ("30" in offset), "m") * (1 if sign == "+" else -1)
+    series = load(
+        "time,MW", *(f"{str(time).replace('T', ' ')}{shown},{mw}" for time, mw in zip(HOURS, READINGS, strict=True))
+    )
+    assert (series.timestamps == np.array(HOURS) - shift).all()
+    assert series.source.utc
+
+
+@pytest.mark.parametrize("form", ["%y%m%d%H%M", "%y%m%d%H%M%S"])
+def test_digits_that_may_be_a_date_or_seconds_since_1970_are_refused_with_both_forms(load: Load, form: str) -> None:
+    lines = [f"{time},{mw}" for time, mw in zip(write_times(form), READINGS, strict=True)]
+    said = refuse(load, "time,MW", *lines)
+    since = "epoch s" if len(form) == 10 else "epoch ms"
+    assert said.endswith(
+        f"can be read in two ways, and no value tells in which; say so with date_format '{since}' or '{form}'"
+    )
+    assert is_as_plain(load("time,MW", *lines, date_format=form))
+    assert load("time,MW", *lines, date_format=since).timestamps[0] != HOURS[0]
+
+
+def test_seconds_since_1970_that_begin_as_a_date_are_told_by_the_others(load: Load) -> None:
+    seconds = [1401302200 + 3600 * n for n in range(60)]  # or 2014-01-30 22:00 in ten digits
+    series = load("time,MW", *(f"{second},{mw}" for second, mw in zip(seconds, READINGS, strict=True)))
+    assert series.timestamps.astype(np.int64).tolist() == seconds
+    assert series.source.utc
+
+
+@pytest.mark.parametrize("form", ["%m/%d/%y", "%d.%m.%y", "%d-%b-%y", "%b-%y"])
+def test_years_of_two_digits_that_would_be_future_ones_are_refused_unless_they_are_meant(load: Load, form: str) -> None:
+    times = pd.date_range("1950-01-01", periods=60, freq="MS" if form == "%b-%y" else "D")
+    lines = [f"{time.strftime(form)},{mw}" for time, mw in zip(times, READINGS, strict=True)]
+    said = refuse(load, "day,MW", *lines)
+    assert f"years of two digits are read as 1969 to 2068, here up to {times[-1].year + 100}; write four digits" in said
+    assert str(load("day,MW", *lines, date_format=form).timestamps[0]) == "2050-01-01T00:00:00"
+
+
+@pytest.mark.parametrize("form", ["%y|%m|%d|%H", "%H Uhr am %d.%m.%Y", "%d%m%Y%H"])
+@pytest.mark.parametrize("header", ["No,when,MW", "when,No,MW"])
+def test_a_form_that_is_named_finds_its_column(load: Load, form: str, header: str) -> None:
+    rows = zip(write_times(form), READINGS, strict=True)
+    lines = [(f"{n},{time},{mw}" if header[0] == "N" else f"{time},{n},{mw}") for n, (time, mw) in enumerate(rows)]
+    series = load(header, *lines, date_format=form)
+    assert is_as_plain(series)
+    assert series.time_column == "when"
+
+
+@pytest.mark.parametrize("form", ["%a %d/%m/%Y %H:%M", "%Y-%m-%d %H:%M %z", "%Y-%m-%d %H:%M %Z"])
+def test_a_form_that_is_named_is_that_of_the_text_as_it_is(load: Load, form: str) -> None:
+    times = [pd.Timestamp(time, tz="UTC").strftime(form) for time in HOURS]
+    series = load("when,MW", *(f"{time},{mw}" for time, mw in zip(times, READINGS, strict=True)), date_format=form)
+    assert is_as_plain(series)
+    assert series.source.utc == (form[-1] in "zZ")
 
 
 def test_midnight_may_be_the_24th_hour(load: Load) -> None:
@@ -457,6 +517,40 @@ def test_months_and_quarters_are_their_first_days(load: Load, form: str, months:
     series = load("when,GWh", *(f"{time},{n % 7}.5" for n, time in enumerate(quarters)))
     assert series.timestamps.tolist() == days.to_timestamp().to_pydatetime().tolist()
     assert str(series.sampling) == f"{months} mo"
+
+
+@pytest.mark.parametrize("form", ["%b-%y", "%b-%Y", "%m/%Y", "%Y,%b", "%Y,%B", "%Y,%m"])
+def test_months_have_names_and_years_of_their_own(load: Load, form: str) -> None:
+    months = pd.date_range("1990-01-01", periods=60, freq="MS")
+    names = "year,month,MW" if "," in form else "month,MW"
+    series = load(names, *(f"{time.strftime(form)},{mw}" for time, mw in zip(months, READINGS, strict=True)))
+    assert (series.timestamps == months.to_numpy()).all()
+    assert series.values[:, 0].tolist() == READINGS
+
+
+@pytest.mark.parametrize("cell", ["{}", "Q{}", "0{}"])
+def test_a_year_and_a_quarter_belong_together(load: Load, cell: str) -> None:
+    times = pd.date_range("1990-01-01", periods=60, freq="QS")
+    rows = zip(times, READINGS, strict=True)
+    series = load("year,quarter,MW", *(f"{time.year},{cell.format(time.quarter)},{mw}" for time, mw in rows))
+    assert (series.timestamps == times.to_numpy()).all()
+    assert series.columns == ("MW",)
+
+
+@pytest.mark.parametrize("code", ["abc-12", "xyz 1990", "12-cde-2014"])
+def test_letters_that_name_no_month_are_no_time(load: Load, code: str) -> None:
+    series = load("time code,utc,MW", *(f"{code},{time},{mw}" for time, mw in zip(HOURS, READINGS, strict=True)))
+    assert is_as_plain(series)
+    assert series.excluded == {"time code": "text"}
+
+
+@pytest.mark.parametrize("seconds", [1, 10, 60, 3600])
+def test_the_parts_of_a_timestamp_may_have_one_digit(load: Load, seconds: int) -> None:
+    times = [pd.Timestamp(HOURS[0]) + pd.Timedelta(seconds=seconds * n) for n in range(60)]
+    rows = [(t.year, t.month, t.day, t.hour, t.minute, t.second, mw) for t, mw in zip(times, READINGS, strict=True)]
+    series = load("year,month,day,hour,minute,second,MW", *(",".join(map(str, row)) for row in rows))
+    assert series.timestamps.tolist() == [time.to_pydatetime() for time in times]
+    assert series.columns == ("MW",)
 
 
 @pytest.mark.parametrize("form", ["%G-W%V", "%GW%V", "%G-W%V-%u"])

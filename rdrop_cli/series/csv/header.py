@@ -7,7 +7,7 @@ from itertools import count
 
 from rdrop_cli.errors import UsageError, suggest
 from rdrop_cli.series.csv.numbers import is_missing, is_number
-from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, find_format
+from rdrop_cli.series.csv.time_formats import TIME_OF_DAY, find_format
 from rdrop_cli.study.units import is_unit
 
 UNNAMED = "unnamed"  # the first column of a table that pandas wrote with an unnamed index

@@ -1,4 +1,4 @@
-"""Find the columns that hold a file's timestamps: one column, a date and a time of day, or year to minute."""
+"""Find the columns that hold a file's timestamps: one column, a date and a time of day, or year to second."""
 
 import re
 from collections.abc import Sequence, Set
@@ -6,7 +6,8 @@ from collections.abc import Sequence, Set
 from rdrop_cli.errors import DataError
 from rdrop_cli.series.csv.header import SHOWN_COLUMNS, Row, find_column
 from rdrop_cli.series.csv.numbers import is_missing, is_number
-from rdrop_cli.series.csv.timestamps import TIME_OF_DAY, YEAR_NAMES, TimestampColumn, find_format
+from rdrop_cli.series.csv.time_formats import TIME_OF_DAY, YEAR_NAMES, find_format
+from rdrop_cli.series.csv.timestamps import TimestampColumn
 from rdrop_cli.study.reading import Reading
 
 _PARTS = (  # names of columns that together make a timestamp
@@ -15,8 +16,10 @@ _PARTS = (  # names of columns that together make a timestamp
     {"day", "dd", "dy", "tag", "jour", "día", "dia", "giorno", "dag"},
     {"hour", "hours", "hr", "hh", "stunde", "heure", "hora", "ora", "uur"},
     {"minute", "min", "minuten", "mm", "mn"},
+    {"second", "seconds", "sec", "ss", "sekunde", "seconde", "segundo", "secondo"},
 )
 _DAY_OF_YEAR = {"doy", "yday", "jday", "julian day", "day of year", "day_of_year", "dayofyear"}
+_QUARTER = {"quarter", "qtr", "quartal", "trimestre", "kwartaal"}
 _TIME_NAME = re.compile(r"time|date|stamp|epoch|unix|utc|datum|zeit|fecha|yyyy|^ts?$", re.IGNORECASE)
 
 
@@ -34,7 +37,8 @@ def find_time(label: str, names: list[str], sample: list[Row], reading: Reading,
     if reading.time:
         return find_time_columns(label, names, reading.time)
     columns = [[row[index].strip() for row in sample] for index in range(len(names))]
-    found = [index for index, cells in enumerate(columns) if holds_timestamps(names[index], index, cells)]
+    found = [index for index, cells in enumerate(columns) if _is_written_as(reading.date_format, cells)]
+    found = found or [i for i, cells in enumerate(columns) if holds_timestamps(names[i], i, cells)]
     found.sort(key=lambda index: not _TIME_NAME.search(names[index]) and all(map(_is_digits, columns[index])))
     for index in found:
         if len(set(columns[index])) > len(sample) / 2:
@@ -64,12 +68,12 @@ def find_time_columns(label: str, names: Sequence[str], wanted: str) -> tuple[in
 def find_parts(names: Sequence[str]) -> tuple[int, ...]:
     """Return the indices of the columns year, month and so on, up to the first that is missing.
 
-    The day of the year may replace month and day.
+    The day of the year, or the quarter, may replace month and day.
     """
-    year, month, day, hour, minute = _PARTS
+    year, month, day, *clock = _PARTS
     has_month = any(_in_part(name, month) for name in names)
     found = list[int]()
-    for options in (year, *((month, day) if has_month else (_DAY_OF_YEAR,)), hour, minute):
+    for options in (year, *((month, day) if has_month else (_DAY_OF_YEAR | _QUARTER,)), *clock):
         part = next((n for n, name in enumerate(names) if _in_part(name, options) and n not in found), None)
         if part is None:
             break
@@ -78,13 +82,20 @@ def find_parts(names: Sequence[str]) -> tuple[int, ...]:
 
 
 def join_timestamp(names: Sequence[str], parts: Sequence[str]) -> str:
-    """Join the cells of a timestamp: year to minute as a date and a time, others by a blank."""
+    """Join the cells of a timestamp: year to second as a date and a time, others by a blank."""
     if len(parts) > 1 and _in_part(names[0], _PARTS[0]):
+        if _in_part(names[1], _QUARTER):
+            return f"{parts[0]}Q{parts[1].lstrip('Qq0')}"
         if _in_part(names[1], _DAY_OF_YEAR):
-            return f"{parts[0]}-{parts[1].zfill(3)} {':'.join(parts[2:])}".rstrip()
-        date, clock = "-".join([*parts[:3], *["1"] * (3 - len(parts))]), ":".join(parts[3:])
-        return f"{date} {clock}".rstrip()
+            return f"{parts[0]}-{parts[1].zfill(3)} {_join_clock(parts[2:])}".rstrip()
+        date = "-".join([*parts[:3], *["1"] * (3 - len(parts))])
+        return f"{date} {_join_clock(parts[3:])}".rstrip()
     return " ".join(parts)
+
+
+def _join_clock(parts: Sequence[str]) -> str:
+    """Join hour, minute and second, each of which may have one digit."""
+    return ":".join(re.sub(r"^\d(?!\d)", r"0\g<0>", part) for part in parts)
 
 
 def is_of_time(name: str, index: int, cells: list[str]) -> bool:
@@ -104,6 +115,12 @@ def holds_timestamps(name: str, index: int, cells: list[str]) -> bool:
         except DataError:
             return False
     return not is_number(some[0]) or bool(_TIME_NAME.search(name)) or (index == 0 and len(set(some)) == len(some))
+
+
+def _is_written_as(date_format: str, cells: list[str]) -> bool:
+    """Return whether the user names a format of timestamps for `strptime`, and a column has it."""
+    some = [cell for cell in cells if not is_missing(cell)][:200]
+    return bool("%" in date_format and some) and TimestampColumn("", "", date_format).measure_share(some) >= 0.9
 
 
 def _is_digits(cell: str) -> bool:

@@ -3,138 +3,34 @@
 import datetime
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import DataError, ValueRefusedError
+from rdrop_cli.series.csv.time_formats import (
+    DAY_FIRST,
+    ISO,
+    MONTH_FIRST,
+    QUARTER,
+    QUARTER_PATTERN,
+    WEEK,
+    WEEK_PATTERN,
+    YEAR,
+    YEAR_NAMES,
+    find_format,
+    is_ambiguous,
+    list_beside,
+)
 from rdrop_cli.series.table import name_row
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ISO, QUARTER, WEEK = "ISO8601", "quarter", "week"
-YEAR, YEAR_MONTH, SHORT_DATE = "%Y", "%Y%m", "%y%m%d"
-YEAR_NAMES = frozenset(("year", "yr", "yy", "yyyy", "jahr", "année", "annee", "año", "ano", "anno", "jaar"))
-DAY_FIRST, MONTH_FIRST = "day first", "month first"
-_DATES = (  # a pattern, and its format: one, or one per order
-    (r"\d{4}-\d{1,2}-\d{1,2}", "%Y-%m-%d"),
-    (r"\d{4}/\d{1,2}/\d{1,2}", "%Y/%m/%d"),
-    (r"\d{4}\.\d{1,2}\.\d{1,2}", "%Y.%m.%d"),
-    (r"\d{1,2}\.\d{1,2}\.\d{4}", "%d.%m.%Y"),
-    (r"\d{1,2}\.\d{1,2}\.\d{2}", "%d.%m.%y"),
-    (r"\d{1,2}/\d{1,2}/\d{4}", ("%d/%m/%Y", "%m/%d/%Y")),
-    (r"\d{1,2}-\d{1,2}-\d{4}", ("%d-%m-%Y", "%m-%d-%Y")),
-    (r"\d{1,2}/\d{1,2}/\d{2}", ("%d/%m/%y", "%m/%d/%y")),
-    (r"\d{1,2}-[A-Za-z]{3}-\d{4}", "%d-%b-%Y"),
-    (r"\d{1,2} [A-Za-z]{3} \d{4}", "%d %b %Y"),
-    (r"\d{1,2} [A-Za-z]{4,9} \d{4}", "%d %B %Y"),
-    (r"[A-Za-z]{3} \d{1,2}, \d{4}", "%b %d, %Y"),
-    (r"[A-Za-z]{4,9} \d{1,2}, \d{4}", "%B %d, %Y"),
-    (r"\d{8}", "%Y%m%d"),
-    (r"[A-Za-z]{3} \d{4}", "%b %Y"),
-    (r"[A-Za-z]{4,9} \d{4}", "%B %Y"),
-    (r"\d{4}-\d{3}", "%Y-%j"),
-    (r"\d{4}-\d{2}", "%Y-%m"),
-    (r"\d{4}/\d{2}", "%Y/%m"),
-    (r"\d{4}M\d{2}", "%YM%m"),
-)
-_TIMES = (
-    (r"", ""),
-    (r"\d{1,2}:\d{2}", "%H:%M"),
-    (r"\d{1,2}:\d{2}:\d{2}", "%H:%M:%S"),
-    (r"\d{1,2}:\d{2}:\d{2}\.\d+", "%H:%M:%S.%f"),
-    (r"\d{1,2}:\d{2} ?[AaPp][Mm]", "%I:%M %p"),
-    (r"\d{1,2}:\d{2}:\d{2} ?[AaPp][Mm]", "%I:%M:%S %p"),
-    (r"\d{1,2}\.\d{2}", "%H.%M"),
-    (r"\d{1,2}\.\d{2}\.\d{2}", "%H.%M.%S"),
-    (r"\d{6}", "%H%M%S"),
-    (r"\d{4}", "%H%M"),
-    (r"\d{1,2}", "%H"),
-)
-_CLOCK = "|".join(pattern for pattern, _ in _TIMES[1:-3])
-# A time of day, or an interval between two.
-TIME_OF_DAY = re.compile(rf"(?:{_CLOCK})(?:\s*[-–]\s*(?:{_CLOCK}))?|\d\d\s[-–]\s\d\d")
-_ZONE = r"(?:Z|[+-]\d{2}:?\d{2})"
-_ISO = re.compile(rf"\d{{4}}-\d{{2}}-\d{{2}}(?:[T ]\d{{2}}:\d{{2}}(?::\d{{2}}(?:\.\d+)?)?{_ZONE}?)?")
-_COMPACT = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}
-_EPOCH_UNITS = {9: "s", 10: "s", 12: "ms", 13: "ms", 15: "us", 16: "us", 18: "ns", 19: "ns"}  # by digits: since 1973
-_QUARTER = re.compile(r"(\d{4})[- ]?Q([1-4])")
-_WEEK = re.compile(r"(\d{4})-?W(\d{2})(?:-?([1-7]))?")
 _MIDNIGHT_24 = re.compile(r"([T ])24((?:[:.]00){0,2}|00)$")
 _ENDS_IN_HOUR = re.compile(rf"^{ISO}$|%H[%MS0:.]*$")  # formats of which a text may end in 24:00
-# The end of an interval, which is identified by its beginning: ` - 01.01.2020 01:00` after a time of day.
-_END = re.compile(r"(?<=:\d\d)\s+[-–]\s+\d[\d.:/ -]*$|(?<=\s\d\d)\s[-–]\s\d\d$|/\d{4}-\d{2}-[\dT:.Z+ -]*$")
-_DAY_OF_WEEK = re.compile(r"^(?:Mon|Tue|Tues|Wed|Wednes|Thu|Thurs|Fri|Sat|Satur|Sun)(?:day)?,? (?=\d|[A-Z])")
-_NAME_OF_UTC = re.compile(r"(?<=:\d\d) ?(?:UTC|GMT)$")
-_NAME_OF_ZONE = re.compile(r"(?<=[\dZ])\[[A-Za-z_/+-]+\]$")  # after the offset, as Java writes it
-_BESIDE = ((_END, ""), (_DAY_OF_WEEK, ""), (_NAME_OF_ZONE, ""), (_NAME_OF_UTC, "Z"))
-# What they contain, and most files lack: a dash between blanks, a slash before a year, letters other than T and Z.
-_SIGN_OF_BESIDE = re.compile(r"\s[-–]\s|/\d{4}-|[A-SU-Ya-z]")
 FIRST, LAST = np.datetime64("0001-01-01T00:00:00", "us"), np.datetime64("9999-12-31T23:59:59", "us")
-
-
-@lru_cache(maxsize=10_000)
-def find_format(text: str, order: str = DAY_FIRST) -> str | None:
-    """Return the format of a timestamp: one for `strptime`, `ISO8601`, `quarter`, `week`, or `epoch` with its unit.
-
-    For an interval, such as `01.01.2020 00:00 - 01.01.2020 01:00`, return the format of its beginning. Return None if
-    the text is not a timestamp.
-    """
-    text = text.strip()
-    for pattern, replacement in _list_beside(text):
-        text = pattern.sub(replacement, text)
-    if _ISO.fullmatch(text):
-        return ISO
-    if _QUARTER.fullmatch(text):
-        return QUARTER
-    if _WEEK.fullmatch(text):
-        return WEEK
-    if re.fullmatch(r"(1[89]|20)\d\d(0[1-9]|1[0-2])", text):
-        return _find_short_format(text, order)
-    if re.fullmatch(r"\d+(\.\d*)?", text):
-        return _find_number_format(text)
-    match = re.fullmatch(rf"(.*?)({_ZONE}?)", text)
-    body, zone = (match[1].rstrip(), match[2]) if match and re.search(r":\d\d|\dT\d{4,6}$", match[1]) else (text, "")
-    for date, date_format in _DATES:
-        chosen = date_format if isinstance(date_format, str) else date_format[order == MONTH_FIRST]
-        for time, time_format in _TIMES:
-            found = re.fullmatch(rf"{date}({'[T ,:]+' if time else ''}){time}", body)
-            if found:
-                glue = found[1]
-                return f"{chosen}{glue}{time_format}{'%z' if zone else ''}"
-    return None
-
-
-def _list_beside(text: str) -> tuple[tuple[re.Pattern[str], str], ...]:
-    """Return the replacements that a text, or several joined ones, may need: nearly always none."""
-    return _BESIDE if _SIGN_OF_BESIDE.search(text) else ()
-
-
-def _find_short_format(text: str, order: str) -> str | None:
-    """Return the format of six digits: `%Y%m` for `DAY_FIRST`, and `%y%m%d`, if it is a date, for `MONTH_FIRST`.
-
-    Neither format depends on the order of day and month; the two orders keep both open until the values rule one out.
-    """
-    if order == DAY_FIRST:
-        return YEAR_MONTH
-    return SHORT_DATE if re.fullmatch(r"\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", text) else None
-
-
-def _find_number_format(text: str) -> str | None:
-    whole = text.partition(".")[0]
-    compact = _COMPACT.get(len(whole)) if whole == text else None
-    if compact and re.match(r"(1[89]|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])", whole):
-        return compact
-    unit = _EPOCH_UNITS.get(len(whole))
-    return f"epoch {unit}" if unit and whole[0] != "0" else None
-
-
-def is_ambiguous(text: str) -> bool:
-    """Return whether the format of a timestamp depends on the order of day and month."""
-    return find_format(text, DAY_FIRST) != find_format(text, MONTH_FIRST)
 
 
 class TimestampColumn:
@@ -153,12 +49,13 @@ class TimestampColumn:
         self._pieces: dict[str, list[npt.NDArray[np.datetime64]]] = {DAY_FIRST: [], MONTH_FIRST: []}
         self._faults: dict[str, tuple[int, str]] = {}
         self._ambiguous: str | None = None
-        self._examples: dict[bool, str] = {}  # the first timestamp with an offset, and the first without
+        # The first timestamp with an offset, and the first without.
+        self._examples: dict[str, dict[bool, str]] = {DAY_FIRST: {}, MONTH_FIRST: {}}
 
     @property
     def zoned(self) -> bool:
         """Whether timestamps have an offset, or count from a time in UTC."""
-        return True in self._examples
+        return True in self._examples[next(iter(self._pieces))]
 
     @property
     def formats(self) -> str:
@@ -191,11 +88,6 @@ class TimestampColumn:
         Raises:
             DataError: the order of day and month is ambiguous, or only some timestamps have an offset.
         """
-        if len(self._examples) == 2:
-            raise DataError(
-                f"{self._label}: column {self._name!r}: {self._examples[True][:40]!r} tells its time in UTC, and "
-                f"{self._examples[False][:40]!r} has no offset; write one to each timestamp, or to none"
-            )
         found = [np.concatenate(pieces) for pieces in self._pieces.values()]
         if len(found) == 2 and not np.array_equal(found[0], found[1]):
             formats = [self._formats[order][0] for order in self._pieces]
@@ -203,8 +95,29 @@ class TimestampColumn:
                 f"{self._label}: column {self._name!r}: {str(self._ambiguous)[:40]!r} can be read in two ways, and "
                 f"no value tells in which; say so with ‹date_format› '{formats[0]}' or '{formats[1]}'"
             )
+        examples = self._examples[next(iter(self._pieces))]
+        if len(examples) == 2:
+            raise DataError(
+                f"{self._label}: column {self._name!r}: {examples[True][:40]!r} tells its time in UTC, and "
+                f"{examples[False][:40]!r} has no offset; write one to each timestamp, or to none"
+            )
         self._formats = {order: self._formats[order] for order in self._pieces}
+        if not self._given and "%y" in self.formats and len(found[0]):
+            self._refuse_future(found[0].max())
         return found[0]
+
+    def _refuse_future(self, last: np.datetime64) -> None:
+        """Refuse years of two digits that are read as future ones, 2050 instead of 1950, unless the user says so."""
+        if last > np.datetime64("now") + np.timedelta64(366, "D"):
+            raise DataError(
+                f"{self._label}: column {self._name!r}: years of two digits are read as 1969 to 2068, here up to "
+                f"{str(last)[:4]}; write four digits, or say with ‹date_format› '{self.formats}' that these are meant"
+            )
+
+    def measure_share(self, texts: Sequence[str]) -> float:
+        """Return the share of texts that are timestamps."""
+        found, _ = self._parse(texts, DAY_FIRST)
+        return float((~np.isnat(found)).mean())
 
     def _refuse(self) -> None:
         line, text = max(self._faults.values())
@@ -220,7 +133,8 @@ class TimestampColumn:
         import pandas as pd
 
         column = pd.Series(list(texts), dtype=object).str.strip()
-        for pattern, replacement in _list_beside("".join(texts)):
+        is_as_given = bool(self._given) and not np.isnat(_convert(column[:1], self._given)[0]).any()
+        for pattern, replacement in () if is_as_given else list_beside("\n".join(texts)):
             column = column.str.replace(pattern, replacement, regex=True)
         days = np.zeros(len(column), "timedelta64[us]")
         if not self._given or _ENDS_IN_HOUR.search(self._given):
@@ -232,8 +146,11 @@ class TimestampColumn:
             if form is None or form in tried or (self._given and form != self._given):
                 return found, int(left[0])
             tried.add(form)
-            found[left] = self._convert(column.iloc[left], form)
+            found[left], zoned = _convert(column.iloc[left], form)
             read = ~np.isnat(found[left])
+            for kind in (True, False):
+                if (of_kind := left[read & (zoned == kind)]).size:
+                    self._examples[order].setdefault(kind, str(column.iloc[of_kind[0]]))
             if read.any() and form not in self._formats[order]:
                 self._formats[order].append(form)
             left = left[~read]
@@ -247,35 +164,32 @@ class TimestampColumn:
     def _list_known(self, order: str) -> list[str]:
         return [self._given] if self._given else list(self._formats[order])
 
-    def _convert(self, texts: "pd.Series[str]", form: str) -> npt.NDArray[np.datetime64]:
-        import pandas as pd
 
-        if form.startswith("epoch"):
-            numbers = pd.to_numeric(texts.where(texts.str.fullmatch(r"\d+(\.\d*)?")), errors="coerce")
-            parsed = pd.to_datetime(numbers, unit=cast(Literal["s"], form[6:]), errors="coerce", utc=True)
-            zoned = np.ones(len(texts), bool)
-        elif form in (QUARTER, WEEK):
-            first_days = texts.map(_find_first_day_of_quarter if form == QUARTER else _find_day_of_week)
-            parsed = pd.to_datetime(first_days, format="%Y-%m-%d", errors="coerce", utc=True)
-            zoned = np.zeros(len(texts), bool)
-        else:
-            try:
-                parsed = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
-            except (ValueError, re.error) as error:  # only the user's format can be invalid
-                raise ValueRefusedError("date_format", form, "a form such as %d.%m.%Y %H:%M", str(error)) from error
-            zone = r"[T ]\d{2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$"
-            zoned = texts.str.contains(zone).to_numpy(bool) if form == ISO else np.full(len(texts), "%z" in form)
-        converted: npt.NDArray[np.datetime64] = parsed.to_numpy("datetime64[us]")
-        for kind in (True, False):
-            of_kind = np.flatnonzero(~np.isnat(converted) & (zoned == kind))
-            if len(of_kind):
-                self._examples.setdefault(kind, str(texts.iloc[of_kind[0]]))
-        return converted
+def _convert(texts: "pd.Series[str]", form: str) -> tuple[npt.NDArray[np.datetime64], npt.NDArray[np.bool_]]:
+    """Return the timestamps of texts in one format, NaT for others, and which have an offset or count from UTC."""
+    import pandas as pd
+
+    if form.startswith("epoch"):
+        numbers = pd.to_numeric(texts.where(texts.str.fullmatch(r"\d+(\.\d*)?")), errors="coerce")
+        parsed = pd.to_datetime(numbers, unit=cast(Literal["s"], form[6:]), errors="coerce", utc=True)
+        zoned = np.ones(len(texts), bool)
+    elif form in (QUARTER, WEEK):
+        first_days = texts.map(_find_first_day_of_quarter if form == QUARTER else _find_day_of_week)
+        parsed = pd.to_datetime(first_days, format="%Y-%m-%d", errors="coerce", utc=True)
+        zoned = np.zeros(len(texts), bool)
+    else:
+        try:
+            parsed = pd.to_datetime(texts, format=form, errors="coerce", utc=True)
+        except (ValueError, re.error) as error:  # only the user's format can be invalid
+            raise ValueRefusedError("date_format", form, "a form such as %d.%m.%Y %H:%M", str(error)) from error
+        zone = r"[T ]\d{2}:\d{2}.*(?:Z|[+-]\d{2}:?\d{2})$"
+        zoned = texts.str.contains(zone).to_numpy(bool) if form == ISO else np.full(len(texts), "%z" in form.lower())
+    return parsed.to_numpy("datetime64[us]"), zoned
 
 
 def _find_day_of_week(text: str) -> str:
     """Return the Monday of an ISO week, `1990-01-29` for `1990-W05`, or the day named in it; empty for other texts."""
-    week = _WEEK.fullmatch(text)
+    week = WEEK_PATTERN.fullmatch(text)
     try:
         return datetime.date.fromisocalendar(int(week[1]), int(week[2]), int(week[3] or 1)).isoformat() if week else ""
     except ValueError:  # not every year has a week 53
@@ -284,7 +198,7 @@ def _find_day_of_week(text: str) -> str:
 
 def _find_first_day_of_quarter(text: str) -> str:
     """Return the first day of a quarter, `1990-04-01` for `1990Q2`; empty for other texts."""
-    quarter = _QUARTER.fullmatch(text)
+    quarter = QUARTER_PATTERN.fullmatch(text)
     return f"{quarter[1]}-{3 * int(quarter[2]) - 2:02}-01" if quarter else ""
 
 
