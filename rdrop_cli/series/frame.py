@@ -10,7 +10,7 @@ import numpy as np
 from rdrop_cli.errors import DataError, UsageError, tell_extra
 from rdrop_cli.series.content import Content
 from rdrop_cli.series.csv.header import find_column, join_names
-from rdrop_cli.series.csv.read import Table, drop_numbers, find_groups
+from rdrop_cli.series.csv.read import Groups, Table, drop_numbers, find_groups
 from rdrop_cli.series.csv.time_columns import find_parts, find_time_columns, holds_timestamps, join_timestamp
 from rdrop_cli.series.csv.timestamps import TimestampColumn
 from rdrop_cli.study.reading import Reading
@@ -93,10 +93,8 @@ def read_frame(label: str, frame: "pd.DataFrame", reading: Reading) -> Table:
     )
 
 
-def find_group_column(
-    label: str, frame: "pd.DataFrame", reading: Reading, table: Table
-) -> tuple[str, list[str]] | None:
-    """Return the column of a frame in long form that separates the series of its table, and its values, or None."""
+def find_groups_in_frame(label: str, frame: "pd.DataFrame", reading: Reading, table: Table) -> Groups | None:
+    """Return the columns that separate the series of a frame in long form, and their values; None if there are none."""
     frame = _select_rows(label, frame, reading)
     times = _find_times(label, frame, reading)
     names = [str(name) for name in frame.columns if name not in times]

@@ -13,9 +13,8 @@ from rdrop_cli.files import sha256_of_file
 from rdrop_cli.series.cache import read_through_cache
 from rdrop_cli.series.content import Content, hide_login, is_address, open_content
 from rdrop_cli.series.csv.header import UNNAMED
-from rdrop_cli.series.csv.read import Table, find_group_column, read_csv
-from rdrop_cli.series.frame import find_group_column as find_group_in_frame
-from rdrop_cli.series.frame import hash_table, open_parquet, read_frame, read_parquet
+from rdrop_cli.series.csv.read import Groups, Table, find_groups_in_text, read_csv
+from rdrop_cli.series.frame import find_groups_in_frame, hash_table, open_parquet, read_frame, read_parquet
 from rdrop_cli.series.jena import load_jena
 from rdrop_cli.series.order import put_in_order
 from rdrop_cli.series.synthetic import generate_weather
@@ -112,7 +111,7 @@ def load_frame(frame: "pd.DataFrame", reading: Reading | None = None) -> Series:
     reading = reading or Reading()
     table = read_frame(FRAME, frame, reading)
     checksum, utc, counters = hash_table(table), _is_in_utc(table, reading), _find_counters(table)
-    groups = partial(find_group_in_frame, FRAME, frame, reading, table)
+    groups = partial(find_groups_in_frame, FRAME, frame, reading, table)
     table = put_in_order(FRAME, table, reading, groups)
     source = _describe_source(FRAME, "a data frame", checksum, table, reading, utc)
     return _make_series(FRAME, table, source, reading, counters)
@@ -132,10 +131,10 @@ def _is_in_utc(table: Table, reading: Reading) -> bool:
     return table.zoned or bool(reading.timezone)
 
 
-def _find_groups(content: Content, reading: Reading, table: Table) -> tuple[str, list[str]] | None:
+def _find_groups(content: Content, reading: Reading, table: Table) -> Groups | None:
     if content.kind == "parquet":
-        return find_group_in_frame(content.label, open_parquet(content, reading), reading, table)
-    return find_group_column(take_sheet(content, reading)[0] if content.kind == "excel" else content, reading, table)
+        return find_groups_in_frame(content.label, open_parquet(content, reading), reading, table)
+    return find_groups_in_text(take_sheet(content, reading)[0] if content.kind == "excel" else content, reading, table)
 
 
 def _make_series(label: str, table: Table, source: Source, reading: Reading, counters: dict[str, str]) -> Series:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdrop_cli.errors import DataError, ValueRefusedError
-from rdrop_cli.series.csv.read import Table
+from rdrop_cli.series.csv.read import Groups, Table
 from rdrop_cli.series.csv.timestamps import localise
 from rdrop_cli.series.quality import drop_sentinels
 from rdrop_cli.series.sampling import TOLERANCE, find_sampling, measure_seconds
@@ -20,7 +20,7 @@ from rdrop_cli.study.units import UNIT_SECONDS, format_count, format_seconds, fo
 if TYPE_CHECKING:
     import pandas as pd
 
-FindGroups = Callable[[], tuple[str, list[str]] | None]
+FindGroups = Callable[[], Groups | None]
 MOST_SWAPS = 0.01  # of the rows
 MOST_REPEATS = 0.2
 MOST_DRIFT = 0.01  # of a step, by which a logger's clock may be slow
@@ -31,7 +31,7 @@ def put_in_order(label: str, table: Table, reading: Reading, find_groups: FindGr
     """Return the table with its rows in time order, and notes on what was changed.
 
     Args:
-        find_groups: finds the column that identifies the series of a table in long form.
+        find_groups: finds the columns that identify the series of a table in long form.
 
     Raises:
         DataError: the rows are not in time order; names the line, and the option that would help.
@@ -101,20 +101,23 @@ def _is_evident(table: Table, back: npt.NDArray[np.bool_]) -> bool:
 def _refuse(label: str, table: Table, steps: npt.NDArray[np.float64], find_groups: FindGroups) -> None:
     back = bool((steps < 0).any())
     row = int((steps < 0 if back else steps == 0).argmax()) + 1
-    where = f"{label}: {name_row(table.lines, row)}"
+    place = f"{label}: {name_row(table.lines, row)}"
     before, now = (format_stamp(time.astype("datetime64[s]")) for time in table.timestamps[row - 1 : row + 1])
-    said = f"{where}: {now} comes after {before}" if back else f"{where}: the same timestamp as the row before"
+    said = f"{place}: {now} comes after {before}" if back else f"{place}: the same timestamp as the row before"
     if back and not table.zoned and _may_be_summer_time(table, steps):
         raise DataError(
             f"{said}: clocks put back? name the local time with ‹timezone›, such as Europe/Berlin, or sort with ‹sort›"
         )
     groups = find_groups()
     if groups:
-        name, values = groups
-        shown = ", ".join(value[:30] for value in values[:SHOWN_GROUPS]) + (", …" if len(values) > SHOWN_GROUPS else "")
+        names, values = groups
+        columns = f"column {names[0]!r} tells" if len(names) == 1 else f"columns {names[0]!r} and {names[1]!r} tell"
+        shown = ", ".join(" ".join(value)[:30] for value in values[:SHOWN_GROUPS])
+        more = ", …" if len(values) > SHOWN_GROUPS else ""
+        where = " ".join(f"‹where› '{name}={value[:30]}'" for name, value in zip(names, values[0], strict=True))
         raise DataError(
-            f"{said}: a table in long form, with {len(values)} series that column {name!r} tells apart ({shown}); "
-            f"choose one with ‹where› '{name}={values[0][:30]}'"
+            f"{said}: a table in long form, with {len(values)} series that {columns} apart ({shown}{more}); "
+            f"choose one with {where}"
         )
     if not back:
         raise DataError(f"{said}, as many are; keep one row a timestamp, a column a sensor, or average with ‹resample›")

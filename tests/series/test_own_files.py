@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import re
 import sys
 import zipfile
 from collections.abc import Callable
@@ -1225,6 +1226,33 @@ def test_the_stations_of_a_long_form_are_never_averaged(tmp_path: Path, kind: st
         load_frame(frame, Reading(resample="5h")) if kind == "frame" else load_dataset(
             str(path), tmp_path, Reading(resample="5h")
         )
+
+
+@pytest.mark.parametrize("resample", ["", "5h"])
+@pytest.mark.parametrize("kind", ["csv", "frame"])
+def test_two_columns_may_tell_series_apart_together(tmp_path: Path, kind: str, resample: str) -> None:
+    rows = [
+        (time, "on", station, name, round(mw + n, 2))
+        for time, mw in zip(HOURS, READINGS, strict=True)
+        for n, (station, name) in enumerate([("1", "load"), ("1", "wind"), ("2", "load"), ("2", "wind")])
+    ]
+    frame = pd.DataFrame(rows, columns=["utc", "state", "station", "what", "value"])
+    frame.to_csv(tmp_path / "long.csv", index=False)
+
+    def load(**reading: Any) -> Series:
+        options = Reading(resample=resample, **reading)
+        return (
+            load_frame(frame, options)
+            if kind == "frame"
+            else load_dataset(str(tmp_path / "long.csv"), tmp_path, options)
+        )
+
+    said = "4 series that columns 'station' and 'what' tell apart (1 load, 1 wind, 2 load, 2 wind); choose one with "
+    with pytest.raises(DataError, match=re.escape(f"{said}where 'station=1' where 'what=load'")):
+        load()
+    assert resample or load(where=("station=1", "what=load")).values[:, 0].tolist() == READINGS
+    with pytest.raises(DataError, match=r"column 'what' tells apart \(load, wind\)"):
+        load(where=("station=1",))
 
 
 def test_means_of_a_column_that_counts_the_rows_are_no_input(tmp_path: Path) -> None:

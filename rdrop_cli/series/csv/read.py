@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import combinations, islice
 from typing import TypeVar
 
 import numpy as np
@@ -28,6 +28,8 @@ from rdrop_cli.study.units import format_count
 
 CHUNK_ROWS = 8192
 MOST_GROUPS = 1000
+MOST_PAIRED = 12  # columns of which two together may tell series apart, such as a station and what it measures
+Groups = tuple[tuple[str, ...], list[tuple[str, ...]]]  # the columns that tell series apart, and their values in each
 T = TypeVar("T")
 Infer = Callable[[str, Sequence[str], Reading], Layout]
 
@@ -59,23 +61,26 @@ class Table:
 
 def find_groups(
     names: Mapping[int, str], rows: Iterable[Sequence[str]], timestamps: npt.NDArray[np.datetime64]
-) -> tuple[str, list[str]] | None:
-    """Return the first column of few values within each of which the timestamps (row,) increase, and the values.
+) -> Groups | None:
+    """Return the first column of few values, or pair of columns, within each of which the timestamps (row,) increase.
 
     Args:
         names: of the columns to choose from, by their index in each row.
     """
-    last: dict[int, dict[str, np.datetime64]] = {index: {} for index in names}
+    pairs = combinations(list(names)[:MOST_PAIRED], 2)
+    last: dict[tuple[int, ...], dict[tuple[str, ...], np.datetime64]] = {
+        columns: {} for columns in (*((index,) for index in names), *pairs)
+    }
     for timestamp, cells in zip(timestamps, rows, strict=True):
-        for index in list(last):
-            seen, value = last[index], cells[index].strip()
-            if (value in seen and seen[value] >= timestamp) or len(seen) > MOST_GROUPS:
-                del last[index]
+        for columns in list(last):
+            seen, values = last[columns], tuple(cells[index].strip() for index in columns)
+            if (values in seen and seen[values] >= timestamp) or len(seen) > MOST_GROUPS:
+                del last[columns]
             else:
-                seen[value] = timestamp
-    for index, seen in last.items():
+                seen[values] = timestamp
+    for columns, seen in last.items():
         if 2 <= len(seen) <= len(timestamps) / 3:
-            return names[index], sorted(seen)
+            return tuple(names[index] for index in columns), sorted(seen)
     return None
 
 
@@ -107,8 +112,8 @@ def read_csv(content: Content, reading: Reading, infer: Infer = infer_layout) ->
     return replace(table, notes=(f"text: read as {encoding} (‹encoding›)", *table.notes))
 
 
-def find_group_column(content: Content, reading: Reading, table: Table) -> tuple[str, list[str]] | None:
-    """Return the column that separates the series of a table in long form, and its values; None if there is none."""
+def find_groups_in_text(content: Content, reading: Reading, table: Table) -> Groups | None:
+    """Return the columns that separate the series of a table in long form, and their values; None if there are none."""
     found, _ = _use_reader(content, reading, infer_layout, lambda reader: reader.find_groups(table.timestamps))
     return found
 
@@ -162,8 +167,8 @@ class _Reader:
                     self._take_for_text_or_refuse(fault)
             decimals = found
 
-    def find_groups(self, timestamps: npt.NDArray[np.datetime64]) -> tuple[str, list[str]] | None:
-        """Return the first column of few values within each of which the timestamps (row,) increase, and the values."""
+    def find_groups(self, timestamps: npt.NDArray[np.datetime64]) -> Groups | None:
+        """Return the columns that separate the series of a table in long form; see the function `find_groups`."""
         names = {index: name for index, name in enumerate(self._layout.names) if index not in self._layout.time}
         return find_groups(names, (cells for _, cells in self._iterate_rows()), timestamps)
 
