@@ -95,10 +95,10 @@ def load_file(name: str, data_dir: Path, reading: Reading) -> Series:
         # The same bytes can be read in several ways.
         key = hashlib.sha256(f"{content.sha256} {content.kind} {reading.to_json()}".encode()).hexdigest()
         table = read_through_cache(data_dir / "cache", key, lambda: _read(content, reading))
-        utc, counters = _is_in_utc(table, reading), _find_counters(table)
-        table = put_in_order(content.label, table, reading, lambda: _find_groups(content, reading, table))
-        source = _describe_source(content.name, content.origin, content.sha256, table, reading, utc)
-        return _make_series(content.label, table, source, reading, counters)
+        ordered = put_in_order(content.label, table, reading, lambda: _find_groups(content, reading, table))
+        utc = _is_in_utc(table, reading)
+        source = _describe_source(content.name, content.origin, content.sha256, ordered, reading, utc)
+        return _make_series(content.label, ordered, source, reading, _find_counters(table, ordered))
 
 
 def load_frame(frame: "pd.DataFrame", reading: Reading | None = None) -> Series:
@@ -110,11 +110,10 @@ def load_frame(frame: "pd.DataFrame", reading: Reading | None = None) -> Series:
     """
     reading = reading or Reading()
     table = read_frame(FRAME, frame, reading)
-    checksum, utc, counters = hash_table(table), _is_in_utc(table, reading), _find_counters(table)
-    groups = partial(find_groups_in_frame, FRAME, frame, reading, table)
-    table = put_in_order(FRAME, table, reading, groups)
-    source = _describe_source(FRAME, "a data frame", checksum, table, reading, utc)
-    return _make_series(FRAME, table, source, reading, counters)
+    ordered = put_in_order(FRAME, table, reading, partial(find_groups_in_frame, FRAME, frame, reading, table))
+    utc = _is_in_utc(table, reading)
+    source = _describe_source(FRAME, "a data frame", hash_table(table), ordered, reading, utc)
+    return _make_series(FRAME, ordered, source, reading, _find_counters(table, ordered))
 
 
 def _read(content: Content, reading: Reading) -> Table:
@@ -138,8 +137,7 @@ def _find_groups(content: Content, reading: Reading, table: Table) -> Groups | N
 
 
 def _make_series(label: str, table: Table, source: Source, reading: Reading, counters: dict[str, str]) -> Series:
-    """Return a series; `counters` are the columns that were no readings before rows were ordered and averaged."""
-    counters = counters | _find_counters(table)
+    """Return a series; `counters` are the columns that are no readings, each with the reason."""
     parts = table.time_column.split("+") if table.time_column not in table.columns else []
     excluded = dict.fromkeys(table.texts, "text")
     for name, column in zip(table.columns, table.values.T, strict=True):
@@ -169,10 +167,15 @@ def _make_series(label: str, table: Table, source: Source, reading: Reading, cou
     )
 
 
-def _find_counters(table: Table) -> dict[str, str]:
-    """Return the columns that are not readings, each with the reason."""
-    found = {name: _find_counter(name, column) for name, column in zip(table.columns, table.values.T, strict=True)}
-    return {name: reason for name, reason in found.items() if reason}
+def _find_counters(read: Table, ordered: Table) -> dict[str, str]:
+    """Return the columns that count the rows as read, or as ordered and averaged, each with the reason."""
+    tables = [read] if ordered.values is read.values else [read, ordered]
+    return {
+        name: reason
+        for table in tables
+        for name, column in zip(table.columns, table.values.T, strict=True)
+        if (reason := _find_counter(name, column))
+    }
 
 
 def _find_counter(name: str, column: npt.NDArray[np.float64]) -> str | None:
@@ -182,6 +185,6 @@ def _find_counter(name: str, column: npt.NDArray[np.float64]) -> str | None:
     steps = np.diff(column)
     if (steps == steps[0]).all() and steps[0] != 0:
         return "counts the rows"
-    if name == UNNAMED and len(np.unique(column)) == len(column):
+    if name == UNNAMED and np.diff(np.sort(column)).all():  # all different
         return "index of a data frame"
     return None

@@ -93,7 +93,7 @@ def _is_evident(table: Table, back: npt.NDArray[np.bool_]) -> bool:
     sampling = find_sampling(ordered)
     return bool(
         back.sum() <= max(2, MOST_SWAPS * len(back))
-        and len(np.unique(ordered)) == len(ordered)
+        and measure_seconds(ordered).all()
         and sampling.find_regular(ordered).mean() > 1 - MOST_SWAPS
     )
 
@@ -147,7 +147,8 @@ def _resample(table: Table, length: str) -> Table:
         raise ValueRefusedError(
             "resample", length, f"at most the length of the series, {format_seconds(round(extent))}"
         )
-    usual = find_sampling(np.unique(table.timestamps)).seconds
+    is_later = np.append(True, measure_seconds(table.timestamps) > 0)  # than the row before
+    usual = find_sampling(table.timestamps[is_later]).seconds
     if seconds < (1 - MOST_DRIFT) * usual:  # steps without readings would be filled by interpolation
         raise ValueRefusedError(
             "resample", length, f"at least the time from one reading to the next, {format_seconds(usual)}"

@@ -76,7 +76,7 @@ def assess_quality(series: Series) -> DataQuality:
     found = _is_sentinel(series.columns, series.values, values)
     return DataQuality(
         sentinels=_count_by_column(series.columns, found),
-        repeated_timestamps=len(series.timestamps) - len(np.unique(series.timestamps)),
+        repeated_timestamps=int((measure_seconds(np.sort(series.timestamps)) == 0).sum()),
         backward_timestamps=int((measure_seconds(series.timestamps) < 0).sum()),
         gaps=int(series.sampling.find_gaps(series.timestamps).sum()),
         missing=_count_by_column(series.columns, np.isnan(series.values)),

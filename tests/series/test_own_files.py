@@ -17,6 +17,7 @@ import pytest
 
 from rdrop_cli.errors import DataError, RdropError, UsageError
 from rdrop_cli.series import content as content_module
+from rdrop_cli.series import load as load_module
 from rdrop_cli.series.load import load_dataset, load_frame
 from rdrop_cli.series.quality import assess_quality, fill_missing, find_sentinels
 from rdrop_cli.series.table import Series
@@ -1262,6 +1263,19 @@ def test_means_of_a_column_that_counts_the_rows_are_no_input(tmp_path: Path) -> 
     for resample in ("", "2h", "5h"):
         read = load_dataset(str(tmp_path / "counted.csv"), tmp_path, Reading(resample=resample))
         assert read.columns == load_frame(frame, Reading(resample=resample)).columns == ("load",)
+
+
+@pytest.mark.parametrize(("reading", "times"), [({}, 1), ({"resample": "2h"}, 2)])
+def test_columns_that_count_the_rows_are_searched_for_again_only_after_rows_were_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reading: dict[str, Any], times: int
+) -> None:
+    searched = list[str]()
+    monkeypatch.setattr(load_module, "_find_counter", lambda name, column: searched.append(name))
+    frame = pd.DataFrame({"utc": HOURS, "MW": READINGS})
+    frame.to_csv(tmp_path / "load.csv", index=False)
+    load_frame(frame, Reading(**reading))
+    load_dataset(str(tmp_path / "load.csv"), tmp_path, Reading(**reading))
+    assert searched == ["MW"] * 2 * times
 
 
 def test_rows_must_have_every_value_that_is_named(tmp_path: Path) -> None:
