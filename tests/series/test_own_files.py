@@ -252,6 +252,27 @@ def test_what_can_be_read_in_two_ways_is_refused_with_both_and_the_option(load: 
     assert load(header, *rows, decimal=",").values[0, 0] == (1100 if "." in cell else 1.1)
 
 
+@pytest.mark.parametrize(
+    ("names", "cells"), [("a", "{mw}"), ("n,a", "{n},{mw}"), ("a,b", "{mw},{mw}"), ("a,b", "-{mw},{n}")]
+)
+def test_commas_that_separate_cells_and_are_decimal_commas_are_refused(load: Load, names: str, cells: str) -> None:
+    marked = [
+        (time, n, f"{mw:.2f}".replace(".", ",")) for n, (time, mw) in enumerate(zip(HOURS, READINGS, strict=True))
+    ]
+    said = refuse(load, f"utc,{names}", *(f"{time},{cells.format(n=n, mw=mw)}" for time, n, mw in marked))
+    count, width = len(names.split(",")) + 1, len(cells.replace("{mw}", "1,1").split(",")) + 1
+    assert (
+        f"the header has {count} names, and the rows have {width} cells: commas separate cells, and may also be" in said
+    )
+
+
+@pytest.mark.parametrize("cells", ["{mw},{n}.5", "{mw},{n}", "{n},{mw}"])
+def test_row_names_that_have_no_name_are_no_decimal_commas(load: Load, cells: str) -> None:
+    rows = zip(HOURS, READINGS, strict=True)
+    lines = [f"{time},{cells.format(n=n % 7, mw=mw + 0.001)}" for n, (time, mw) in enumerate(rows)]
+    assert load("a,b", *lines).columns == ("a", "b")
+
+
 def test_a_column_that_contradicts_itself_is_refused_by_both_lines(load: Load) -> None:
     rows = [f"{time};{'1,5' if n == 30 else '1.25'}" for n, time in enumerate(HOURS)]
     assert "'1.25' in line 2 and '1,5' in line 32" in refuse(load, "utc;a", *rows)

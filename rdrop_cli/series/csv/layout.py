@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from rdrop_cli.errors import DataError
 from rdrop_cli.series.csv.header import Row, find_column, find_header, find_width, fit_row, list_names, name_columns
-from rdrop_cli.series.csv.numbers import find_unit, is_number, stands_for_nothing
+from rdrop_cli.series.csv.numbers import find_unit, is_missing, is_number, stands_for_nothing
 from rdrop_cli.series.csv.time_columns import find_time, is_of_time, join_timestamp
 from rdrop_cli.study.reading import SEPARATORS, Reading
 from rdrop_cli.study.units import format_count, name_target
 
 SAMPLED_LINES = 2000
 MAX_COLUMNS = 10_000
+_DIGITS = re.compile(r"[+-]?\d+")
 MOST_LINES_OF_ROW = 100  # in quotes; a quotation mark that is closed later is a stray one
 
 
@@ -165,6 +166,7 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
             "told apart by ‹separator›, ‹time› and ‹date_format› where the file does not tell"
         )
     first_line = begins[first]
+    _refuse_split_decimals(label, separator, rows[:first], sample)
     time = find_time(label, names, sample, reading, first_line)
     units = _find_units(sample, time, reading)
     for index, unit in units.items():
@@ -177,6 +179,28 @@ def infer_layout(label: str, lines: Sequence[str], reading: Reading) -> Layout:
     if units := {index: unit for index, unit in units.items() if index in numbers}:
         notes.append(f"a unit in each cell: {list_names([names[index] for index in units])}")
     return Layout(separator, first_line, tuple(names), time, numbers, tuple(notes), units)
+
+
+def _refuse_split_decimals(label: str, separator: str, above: list[Row], sample: list[Row]) -> None:
+    """Refuse rows with more cells than names if these may be numbers whose decimal comma also separates cells.
+
+    Args:
+        above: the rows above the readings, of which the last may hold the names.
+    """
+    header = above[-1] if above and separator == "," else []
+    width, names = len(sample[0]), len(header)
+    if not 2 <= names < width or any(is_number(name) or is_missing(name) for name in header):
+        return
+    pairs, index = 0, 1
+    while index < width - 1:
+        filled = [row for row in sample if row[index]]
+        is_pair = all(_DIGITS.fullmatch(row[index]) and row[index + 1].isdecimal() for row in filled) and bool(filled)
+        pairs, index = pairs + is_pair, index + 1 + is_pair
+    if pairs >= width - names:
+        raise DataError(
+            f"{label}: the header has {names} names, and the rows have {width} cells: commas separate cells, and may "
+            "also be decimal commas; put such numbers in quotes, or name every column"
+        )
 
 
 def _find_separator(lines: Sequence[str], reading: Reading) -> tuple[int, str]:
