@@ -212,6 +212,13 @@ def test_commas_group_thousands_where_cells_show_it(load: Load) -> None:
     assert series.values[:2, 0].tolist() == [1100.5, 1101.5]
 
 
+@pytest.mark.parametrize(("letter", "mark"), [("D", "."), ("d", "."), ("D", ",")])
+def test_exponents_of_fortran_are_read(load: Load, letter: str, mark: str) -> None:
+    cells = [f"{mw:.2E}".replace("E", letter).replace(".", mark) for mw in READINGS]
+    series = load("utc;MW", *(f"{time};{cell}" for time, cell in zip(HOURS, cells, strict=True)))
+    assert series.values[:, 0].tolist() == [float(f"{mw:.2E}") for mw in READINGS]
+
+
 @pytest.mark.parametrize(("cell", "unit"), [("{} kW", "kW"), ("{}%", "%"), ("${}", "$"), ("{}\u00a0°C", "°C")])
 def test_a_unit_in_each_cell_becomes_part_of_the_name(load: Load, cell: str, unit: str) -> None:
     rows = [f"{time},{cell.format(mw)}" for time, mw in zip(HOURS, READINGS, strict=True)]

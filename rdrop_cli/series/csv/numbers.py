@@ -13,7 +13,7 @@ from rdrop_cli.study.units import is_unit
 MISSING = frozenset(
     ("", "NA", "N/A", "n/a", "null", "NULL", "None", "#N/A", "#NA", "<NA>", "\\N", "(null)", "-", "--", "---", "?")
 )  # and NaN in upper or lower case
-_EXPONENT = r"(?:[eE][+-]?\d+)?"
+_EXPONENT = r"(?:[eEdD][+-]?\d+)?"  # Fortran writes double precision as 1.5D+01
 _GROUPS = r"\d{1,3}(?:[ '\u00a0\u202f]\d{3})*"
 # What a number shows about point and comma; the first pattern that matches counts.
 _EVIDENCE = {
@@ -32,8 +32,9 @@ _STRICT = {
 }
 # The decimal mark of numbers that can be read in one way only.
 _CLEAR_MARKS = {"plain": ".", "point": ".", "comma": ","}
-_WITH_UNIT = re.compile(r"([+-]?)([$€£]?)\s*([+-]?[\d.,](?:[\d.,' \u00a0\u202f]*[\d.,])?(?:[eE][+-]?\d+)?)\s*(\D*)")
+_WITH_UNIT = re.compile(r"([+-]?)([$€£]?)\s*([+-]?[\d.,](?:[\d.,' \u00a0\u202f]*[\d.,])?(?:[eEdD][+-]?\d+)?)\s*(\D*)")
 _GROUP_MARKS = str.maketrans("", "", " '\u00a0\u202f")
+_FORTRAN = str.maketrans("dD", "ee")
 
 
 def is_missing(cell: str) -> bool:
@@ -180,7 +181,7 @@ def parse_number(cell: str, decimal: str) -> float:
     text = cell.strip().replace("\u2212", "-")
     if not _STRICT[decimal].fullmatch(text) or not text.translate(_GROUP_MARKS).isascii():
         raise ValueError(cell)
-    text = text.translate(_GROUP_MARKS)
+    text = text.translate(_GROUP_MARKS).translate(_FORTRAN)
     number = float(text.replace(",", "") if decimal == "." else text.replace(".", "").replace(",", "."))
     if not math.isfinite(number):
         raise ValueError(cell)
