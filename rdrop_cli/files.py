@@ -36,8 +36,7 @@ def replace_atomically(path: Path) -> Iterator[Path]:
         OSError: the file cannot be written, or `path` is a pipe or a device, such as /dev/null; `path` is unchanged and
             the temporary file is removed.
     """
-    if path.exists() and not (path.is_file() or path.is_dir()):
-        raise OSError(errno.EINVAL, "is no regular file, and would be replaced by one", str(path))
+    _refuse_special(path)
     temporary = path.with_name(f".{path.stem[:STEM_CHARACTERS]}.{secrets.token_hex(TOKEN_BYTES)}.tmp{path.suffix}")
     with _work_in(path.parent):
         try:
@@ -51,6 +50,28 @@ def replace_atomically(path: Path) -> Iterator[Path]:
             raise
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def find_place(path: Path) -> Path:
+    """Return the file that a user's path names, a link's target, before there is something to write to it.
+
+    Raises:
+        OSError: no file can be written there: its folder is missing or closed, or it is a folder, a pipe or a device.
+    """
+    _refuse_special(path)
+    place = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if place.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder; name a file in it", str(path))
+    if not place.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(place.parent))
+    if not os.access(place.parent, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, "no file can be written in this folder", str(place.parent))
+    return place
+
+
+def _refuse_special(path: Path) -> None:
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "is no regular file, and would be replaced by one", str(path))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rdrop_cli.files import md5_of_file, replace_atomically, sha256_of_file, to_json, write_json, write_text
+from rdrop_cli.files import find_place, md5_of_file, replace_atomically, sha256_of_file, to_json, write_json, write_text
 from tests.series.limits import largest_file
 
 OLD = '{"is": "old"}\n'
@@ -60,6 +60,37 @@ def test_a_pipe_or_a_device_is_not_replaced(tmp_path: Path) -> None:
         write_text(pipe, "new")
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_the_place_of_a_file_is_the_target_of_a_link(path: Path) -> None:
+    assert find_place(path) == path
+    for name, target in (("full", path), ("empty", path.with_name("new.json"))):
+        link = path.with_name(name)
+        link.symlink_to(target.name)
+        assert find_place(link) == target
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no/file", "no such folder"),
+        ("folder", "is a folder"),
+        ("pipe", "is no regular file"),
+        ("link", "regular file"),
+    ],
+)
+def test_a_place_for_no_file_is_refused(tmp_path: Path, name: str, words: str) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("pipe")
+    with pytest.raises(OSError, match=words):
+        find_place(tmp_path / name)
+
+
+def test_a_folder_that_may_not_be_written_is_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everywhere
+    with pytest.raises(PermissionError, match="no file can be written in this folder"):
+        find_place(tmp_path / "file")
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])

@@ -10,7 +10,7 @@ from rdrop_cli.cli.anatomy_words import describe_anatomy
 from rdrop_cli.cli.console import note, print_lines
 from rdrop_cli.cli.hints import check_variant_names
 from rdrop_cli.cli.layers import names_layer, show_layers
-from rdrop_cli.cli.options import AsJson, Quiet, complete_variants
+from rdrop_cli.cli.options import AsJson, Quiet, complete_variants, make_output_option
 from rdrop_cli.files import to_json
 from rdrop_cli.planning.request import Request, plan_runs
 from rdrop_cli.study.methods import CELLS
@@ -50,10 +50,7 @@ def anatomy(
             "and PyTorch.",
         ),
     ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Also draw the unrolled cells: .png, .svg or .pdf."),
-    ] = None,
+    output: Annotated[Path | None, make_output_option("Also draw the unrolled cells: .png, .svg or .pdf.")] = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:

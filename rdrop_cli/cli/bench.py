@@ -8,7 +8,7 @@ import typer
 
 from rdrop_cli.cli.bench_tables import print_claims, print_floors, print_results, print_study, print_together
 from rdrop_cli.cli.console import note
-from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Quiet
+from rdrop_cli.cli.options import DEFAULT_DATA_DIR, AsJson, DataDir, Quiet, make_output_option
 from rdrop_cli.errors import UsageError, ValueRefusedError
 from rdrop_cli.files import to_json
 from rdrop_cli.system import list_cores
@@ -54,7 +54,7 @@ def bench(
     ] = None,
     growth: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Measure how the time of a step grows with size instead; draw it to FILE."),
+        make_output_option("Measure how the time of a step grows with size instead; draw it to FILE.", "--growth"),
     ] = None,
     claims: Annotated[
         bool, typer.Option("--claims", help="Judge what the book says about speed instead, by Keras's defaults.")

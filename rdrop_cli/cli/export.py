@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rdrop_cli.cli.console import note
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, Quiet, SavedRunsDir, complete_run_ids
+from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, AsJson, Quiet, SavedRunsDir, complete_run_ids, make_output_option
 from rdrop_cli.errors import DataError, RdropError, UsageError
 
 if TYPE_CHECKING:
@@ -29,13 +29,9 @@ def export(
     ] = False,
     archive: Annotated[
         Path | None,
-        typer.Option(
-            "--archive", metavar="FILE", help="Write the figures of complete runs to a zip file, to publish them."
-        ),
+        make_output_option("Write the figures of complete runs to a zip file, to publish them.", "--archive"),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="File for the table. [default: stdout]")
-    ] = None,
+    output: Annotated[Path | None, make_output_option("File for the table. [default: stdout]")] = None,
     mlflow: Annotated[
         str | None,
         typer.Option("--mlflow", metavar="URI", help="Log complete runs to this store, such as sqlite:///mlflow.db."),

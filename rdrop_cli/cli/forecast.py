@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from rdrop_cli.cli.options import (
     Quiet,
     SavedRunsDir,
     complete_run_ids,
+    make_output_option,
 )
 from rdrop_cli.errors import RdropError, UsageError, tell_extra
 from rdrop_cli.study.units import format_count, format_reading, format_stamp, name_target
@@ -80,9 +82,7 @@ def forecast(
         Format | None,
         typer.Option("--format", help="text, csv, parquet or json. [default: by FILE; else text, of a period csv]"),
     ] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="File to write. [default: stdout]")
-    ] = None,
+    output: Annotated[Path | None, make_output_option("File to write. [default: stdout]")] = None,
     runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
     quiet: Quiet = False,
@@ -95,6 +95,8 @@ def forecast(
     from rdrop_cli.forecast.frame import build_frame
 
     chosen = _choose_format(output_format, output, period is not None)
+    if chosen is Format.PARQUET:
+        _check_parquet()
     with show_stage("forecasting …"):
         when = When(at, period, every)
         forecasts, notes = forecast_runs(runs or [], runs_dir, data_dir, when, dataset, uncertainty, samples)
@@ -122,15 +124,20 @@ def _choose_format(named: Format | None, output: Path | None, many: bool) -> For
     return chosen
 
 
+def _check_parquet() -> None:
+    """Check that Parquet can be written, before forecasting."""
+    try:
+        import_module("pyarrow")
+    except ImportError as error:
+        raise RdropError(f"Parquet needs pyarrow: {tell_extra('files')}") from error
+
+
 def _write(frame: "pd.DataFrame", chosen: Format, output: Path | None) -> None:
     from rdrop_cli.files import replace_atomically, to_json, write_text
 
     if chosen is Format.PARQUET and output is not None:
-        try:
-            with replace_atomically(output) as temporary:
-                frame.to_parquet(temporary, index=False)
-        except ImportError as error:
-            raise RdropError(f"Parquet needs pyarrow: {tell_extra('files')}") from error
+        with replace_atomically(output) as temporary:
+            frame.to_parquet(temporary, index=False)
         return
     stamped = frame.assign(**{name: frame[name].map(format_stamp_of) for name in ("cutoff", "ds")})
     if chosen is Format.JSON:

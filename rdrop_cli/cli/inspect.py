@@ -28,6 +28,7 @@ from rdrop_cli.cli.options import (
     Target,
     TrainStop,
     ValStop,
+    make_output_option,
 )
 from rdrop_cli.cli.reading_options import (
     DateFormat,
@@ -101,10 +102,7 @@ def inspect(
     exclude: Exclude = None,
     calendar: Calendar = False,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            "--output", "-o", metavar="FILE", help="The picture; .png, .svg or .pdf. [RUNS_DIR/NAME-inspect.png]"
-        ),
+        Path | None, make_output_option("The picture; .png, .svg or .pdf. [RUNS_DIR/NAME-inspect.png]")
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,

@@ -10,6 +10,7 @@ import typer
 
 from rdrop_cli.cli.console import Verbosity, set_verbosity
 from rdrop_cli.errors import RdropError, UsageError
+from rdrop_cli.files import find_place
 from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.methods import CELLS
 from rdrop_cli.study.variants import REFERENCES, VARIANTS
@@ -104,6 +105,18 @@ From = Annotated[
         rich_help_panel=RUNS,
     ),
 ]
+
+
+def _find_output(ctx: typer.Context, path: Path | None) -> Path | None:
+    """Return the file to write, checked before the work that it is for, which may take hours."""
+    return path if path is None or ctx.resilient_parsing else find_place(expand_home(path))
+
+
+def make_output_option(text: str, *names: str) -> Any:
+    """Return an option that names a file to write, `--output` or one of other names, with its help text."""
+    return typer.Option(*(names or ("--output", "-o")), metavar="FILE", callback=_find_output, help=text)
+
+
 DataDir = Annotated[
     Path,
     typer.Option(

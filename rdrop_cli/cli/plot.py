@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from rdrop_cli.cli.console import note, show_stage
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, From, Quiet, SavedRunsDir, complete_run_ids, open_runs
+from rdrop_cli.cli.options import (
+    DEFAULT_RUNS_DIR,
+    From,
+    Quiet,
+    SavedRunsDir,
+    complete_run_ids,
+    make_output_option,
+    open_runs,
+)
 from rdrop_cli.errors import RdropError, UsageError
 
 TOO_MANY = "not drawn, too many for one picture; pass their ids to draw them"
@@ -31,12 +39,7 @@ def plot(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Picture to write: .png, .svg or .pdf. [default: RUNS_DIR/comparison.png, rates.png, …]",
-        ),
+        make_output_option("Picture to write: .png, .svg or .pdf. [default: RUNS_DIR/comparison.png, rates.png, …]"),
     ] = None,
     unit: Annotated[
         Unit, typer.Option("--unit", metavar="UNIT", help="Unit of the error: target (its own) or standardised.")

@@ -6,15 +6,20 @@ from typing import Annotated
 import typer
 
 from rdrop_cli.cli.console import show_stage
-from rdrop_cli.cli.options import DEFAULT_RUNS_DIR, ComparedRuns, From, Quiet, SavedRunsDir, open_runs
+from rdrop_cli.cli.options import (
+    DEFAULT_RUNS_DIR,
+    ComparedRuns,
+    From,
+    Quiet,
+    SavedRunsDir,
+    make_output_option,
+    open_runs,
+)
 
 
 def report(
     runs: ComparedRuns = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="The file. [RUNS_DIR/report.html]"),
-    ] = None,
+    out: Annotated[Path | None, make_output_option("The file. [RUNS_DIR/report.html]")] = None,
     archive: From = None,
     runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     quiet: Quiet = False,

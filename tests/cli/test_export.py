@@ -67,7 +67,7 @@ def test_no_runs_are_a_table_without_rows(rdrop, tmp_path):
         (["--mlflow", "sqlite:///mlflow.db", "-o", "file"], 2, "--output needs --csv"),
         (["--csv", "rubbish"], 1, "rubbish: metrics.json: cannot be read"),
         (["--csv", "nothing"], 1, "no run 'nothing'"),
-        (["--csv", "-o", "no/such/folder.csv"], 1, "No such file or directory"),
+        (["--csv", "-o", "no/such/folder.csv"], 1, "no/such: no such folder"),
         (["--mlflow", "sqlite:///mlflow.db", "stopped"], 1, "stopped: interrupted; only complete runs are logged"),
         (["--mlflow", ""], 2, "expected a tracking URI"),
     ],

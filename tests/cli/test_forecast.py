@@ -1,6 +1,7 @@
 """`rdrop forecast` on the command line: formats, and refusals in one line."""
 
 import json
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -106,6 +107,14 @@ def test_pictures_of_a_network_are_drawn_into_the_runs_folder(plant, capsys, tmp
     ):
         assert run_command(["plot", *arguments, *folder]) == 2
         assert words in capsys.readouterr().err
+
+
+def test_parquet_without_its_library_is_refused_before_the_forecast(run, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setattr("rdrop_cli.forecast.forecast.forecast_runs", lambda *_: pytest.fail("forecasts"))
+    code, out, err = run("dropout", "-o", str(tmp_path / "a.parquet"))
+    assert (code, out) == (1, "")
+    assert err.startswith("rdrop: Parquet needs pyarrow: pip install")
 
 
 def test_small_readings_keep_their_digits_in_json(run, monkeypatch):

@@ -89,6 +89,33 @@ def test_what_reads_runs_writes_only_what_is_named(place: Place, command: tuple[
     place.run(*command, out=out)
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "forecast -o",
+        "plot -o",
+        "report -o",
+        "export --csv -o",
+        "export --archive",
+        "anatomy -o",
+        "inspect -o",
+        "bench --growth",
+    ],
+)
+def test_a_folder_that_is_missing_is_named_before_the_work(rdrop, tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    result = rdrop(*command.split(), "nowhere/file.png")
+    assert (result.code, result.out, result.err) == (1, "", "rdrop: nowhere: no such folder\n")
+
+
+def test_an_output_on_a_link_is_written_to_its_target(rdrop, tmp_path):
+    (tmp_path / "latest.csv").symlink_to("table.csv")
+    result = rdrop("export", "--csv", "-o", tmp_path / "latest.csv", "--runs-dir", tmp_path)
+    assert (result.code, result.out) == (0, f"{tmp_path / 'table.csv'}\n")
+    assert (tmp_path / "latest.csv").is_symlink()
+    assert (tmp_path / "table.csv").read_text().startswith("run_id,")
+
+
 @pytest.mark.slow  # imports TensorFlow twice
 def test_training_writes_only_runs_data_and_cache(place: Place, weather_csv: Path) -> None:
     (place.folder / "work" / "series.csv").write_bytes(weather_csv.read_bytes())
