@@ -93,7 +93,8 @@ def open_data(
     series = read[reading]
     if series.source.sha256 == config.dataset_sha256:
         windows = make_windows(series, config.own_protocol)
-        return Data(windows, windows, fit_climatology(windows).table)
+        measured = windows.hide_filled(config.protocol.target)
+        return Data(measured, measured, fit_climatology(windows).table)
     standardisation = ensemble.metrics.standardisation
     if standardisation is None:
         raise DataError(

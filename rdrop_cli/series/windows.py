@@ -38,6 +38,7 @@ class Windows:
         means, stds: float64 of shape (feature,): a feature is its reading minus the mean, divided by the deviation.
         earlier_offsets: rows of the nearer targets relative to the same row; empty if there is one horizon.
         training: the rows of the training period, by which columns are standardised; empty if they are unknown.
+        filled: bool of shape (row,), which readings of the target were filled; None if all were measured.
 
     Targets, labels, forecasts and errors have the shape (window,) for one horizon, and (window, horizon) for several,
     the nearest first. Forecasts of quantiles have the shape (window, horizon, quantile).
@@ -63,6 +64,7 @@ class Windows:
     measured_train: npt.NDArray[np.int64] | None = None
     earlier_offsets: tuple[int, ...] = ()
     training: range = range(0)
+    filled: npt.NDArray[np.bool_] | None = None
 
     @property
     def target_offsets(self) -> npt.NDArray[np.int64]:
@@ -104,6 +106,21 @@ class Windows:
         errors: npt.NDArray[np.float32] = (outputs - labels) * np.float32(self.label_size)
         return errors
 
+    def hide_filled(self, target: str) -> "Windows":
+        """Return windows in which the target is NaN where it was filled: no forecast can be compared with it.
+
+        As an input it stays filled up to its last measured reading; after that there was nothing to interpolate to.
+
+        Args:
+            target: name of the predicted column.
+        """
+        if self.filled is None:
+            return self
+        matrix = self.matrix.copy()
+        if target in self.columns:
+            matrix[np.flatnonzero(~self.filled)[-1] + 1 :, self.columns.index(target)] = np.nan
+        return replace(self, matrix=matrix, target=np.where(self.filled, np.float32(np.nan), self.target), filled=None)
+
     def sample_train_rows(self, count: int) -> npt.NDArray[np.int64]:
         """Return up to `count` evenly spaced training rows: the fixed sample for the training error without dropout."""
         rows = np.asarray(self.train, np.int64) if self.measured_train is None else self.measured_train
@@ -122,7 +139,8 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
     protocol.check_layout()
     periods = _lay_out_periods(series, protocol)
     _check_order(series, protocol)
-    train, validation, test = _keep_measured_windows(series, protocol, periods)
+    measured = _find_measured_targets(series, protocol)
+    train, validation, test = _keep_measured_windows(series.name, measured, protocol, periods)
     if protocol.sentinels == "fill":
         series = fill_missing(series)
     constant = _find_constant(series, protocol)
@@ -155,6 +173,7 @@ def make_windows(series: Series, protocol: Protocol) -> Windows:
         unmeasured=sum(map(len, periods[1:])) - len(validation) - len(test),
         measured_train=train if len(train) else None,
         training=range(protocol.train_start_row, protocol.train_stop_row),
+        filled=None if measured.all() else ~measured,
     )
 
 
@@ -181,26 +200,28 @@ def _select_columns(series: Series, columns: tuple[str, ...]) -> Series:
     return replace(series, columns=columns, values=values)
 
 
+def _find_measured_targets(series: Series, protocol: Protocol) -> npt.NDArray[np.bool_]:
+    """Return which readings of the target are not filled: shape (row,)."""
+    if protocol.sentinels != "fill":
+        return np.ones(series.rows, bool)
+    return find_measured(series)[:, series.columns.index(protocol.target)]
+
+
 def _keep_measured_windows(
-    series: Series, protocol: Protocol, periods: tuple[range, range, range]
+    name: str, measured: npt.NDArray[np.bool_], protocol: Protocol, periods: tuple[range, range, range]
 ) -> list[npt.NDArray[np.int64]]:
     """Return the rows of each period's windows whose targets, and whose newest reading of the target, were measured.
 
     Raises:
         DataError: validation or test has no such window.
     """
-    measured = np.ones(series.rows, bool)
-    if protocol.sentinels == "fill":
-        measured = find_measured(series)[:, series.columns.index(protocol.target)]
     kept = []
-    for name, rows in zip(("training", "validation", "test"), periods, strict=True):
+    for period, rows in zip(("training", "validation", "test"), periods, strict=True):
         ends = np.asarray(rows, np.int64)
         targets = np.add.outer(ends, protocol.target_offsets)
         kept.append(ends[measured[targets].all(axis=1) & measured[ends - protocol.step_rows]])
-        if name != "training" and not len(kept[-1]):
-            raise DataError(
-                f"{series.name}: no target of the {name} period was measured; move ‹train_stop›, ‹val_stop›"
-            )
+        if period != "training" and not len(kept[-1]):
+            raise DataError(f"{name}: no target of the {period} period was measured; move ‹train_stop›, ‹val_stop›")
     return kept
 
 

@@ -262,7 +262,8 @@ class TrainingLoop:
         self._write_history()
         if self.config.is_network:
             climatology = fit_climatology(self._windows).table
-            save_readings(self.folder.readings_path, keep_newest(self._windows, climatology))
+            measured = self._windows.hide_filled(self.config.protocol.target)
+            save_readings(self.folder.readings_path, keep_newest(measured, climatology))
         maes = average_by_horizon(val.errors), average_by_horizon(test.errors)
         at_horizons = describe_horizons(self.config.protocol, self._setting, *maes)
         metrics = self._build_metrics("completed", test.mae, None, at_horizons, _describe_quantiles(val, test))

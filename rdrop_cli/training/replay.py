@@ -244,6 +244,10 @@ def _compare_arrays(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
         return 0.0
     if one.dtype.kind != "f":
         return float("inf")
+    known = ~np.isnan(one)  # of the kept readings, those that were filled are NaN
+    if not known.any() or (known != ~np.isnan(other)).any():
+        return float("inf")
+    one, other = one[known], other[known]
     size = float(np.abs(one).max())
     return float(np.abs(one - other).max()) / size if size and np.isfinite(size) else float("inf")
 

@@ -222,3 +222,9 @@ def test_a_run_that_is_at_work_is_passed_over(rdrop, runs_dir, folder):
     assert result.code == 0
     assert f"{folder.run_id}: a process is at work on it; not checked" in result.err
     assert result.out.startswith("1 run: 1 whole")
+
+
+def test_readings_that_both_runs_lack_do_not_differ():
+    one, other = np.array([2.0, np.nan]), np.array([2.0 + 2e-7, np.nan])
+    assert replay._compare_arrays(one, other) == pytest.approx(1e-7)
+    assert replay._compare_arrays(one, other[::-1]) == np.inf

@@ -252,6 +252,28 @@ def test_windows_with_a_gap_are_left_out_of_a_period(plant, tmp_path):
     assert len(frame) == 500 - 24 * 9 - 10 - 5
 
 
+def test_readings_that_were_filled_in_training_are_no_truth_either(plant, tmp_path):
+    lines = Path(write_plant(tmp_path / "holes.csv", range(24 * DAYS))).read_text().splitlines()
+    holes = [*range(5500, 5510), 24 * DAYS - 1]  # the first ten within the test
+    for row in holes:
+        time, _, wind = lines[row + 1].split(",")
+        lines[row + 1] = f"{time},,{wind}"
+    (tmp_path / "holes.csv").write_text("\n".join(lines) + "\n")
+    series = api.load_data(str(tmp_path / "holes.csv"), tmp_path)
+    options = OPTIONS | {"sentinels": "fill", "epochs": 1}
+    run = api.train(api.plan("baseline", series, **options), series, tmp_path / "runs")
+    filled = pd.Timestamp("2020-01-01") + pd.to_timedelta(holes, "h")
+    period = f"{filled[0] - pd.Timedelta('3h')}..{filled[9] + pd.Timedelta('4h')}"
+    for dataset in (None, str(tmp_path / "holes.csv")):
+        with pytest.raises(DataError, match="no reading of 'load_MW' at 2020-09-16 23:00"):
+            api.forecast([run.folder.path], dataset=dataset)
+        frame = api.forecast([run.folder.path], dataset=dataset, uncertainty="none", period=period)
+        assert frame["ds"][frame["y"].isna()].tolist() == filled[:10].tolist()
+        assert len(frame) == 16
+        judged = api.calibrate([run.folder.path], dataset=dataset, period=period, uncertainty=["adaptive-conformal"])
+        assert judged[0].targets == 3  # the newest readings of the others were filled
+
+
 def test_readings_that_are_filled_are_no_truth(plant, tmp_path):
     series = api.load_data(str(plant / "plant.csv"), plant)
     api.train(api.plan("baseline", series, **OPTIONS | {"sentinels": "fill", "epochs": 1}), series, tmp_path)
