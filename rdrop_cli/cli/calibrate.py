@@ -110,7 +110,11 @@ def _print_parts(found: Sequence["Judgement"], by: By) -> None:
         parts = measured.months if by is By.MONTH else measured.hours
         heads = [f"{coverage.level * 100:.0f} % hold" for coverage in measured.coverage]
         print_lines(["", f"{measured.label}, {measured.sources}"])
-        columns = [Column(by.value), *(Column(head, right=True) for head in ("targets", *heads, "CRPS", "MAE"))]
+        zone = " (UTC)" if each.ensemble.metrics.dataset.utc else ""
+        columns = [
+            Column(f"{by.value}{zone}"),
+            *(Column(head, right=True) for head in ("targets", *heads, "CRPS", "MAE")),
+        ]
         print_table(columns, [_list_part(part) for part in parts])
 
 

@@ -101,6 +101,7 @@ def open_data(
             f"{ensemble.runs[0].folder.run_id}: does not know its standardisation (runs of older versions do not); "
             "pass the file that it was trained on as ‹dataset›"
         )
+    _check_zone(series, ensemble.metrics.dataset.utc)
     if kept:
         _check_sampling(series, kept.windows, _spread_rows(kept.windows, config))
     newer = fit_newer(series, config, standardisation, ensemble.metrics.target_std)
@@ -175,6 +176,16 @@ def _check_sampling(series: Series, kept: Windows, spread: int) -> None:
         raise DataError(
             f"{series.source.name}: readings are {series.sampling} apart, and the network was trained on {trained}"
         )
+
+
+def _check_zone(series: Series, trained_in_utc: bool | None) -> None:
+    """Refuse times of another zone than those of the training: the hour of the day would be another."""
+    if trained_in_utc is None or series.source.utc == trained_in_utc:
+        return
+    named, unnamed = "are in UTC", "name no zone"
+    own, others = (unnamed, named) if trained_in_utc else (named, unnamed)
+    todo = "give them their offset, such as +02:00" if trained_in_utc else "write them as there, without an offset"
+    raise DataError(f"{series.source.name}: its times {own}, and those of the training {others}; {todo}")
 
 
 def _check_shape(series: Series, needed: list[str], protocol: Protocol) -> None:

@@ -86,9 +86,9 @@ def find_period(windows: Windows, period: str, every: str | None, until: np.date
     rows = np.asarray(getattr(windows, period), np.int64) if period in PERIODS else _find_between(windows, period)
     rows = rows[np.argsort(windows.timestamps[rows - windows.step_rows], kind="stable")]
     if every is not None and len(rows):
-        apart = parse_rows("every", every, windows.sampling.seconds)
-        if not apart:
-            raise ValueRefusedError("every", every, "a length of at least one reading")
+        apart = 0 if every.strip().isdigit() else parse_rows("every", every, windows.sampling.seconds)
+        if not apart:  # a number of rows would be another time in a run's folder, which keeps some rows only
+            raise ValueRefusedError("every", every, "a length of at least one reading, such as 1d or 6h")
         passed = windows.steps_passed[rows - windows.step_rows]  # a gap takes time but no rows
         rows = rows[np.floor(passed[-1] - passed + 0.5) % apart == 0]
     if until is not None:

@@ -39,7 +39,7 @@ def forecast_test(ensemble: Ensemble) -> tuple[Judged, Named]:
     found = Forecaster(ensemble, data, samples=0).forecast(rows, sources)
     assert found.quantiles is not None
     judged = Judged(found.centre[:, -1], found.quantiles[-1], found.observed[:, -1], found.times[:, -1])
-    return judged, _name(ensemble, str(sources), data.windows)
+    return judged, _name(ensemble, str(sources), data.windows, list_offsets(data.windows)[-1:])
 
 
 def measure_test(ensemble: Ensemble, samples: int = SAMPLES) -> tuple[Measured, Named]:
@@ -58,7 +58,7 @@ def measure_test(ensemble: Ensemble, samples: int = SAMPLES) -> tuple[Measured, 
     last = of_network[-1]
     windows = open_data(ensemble, None, Path()).windows
     measured = Measured([each.calibration for each in of_network], references, last.judged)
-    return measured, _name(ensemble, last.calibration.sources, windows)
+    return measured, _name(ensemble, last.calibration.sources, windows, list_offsets(windows))
 
 
 def choose_one(names: Sequence[str], runs_dir: Path) -> Ensemble:
@@ -74,9 +74,10 @@ def choose_one(names: Sequence[str], runs_dir: Path) -> Ensemble:
     return ensembles[0]
 
 
-def _name(ensemble: Ensemble, sources: str, windows: Windows) -> Named:
+def _name(ensemble: Ensemble, sources: str, windows: Windows, offsets: Sequence[int]) -> Named:
+    """Return the labels of a picture that shows the horizons with these offsets, ascending."""
     metrics = ensemble.metrics
     quantity, unit = name_target(metrics.protocol.target)
-    rows = list_offsets(windows)[-1] + windows.step_rows
-    ahead = format_seconds(rows * windows.sampling.seconds)
+    ends = dict.fromkeys((offsets[0] + windows.step_rows, offsets[-1] + windows.step_rows))
+    ahead = " to ".join(format_seconds(rows * windows.sampling.seconds) for rows in ends)
     return Named(ensemble.label, metrics.variant, len(ensemble.runs), sources, quantity, unit, ahead)

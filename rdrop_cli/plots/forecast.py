@@ -34,7 +34,7 @@ class Named:
         runs: the number of runs of which the forecast is the mean.
         sources: the sources of the intervals.
         quantity, unit: of the target.
-        ahead: the time from the newest reading to the target, such as `24 h`.
+        ahead: the time from the newest reading to the target, such as `24 h`, or `1 h to 24 h`.
     """
 
     label: str

@@ -1,12 +1,12 @@
 """The sources of the uncertainty of a forecast, by name."""
 
-from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 
 from rdrop_cli.errors import UsageError, suggest
 
 QUANTILES, MASKS, SEEDS, RESIDUAL = "quantiles", "masks", "seeds", "residual"
 CONFORMAL, ADAPTIVE = "conformal", "adaptive-conformal"
+NONE = "none"
 NAMES = {
     QUANTILES: "what a network with the loss quantile forecasts itself",
     MASKS: "dropout at prediction: other masks give other forecasts",
@@ -39,7 +39,7 @@ class Sources:
 
     def __str__(self) -> str:
         chosen = zip(NAMES, astuple(self), strict=True)
-        return ",".join(name for name, wanted in chosen if wanted) or "none"
+        return ",".join(name for name, wanted in chosen if wanted) or NONE
 
 
 def parse_sources(text: str) -> Sources:
@@ -48,18 +48,11 @@ def parse_sources(text: str) -> Sources:
     Raises:
         UsageError: a source is unknown, or two exclude each other.
     """
-    return choose_sources(name.strip() for name in text.split(",") if name.strip() != "none")
-
-
-def choose_sources(names: Iterable[str]) -> Sources:
-    """Return sources by name.
-
-    Raises:
-        UsageError: a source is unknown, or two exclude each other.
-    """
-    chosen = set(names)
-    if unknown := sorted(chosen - set(NAMES)):
+    chosen = {name.strip() for name in text.split(",")}
+    if unknown := sorted(chosen - {NONE, *NAMES}):
         raise UsageError(f"no source {unknown[0]!r}; {suggest(unknown[0], NAMES)}", field="uncertainty")
+    if NONE in chosen and len(chosen) > 1:
+        raise UsageError(f"{NONE} excludes all others; received {text!r}", field="uncertainty")
     if {CONFORMAL, ADAPTIVE} <= chosen:
         raise UsageError(f"{CONFORMAL} and {ADAPTIVE} exclude each other; name one", field="uncertainty")
     return Sources(*(name in chosen for name in NAMES))

@@ -46,6 +46,16 @@ def test_times_of_a_series_that_tells_its_zone_are_said_to_be_in_utc(plant, tmp_
     out = capsys.readouterr().out
     assert "newest reading 2020-02-03 04:00 (UTC)" in out
     assert "time (UTC)" in out
+    assert run_command(["calibrate", "--by", "hour", "--runs-dir", str(tmp_path / "runs"), "--samples", "2"]) == 0
+    assert "\nhour (UTC)" in capsys.readouterr().out
+    for name, newer, words in (
+        ("naive.csv", lines, "naive: its times name no zone, and those of the training are in UTC; give"),
+        ("zoned.csv", zoned, ""),
+    ):
+        (tmp_path / name).write_text("\n".join(newer[:701]) + "\n")
+        arguments = ["--dataset", str(tmp_path / name), "--runs-dir", str(tmp_path / "runs")]
+        assert run_command(["forecast", *arguments]) == bool(words)
+        assert words in capsys.readouterr().err
 
 
 def test_without_sources_there_are_no_intervals(run):

@@ -22,6 +22,7 @@ from rdrop_cli.forecast.moments import (
     find_times,
     list_offsets,
 )
+from rdrop_cli.forecast.pictures import choose_one, forecast_test, measure_test
 from rdrop_cli.runs.find import find_run
 from rdrop_cli.runs.readings import keep_newest, load_readings
 from rdrop_cli.runs.schema import read_metrics, to_builtins
@@ -306,7 +307,8 @@ def test_readings_that_are_filled_are_no_truth(plant, tmp_path):
         ({"period": "summer"}, r"period: expected test, validation or FROM\.\.TO"),
         ({"period": "2031-01-01.."}, "period: .*holds no window"),
         ({"period": "test", "every": "90min"}, "every: 90min is not a whole number of readings"),
-        ({"period": "test", "every": "0h"}, "every: expected a length of at least one reading, received '0h'"),
+        ({"period": "test", "every": "0h"}, "every: expected a length of at least one reading, .* received '0h'"),
+        ({"period": "test", "every": "24"}, "every: expected a length of at least one reading, such as 1d or 6h"),
         ({"every": "1d"}, "every: is for a period"),
         ({"at": "2020-09-01", "period": "test"}, "exclude each other"),
         ({"uncertainty": "mask"}, "uncertainty: no source 'mask'"),
@@ -439,6 +441,9 @@ def test_every_horizon_has_a_row_with_intervals_of_its_own(plant, tmp_path):
     ]
     assert residual.targets == len(frame)
     assert residual.coverage[1].share == pytest.approx(0.8, abs=0.05)
+    ensemble = choose_one(["dropout"], tmp_path)
+    assert forecast_test(ensemble)[1].ahead == "12 h"
+    assert measure_test(ensemble, samples=2)[1].ahead == "1 h to 12 h"
 
 
 @pytest.mark.thorough

@@ -94,3 +94,5 @@ def test_sources_are_read_by_name():
         parse_sources("mask")
     with pytest.raises(UsageError, match="exclude each other"):
         parse_sources("conformal,adaptive-conformal")
+    with pytest.raises(UsageError, match="none excludes all others; received 'none,residual'"):
+        parse_sources("none,residual")
