@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from rdrop_cli.errors import RdropError
 from rdrop_cli.files import write_json
 from rdrop_cli.runs.document import Environment
 from rdrop_cli.runs.folder import MODEL_NAME, RunFolder, create_run_folder
@@ -123,6 +122,6 @@ def run(folder, windows=None, trainer=None, reporter=None, log=None, setting=SET
     """Run to the end, or go on, and return the metrics."""
     windows, trainer, reporter = windows or make_windows(), trainer or RandomWalk(), reporter or Silence()
     (outcome,) = run_together([TrainingLoop(folder, windows, setting, trainer, reporter, log)])
-    if isinstance(outcome, RdropError):
+    if isinstance(outcome, Exception):
         raise outcome
     return outcome

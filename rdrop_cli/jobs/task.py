@@ -97,7 +97,7 @@ def do_together(
     except (RdropError, MemoryError, OSError) as error:
         return [fail(task, error) for task in tasks]
     return [
-        fail(task, result) if isinstance(result, RdropError) else Outcome(task, metrics=result)
+        fail(task, result) if isinstance(result, Exception) else Outcome(task, metrics=result)
         for task, result in zip(tasks, results, strict=True)
     ]
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from rdrop_cli.errors import DataError, RdropError, make_printable
+from rdrop_cli.errors import DataError, make_printable
 from rdrop_cli.runs.document import Metrics, Scale, Standardisation
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.metrics import Setting
@@ -16,7 +17,7 @@ from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import IN_UNIT, Protocol
 from rdrop_cli.training.interruption import delay_signals
 from rdrop_cli.training.loop import Callback, TrainingLoop
-from rdrop_cli.training.together import run_together
+from rdrop_cli.training.together import OfOneRun, attempt, run_together
 
 if TYPE_CHECKING:
     from rdrop_cli.forecasters.trainer import ForecasterTrainer
@@ -46,7 +47,7 @@ def train_run(
         MemoryError: the network or its windows do not fit into memory.
     """
     outcome = train_runs([Order(config, make_folder, callback)], series, tensorboard, windows)[0]
-    if isinstance(outcome, RdropError):
+    if isinstance(outcome, Exception):
         raise outcome
     return outcome
 
@@ -62,11 +63,11 @@ class Order:
 
 def train_runs(
     orders: Sequence[Order], series: Series, tensorboard: bool = False, windows: Windows | None = None
-) -> list[Metrics | RdropError]:
+) -> list[Metrics | OfOneRun]:
     """Train runs of one protocol, several of them together with JAX; return their metrics or errors, in order.
 
-    A run whose loss is not finite ends as failed, and one that another process holds or whose checkpoints are damaged
-    does not start; the others continue.
+    A run whose loss is not finite ends as failed, one whose files cannot be written stops, and one that JAX cannot
+    compute, that another process holds or whose checkpoints are damaged does not start; the others continue.
 
     Raises:
         DataError, RdropError, MemoryError: as for `train_run`, except that the error of one run is returned.
@@ -81,20 +82,22 @@ def train_runs(
     if windows is None:
         windows = make_windows(series, first.own_protocol)
     with delay_signals() as check_signals, _raise_memory_error(), _prepare_precision(first), ExitStack() as held:
-        trainers = _make_trainers([order.config for order in orders], windows)
+        make_trainer = _choose_trainer([order.config for order in orders], windows)
+        trainers = [attempt(partial(make_trainer, order.config)) for order in orders]
         check_signals()
-        loops: list[TrainingLoop | RdropError] = []
-        for order, trainer in zip(orders, trainers, strict=True):
+
+        def prepare(order: Order, trainer: "AnyTrainer | OfOneRun") -> TrainingLoop:
+            if isinstance(trainer, Exception):
+                raise trainer
             for trouble in filter(None, (trainer.find_slowness(), trainer.find_hidden_state())):
                 order.callback.note(trouble)
             setting = _describe_setting(order.config, series.source, windows, trainer)
-            try:
-                folder = order.make_folder()
-                held.enter_context(folder.lock())
-                log = held.enter_context(_open_event_log(order, folder, setting.target_std, tensorboard))
-                loops.append(TrainingLoop(folder, windows, setting, trainer, order.callback, log, check_signals))
-            except RdropError as error:
-                loops.append(error)
+            folder = order.make_folder()
+            held.enter_context(folder.lock())
+            log = held.enter_context(_open_event_log(order, folder, setting.target_std, tensorboard))
+            return TrainingLoop(folder, windows, setting, trainer, order.callback, log, check_signals)
+
+        loops = [attempt(partial(prepare, *each)) for each in zip(orders, trainers, strict=True)]
         outcomes = iter(run_together([loop for loop in loops if isinstance(loop, TrainingLoop)]))
         return [next(outcomes) if isinstance(loop, TrainingLoop) else loop for loop in loops]
 
@@ -160,13 +163,13 @@ def _raise_memory_error() -> Iterator[None]:
         raise
 
 
-def _make_trainers(configs: Sequence[RunConfig], windows: Windows) -> "Sequence[AnyTrainer]":
+def _choose_trainer(configs: Sequence[RunConfig], windows: Windows) -> "Callable[[RunConfig], AnyTrainer]":
+    """Return the function that makes the trainer of each of the runs."""
     if not configs[0].is_network:
         from rdrop_cli.forecasters.trainer import ForecasterTrainer
 
-        return [ForecasterTrainer(config, windows) for config in configs]
+        return partial(ForecasterTrainer, windows=windows)
     from rdrop_cli.nn.engines import choose_engine, make_batch
     from rdrop_cli.nn.trainer import KerasTrainer
 
-    make_engine = choose_engine if len(configs) == 1 else make_batch()
-    return [KerasTrainer(config, windows, make_engine) for config in configs]
+    return partial(KerasTrainer, windows=windows, make_engine=choose_engine if len(configs) == 1 else make_batch())

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from rdrop_cli.jobs import batches
+from rdrop_cli.jobs import batches, task
 from rdrop_cli.jobs.batches import choose_batches
 from rdrop_cli.jobs.launch import Execution, plan_training, run_plan
 from rdrop_cli.planning.request import Request
@@ -78,3 +78,21 @@ def test_runs_together_end_as_runs_apart(tmp_path):
         assert one.metrics.test.mae == pytest.approx(other.metrics.test.mae, rel=1e-5)
     again, _ = plan(tmp_path, "dropout")
     assert (len(again.complete), again.tasks) == (2, [])
+
+
+@pytest.mark.thorough
+def test_a_run_that_cannot_be_computed_or_written_stops_no_other_of_its_batch(tmp_path, monkeypatch):
+    planned, execution = plan(tmp_path, "baseline", "dense", "dropout", seeds=(0,))
+    make_folder = task.create_run_folder
+
+    def refuse(runs_dir, config):
+        if config.variant == "baseline":
+            raise PermissionError(13, "Permission denied", str(runs_dir))
+        return make_folder(runs_dir, config)
+
+    monkeypatch.setattr(task, "create_run_folder", refuse)
+    refused, unsupported, whole = run_plan(planned, execution, lambda each: Callback())
+    assert refused.failure == f"{tmp_path / 'runs'}: Permission denied"
+    assert unsupported.failure.startswith("engine: engine jax: ")
+    assert whole.metrics.status == "completed"
+    assert whole.metrics.environment.engine_reason == "2 runs are computed together"

@@ -193,6 +193,27 @@ def test_a_run_without_a_readable_checkpoint_stops_no_other_that_is_computed_wit
     assert outcomes[1].status == "completed"
 
 
+class Unwritable(RandomWalk):
+    """A trainer whose model cannot be written."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self.error = error
+
+    def save_model(self, path):
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RdropError("the clock says 2120")])
+def test_a_run_whose_files_cannot_be_written_stops_no_other_that_is_computed_with_it(tmp_path, windows, error):
+    stopped, whole = (make_folder(tmp_path) for _ in range(2))
+    trainers = Unwritable(error), RandomWalk()
+    outcomes = run_together([make_loop(*each) for each in zip((stopped, whole), [windows] * 2, trainers, strict=True)])
+    assert outcomes[0] is error
+    assert (stopped.read_metrics().status, outcomes[1].status) == ("interrupted", "completed")
+    assert run(stopped, windows).history == outcomes[1].history
+
+
 def test_a_run_in_a_folder_whose_name_cannot_be_printed_can_be_read(tmp_path, windows):
     folder = RunFolder(make_folder(tmp_path).path.rename(tmp_path / "a\nb"))
     run(folder, windows, RandomWalk())
