@@ -116,6 +116,7 @@ def _make_again(folder: "RunFolder", execution: Any, dataset: str | None, damage
     Nothing is removed before the data are there.
 
     The coverage of intervals, which takes longest, is measured again only if its file is damaged or not in the record.
+    Until then that file stays: after a kill, the run still counts as damaged.
     """
     from rdrop_cli.cli.training import train
     from rdrop_cli.forecast.coverage import measure_again
@@ -124,12 +125,9 @@ def _make_again(folder: "RunFolder", execution: Any, dataset: str | None, damage
     from rdrop_cli.runs.repair import prepare_repair
 
     coverage = folder.daily_coverage_path
-    was_recorded = is_recorded(folder, coverage.name)
-    is_lost = coverage.name in damaged if was_recorded else coverage.exists()
+    is_lost = coverage.name in damaged or (coverage.exists() and not is_recorded(folder, coverage.name))
     plan = plan_resume(folder, execution, dataset)
     prepare_repair(folder)
-    if is_lost:
-        coverage.unlink(missing_ok=True)
     results = train(plan, execution)
     for failed in results.failures:
         raise RdropError(failed.failure or f"{folder.run_id}: could not be made again")

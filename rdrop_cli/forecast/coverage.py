@@ -18,7 +18,7 @@ from rdrop_cli.forecast.intervals import Forecaster
 from rdrop_cli.forecast.judge import choose_known, judge_forecasts, list_sources
 from rdrop_cli.forecast.moments import find_period
 from rdrop_cli.runs.folder import RunFolder
-from rdrop_cli.runs.record import amend_record
+from rdrop_cli.runs.record import amend_record, is_up_to_date
 from rdrop_cli.uncertainty.scores import covers
 
 PERIOD = "test"
@@ -69,9 +69,9 @@ def _prepare(ensemble: Ensemble) -> tuple[Forecaster, Rows]:
 
 
 def _write(folder: RunFolder, coverage: DailyCoverage) -> None:
-    """Write the file and its checksum, unless it already has this content."""
+    """Write the file and its checksum, unless it already has this content; a kill may have come between the two."""
     path, text = folder.daily_coverage_path, coverage.to_csv()
-    if path.is_file() and path.read_bytes() == text.encode():
+    if path.is_file() and path.read_bytes() == text.encode() and is_up_to_date(folder, path.name):
         return
     with folder.lock():
         write_text(path, text)

@@ -48,9 +48,14 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, history=np.frombuffer(history, np.uint8), **arrays)  # type: ignore[arg-type]
     payload = buffer.getvalue()
-    with replace_atomically(folder / f"epoch-{checkpoint.history.last.epoch:04d}.ckpt") as temporary:
+    with replace_atomically(folder / name_checkpoint(checkpoint.history.last.epoch)) as temporary:
         temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
     remove_old_checkpoints(folder)
+
+
+def name_checkpoint(epoch: int) -> str:
+    """Return the name of the file of an epoch's checkpoint."""
+    return f"epoch-{epoch:04d}.ckpt"
 
 
 def remove_old_checkpoints(folder: Path) -> None:

@@ -105,6 +105,10 @@ class History:
         """The number of epochs after the best one."""
         return len(self.epochs) - self.best.epoch if self.epochs else 0
 
+    def has_ended(self, planned: int, patience: int | None) -> bool:
+        """Whether all planned epochs are done, or validation has not improved for `patience` epochs."""
+        return len(self.epochs) >= planned or (patience is not None and self.epochs_since_best >= patience)
+
     def curve(self, name: str) -> list[Any]:
         """Return one figure of every epoch, given the name of its field."""
         return [getattr(epoch, name) for epoch in self.epochs]

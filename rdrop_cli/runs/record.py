@@ -1,8 +1,8 @@
 """The record of a complete run's files: the checksum of each, in the format that `sha256sum -c SHA256SUMS` reads.
 
 It is written at the end of training, before the metrics that make a run complete, so every complete run has one unless
-an earlier version trained it. Files that `rdrop calibrate` writes later are added. The last line is a comment with the
-checksum of the other lines.
+an earlier version trained it. `rdrop calibrate` adds the coverage that it measures later. The last line is a comment
+with the checksum of the other lines.
 """
 
 import hashlib
@@ -22,11 +22,16 @@ _LAST = "# of these lines: "
 def write_record(folder: RunFolder, metrics: str) -> None:
     """Write the record of a run's files, and of the metrics that will be written after it.
 
+    Training does not measure the coverage of intervals. If it makes the files of a calibrated run again, the coverage
+    keeps the checksum of the earlier record, so a damaged one stays damaged until it is measured again.
+
     Raises:
         OSError: a file cannot be read, or the record cannot be written.
     """
-    digests = {name: sha256_of_file(folder.path / name) for name in list_files(folder)}
+    coverage = folder.daily_coverage_path.name
+    digests = {name: sha256_of_file(folder.path / name) for name in list_files(folder) if name != coverage}
     digests[folder.metrics_path.name] = hashlib.sha256(metrics.encode()).hexdigest()
+    digests |= {name: digest for name, digest in _read_if_intact(folder).items() if name == coverage}
     _write(folder, digests)
 
 
@@ -82,7 +87,17 @@ def read_record(folder: RunFolder) -> dict[str, str] | None:
 
 def is_recorded(folder: RunFolder, name: str) -> bool:
     """Whether the record of a run contains a file; False if the record is damaged."""
+    return name in _read_if_intact(folder)
+
+
+def is_up_to_date(folder: RunFolder, name: str) -> bool:
+    """Whether the record of a run has the checksum of a file as it is now; True if there is no record to amend."""
+    record = _read_if_intact(folder)
+    return not record or record.get(name) == sha256_of_file(folder.path / name)
+
+
+def _read_if_intact(folder: RunFolder) -> dict[str, str]:
     try:
-        return name in (read_record(folder) or {})
+        return read_record(folder) or {}
     except DataError:
-        return False
+        return {}

@@ -116,11 +116,8 @@ class TrainingLoop:
 
     @property
     def has_ended(self) -> bool:
-        """Whether all epochs are done, or validation has not improved for `patience` epochs."""
-        patience = self.config.protocol.patience
-        if self.epochs_done >= self.config.epochs:
-            return True
-        return patience is not None and self._history.epochs_since_best >= patience
+        """Whether the next step is `finish`."""
+        return self._history.has_ended(self.config.epochs, self.config.protocol.patience)
 
     def begin(self) -> None:
         """Restore the last checkpoint, if there is one.

@@ -10,6 +10,7 @@ from rdrop_cli.analysis.coverage import read_daily_coverage
 from rdrop_cli.cli.app import run_command
 from rdrop_cli.forecast.coverage import measure_again
 from rdrop_cli.runs.folder import RunFolder
+from rdrop_cli.runs.record import write_record
 from rdrop_cli.runs.verify import verify_run
 
 DROPOUT_COLUMNS = [
@@ -105,6 +106,42 @@ def test_repair_measures_it_again(folder, plant, capsys):
     assert verify_run(folder).is_whole
     assert (folder.path / "SHA256SUMS").read_bytes().count(b"\n") == record.count(b"\n")
     assert "1 whole, 0 damaged" in capsys.readouterr().out
+
+
+def stop(*arguments):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("lost", ["daily_coverage.csv", "SHA256SUMS", "both"])
+def test_a_repair_that_is_stopped_before_it_measures_it_leaves_a_damaged_run(folder, plant, monkeypatch, lost):
+    kept = folder.daily_coverage_path.read_bytes()
+    for name in ("daily_coverage.csv", "SHA256SUMS") if lost == "both" else (lost,):
+        (folder.path / name).write_bytes(b"damaged")
+    repair = ["repair", folder.run_id, "--runs-dir", str(folder.path.parent), "--data-dir", str(plant)]
+    with monkeypatch.context() as patch:
+        patch.setattr("rdrop_cli.forecast.coverage.measure_again", stop)
+        assert run_command(repair) == 130
+    assert [fault.file for fault in verify_run(folder).faults] == ["daily_coverage.csv"]
+    assert run_command(repair) == 0
+    assert verify_run(folder).is_whole
+    assert folder.daily_coverage_path.read_bytes() == kept
+
+
+def test_a_calibration_that_is_stopped_between_the_file_and_its_record_is_completed(folder, plant, monkeypatch):
+    kept, record = folder.daily_coverage_path.read_bytes(), (folder.path / "SHA256SUMS").read_bytes()
+    for path in (folder.daily_coverage_path, folder.path / "SHA256SUMS"):
+        path.unlink()
+    write_record(folder, folder.metrics_path.read_text())
+    with monkeypatch.context() as patch:
+        patch.setattr("rdrop_cli.forecast.coverage.amend_record", stop)
+        with pytest.raises(KeyboardInterrupt):
+            measure_again(folder)
+    assert [str(fault) for fault in verify_run(folder).faults] == [
+        "daily_coverage.csv: is not in SHA256SUMS: it may be of another run"
+    ]
+    api.calibrate([str(folder.path)], folder.path.parent, plant)
+    assert verify_run(folder).is_whole
+    assert (folder.daily_coverage_path.read_bytes(), (folder.path / "SHA256SUMS").read_bytes()) == (kept, record)
 
 
 def test_repair_of_another_file_leaves_it(folder, plant, monkeypatch):

@@ -6,19 +6,20 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from rdrop_cli.errors import RdropError
-from rdrop_cli.runs.checkpoint import list_checkpoints, load_checkpoint, save_checkpoint
+from rdrop_cli.runs.checkpoint import State, list_checkpoints, load_checkpoint, save_checkpoint
 from rdrop_cli.runs.find import list_run_folders
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.record import RECORD, list_files, write_record
 from rdrop_cli.runs.repair import prepare_repair
 from rdrop_cli.runs.verify import Verification, verify_run
-from tests.standin import RandomWalk, make_folder, run
+from tests.standin import PROTOCOL, RandomWalk, make_folder, run
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 FILES = [
@@ -207,7 +208,10 @@ def test_a_complete_run_without_its_newest_checkpoint_is_repaired(folder: RunFol
 def test_what_cannot_be_repaired_is_refused_and_left(folder: RunFolder, tmp_path: Path) -> None:
     stopped = make_folder(tmp_path / "other")
     with pytest.raises(KeyboardInterrupt), stopped.lock():
-        run(stopped, trainer=RandomWalk(stop_at_step=8))
+        run(stopped, trainer=RandomWalk(stop_at_step=11))
+    with pytest.raises(RdropError, match="is not complete; resume it"):
+        prepare_repair(stopped)
+    flip(list_checkpoints(stopped.checkpoints_path)[1], 100)
     with pytest.raises(RdropError, match="is not complete; resume it"):
         prepare_repair(stopped)
     for path in list_checkpoints(folder.checkpoints_path):
@@ -218,6 +222,26 @@ def test_what_cannot_be_repaired_is_refused_and_left(folder: RunFolder, tmp_path
     flip(folder.config_path, 0)
     with pytest.raises(RdropError, match=r"config\.json"):
         prepare_repair(folder)
+
+
+class StopsAtTheEnd(RandomWalk):
+    """A trainer that is stopped after its last epoch, before its results are measured."""
+
+    def set_state(self, state: State) -> None:
+        raise KeyboardInterrupt
+
+
+def test_a_repair_trains_no_interrupted_run_on_whose_patience_is_not_at_its_end(tmp_path: Path) -> None:
+    protocol = replace(PROTOCOL, patience=2)
+    stopped, ended = (make_folder(tmp_path, epochs=30, protocol=protocol) for _ in range(2))
+    for folder, trainer in (stopped, RandomWalk(stop_at_step=8)), (ended, StopsAtTheEnd()):
+        with pytest.raises(KeyboardInterrupt), folder.lock():
+            run(folder, trainer=trainer)
+    with pytest.raises(RdropError, match="is not complete; resume it"):
+        prepare_repair(stopped)
+    prepare_repair(ended)
+    with ended.lock():
+        assert run(ended).epochs.ended_by == "patience"
 
 
 def test_a_checkpoint_of_another_run_under_the_right_name_is_named(folder: RunFolder) -> None:
