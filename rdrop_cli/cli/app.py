@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -17,7 +17,7 @@ from rdrop_cli.cli.bench import bench
 from rdrop_cli.cli.calibrate import calibrate
 from rdrop_cli.cli.config import config
 from rdrop_cli.cli.console import Verbosity, print_error, set_verbosity
-from rdrop_cli.cli.defaults import name_flag, read_default_map
+from rdrop_cli.cli.defaults import blame_defaults, name_flag, read_default_map
 from rdrop_cli.cli.download import download
 from rdrop_cli.cli.export import export
 from rdrop_cli.cli.forecast import forecast
@@ -48,6 +48,15 @@ GROUPS: dict[str, dict[str, Callable[..., None]]] = {
     "Methods": {"variants": variants, "anatomy": anatomy, "bench": bench},
 }
 
+
+class Command(GroupedCommand):
+    """A command whose errors name what the user wrote: a flag, or a key in a file of defaults."""
+
+    def invoke(self, ctx: Any) -> Any:
+        with blame_defaults(ctx):
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
     name="rdrop",
     cls=GroupedCommands,
@@ -57,7 +66,7 @@ app = typer.Typer(
 )
 for group, commands in GROUPS.items():
     for name, command in commands.items():
-        app.command(name, cls=GroupedCommand, rich_help_panel=group)(command)
+        app.command(name, cls=Command, rich_help_panel=group)(command)
 
 
 def _print_version(wanted: bool) -> None:

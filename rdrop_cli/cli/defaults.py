@@ -5,6 +5,7 @@ set where pictures are written, what is downloaded or removed, or that no confir
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup, TyperOption
 
-from rdrop_cli.errors import UsageError, suggest
+from rdrop_cli.cli.hints import explain_value
+from rdrop_cli.errors import RdropError, UsageError, suggest
 from rdrop_cli.system import find_base_folder
 
 if TYPE_CHECKING:
@@ -207,8 +209,33 @@ def _check(default: Default, options: dict[str, TyperOption], ctx: typer.Context
     except UsageError as error:
         raise UsageError(f"{default.origin}: {error.describe(lambda *_: default.name)}") from error
     except typer.BadParameter as error:
-        raise UsageError(f"{default.origin}: {error.format_message()}") from error
+        raise UsageError(f"{default.origin}: {explain_value(error, default.name)}") from error
     return replace(default, value=value)
+
+
+@contextmanager
+def blame_defaults(ctx: typer.Context) -> Iterator[None]:
+    """Name the file, the line and the key in the error of an option that a file sets: the user typed no flag."""
+    try:
+        yield
+    except RdropError as error:
+        refused, default = error, _find_default(ctx, error.field)
+        if default is None:
+            raise
+        key = default.name
+        text = refused.describe(lambda field, value: key if field == refused.field else name_flag(field, value))
+        kind = UsageError if isinstance(error, UsageError) else RdropError
+        raise kind(f"{default.origin}: {text}") from error
+
+
+def _find_default(ctx: typer.Context, field: str) -> Default | None:
+    """Return the default that sets an option of the running command; None if a flag or nothing does."""
+    command = str(ctx.info_name)
+    option = list_options(ctx).get(command, {}).get(field)
+    source = ctx.get_parameter_source(option.name or "") if option else None
+    if source is None or source.name != "DEFAULT_MAP":
+        return None
+    return resolve_defaults(ctx)[command][field]
 
 
 def name_flag(field: str, value: str) -> str:

@@ -21,7 +21,8 @@ def explain_usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     help_line = f"; see `{context.command_path} --help`" if context else ""
     if isinstance(error, typer.BadParameter) and error.param is not None:
-        return _explain_value(error) or _uncapitalise(error.format_message()) + help_line
+        parameter, is_option = error.param, error.param.param_type_name == "option"
+        return explain_value(error, max(parameter.opts, key=len) if is_option else parameter.display_name_raw)
     if name := getattr(error, "option_name", None):
         if getattr(error, "possibilities", None) is None:
             return f"{name}: expected a value{help_line}"
@@ -38,20 +39,20 @@ def _uncapitalise(message: str) -> str:
     return message[:1].lower() + message[1:].rstrip(".")
 
 
-def _explain_value(error: typer.BadParameter) -> str | None:
-    """Return what an option expects and what it received; None if that is not known."""
+def explain_value(error: typer.BadParameter, name: str) -> str:
+    """Return what an option, called `name`, expects, and what it received; Typer's own message if that is not known."""
     cause: Any = error.__cause__  # pydantic's ValidationError knows the value
     if error.param is None or not hasattr(cause, "errors"):
-        return None
+        return _uncapitalise(error.format_message())
     received, descriptor = cause.errors()[0]["input"], error.param.type_descriptor
-    name = max(error.param.opts, key=len) if error.param.param_type_name == "option" else error.param.display_name_raw
     if descriptor.choices:
         choices = [str(getattr(choice, "value", choice)) for choice in descriptor.choices]
         return f"{name}: expected one of {', '.join(choices)}, received {received!r}{hint_at(str(received), choices)}"
     kind = next((words for kind, words in KINDS.items() if kind in (descriptor.annotation, _inner(descriptor))), "")
-    bounds = _describe_bounds(error.param)
+    if not kind:
+        return _uncapitalise(error.format_message())
     hint = _suggest_point(received) if kind == KINDS[float] else ""
-    return f"{name}: expected {kind}{bounds}, received {received!r}{hint}" if kind else None
+    return f"{name}: expected {kind}{_describe_bounds(error.param)}, received {received!r}{hint}"
 
 
 def _inner(descriptor: Any) -> Any:

@@ -133,8 +133,15 @@ FAULTS = [
     ("[train]\nepochs = true\n", "expected a whole number, received True"),
     ("[train]\ndataset = 3\n", "expected a text in quotes, received 3"),
     ("[plot]\npublished = 1\n", "rdrop.toml:2: plot.published: expected true or false, received 1"),
-    ('[plot]\nunit = "inches"\n', "rdrop.toml:2: Invalid value for '--unit'"),
-    ("[bench]\nsteps = 1\nrounds = 0\n", "rdrop.toml:3: Invalid value for '--rounds'"),
+    (
+        '[plot]\nunit = "inches"\n',
+        "rdrop.toml:2: plot.unit: expected one of target, standardised, received 'inches'",
+    ),
+    (
+        "[bench]\nsteps = 1\nrounds = 0\n",
+        "rdrop.toml:3: bench.rounds: expected a whole number of at least 1, received 0",
+    ),
+    ("[train]\nnice = 50\n", "rdrop.toml:2: train.nice: expected a whole number from 0 to 19, received 50"),
     ("runs_dir = [\n'a',\n]\n", "rdrop.toml:1: runs_dir: expected a text in quotes"),
     ("[train.epochs]\nx = 1\n", "train.epochs: expected a whole number, received {"),
     (
@@ -163,6 +170,25 @@ def test_a_fault_is_one_line_with_the_file_and_code_2(rdrop, place, text, messag
     assert line.startswith("rdrop: rdrop.toml")
     assert message in line
     assert len(line) < 400
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('loss = "mea"', "train.loss: expected one of mae, mse, huber, quantile, received 'mea'"),
+        ("jobs = 0", "train.jobs: expected at least 1, received 0"),
+        ('dataset = "gone.csv"', "train.dataset: expected jena, synthetic or the path of a CSV, received 'gone.csv'"),
+        ('horizon = "soon"', "train.horizon: expected "),
+    ],
+)
+def test_a_value_that_a_command_refuses_is_located_unless_a_flag_gave_it(rdrop, place, line, message):
+    (place / "rdrop.toml").write_text(f"[train]\n{line}\n")
+    key, _, value = line.replace('"', "").partition(" = ")
+    result = rdrop("train", *(() if key == "dataset" else ("--dataset", "synthetic")))
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith(f"rdrop: rdrop.toml:2: {message}"), result.err
+    result = rdrop("train", "--dataset", "synthetic", f"--{key}", value)
+    assert result.err.startswith(f"rdrop: --{message.removeprefix('train.')}"), result.err
 
 
 @pytest.mark.parametrize("kind", ["folder", "pipe", "binary"])
