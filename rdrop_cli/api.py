@@ -31,7 +31,7 @@ from rdrop_cli.planning.request import Request, RunOptions, StudyOptions
 from rdrop_cli.runs.comparable import Run
 from rdrop_cli.runs.comparable import read_runs as _read_runs
 from rdrop_cli.runs.find import list_run_folders
-from rdrop_cli.runs.folder import RunFolder, create_run_folder
+from rdrop_cli.runs.folder import RunFolder, create_run_folder, require_runs_folder
 from rdrop_cli.runs.schema import parse_config
 from rdrop_cli.series.load import load_dataset, load_frame
 from rdrop_cli.series.table import Series
@@ -312,18 +312,24 @@ def judge(runs_dir: str | Path = "runs", names: Sequence[str] = ()) -> "StudyVer
     """Judge the study's claims over seeds, by the runs of a folder or by the named ones, at the folder's planned looks.
 
     Raises:
-        RdropError: a named run does not exist.
+        RdropError: the folder or a named run does not exist.
         DataError: the folder's plan of looks is damaged.
     """
     from rdrop_cli.analysis.looks import judge_runs
 
     check_arguments(runs_dir=(runs_dir, PATH), names=(names, NAMES))
+    require_runs_folder(Path(runs_dir))
     return judge_runs([*map(str, names)], Path(runs_dir))
 
 
 def read_runs(runs_dir: str | Path = "runs") -> list[Run]:
-    """Read the runs of a folder, newest first; warn about each run that cannot be read."""
+    """Read the runs of a folder, newest first; warn about each run that cannot be read.
+
+    Raises:
+        RdropError: the folder does not exist.
+    """
     check_arguments(runs_dir=(runs_dir, PATH))
+    require_runs_folder(Path(runs_dir))
     runs, skipped = _read_runs(list_run_folders(Path(runs_dir)))
     for run in skipped:
         warnings.warn(f"skipped: {run}", stacklevel=2)

@@ -265,6 +265,12 @@ def test_a_run_that_cannot_be_read_is_warned_about(tmp_path):
         assert api.read_runs(tmp_path) == []
 
 
+@pytest.mark.parametrize("read", [api.read_runs, api.judge])
+def test_a_folder_that_is_not_there_is_not_one_without_runs(tmp_path, read):
+    with pytest.raises(RdropError, match="runs_dir: there is no folder"):
+        read(tmp_path / "gone")
+
+
 def test_nothing_heavy_is_imported_before_a_network_is_made(plant):
     code = f"""
 import sys
@@ -272,7 +278,7 @@ from rdrop_cli import api
 series = api.load_data({str(plant)!r}, data_dir={str(plant.parent / "data")!r})
 windows = api.make_windows(series, api.plan("dropout", series, **{SHORT!r}).protocol)
 api.cut_windows(windows, windows.train[:4])
-api.read_runs("none")
+api.read_runs({str(plant.parent)!r})
 print([name for name in {HEAVY!r} if name in sys.modules])
 """
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -95,9 +95,10 @@ def test_nothing_is_printed_but_by_the_command_line() -> None:
     prints = [
         f"{module}:{node.lineno}"
         for module, tree in TREES.items()
-        if part_of(module) != "cli"
+        if part_of(module) != "cli" and module != f"{PACKAGE}.report.check_verdict"  # a script of its own
         for node in ast.walk(tree)
-        if isinstance(node, ast.Name) and node.id == "print"
+        if isinstance(node, ast.Name | ast.Attribute)
+        and ast.unparse(node) in ("print", "sys.stdout.write", "sys.stderr.write")
     ]
     assert prints == []
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rdrop_cli.cli.console import Verbosity, set_verbosity
-from rdrop_cli.errors import RdropError, UsageError
+from rdrop_cli.errors import UsageError
 from rdrop_cli.files import find_place
 from rdrop_cli.study.editions import PROTOCOLS
 from rdrop_cli.study.methods import CELLS
@@ -74,12 +74,12 @@ def _find_saved_runs(ctx: typer.Context, path: Path) -> Path:
 
     A folder from a default or a setting may be missing: perhaps no run has been trained yet.
     """
-    from rdrop_cli.runs.folder import is_runs_folder
+    from rdrop_cli.runs.folder import require_runs_folder
 
     path, source = expand_home(path), ctx.get_parameter_source("runs_dir")
     is_named = source is not None and source.name == "COMMANDLINE" and not ctx.resilient_parsing
-    if is_named and not is_runs_folder(path):
-        raise RdropError(f"there is no folder {str(path)!r}", field="runs_dir")
+    if is_named:
+        require_runs_folder(path)
     return path
 
 

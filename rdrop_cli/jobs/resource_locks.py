@@ -8,9 +8,8 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from itertools import takewhile
 from pathlib import Path
@@ -79,10 +78,10 @@ def _list_uuids() -> dict[str, str]:
     return dict(LISTED.findall(listed.stdout))
 
 
-def lock_gpu(held: ExitStack) -> str | None:
+def lock_gpu(held: ExitStack, note: Callable[[str], None]) -> str | None:
     """Wait until one of the GPUs is free and lock it; return CUDA's name of it, or None if there are no GPUs.
 
-    While waiting, print once on stderr which processes use the GPUs.
+    `note` receives once, while waiting, which processes use the GPUs.
     """
     names = {shared: name for name, shared in list_gpus().items()}
     if not names:
@@ -90,7 +89,7 @@ def lock_gpu(held: ExitStack) -> str | None:
     is_first = True
     while not (taken := lock_free(names, 1, held)):
         if is_first:
-            sys.stderr.write(f"rdrop: waiting for a GPU: {', '.join(map(_describe_use, names))}\n")
+            note(f"waiting for a GPU: {', '.join(map(_describe_use, names))}")
         is_first = False
         time.sleep(SECONDS_BETWEEN_LOOKS)
     return names[taken[0]]

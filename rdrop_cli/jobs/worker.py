@@ -9,6 +9,7 @@ import queue
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
@@ -32,14 +33,14 @@ def main() -> None:
 def _do(order: dict[str, Any], callback: MessageCallback) -> None:
     with ExitStack() as held:
         if "cores_to_lock" in order:
-            lock_resources(order["cores_to_lock"], held)
+            lock_resources(order["cores_to_lock"], held, callback.note)
         keep_to_cores(order["cores"])  # before TensorFlow first computes and sizes its thread pools
         callback.finish(do_task(Task.from_json(order), callback))
 
 
-def lock_resources(cores: int, held: ExitStack) -> None:
+def lock_resources(cores: int, held: ExitStack, note: Callable[[str], None]) -> None:
     """Reserve a GPU, if there are any, and up to `cores` cores for this process until `held` is closed."""
-    gpu = lock_gpu(held)
+    gpu = lock_gpu(held, note)
     if gpu is not None:
         os.environ[VISIBLE] = gpu
     keep_to_cores(lock_cores(cores, held))

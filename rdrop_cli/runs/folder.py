@@ -199,6 +199,16 @@ def is_runs_folder(runs_dir: Path) -> bool:
     return False
 
 
+def require_runs_folder(runs_dir: Path) -> None:
+    """Check that a folder from which runs are to be read exists.
+
+    Raises:
+        RdropError: it does not, or as for `is_runs_folder`.
+    """
+    if not is_runs_folder(runs_dir):
+        raise RdropError(f"there is no folder {str(runs_dir)!r}", field="runs_dir")
+
+
 def check_writable(runs_dir: Path) -> None:
     """Create the runs folder if needed, and write and lock a file in it, to fail before hours of work, not after.
 

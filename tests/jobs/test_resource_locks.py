@@ -18,7 +18,7 @@ import os, sys
 from contextlib import ExitStack
 from rdrop_cli.jobs.worker import lock_resources
 with ExitStack() as held:
-    lock_resources(1, held)
+    lock_resources(1, held, lambda text: print(text, file=sys.stderr, flush=True))
     print(os.environ.get("CUDA_VISIBLE_DEVICES"), flush=True)
     sys.stdin.read()
 """
@@ -57,7 +57,7 @@ def test_two_trainings_take_two_gpus_and_a_third_waits_for_one_to_be_free(start_
     heard, _, _ = select.select([third.stdout], [], [], 1.5)
     assert heard == [], "it holds a GPU that another has"
     line = third.stderr.readline()
-    assert line.startswith("rdrop: waiting for a GPU: GPU-0 is used by process ")
+    assert line.startswith("waiting for a GPU: GPU-0 is used by process ")
     assert {str(holder.pid) for holder in holders} <= set(line.replace(",", " ").split())
     holders[1].kill()
     assert third.stdout.readline().strip() == second
