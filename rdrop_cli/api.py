@@ -230,6 +230,8 @@ def train_seeds(
     if not wanted:
         return []
     plan = plan_training(wanted, execution, skip_complete=True, series=series)
+    for line in plan.describe_lost():
+        warnings.warn(line, stacklevel=2)
     outcomes = run_plan(plan, execution, make_callback)
     failures = [outcome.failure for outcome in outcomes if outcome.failure]
     if failures:

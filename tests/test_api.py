@@ -256,6 +256,14 @@ def test_seeds_are_trained_once_and_interrupted_runs_resumed(plant):
     again = api.train_seeds(["baseline"], series, [0, 1], runs_dir, jobs=1, make_callback=lambda _: Count(), **tiny)
     assert [run.folder.run_id for run in again] == [run.folder.run_id for run in runs]
     assert len(begun) == 2
+    lost = runs[0].folder
+    for path in (lost.metrics_path, *lost.checkpoints_path.iterdir()):
+        path.write_text("damaged")
+    with pytest.warns(UserWarning, match=f"{lost.run_id}: no checkpoint can be read, so it is trained anew"):
+        anew = api.train_seeds(["baseline"], series, [0], runs_dir, jobs=1, make_callback=lambda _: Count(), **tiny)
+    assert begun[2:] == [(0, 0)]
+    assert anew[0].metrics.history == runs[0].metrics.history
+    assert anew[0].folder.run_id != lost.run_id
 
 
 def test_a_run_that_cannot_be_read_is_warned_about(tmp_path):

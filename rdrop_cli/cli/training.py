@@ -99,6 +99,8 @@ def train_until_decided(request: Request, execution: Execution, claims: Sequence
 
 def _train_tasks(plan: TrainingPlan, execution: Execution) -> Results:
     """Train the tasks of a plan; its data have been described before."""
+    for line in plan.describe_lost():
+        note(line)
     outcomes = _run_with_display(plan, execution) if plan.tasks else []
     trained = [outcome.metrics for outcome in outcomes if outcome.metrics]
     _note_still_improving(trained)

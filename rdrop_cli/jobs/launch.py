@@ -20,7 +20,7 @@ from rdrop_cli.jobs.series_file import serialise_series, store_series
 from rdrop_cli.jobs.task import Outcome, Task, do_task, do_together
 from rdrop_cli.planning.fit import plan_on_series
 from rdrop_cli.planning.request import Request, plan_runs
-from rdrop_cli.runs.comparable import find_same_configurations
+from rdrop_cli.runs.comparable import can_be_resumed, find_same_configurations
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run
 from rdrop_cli.runs.folder import RunFolder, check_writable
@@ -69,6 +69,7 @@ class TrainingPlan:
         windows: windows of each protocol (`RunConfig.own_protocol`), cut once.
         tasks: the runs to train, new or resumed.
         complete: metrics of the runs that are skipped.
+        lost: runs without an intact checkpoint, which are trained anew in other folders.
     """
 
     configs: list[RunConfig]
@@ -76,6 +77,11 @@ class TrainingPlan:
     windows: dict[Protocol, Windows]
     tasks: list[Task] = field(default_factory=list)
     complete: list[Metrics] = field(default_factory=list)
+    lost: Sequence[RunFolder] = ()
+
+    def describe_lost(self) -> list[str]:
+        """Return a line on each run that is lost."""
+        return [f"{folder.run_id}: no checkpoint can be read, so it is trained anew" for folder in self.lost]
 
 
 def plan_training(
@@ -87,7 +93,7 @@ def plan_training(
 
     Args:
         requests: all on the same dataset.
-        skip_complete: skip configurations that have a complete run, and resume interrupted runs.
+        skip_complete: skip configurations that have a complete run, and resume interrupted runs that can be resumed.
         series: the dataset, if it is already loaded.
 
     Raises:
@@ -102,15 +108,18 @@ def plan_training(
     protocols = dict.fromkeys(config.own_protocol for config in configs)
     windows = {protocol: make_windows(series, protocol) for protocol in protocols}
     found = find_same_configurations(configs, execution.runs_dir) if skip_complete else {}
-    tasks, complete = [], []
+    tasks, complete, lost = [], [], []
     for config in configs:
         folder = found.get(config)
         metrics = read_if_complete(folder) if folder else None
         if metrics:
             complete.append(metrics)
+        elif folder and not can_be_resumed(folder):
+            lost.append(folder)
+            tasks.append(make_task(config, execution, None))
         else:
             tasks.append(make_task(config, execution, folder))
-    return TrainingPlan(configs, series, windows, tasks, complete)
+    return TrainingPlan(configs, series, windows, tasks, complete, lost)
 
 
 def plan_resume(folder: RunFolder, execution: Execution, dataset: str | None = None) -> TrainingPlan:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rdrop_cli.errors import DataError, RdropError
+from rdrop_cli.runs.checkpoint import load_checkpoint
 from rdrop_cli.runs.difference import Explain, explain_difference, explain_other_study
 from rdrop_cli.runs.document import Metrics, Summary
 from rdrop_cli.runs.find import find_run, list_run_folders
@@ -256,23 +257,34 @@ def keep_newest_of_each_seed(runs: Sequence[Run]) -> tuple[list[Run], list[Skipp
 def find_same_configurations(configs: Iterable[RunConfig], runs_dir: Path) -> dict[RunConfig, RunFolder]:
     """Return, for each configuration that has runs, the complete run, or else the run with the most epochs.
 
-    Data are compared by checksum, not by path; names, tags and notes of runs are ignored. A run whose metrics cannot be
-    read counts as one to resume: resuming writes the metrics again from the checkpoint.
+    Runs that cannot be resumed come last. Data are compared by checksum, not by path; names, tags and notes of runs are
+    ignored. A run whose metrics cannot be read counts as one to resume: resuming writes the metrics again from the
+    checkpoint.
     """
-    found: dict[RunConfig, tuple[bool, int, RunFolder]] = {}
+    found: dict[RunConfig, tuple[bool, bool, int, RunFolder]] = {}
     for folder, config in find_configurations(list(configs), list_run_folders(runs_dir)):
         rank = (*_rank_progress(folder), folder)
-        found[config] = max(found.get(config, rank), rank, key=lambda ranked: ranked[:2])
-    return {config: folder for config, (_, _, folder) in found.items()}
+        found[config] = max(found.get(config, rank), rank, key=lambda ranked: ranked[:3])
+    return {config: folder for config, (_, _, _, folder) in found.items()}
 
 
-def _rank_progress(folder: RunFolder) -> tuple[bool, int]:
-    """Return whether a run is complete, and how many epochs it has done (-1 if its metrics cannot be read)."""
+def _rank_progress(folder: RunFolder) -> tuple[bool, bool, int]:
+    """Return whether a run is complete and can be resumed, and its epochs; -1 if its metrics cannot be read."""
     try:
         metrics = folder.read_metrics()
     except DataError:
-        return False, -1
-    return metrics.status == "completed", metrics.epochs.done
+        return False, can_be_resumed(folder), -1
+    is_complete = metrics.status == "completed"
+    return is_complete, is_complete or can_be_resumed(folder), metrics.epochs.done
+
+
+def can_be_resumed(folder: RunFolder) -> bool:
+    """Whether an incomplete run can be resumed: it has an intact checkpoint or none, or a process trains it."""
+    try:
+        load_checkpoint(folder.checkpoints_path)
+    except DataError:
+        return folder.is_locked()  # its process replaces the checkpoints while they are read
+    return True
 
 
 def read_settings(run: Metrics) -> Settings:

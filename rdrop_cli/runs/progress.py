@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from rdrop_cli.errors import DataError
-from rdrop_cli.runs.comparable import find_same_configurations
+from rdrop_cli.runs.comparable import can_be_resumed, find_same_configurations
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.study.config import RunConfig
 
@@ -44,6 +44,9 @@ def _find_progress(config: RunConfig, folder: RunFolder | None) -> Progress:
     try:
         metrics = folder.read_metrics()
     except DataError:  # stopped before it had metrics; resuming it reads its checkpoint
-        return Progress(config, State.INTERRUPTED)
-    state = State.COMPLETE if metrics.status == "completed" else State.INTERRUPTED
-    return Progress(config, state, min(metrics.epochs.done, config.epochs))
+        metrics = None
+    if metrics and metrics.status == "completed":
+        return Progress(config, State.COMPLETE, min(metrics.epochs.done, config.epochs))
+    if not can_be_resumed(folder):
+        return Progress(config, State.NEW)
+    return Progress(config, State.INTERRUPTED, min(metrics.epochs.done, config.epochs) if metrics else 0)

@@ -12,6 +12,7 @@ from rdrop_cli.errors import RdropError
 from rdrop_cli.runs.comparable import (
     Run,
     Skipped,
+    can_be_resumed,
     choose_named,
     choose_newest,
     describe_skipped,
@@ -192,6 +193,20 @@ def test_of_several_begun_the_one_with_the_most_epochs_is_gone_on_with(
     for run_id, epochs in (("a", 1), ("b", 3), ("c", 2)):
         save_run(tmp_path, run_id, val_loss=(0.3,) * epochs, status="interrupted")
     assert find_same_configurations([tiny_config], tmp_path) == {tiny_config: RunFolder(tmp_path / "b")}
+
+
+def test_a_run_that_cannot_be_resumed_comes_after_those_that_can(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    lost = save_run(tmp_path, "a", val_loss=(0.3,) * 3, status="interrupted")
+    lost.checkpoints_path.mkdir()
+    (lost.checkpoints_path / "epoch-0003.ckpt").write_text("damaged")
+    assert find_same_configurations([tiny_config], tmp_path) == {tiny_config: lost}
+    assert not can_be_resumed(lost)
+    with lost.lock():
+        assert can_be_resumed(lost), "its process may be replacing the checkpoints"
+    begun = save_run(tmp_path, "b", val_loss=(0.3,), status="interrupted")
+    assert find_same_configurations([tiny_config], tmp_path) == {tiny_config: begun}
 
 
 @pytest.mark.parametrize("other", [{"seed": 1}, {"epochs": 6}, {"dropout": 0.3}, {"dataset_sha256": "6" * 64}])

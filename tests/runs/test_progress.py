@@ -16,6 +16,9 @@ def test_runs_are_complete_interrupted_or_new(tmp_path, configs, save_run):
     save_run(tmp_path, "dropout-s0-a", config=configs[0], val_loss=[0.3] * 5)
     save_run(tmp_path, "dropout-s1-a", config=configs[1], seed=1, status="interrupted", val_loss=[0.3, 0.2])
     save_run(tmp_path, "dropout-s2-a", config=configs[2], seed=2).metrics_path.unlink()
+    lost = save_run(tmp_path, "dropout-s3-a", config=configs[3], seed=3, status="interrupted", val_loss=[0.3])
+    lost.checkpoints_path.mkdir()
+    (lost.checkpoints_path / "epoch-0001.ckpt").write_text("damaged")
     progress = find_progress(configs, tmp_path)
     assert [(run.state, run.epochs_done, run.epochs_left) for run in progress] == [
         (State.COMPLETE, 5, 0),
