@@ -55,6 +55,7 @@ def rm(
     if not dry_run:
         if folders and not yes:
             _ask(f"Delete {_count(doomed)} from {runs_dir.resolve()}?")
+            _check_unchanged(folders, doomed)
         remove_runs(folders, runs_dir)
     if as_json:
         typer.echo(to_json([run | {"removed": not dry_run} for run in doomed]))
@@ -110,6 +111,17 @@ def _ask(question: str) -> None:
         raise UsageError("not a terminal, cannot confirm; pass --yes to delete, or --dry-run to look")
     if not typer.confirm(make_printable(question), err=True):
         raise RdropError("nothing was deleted")
+
+
+def _check_unchanged(folders: "list[RunFolder]", doomed: list[dict[str, Any]]) -> None:
+    """Refuse to delete what the answer was not about: an interrupted run may have been completed since the question.
+
+    Raises:
+        RdropError: a run has another status now.
+    """
+    for folder, run in zip(folders, doomed, strict=True):
+        if (status := _read_status(folder)) != run["status"]:
+            raise RdropError(f"{folder.run_id}: was {run['status']} and is {status} now; nothing was deleted")
 
 
 def _count(doomed: list[dict[str, Any]]) -> str:

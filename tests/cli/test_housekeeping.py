@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -193,6 +194,18 @@ def test_on_a_terminal_a_yes_is_asked_for(runs_dir, answer, code, left):
     assert str(runs_dir) in written
     assert ended == code
     assert list_left(runs_dir) == left
+
+
+def test_a_run_that_is_completed_while_the_question_waits_is_not_deleted(rdrop, runs_dir, save_run, monkeypatch):
+    def complete_it(question):
+        shutil.rmtree(runs_dir / "dropout-s1-d")
+        save_run(runs_dir, "dropout-s1-d", seed=1)
+
+    monkeypatch.setattr("rdrop_cli.cli.rm._ask", complete_it)
+    result = rdrop("rm", "--status", "interrupted", "--runs-dir", runs_dir)
+    assert result.code == 1
+    assert "dropout-s1-d: was interrupted and is completed now; nothing was deleted" in result.err
+    assert list_left(runs_dir) == "abcde"
 
 
 def complete(line, cwd, **environment):
