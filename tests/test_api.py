@@ -237,7 +237,7 @@ def test_a_plan_and_the_command_record_the_same_configuration(plant, time_column
     assert api.plan("dropout", series, **SHORT) == of_command
 
 
-def test_seeds_are_trained_once_and_interrupted_runs_resumed(plant):
+def test_seeds_are_trained_once_and_interrupted_runs_resumed(plant, monkeypatch):
     class Stop(api.Callback):
         def epoch(self, epoch):
             raise KeyboardInterrupt
@@ -256,6 +256,9 @@ def test_seeds_are_trained_once_and_interrupted_runs_resumed(plant):
     again = api.train_seeds(["baseline"], series, [0, 1], runs_dir, jobs=1, make_callback=lambda _: Count(), **tiny)
     assert [run.folder.run_id for run in again] == [run.folder.run_id for run in runs]
     assert len(begun) == 2
+    with monkeypatch.context() as patch:
+        patch.setattr("rdrop_cli.jobs.launch.check_writable", lambda path: pytest.fail("there is nothing to train"))
+        api.train_seeds(["baseline"], series, [0, 1], runs_dir, **tiny)
     lost = runs[0].folder
     for path in (lost.metrics_path, *lost.checkpoints_path.iterdir()):
         path.write_text("damaged")

@@ -19,7 +19,7 @@ from rdrop_cli.jobs.pool import choose_jobs, run_tasks
 from rdrop_cli.jobs.series_file import serialise_series, store_series
 from rdrop_cli.jobs.task import Outcome, Task, do_task, do_together
 from rdrop_cli.planning.fit import plan_on_series
-from rdrop_cli.planning.request import Request, plan_runs
+from rdrop_cli.planning.request import Request, plan_together
 from rdrop_cli.runs.comparable import can_be_resumed, find_same_configurations
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.runs.find import find_run
@@ -99,7 +99,7 @@ def plan_training(
     Raises:
         UsageError, DataError: a request cannot be trained.
     """
-    first = plan_runs(requests[0])[0]
+    first = plan_together(requests)[0][0]
     if first.dataset == STDIN:
         raise ValueRefusedError("dataset", STDIN, "a file, which runs can find again; save standard input to one")
     if series is None:
@@ -173,6 +173,8 @@ def run_plan(plan: TrainingPlan, execution: Execution, make_callback: Callable[[
         OSError: the runs folder cannot be written.
         RdropError: the scheduler cannot be reached, or is lost.
     """
+    if not plan.tasks:
+        return []
     check_writable(execution.runs_dir)
     callbacks = [make_callback(task) for task in plan.tasks]
     if execution.scheduler:

@@ -16,7 +16,7 @@ from rdrop_cli.planning.lengths import (
     parse_split,
 )
 from rdrop_cli.planning.origins import roll_origins
-from rdrop_cli.planning.request import Request, plan_runs
+from rdrop_cli.planning.request import Request, plan_together
 from rdrop_cli.series.load import locate_dataset
 from rdrop_cli.series.quality import check_sampling
 from rdrop_cli.series.table import Series
@@ -32,10 +32,10 @@ def plan_on_series(requests: Sequence[Request], series: Series) -> list[RunConfi
     """Return the requested configurations, fitted to the series that all requests share.
 
     Raises:
-        UsageError: see `plan_runs` and `fit_to_series`.
+        UsageError: see `plan_together` and `fit_to_series`.
         DataError: the series is too short, or is not sampled regularly.
     """
-    planned = [(request, plan_runs(request)) for request in requests]
+    planned = zip(requests, plan_together(requests), strict=True)
     check_sampling(series)
     fitted = [(request, [fit_to_series(config, request, series) for config in configs]) for request, configs in planned]
     repeated = (config for request, configs in fitted for config in _repeat(configs, request.origins, series))

@@ -1,7 +1,7 @@
 """Turn the user's request into configurations of runs."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
@@ -149,21 +149,48 @@ def plan_runs(request: Request) -> list[RunConfig]:
     Lengths and the dataset's checksum are still the defaults; `fit_to_series` replaces them.
 
     Raises:
-        UsageError: a name is unknown, no named variant has a given rate, or a value is out of range.
+        UsageError: a name is unknown, an option concerns no named variant, or a value is out of range.
     """
+    return plan_together([request])[0]
+
+
+def plan_together(requests: Sequence[Request]) -> list[list[RunConfig]]:
+    """Return what `plan_runs` does for each request; an option has to concern a variant of any of them."""
+    wanted = [(request, _list_variants(request)) for request in requests]
+    planned = [_plan(request, variants) for request, variants in wanted]
+    for option, (concerns, fault) in _CONCERNS.items():
+        asked = [variants for request, variants in wanted if _asks_for(request, option)]
+        named = dict.fromkeys(variant for variants in asked for variant in variants)
+        if named and not any(map(concerns, named)):
+            raise UsageError(f"{', '.join(variant.name for variant in named)} {fault}", field=option)
+    return planned
+
+
+def _list_variants(request: Request) -> list[Variant]:
+    names = request.variants or find_edition(request.protocol).trained
+    return [find_variant(name) for name in dict.fromkeys(names)]
+
+
+def _plan(request: Request, variants: Sequence[Variant]) -> list[RunConfig]:
     check_choices(request.seed, request.vary, request.engine)
     if request.cell is not None:
         check_cell_name(request.cell)
     edition = find_edition(request.protocol)
-    variants = [find_variant(name) for name in dict.fromkeys(request.variants or edition.trained)]
     protocol = _change_protocol(edition.protocol, request)
-    _check_rates_are_used(request, variants)
-    if request.epochs is not None and not any(variant.is_network for variant in variants):
-        raise UsageError(f"{variants[0].name} is no network and has no epochs; leave them out", field="epochs")
-    if request.vary == "masks" and not any(variant.drops for variant in variants):
-        named = ", ".join(variant.name for variant in variants)
-        raise UsageError(f"{named} has no masks to vary; name a variant that drops", field="vary")
     return [_configure(variant, edition, protocol, request) for variant in variants]
+
+
+# The options that do not concern every variant: which they do, and what is said of others alone.
+_CONCERNS: dict[str, tuple[Callable[[Variant], object], str]] = {
+    "dropout": (lambda variant: variant.dropout, "has no such rate; name a variant that drops"),
+    "recurrent_dropout": (lambda variant: variant.recurrent_dropout, "has no such rate; name a variant that drops"),
+    "epochs": (lambda variant: variant.is_network, "is no network and has no epochs; leave them out"),
+    "vary": (lambda variant: variant.drops, "has no masks to vary; name a variant that drops"),
+}
+
+
+def _asks_for(request: Request, option: str) -> bool:
+    return request.vary == "masks" if option == "vary" else getattr(request, option) is not None
 
 
 def _change_protocol(protocol: Protocol, request: Request) -> Protocol:
@@ -208,13 +235,6 @@ def parse_quantiles(text: str) -> tuple[float, ...]:
             "quantiles", text, "levels between 0 and 1 such as .1,.5,.9, with the median among them"
         )
     return tuple(levels)
-
-
-def _check_rates_are_used(request: Request, variants: list[Variant]) -> None:
-    for name in ("dropout", "recurrent_dropout"):
-        if getattr(request, name) is not None and not any(getattr(variant, name) for variant in variants):
-            named = ", ".join(variant.name for variant in variants)
-            raise UsageError(f"{named} has no such rate; name a variant that drops", field=name)
 
 
 def _configure(variant: Variant, edition: Edition, protocol: Protocol, request: Request) -> RunConfig:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin
 
 from rdrop_cli.errors import UsageError, ValueRefusedError, find_nearest, show_value, suggest
-from rdrop_cli.planning.request import Request, parse_seeds, plan_runs
+from rdrop_cli.planning.request import Request, parse_seeds, plan_together
 from rdrop_cli.planning.toml import WORDS, TomlFile, read_toml, read_value
 from rdrop_cli.study.config import MAX_SEED
 from rdrop_cli.study.reading import Reading
@@ -87,8 +87,7 @@ def read_sweep(path: Path) -> Sweep:
         request["reading"] = Reading(**options)
         seeds = _read_seeds(tables["study"].get("seeds", "0"))
         arms = _expand_grid(tables["grid"], request, len(seeds))
-        for arm in arms:
-            plan_runs(arm)
+        plan_together(arms)
     return Sweep(file, tuple(arms), tuple(seeds))
 
 

@@ -6,9 +6,11 @@ from datetime import date
 import pytest
 
 from rdrop_cli.errors import UsageError, ValueRefusedError
+from rdrop_cli.planning.fit import plan_on_series
 from rdrop_cli.planning.request import plan_runs
 from rdrop_cli.planning.study_file import read_sweep
 from rdrop_cli.planning.toml import MAX_BYTES
+from tests.planning.series import make_series
 
 STUDY = """# How much dropout does this GRU need?
 [study]
@@ -188,3 +190,19 @@ def test_an_option_that_is_refused_later_is_named_with_the_line_of_its_key(read)
         raise UsageError("too few", field="cell", change=("train_stop", "cell"))
     with pytest.raises(UsageError, match=r"study.toml: missing; use sentinels = \"fill\"$"), sweep.file.locate_errors():
         raise UsageError("missing", change=[("sentinels", "fill")])
+
+
+@pytest.mark.parametrize(
+    ("line", "variants", "alone"),
+    [
+        ("epochs = 3", ["baseline", "naive"], "naive"),
+        ("epochs = 3", ["naive", "dropout"], "naive"),
+        ('vary = "masks"', ["baseline", "dropout"], "baseline"),
+    ],
+)
+def test_an_option_needs_to_concern_one_of_the_variants(read, line, variants, alone):
+    text = f"[study]\n{line}\nseeds = '0-1'\n[grid]\nvariants = "
+    configs = plan_on_series(read(f"{text}{variants}\n").requests, make_series(420_551, 600))
+    assert {config.variant for config in configs} == set(variants)
+    with pytest.raises(UsageError, match=f"line 2: {line.split()[0]}: {alone} "):
+        read(f"{text}['{alone}']\n")
