@@ -1,6 +1,6 @@
 """`rdrop train`: train networks, or resume an interrupted run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Annotated, Any
 
@@ -85,7 +85,7 @@ from rdrop_cli.cli.training_options import (
 from rdrop_cli.errors import UsageError
 from rdrop_cli.planning.request import Request, parse_seeds
 from rdrop_cli.study.editions import find_edition
-from rdrop_cli.study.variants import STUDY
+from rdrop_cli.study.variants import REFERENCES, STUDY
 
 RESUME_TAKES = (
     "resume",
@@ -199,7 +199,7 @@ def train(
         given = ctx.get_parameter_source("dataset")
         results = resume_run(resume, execution, dataset if given is not None and given.name == "COMMANDLINE" else None)
     else:
-        request = _make_request(ctx.params)
+        request = _make_request(ctx)
         if until_decided:
             from rdrop_cli.cli.training import train_until_decided
 
@@ -213,9 +213,15 @@ def train(
     print_results(results, runs_dir, as_json)
 
 
-def _make_request(params: Mapping[str, Any]) -> Request:
-    """Make a request from the command's options: one per field of the same name, and the reading options."""
-    options = {field.name: params[field.name] for field in fields(Request) if field.name in params}
+def _make_request(ctx: typer.Context) -> Request:
+    """Make a request from the command's options: one per field of the same name, and the reading options.
+
+    Epochs from a file of defaults are for networks; no flag could take them back from reference forecasts.
+    """
+    params, source = ctx.params, ctx.get_parameter_source("epochs")
+    options: dict[str, Any] = {field.name: params[field.name] for field in fields(Request) if field.name in params}
+    if source and source.name == "DEFAULT_MAP" and set(params["variants"] or ("",)) <= set(REFERENCES):
+        options["epochs"] = None
     lists = {name: tuple(options[name] or ()) for name in ("variants", "inputs", "exclude", "tags")}
     return Request(**options | lists, reading=collect_reading(params))
 

@@ -191,6 +191,14 @@ def test_a_value_that_a_command_refuses_is_located_unless_a_flag_gave_it(rdrop, 
     assert result.err.startswith(f"rdrop: --{message.removeprefix('train.')}"), result.err
 
 
+def test_epochs_in_a_file_are_for_networks(rdrop, place):
+    (place / "rdrop.toml").write_text('[train]\nepochs = 3\nprotocol = "demo"\n')
+    result = rdrop("train", "naive", "--dataset", "synthetic", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)[0]["epochs"]["planned"] == 1
+    assert "--epochs: naive is no network" in rdrop("train", "naive", "--dataset", "synthetic", "--epochs", 3).err
+
+
 @pytest.mark.parametrize("kind", ["folder", "pipe", "binary"])
 def test_what_is_no_text_file_is_refused_at_once(rdrop, place, kind):
     path = place / "rdrop.toml"
