@@ -263,8 +263,8 @@ def test_the_table_of_methods_is_that_of_its_archives(page, tmp_path):
         swept = {rate: runs[variant, rate, 0] for rate in (0.1, 0.2, 0.4)}
         assert told == [", ".join(f"{swept[rate][place]:.2f}" for rate in swept) for place in (0, 1)]
         assert float(chosen) == min(swept, key=lambda rate: swept[rate][0])
-        confirmed = [runs[variant, float(chosen), seed] for seed in FRESH]
-        assert [level, end] == [", ".join(f"{each:.2f}" for each in measure) for measure in zip(*confirmed, strict=True)]
+        confirmed = [[f"{runs[variant, float(chosen), seed][place]:.2f}" for seed in FRESH] for place in (0, 1)]
+        assert [level, end] == [", ".join(figures) for figures in confirmed]
 
 
 CONSTANT = ("batch-shared", "dropout", "semeniuta-sequence", "dropconnect", "gal-tied")
