@@ -136,14 +136,15 @@ def _plot_rates(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> 
 
 def _plot_claims(names: list[str], runs_dir: Path, path: Path) -> None:
     from rdrop_cli.analysis.looks import judge_runs
+    from rdrop_cli.plots.loss import describe_setting
     from rdrop_cli.report.pictures import draw_forest
     from rdrop_cli.runs.comparable import describe_skipped
 
     judged = judge_runs(names, runs_dir)
     _note(describe_skipped(judged.collection.skipped))
     if not any(claim.has_answer for claim in judged.claims):
-        raise RdropError(f"no claim has complete runs of all its networks in {runs_dir}; `rdrop verdict` lists them")
-    draw_forest(judged, path)
+        raise RdropError(f"no claim can be judged by the runs in {runs_dir}; `rdrop verdict` says why")
+    draw_forest(judged, path, title=describe_setting(judged.collection.used))
 
 
 def _plot_cost(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> None:
@@ -159,10 +160,10 @@ def _plot_cost(names: list[str], runs_dir: Path, path: Path, in_unit: bool) -> N
     named = zip(runs, names or [run.run_id for run in runs], strict=True)
     configs = {run.run_id: find_run(name, runs_dir).read_config() for run, name in named}
     costs, missing = list_costs(runs, configs, in_unit)
-    _note([*notes, *([f"not drawn: {', '.join(missing)}: no test error, or no known cost"] if missing else [])])
+    _note([*notes, *(f"not drawn, {why}: {', '.join(networks)}" for why, networks in missing.items())])
     if not costs:
         raise RdropError(f"no run in {runs_dir} has a test error and a known cost; start one with `rdrop train`")
-    draw_cost(costs, runs[0], path, in_unit)
+    draw_cost(costs, runs, path, in_unit)
 
 
 def _plot_forecasts(names: list[str], runs_dir: Path, path: Path, calibration: bool) -> None:

@@ -13,6 +13,7 @@ from rdrop_cli.forecast.intervals import Forecaster
 from rdrop_cli.forecast.moments import find_period, list_offsets
 from rdrop_cli.plots.calibration import REFERENCES
 from rdrop_cli.plots.forecast import Named
+from rdrop_cli.plots.loss import name_data
 from rdrop_cli.series.windows import Windows
 from rdrop_cli.study.units import format_seconds, name_target
 from rdrop_cli.uncertainty.calibration import Calibration, Judged
@@ -80,4 +81,5 @@ def _name(ensemble: Ensemble, sources: str, windows: Windows, offsets: Sequence[
     quantity, unit = name_target(metrics.protocol.target)
     ends = dict.fromkeys((offsets[0] + windows.step_rows, offsets[-1] + windows.step_rows))
     ahead = " to ".join(format_seconds(rows * windows.sampling.seconds) for rows in ends)
-    return Named(ensemble.label, metrics.variant, len(ensemble.runs), sources, quantity, unit, ahead)
+    data = name_data([metrics])
+    return Named(ensemble.label, metrics.variant, len(ensemble.runs), sources, quantity, unit, ahead, data)

@@ -50,10 +50,7 @@ def draw_calibration(
         _draw_held(held, found)
         _draw_reliability(below, found)
         _draw_located(located, found)
-        runs = f", mean of {named.runs} runs" if named.runs > 1 else ""
-        title = (
-            f"{named.label}{runs}: {named.quantity} {named.ahead} ahead, {format_count(found[-1].targets, 'target')}"
-        )
+        title = f"{named.title}, {format_count(found[-1].targets, 'target')}"
         figure.suptitle(break_title(title, inches[0]), x=0.01, ha="left", fontsize=13)
         handles, labels = held.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3 if columns == 3 else 1, title="sources")

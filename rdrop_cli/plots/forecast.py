@@ -35,6 +35,7 @@ class Named:
         sources: the sources of the intervals.
         quantity, unit: of the target.
         ahead: the time from the newest reading to the target, such as `24 h`, or `1 h to 24 h`.
+        data: the data, such as `jena data`.
     """
 
     label: str
@@ -44,11 +45,18 @@ class Named:
     quantity: str
     unit: str
     ahead: str
+    data: str
 
     @property
     def axis(self) -> str:
         """The target with its unit."""
         return f"{self.quantity} ({self.unit})" if self.unit else self.quantity
+
+    @property
+    def title(self) -> str:
+        """What is forecast, by what network, from which data."""
+        runs = f", mean of {self.runs} runs" if self.runs > 1 else ""
+        return f"{self.label}{runs}: {self.quantity} {self.ahead} ahead, {self.data}"
 
 
 def draw_forecast(judged: Judged, named: Named, path: Path, inches: tuple[float, float] = FORECAST_INCHES) -> None:
@@ -79,9 +87,7 @@ def draw_forecast(judged: Judged, named: Named, path: Path, inches: tuple[float,
             axes[name].set_title(f"{rank}: wrong by {error:.1f} {named.unit}".rstrip(), loc="left", fontsize=10)
         for name, panel in axes.items():
             panel.set_ylabel("" if wide and name in names[1:] else named.axis)
-        runs = f", mean of {named.runs} runs" if named.runs > 1 else ""
-        title = f"{named.label}{runs}: {named.quantity} {named.ahead} ahead"
-        figure.suptitle(break_title(title, inches[0]), x=0.01, ha="left", fontsize=13)
+        figure.suptitle(break_title(named.title, inches[0]), x=0.01, ha="left", fontsize=13)
         figure.legend(
             handles=_explain(named, characters=50 if wide else 30), loc="outside lower center", ncols=5 if wide else 2
         )

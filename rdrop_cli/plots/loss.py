@@ -209,14 +209,18 @@ def _label_axes(axes: "Axes", runs: list[Metrics], in_unit: bool, characters: in
 def describe_setting(runs: Sequence[Metrics]) -> str:
     """Return a title: the target, the data and the protocols of the runs."""
     quantity, _ = name_target(runs[0].protocol.target)
-    datasets = sorted({(run.dataset.sha256, run.dataset.where): run.dataset.label for run in reversed(runs)}.values())
     trained = [run for run in runs if run.is_network] or runs  # training settings do not affect reference forecasts
     protocols = sorted({f"{run.protocol.name} protocol{describe_changes(run.protocol)}" for run in trained})
-    unverified = any(run.dataset.verified is False for run in runs)
-    warning = " — not the published file" if unverified else ""
     horizons = len(runs[0].protocol.horizons)
     over = f", mean of {horizons} horizons" if horizons > 1 else ""
-    return f"Forecasting {quantity}: {', '.join(datasets)} data{warning}, {', '.join(protocols)}{over}"
+    return f"Forecasting {quantity}: {name_data(runs)}, {', '.join(protocols)}{over}"
+
+
+def name_data(runs: Sequence[Metrics]) -> str:
+    """Name the data of runs in a title, and say if they are not the published ones."""
+    datasets = sorted({(run.dataset.sha256, run.dataset.where): run.dataset.label for run in reversed(runs)}.values())
+    unverified = any(run.dataset.verified is False for run in runs)
+    return f"{', '.join(datasets)} data{' — not the published file' if unverified else ''}"
 
 
 def _explain_lines(has_seeds: bool, has_published: bool, lines: Sequence[Line]) -> list[Any]:

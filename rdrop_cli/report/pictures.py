@@ -16,7 +16,7 @@ from rdrop_cli.analysis.networks import align_by_seed
 from rdrop_cli.analysis.published import load_published_like
 from rdrop_cli.analysis.questions import BASELINE, DROPOUT, Kind
 from rdrop_cli.analysis.run import RunCurves, count_equal_epochs
-from rdrop_cli.plots.labels import break_name
+from rdrop_cli.plots.labels import break_name, break_title
 from rdrop_cli.plots.style import NAIVE_COLOUR, colour_of, count_alike, draw_figure, shade
 from rdrop_cli.report.text import find_axis
 from rdrop_cli.report.words import VERDICTS, format_answer
@@ -53,10 +53,11 @@ AXES: dict[Kind, str] = {
 }
 
 
-def draw_forest(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
+def draw_forest(judged: StudyVerdict, path: Path, width: float = WIDE, title: str = "") -> None:
     """Draw one row per claim: its region shaded, the interval, the answer, and the published number as a ring.
 
-    Shares are above, differences of errors and shares within intervals below, each on its own axis.
+    Shares are above, differences of errors and shares within intervals below, each on its own axis. A picture that
+    stands alone needs a title.
     """
     asked = [verdict for verdict in judged.claims if verdict.answer.estimate is not None]
     groups = [[each for each in asked if each.claim.question.kind == kind] for kind in AXES]
@@ -69,6 +70,8 @@ def draw_forest(judged: StudyVerdict, path: Path, width: float = WIDE) -> None:
         for axes, group in zip(panels[:, 0], groups, strict=True):
             _draw_forest_panel(axes, group, width)
         figure.legend(handles=_explain_forest(asked), loc="outside lower center", ncols=4 if width == WIDE else 2)
+        if title:
+            figure.suptitle(break_title(title, width), x=0.01, ha="left", fontsize=13)
 
 
 def _draw_forest_panel(axes: "Axes", group: Sequence[ClaimVerdict], width: float) -> None:

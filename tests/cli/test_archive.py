@@ -166,7 +166,7 @@ def test_claims_without_runs_are_not_drawn(rdrop, tmp_path):
     (tmp_path / "runs").mkdir()
     result = rdrop("plot", "--claims", "--runs-dir", tmp_path / "runs", "-o", tmp_path / "claims.png")
     assert (result.code, result.out) == (1, "")
-    assert "no claim has complete runs" in result.err
+    assert f"no claim can be judged by the runs in {tmp_path}/runs; `rdrop verdict` says why" in result.err
     assert not (tmp_path / "claims.png").exists()
 
 
@@ -174,7 +174,7 @@ def test_runs_without_a_known_cost_are_named_and_not_drawn(rdrop, tmp_path):
     save_made_run(tmp_path / "runs", "baseline-s0")  # as early versions left them: without their inputs
     result = rdrop("plot", "--cost", "--runs-dir", tmp_path / "runs", "-o", tmp_path / "cost.png")
     assert (result.code, result.out) == (1, "")
-    assert "not drawn: baseline: no test error, or no known cost" in result.err
+    assert "not drawn, no known cost: baseline" in result.err
     assert not (tmp_path / "cost.png").exists()
 
 

@@ -56,7 +56,9 @@ def test_multiply_adds_are_those_of_the_layers(published: Path) -> None:
 
 def test_a_point_is_the_mean_test_error_of_the_seeds_with_its_t_interval(published: Path) -> None:
     costs, missing = list_costs(*read(published), in_unit=True)
-    assert sorted(missing) == ["damped-persistence", "gradient-boosting", "ridge"]
+    assert {why: sorted(names) for why, names in missing.items()} == {
+        "no known cost": ["damped-persistence", "gradient-boosting", "ridge"]
+    }
     assert costs[0].label == "baseline, 32 seeds"
     errors = [run.test.mae_in_unit for run in read(published)[0] if run.variant == "naive-step" and run.test]
     mean = sum(errors) / 8
@@ -72,9 +74,7 @@ def test_every_network_is_named_once_and_no_name_stands_on_another(
     runs, configs = read(published)
     costs, _ = list_costs(runs, configs, in_unit=True)
     close = [cost.__class__(f"network {n}", cost.variant, 2e12, 2.45 + n / 1000, 0.01) for n, cost in enumerate(costs)]
-    draw_cost(
-        sorted([*costs, *close], key=lambda cost: cost.multiply_adds), runs[0], tmp_path / "cost.svg", in_unit=True
-    )
+    draw_cost(sorted([*costs, *close], key=lambda cost: cost.multiply_adds), runs, tmp_path / "cost.svg", in_unit=True)
     texts = read_texts(tmp_path / "cost.svg")
     for label in (cost.label for cost in [*costs, *close]):
         assert texts.count(label) == 1
@@ -93,7 +93,7 @@ def test_no_name_covers_a_bar_or_the_line_of_the_naive_forecast_and_what_stands_
     assert naive is not None
     places = [(1e12, naive - 0.1), (1.02e12, naive - 0.11), (1.3e12, naive - 0.02), (2e12, naive + 0.3)]
     costs = [dataclasses.replace(cost, label=f"network {x:g}", multiply_adds=x, error=y, half=0.25) for x, y in places]
-    draw_cost(costs, runs[0], tmp_path / "cost.png", in_unit=True)
+    draw_cost(costs, runs, tmp_path / "cost.png", in_unit=True)
     (axes,) = drawn
     axes.figure.draw_without_rendering()  # at its own resolution, which is not the file's
     names = [text for text in axes.texts if text.get_text().startswith("network")]
@@ -107,3 +107,29 @@ def test_no_name_covers_a_bar_or_the_line_of_the_naive_forecast_and_what_stands_
             assert not Curve(axes.transData.transform(bar.vertices)).intersects_bbox(box), text
         x, y = axes.transData.transform(text.xy)
         assert text.arrow_patch or abs(box.x0 - x) < 20 > abs((box.y0 + box.y1) / 2 - y)
+
+
+def test_points_of_equal_cost_stand_side_by_side_and_the_others_where_they_are(
+    published: Path, tmp_path: Path, drawn: list[Axes]
+) -> None:
+    """Their intervals would hide each other."""
+    runs, configs = read(published)
+    (cost, *_), _ = list_costs(runs, configs, in_unit=True)
+    costs = [dataclasses.replace(cost, label=f"network {x:g}", multiply_adds=x) for x in (1e12, 4e12, 4e12, 4e12)]
+    draw_cost(costs, runs, tmp_path / "cost.png", in_unit=True)
+    (axes,) = drawn
+    axes.figure.draw_without_rendering()  # at its own resolution, which is not the file's
+    at = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
+    pixels = axes.transData.transform([(x, cost.error) for x in at])[:, 0]
+    assert at[0] == 1e12
+    assert at[2] == pytest.approx(4e12)
+    assert min(pixels[2] - pixels[1], pixels[3] - pixels[2]) > 9, "wider than the end of an interval"
+    assert axes.get_xlabel().endswith("; nearly equal ones side by side")
+    assert axes.figure.get_suptitle().startswith("Forecasting temperature: jena data")
+
+
+def test_without_equal_costs_nothing_is_moved(published: Path, tmp_path: Path, drawn: list[Axes]) -> None:
+    runs, configs = read(published)
+    (cost, *_), _ = list_costs(runs, configs, in_unit=True)
+    draw_cost([cost], runs, tmp_path / "cost.png", in_unit=True)
+    assert drawn[0].get_xlabel().endswith("(10¹²)")

@@ -11,7 +11,7 @@ from rdrop_cli.plots.forecast import Named, draw_forecast, find_worst_days
 from rdrop_cli.uncertainty.calibration import Judged, measure_calibration
 from tests.uncertainty.test_calibration import NORMAL, make_judged
 
-NAMED = Named("dropout", "dropout", 3, "seeds,residual", "temperature", "°C", "24 h")
+NAMED = Named("dropout", "dropout", 3, "seeds,residual", "temperature", "°C", "24 h", "jena data")
 BAD_DAY = 24 * 200
 
 
@@ -53,6 +53,7 @@ def test_the_picture_has_a_week_a_season_and_the_worst_days(judged, tmp_path, dr
     assert len(drawn[1].get_lines()[0].get_ydata()) == 88 + 1  # two days are missing, and the line breaks
     assert np.isnan(drawn[1].get_lines()[0].get_ydata()).sum() == 1
     assert drawn[0].get_ylabel() == "temperature (°C)"
+    assert drawn[0].figure.get_suptitle() == "dropout, mean of 3 runs: temperature 24 h ahead, jena data"
 
 
 @pytest.mark.thorough
@@ -85,6 +86,7 @@ def test_the_picture_of_calibration_shows_every_source(judged, tmp_path, drawn, 
     assert held.get_legend_handles_labels()[1] == ["masks", "residual"]
     assert len(below.get_lines()) == 1 + 2
     assert located.get_ylim()[1] > 4  # of masks alone, most targets lie outside
+    assert "jena data, 8" in located.figure.get_suptitle().replace("\n", " ")
 
 
 def test_a_month_that_comes_twice_is_averaged():

@@ -49,8 +49,9 @@ def check_within(axes: list[Axes]) -> None:
 def test_a_published_number_far_from_the_answers_lies_within_the_picture(
     mild: StudyVerdict, tmp_path: Path, drawn: list[Axes], width: float
 ) -> None:
-    draw_forest(mild, tmp_path / "claims.png", width)
+    draw_forest(mild, tmp_path / "claims.png", width, title="Forecasting temperature: synthetic data, demo protocol")
     check_within(drawn)
+    assert drawn[0].figure.get_suptitle().startswith("Forecasting temperature: synthetic data,")
     for axes in drawn:
         low, high = axes.get_xlim()
         rings = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "D"]
