@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from textwrap import wrap
 from threading import Timer
 from typing import TYPE_CHECKING, Any, Literal
@@ -36,6 +37,7 @@ class Verbosity(IntEnum):
 
 
 _verbosity = Verbosity.NORMAL
+_shown_as: dict[str, str] = {}  # temporary folders, and what messages call them
 
 
 def get_verbosity() -> Verbosity:
@@ -52,6 +54,11 @@ def set_verbosity(verbosity: Verbosity) -> None:
     if verbosity and _verbosity not in (Verbosity.NORMAL, verbosity):
         raise UsageError("--quiet and --verbose exclude each other; pass one of them")
     _verbosity = verbosity
+
+
+def show_as(folder: str, path: Path) -> None:
+    """Let messages name a path instead of the temporary folder with its content, which a reader does not know."""
+    _shown_as[folder] = str(path)
 
 
 def make_console(stderr: bool = True) -> "Console":
@@ -129,6 +136,8 @@ def print_lines(lines: Iterable[str]) -> None:
 
 def print_wrapped(console: "Console", text: str, style: str | None = None) -> None:
     """Print a line, wrapped between words to the terminal's width; a longer word, such as a path, is not broken."""
+    for folder, path in _shown_as.items():
+        text = text.replace(folder, path)
     indent = " " * (len(text) - len(text.lstrip()) + 2)
     for line in wrap(make_printable(text), console.width, subsequent_indent=indent, **WHOLE_WORDS) or [""]:
         console.print(line, markup=False, style=style)

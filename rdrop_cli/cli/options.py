@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rdrop_cli.cli.console import Verbosity, set_verbosity
+from rdrop_cli.cli.console import Verbosity, set_verbosity, show_as
 from rdrop_cli.errors import UsageError
 from rdrop_cli.files import find_place
 from rdrop_cli.study.editions import PROTOCOLS
@@ -337,4 +337,5 @@ def open_runs(archive: Path | None, runs_dir: Path) -> Path:
     folder = TemporaryDirectory(prefix="rdrop-")
     atexit.register(folder.cleanup)
     unpack_archive(archive, Path(folder.name))
+    show_as(folder.name, archive)
     return Path(folder.name)

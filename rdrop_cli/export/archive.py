@@ -89,7 +89,8 @@ def unpack_archive(path: Path, runs_dir: Path) -> None:
                 file.parent.mkdir(exist_ok=True)
                 file.write_bytes(archive.read(info))
     except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read as an archive of runs ({error}); write one with ‹archive›") from error
+        why = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cannot be read as an archive of runs ({why}); write one with ‹archive›") from error
 
 
 def _check(path: Path, infos: Sequence[zipfile.ZipInfo]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -142,6 +143,26 @@ def test_an_archive_that_rdrop_would_not_write_is_told_in_one_line(rdrop, tmp_pa
     assert (result.code, result.out) == (1, "")
     assert result.err.startswith(f"rdrop: {archive}: ")
     assert reason in result.err
+
+
+@pytest.mark.parametrize(
+    "asked", [("runs", "--tag", "none"), ("verdict", "baseline-s9"), ("plot", "--forecast"), ("plot", "--rates")]
+)
+def test_messages_name_the_archive_and_not_the_folder_it_is_unpacked_to(rdrop, runs_dir, tmp_path, asked):
+    archive = tmp_path / "figures.zip"
+    write_archive(list_run_folders(runs_dir), archive)
+    result = rdrop(*asked, "--from", archive)
+    assert tempfile.gettempdir() + "/rdrop-" not in result.err
+    if asked[0] != "plot":
+        assert str(archive) in result.err
+
+
+def test_an_archive_that_is_not_there_is_told_in_plain_words(rdrop, tmp_path):
+    result = rdrop("runs", "--from", tmp_path / "none.zip")
+    assert result.err == (
+        f"rdrop: {tmp_path}/none.zip: cannot be read as an archive of runs (No such file or directory); "
+        "write one with --archive\n"
+    )
 
 
 def test_no_archive_is_written_of_no_run(rdrop, tmp_path):
