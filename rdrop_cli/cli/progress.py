@@ -103,7 +103,7 @@ class TrainingDisplay:
 
     def describe(self) -> str:
         """Return the progress of all runs: `7 of 20 runs · 4 min left · 2:03 elapsed`."""
-        complete = sum(run.complete for run in self._runs)
+        complete = sum(run.ended and run.complete for run in self._runs)
         failed = sum(run.ended and not run.complete for run in self._runs)
         counts = [f"{complete} of {format_count(len(self._runs), 'run')}", *([f"{failed} failed"] if failed else [])]
         return " · ".join((*counts, *self._describe_time()))

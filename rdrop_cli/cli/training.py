@@ -120,7 +120,7 @@ def _note_still_improving(runs: list[Metrics]) -> None:
     improving = [run.run_id for run in runs if run.still_improving]
     if improving:
         which = improving[0] if len(improving) == 1 else f"{len(improving)} of {len(runs)} runs"
-        note(f"{which}: validation was still improving at the end; train more epochs (--epochs) to judge overfitting")
+        note(f"{which}: validation was still improving at the end; train more epochs to judge overfitting")
 
 
 def describe_data(plan: TrainingPlan) -> None:

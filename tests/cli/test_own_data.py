@@ -244,7 +244,7 @@ def test_inputs_training_and_names_are_options_and_are_kept_with_the_run(write: 
 
 def test_a_run_that_was_still_improving_is_told(write: Write, train):
     result = train(write(), "--target", "load_MW", "--epochs", "1")
-    assert "validation was still improving at the end; train more epochs (--epochs) to judge" in result.err
+    assert "validation was still improving at the end; train more epochs to judge" in result.err
 
 
 def test_the_same_bytes_under_other_names_are_one_dataset(write: Write, train, tmp_path, monkeypatch):

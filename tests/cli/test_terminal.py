@@ -277,6 +277,14 @@ def test_a_pipe_gets_a_line_a_run_that_says_how_many_are_left(show):
     )
 
 
+def test_a_run_that_measures_its_test_error_is_not_yet_done(show):
+    display, runs, _ = show(runs=2, terminal=False, columns=200)
+    train(runs[0], runs[0]._config.epochs)
+    runs[1].begin("dropout-s1-id", runs[1]._config, 0, 8.0)
+    runs[1].measure("test")
+    assert display.describe().startswith("1 of 2 runs · ")
+
+
 def test_the_best_epoch_is_the_one_whose_weights_are_kept(show):
     _, (run, _), file = show(runs=2, terminal=False, columns=200)
     config = replace(run._config, protocol=replace(run._config.protocol, best_by=MSE))
