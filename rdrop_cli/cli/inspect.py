@@ -78,7 +78,7 @@ class Plan:
 
 def inspect(
     ctx: typer.Context,
-    dataset: Annotated[str, typer.Argument(help=DATASETS)] = "jena",
+    dataset: Annotated[str, typer.Argument(metavar="NAME|CSV", help=DATASETS)] = "jena",
     protocol: ProtocolName = "book",
     target: Target = None,
     time: Time = None,
@@ -102,7 +102,7 @@ def inspect(
     exclude: Exclude = None,
     calendar: Calendar = False,
     out: Annotated[
-        Path | None, make_output_option("The picture; .png, .svg or .pdf. [RUNS_DIR/NAME-inspect.png]")
+        Path | None, make_output_option("The picture; .png, .svg or .pdf. [default: RUNS_DIR/NAME-inspect.png]")
     ] = None,
     runs_dir: RunsDir = DEFAULT_RUNS_DIR,
     data_dir: DataDir = DEFAULT_DATA_DIR,
