@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from itertools import combinations
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +12,14 @@ import tensorflow as tf
 
 from rdrop_cli.errors import RdropError
 from rdrop_cli.nn.batched.philox import draw_bits, draw_integers
-from rdrop_cli.nn.batched.runs import Runs
+from rdrop_cli.nn.batched.runs import DifferentNetworksError, Runs, merge_descriptions
 from rdrop_cli.nn.engines import choose_engine, make_batch
 from rdrop_cli.nn.models import build_model
+from rdrop_cli.nn.native.keras_network import describe_model
+from rdrop_cli.nn.randomness import MaskSeeds
 from rdrop_cli.nn.trainer import KerasTrainer, make_optimizer
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.methods import METHODS
 from rdrop_cli.study.protocol import PASSES
 from tests.nn.agreement import RECURRENT, STEP, Size, measure_agreement, take_the_masks_of_another_step
 from tests.nn.tiny import TINY_PROTOCOL, make_tiny_windows
@@ -95,7 +99,7 @@ def train(trainer):
 def test_runs_together_are_the_runs_alone(changed):
     protocol = replace(TINY_PROTOCOL, **changed)
     windows = make_tiny_windows(protocol)
-    rates = (("baseline", 0, 0.0, 0.0), ("dropout", 1, 0.2, 0.5), ("dropout", 2, 0.4, 0.1))
+    rates = (("baseline", 0, 0.0, 0.0), ("dropout", 1, 0.2, 0.5), ("dropout", 2, 0.4, 0.1), ("dropout", 3, 0.0, 0.5))
     configs = [RunConfig(*each, 2, protocol, "made", "0" * 64) for each in rates]
     add = make_batch()
     together = [KerasTrainer(config, windows, add) for config in configs]
@@ -138,6 +142,21 @@ def test_networks_of_two_kinds_in_a_batch_are_computed_apart():
     for trainer, config in zip(together, configs, strict=True):
         alone = KerasTrainer(replace(config, engine="native"), windows)
         assert train(trainer) == pytest.approx(train(alone), rel=1e-5)
+
+
+def describe(variant, dropout, recurrent_dropout):
+    model = build_model(RunConfig(variant, 0, dropout, recurrent_dropout, 1, TINY_PROTOCOL, "made", "0" * 64), 5, 14)
+    return describe_model(model, MaskSeeds(model, 0).find_stream)
+
+
+def test_networks_whose_masks_differ_in_more_than_the_rate_are_not_merged():
+    """Masks of one number and shape may multiply something else, last for a timestep, or serve the whole batch."""
+    networks = [describe(name, 0.2, 0.3) for name in METHODS]
+    networks += [describe(name, 0.2, 0.0) for name in ("dropout-before", "locked-before", "dropout-after")]
+    for pair in combinations(networks, 2):
+        with pytest.raises(DifferentNetworksError):
+            merge_descriptions(pair)
+    merge_descriptions([describe("moon", 0.2, 0.3), describe("moon", 0.0, 0.5), describe("gal", 0.0, 0.0)])
 
 
 @pytest.mark.thorough

@@ -35,6 +35,13 @@ def list_masks(description: Description) -> list[Masks]:
     return [*(stage.given for stage in description.stages), *of_layers, description.returned]
 
 
+def list_uses(description: Description) -> list[tuple[int, ...]]:
+    """Return for each entry of `list_masks` what its masks multiply, and which values share them."""
+    layers = [layer for stage in description.stages for layer in stage.layers[: stage.directions]]
+    of_layers = [use for layer in layers for use in ((layer.shared,), (layer.site, layer.per_step, layer.shared))]
+    return [*((stage.given_per_step,) for stage in description.stages), *of_layers, ()]
+
+
 @dataclass
 class Draws:
     """The masks of one run at one step, or their replacement at inference.

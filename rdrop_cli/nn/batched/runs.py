@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-from rdrop_cli.nn.batched.network import Draws, compute_loss, compute_output, list_masks
+from rdrop_cli.nn.batched.network import Draws, compute_loss, compute_output, list_masks, list_uses
 from rdrop_cli.nn.native.description import Description
 from rdrop_cli.nn.native.network import FloatArray, IntArray
 from rdrop_cli.nn.randomness import DRAWS_PER_STEP
@@ -30,24 +30,25 @@ def merge_descriptions(descriptions: Sequence[Description]) -> tuple[Description
 
     Returns:
         The network; the rate, the factor of kept values and the average at inference of each run's masks, (run, masks,
-        3); the streams of the masks, (run, masks).
+        3); the stream of the masks, and the number of the first in it, (run, masks, 2).
 
     Raises:
-        DifferentNetworksError: the networks differ in more than the rates and streams of their masks.
+        DifferentNetworksError: the networks differ in more than the rates and the seeds of their masks.
     """
     merged = max(descriptions, key=lambda each: sum(masks.count for masks in list_masks(each)))
-    template = list_masks(merged)
+    template, uses = list_masks(merged), list_uses(merged)
     scales = np.ones((len(descriptions), len(template), 3), np.float32)
-    streams = np.zeros((len(descriptions), len(template)), np.int64)
+    starts = np.zeros((len(descriptions), len(template), 2), np.int64)
     for run, description in enumerate(descriptions):
         if _describe_structure(description) != _describe_structure(merged):
             raise DifferentNetworksError
-        for place, (masks, shared) in enumerate(zip(list_masks(description), template, strict=True)):
-            if masks.count not in (0, shared.count):
+        own = zip(list_masks(description), list_uses(description), template, uses, strict=True)
+        for place, (masks, use, shared, shared_use) in enumerate(own):
+            if masks.count and (masks.count, use) != (shared.count, shared_use):
                 raise DifferentNetworksError
             scales[run, place] = (masks.rate, masks.kept, masks.average) if masks.count else (0, 1, 1)
-            streams[run, place] = masks.stream
-    return merged, scales, streams
+            starts[run, place] = masks.stream, masks.first
+    return merged, scales, starts
 
 
 def _describe_structure(description: Description) -> list[Any]:
@@ -75,7 +76,7 @@ class Runs:
         Raises:
             DifferentNetworksError: the runs cannot be computed together.
         """
-        self.network, self._scales, self._streams = merge_descriptions(descriptions)
+        self.network, self._scales, self._starts = merge_descriptions(descriptions)
         self._specs = list_masks(self.network)
         self._update = update
         self._matrix = jnp.asarray(matrix)
@@ -141,15 +142,12 @@ class Runs:
 
     def _find_seeds(self, steps: IntArray) -> npt.NDArray[np.uint32]:
         """Return the seeds of all masks: (step, run, mask, 2)."""
-        firsts, streams = [], []
-        for place, masks in enumerate(self._specs):
-            firsts += [masks.first + i for i in range(masks.count)]
-            streams += [self._streams[:, place]] * masks.count
-        counters = (steps[:, None] * DRAWS_PER_STEP + np.array(firsts, np.int64)) % SEED_MODULUS
-        by_run = np.stack(streams, axis=1) % SEED_MODULUS if streams else np.zeros((len(self._streams), 0), np.int64)
-        shape = (len(steps), *by_run.shape)
-        pairs = np.broadcast_to(by_run[None], shape), np.broadcast_to(counters[:, None], shape)
-        return np.stack(pairs, axis=-1).astype(np.uint32)
+        counts = [masks.count for masks in self._specs]
+        streams, firsts = np.moveaxis(np.repeat(self._starts, counts, axis=1), -1, 0)
+        numbers = firsts + np.concatenate([np.arange(count) for count in counts])
+        counters = steps[:, None, None] * DRAWS_PER_STEP + numbers
+        seeds = np.stack(np.broadcast_arrays(streams, counters), axis=-1) % SEED_MODULUS
+        return seeds.astype(np.uint32)
 
     def _gather(self, rows: Any) -> Any:
         return self._matrix[rows[:, None] + self._offsets]
