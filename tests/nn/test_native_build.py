@@ -199,6 +199,12 @@ def test_a_library_that_is_damaged_is_compiled_again(cache, counting_compiler):
     assert len(counting_compiler.read_text().splitlines()) == 2
 
 
+def test_a_library_whose_checksum_is_damaged_is_compiled_again(cache, counting_compiler):
+    compiler.locate_checksum(build_library(SET)).write_bytes(b"\xff")
+    assert build_library(SET).read_text() == "library\n"
+    assert len(counting_compiler.read_text().splitlines()) == 2
+
+
 @pytest.mark.parametrize("rights", [0o664, 0o646])
 def test_a_library_that_others_can_write_is_compiled_again(cache, counting_compiler, rights):
     build_library(SET).chmod(rights)

@@ -111,7 +111,7 @@ def write_checksum(library: Path) -> None:
 def is_whole(library: Path) -> bool:
     """Whether a library matches its checksum: loading a truncated one would kill the process."""
     try:
-        return locate_checksum(library).read_text(encoding="utf-8") == _compute_checksum(library)
+        return locate_checksum(library).read_bytes() == _compute_checksum(library).encode()
     except FileNotFoundError:
         return False
 
