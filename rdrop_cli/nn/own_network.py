@@ -3,13 +3,14 @@
 import importlib
 import math
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import keras
 
 from rdrop_cli.errors import RdropError, UsageError, describe_exception
-from rdrop_cli.nn.randomness import derive_seed
+from rdrop_cli.nn.randomness import derive_seed, is_seed_state
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.own import check_code
 
@@ -72,3 +73,6 @@ def _check(maker: str, model: object, window: tuple[int, int], outputs: int) -> 
         )
     if not model.trainable_variables:
         raise UsageError(f"{maker}: expected a network with weights to train, received one without")
+    names = Counter(variable.path for variable in model.variables if not is_seed_state(variable))
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise UsageError(f"{maker}: {names[twice[0]]} of its weights are named {twice[0]}; name each of them otherwise")

@@ -83,6 +83,56 @@ def make_frozen_cell(timesteps, features):
     return stack(timesteps, features, layer)
 
 
+def make_frozen_biases(timesteps, features):
+    layer = keras.layers.GRU(3, return_sequences=True)
+    layer.build((None, timesteps, features))
+    layer.cell.bias.trainable = False
+    return stack(timesteps, features, layer, keras.layers.GRU(3))
+
+
+def make_adapted(timesteps, features):
+    window, dense = keras.Input((timesteps, features)), keras.layers.Dense(1, lora_rank=2)
+    return keras.Sequential([window, keras.layers.GRU(3), dense])
+
+
+def make_turned_pair(timesteps, features):
+    layers = [keras.layers.GRU(3, return_sequences=True, go_backwards=back) for back in (True, False)]
+    pair = keras.layers.Bidirectional(layers[0], backward_layer=layers[1])
+    return stack(timesteps, features, pair, keras.layers.GRU(3))
+
+
+def make_half_precise_dropout(timesteps, features):
+    return stack(timesteps, features, keras.layers.Dropout(0.3, dtype="float16"), keras.layers.GRU(3))
+
+
+def make_penalised_dropout(timesteps, features):
+    return stack(timesteps, features, keras.layers.GRU(3), keras.layers.Dropout(0.3, activity_regularizer="l2"))
+
+
+def make_half_precise_input(timesteps, features):
+    window = keras.Input((timesteps, features), dtype="float16")
+    return keras.Sequential([window, keras.layers.GRU(3), keras.layers.Dense(1)])
+
+
+def make_flattened_by_feature(timesteps, features):
+    flat = keras.layers.Flatten(data_format="channels_first")
+    return stack(timesteps, features, flat, keras.layers.Dense(3, activation="relu"))
+
+
+class TwoOfOneName(keras.layers.Layer):
+    """Has two weights of one name."""
+
+    def build(self, shape):
+        self.one, self.other = (self.add_weight((), name="scale", initializer=value) for value in ("ones", "zeros"))
+
+    def call(self, states):
+        return self.one * states + self.other
+
+
+def make_two_of_one_name(timesteps, features):
+    return stack(timesteps, features, keras.layers.GRU(3), TwoOfOneName(name="twice"))
+
+
 def make_normalised(timesteps, features):
     nested = keras.Sequential([keras.layers.Dropout(0.3), keras.layers.BatchNormalization(momentum=0.5)])
     return stack(timesteps, features, keras.layers.GRU(4), nested)

@@ -66,6 +66,8 @@ def describe_model(model: keras.Model, find_stream: FindStream) -> Description:
     # Exact types, here and below: a subclass may compute something else with the same weights.
     if type(model) is not keras.Sequential:
         raise UnsupportedModelError(f"{model.name} is a {type(model).__name__}, not a plain stack of layers")
+    if model.inputs[0].dtype != "float32":  # Keras casts the windows to it
+        raise UnsupportedModelError(f"the kernel cannot compute {model.name} because of the dtype of its input")
     _, timesteps, features = model.input_shape
     reader = _Reader(model, find_stream, features, timesteps)
     for layer in model.layers:
@@ -112,9 +114,11 @@ class _Reader:
         """
         if self.dense is not None:
             raise UnsupportedModelError(f"{layer.name} follows the dense unit")
+        self._refuse_unmet(layer, {})
         if type(layer) in (keras.layers.Dropout, keras.layers.SpatialDropout1D):
             self._read_dropout(layer)
         elif type(layer) is keras.layers.Flatten and self._gives_sequence:
+            self._refuse_unmet(layer, {"data_format": layer.data_format == "channels_last"})
             self._is_flat = True
         elif type(layer) is keras.layers.Dense and self._is_flat:
             self._read_dense_over_time(layer)
@@ -127,11 +131,11 @@ class _Reader:
         else:
             self._read_recurrent(layer)
 
-    def _locate(self, layer: Any, weights: Any) -> int:
-        """Return the index of a layer's weights in the array of all trained weights."""
-        if weights.path not in self._offsets:
+    def _locate(self, layer: Any) -> int:
+        """Return the index of the first of a layer's weights in the array of all trained weights; the others follow."""
+        if not all(weight.path in self._offsets for weight in layer.weights):
             raise UnsupportedModelError(f"the kernel cannot compute {layer.name} because its weights are not trained")
-        return self._offsets[weights.path]
+        return self._offsets[layer.weights[0].path]
 
     @property
     def _gives_sequence(self) -> bool:
@@ -142,7 +146,7 @@ class _Reader:
         """Read a dense layer on a flattened sequence: a convolution that reads all timesteps at once."""
         self._refuse_unmet(layer, self._want_of_weights(layer, keras.activations.relu))
         self._is_flat = False
-        self._add(Kind.CONVOLUTION, self.timesteps, layer.units, self._locate(layer, layer.kernel), every_state=False)
+        self._add(Kind.CONVOLUTION, self.timesteps, layer.units, self._locate(layer), every_state=False)
 
     def _read_convolution(self, layer: Any) -> None:
         wanted = {
@@ -154,7 +158,7 @@ class _Reader:
             "place": self._gives_sequence,
         }
         self._refuse_unmet(layer, wanted | self._want_of_weights(layer, keras.activations.relu))
-        self._add(Kind.CONVOLUTION, layer.kernel_size[0], layer.filters, self._locate(layer, layer.kernel))
+        self._add(Kind.CONVOLUTION, layer.kernel_size[0], layer.filters, self._locate(layer))
 
     def _read_pooling(self, layer: Any) -> None:
         is_global = type(layer) in (keras.layers.GlobalMaxPooling1D, keras.layers.GlobalAveragePooling1D)
@@ -173,8 +177,6 @@ class _Reader:
         return {
             "activation": layer.activation in activations,
             "use_bias": layer.use_bias,
-            "activity_regularizer": layer.activity_regularizer is None,
-            "dtype": layer.dtype_policy.name == "float32",
             **{name: getattr(weighted, name) is None for name in PENALTIES if hasattr(weighted, name)},
         }
 
@@ -205,7 +207,7 @@ class _Reader:
         self._refuse_unmet(layer, self._want_of_weights(layer, keras.activations.linear))
         if not self.stages or self.stages[-1].every_state:
             raise UnsupportedModelError(f"{layer.name} is not given the last state of a recurrent layer")
-        self.dense, self.width = self._locate(layer, layer.kernel), layer.units
+        self.dense, self.width = self._locate(layer), layer.units
 
     def _read_recurrent(self, layer: Any) -> None:
         pair = type(layer) is keras.layers.Bidirectional
@@ -216,6 +218,8 @@ class _Reader:
             raise UnsupportedModelError(f"the kernel has no {type(unknown[0]).__name__}")
         if not self._gives_sequence:
             raise UnsupportedModelError(f"{layer.name} is given one state, not a sequence")
+        if pair and directions[0].go_backwards:  # Keras turns the states of the second layer alone
+            raise UnsupportedModelError(f"the kernel cannot compute {layer.name} because of its go_backwards")
         if len({each.units for each in directions}) > 1:
             raise UnsupportedModelError(f"the two directions of {layer.name} have different units")
         stage = Stage(
@@ -250,7 +254,7 @@ class _Reader:
             units=layer.units,
             activation=ACTIVATIONS[layer.activation],
             backwards=int(layer.go_backwards),
-            weights=self._locate(layer, layer.cell.kernel),
+            weights=self._locate(layer),
         )
         (self._add_method if isinstance(layer, MethodRNN) else self._add_keras_dropout)(described, layer)
         return described
@@ -305,5 +309,10 @@ class _Reader:
 
     @staticmethod
     def _refuse_unmet(layer: Any, wanted: dict[str, bool]) -> None:
-        if unmet := [name for name, met in {**wanted, "trainable": layer.trainable}.items() if not met]:
+        of_every_layer = {
+            "trainable": layer.trainable,
+            "dtype": layer.dtype_policy.name == "float32",
+            "activity_regularizer": layer.activity_regularizer is None,
+        }
+        if unmet := [name for name, met in {**wanted, **of_every_layer}.items() if not met]:
             raise UnsupportedModelError(f"the kernel cannot compute {layer.name} because of its {', '.join(unmet)}")
