@@ -66,8 +66,15 @@ class DropoutLayer:
 
     @property
     def scale(self) -> float | None:
-        """The factor of kept values; None if there are none."""
+        """The largest factor of kept values; None if there are none."""
         return float(self.masks.max()) or None
+
+    @property
+    def factors(self) -> str:
+        """The factor of kept values in words, or the smallest and the largest if they differ."""
+        kept = self.masks[self.masks != 0]
+        least, most = kept.min(), kept.max()
+        return f"{most:.4g}" if most - least <= TOLERANCE * most else f"{least:.4g} to {most:.4g}"
 
     def conclude(self) -> str:
         """Return in a sentence which values share a draw."""
@@ -80,7 +87,7 @@ class DropoutLayer:
     def describe_evidence(self) -> Iterator[str]:
         """Yield the lines that describe the measurements."""
         size = " × ".join(map(str, self.masks.shape[1:]))
-        kept = "nothing kept" if self.scale is None else f"kept × {self.scale:.4g}"
+        kept = "nothing kept" if self.scale is None else f"kept × {self.factors}"
         yield f"  mask on (batch, time, feature), {size}: {self.share_of_zeros:.0%} zeros, {kept}"
         if self.tells:
             yield f"  as Dropout({self.rate:g}, noise_shape={self.noise_shape if self.shared else None})"
@@ -95,7 +102,7 @@ class DropoutLayer:
         if not self.clean_at_inference:
             yield "it drops at inference, where nothing is to be dropped"
         if self.scale and self.rate < 1 and abs(self.scale * (1 - self.rate) - 1) > TOLERANCE:
-            yield f"what it keeps is multiplied by {self.scale:.4g}, not by 1 / (1 − rate)"
+            yield f"what it keeps is multiplied by {self.factors}, not by 1 / (1 − rate)"
         if not self.repeats:
             yield "its masks are others from the same seed: it has random state that no seed reaches"
         if self.redraws is False:

@@ -92,7 +92,8 @@ def _condense(mask: Array, asked: Mapping[str, float]) -> tuple[Array, Lifetime]
     lifetime = Lifetime.SEQUENCE if is_one(mask, axis=1) else Lifetime.STEP
     if lifetime is Lifetime.SEQUENCE:
         mask = merge(mask, axis=1)
-    if is_one(mask, axis=0):
+    proves = drops_nothing(mask) or np.nanmin(mask) <= TOLERANCE < np.nanmax(mask)  # if all is kept, samples are alike
+    if proves and is_one(mask, axis=0):
         mask = merge(mask, axis=0)[None]
     kept = mask[mask > TOLERANCE]
     scale = float(kept.mean()) if kept.size else 1.0

@@ -137,5 +137,5 @@ def _is_shared_by_samples(mask: MaskRecord) -> bool:
 
 
 def _drop_the_same(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
-    """Whether two masks are equal and drop something; masks that drop nothing prove nothing."""
-    return bool((one == 0).any()) and np.array_equal(one, other)
+    """Whether two masks are equal and drop some values; masks that drop nothing or everything prove nothing."""
+    return bool((one == 0).any() and one.any()) and np.array_equal(one, other)

@@ -251,6 +251,13 @@ def test_rates_that_differ_by_gate_are_told_by_gate() -> None:
     assert "masks on h keep values times 1.111 or 1.429 or 2.0, by gate" in list(list_differences(found))
 
 
+def test_masks_that_drop_nothing_are_not_told_as_shared_by_the_batch() -> None:
+    layer = make_layer("gru", METHODS["gal"], change=lambda masks: [np.full_like(mask, mask.max()) for mask in masks])
+    found = look_into("gru", layer)
+    assert {mask.array.shape for mask in found.anatomy.masks} == {(BATCH, UNITS)}
+    assert not any("shared by the batch" in line for line in describe_evidence(found.anatomy))
+
+
 @pytest.mark.parametrize("name", ["gal", "moon"])
 def test_masks_that_drop_everything_are_described(name: str) -> None:
     layer = make_layer("gru", METHODS[name], change=lambda masks: [np.zeros_like(mask) for mask in masks])

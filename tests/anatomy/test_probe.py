@@ -15,6 +15,7 @@ from rdrop_cli.anatomy.dropout_layer import examine_dropout
 from rdrop_cli.anatomy.probe import fused
 from rdrop_cli.anatomy.probe.calls import RefusedError
 from rdrop_cli.anatomy.probe.dropout_layers import DropoutSubject
+from rdrop_cli.anatomy.probe.find import copy_layer
 from rdrop_cli.anatomy.probe.keras_layers import KerasSubject, is_symbolic
 from rdrop_cli.anatomy.probe.run import describe_error, examine_subjects
 
@@ -113,6 +114,14 @@ def test_what_a_dropout_layer_does_wrong_is_named():
     ]
 
 
+def test_kept_values_that_differ_are_told_by_the_smallest_and_the_largest():
+    noise = np.random.default_rng(0).uniform(0.5, 1.5, (32, 6, 8))
+    noise.flat[:2] = 0.5, 1.5
+    found = look_at(noise, noise[::-1], rate=0.25)
+    assert list(found.list_differences()) == ["what it keeps is multiplied by 0.5 to 1.5, not by 1 / (1 − rate)"]
+    assert any("kept × 0.5 to 1.5" in line for line in found.describe_evidence())
+
+
 @pytest.mark.parametrize(("rate", "dropped"), [(0.0, "nothing"), (0.01, "nothing"), (1.0, "everything")])
 def test_draws_that_are_all_the_same_tell_nothing_of_what_they_serve(rate, dropped):
     found = look_at(*np.full((2, 32, 6, 8), 0.0 if rate == 1 else 1 / (1 - rate)), rate=rate)
@@ -142,6 +151,39 @@ def test_a_recurrent_layer_in_half_precision_is_refused(dtype):
         KerasSubject(keras, lambda: keras.layers.GRU(8, dtype=dtype), "made", 0)
 
 
+@pytest.mark.parametrize("rate", [0.001, 0.99])
+def test_rates_at_which_masks_cannot_be_read_are_refused(rate):
+    with pytest.raises(RefusedError, match=rf"from 0.01 to 0.9, .* received recurrent_dropout={rate}"):
+        KerasSubject(keras, lambda: keras.layers.GRU(8, recurrent_dropout=rate), "made", 0)
+
+
+class Block(keras.layers.Layer):
+    """Drops within, as a layer of a user may."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.drop = keras.layers.Dropout(0.5)
+
+    def call(self, sequences, training=False):
+        return self.drop(sequences, training=training)
+
+
+class Forgetful(keras.layers.GRU):
+    """Has a rate that its configuration lacks."""
+
+    def __init__(self, units, rate=0.5, **options):
+        super().__init__(units, **options)
+        self.rate = rate
+
+
+class Renaming(Forgetful):
+    """Keeps its rate under another name, so that it is no argument."""
+
+    def __init__(self, units, rate=0.5, **options):
+        super().__init__(units, **options)
+        self.share = rate
+
+
 def make_network():
     layers = keras.layers
     return keras.Sequential(
@@ -150,7 +192,9 @@ def make_network():
             layers.TimeDistributed(layers.Dropout(0.3), name="wrapped"),
             layers.GaussianDropout(0.2, name="gaussian"),
             layers.Dropout(0.2, noise_shape=(None, 1), name="flat"),
+            keras.Sequential([Renaming(8, rate=0.1, return_sequences=True, name="renaming")], name="nested"),
             layers.Bidirectional(layers.RNN(layers.GRUCell(8), name="loop"), name="pair"),
+            Block(name="block"),
             layers.Dense(3),
             layers.Dropout(0.1, name="last"),
         ]
@@ -167,8 +211,17 @@ def test_what_is_not_examined_of_a_network_is_named_and_the_layers_after_it_are_
         "flat": "expected a noise_shape of batch, time and features, received (None, 1)",
         "forward_loop": "expected a GRU, an LSTM or a Dropout, received RNN",
         "backward_loop": "expected a GRU, an LSTM or a Dropout, received RNN",
+        "block": "expected a GRU, an LSTM or a Dropout, received Block",
+        "nested/renaming": "its get_config leaves out share, so it cannot be copied; complete it, or name a "
+        "function that returns this layer alone",
         "last": None,
     }
+
+
+def test_a_layer_of_a_network_is_copied_with_what_its_configuration_lacks():
+    copied = copy_layer(keras.layers.GRU(8, dropout=0.25, implementation=1, use_cudnn=False))
+    assert (copied.cell.implementation, copied.cell.dropout_mask_count, copied.use_cudnn) == (1, 3, False)
+    assert copy_layer(Forgetful(8, rate=0.1)).rate == 0.1
 
 
 def test_an_error_of_keras_is_told_by_what_it_was_and_not_by_where():

@@ -6,7 +6,7 @@ import inspect
 from functools import partial
 from typing import Any, Callable, Dict, Iterator, List, Tuple, Union
 
-from .calls import TIMESTEPS, UNITS
+from .calls import TIMESTEPS, UNITS, RefusedError
 from .dropout_layers import DropoutSubject, is_dropout
 from .keras_layers import KerasSubject, Maker
 from .torch_modules import TorchSubject
@@ -130,23 +130,73 @@ def list_model_layers(path: str) -> Found:
 
 
 def list_layers(keras: Any, layer: Any) -> Found:
-    """Return the recurrent and dropout layers of a network in order, including those of nested networks and pairs."""
+    """Return the recurrent and dropout layers of a network in order, including those of nested networks and pairs.
+
+    Two nested networks may have layers of one name, so the name of the nested network comes first.
+    """
     if hasattr(layer, "layers"):
         parts = layer.layers
     elif hasattr(layer, "forward_layer"):
         parts = [layer.forward_layer, layer.backward_layer]
     else:
         return [(keras, layer.name, partial(copy_layer, layer))] if may_drop(keras, layer) else []
-    return [found for part in parts for found in list_layers(keras, part)]
+    return [
+        (keras, f"{part.name}/{name}" if hasattr(part, "layers") else name, make)
+        for part in parts
+        for _, name, make in list_layers(keras, part)
+    ]
 
 
 def may_drop(keras: Any, layer: Any) -> bool:
-    """Whether a layer, or the one that it wraps, is recurrent or any kind of dropout, even one that is not examined."""
-    if hasattr(layer, "layer"):
-        return may_drop(keras, layer.layer)
-    return isinstance(layer, keras.layers.RNN) or any("Dropout" in kind.__name__ for kind in type(layer).__mro__)
+    """Whether a layer, or one within it, is recurrent, drops or draws numbers, even in a way that is not examined."""
+    variables = getattr(layer, "non_trainable_variables", ())
+    if any("seed_generator" in getattr(variable, "path", "") for variable in variables):
+        return True
+    parts = layer._flatten_layers() if hasattr(layer, "_flatten_layers") else [layer, getattr(layer, "layer", layer)]
+    return any(
+        isinstance(part, keras.layers.RNN) or any("Dropout" in kind.__name__ for kind in type(part).__mro__)
+        for part in parts
+    )
 
 
 def copy_layer(layer: Any) -> Any:
-    """Return a new layer with the same configuration."""
-    return type(layer).from_config(layer.get_config())
+    """Return a new layer with the same settings.
+
+    Configurations may lack some, such as Keras's `implementation`: these are arguments of the new layer as well.
+
+    Raises:
+        RefusedError: the new layer has other settings.
+    """
+    make = type(layer).from_config
+    copied = make(layer.get_config())
+    lost = find_lost(layer, copied)
+    if not lost:
+        return copied
+    try:
+        copied = make({**layer.get_config(), **lost})
+    except (TypeError, ValueError):  # they are no arguments
+        pass
+    if find_lost(layer, copied):
+        raise RefusedError(
+            "its get_config leaves out {}, so it cannot be copied; complete it, or name a function that returns this "
+            "layer alone".format(", ".join(lost))
+        )
+    return copied
+
+
+def find_lost(layer: Any, copied: Any) -> Dict[str, Any]:
+    """Return the settings of a layer that its copy has not."""
+    kept = list_values(copied)
+    return {name: value for name, value in list_values(layer).items() if kept.get(name) != value}
+
+
+def list_values(layer: Any) -> Dict[str, Any]:
+    """Return the public numbers and texts of a layer that change what it computes, with its cell's implementation."""
+    cell: Any = getattr(layer, "cell", None)
+    values = {"implementation": cell.implementation} if hasattr(cell, "implementation") else {}
+    values.update(vars(layer))
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, (int, float, str)) and not name.startswith("_") and name not in ("built", "name")
+    }

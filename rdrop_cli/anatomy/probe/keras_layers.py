@@ -10,6 +10,7 @@ from .calls import BATCH, GATES, TIMESTEPS, UNITS, Array, RefusedError, Weights
 from .fused import find_fused
 
 ARGUMENTS = ("dropout", "recurrent_dropout")
+LEAST_RATE, MOST_RATE = 0.01, 0.9  # below, a mask may have no zeros; above, kept values saturate the gates
 
 Maker = Callable[[], Any]
 Run = Callable[[Array, bool], Array]
@@ -28,6 +29,7 @@ class KerasSubject:
         self.cell = find_cell(self.units, shapes)
         self.reset_after = bool(getattr(layer, "reset_after", len(shapes[2]) == 2))
         self.rates = {rate: float(getattr(layer, rate, 0.0) or 0.0) for rate in ARGUMENTS}
+        check_rates(self.rates)
         self.activation = getattr(getattr(layer, "activation", None), "__name__", "tanh")
         self.gate_activation = getattr(getattr(layer, "recurrent_activation", None), "__name__", "sigmoid")
         self.backwards = bool(getattr(layer, "go_backwards", False))
@@ -125,6 +127,18 @@ def check_precision(layer: Any) -> None:
     computes_in = str(getattr(layer, "compute_dtype", "float32"))
     if "float16" in computes_in:
         raise RefusedError("expected a layer that computes in float32, received {}".format(computes_in))
+
+
+def check_rates(rates: Dict[str, float]) -> None:
+    """Refuse rates at which masks cannot be read; a rate of 1 or more drops nothing in some releases.
+
+    Raises:
+        RefusedError: a rate is too small or too large.
+    """
+    for argument, rate in rates.items():
+        if 0 < rate < LEAST_RATE or MOST_RATE < rate < 1:
+            expected = "expected rates from {:g} to {:g}, at which masks can be read".format(LEAST_RATE, MOST_RATE)
+            raise RefusedError("{}, received {}={:g}".format(expected, argument, rate))
 
 
 def count_trainable(layer: Any) -> int:
