@@ -53,12 +53,14 @@ def calibrate_runs(
             default period, data, sources and samples.
 
     Raises:
-        UsageError: arguments are invalid; DataError: the data cannot be forecast; RdropError: there is no such run.
+        UsageError: arguments are invalid, or networks have different windows; DataError: the data cannot be forecast;
+        RdropError: there is no such run.
     """
     chosen = [parse_sources(text) for text in uncertainty]
     if not all(sources.has_intervals for sources in chosen):
         raise UsageError("none has no intervals to calibrate; name sources such as residual", field="uncertainty")
     ensembles, skipped = choose_ensembles(names, runs_dir)
+    _check_windows(ensembles)
     is_usual = dataset is None and not chosen and (period, samples) == (PERIOD, SAMPLES)
     found, of_references, notes = list[Judgement](), list[Judgement](), describe_skipped(skipped)
     for ensemble, data in zip(ensembles, open_each(ensembles, dataset, data_dir), strict=True):
@@ -74,6 +76,18 @@ def calibrate_runs(
         if keep and is_usual:
             notes += keep_coverage(forecaster, rows, runs_dir)
     return [*found, *of_references], list(dict.fromkeys(notes))
+
+
+def _check_windows(ensembles: Sequence[Ensemble]) -> None:
+    """Refuse networks with different windows: their targets and the newest readings of the naive forecast differ."""
+    first, *others = ensembles
+    for other in others:
+        if other.config.own_protocol != first.config.own_protocol:
+            one, two = (each.config.own_protocol.described_windows for each in (first, other))
+            raise UsageError(
+                f"{first.label} and {other.label} have different windows ({one}; {two}), so different targets and "
+                "naive forecasts; calibrate them one after the other"
+            )
 
 
 def _measure(

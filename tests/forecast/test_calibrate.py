@@ -1,5 +1,8 @@
 """Intervals are measured on forecasts of the period, source by source, with naive and climatology beside them."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
@@ -75,6 +78,15 @@ def test_sources_and_period_can_be_chosen(plant):
         api.calibrate(["dropout-s0"], plant / "runs", plant, samples=0)
     with pytest.raises(UsageError, match="no source"):
         api.calibrate(["dropout-s0"], plant / "runs", plant, uncertainty=["all"])
+
+
+def test_networks_with_different_windows_are_calibrated_one_by_one(plant, tmp_path):
+    """Their targets differ, and the newest readings before them."""
+    shutil.copytree(plant / "runs", tmp_path, dirs_exist_ok=True)
+    for path in tmp_path.glob("dropout-*/config.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"lookback_rows": 4}))
+    with pytest.raises(UsageError, match=r"have different windows \(windows of 6 rows.*; windows of 4 rows"):
+        api.calibrate(["baseline", "dropout"], tmp_path, plant)
 
 
 def test_no_source_has_nothing_to_calibrate(plant):
