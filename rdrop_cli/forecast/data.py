@@ -1,7 +1,7 @@
 """The windows that a network forecasts: those that its run keeps, or those of its dataset or a newer file."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,19 +16,22 @@ from rdrop_cli.runs.readings import load_readings
 from rdrop_cli.series.calendar import CALENDAR, encode_calendar
 from rdrop_cli.series.load import NAMED, load_dataset, load_frame
 from rdrop_cli.series.quality import fill_missing, find_measured
-from rdrop_cli.series.sampling import find_sampling
+from rdrop_cli.series.sampling import CLOCK, Sampling
 from rdrop_cli.series.table import Series
 from rdrop_cli.series.windows import Windows, make_windows
 from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.protocol import IN_UNIT, Protocol
 from rdrop_cli.study.reading import Reading
-from rdrop_cli.study.units import format_count, format_seconds
+from rdrop_cli.study.units import format_count
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FURTHEST = 10.0  # most standard deviations from a column's training mean to its mean in the newest window
 SAME_SAMPLING = 0.01  # relative difference below which sampling intervals are equal
+MOST_REPEATED = (
+    0.2  # share of readings that may come no step after the previous one; two of seven days are no trading days
+)
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,8 @@ def open_data(
             "pass the file that it was trained on as ‹dataset›"
         )
     _check_zone(series, ensemble.metrics.dataset.utc)
-    if kept:
-        _check_sampling(series, kept.windows, _spread_rows(kept.windows, config))
-    newer = fit_newer(series, config, standardisation, ensemble.metrics.target_std)
+    sampling = _find_sampling(series, kept.windows, _spread_rows(kept.windows, config)) if kept else series.sampling
+    newer = replace(fit_newer(series, config, standardisation, ensemble.metrics.target_std), known_sampling=sampling)
     return Data(newer, kept.windows if kept else None, kept.climatology if kept else None)
 
 
@@ -169,13 +171,24 @@ def _read_values(series: Series, protocol: Protocol) -> tuple[npt.NDArray[np.flo
     return truth, filled
 
 
-def _check_sampling(series: Series, kept: Windows, spread: int) -> None:
-    """Refuse a file with another sampling interval than the run's, whose folder keeps every `spread`th reading."""
-    if abs(np.median(series.sampling.count_steps(kept.timestamps)) / spread - 1) > SAME_SAMPLING:
-        trained = format_seconds(round(find_sampling(kept.timestamps).seconds / spread, 3))
+def _find_sampling(series: Series, kept: Windows, spread: int) -> Sampling:
+    """Return the sampling of a file, which is that of the run, whose folder keeps every `spread`th reading.
+
+    A short file does not tell trading days from days, nor the first of a month from its first trading day.
+
+    Raises:
+        DataError: the file has another sampling interval.
+    """
+    trained = replace(kept.sampling, seconds=round(kept.sampling.seconds / spread, 3))
+    if trained.calendar == CLOCK:  # perhaps trading days, of which every fifth is a week apart
+        known, steps = series.sampling, series.sampling.count_steps(kept.timestamps) / spread
+    else:
+        known, steps = trained, trained.count_steps(series.timestamps)
+    if abs(np.median(steps) - 1) > SAME_SAMPLING or (steps == 0).mean() > MOST_REPEATED:
         raise DataError(
             f"{series.source.name}: readings are {series.sampling} apart, and the network was trained on {trained}"
         )
+    return known
 
 
 def _check_zone(series: Series, trained_in_utc: bool | None) -> None:

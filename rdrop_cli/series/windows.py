@@ -39,6 +39,7 @@ class Windows:
         earlier_offsets: rows of the nearer targets relative to the same row; empty if there is one horizon.
         training: the rows of the training period, by which columns are standardised; empty if they are unknown.
         filled: bool of shape (row,), which readings of the target were filled; None if all were measured.
+        known_sampling: the usual step from one reading to the next, if it is known; else `sampling` finds it.
 
     Targets, labels, forecasts and errors have the shape (window,) for one horizon, and (window, horizon) for several,
     the nearest first. Forecasts of quantiles have the shape (window, horizon, quantile).
@@ -65,6 +66,7 @@ class Windows:
     earlier_offsets: tuple[int, ...] = ()
     training: range = range(0)
     filled: npt.NDArray[np.bool_] | None = None
+    known_sampling: Sampling | None = None
 
     @property
     def target_offsets(self) -> npt.NDArray[np.int64]:
@@ -79,7 +81,7 @@ class Windows:
     @cached_property
     def sampling(self) -> Sampling:
         """The usual step from one reading to the next."""
-        return find_sampling(self.timestamps)
+        return self.known_sampling or find_sampling(self.timestamps)
 
     @cached_property
     def steps_passed(self) -> npt.NDArray[np.float64]:

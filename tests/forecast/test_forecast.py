@@ -246,6 +246,28 @@ def test_days_of_trade_are_forecast_from_the_folder_and_from_newer_data(tmp_path
     assert row["ds"] == frame.index[1399 + step]
 
 
+def test_a_newer_file_of_a_few_days_of_trade_goes_on_after_the_weekend(tmp_path):
+    """The days from Tuesday to Friday alone could be any days."""
+
+    def make(days):
+        return pd.DataFrame({"load_MW": 50 + np.random.default_rng(0).normal(size=len(days))}, index=days)
+
+    trading, every_day = pd.bdate_range("2010-01-01", periods=901), pd.date_range("2010-01-01", periods=901)
+    newer = {"short": make(trading[-4:]), "trading": make(trading), "daily": make(every_day)}
+    assert newer["short"].index[-1].day_name() == "Friday"
+    for name, days in (("of-trade", trading), ("of-all", every_day)):
+        series = api.load_data(make(days + pd.Timedelta(days=14)))
+        lengths = {"lookback": "3d", "every": "1d", "horizon": "1d", "epochs": 1}
+        api.train(api.plan("baseline", series, **OPTIONS | lengths), series, tmp_path / name)
+    for dataset in ("short", "trading"):
+        (row,) = api.forecast((), tmp_path / "of-trade", dataset=newer[dataset]).to_dict("records")
+        assert row["ds"] == row["cutoff"] + pd.offsets.BDay(1)
+    with pytest.raises(DataError, match="readings are 24 h apart, and the network was trained on 1 trading day"):
+        api.forecast((), tmp_path / "of-trade", dataset=newer["daily"])
+    with pytest.raises(DataError, match="readings are 1 trading day apart, and the network was trained on 24 h"):
+        api.forecast((), tmp_path / "of-all", dataset=newer["trading"])
+
+
 def test_windows_with_a_gap_are_left_out_of_a_period(plant, tmp_path):
     newer = write_plant(tmp_path / "newer.csv", [*range(400), *range(410, 500)])
     with pytest.warns(UserWarning, match="left out: 5 windows with a gap or a missing reading"):
