@@ -81,5 +81,5 @@ def _name(ensemble: Ensemble, sources: str, windows: Windows, offsets: Sequence[
     quantity, unit = name_target(metrics.protocol.target)
     ends = dict.fromkeys((offsets[0] + windows.step_rows, offsets[-1] + windows.step_rows))
     ahead = " to ".join(format_seconds(rows * windows.sampling.seconds) for rows in ends)
-    data = name_data([metrics])
-    return Named(ensemble.label, metrics.variant, len(ensemble.runs), sources, quantity, unit, ahead, data)
+    data, utc = name_data([metrics]), bool(metrics.dataset.utc)
+    return Named(ensemble.label, metrics.variant, len(ensemble.runs), sources, quantity, unit, ahead, data, utc)

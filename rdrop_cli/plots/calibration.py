@@ -44,7 +44,7 @@ def draw_calibration(
     rows, columns = (2, 3) if inches[0] >= CALIBRATION_INCHES[0] else (6, 1)
     with draw_figure(path, figsize=inches, nrows=rows, ncols=columns) as (figure, panels):
         by_hour, by_month, scatter, held, below, located = panels.ravel()
-        _draw_parts(by_hour, [found[-1], *references], "hour of the day", named)
+        _draw_parts(by_hour, [found[-1], *references], f"hour of the day{named.zone}", named)
         _draw_parts(by_month, [found[-1], *references], "month", named)
         _draw_scatter(scatter, judged, named)
         _draw_held(held, found)

@@ -36,6 +36,7 @@ class Named:
         quantity, unit: of the target.
         ahead: the time from the newest reading to the target, such as `24 h`, or `1 h to 24 h`.
         data: the data, such as `jena data`.
+        utc: whether times are in UTC.
     """
 
     label: str
@@ -46,6 +47,7 @@ class Named:
     unit: str
     ahead: str
     data: str
+    utc: bool
 
     @property
     def axis(self) -> str:
@@ -58,12 +60,17 @@ class Named:
         runs = f", mean of {self.runs} runs" if self.runs > 1 else ""
         return f"{self.label}{runs}: {self.quantity} {self.ahead} ahead, {self.data}"
 
+    @property
+    def zone(self) -> str:
+        """What follows a time: the zone, if it is known."""
+        return " (UTC)" if self.utc else ""
+
 
 def draw_forecast(judged: Judged, named: Named, path: Path, inches: tuple[float, float] = FORECAST_INCHES) -> None:
     """Draw the last week and the last season of forecasts with their intervals, and the worst days.
 
     Args:
-        judged: at least one forecast, all of one horizon, in time order.
+        judged: at least one forecast, all of one horizon, in time order; targets that are not known are NaN.
         named: labels of the forecasts.
         path: the picture; its ending chooses the format.
         inches: width and height.
@@ -79,7 +86,7 @@ def draw_forecast(judged: Judged, named: Named, path: Path, inches: tuple[float,
         axes["W"].set_title("the last week", loc="left", fontsize=11)
         daily = (judged.times > last - SEASON) & ((last - judged.times) % DAY == np.timedelta64(0, "s"))
         _draw_fan(axes["S"], _cut(judged, daily), named)
-        axes["S"].set_title(f"the last 90 days, each at {str(last)[11:16]}", loc="left", fontsize=11)
+        axes["S"].set_title(f"the last 90 days, each at {str(last)[11:16]}{named.zone}", loc="left", fontsize=11)
         for name, (day, error), rank in zip(names, worst, ("worst day", "second worst", "third worst"), strict=False):
             near = (judged.times >= day - DAY) & (judged.times < day + 2 * DAY)
             _draw_fan(axes[name], _cut(judged, near), named)
@@ -94,7 +101,11 @@ def draw_forecast(judged: Judged, named: Named, path: Path, inches: tuple[float,
 
 
 def find_worst_days(judged: Judged) -> list[tuple[np.datetime64, float]]:
-    """Return the days with the largest mean absolute errors, without days of less than half the median target count."""
+    """Return the days with the largest mean absolute errors, without days of less than half the median target count.
+
+    Only targets that are known count.
+    """
+    judged = _cut(judged, np.isfinite(judged.observed))
     days, position, counts = np.unique(judged.times.astype("datetime64[D]"), return_inverse=True, return_counts=True)
     errors = np.bincount(position, weights=np.abs(judged.centre - judged.observed)) / counts
     whole = counts >= np.median(counts) / 2
@@ -116,6 +127,8 @@ def _draw_fan(axes: "Axes", judged: Judged, named: Named) -> None:
     axes.plot(times, _pick(judged.centre, at), color=colour, linewidth=1.5)
     axes.plot(times, _pick(judged.observed, at), **TRUTH)
     axes.margins(x=0.01)
+    if named.utc:
+        axes.set_xlabel(f"time{named.zone}")
     _format_dates(axes)
 
 

@@ -55,8 +55,8 @@ def draw_series(
         if protocol and windows:
             _shade_periods(overview, protocol, windows)
             _draw_window(axes[1, 0], protocol, windows, series.sampling_seconds)
-            _label(axes[1, 0], target)
-        _label(overview, target)
+            _label(axes[1, 0], target, series.source.utc)
+        _label(overview, target, series.source.utc)
 
 
 def _to_days(stamp: np.datetime64) -> float:
@@ -66,7 +66,7 @@ def _to_days(stamp: np.datetime64) -> float:
     return float(date2num(stamp))  # type: ignore[no-untyped-call]
 
 
-def _label(axes: "Axes", target: str) -> None:
+def _label(axes: "Axes", target: str, utc: bool) -> None:
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     quantity, unit = name_target(target)
@@ -74,7 +74,7 @@ def _label(axes: "Axes", target: str) -> None:
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    axes.set_xlabel("time")
+    axes.set_xlabel("time (UTC)" if utc else "time")
 
 
 def _draw_readings(axes: "Axes", series: Series, target: str) -> None:

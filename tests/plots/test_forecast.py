@@ -11,7 +11,7 @@ from rdrop_cli.plots.forecast import Named, draw_forecast, find_worst_days
 from rdrop_cli.uncertainty.calibration import Judged, measure_calibration
 from tests.uncertainty.test_calibration import NORMAL, make_judged
 
-NAMED = Named("dropout", "dropout", 3, "seeds,residual", "temperature", "°C", "24 h", "jena data")
+NAMED = Named("dropout", "dropout", 3, "seeds,residual", "temperature", "°C", "24 h", "jena data", utc=False)
 BAD_DAY = 24 * 200
 
 
@@ -38,6 +38,25 @@ def test_the_worst_day_is_the_one_with_the_largest_errors(judged):
     assert worst[0][1] == pytest.approx(np.abs(judged.observed[BAD_DAY : BAD_DAY + 24]).mean())
     assert np.datetime64("2015-10-30") not in [day for day, _ in worst]  # two targets are no day
     assert len(worst) == 3
+
+
+def test_a_day_with_a_target_that_is_not_known_may_be_the_worst(judged):
+    holed = replace(judged, observed=judged.observed.copy())
+    holed.observed[BAD_DAY + 5] = np.nan
+    (day, error), *_ = find_worst_days(holed)
+    assert day == judged.times[BAD_DAY].astype("datetime64[D]")
+    assert error == pytest.approx(np.nanmean(np.abs(holed.observed[BAD_DAY : BAD_DAY + 24])))
+
+
+@pytest.mark.parametrize("utc", [False, True])
+def test_times_in_utc_are_said_to_be(judged, tmp_path, drawn, utc):
+    named, found = replace(NAMED, utc=utc), [measure(judged, 1.0, "residual")]
+    draw_forecast(judged, named, tmp_path / "a.png")
+    assert {axes.get_xlabel() for axes in drawn} == {"time (UTC)" if utc else ""}
+    assert drawn[1].get_title(loc="left").endswith("(UTC)") == utc
+    drawn.clear()
+    draw_calibration(found, [], judged, named, tmp_path / "b.png")
+    assert drawn[0].get_title(loc="left").endswith("hour of the day (UTC)") == utc
 
 
 def test_the_picture_has_a_week_a_season_and_the_worst_days(judged, tmp_path, drawn):

@@ -82,6 +82,13 @@ def test_without_windows_the_target_is_drawn_alone(
     assert "gap" not in texts
 
 
+@pytest.mark.parametrize("utc", [False, True])
+def test_times_in_utc_are_said_to_be(tiny_series: Series, tmp_path: Path, drawn: list[Axes], utc: bool) -> None:
+    series = replace(tiny_series, source=replace(tiny_series.source, utc=utc))
+    draw_series(series, "T (degC)", tmp_path / "series.svg")
+    assert drawn[0].get_xlabel() == ("time (UTC)" if utc else "time")
+
+
 @pytest.mark.parametrize("treatment", ["keep", "fill"])
 def test_the_example_window_shows_the_readings_in_the_targets_unit(
     tiny_series: Series, tiny_protocol: Protocol, tmp_path: Path, treatment: str, monkeypatch: pytest.MonkeyPatch
