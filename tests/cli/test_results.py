@@ -248,8 +248,10 @@ def test_the_table_of_methods_is_that_of_its_archives(page, tmp_path):
     for name in ("results.zip", "results-methods.zip"):
         unpack_archive(DOCS / name, tmp_path)
     runs = {}
+    lstms = {}
     for run in (each.metrics for each in api.read_runs(tmp_path) if each.metrics.is_network):
-        runs[run.variant, run.rates.recurrent_dropout, run.seed] = [
+        of_cell = lstms if run.cell == "lstm" else runs
+        of_cell[run.variant, run.rates.recurrent_dropout, run.seed] = [
             measure(run.history["val_loss"][:20]) * run.target_std
             for measure in (lambda curve: measure_level(curve).error, measure_end)
         ]
@@ -265,6 +267,11 @@ def test_the_table_of_methods_is_that_of_its_archives(page, tmp_path):
         assert float(chosen) == min(swept, key=lambda rate: swept[rate][0])
         confirmed = [[f"{runs[variant, float(chosen), seed][place]:.2f}" for seed in FRESH] for place in (0, 1)]
         assert [level, end] == [", ".join(figures) for figures in confirmed]
+    told = re.findall(r"\| `(.*?)` \| (\d\.\d\d) \| (\d\.\d\d) \|\n", section)
+    assert {variant for variant, *_ in told} == {"baseline", *(variant for variant, *_ in rows)}
+    for variant, *figures in told:
+        rate = 0.0 if variant == "baseline" else 0.2
+        assert figures == [f"{figure:.2f}" for figure in lstms[variant, rate, 0]]
 
 
 CONSTANT = ("batch-shared", "dropout", "semeniuta-sequence", "dropconnect", "gal-tied")
