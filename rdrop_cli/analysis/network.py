@@ -1,23 +1,25 @@
 """A network: a configuration as it was trained, with everything except the seed that may differ between runs."""
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rdrop_cli.runs.document import Metrics
+from rdrop_cli.study.own import format_code
 from rdrop_cli.study.units import format_count
 from rdrop_cli.study.variants import VARIANTS, find_chosen_cell, label_network
 
 
 @dataclass(frozen=True)
 class Network:
-    """A variant with its cell, rates and planned epochs."""
+    """A variant with its cell, rates and planned epochs, and the checksum of the code that makes a user's own."""
 
     variant: str
     cell: str
     dropout: float
     recurrent_dropout: float
     epochs: int
+    code_sha256: str = ""
 
     @property
     def name(self) -> str:
@@ -43,12 +45,20 @@ class Network:
 
 def read_network(run: Metrics) -> Network:
     """Return the network that a run trained."""
-    return Network(run.variant, run.cell, *run.rates.pair, run.epochs.planned)
+    return Network(run.variant, run.cell, *run.rates.pair, run.epochs.planned, run.code_sha256)
 
 
 def label_networks(networks: Iterable[Network]) -> dict[Network, str]:
-    """Label networks by name, and also by epochs if the name is not unique."""
+    """Label networks by name, and also by epochs or code if networks of one name differ in them."""
     networks = list(networks)
-    times = Counter(network.name for network in networks)
-    epochs = {each: f", {format_count(each.epochs, 'epoch')}" if times[each.name] > 1 else "" for each in networks}
-    return {network: f"{network.name}{suffix}" for network, suffix in epochs.items()}
+    epochs, codes = defaultdict[str, set[int]](set), defaultdict[str, set[str]](set)
+    for each in networks:
+        epochs[each.name].add(each.epochs)
+        codes[each.name].add(each.code_sha256)
+
+    def label(each: Network) -> str:
+        length = format_count(each.epochs, "epoch") if len(epochs[each.name]) > 1 else ""
+        code = format_code(each.code_sha256) if len(codes[each.name]) > 1 else ""
+        return ", ".join(filter(None, (each.name, length, code)))
+
+    return {each: label(each) for each in networks}

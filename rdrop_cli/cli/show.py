@@ -65,6 +65,8 @@ def _describe(metrics: "Metrics") -> Iterator[str]:
         yield f"failure       {metrics.failure}"
     seed = f"seed {metrics.seed}{f' ({metrics.vary} alone)' if metrics.vary else ''}"
     yield f"variant       {metrics.variant}, {seed}, {rates}"
+    if metrics.code_sha256:
+        yield f"code          SHA-256 {metrics.code_sha256[:12]}"
     yield f"data          {data.label}, {data.rows} rows, SHA-256 {data.sha256[:12]} ({checked})"
     start = metrics.protocol.train_start_row
     origin = f", training from row {start}" if start else ""

@@ -25,6 +25,7 @@ OF_RUN: dict[str, Callable[[Metrics], Cell]] = {
     "recurrent_dropout": lambda run: run.rates.recurrent_dropout,
     "seed": lambda run: run.seed,
     "vary": lambda run: run.vary,
+    "code_sha256": lambda run: run.code_sha256,
     "engine": lambda run: run.engine,
     "dataset": lambda run: run.dataset.name,
     "dataset_sha256": lambda run: run.dataset.sha256,

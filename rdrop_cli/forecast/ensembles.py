@@ -158,5 +158,7 @@ def _check_seeds(one: Run, other: Run) -> None:
     names = f"{one.folder.run_id} and {other.folder.run_id}"
     if epochs[0] != epochs[1]:
         raise UsageError(f"{names} were trained for {epochs[0]} and {epochs[1]} epochs; forecast them one by one")
+    if one.metrics.code_sha256 != other.metrics.code_sha256:
+        raise UsageError(f"{names} were trained by different code; forecast them one by one")
     if one.metrics.seed == other.metrics.seed:
         raise UsageError(f"{names} are both of seed {one.metrics.seed}, which has no spread; name one of them")

@@ -15,6 +15,7 @@ from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.own import check_code
 
 UNCALLED = ("train_step", "test_step", "predict_step", "compute_loss")  # only `fit` and similar methods call them
+_LOADED: dict[str, str] = {}  # checksum of the code of each module that was loaded
 
 
 def build_own_network(config: RunConfig, maker: str, timesteps: int, features: int) -> keras.Model:
@@ -29,7 +30,7 @@ def build_own_network(config: RunConfig, maker: str, timesteps: int, features: i
         RdropError: it fails.
     """
     check_code(maker, config.code_sha256)
-    make = _import(maker)
+    make = _import(maker, config.code_sha256)
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(derive_seed(config.seed_of("weights"), "own network"))
     try:
@@ -44,12 +45,18 @@ def build_own_network(config: RunConfig, maker: str, timesteps: int, features: i
     return model
 
 
-def _import(maker: str) -> Any:
+def _import(maker: str, sha256: str) -> Any:
+    """Return the user's function; a module that was imported with other code, as in a notebook, is loaded again."""
     module, _, name = maker.partition(":")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        return getattr(importlib.import_module(module), name)
+        known = module in sys.modules
+        loaded = importlib.import_module(module)
+        if known and _LOADED.get(module) != sha256:
+            loaded = importlib.reload(loaded)
+        _LOADED[module] = sha256
+        return getattr(loaded, name)
     except Exception as error:
         raise UsageError(f"{maker}: cannot be imported: {describe_exception(error)}") from error
 

@@ -11,6 +11,7 @@ from rdrop_cli.runs.comparable import read_settings
 from rdrop_cli.runs.difference import explain_difference
 from rdrop_cli.runs.document import Metrics
 from rdrop_cli.study.editions import BOOK, EDITIONS
+from rdrop_cli.study.own import format_code
 
 MOST_GROUPS = 8  # in one picture: more lines cannot be distinguished
 
@@ -87,11 +88,16 @@ def _make_group(runs: list[Metrics], network: str, label: str) -> Group:
 
 
 def name_networks(runs: Sequence[Metrics]) -> list[str]:
-    """Name the network of each run, with its rates if they are not the variant's own or if runs differ in them."""
-    rates = defaultdict[str, set[tuple[float, float]]](set)
+    """Name the network of each run, with its rates or code if runs differ in them, or if the rates are not its own."""
+    rates, codes = defaultdict[str, set[tuple[float, float]]](set), defaultdict[str, set[str]](set)
     for run in runs:
         rates[run.label].add(run.rates.pair)
-    return [run.label_with_rates if len(rates[run.label]) > 1 else run.short_label for run in runs]
+        codes[run.label].add(run.code_sha256)
+    names = (run.label_with_rates if len(rates[run.label]) > 1 else run.short_label for run in runs)
+    return [
+        f"{name}, {format_code(run.code_sha256)}" if len(codes[run.label]) > 1 else name
+        for name, run in zip(names, runs, strict=True)
+    ]
 
 
 def label_runs(runs: Sequence[Metrics]) -> list[str]:

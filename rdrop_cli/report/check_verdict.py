@@ -24,6 +24,8 @@ ALPHA_SIGNS = ALPHA - ALPHA_RARE
 BLOCK_DAYS, BOOK_EPOCHS, NOMINAL, SLACK = 14, 30, 0.8, 0.05
 TOLERANCE = 1e-7
 
+NETWORK = "variant", "cell", "epochs", "dropout", "recurrent_dropout"  # and its code, if it is the user's own
+
 Curve = list[float]
 Pair = tuple[float, float]
 Daily = list[tuple[str, float, float]]  # day, windows, error
@@ -128,7 +130,7 @@ def read_runs(path: Path) -> dict[str, Run]:
     """Return {run_id: (metrics, daily)} of a folder or archive of run folders; metrics include the daily coverage."""
     files = dict[str, bytes]()
     if path.is_dir():
-        names = "metrics.json", "daily_errors.csv", "daily_coverage.csv"
+        names = "metrics.json", "config.json", "daily_errors.csv", "daily_coverage.csv"
         files = {str(file): file.read_bytes() for name in names for file in path.glob(f"*/{name}")}
     elif zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
@@ -144,6 +146,7 @@ def read_runs(path: Path) -> dict[str, Run]:
             try:
                 metrics = json.loads(content)
                 metrics.setdefault("target_std", metrics.get("degc_per_unit"))  # its name in the first runs
+                metrics.setdefault("code_sha256", read_code(files.get(f"{folder}config.json")))
             except (ValueError, AttributeError):
                 continue  # a damaged run is in no verdict
             rows = read_rows(files.get(f"{folder}daily_errors.csv"))
@@ -151,6 +154,11 @@ def read_runs(path: Path) -> dict[str, Run]:
             coverage = read_rows(files.get(f"{folder}daily_coverage.csv"))
             runs[Path(folder).name] = (metrics | {"coverage": coverage}, days)
     return runs
+
+
+def read_code(content: bytes | None) -> str:
+    """Return the checksum of a network's code from the configuration of a run; metrics of older runs lack it."""
+    return str(json.loads(content or b"{}").get("code_sha256", ""))
 
 
 def read_rows(content: bytes | None) -> list[dict[str, str]]:
@@ -642,9 +650,10 @@ def group_by_network(verdict: Any, runs: dict[str, Run], origin: int) -> dict[st
     for (metrics, daily), start in zip(listed, starts, strict=True):
         if start - min(starts) != origin:
             continue
-        own = metrics["variant"], metrics.get("cell", "gru"), metrics["epochs"]["planned"], *metrics["rates"].values()
+        settings = metrics.get("cell", "gru"), metrics["epochs"]["planned"], *metrics["rates"].values()
+        own = metrics["variant"], *settings, metrics["code_sha256"]
         for row in verdict["networks"]:
-            if own == tuple(row[name] for name in ("variant", "cell", "epochs", "dropout", "recurrent_dropout")):
+            if own == (*(row[name] for name in NETWORK), row.get("code_sha256", "")):
                 grouped[row["label"]][metrics["seed"]] = (rescale(metrics, unit), daily)
     return grouped
 

@@ -15,6 +15,7 @@ from rdrop_cli.runs.find import find_run, list_run_folders
 from rdrop_cli.runs.folder import RunFolder
 from rdrop_cli.runs.many import find_configurations, read_all_metrics, read_summaries
 from rdrop_cli.study.config import RunConfig
+from rdrop_cli.study.own import format_code
 from rdrop_cli.study.units import format_count, format_error
 from rdrop_cli.study.variants import REFERENCES, VARIANTS, label_network
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 MOST_LINES = 5
 MOST_NAMES = 3
 
-Settings = tuple[tuple[float, float], int]
+Settings = tuple[tuple[float, float], int, str]
 
 
 @dataclass(frozen=True)
@@ -207,14 +208,17 @@ def keep_comparable(
 
 
 def keep_usual_settings(runs: Sequence[Run]) -> tuple[list[Run], list[Skipped]]:
-    """Keep, in their order, the runs with the rates and epochs that most runs of their variant have.
+    """Keep, in their order, the runs with the code of their variant's first, and the rates and epochs that most have.
 
-    In a tie, the variant's own rates win, otherwise the settings that come first.
+    Only a user's own network has code. In a tie, the variant's own rates win, otherwise the settings that come first.
     """
+    codes: dict[str, str] = {}
+    for run in runs:
+        codes.setdefault(run.metrics.variant, run.metrics.code_sha256)
     counts = Counter((run.metrics.variant, read_settings(run.metrics)) for run in runs)
     own = {(run.metrics.variant, read_settings(run.metrics)) for run in runs if run.metrics.has_own_rates}
     usual: dict[str, Settings] = {}
-    for variant, settings in sorted(counts, key=lambda key: (-counts[key], key not in own)):  # a stable sort
+    for variant, settings in sorted(counts, key=lambda key: (key[1][2] != codes[key[0]], -counts[key], key not in own)):
         usual.setdefault(variant, settings)
     kept, skipped = [], []
     for run in runs:
@@ -224,10 +228,11 @@ def keep_usual_settings(runs: Sequence[Run]) -> tuple[list[Run], list[Skipped]]:
         else:
             found, expected = (
                 f"{label_network(metrics.variant, metrics.cell, rates)}, {format_count(epochs, 'epoch')}"
-                for rates, epochs in (settings, usual[metrics.variant])
+                f"{f', {format_code(code)}' if code else ''}"
+                for rates, epochs, code in (settings, usual[metrics.variant])
             )
             reason = f"{found}; of this variant those of {expected} are compared"
-            skipped.append(Skipped(run.folder.run_id, reason, "with other rates or epochs than those compared"))
+            skipped.append(Skipped(run.folder.run_id, reason, "with other rates, epochs or code than those compared"))
     return kept, skipped
 
 
@@ -288,5 +293,5 @@ def can_be_resumed(folder: RunFolder) -> bool:
 
 
 def read_settings(run: Metrics) -> Settings:
-    """Return the settings that may differ between runs of one variant and cell: both rates and the planned epochs."""
-    return run.rates.pair, run.epochs.planned
+    """Return what may differ between runs of one variant and cell: both rates, the planned epochs, a user's code."""
+    return run.rates.pair, run.epochs.planned, run.code_sha256

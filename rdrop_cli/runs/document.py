@@ -157,6 +157,9 @@ class Metrics(Fields, frozen=True, kw_only=True):
     vary: Annotated[
         str, Meta(description="`weights`, `windows` or `masks`: all that the seed determines; empty: all three")
     ] = ""
+    code_sha256: Annotated[
+        str, Meta(description="of the module that makes a network of the user's own; else empty")
+    ] = ""
     rates: Rates
     engine: Annotated[
         str | None,

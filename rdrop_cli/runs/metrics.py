@@ -85,6 +85,7 @@ def build_metrics(
         failure=failure,
         seed=config.seed,
         vary=config.vary,
+        code_sha256=config.code_sha256,
         rates=Rates(dropout=config.dropout, recurrent_dropout=config.recurrent_dropout),
         engine=setting.engine,
         epochs=Epochs(done=len(history.epochs), planned=config.epochs, ended_by=_find_end(config, history, status)),

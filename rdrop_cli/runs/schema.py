@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from rdrop_cli.errors import DataError, UsageError
 from rdrop_cli.files import read_small_text, to_json, write_json, write_text
@@ -24,6 +25,7 @@ from rdrop_cli.study.protocol import DRAWN, GENERATOR, MAE, STANDARDISED, WINDOW
 from rdrop_cli.study.reading import Reading
 from rdrop_cli.study.units import name_target
 from rdrop_cli.study.variant import DEFAULT_CELL
+from rdrop_cli.study.variants import REFERENCES, VARIANTS
 
 READABLE = range(1, SCHEMA_VERSION + 1)
 MAX_DEPTH = 20  # of nested lists and objects; rdrop's own documents have four
@@ -68,9 +70,20 @@ def read_metrics(path: Path) -> Metrics:
     """
     value = _read_document(path)
     try:
-        return parse_metrics(value)
+        metrics = parse_metrics(value)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+    if "code_sha256" not in value and metrics.variant not in VARIANTS | REFERENCES:
+        return replace(metrics, code_sha256=_read_code(path.with_name("config.json")))
+    return metrics
+
+
+def _read_code(path: Path) -> str:
+    """Return the checksum of the code of a user's own network from `config.json`; metrics of older runs lack it."""
+    try:
+        return read_config(path)[0].code_sha256
+    except DataError:
+        return ""
 
 
 def parse_metrics(value: Any) -> Metrics:

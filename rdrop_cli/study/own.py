@@ -44,6 +44,11 @@ def hash_code(maker: str) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def format_code(sha256: str) -> str:
+    """Render the checksum of a network's code, as labels show it: `code 1a2b3c4d`."""
+    return f"code {sha256[:8] or 'unknown'}"
+
+
 def check_code(maker: str, sha256: str) -> None:
     """Check that a maker's module is the one that a run was started with.
 
@@ -55,7 +60,7 @@ def check_code(maker: str, sha256: str) -> None:
     if found != sha256:
         raise DataError(
             f"{maker}: not the code that the run was started with (SHA-256 {found[:12]}…, "
-            f"started with {sha256[:12]}…); start a new run"
+            f"started with {sha256[:12]}…); bring that code back, or train a new run"
         )
 
 

@@ -154,6 +154,17 @@ def test_claims_are_judged_on_the_studys_rates_and_the_epochs_of_most_seeds_and_
     ]
 
 
+def test_networks_of_ones_own_with_other_code_are_others(tmp_path):
+    for code, seed in (("6", 0), ("6", 1), ("7", 0)):
+        own = {"variant": "my_network:make", "code_sha256": code * 64, "epochs": {"done": 20, "planned": 20}}
+        save_made_run(tmp_path, f"{code}-s{seed}", seed=seed, document=own)
+    networks = collect_runs([], tmp_path).networks
+    assert {label: len(networks[network]) for network, label in label_networks(networks).items()} == {
+        "my_network:make, code 66666666": 2,
+        "my_network:make, code 77777777": 1,
+    }
+
+
 def test_without_the_studys_rates_there_is_nothing_that_a_claim_is_judged_on(tmp_path):
     save_made_run(tmp_path, "harder", "dropout", 0, rates=(0.5, 0.2))
     collection = collect_runs([], tmp_path)

@@ -1,6 +1,7 @@
 """The table of all runs: pandas reads it with the right types, every number comes back, and no name breaks it."""
 
 import csv
+import dataclasses
 import io
 import re
 from pathlib import Path
@@ -19,6 +20,11 @@ TEXTS = (
     "unit",
 )  # fmt: skip
 INTEGERS = ("seed", "train_start_row", "epochs_planned", "epoch")
+
+
+def test_each_code_of_a_users_own_network_is_told(make_metrics, tiny_config):
+    own = dataclasses.replace(tiny_config, dropout=0.0, recurrent_dropout=0.0, code_sha256="ab12" * 16)
+    assert read([make_metrics(variant="my_network:make", config=own)]).code_sha256.unique().tolist() == ["ab12" * 16]
 
 
 def read(runs):

@@ -379,6 +379,9 @@ def test_runs_that_differ_in_more_than_the_seed_or_not_in_it_do_not_forecast_tog
     copy_run(plant, tmp_path, created_at="2090-01-01T00:00:00+00:00", epochs=longer).rename(runs_dir / "longer")
     with pytest.raises(UsageError, match="again and longer were trained for 2 and 9 epochs; forecast them one by one"):
         choose_ensembles(["again", "longer"], runs_dir)
+    copy_run(plant, tmp_path, code_sha256="6" * 64).rename(runs_dir / "changed")
+    with pytest.raises(UsageError, match="again and changed were trained by different code; forecast them one by one"):
+        choose_ensembles(["again", "changed"], runs_dir)
     with pytest.raises(UsageError, match="are both of seed 0"):
         choose_ensembles(["again", str(first.path)], runs_dir)
     twice = [str(runs_dir / "again"), str(runs_dir / ".." / "runs" / "again")]

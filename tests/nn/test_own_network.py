@@ -1,5 +1,8 @@
 """A network of the user's own trains as rdrop's do: to the bit, or it says why not."""
 
+import importlib
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -170,6 +173,24 @@ def test_what_fails_in_its_graph_is_told_by_what_tensorflow_and_keras_wrap(tiny_
 def test_code_that_changed_is_refused(tiny_windows):
     with pytest.raises(DataError, match="not the code that the run was started with"):
         KerasTrainer(configure("make_plain", code_sha256="0" * 64), tiny_windows)
+
+
+def test_code_that_changed_since_it_was_imported_is_imported_again(tiny_windows, tmp_path, monkeypatch):
+    """As in a notebook: there `train` trained the old code, and recorded the checksum of the new one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    code = (
+        "import keras\n\ndef make(*shape):\n"
+        "    return keras.Sequential([keras.Input(shape), keras.layers.GRU({}), keras.layers.Dense(1)])\n"
+    )
+    for units in (4, 16, 128):  # sizes that differ, as bytecode is taken for current by size and second
+        (tmp_path / "changing_network.py").write_text(code.format(units))
+        if units == 4:
+            importlib.import_module("changing_network")
+            continue
+        config = replace(configure("make_plain"), variant="changing_network:make")
+        config = replace(config, code_sha256=hash_code(config.variant))
+        assert KerasTrainer(config, tiny_windows).model.layers[0].units == units
 
 
 def test_a_module_that_is_not_there_is_named():

@@ -16,6 +16,7 @@ from rdrop_cli.plots.loss import FIGURE_INCHES, NARROW_INCHES, draw_comparison
 from rdrop_cli.plots.style import colour_of
 from rdrop_cli.runs.document import Dataset, Metrics, Rates, Timing
 from rdrop_cli.runs.figures import Curves
+from rdrop_cli.study.config import RunConfig
 from rdrop_cli.study.editions import BOOK2
 from rdrop_cli.study.protocol import Protocol
 from rdrop_cli.study.variants import REFERENCES
@@ -179,6 +180,17 @@ def test_of_many_networks_the_studys_two_and_the_best_others_are_kept(make_metri
     ]
     assert skipped == ["gal-tied", "gal"]
     assert keep_legible(runs[: 2 * MOST_GROUPS]) == (runs[: 2 * MOST_GROUPS], [])
+
+
+def test_networks_of_ones_own_with_other_code_are_not_drawn_as_seeds_of_one(
+    make_metrics: MakeMetrics, tiny_config: RunConfig
+) -> None:
+    own = dataclasses.replace(tiny_config, dropout=0.0, recurrent_dropout=0.0)
+    runs = [
+        make_metrics(f"{code}{seed}", "my:make", seed, config=dataclasses.replace(own, code_sha256=code * 64))
+        for code, seed in (("6", 0), ("7", 0), ("6", 1))
+    ]
+    assert [group.label for group in group_seeds(runs)] == ["my:make, code 66666666, 2 seeds", "my:make, code 77777777"]
 
 
 def test_of_many_runs_of_an_edition_its_own_networks_are_kept_before_better_reference_forecasts(

@@ -62,6 +62,25 @@ def test_it_comes_to_every_number_without_any_package(study: Path) -> None:
     assert lines[0].endswith("numbers agree, 0 differ")
 
 
+def test_it_tells_networks_of_ones_own_apart_by_their_code(tmp_path: Path) -> None:
+    """The metrics of older runs do not record it; their configuration does."""
+    save_made_study(tmp_path / "runs", range(3))
+    for code, seed, place in (("6", 0, "metrics.json"), ("6", 1, "config.json"), ("7", 0, "metrics.json")):
+        folder = save_made_run(tmp_path / "runs", f"{code}-s{seed}", seed=seed, document={"variant": "my_network:make"})
+        recorded = {"code_sha256": code * 64}
+        metrics = json.loads(folder.metrics_path.read_text())
+        del metrics["code_sha256"]
+        folder.metrics_path.write_text(to_json(metrics | (recorded if place == "metrics.json" else {})))
+        folder.config_path.write_text(to_json(json.loads(folder.config_path.read_text()) | recorded))
+    (tmp_path / "verdict.json").write_text(to_json(judge_runs([], tmp_path / "runs").to_json()))
+    assert check(tmp_path / "verdict.json", tmp_path / "runs")[0] == 0
+    rows = json.loads((tmp_path / "verdict.json").read_text())["networks"]
+    assert {row["label"]: len(row["seeds"]) for row in rows if row["code_sha256"]} == {
+        "my_network:make, code 66666666": 2,
+        "my_network:make, code 77777777": 1,
+    }
+
+
 @pytest.mark.parametrize("kind", ["zip", "gztar"])
 def test_it_reads_an_archive_of_the_runs(study: Path, tmp_path: Path, kind: str) -> None:
     archive = Path(shutil.make_archive(str(tmp_path / "runs"), kind, study / "runs"))

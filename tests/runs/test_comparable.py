@@ -1,5 +1,6 @@
 """Which runs go into one picture."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +105,25 @@ def test_of_rates_with_as_many_runs_the_variants_own_are_usual(
     assert ids(choose_newest(tmp_path).runs) == ["own"]
 
 
+def test_of_a_users_own_network_the_newest_code_is_chosen_however_few_runs_have_it(
+    save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
+) -> None:
+    """The metrics of older runs do not record it; then their configuration does."""
+    plain = replace(tiny_config, variant="my_network:make", dropout=0.0, recurrent_dropout=0.0)
+    for run_id, code, seed, number in (("old-0", "6", 0, 1), ("old-1", "6", 1, 2), ("new-0", "7", 0, 3)):
+        config = replace(plain, code_sha256=code * 64)
+        save_run(tmp_path, run_id, config=config, variant=config.variant, seed=seed, created_at=day(number))
+    older = tmp_path / "old-1" / "metrics.json"
+    document = json.loads(older.read_text())
+    del document["code_sha256"]
+    older.write_text(json.dumps(document))
+    choice = choose_newest(tmp_path)
+    assert ids(choice.runs) == ["new-0"]
+    assert [line.split(";")[0] for line in choice.notes] == [
+        f"{run_id}: my_network:make 0/0, 5 epochs, code 66666666" for run_id in ("old-1", "old-0")
+    ]
+
+
 def test_where_both_rates_were_varied_the_heat_map_is_named(
     save_run: SaveRun, tmp_path: Path, tiny_config: RunConfig
 ) -> None:
@@ -124,7 +144,7 @@ def test_many_runs_with_other_rates_are_told_in_one_line(
         config = replace(tiny_config, dropout=0.1 + 0.8 * (seed < 7) * (seed + 1) / 10)
         save_run(tmp_path, f"s{seed}", config=config, variant="dropout", seed=seed, created_at=day(1 + seed))
     (line,) = choose_newest(tmp_path).notes
-    assert line == "7 runs with other rates or epochs than those compared: s6, s5, s4 and 4 more"
+    assert line == "7 runs with other rates, epochs or code than those compared: s6, s5, s4 and 4 more"
 
 
 def test_five_runs_left_out_are_named_each_and_more_by_their_kind() -> None:

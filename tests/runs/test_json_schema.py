@@ -25,6 +25,7 @@ ADDED = {  # to schema 4 after the fixture was trained: they have defaults
             "dataset.reading",
             "dataset.utc",
         ),
+        "code_sha256",
         *("by_horizon", "quantiles", "history.val_pinball", "environment.jax"),
         *(f"by_horizon[].{name}" for name in AtHorizon.__struct_fields__),
         *(f"quantiles.{name}" for name in QuantileErrors.__struct_fields__),
