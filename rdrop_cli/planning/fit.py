@@ -164,7 +164,7 @@ def _choose_target(protocol_target: str, series: Series) -> str:
 def choose_inputs(target: str, request: Request, columns: tuple[str, ...]) -> tuple[str, ...]:
     """Return the columns that are inputs, in the order of the series; empty if all columns are inputs.
 
-    The target is an input unless a pattern in `exclude` matches it.
+    So the calendar alone cannot be the input. The target is an input unless a pattern in `exclude` matches it.
 
     Raises:
         UsageError: a pattern matches no column, or no input is left.
@@ -172,7 +172,7 @@ def choose_inputs(target: str, request: Request, columns: tuple[str, ...]) -> tu
     wanted = {*_match_columns("inputs", request.inputs or ("*",), columns), target}
     excluded = _match_columns("exclude", request.exclude, columns)
     inputs = tuple(name for name in columns if name in wanted and name not in excluded)
-    if not inputs and not request.calendar:
+    if not inputs:
         raise UsageError(
             f"excludes every input, {', '.join(name for name in columns if name in wanted)}", field="exclude"
         )

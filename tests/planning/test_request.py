@@ -189,6 +189,8 @@ def test_inputs_that_are_not_there_or_none_at_all_are_refused() -> None:
         fit(Request(target="load_MW", exclude=("*",)), PLANT)
     with pytest.raises(UsageError, match=r"exclude: excludes every input, load_MW$"):
         fit(Request(target="load_MW", inputs=("load_MW",), exclude=("load_MW",)), PLANT)
+    with pytest.raises(UsageError, match="exclude: excludes every input, load_MW, "):  # none recorded would mean all
+        fit(Request(target="load_MW", exclude=("*",), calendar=True), PLANT)
     assert fit(Request(target="load_MW", exclude=("row",), calendar=True), PLANT).calendar
 
 
