@@ -10,7 +10,7 @@ import numpy as np
 from rdrop_cli.files import replace_atomically
 from rdrop_cli.series.csv.read import Table
 
-FORMAT = 7  # increased when the reader parses the same bytes differently
+FORMAT = 8  # increased when the reader parses the same bytes differently
 
 
 def read_through_cache(folder: Path, key: str, read: Callable[[], Table]) -> Table:

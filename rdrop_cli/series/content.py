@@ -36,6 +36,10 @@ MAGIC = {
     b"PAR1": "parquet",
     b"\xd0\xcf\x11\xe0": "excel",
 }
+UNREAD = {
+    b"ARROW1": "Feather", b"FEA1": "Feather", b"ORC": "ORC", b"\x89HDF": "HDF5", b"CDF": "NetCDF", b"SQLite": "SQLite",
+}  # fmt: skip
+JSON_START = re.compile(rb"\s*(?:\{|\[\s*[\[{])")
 BYTE_ORDER_MARKS = {
     b"\xff\xfe\x00\x00": "utf-32", b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16",
 }  # fmt: skip
@@ -259,7 +263,11 @@ def detect_encoding(label: str, head: bytes) -> str:
         for encoding, zeros in (("utf-16-le", start[1::2]), ("utf-16-be", start[0::2])):
             if zeros.count(0) > 0.7 * len(zeros) and start.count(0) == zeros.count(0):
                 return encoding
+        if kind := next((kind for magic, kind in UNREAD.items() if start.startswith(magic)), None):
+            raise DataError(f"{label}: holds {kind}, which rdrop cannot read; save the table as CSV or Parquet")
         raise DataError(f"{label}: holds NUL bytes: no text, or in an encoding that ‹encoding› has to name")
+    if JSON_START.match(start):
+        raise DataError(f"{label}: holds JSON, which rdrop cannot read; save the table as CSV or Parquet")
     return "utf-8"
 
 

@@ -71,6 +71,8 @@ def _turn_round(table: Table, is_local: bool) -> Table:
 def _order(label: str, table: Table, reading: Reading, find_groups: FindGroups) -> Table:
     steps = measure_seconds(table.timestamps)
     back = steps < 0
+    if back.any():
+        _refuse_exchanged(label, table)
     if reading.sort:
         if back.any():
             table = _note(_sort(table), f"order: {format_count(back.sum(), 'row')} went back in time, sorted (‹sort›)")
@@ -121,7 +123,35 @@ def _refuse(label: str, table: Table, steps: npt.NDArray[np.float64], find_group
         )
     if not back:
         raise DataError(f"{said}, as many are; keep one row a timestamp, a column a sensor, or average with ‹resample›")
+    if _may_lack_am_and_pm(table.timestamps):
+        raise DataError(f"{said}: no hour is above 12 and times repeat, as without AM and PM; add them to the times")
     raise DataError(f"{said}: rows are not in the order of time; sort them with ‹sort›")
+
+
+def _refuse_exchanged(label: str, table: Table) -> None:
+    """Refuse rows that are regular once day and month are exchanged in dates up to the 12th: sorting keeps them wrong.
+
+    Spreadsheets damage dates so: they read 3/1 as March 1, and leave 13/1 as it is.
+    """
+    days = table.timestamps.astype("datetime64[D]")
+    months = days.astype("datetime64[M]")
+    day, month = (days - months).astype(np.int64), months.astype(np.int64) % 12  # from 0
+    exchanged = (months.astype("datetime64[Y]").astype("datetime64[M]") + day).astype("datetime64[D]") + month
+    mended = np.where(day < 12, exchanged, days) + (table.timestamps - days)
+    if (measure_seconds(mended) > 0).all() and find_sampling(mended).find_regular(mended).mean() > 1 - MOST_SWAPS:
+        row = int((mended != table.timestamps).argmax())
+        wrong, right = (format_stamp(times[row].astype("datetime64[s]")) for times in (table.timestamps, mended))
+        raise DataError(
+            f"{label}: {name_row(table.lines, row)}: {wrong} stands where {right} belongs: day and month are exchanged "
+            "in dates up to the 12th of a month, as spreadsheets do; export the table again with dates as 2014-01-30"
+        )
+
+
+def _may_lack_am_and_pm(timestamps: npt.NDArray[np.datetime64]) -> bool:
+    """Return whether the hours are those of a clock of twelve hours, and times occur twice."""
+    hours = set(((timestamps - timestamps.astype("datetime64[D]")) // np.timedelta64(1, "h")).tolist())
+    repeated = (measure_seconds(np.sort(timestamps)) == 0).mean() > MOST_REPEATS
+    return bool(repeated and hours == set(range(1, 13)))
 
 
 def _may_be_summer_time(table: Table, steps: npt.NDArray[np.float64]) -> bool:

@@ -685,6 +685,42 @@ def test_newest_first_is_turned_round_and_told(load: Load) -> None:
     assert "order: newest first in the file, turned round" in series.notes
 
 
+@pytest.mark.parametrize("sort", [False, True])
+def test_dates_in_which_a_spreadsheet_exchanged_day_and_month_are_refused(load: Load, sort: bool) -> None:
+    """Over whole years they would be regular once sorted, and wrong."""
+    days = np.datetime64("2013-01-01") + np.arange(730)
+    dates = [(date.year, date.month, date.day) for date in days.tolist()]
+    texts = [f"{m}/{d}/{y}" if d <= 12 else f"{d}/{m}/{y}" for y, m, d in dates]
+    with pytest.raises(
+        DataError, match="line 3: 2013-02-01 00:00 stands where 2013-01-02 00:00 belongs: day and month"
+    ):
+        load("date,MW", *(f"{text},{n % 9}.5" for n, text in enumerate(texts)), sort=sort)
+
+
+def test_times_without_am_and_pm_are_not_to_be_sorted(load: Load) -> None:
+    times = [f"{hour.item():%Y-%m-%d %I:%M}" for hour in HOURS]
+    with pytest.raises(DataError, match="no hour is above 12 and times repeat, as without AM and PM; add them"):
+        load("time,MW", *(f"{time},{mw}" for time, mw in zip(times, READINGS, strict=True)))
+
+
+@pytest.mark.parametrize("remark", ["# sensor cleaned", "# cleaned, by hand", "utc,MW,wind"])
+def test_comments_and_repeated_headers_are_no_readings(load: Load, remark: str) -> None:
+    series = load(*PLAIN[:30], remark, *PLAIN[30:])
+    assert len(series.timestamps) == len(HOURS)
+    assert series.columns == ("MW", "wind")
+    assert "among the readings: 1 line with # or the header again, not read" in series.notes
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [(b"ARROW1\0\0", "Feather"), (b"ORC\0", "ORC"), (b"\x89HDF\r\n\x1a\n\0", "HDF5"), (b'[\n {"time": 1}]', "JSON")],
+)
+def test_other_formats_are_named(tmp_path: Path, start: bytes, kind: str) -> None:
+    (tmp_path / "load").write_bytes(start)
+    with pytest.raises(DataError, match=f"load: holds {kind}, which rdrop cannot read; save the table as CSV or Parq"):
+        load_dataset(str(tmp_path / "load"), tmp_path)
+
+
 def test_two_rows_that_are_swapped_are_put_right_and_told(load: Load) -> None:
     lines = list(PLAIN)
     lines[30], lines[31] = lines[31], lines[30]

@@ -148,6 +148,7 @@ class _Reader:
             raise DataError(f"{content.label}: holds NUL bytes: no text; expected a CSV")
         self._layout = infer(content.label, lines, reading)
         self._lines_below = 0
+        self._remarks = set[int]()  # their lines
 
     def read(self) -> Table:
         """Convert with the decimal marks that the first rows show, and again if later rows show others."""
@@ -223,6 +224,9 @@ class _Reader:
             try:
                 for found, lines_read in rows:
                     here, line = line, layout.first_line + lines_read
+                    if self._is_remark(found):
+                        self._remarks.add(here)
+                        continue
                     if is_below_empty_row and len(found) < width and self._is_text_below(found, rows):
                         return
                     cells = found if len(found) == width else self._fit(found, here)
@@ -235,6 +239,12 @@ class _Reader:
                         yield here, cells
             except csv.Error as error:
                 raise DataError(f"{label}: line {line}: {error}") from error
+
+    def _is_remark(self, cells: Sequence[str]) -> bool:
+        """Return whether a row is the header again, or begins with # where times or numbers are."""
+        layout = self._layout
+        commented = cells[:1] and cells[0].lstrip().startswith("#") and 0 in (*layout.time, *layout.numbers)
+        return bool(commented) or [cell.strip() for cell in cells] == list(layout.names)
 
     def _is_text_below(self, found: list[str], rest: Iterator[tuple[list[str], int]]) -> bool:
         """Return whether only rows of fewer cells follow an empty row: remarks on the readings, not readings."""
@@ -334,6 +344,10 @@ class _Reader:
         notes = list(self._layout.notes)
         if self._lines_below:
             notes.append(f"below the readings: {format_count(self._lines_below, 'line')}, not read")
+        if self._remarks:
+            notes.append(
+                f"among the readings: {format_count(len(self._remarks), 'line')} with # or the header again, not read"
+            )
         if "," in decimals.values():
             notes.append("numbers: with a decimal comma (‹decimal›)")
         names = {mark: name for name, mark in {"semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}.items()}
