@@ -30,7 +30,8 @@ PROGRAM = ["-m", "rdrop_cli"]
 def time_once(command: Sequence[str], **settings: str) -> tuple[float, float]:
     """Return the seconds of processor time and of wall time that a Python program takes."""
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    environment = os.environ | settings
+    usual = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONUNBUFFERED": ""}  # with the first, each command compiles its modules
+    environment = os.environ | usual | settings
     subprocess.run(
         [sys.executable, *command], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True
     )
