@@ -1,5 +1,6 @@
 """Run the command line: `rdrop`, or `python -m rdrop_cli`."""
 
+import gc
 import os
 import signal
 import sys
@@ -24,6 +25,7 @@ def main() -> None:
         code = TERMINATED if isinstance(error, Terminated) else INTERRUPTED
     else:
         code = run_command(sys.argv[1:])
+    gc.freeze()  # else Python searches all objects for garbage before it ends: a tenth of the time of `rdrop runs`
     if code not in (INTERRUPTED, TERMINATED):
         sys.exit(code)
     sys.stderr.flush()

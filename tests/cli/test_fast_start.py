@@ -1,4 +1,4 @@
-"""What a user waits for often imports nothing that takes long."""
+"""What a user waits for often imports nothing that takes long, and ends at once."""
 
 import os
 import subprocess
@@ -34,3 +34,14 @@ def test_completion_offers_variants_and_imports_nothing_heavy():
     result = probe([], _RDROP_COMPLETE="complete_bash", COMP_WORDS="rdrop train ", COMP_CWORD="2")
     assert "baseline" in result.stdout
     assert "HEAVY []" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["no-such-command"]])
+def test_nothing_is_searched_for_garbage_at_the_end(arguments):
+    """Python collects garbage once more as it ends; what is frozen is left out."""
+    code = (
+        "import atexit, gc, sys; atexit.register(lambda: print('LEFT', len(gc.get_objects()), file=sys.stderr));"
+        "from rdrop_cli.__main__ import main; main()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert int(ended.stderr.split()[-1]) < 1000, ended.stderr
