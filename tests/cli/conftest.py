@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import shutil
 import struct
 import subprocess
 import sys
@@ -48,12 +49,14 @@ def rdrop(capsys) -> Callable[..., Result]:
 
 
 @pytest.fixture(scope="session")
-def weather_csv(tmp_path_factory) -> Path:
+def weather_csv(make_once) -> Path:
     """Nine hundred ten-minute readings in the Jena file's form."""
-    path = tmp_path_factory.mktemp("weather") / "weather.csv"
+    return make_once("weather", write_weather) / "weather.csv"
+
+
+def write_weather(folder: Path) -> None:
     stamps, values = generate_weather(seed=2, rows=900)
-    write_csv(path, stamps, values)
-    return path
+    write_csv(folder / "weather.csv", stamps, values)
 
 
 def write_csv(path: Path, stamps: np.ndarray, values: np.ndarray, columns: tuple[str, ...] = WEATHER_COLUMNS) -> None:
@@ -65,25 +68,14 @@ def write_csv(path: Path, stamps: np.ndarray, values: np.ndarray, columns: tuple
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, weather_csv) -> Path:
+def trained(tmp_path_factory, make_once, weather_csv) -> Path:
     """A runs folder with both variants of the study, trained by the real command."""
-    folder = tmp_path_factory.mktemp("trained")
-    code = run_command(
-        [
-            "train",
-            "--dataset",
-            str(weather_csv),
-            *SMALL,
-            "--jobs",
-            "1",
-            "--runs-dir",
-            str(folder / "runs"),
-            "--data-dir",
-            str(folder),
-        ]
-    )
-    assert code == 0
-    return folder / "runs"
+
+    def train(folder: Path) -> None:
+        dirs = ["--runs-dir", str(folder / "runs"), "--data-dir", str(folder)]
+        assert run_command(["train", "--dataset", str(weather_csv), *SMALL, "--jobs", "1", *dirs]) == 0
+
+    return Path(shutil.copytree(make_once("trained", train) / "runs", tmp_path_factory.mktemp("trained") / "runs"))
 
 
 @contextmanager

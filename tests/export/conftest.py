@@ -11,14 +11,16 @@ IGNORE_NOLOAD = "ignore:The ``noload`` loader strategy:DeprecationWarning"
 
 
 @pytest.fixture(scope="session")
-def empty_store(tmp_path_factory):
+def empty_store(make_once):
     """The bytes of a store without runs, which MLflow takes seconds to lay out."""
-    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    return (make_once("store", lay_out) / "mlflow.db").read_bytes()
+
+
+def lay_out(folder):
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The ``noload`` loader strategy", DeprecationWarning)
-        patch.chdir(path.parent)
-        assert list(log_records([], f"sqlite:///{path}", "rdrop")) == []
-    return path.read_bytes()
+        patch.chdir(folder)
+        assert list(log_records([], f"sqlite:///{folder / 'mlflow.db'}", "rdrop")) == []
 
 
 @pytest.fixture

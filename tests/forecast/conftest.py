@@ -1,6 +1,7 @@
 """A small study of a made series: two networks, three runs, trained once."""
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +37,12 @@ def write_plant(
 
 
 @pytest.fixture(scope="session")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plant(tmp_path_factory: pytest.TempPathFactory, make_once: Callable[..., Path]) -> Path:
     """The folder of the series, `plant.csv`, and of the runs that were trained on it, `runs`."""
-    folder = tmp_path_factory.mktemp("plant")
+    return Path(shutil.copytree(make_once("plant", train_plant), tmp_path_factory.mktemp("plant"), dirs_exist_ok=True))
+
+
+def train_plant(folder: Path) -> None:
     series = api.load_data(write_plant(folder / "plant.csv", range(24 * DAYS)), folder)
     for variant, seed in (("baseline", 0), ("dropout", 0), ("dropout", 1)):
         api.train(api.plan(variant, series, seed=seed, **OPTIONS), series, folder / "runs")
-    return folder
