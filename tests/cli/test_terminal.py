@@ -219,7 +219,8 @@ def test_nothing_is_left_for_python_to_complain_of_at_its_end():
     assert ended.stderr == "rdrop: stdout: No space left on device; free some space and run the command again\n"
 
 
-def test_quiet_leaves_results_and_errors(rdrop, save_run, tmp_path):
+def test_quiet_leaves_results_and_errors(rdrop, save_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("rdrop_cli.report.html.render_report", lambda *_: "")
     assert rdrop("runs", "--runs-dir", tmp_path).err
     assert rdrop("runs", "--runs-dir", tmp_path, "--quiet").err == ""
     save_run(tmp_path, "baseline-s0-a")

@@ -332,6 +332,13 @@ def test_the_same_runs_give_the_same_bytes(tmp_path: Path) -> None:
     assert render_report(judged) == render_report(judged)
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the page empty, where it matters only whether it is written."""
+    monkeypatch.setattr("rdrop_cli.report.html.render_report", lambda *_: "new")
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_report_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_made_run(tmp_path, "run")
     out = tmp_path / "report.html"
@@ -380,6 +387,7 @@ def test_without_a_run_there_is_no_report(rdrop: Callable[..., tuple[int, str, s
     assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_folder_that_is_not_there_is_named(rdrop: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     save_made_run(tmp_path, "run")
     code, out, err = rdrop("report", "--runs-dir", tmp_path, "--output", tmp_path / "no" / "report.html")
