@@ -12,6 +12,8 @@ RDROP := $(VENV)/bin/rdrop
 DIRS := --runs-dir $(RUNS_DIR) --data-dir $(DATA_DIR)
 # Files in the order of tests/conftest.py, each in one process, which keeps what its tests share.
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
+# Where an environment forbids bytecode, each of the hundreds of processes of the tests compiles rdrop again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
