@@ -20,7 +20,7 @@ from rdrop_cli.study.variants import VARIANTS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TRILLION = 1e12
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 LABEL_CHARACTERS = 30  # per line
 POINT_PIXELS = 4  # from the middle of a point to its edge
 POINT_SHARE = 0.02  # of the axis: room for a point with its interval
@@ -102,6 +102,7 @@ def draw_cost(costs: Sequence[Cost], runs: Sequence[Metrics], path: Path, in_uni
     run, (low, high) = runs[0], (costs[0].multiply_adds, costs[-1].multiply_adds)
     ends = (low / 1.5, high * max((high / low) ** 0.35, 2.2))  # leaves room for the last label
     points = _set_side_by_side(costs, *ends)
+    exponent = 3 * int(np.log10(high) // 3)
     with draw_figure(path, figsize=INCHES) as (figure, axes):
         for cost in points:
             colour = colour_of(cost.variant)
@@ -115,13 +116,15 @@ def draw_cost(costs: Sequence[Cost], runs: Sequence[Metrics], path: Path, in_uni
             axes.annotate("naive\nforecast", (1, naive), (4, 0), va="center", color=NAIVE_COLOUR, **beside)
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes.xaxis.set_major_formatter(lambda count, _: f"{count / TRILLION:g}")
+        axes.xaxis.set_major_formatter(lambda count, _: f"{count / 10**exponent:g}")
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xlim(*ends)
         axes.margins(y=0.2)
         axes.set_ylim(axes.get_ylim())
         moved = "; nearly equal ones side by side" if points != list(costs) else ""
-        axes.set_xlabel(f"multiply-adds of a training's forward passes (10¹²){moved}")
+        axes.set_xlabel(
+            f"multiply-adds of a training's forward passes (10{str(exponent).translate(SUPERSCRIPTS)}){moved}"
+        )
         unit = name_unit(run, in_unit)
         axes.set_ylabel(f"test error{f' ({unit})' if unit else ''}, mean over seeds, 95 % interval")
         figure.suptitle(break_title(describe_setting(runs), INCHES[0]), x=0.01, ha="left", fontsize=13)

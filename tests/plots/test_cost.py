@@ -133,3 +133,14 @@ def test_without_equal_costs_nothing_is_moved(published: Path, tmp_path: Path, d
     (cost, *_), _ = list_costs(runs, configs, in_unit=True)
     draw_cost([cost], runs, tmp_path / "cost.png", in_unit=True)
     assert drawn[0].get_xlabel().endswith("(10¹²)")
+
+
+@pytest.mark.parametrize(("count", "power", "tick"), [(9e12, "10¹²", "5"), (5e9, "10⁹", "5"), (2e5, "10³", "200")])
+def test_the_axis_counts_in_numbers_that_can_be_read(
+    published: Path, tmp_path: Path, drawn: list[Axes], count: float, power: str, tick: str
+) -> None:
+    runs, configs = read(published)
+    (cost, *_), _ = list_costs(runs, configs, in_unit=True)
+    draw_cost([dataclasses.replace(cost, multiply_adds=count)], runs, tmp_path / "cost.png", in_unit=True)
+    assert drawn[0].get_xlabel().endswith(f"({power})")
+    assert tick in [label.get_text() for label in drawn[0].get_xticklabels()]
