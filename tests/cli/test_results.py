@@ -47,7 +47,7 @@ def test_the_plain_checker_agrees(page, rdrop, tmp_path):
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (0, "")
     (count,) = re.findall(r"(\d+) numbers agree, 0 differ", result.stdout)
-    assert f"{count} numbers agree" in page
+    assert f"{int(count):,} numbers agree" in page
 
 
 @pytest.mark.thorough
