@@ -46,6 +46,7 @@ from rdrop_cli.jobs.transfer import (
 )
 from rdrop_cli.runs.folder import RunFolder, create_run_folder
 from rdrop_cli.series.table import Series
+from rdrop_cli.study.units import format_count
 from rdrop_cli.training.loop import Callback
 
 if TYPE_CHECKING:
@@ -267,8 +268,9 @@ class _Sweep:
         except KilledWorker as error:
             if self._is_innocent(run_id):
                 return None
-            died = f"its worker died {error.allowed_failures + 1} times, the last one was {error.last_worker.address}"
-            return Outcome(task, failure=f"{task}: {died}", exit_code=1)
+            deaths = format_count(error.allowed_failures + 1, "worker")
+            told = f"{task}: {deaths} died while training it, the last at {error.last_worker.address}"
+            return Outcome(task, failure=told, exit_code=1)
         except (RdropError, OSError) as error:
             return fail(task, error)
         except Exception as error:  # from Dask, such as an unreadable result: only this run fails

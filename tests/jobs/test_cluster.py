@@ -168,7 +168,7 @@ def test_a_run_whose_workers_keep_dying_is_told_and_the_next_command_does_it(
     configs, series = plan_on_data([request_runs()], execution)
     task = make_task(configs[0], execution)
     (outcome,) = run_on_cluster([task], series, alone.address, [Listener(alone.kill_worker)])
-    assert outcome.failure.startswith("dropout seed 0: its worker died 1 times, the last one was tcp://")
+    assert outcome.failure.startswith("dropout s0: 1 worker died while training it, the last at tcp://")
     assert list_run_folders(execution.runs_dir) == []
     run_on_cluster([task], series, alone.address, [Listener()])
     assert read_fingerprints(execution.runs_dir) == {0: local[0]}

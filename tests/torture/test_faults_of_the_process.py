@@ -169,5 +169,5 @@ def test_a_run_that_uses_the_memory_up_does_not_stop_the_one_beside_it(weather_c
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     large, small = json.loads(out.splitlines()[-1])
-    assert large.startswith("baseline seed 1: out of memory"), large
+    assert large.startswith("baseline s1: out of memory"), large
     assert small == "completed"
