@@ -171,7 +171,7 @@ def test_a_config_that_is_none_is_refused_by_its_files_name(save_run: SaveRun, t
     assert str(caught.value).startswith(f"{folder.config_path}: not a run's configuration")
 
 
-DEFAULTED = ("schema_version", "failure", "vary", "by_horizon", "quantiles")
+DEFAULTED = ("schema_version", "failure", "vary", "code_sha256", "by_horizon", "quantiles")
 WITHOUT = [name for name in Metrics.__struct_fields__ if name not in DEFAULTED]
 
 
