@@ -75,7 +75,8 @@ def trained(tmp_path_factory, make_once, weather_csv) -> Path:
         dirs = ["--runs-dir", str(folder / "runs"), "--data-dir", str(folder)]
         assert run_command(["train", "--dataset", str(weather_csv), *SMALL, "--jobs", "1", *dirs]) == 0
 
-    return Path(shutil.copytree(make_once("trained", train) / "runs", tmp_path_factory.mktemp("trained") / "runs"))
+    copy = shutil.copytree(make_once("trained", train), tmp_path_factory.mktemp("trained"), dirs_exist_ok=True)
+    return copy / "runs"
 
 
 @contextmanager
