@@ -242,9 +242,10 @@ class _Reader:
 
     def _is_remark(self, cells: Sequence[str]) -> bool:
         """Return whether a row is the header again, or begins with # where times or numbers are."""
-        layout = self._layout
-        commented = cells[:1] and cells[0].lstrip().startswith("#") and 0 in (*layout.time, *layout.numbers)
-        return bool(commented) or [cell.strip() for cell in cells] == list(layout.names)
+        names, first = self._layout.names, cells[0].strip() if cells else ""
+        if first.startswith("#") and 0 in (*self._layout.time, *self._layout.numbers):
+            return True
+        return first == names[0] and [cell.strip() for cell in cells] == list(names)  # the first alone tells, mostly
 
     def _is_text_below(self, found: list[str], rest: Iterator[tuple[list[str], int]]) -> bool:
         """Return whether only rows of fewer cells follow an empty row: remarks on the readings, not readings."""
