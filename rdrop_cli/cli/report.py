@@ -19,7 +19,7 @@ from rdrop_cli.cli.options import (
 
 def report(
     runs: ComparedRuns = None,
-    out: Annotated[Path | None, make_output_option("The file. [RUNS_DIR/report.html]")] = None,
+    out: Annotated[Path | None, make_output_option("The file. [default: RUNS_DIR/report.html]")] = None,
     archive: From = None,
     runs_dir: SavedRunsDir = DEFAULT_RUNS_DIR,
     quiet: Quiet = False,

@@ -29,9 +29,7 @@ if TYPE_CHECKING:
 
 FURTHEST = 10.0  # most standard deviations from a column's training mean to its mean in the newest window
 SAME_SAMPLING = 0.01  # relative difference below which sampling intervals are equal
-MOST_REPEATED = (
-    0.2  # share of readings that may come no step after the previous one; two of seven days are no trading days
-)
+MOST_REPEATED = 0.2  # share of readings no step after the one before; two of seven days are no trading days
 
 
 @dataclass(frozen=True)
